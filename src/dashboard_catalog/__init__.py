@@ -1,0 +1,1 @@
+"""A gRPC service that keeps the metadata of BI dashboards."""

@@ -1,0 +1,113 @@
+"""Reads a principal out of the claims of a token whose signature is already verified.
+
+Identity providers put the same thing under other names and in other shapes: names are settings, and may
+be paths (`realm_access.roles`); several values come as a list or as one string.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from unicodedata import category
+
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.errors import CatalogError, Reason
+
+BOT_ROLE = "ingestion_bot"
+LONGEST_NAME = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNames:
+    """Under which names the claims are; a name is that of a claim, or else a path with dots."""
+
+    subject: str = "sub"
+    roles: str = "roles"
+    teams: str = "teams"
+    services: str = "services"
+    bot: str = "bot"
+
+
+def read_principal(claims: Mapping[str, Any], names: ClaimNames, leeway: float) -> Principal:
+    """Returns the principal that `claims` describe; whether it has expired is for the caller to see.
+
+    Args:
+        claims: All claims of the token, verified.
+        names: Where to look.
+        leeway: Seconds for which the token is accepted after its `exp`.
+
+    Raises:
+        CatalogError: TOKEN_INVALID, naming the claim that cannot be used.
+    """
+    roles = _texts(claims, names.roles) or frozenset()
+    return Principal(
+        subject=_subject(claims, names.subject),
+        roles=roles,
+        teams=_texts(claims, names.teams) or frozenset(),
+        services=_texts(claims, names.services),
+        bot=_flag(claims, names.bot) or BOT_ROLE in roles,
+        expires_at=_expiry(claims, leeway),
+    )
+
+
+def is_name(text: str) -> bool:
+    """Returns whether `text` can be the name of a user, role, team or BI service."""
+    # Cc are the control characters; Cs are lone surrogates, which JSON can hold and UTF-8 cannot.
+    usable = text.isprintable() or not any(category(char) in {"Cc", "Cs"} for char in text)
+    return usable and 0 < len(text) <= LONGEST_NAME
+
+
+def _find(claims: Mapping[str, Any], name: str) -> Any:
+    # A name with dots is first taken whole: namespaced claims are URLs ("https://example.com/roles").
+    if name in claims:
+        return claims[name]
+    value: Any = claims
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _subject(claims: Mapping[str, Any], name: str) -> str:
+    value = _find(claims, name)
+    if not isinstance(value, str) or not is_name(value):
+        raise _unusable(name, f"must be text of 1 to {LONGEST_NAME} characters without control characters")
+    return value
+
+
+def _texts(claims: Mapping[str, Any], name: str) -> frozenset[str] | None:
+    """Returns the values of a claim: None if it is absent or null, empty if it is there and empty."""
+    value = _find(claims, name)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")] if "," in value else value.split()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _unusable(name, "must be text or a list of texts")
+    texts = frozenset(item for item in value if item)
+    if not all(is_name(text) for text in texts):
+        raise _unusable(name, f"holds a name over {LONGEST_NAME} characters or with control characters")
+    return texts
+
+
+def _flag(claims: Mapping[str, Any], name: str) -> bool:
+    value = _find(claims, name)
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        value = value.lower() == "true"
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise _unusable(name, "must be true or false")
+    return value
+
+
+def _expiry(claims: Mapping[str, Any], leeway: float) -> datetime:
+    value = claims.get("exp")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(value + leeway, UTC)
+    raise _unusable("exp", "must be a time in seconds")
+
+
+def _unusable(name: str, problem: str) -> CatalogError:
+    return CatalogError(Reason.TOKEN_INVALID, f"the claim {name} of the token {problem}")

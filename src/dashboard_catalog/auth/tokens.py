@@ -1,0 +1,116 @@
+"""Turns the `authorization` of a call into the principal that calls.
+
+Verified tokens are remembered by their hash, so that a repeated call costs microseconds; expiry and a
+change of keys hold for remembered ones too. Issuing is in `issuing`, external keys are in `jwks`.
+"""
+
+import hashlib
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from dashboard_catalog.auth.claims import ClaimNames
+from dashboard_catalog.auth.key_sets import KeySet, VerificationKey
+from dashboard_catalog.auth.keys import OWN_AUDIENCE, OWN_ISSUER, SigningKey
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.auth.verification import TrustedIssuer, read_unverified, refuse, verify
+from dashboard_catalog.errors import CatalogError, Reason
+
+TOKENS_KEPT = 10_000
+
+
+class OwnKeys:
+    """The one key of the catalog itself, which does not change while the process runs."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self._keys = KeySet((VerificationKey(key.kid, key.algorithm, key.private.public_key()),))
+
+    def current(self) -> KeySet:
+        """Returns the key."""
+        return self._keys
+
+    async def newer(self) -> KeySet:
+        """Returns the key."""
+        return self._keys
+
+
+class _Verified(NamedTuple):
+    principal: Principal
+    issuer: TrustedIssuer
+    keys: KeySet
+
+
+class Authenticator:
+    """Accepts the catalog's own tokens and those of one external issuer."""
+
+    def __init__(
+        self, key: SigningKey, external: TrustedIssuer | None = None, tokens_kept: int = TOKENS_KEPT
+    ) -> None:
+        own = own_issuer(key)
+        self._issuers = {own.name: own}
+        if external is not None:
+            self._issuers[external.name] = external
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._tokens_kept = tokens_kept
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """Returns who calls.
+
+        Args:
+            authorization: The value of the metadata, `Bearer TOKEN`; None if there is none.
+
+        Raises:
+            CatalogError: TOKEN_MISSING, TOKEN_MALFORMED, TOKEN_EXPIRED or TOKEN_INVALID.
+        """
+        token = _bearer_token(authorization)
+        digest = hashlib.sha256(token.encode()).digest()
+        principal = self._recall(digest) or await self._verify(token, digest)
+        if principal.expires_at is not None and principal.expires_at <= datetime.now(UTC):
+            self._verified.pop(digest, None)
+            raise CatalogError(Reason.TOKEN_EXPIRED, "the token has expired")
+        return principal
+
+    def _recall(self, digest: bytes) -> Principal | None:
+        verified = self._verified.get(digest)
+        if verified is None:
+            return None
+        if verified.issuer.keys.current() is not verified.keys:
+            del self._verified[digest]
+            return None
+        self._verified.move_to_end(digest)
+        return verified.principal
+
+    async def _verify(self, token: str, digest: bytes) -> Principal:
+        unverified = read_unverified(token)
+        issuer = self._issuers.get(unverified.issuer)
+        if issuer is None:
+            refuse("the token comes from an issuer that is not trusted here")
+        keys = issuer.keys.current()
+        principal = verify(unverified, issuer, keys)
+        if principal is None and not keys.knows(unverified.kid):
+            keys = await issuer.keys.newer()
+            principal = verify(unverified, issuer, keys)
+        if principal is None:
+            refuse("no key of its issuer verifies the token")
+        self._remember(digest, _Verified(principal, issuer, keys))
+        return principal
+
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        self._verified[digest] = verified
+        if len(self._verified) > self._tokens_kept:
+            self._verified.popitem(last=False)
+
+
+def own_issuer(key: SigningKey) -> TrustedIssuer:
+    """Returns the catalog itself as an issuer: its own claim names, and no leeway, since its clock is one."""
+    return TrustedIssuer(OWN_ISSUER, OWN_AUDIENCE, OwnKeys(key), ClaimNames(), leeway=0)
+
+
+def _bearer_token(authorization: str | None) -> str:
+    if not authorization:
+        raise CatalogError(Reason.TOKEN_MISSING, "the call carries no authorization metadata")
+    scheme, _, token = authorization.strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or not token.isascii():
+        raise CatalogError(Reason.TOKEN_MALFORMED, "the authorization metadata is not 'Bearer TOKEN'")
+    return token

@@ -1,0 +1,264 @@
+"""Create, upsert, update, delete and restore of one asset, on what a batch has loaded.
+
+Nothing here waits: `pipeline` loads before and stores after. An asset is changed only when everything about the write
+has been found right.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action, Resource
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.cascade import RESTORED, Cascade
+from dashboard_catalog.catalog.commands import AssetWrite, ByName, Outcome, Verb, WrittenAsset
+from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.etag import check_etag
+from dashboard_catalog.catalog.failures import not_found
+from dashboard_catalog.catalog.merge import merged, released
+from dashboard_catalog.catalog.references import Resolved, Resolver
+from dashboard_catalog.catalog.working_set import WorkingSet
+from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+
+class AssetWrites:
+    """Applies the writes of one batch, one after the other."""
+
+    def __init__(self, authorizer: Authorizer, directory: Directory, working: WorkingSet, cascade: Cascade) -> None:
+        self._authorizer = authorizer
+        self._directory = directory
+        self._working = working
+        self._cascade = cascade
+
+    def apply(self, write: AssetWrite) -> WrittenAsset:
+        """Applies one write.
+
+        Raises:
+            CatalogError: If it is refused; then nothing has changed.
+        """
+        match write.verb:
+            case Verb.CREATE | Verb.UPSERT:
+                return self._create_or_upsert(write)
+            case Verb.UPDATE:
+                return self._update(write)
+            case Verb.DELETE:
+                return self._delete(write)
+            case Verb.RESTORE:
+                return self._restore(write)
+
+    # The four ways in: each finds the asset, authorizes, and goes on.
+
+    def _create_or_upsert(self, write: AssetWrite) -> WrittenAsset:
+        assert isinstance(write.key, ByName)
+        service = self._directory.find("bi_service", names.quote(write.key.service))
+        stored = self._working.find(write.kind, service.id if service else None, write.key.name)
+        if write.verb is Verb.CREATE or stored is None:
+            self._authorize(write, Action.CREATE, self._as_sent(write, service))
+        else:
+            self._authorize_update(write, stored)
+        if write.verb is Verb.CREATE and stored is not None:
+            raise _already_exists(write, stored)
+        if write.verb is Verb.UPSERT:
+            check_etag(write.etag, stored)
+        if stored is None:
+            return self._create(write, write.key, service)
+        if write.digest and write.digest == stored.digest and not stored.deleted:
+            return self._written(write, stored, Outcome.UNCHANGED)
+        if stored.deleted and stored.deleted_by_edit and not write.writer.edits:
+            return self._written(write, stored, Outcome.SUPPRESSED)
+        return self._change(write, stored)
+
+    def _update(self, write: AssetWrite) -> WrittenAsset:
+        stored = self._live(write, Action.UPDATE)
+        if "domain" in write.mask:
+            self._authorize_update(write, stored)
+        check_etag(write.etag, stored)
+        self._check_same_asset(write, stored)
+        return self._change(write, stored)
+
+    def _delete(self, write: AssetWrite) -> WrittenAsset:
+        action = Action.HARD_DELETE if write.hard else Action.DELETE
+        stored = self._live(write, action, deleted_too=write.hard)
+        check_etag(write.etag, stored)
+        if write.hard:
+            self._cascade.remove(write, stored)
+            return self._written(write, stored, Outcome.UPDATED)
+        return self._written(write, self._cascade.delete(write, stored), Outcome.UPDATED)
+
+    def _restore(self, write: AssetWrite) -> WrittenAsset:
+        stored = self._live(write, Action.RESTORE, deleted_too=True)
+        if not stored.deleted:
+            shown = self._fqn(stored)
+            raise CatalogError(
+                Reason.NOT_DELETED, f"{write.kind.name} {shown} is not deleted", resource=(write.kind.name, shown)
+            )
+        return self._written(write, self._cascade.restore(write, stored), Outcome.RESTORED)
+
+    # What they share.
+
+    def _create(self, write: AssetWrite, key: ByName, service: EntityRecord | None) -> WrittenAsset:
+        resolver = Resolver(self._directory, write.kind.name, None, write.writer)
+        if service is None or service.deleted:
+            resolver.violations.append(_no_service(self._directory, key.service, service))
+        resolved = self._resolve(write, resolver)
+        assert service is not None
+        record = self._working.blank(write.kind, service.id, key)
+        merge = merged(record, resolved.values, (), edits=write.writer.edits, directory=self._directory)
+        self._working.create(write.kind, record, merge.changes, write.writer)
+        self._remember(write, record, resolved, merge.edited, changed=True)
+        return self._written(write, record, Outcome.CREATED, [*merge.kept, *resolved.left_out])
+
+    def _change(self, write: AssetWrite, stored: AssetRecord) -> WrittenAsset:
+        resolved = self._resolve(write, Resolver(self._directory, write.kind.name, stored, write.writer))
+        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
+        changes = dict(merge.changes)
+        outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
+        if stored.deleted:
+            self._cascade.restore_charts(write, stored)
+            changes, outcome = {**RESTORED, **changes}, Outcome.RESTORED
+        if changes:
+            stored = self._working.change(write.kind, stored, changes, write.writer)
+        self._remember(write, stored, resolved, merge.edited, changed=bool(changes))
+        if write.release:
+            self._release(write, stored)
+        return self._written(write, stored, outcome, [*merge.kept, *resolved.left_out])
+
+    def _remember(
+        self,
+        write: AssetWrite,
+        record: AssetRecord,
+        resolved: Resolved,
+        edited: dict[str, list[str]] | None,
+        *,
+        changed: bool,
+    ) -> None:
+        """Stores what is no part of the version: marks, source_hash, and the digest while it holds."""
+        # What was left out must be looked at again: people may restore it.
+        digest = write.digest if not resolved.left_out else None
+        if digest is None and not changed and edited == record.edited and not resolved.left_out:
+            digest = record.digest
+        self._working.touch(
+            write.kind,
+            record,
+            edited=edited,
+            digest=digest,
+            source_hash=resolved.values.get("source_hash", record.source_hash),
+            ingested=record.ingested or write.writer.ingests,
+        )
+
+    def _release(self, write: AssetWrite, stored: AssetRecord) -> None:
+        assert write.release is not None
+        edited = released(stored, write.release, self._directory)
+        if edited != stored.edited:
+            self._working.touch(write.kind, stored, edited=edited, digest=None)
+
+    def _resolve(self, write: AssetWrite, resolver: Resolver) -> Resolved:
+        resolved = resolver.resolve(write.values)
+        if resolver.violations:
+            raise invalid([violation.under(write.kind.name) for violation in resolver.violations])
+        return resolved
+
+    def _live(self, write: AssetWrite, action: Action, *, deleted_too: bool = False) -> AssetRecord:
+        """Returns the authorized asset that a write is about; NOT_FOUND if there is none or it is deleted."""
+        stored = self._stored(write.key, write)
+        if stored is None:
+            service = write.key.service if isinstance(write.key, ByName) else None
+            self._authorize(write, action, Resource(write.kind.name, name=_shown(write), service=service))
+        else:
+            self._authorize(write, action, self._directory.resource(write.kind.name, stored))
+        if stored is None or (stored.deleted and not deleted_too):
+            raise not_found(write.kind.name, _shown(write))
+        return stored
+
+    def _stored(self, key: ByName | UUID, write: AssetWrite) -> AssetRecord | None:
+        if isinstance(key, UUID):
+            found = self._working.get(key)
+            return found if isinstance(found, write.kind.table.record) else None
+        service = self._directory.find("bi_service", names.quote(key.service))
+        return self._working.find(write.kind, service.id if service else None, key.name)
+
+    def _authorize_update(self, write: AssetWrite, stored: AssetRecord) -> None:
+        resource = self._directory.resource(write.kind.name, stored)
+        self._authorize(write, Action.UPDATE, resource)
+        if "domain" in write.values or "domain" in write.mask:
+            domain = self._known_domain(write.values.get("domain"))
+            if domain != resource.domain:
+                self._authorize(write, Action.UPDATE, dataclasses.replace(resource, domain=domain))
+
+    def _authorize(self, write: AssetWrite, action: Action, resource: Resource) -> None:
+        self._authorizer.check(write.writer.principal, action, resource)
+        if write.writer.overrides:
+            self._authorizer.check(write.writer.principal, Action.OVERRIDE_METADATA, resource)
+
+    def _as_sent(self, write: AssetWrite, service: EntityRecord | None) -> Resource:
+        assert isinstance(write.key, ByName)
+        return Resource(
+            kind=write.kind.name,
+            name=names.join(*write.key),
+            service=write.key.service,
+            service_type=service.attributes["service_type"] if service else None,
+            owners=frozenset(self._sent_owners(write.values.get("owners", ()))),
+            domain=self._known_domain(write.values.get("domain")),
+            tags=frozenset(write.values.get("tags", ())),
+        )
+
+    def _sent_owners(self, owners: Iterable[Any]) -> Iterable[str]:
+        for sent in owners:
+            known = self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, sent.fqn)
+            yield f"{sent.type}:{known.name if known else sent.name}"
+
+    def _known_domain(self, fqn: str | None) -> str | None:
+        return fqn if fqn and self._directory.find("domain", fqn) else None
+
+    def _check_same_asset(self, write: AssetWrite, stored: AssetRecord) -> None:
+        """Refuses another name or service in the spec of an update."""
+        service = self._directory.get(stored.service_id)
+        same = {"name": stored.name, "service": service.name if service else None}
+        violations = [
+            Violation(f"{write.kind.name}.{field}", ViolationReason.IMMUTABLE, f"never changes; it is {value}")
+            for field, value in same.items()
+            if write.identity.get(field, value) != value
+        ]
+        if violations:
+            raise invalid(violations)
+
+    def _fqn(self, record: AssetRecord) -> str:
+        service = self._directory.get(record.service_id)
+        return names.join(service.name if service else str(record.service_id), record.name)
+
+    def _written(
+        self, write: AssetWrite, record: AssetRecord, outcome: Outcome, kept: Iterable[str] = ()
+    ) -> WrittenAsset:
+        return WrittenAsset(write.kind, self._fqn(record), record, outcome, tuple(kept))
+
+
+def _shown(write: AssetWrite) -> str:
+    return str(write.key) if isinstance(write.key, UUID) else names.join(*write.key)
+
+
+def _already_exists(write: AssetWrite, stored: AssetRecord) -> CatalogError:
+    fqn = _shown(write)
+    hint = "; it is deleted, restore it or upsert it" if stored.deleted else ""
+    metadata = {
+        "id": str(stored.id),
+        "version": f"{stored.version / 10:.1f}",
+        "updated_by": stored.updated_by,
+        "deleted": str(stored.deleted).lower(),
+    }
+    return CatalogError(
+        Reason.ALREADY_EXISTS,
+        f"{write.kind.name} {fqn} exists already{hint}",
+        metadata=metadata,
+        resource=(write.kind.name, fqn),
+    )
+
+
+def _no_service(directory: Directory, name: str, service: EntityRecord | None) -> Violation:
+    fqn = names.quote(name)
+    if directory.has_failed("bi_service", fqn):
+        return Violation("service", ViolationReason.FAILED_REFERENCE, f"bi_service {fqn} failed in this chunk")
+    if service is None:
+        return Violation("service", ViolationReason.UNKNOWN_REFERENCE, f"there is no bi_service {fqn}")
+    return Violation("service", ViolationReason.DELETED_REFERENCE, f"bi_service {fqn} is deleted")

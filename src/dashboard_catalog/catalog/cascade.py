@@ -1,0 +1,116 @@
+"""What goes and comes back with an asset: the charts of its BI service that no other live dashboard holds."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import AssetWrite, Verb
+from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.failures import still_referenced
+from dashboard_catalog.catalog.kinds import CHART_KIND, AssetKind
+from dashboard_catalog.catalog.working_set import WorkingSet
+from dashboard_catalog.store import assets
+from dashboard_catalog.store.tables import AssetRecord, DashboardRecord
+
+RESTORED: Mapping[str, Any] = {"deleted": False, "deleted_with": None, "deleted_by_edit": False}
+
+
+class Cascade:
+    """Deletes and restores assets with their charts, for one batch."""
+
+    def __init__(self, directory: Directory, working: WorkingSet) -> None:
+        self._directory = directory
+        self._working = working
+        # Chart id -> the dashboards that hold it, live or deleted, by id; kept true as the batch goes on.
+        self._holders: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
+        self._dead: set[UUID] = set()
+        self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
+
+    async def load(self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
+        """Loads the charts that the writes may take along or bring back, and who else holds them."""
+        comes_back: dict[UUID, set[UUID]] = defaultdict(set)
+        at_stake: set[UUID] = set()
+        for write, stored in writes:
+            if stored is None:
+                continue
+            if write.verb is Verb.DELETE:
+                at_stake |= set(stored.charts) if isinstance(stored, DashboardRecord) else {stored.id}
+            if stored.deleted and write.kind.holds_charts:
+                comes_back[stored.service_id].add(stored.id)
+        for service_id, ids in comes_back.items():
+            self._working.add(CHART_KIND, await CHART_KIND.table.taken_along(connection, service_id, ids))
+        for chart in self._working.records():
+            if chart.deleted_with is not None:
+                self._taken_along[chart.deleted_with].append(chart.id)
+        if at_stake:
+            self._working.add(CHART_KIND, await CHART_KIND.table.by_ids(connection, at_stake))
+            for row in await assets.holders(connection, at_stake):
+                for chart_id in at_stake.intersection(row.charts):
+                    self._holders[chart_id][row.id] = row
+                if row.deleted:
+                    self._dead.add(row.id)
+            services = {row.service_id for holders in self._holders.values() for row in holders.values()}
+            await self._directory.load(connection, ids=services)
+
+    def delete(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
+        """Soft-deletes an asset and what goes along, each as a version of its own; returns the asset."""
+        deleted = self._delete_one(write, write.kind, stored, None)
+        self._dead.add(stored.id)
+        for chart in self._own_charts(stored):
+            if not chart.deleted and not (self._holders[chart.id].keys() - self._dead):
+                self._delete_one(write, CHART_KIND, chart, stored.id)
+        return deleted
+
+    def _delete_one(
+        self, write: AssetWrite, kind: AssetKind, record: AssetRecord, along: UUID | None
+    ) -> AssetRecord:
+        changes = {"deleted": True, "deleted_with": along, "deleted_by_edit": write.writer.edits}
+        return self._change(write, kind, record, changes)
+
+    def _change(
+        self, write: AssetWrite, kind: AssetKind, record: AssetRecord, changes: Mapping[str, Any]
+    ) -> AssetRecord:
+        # The next load must look at it again, so the digest goes.
+        return self._working.change(kind, record, {**changes, "digest": None}, write.writer)
+
+    def restore(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
+        """Brings back what was deleted with an asset, and then the asset; returns that."""
+        self.restore_charts(write, stored)
+        return self._change(write, write.kind, stored, RESTORED)
+
+    def restore_charts(self, write: AssetWrite, stored: AssetRecord) -> None:
+        """Brings back the charts that were deleted with an asset."""
+        for id_ in self._taken_along[stored.id]:
+            chart = self._working.get(id_)
+            if chart is not None and chart.deleted and chart.deleted_with == stored.id:
+                self._directory.add_chart(self._change(write, CHART_KIND, chart, RESTORED))
+
+    def remove(self, write: AssetWrite, stored: AssetRecord) -> None:
+        """Removes an asset for good, with its charts that no other dashboard holds, live or deleted.
+
+        Raises:
+            CatalogError: FAILED_PRECONDITION for a chart that dashboards hold.
+        """
+        if not write.kind.holds_charts and (holders := self._holders[stored.id]):
+            raise still_referenced(write.kind.name, self._fqn(stored), [self._fqn(row) for row in holders.values()])
+        for chart in self._own_charts(stored):
+            if not (self._holders[chart.id].keys() - {stored.id}):
+                self._working.remove(CHART_KIND, chart)
+        self._working.remove(write.kind, stored)
+        for holders in self._holders.values():
+            holders.pop(stored.id, None)
+
+    def _own_charts(self, stored: AssetRecord) -> list[AssetRecord]:
+        """Returns the charts that an asset holds in its own BI service."""
+        if not isinstance(stored, DashboardRecord):
+            return []
+        charts = [chart for id_ in stored.charts if (chart := self._working.get(id_))]
+        return [chart for chart in charts if chart.service_id == stored.service_id]
+
+    def _fqn(self, row: Any) -> str:
+        service = self._directory.get(row.service_id)
+        return names.join(service.name if service else str(row.service_id), row.name)

@@ -1,0 +1,162 @@
+"""The catalog as its doors see it: what the servicers call, and what another door would.
+
+Each method is one use case. Principals and plain values come in, views and `CatalogError` go out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.commands import (
+    AssetWrite,
+    ByName,
+    EntityWrite,
+    Outcome,
+    Verb,
+    Writer,
+    WrittenAsset,
+    WrittenEntity,
+)
+from dashboard_catalog.catalog.entity_deletion import delete_entity
+from dashboard_catalog.catalog.group_commit import Grouping
+from dashboard_catalog.catalog.kinds import ASSET_KINDS, EntityKind
+from dashboard_catalog.catalog.listing import AssetListing, AssetPage, EntityListing, EntityPage, Lister
+from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result, Write
+from dashboard_catalog.catalog.reading import AssetRead, Reader
+from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.database import Database
+
+Answer = tuple[Outcome, tuple[str, ...], Any] | CatalogError
+"""What became of a unary write: outcome, kept fields, and the view that is answered."""
+
+
+class Catalog:
+    """Dashboards, charts and what they refer to, in one database under one set of policies."""
+
+    def __init__(self, database: Database, authorizer: Authorizer) -> None:
+        self._database = database
+        self._authorizer = authorizer
+        self._pipeline = Pipeline(authorizer)
+        self._reader = Reader(authorizer)
+        self._lister = Lister(authorizer)
+        self._writes: Grouping[Write, Answer] = Grouping(self._write_together, _phase)
+        self._reads: Grouping[AssetRead, AssetView | CatalogError] = Grouping(self._read_together, lambda r: r.kind)
+
+    async def write_asset(
+        self, write: AssetWrite, *, validate_only: bool = False
+    ) -> tuple[Outcome, tuple[str, ...], AssetView]:
+        """Applies one write and returns what became of it, what was kept, and the asset as it is now.
+
+        Raises:
+            CatalogError: If it is refused.
+        """
+        return await self._write(self._group_of(write), write, validate_only)
+
+    async def write_entity(self, write: EntityWrite, *, validate_only: bool = False) -> tuple[Outcome, EntityView]:
+        """Applies one upsert of an entity and returns what became of it.
+
+        Raises:
+            CatalogError: If it is refused.
+        """
+        outcome, _, view = await self._write("entities", write, validate_only)
+        return outcome, view
+
+    async def _write(self, group: str, write: Write, validate_only: bool) -> tuple[Outcome, tuple[str, ...], Any]:
+        if validate_only:
+            async with self._database.read() as connection:
+                answer = (await self._answers(connection, Batch([write], validate_only=True)))[0]
+        else:
+            answer = await self._writes.submit("all" if self._database.is_sqlite else group, write)
+        if isinstance(answer, CatalogError):
+            raise answer
+        return answer
+
+    async def write_chunk(self, batch: Batch) -> list[Result]:
+        """Applies the items of a chunk in one transaction and returns what became of each."""
+        if batch.validate_only:
+            async with self._database.read() as connection:
+                return await self._pipeline.run(connection, batch)
+        return await self._database.write(lambda connection: self._pipeline.run(connection, batch))
+
+    async def delete_entity(
+        self, writer: Writer, kind: EntityKind, key: str | UUID, *, hard: bool, validate_only: bool
+    ) -> EntityView:
+        """Deletes an entity and returns it as it was then.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
+        """
+
+        async def work(connection: AsyncConnection) -> EntityView:
+            record = await delete_entity(
+                connection, self._authorizer, writer, kind, key, hard=hard, validate_only=validate_only
+            )
+            return (await entity_views(connection, [record]))[0]
+
+        return await self._database.write(work)
+
+    async def get_asset(self, read: AssetRead) -> AssetView:
+        """Returns one asset.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED or NOT_FOUND.
+        """
+        found = await self._reads.submit(read.kind, read)
+        if isinstance(found, CatalogError):
+            raise found
+        return found
+
+    async def get_entity(self, principal: Principal, kind: EntityKind, key: str | UUID) -> EntityView:
+        """Returns one entity.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED or NOT_FOUND.
+        """
+        async with self._database.read() as connection:
+            record = await self._reader.entity(connection, principal, kind, key)
+            return (await entity_views(connection, [record]))[0]
+
+    async def list_assets(self, listing: AssetListing) -> AssetPage:
+        """Returns a page of assets. See `Lister.assets`."""
+        async with self._database.read() as connection:
+            return await self._lister.assets(connection, listing)
+
+    async def list_entities(self, listing: EntityListing) -> EntityPage:
+        """Returns a page of entities. See `Lister.entities`."""
+        async with self._database.read() as connection:
+            return await self._lister.entities(connection, listing)
+
+    def _group_of(self, write: AssetWrite) -> str:
+        """Names the group that a write is committed with on PostgreSQL: one a BI service. SQLite has one for all."""
+        return f"service {write.key.service}" if isinstance(write.key, ByName) else f"id of a {write.kind.name}"
+
+    async def _write_together(self, writes: Sequence[Write]) -> list[Answer]:
+        return await self._database.write(lambda connection: self._answers(connection, Batch(writes)))
+
+    async def _answers(self, connection: AsyncConnection, batch: Batch) -> list[Answer]:
+        """Applies a batch and reads, once for all, what its answers will show."""
+        results = await self._pipeline.run(connection, batch)
+        shown: dict[int, Any] = {}
+        for kind in ASSET_KINDS.values():
+            written = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind}
+            shown |= dict(zip(written, await views(connection, kind, list(written.values())), strict=True))
+        entities = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenEntity)}
+        shown |= dict(zip(entities, await entity_views(connection, list(entities.values())), strict=True))
+        return [
+            result if isinstance(result, CatalogError) else (result.outcome, result.kept_fields, shown[index])
+            for index, result in enumerate(results)
+        ]
+
+    async def _read_together(self, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
+        async with self._database.read() as connection:
+            return await self._reader.assets(connection, reads)
+
+
+def _phase(write: Write) -> bool:
+    """Says whether a write removes or restores: those look at what other writes of a batch could change."""
+    return isinstance(write, AssetWrite) and write.verb in (Verb.DELETE, Verb.RESTORE)

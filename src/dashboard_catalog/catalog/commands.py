@@ -1,0 +1,142 @@
+"""What callers ask the catalog to write, and what they are told became of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.kinds import AssetKind, EntityKind
+from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+
+
+class Verb(StrEnum):
+    """What a write does to its asset."""
+
+    CREATE = "create"
+    UPSERT = "upsert"
+    UPDATE = "update"
+    DELETE = "delete"
+    RESTORE = "restore"
+
+
+class Outcome(StrEnum):
+    """What became of a write: the contract's `Outcome` without its prefix."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    UNCHANGED = "UNCHANGED"
+    RESTORED = "RESTORED"
+    SUPPRESSED = "SUPPRESSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes, and how.
+
+    Attributes:
+        overrides: Whether ingestion writes as an edit would, over what people decided.
+        call_id: Id of the call, for history and logs.
+        session_id: Id of the bulk session, if any.
+    """
+
+    principal: Principal
+    ingests: bool
+    call_id: str
+    overrides: bool = False
+    session_id: UUID | None = None
+
+    @property
+    def edits(self) -> bool:
+        """Whether it writes as people do: over marks, and setting them."""
+        return self.overrides or not self.ingests
+
+
+class SentReference(NamedTuple):
+    """A reference as sent: its type, and at least one of the parts that tell which."""
+
+    type: str
+    id: str
+    name: str
+    fqn: str
+
+
+class SentLabel(NamedTuple):
+    """A tag label as sent, with its defaults filled in."""
+
+    tag_fqn: str
+    label_type: str
+    state: str
+
+
+class ByName(NamedTuple):
+    """The asset of this raw name in the BI service of this raw name."""
+
+    service: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Which stewarded parts of an asset people have decided: fields, tags by fully qualified name, extension keys."""
+
+    fields: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    extension_keys: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class AssetWrite:
+    """One write of one asset.
+
+    Attributes:
+        key: Which asset: by name, or by id.
+        identity: Name and service (raw) that the spec of an update repeats.
+        values: The fields that are set, by name, with references as sent; `catalog.shape` has checked them.
+        mask: Fields that are written even where they are not set.
+        digest: Digest of an ingested spec with its options.
+    """
+
+    kind: AssetKind
+    verb: Verb
+    writer: Writer
+    key: ByName | UUID
+    identity: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    mask: frozenset[str] = frozenset()
+    release: Marks | None = None
+    etag: str = ""
+    hard: bool = False
+    digest: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class EntityWrite:
+    """One upsert of one entity: its raw name and the fields that are set."""
+
+    kind: EntityKind
+    writer: Writer
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    mask: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAsset:
+    """What became of an asset. `record` is as stored now, or as it last was after a hard deletion."""
+
+    kind: AssetKind
+    fqn: str
+    record: AssetRecord
+    outcome: Outcome
+    kept_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenEntity:
+    """What became of an entity."""
+
+    kind: EntityKind
+    record: EntityRecord
+    outcome: Outcome

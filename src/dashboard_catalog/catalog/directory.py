@@ -1,0 +1,189 @@
+"""What one batch knows of the entities and charts that its assets refer to.
+
+Loaded with a constant number of statements, then asked without waiting. What the batch itself writes is added, so that
+a later item finds it; what a stream that only validates has accepted is added at its start.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.principal import Resource
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.custom_properties import PropertyReference
+from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+
+MAX_ASSUMED = 1_000_000
+
+
+class KnownChart(NamedTuple):
+    """As much of a chart as a reference needs."""
+
+    id: UUID
+    deleted: bool
+    deleted_by_edit: bool
+
+
+class Mention(NamedTuple):
+    """What a value of a reference property points to."""
+
+    id: UUID | None
+    fqn: str | None
+
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> "Mention | None":
+        """Returns what an object points to, if it has the shape of a reference."""
+        id_, fqn, name = (value.get(part) for part in ("id", "fullyQualifiedName", "name"))
+        try:
+            uuid = UUID(id_) if isinstance(id_, str) else None
+        except ValueError:
+            uuid = None
+        fqn = fqn if isinstance(fqn, str) else names.quote(name) if isinstance(name, str) else None
+        return cls(uuid, fqn) if uuid or fqn else None
+
+
+@dataclass(slots=True)
+class Assumed:
+    """What a stream that only validates has accepted, and counts as existing."""
+
+    entities: list[EntityRecord] = field(default_factory=list)
+    charts: dict[tuple[UUID, str], KnownChart] = field(default_factory=dict)
+
+    def add_chart(self, record: AssetRecord) -> None:
+        """Makes a chart count as existing, until `MAX_ASSUMED` do."""
+        if len(self.charts) < MAX_ASSUMED:
+            self.charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
+
+
+class Directory:
+    """Entities by id and by name, and charts by name."""
+
+    def __init__(self, assumed: Assumed | None = None) -> None:
+        self._by_id: dict[UUID, EntityRecord] = {}
+        self._by_fqn: dict[tuple[str, str], EntityRecord] = {}
+        self._charts: dict[tuple[UUID, str], KnownChart] = dict(assumed.charts) if assumed else {}
+        self._failed: set[tuple[str, str]] = set()
+        # (kind, id) and (kind, fully qualified name) of assets that reference properties point to.
+        self._assets: set[tuple[str, str]] = set()
+        for record in assumed.entities if assumed else ():
+            self.add(record)
+
+    async def load(
+        self, connection: AsyncConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()
+    ) -> None:
+        """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags."""
+        found = await entities.by_fqns(connection, set(fqns))
+        found += await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id})
+        for record in found:
+            # What the batch or its stream has changed is newer than what is stored.
+            if record.id not in self._by_id and (record.kind, record.fqn) not in self._by_fqn:
+                self.add(record)
+        above = {r.parents[0] for r in found if r.kind == "tag" and r.parents[0] not in self._by_id}
+        for record in await entities.by_ids(connection, above):
+            self.add(record)
+
+    async def load_charts(self, connection: AsyncConnection, keys: Iterable[tuple[UUID, str]]) -> None:
+        """Loads charts by service id and name."""
+        for row in await assets.chart_keys(connection, (key for key in keys if key not in self._charts)):
+            self._charts[row.service_id, row.name] = KnownChart(row.id, row.deleted, row.deleted_by_edit)
+
+    async def load_mentions(self, connection: AsyncConnection, mentions: Iterable[Mention]) -> None:
+        """Loads what values of reference properties mention, entities and assets alike."""
+        ids = {mention.id for mention in mentions if mention.id}
+        fqns = {mention.fqn for mention in mentions if mention.fqn}
+        keys = defaultdict(list)
+        for service_name, name in _asset_keys(fqns):
+            keys[names.quote(service_name)].append(name)
+        await self.load(connection, fqns=fqns | keys.keys(), ids=ids)
+        services = {service.id: found for fqn, found in keys.items() if (service := self.find("bi_service", fqn))}
+        for kind, table in (("dashboard", assets.DASHBOARDS), ("chart", assets.CHARTS)):
+            found = await table.by_ids(connection, ids)
+            for service_id, asset_names in services.items():
+                found += await table.by_names(connection, service_id, asset_names)
+            await self.load(connection, ids={record.service_id for record in found})
+            for record in found:
+                if not record.deleted:
+                    fqn = self.resource(kind, record).name
+                    self._assets |= {(kind, str(record.id)), (kind, fqn)}
+
+    def add(self, record: EntityRecord) -> None:
+        """Makes an entity known."""
+        self._by_id[record.id] = record
+        self._by_fqn[record.kind, record.fqn] = record
+
+    def add_chart(self, record: AssetRecord) -> None:
+        """Makes a chart known as it is now."""
+        self._charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
+
+    def add_failed(self, kind: str, fqn: str) -> None:
+        """Remembers an item of the batch that was refused: what refers to it is refused too."""
+        self._failed.add((kind, fqn))
+
+    def has_failed(self, kind: str, fqn: str) -> bool:
+        """Says whether an item of the batch with this name was refused."""
+        return (kind, fqn) in self._failed
+
+    def find(self, kind: str, fqn: str) -> EntityRecord | None:
+        """Returns the entity of this kind and name."""
+        return self._by_fqn.get((kind, fqn))
+
+    def get(self, id_: UUID) -> EntityRecord | None:
+        """Returns the entity of this id."""
+        return self._by_id.get(id_)
+
+    def chart(self, service: str, name: str) -> KnownChart | None:
+        """Returns the chart of this raw name in the BI service of this raw name."""
+        record = self.find("bi_service", names.quote(service))
+        return self._charts.get((record.id, name)) if record else None
+
+    def refers(self, reference: PropertyReference) -> bool:
+        """Says whether what a reference property points to exists and is not deleted."""
+        fqn = reference.fully_qualified_name or (names.quote(reference.name) if reference.name else "")
+        for kind in reference.kinds:
+            if (kind, (reference.id or "").lower()) in self._assets or (kind, fqn) in self._assets:
+                return True
+            record = self.get(UUID(reference.id)) if reference.id else self.find(kind, fqn)
+            if record is not None and record.kind == kind and not record.deleted:
+                return True
+        return False
+
+    def fqns(self, ids: Iterable[UUID]) -> list[str]:
+        """Returns the fully qualified names of those entities that are known."""
+        return [record.fqn for id_ in ids if (record := self._by_id.get(id_))]
+
+    def exclusive_group(self, tag: EntityRecord) -> UUID | None:
+        """Returns the id of a tag's classification if an asset bears at most one of its tags."""
+        classification = self._by_id.get(tag.parents[0])
+        return tag.parents[0] if classification and classification.attributes["mutually_exclusive"] else None
+
+    def resource(self, kind: str, record: AssetRecord) -> Resource:
+        """Returns an asset as authorization sees it."""
+        service = self._by_id.get(record.service_id)
+        owners = [self._by_id[id_] for id_ in record.owners if id_ in self._by_id]
+        domain = self._by_id.get(record.domain) if record.domain else None
+        return Resource(
+            kind=kind,
+            name=names.join(service.name, record.name) if service else record.name,
+            service=service.name if service else None,
+            service_type=service.attributes["service_type"] if service else None,
+            owners=frozenset(f"{owner.kind}:{owner.name}" for owner in owners),
+            domain=domain.fqn if domain else None,
+            tags=frozenset(self.fqns(record.tags)),
+        )
+
+
+def _asset_keys(fqns: Iterable[str]) -> list[tuple[str, str]]:
+    """Returns (service, name) of those fully qualified names that could be an asset's."""
+    keys = []
+    for fqn in fqns:
+        try:
+            service, name = names.split(fqn, 2)
+        except names.NameSyntaxError:
+            continue
+        keys.append((service, name))
+    return keys

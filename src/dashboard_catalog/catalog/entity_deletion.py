@@ -1,0 +1,72 @@
+"""Deletion of one entity. Soft: it stays visible and is refused for new references. Hard: only if nothing refers to it."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import Writer
+from dashboard_catalog.catalog.failures import not_found, still_referenced
+from dashboard_catalog.catalog.kinds import EntityKind
+from dashboard_catalog.catalog.reading import entity_resource, find_entity
+from dashboard_catalog.catalog.working_set import WorkingSet
+from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
+
+_COLUMN_OF = {"bi_service": "service_id", "user": "owners", "team": "owners", "domain": "domain", "tag": "tags"}
+"""The column of assets that refers to each kind; an extension refers to custom properties by key."""
+
+_MOST_REFERRERS = 100
+
+
+async def delete_entity(
+    connection: AsyncConnection,
+    authorizer: Authorizer,
+    writer: Writer,
+    kind: EntityKind,
+    key: str | UUID,
+    *,
+    hard: bool,
+    validate_only: bool,
+) -> EntityRecord:
+    """Deletes an entity in the transaction of `connection` and returns it as deleted.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
+    """
+    await entities.lock_catalog(connection, to_write=True)
+    record = await find_entity(connection, kind, key)
+    action = Action.HARD_DELETE if hard else Action.WRITE
+    authorizer.check(writer.principal, action, entity_resource(kind, record, key))
+    if record is None or (record.deleted and not hard):
+        raise not_found(kind.name, str(key))
+    if hard:
+        if referrers := await _referrers(connection, record):
+            raise still_referenced(kind.name, record.fqn, referrers)
+        if not validate_only:
+            await entities.remove(connection, record)
+        return record
+    record.deleted = True
+    record.updated_at = WorkingSet().now
+    record.updated_by, record.call_id = writer.principal.subject, writer.call_id
+    if not validate_only:
+        record.change_number = await entities.lock_service(connection, CATALOG_ID) + 1
+        await entities.save(connection, [], [record])
+        await entities.advance(connection, CATALOG_ID, record.change_number)
+    return record
+
+
+async def _referrers(connection: AsyncConnection, record: EntityRecord) -> list[str]:
+    """Returns the kinds and names of what refers to an entity, at most `_MOST_REFERRERS` of each kind."""
+    found = [f"{below.kind} {below.fqn}" for below in await entities.below(connection, [record.id])]
+    if record.kind == "custom_property":
+        kind = str(record.attributes["applies_to"])
+        rows = await assets.with_property(connection, kind, record.name, _MOST_REFERRERS)
+    elif column := _COLUMN_OF.get(record.kind):
+        rows = await assets.any_reference(connection, column, [record.id], _MOST_REFERRERS)
+    else:
+        rows = []
+    services = {service.id: service.name for service in await entities.by_ids(connection, {row[1] for row in rows})}
+    return found + [f"{kind} {names.join(services[service_id], name)}" for kind, service_id, name in rows]

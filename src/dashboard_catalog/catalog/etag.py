@@ -1,0 +1,25 @@
+"""The etag of an asset: it stands for one id and one version."""
+
+from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.store.tables import AssetRecord
+
+
+def etag_of(record: AssetRecord) -> str:
+    """Returns the etag of a version."""
+    return f"{record.id.hex}.{record.version}"
+
+
+def check_etag(etag: str, record: AssetRecord | None) -> None:
+    """Returns if `etag` is empty or that of `record`.
+
+    Raises:
+        CatalogError: ABORTED otherwise, also where nothing is stored.
+    """
+    if not etag or (record is not None and etag == etag_of(record)):
+        return
+    if record is None:
+        raise CatalogError(Reason.ETAG_MISMATCH, "an etag was given, but nothing is stored")
+    version = f"{record.version / 10:.1f}"
+    raise CatalogError(
+        Reason.ETAG_MISMATCH, f"the stored version is {version}, not that of the etag", metadata={"version": version}
+    )

@@ -1,0 +1,91 @@
+"""The kinds of things in the catalog, and what is particular to each.
+
+A kind of asset is its table and its names. A kind of entity is where its fields are kept: in columns, as references to
+other entities, or as plain attributes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssetKind:
+    """A kind of asset.
+
+    Attributes:
+        name: Its name in field paths, references and policies.
+        table: Its rows.
+        holds_charts: Whether it has charts that go and come back with it.
+    """
+
+    name: str
+    table: AssetTable[Any]
+    holds_charts: bool
+
+
+DASHBOARD_KIND = AssetKind("dashboard", DASHBOARDS, holds_charts=True)
+CHART_KIND = AssetKind("chart", CHARTS, holds_charts=False)
+ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (CHART_KIND, DASHBOARD_KIND)}
+"""In the order in which a batch applies them: what is held comes before what holds it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EntityKind:
+    """A kind of entity.
+
+    Attributes:
+        name: Its name in the contract, in field paths and in policies.
+        attributes: Its plain fields, each with the value of a new entity.
+        parents: Its fields that refer to other entities, each with their kind, in the order they are stored.
+        required: Fields that a new entity must have.
+        fixed: Fields that never change.
+        qualifier: The field whose value stands before the name in the fully qualified name, if any.
+    """
+
+    name: str
+    attributes: Mapping[str, Any]
+    parents: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    qualifier: str | None = None
+
+    def fqn(self, name: str, values: Mapping[str, Any]) -> str:
+        """Returns the fully qualified name of an entity of this kind.
+
+        Raises:
+            NameSyntaxError: If the name that qualifies it does not parse.
+        """
+        above = values.get(self.qualifier) if self.qualifier else None
+        return names.join(*names.split(above), name) if above else names.quote(name)
+
+
+ENTITY_KINDS: Mapping[str, EntityKind] = {
+    kind.name: kind
+    for kind in (
+        EntityKind("bi_service", {"service_type": None, "source_url": None}, required=("service_type",)),
+        EntityKind("user", {"email": None, "is_bot": False}),
+        EntityKind("team", {"team_type": "Group"}, parents={"parents": "team"}),
+        EntityKind("domain", {}, parents={"parent": "domain"}, fixed=("parent",), qualifier="parent"),
+        EntityKind("classification", {"mutually_exclusive": False}),
+        EntityKind(
+            "tag",
+            {"disabled": False},
+            parents={"classification": "classification", "parent": "tag"},
+            required=("classification",),
+            fixed=("classification",),
+            qualifier="classification",
+        ),
+        EntityKind(
+            "custom_property",
+            {"applies_to": None, "property_type": None, "config": None},
+            required=("applies_to", "property_type"),
+            fixed=("applies_to", "property_type"),
+            qualifier="applies_to",
+        ),
+    )
+}
+"""In the order in which a batch applies them: what is referred to comes before what refers to it."""

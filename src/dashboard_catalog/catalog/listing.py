@@ -1,0 +1,302 @@
+"""Lists of assets and entities, page by page.
+
+Every filter becomes a condition on ids before the page is read; what the caller may not view is left out by a condition
+too, so that pages are full and totals are true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action, Principal
+from dashboard_catalog.catalog import names, page_tokens
+from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind, EntityKind
+from dashboard_catalog.catalog.reading import DELETED, entity_resource, viewed
+from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
+from dashboard_catalog.errors import Violation, ViolationReason, invalid
+from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 1000
+
+# No character sorts after it, so that [prefix, prefix + it) holds every name with the prefix.
+_LAST_CHARACTER = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFilters:
+    """Which assets a listing holds, and in which order; empty means all. See the contract's list requests."""
+
+    service: str = ""
+    service_type: str = ""
+    owner: str = ""
+    domain: str = ""
+    tag: str = ""
+    chart: str = ""
+    dashboard: str = ""
+    project: str = ""
+    name_prefix: str = ""
+    deleted: str = "exclude"
+    order_by: str = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetListing:
+    """One page that a caller asks for."""
+
+    kind: AssetKind
+    principal: Principal
+    filters: AssetFilters
+    page_size: int = DEFAULT_PAGE_SIZE
+    page_token: str = ""
+    include_total: bool = False
+    with_charts: bool = True
+
+    def token_after(self, record: AssetRecord) -> str:
+        """Returns the token of the page that begins after an asset."""
+        column = _ORDERS[self.filters.order_by][0]
+        value = record.name if column == "name" else record.updated_at.isoformat()
+        return page_tokens.encode((self.kind.name, self.filters), [value, record.id.hex])
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPage:
+    """A page; `more` says whether anything follows it."""
+
+    assets: list[AssetView]
+    more: bool
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityListing:
+    """One page of entities that a caller asks for, ordered by fully qualified name."""
+
+    kind: EntityKind
+    principal: Principal
+    name_prefix: str = ""
+    deleted: str = "exclude"
+    page_size: int = DEFAULT_PAGE_SIZE
+    page_token: str = ""
+
+    @property
+    def _listing(self) -> tuple[str, str, str]:
+        return self.kind.name, self.name_prefix, self.deleted
+
+    def token_after(self, record: EntityRecord) -> str:
+        """Returns the token of the page that begins after an entity."""
+        return page_tokens.encode(self._listing, [record.fqn, record.id.hex])
+
+    def position(self) -> list[Any] | None:
+        """Returns where the page before ended."""
+        return page_tokens.decode(self._listing, self.page_token)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPage:
+    """A page of entities; `more` says whether anything follows it."""
+
+    entities: list[EntityView]
+    more: bool
+
+
+_ORDERS = {
+    "name": ("name", False),
+    "name desc": ("name", True),
+    "updated_at": ("updated_at", False),
+    "updated_at desc": ("updated_at", True),
+}
+
+
+def order_of(text: str) -> str:
+    """Returns the order that a caller names, in the one spelling that `AssetFilters` takes.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT if there is no such order.
+    """
+    order = " ".join(text.replace("updatedAt", "updated_at").split()).removesuffix(" asc") or "name"
+    if order not in _ORDERS:
+        text = f"must be one of {', '.join(_ORDERS)}"
+        raise invalid([Violation("order_by", ViolationReason.INVALID_VALUE, text)])
+    return order
+
+
+def page_size_of(sent: int) -> int:
+    """Returns how many a page holds at most."""
+    return min(sent or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+class Lister:
+    """Lists assets and entities for callers."""
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    async def assets(self, connection: AsyncConnection, listing: AssetListing) -> AssetPage:
+        """Returns a page of assets that the caller may view.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED if the caller may view nothing at all, INVALID_ARGUMENT for a filter that
+                does not parse or a wrong page token.
+        """
+        position = page_tokens.decode((listing.kind.name, listing.filters), listing.page_token)
+        conditions = await self._conditions(connection, listing)
+        if conditions is None:
+            return AssetPage([], more=False, total=0 if listing.include_total else None)
+        statement = _ordered(listing, listing.kind.table.select().where(*conditions), position)
+        records = await listing.kind.table.fetch(connection, statement.limit(listing.page_size + 1))
+        total = None
+        if listing.include_total:
+            counted = select(func.count()).select_from(listing.kind.table.table).where(*conditions)
+            total = await connection.scalar(counted)
+        page = records[: listing.page_size]
+        shown = await views(connection, listing.kind, page, with_charts=listing.with_charts)
+        return AssetPage(shown, more=len(records) > listing.page_size, total=total)
+
+    async def entities(self, connection: AsyncConnection, listing: EntityListing) -> EntityPage:
+        """Returns a page of entities that the caller may view, of BI services only those.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a wrong page token.
+        """
+        position = listing.position()
+        only = None
+        if listing.kind.name == "bi_service":
+            only = [s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)]
+        else:
+            resource = entity_resource(listing.kind, None, listing.kind.name)
+            self._authorizer.check(listing.principal, Action.VIEW, resource)
+        records = await entities.page(
+            connection,
+            listing.kind.name,
+            only=only,
+            deleted=DELETED[listing.deleted],
+            name_range=_prefix_range(listing.name_prefix),
+            after=position[0] if position else None,
+            limit=listing.page_size + 1,
+        )
+        page = await entity_views(connection, records[: listing.page_size])
+        return EntityPage(page, more=len(records) > listing.page_size)
+
+    def _may_view(self, listing: EntityListing, service: EntityRecord) -> bool:
+        resource = entity_resource(listing.kind, service, service.id)
+        return self._authorizer.allows(listing.principal, Action.VIEW, resource)
+
+    async def _conditions(
+        self, connection: AsyncConnection, listing: AssetListing
+    ) -> list[ColumnElement[bool]] | None:
+        """Returns the conditions of a listing, or None if nothing can meet them."""
+        filters, table = listing.filters, listing.kind.table.table
+        conditions = [assets.deleted_in(table, DELETED[filters.deleted])]
+        services = await self._services(connection, listing)
+        if services is not None:
+            conditions.append(assets.one_of(table.c.service_id, services))
+        ids = _Ids(connection)
+        for column, wanted in (
+            ("owners", await ids.owner(filters.owner)),
+            ("domain", await ids.with_below("domain", filters.domain)),
+            ("tags", await ids.with_below("tag", filters.tag)),
+            ("charts", await ids.chart(filters.chart)),
+            ("id", await ids.charts_of(filters.dashboard)),
+        ):
+            if wanted is not None:
+                if not wanted:
+                    return None
+                conditions.append(assets.one_of(table.c[column], wanted))
+        if filters.project:
+            conditions.append(table.c.project == filters.project)
+        if filters.name_prefix:
+            first, last = _prefix_range(filters.name_prefix)
+            conditions += [table.c.name >= first, table.c.name < last]
+        return None if services == [] else conditions
+
+    async def _services(self, connection: AsyncConnection, listing: AssetListing) -> list[UUID] | None:
+        """Returns the ids of the BI services that a listing is about, or None for all there are."""
+        filters = listing.filters
+        name = _parsed("service", filters.service, 1)[0] if filters.service else ""
+        known = await entities.of_kind(connection, "bi_service")
+        may_view = {
+            service.id: self._authorizer.allows(listing.principal, Action.VIEW, viewed(listing.kind, service))
+            for service in known
+        }
+        if not any(may_view.values()):
+            self._authorizer.check(listing.principal, Action.VIEW, viewed(listing.kind, None, filters.service))
+        wanted = [
+            service
+            for service in known
+            if may_view[service.id]
+            and (not name or service.name == name)
+            and (not filters.service_type or service.attributes["service_type"] == filters.service_type)
+        ]
+        return [service.id for service in wanted] if len(wanted) < len(known) else None
+
+
+class _Ids:
+    """From the names in filters to ids; None where a filter is empty."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def owner(self, text: str) -> list[UUID] | None:
+        if not text:
+            return None
+        kind, colon, name = text.partition(":")
+        if kind not in ("user", "team") or not colon or not name:
+            hint = "must be user:NAME or team:NAME, with the raw name"
+            raise invalid([Violation("owner", ViolationReason.INVALID_FORMAT, hint)])
+        found = await entities.by_fqns(self._connection, [names.quote(name)])
+        return [record.id for record in found if record.kind == kind]
+
+    async def with_below(self, kind: str, text: str) -> list[UUID] | None:
+        if not text:
+            return None
+        path = _parsed(kind, text)
+        # One segment is a classification: every tag lies below one.
+        kinds = ("classification",) if kind == "tag" and len(path) == 1 else (kind,)
+        found = await entities.by_fqns(self._connection, [names.join(*path)])
+        top = next((record for record in found if record.kind in kinds), None)
+        return [record.id for record in await entities.all_below(self._connection, top)] if top else []
+
+    async def chart(self, text: str) -> list[UUID] | None:
+        return await self._asset(CHART_KIND, "chart", text, lambda record: [record.id])
+
+    async def charts_of(self, text: str) -> list[UUID] | None:
+        return await self._asset(DASHBOARD_KIND, "dashboard", text, lambda record: record.charts)
+
+    async def _asset(self, kind: AssetKind, field: str, text: str, ids: Any) -> list[UUID] | None:
+        if not text:
+            return None
+        service_name, name = _parsed(field, text, 2)
+        found = await entities.by_fqns(self._connection, [names.quote(service_name)])
+        service = next((record for record in found if record.kind == "bi_service"), None)
+        records = await kind.table.by_names(self._connection, service.id, [name]) if service else []
+        return list(ids(records[0])) if records else []
+
+
+def _parsed(field: str, text: str, segments: int | None = None) -> Sequence[str]:
+    try:
+        return names.split(text, segments)
+    except names.NameSyntaxError as error:
+        raise invalid([Violation(field, ViolationReason.INVALID_FORMAT, str(error))]) from None
+
+
+def _prefix_range(prefix: str) -> tuple[str, str]:
+    return prefix, prefix + _LAST_CHARACTER
+
+
+def _ordered(listing: AssetListing, statement: Select[Any], position: list[Any] | None) -> Select[Any]:
+    name, descending = _ORDERS[listing.filters.order_by]
+    columns = listing.kind.table.table.c
+    key = tuple_(columns[name], columns.id)
+    if position:
+        value = position[0] if name == "name" else datetime.fromisoformat(position[0])
+        after = tuple_(value, UUID(hex=position[1]), types=[columns[name].type, columns.id.type])
+        statement = statement.where(key < after if descending else key > after)
+    return statement.order_by(*(part.desc() if descending else part for part in (columns[name], columns.id)))

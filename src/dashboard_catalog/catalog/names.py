@@ -1,0 +1,68 @@
+"""Names and fully qualified names: how they are joined, quoted and read.
+
+A segment that contains `.` or `"` is wrapped in `"` with inner `"` doubled, as in OpenMetadata. Names themselves are
+never parsed or normalised.
+"""
+
+import re
+
+MAX_FQN_BYTES = 2400
+
+_SEGMENT = re.compile(r'"(?:[^"]|"")+"|[^".]+')
+
+
+class NameSyntaxError(ValueError):
+    """A text is no fully qualified name; its message shows how to quote."""
+
+
+def quote(name: str) -> str:
+    """Returns the segment that stands for a name."""
+    if "." in name or '"' in name:
+        return '"' + name.replace('"', '""') + '"'
+    return name
+
+
+def join(*names: str) -> str:
+    """Returns the fully qualified name of raw names, from the outermost to the innermost."""
+    return ".".join([quote(name) for name in names])
+
+
+def split(fqn: str, segments: int | None = None) -> tuple[str, ...]:
+    """Returns the raw names of a fully qualified name, so that `join(*split(fqn))` quotes it anew.
+
+    Args:
+        fqn: What a caller sent.
+        segments: How many names it must have; any number by default.
+
+    Raises:
+        NameSyntaxError: If it does not parse.
+    """
+    # The common case has no quotes.
+    names = tuple(fqn.split(".")) if '"' not in fqn else _split_quoted(fqn)
+    if not all(names):
+        raise NameSyntaxError(f"{_shown(fqn)} has an empty segment; {_RULE}")
+    if segments is not None and len(names) != segments:
+        raise NameSyntaxError(f"{_shown(fqn)} has {len(names)} segments, not {segments}; {_RULE}")
+    return names
+
+
+_RULE = 'segments are separated by dots, one that contains a dot or a quote is quoted: service."sales.by day"'
+
+
+def _split_quoted(fqn: str) -> tuple[str, ...]:
+    names: list[str] = []
+    position = 0
+    while match := _SEGMENT.match(fqn, position):
+        segment = match.group()
+        names.append(segment[1:-1].replace('""', '"') if segment[0] == '"' else segment)
+        position = match.end()
+        if position == len(fqn):
+            return tuple(names)
+        if fqn[position] != ".":
+            break
+        position += 1
+    raise NameSyntaxError(f"{_shown(fqn)} does not parse at character {position + 1}; {_RULE}")
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:97]}..."

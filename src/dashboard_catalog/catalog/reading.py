@@ -1,0 +1,145 @@
+"""Reading single assets and entities. What a caller may not view is refused before it is looked for."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action, Principal, Resource
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import ByName
+from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.failures import not_found
+from dashboard_catalog.catalog.kinds import AssetKind, EntityKind
+from dashboard_catalog.catalog.views import AssetView, views
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store import entities
+from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRead:
+    """One asset that a caller wants to see.
+
+    Attributes:
+        version: In tenths; None for the newest.
+        deleted: Which may be found: `exclude`, `include` or `only` deleted ones.
+    """
+
+    kind: AssetKind
+    principal: Principal
+    key: ByName | UUID
+    version: int | None = None
+    deleted: str = "exclude"
+
+    @property
+    def shown(self) -> str:
+        """The asset as the caller named it."""
+        return str(self.key) if isinstance(self.key, UUID) else names.join(*self.key)
+
+
+class Reader:
+    """Reads assets and entities for callers."""
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    async def assets(
+        self, connection: AsyncConnection, reads: Sequence[AssetRead]
+    ) -> list[AssetView | CatalogError]:
+        """Returns what each read asks for, or why not. All are of one kind; the statements do not grow with them."""
+        kind = reads[0].kind
+        directory = Directory()
+        stored = await self._stored(connection, directory, kind, [read.key for read in reads])
+        found: list[AssetRecord | CatalogError] = []
+        for read in reads:
+            try:
+                record = self._visible(read, directory, stored)
+                found.append(await _version_of(connection, read, record))
+            except CatalogError as error:
+                found.append(error)
+        shown = iter(await views(connection, kind, [f for f in found if not isinstance(f, CatalogError)]))
+        return [f if isinstance(f, CatalogError) else next(shown) for f in found]
+
+    async def entity(
+        self, connection: AsyncConnection, principal: Principal, kind: EntityKind, key: str | UUID
+    ) -> EntityRecord:
+        """Returns an entity, by its fully qualified name or id, deleted or not.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED or NOT_FOUND.
+        """
+        record = await find_entity(connection, kind, key)
+        self._authorizer.check(principal, Action.VIEW, entity_resource(kind, record, key))
+        if record is None:
+            raise not_found(kind.name, str(key))
+        return record
+
+    async def _stored(
+        self, connection: AsyncConnection, directory: Directory, kind: AssetKind, keys: Sequence[ByName | UUID]
+    ) -> dict[ByName | UUID, AssetRecord]:
+        by_service: dict[str, list[str]] = defaultdict(list)
+        for key in keys:
+            if isinstance(key, ByName):
+                by_service[key.service].append(key.name)
+        await directory.load(connection, fqns=[names.quote(service) for service in by_service])
+        stored: dict[ByName | UUID, AssetRecord] = {}
+        for service_name, asset_names in by_service.items():
+            if service := directory.find("bi_service", names.quote(service_name)):
+                for record in await kind.table.by_names(connection, service.id, asset_names):
+                    stored[ByName(service_name, record.name)] = record
+        if ids := [key for key in keys if isinstance(key, UUID)]:
+            stored |= {record.id: record for record in await kind.table.by_ids(connection, ids)}
+        await directory.load(connection, ids={record.service_id for record in stored.values()})
+        return stored
+
+    def _visible(
+        self, read: AssetRead, directory: Directory, stored: Mapping[ByName | UUID, AssetRecord]
+    ) -> AssetRecord:
+        """Returns what is stored, if the caller may view its service; viewing is decided for each BI service."""
+        record = stored.get(read.key)
+        service = directory.get(record.service_id) if record else None
+        if service is None and isinstance(read.key, ByName):
+            service = directory.find("bi_service", names.quote(read.key.service))
+        self._authorizer.check(read.principal, Action.VIEW, viewed(read.kind, service, read.shown, read.key))
+        if record is None or record.deleted not in DELETED[read.deleted]:
+            raise not_found(read.kind.name, read.shown)
+        return record
+
+
+DELETED: Mapping[str, tuple[bool, ...]] = {"exclude": (False,), "include": (False, True), "only": (True,)}
+"""Which values of `deleted` each way of asking finds."""
+
+
+def viewed(
+    kind: AssetKind, service: EntityRecord | None, shown: str = "", key: ByName | UUID | None = None
+) -> Resource:
+    """Returns the resource that viewing assets of a BI service is decided by."""
+    if service is None:
+        return Resource(kind.name, name=shown, service=key.service if isinstance(key, ByName) else None)
+    return Resource(kind.name, shown, service=service.name, service_type=service.attributes["service_type"])
+
+
+async def _version_of(connection: AsyncConnection, read: AssetRead, record: AssetRecord) -> AssetRecord:
+    if read.version is None or read.version == record.version:
+        return record
+    older = await read.kind.table.version(connection, record.service_id, record.id, read.version)
+    if older is None:
+        raise not_found(read.kind.name, f"{read.shown} in version {read.version / 10:.1f}")
+    return older  # type: ignore[no-any-return]
+
+
+async def find_entity(connection: AsyncConnection, kind: EntityKind, key: str | UUID) -> EntityRecord | None:
+    """Returns the entity of a kind by fully qualified name or id."""
+    by = entities.by_ids(connection, [key]) if isinstance(key, UUID) else entities.by_fqns(connection, [key])
+    return next((record for record in await by if record.kind == kind.name), None)
+
+
+def entity_resource(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Resource:
+    """Returns an entity, or one that is absent, as authorization sees it."""
+    name = record.name if record else names.split(key)[-1] if isinstance(key, str) else None
+    shown = record.fqn if record else str(key)
+    return Resource(kind.name, name=shown, service=name if kind.name == "bi_service" else None)

@@ -1,0 +1,185 @@
+"""From the references of an asset as sent to ids, with every violation named.
+
+A reference that the asset holds already is never refused; a new one must exist and not be deleted.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference, Writer
+from dashboard_catalog.catalog.custom_properties import PropertyReference, compile_property
+from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+
+
+class TagLabel(NamedTuple):
+    """A label that refers to a tag that exists."""
+
+    tag: EntityRecord
+    exclusive_group: UUID | None
+    label_type: str
+    state: str
+
+
+@dataclass(slots=True)
+class Resolved:
+    """An asset's fields as they can be stored, and the references that were left out because people deleted them."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+class Resolver:
+    """Resolves the references of one write.
+
+    Args:
+        stored: The asset as it is, or None for a new one.
+    """
+
+    def __init__(self, directory: Directory, kind: str, stored: AssetRecord | None, writer: Writer) -> None:
+        self._directory = directory
+        self._kind = kind
+        self._stored = stored
+        self._writer = writer
+        self.violations: list[Violation] = []
+        self._left_out: list[str] = []
+
+    def resolve(self, values: Mapping[str, Any]) -> Resolved:
+        """Returns `values`, of the shape that `shape.shaped` gives, with references resolved.
+
+        What is wrong is added to `violations`.
+        """
+        resolvers: dict[str, Callable[[Any], Any]] = {
+            "charts": self._charts,
+            "owners": self._owners,
+            "domain": self._domain,
+            "tags": self._tags,
+            "extension": self._extension,
+        }
+        resolved = {
+            name: resolvers[name](value) if name in resolvers else value for name, value in values.items()
+        }
+        return Resolved(resolved, self._left_out)
+
+    def _held(self, name: str) -> list[UUID]:
+        return getattr(self._stored, name) if self._stored else []
+
+    def _refuse(self, path: str, reason: ViolationReason, text: str) -> None:
+        self.violations.append(Violation(path, reason, text))
+
+    def _charts(self, charts: Mapping[ByName, int]) -> list[UUID]:
+        held = set(self._held("charts"))
+        ids = []
+        for key, index in charts.items():
+            fqn = names.join(*key)
+            chart = self._directory.chart(*key)
+            if self._directory.has_failed("chart", fqn):
+                self._refuse(f"charts[{index}]", ViolationReason.FAILED_REFERENCE, f"chart {fqn} failed in this chunk")
+            elif chart is None:
+                self._refuse(f"charts[{index}]", ViolationReason.UNKNOWN_REFERENCE, f"there is no chart {fqn}")
+            elif chart.deleted and chart.deleted_by_edit and not self._writer.edits:
+                self._left_out.append(f"charts.{fqn}")
+            elif chart.deleted and chart.id not in held:
+                self._refuse(f"charts[{index}]", ViolationReason.DELETED_REFERENCE, f"chart {fqn} is deleted")
+            else:
+                ids.append(chart.id)
+        return ids
+
+    def _owners(self, owners: Mapping[SentReference, int]) -> list[UUID]:
+        found = {
+            record.id: record
+            for sent, index in owners.items()
+            if (record := self._owner(sent, f"owners[{index}]")) is not None
+        }
+        teams = [record for record in found.values() if record.kind == "team"]
+        if teams and len(found) > 1:
+            text = "owners are any number of users, or exactly one team"
+            self._refuse("owners", ViolationReason.OWNER_RULE, text)
+        for team in teams:
+            if team.attributes["team_type"] != "Group" and team.id not in self._held("owners"):
+                text = f"team {team.name} is of type {team.attributes['team_type']}; only a Group can own assets"
+                self._refuse("owners", ViolationReason.OWNER_RULE, text)
+        return list(found)
+
+    def _owner(self, sent: SentReference, path: str) -> EntityRecord | None:
+        fqn = sent.fqn or (names.quote(sent.name) if sent.name else "")
+        record = self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, fqn)
+        if record is not None and sent.id and record.kind != sent.type:
+            record = None
+        if record is not None and (fqn not in ("", record.fqn) or sent.name not in ("", record.name)):
+            text = f"the parts differ: the id is that of {sent.type} {record.name}"
+            self._refuse(path, ViolationReason.CONFLICTING_PARTS, text)
+            return None
+        return self._usable(record, sent.type, sent.id or fqn, path, self._held("owners"))
+
+    def _usable(
+        self, record: EntityRecord | None, kind: str, shown: str, path: str, held: list[UUID]
+    ) -> EntityRecord | None:
+        if self._directory.has_failed(kind, shown):
+            self._refuse(path, ViolationReason.FAILED_REFERENCE, f"{kind} {shown} failed in this chunk")
+        elif record is None:
+            self._refuse(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {shown}")
+        elif record.deleted and record.id not in held:
+            self._refuse(path, ViolationReason.DELETED_REFERENCE, f"{kind} {shown} is deleted")
+        else:
+            return record
+        return None
+
+    def _domain(self, fqn: str) -> UUID | None:
+        held = [self._stored.domain] if self._stored and self._stored.domain else []
+        record = self._usable(self._directory.find("domain", fqn), "domain", fqn, "domain", held)
+        return record.id if record else None
+
+    def _tags(self, tags: Mapping[str, tuple[int, SentLabel]]) -> list[TagLabel]:
+        labels, held = [], self._held("tags")
+        for fqn, (index, sent) in tags.items():
+            path = f"tags[{index}].tag_fqn"
+            record = self._usable(self._directory.find("tag", fqn), "tag", fqn, path, held)
+            if record is None:
+                continue
+            if record.attributes["disabled"] and record.id not in held:
+                self._refuse(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
+            group = self._directory.exclusive_group(record)
+            rival = next((label.tag.fqn for label in labels if group and label.exclusive_group == group), None)
+            if rival:
+                text = f"tags {rival} and {fqn} are mutually exclusive"
+                self._refuse(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)
+            labels.append(TagLabel(record, group, sent.label_type, sent.state))
+        return labels
+
+    def _extension(self, extension: Mapping[str, Any]) -> dict[str, Any]:
+        stored = (self._stored.extension if self._stored else None) or {}
+        return {
+            key: value if value is None or value == stored.get(key) else self._property(key, value)
+            for key, value in extension.items()
+        }
+
+    def _property(self, key: str, value: Any) -> Any:
+        path = f"extension.{key}"
+        fqn = names.join(self._kind, key)
+        record = self._directory.find("custom_property", fqn)
+        if record is None:
+            text = f"no custom property {key} is defined for a {self._kind}"
+            self._refuse(path, ViolationReason.UNKNOWN_PROPERTY, text)
+            return value
+        if self._usable(record, "custom_property", fqn, path, []) is None:
+            return value
+        compiled = compile_property(record.attributes["property_type"], record.attributes["config"])
+        checked, violations = compiled.check(key, value)
+        self.violations += violations
+        if not violations:
+            for reference in compiled.references(key, checked):
+                self._check_exists(reference)
+        return checked
+
+    def _check_exists(self, reference: PropertyReference) -> None:
+        """Refuses what a reference property names and nobody has."""
+        known = self._directory.refers(reference)
+        if not known:
+            shown = reference.id or reference.fully_qualified_name or reference.name
+            text = f"there is no {' or '.join(reference.kinds)} {shown}"
+            self._refuse(reference.field, ViolationReason.UNKNOWN_REFERENCE, text)

@@ -1,0 +1,107 @@
+"""The shape of what is sent: what can be said of a spec without looking at what is stored.
+
+Limits of single fields are annotations of the contract; here is what those cannot say.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference
+from dashboard_catalog.catalog.extension_shape import check_extension_shape
+from dashboard_catalog.errors import Violation, ViolationReason
+
+_OWNER_TYPES = ("user", "team")
+
+
+def asset_key(service: str, name: str, violations: list[Violation]) -> ByName | None:
+    """Returns the key that a spec names, or None with the reasons added to `violations`."""
+    for field, value in (("name", name), ("service", service)):
+        if not value:
+            violations.append(Violation(field, ViolationReason.REQUIRED, "is required"))
+    if service:
+        try:
+            key = ByName(names.split(service, 1)[0], name)
+        except names.NameSyntaxError as error:
+            violations.append(Violation("service", ViolationReason.INVALID_FORMAT, str(error)))
+        else:
+            return key if name else None
+    return None
+
+
+def shaped(values: Mapping[str, Any], violations: list[Violation]) -> dict[str, Any]:
+    """Returns the fields that are set, references parsed, duplicates dropped and empty ones left out.
+
+    `charts` becomes a dict of `ByName` and `owners` one of `SentReference`, each to its index as sent; `tags` becomes a
+    dict of fully qualified names to (index, `SentLabel`).
+    """
+    result = {}
+    for field, value in values.items():
+        if not value:
+            continue
+        check = _CHECKS.get(field)
+        result[field] = check(value, violations) if check else value
+    return result
+
+
+def _charts(fqns: list[str], violations: list[Violation]) -> dict[ByName, int]:
+    charts: dict[ByName, int] = {}
+    for index, fqn in enumerate(fqns):
+        try:
+            service, name = names.split(fqn, 2)
+        except names.NameSyntaxError as error:
+            violations.append(Violation(f"charts[{index}]", ViolationReason.INVALID_FORMAT, str(error)))
+        else:
+            charts.setdefault(ByName(service, name), index)
+    return charts
+
+
+def _domain(fqn: str, violations: list[Violation]) -> str:
+    return _requoted(fqn, "domain", violations)
+
+
+def _tags(labels: list[SentLabel], violations: list[Violation]) -> dict[str, tuple[int, SentLabel]]:
+    tags: dict[str, tuple[int, SentLabel]] = {}
+    for index, label in enumerate(labels):
+        fqn = _requoted(label.tag_fqn, f"tags[{index}].tag_fqn", violations)
+        tags.setdefault(fqn, (index, label._replace(tag_fqn=fqn)))
+    return tags
+
+
+def _owners(references: list[SentReference], violations: list[Violation]) -> dict[SentReference, int]:
+    owners: dict[SentReference, int] = {}
+    for index, reference in enumerate(references):
+        path = f"owners[{index}]"
+        if not reference.type:
+            violations.append(Violation(f"{path}.type", ViolationReason.REQUIRED, "is required: user or team"))
+        elif reference.type not in _OWNER_TYPES:
+            text = f"a {reference.type} cannot own assets, only a user or a team of type Group can"
+            violations.append(Violation(f"{path}.type", ViolationReason.OWNER_RULE, text))
+        elif not (reference.id or reference.name or reference.fqn):
+            violations.append(Violation(path, ViolationReason.REQUIRED, "needs an id or a name"))
+        else:
+            fqn = _requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
+            owners.setdefault(reference._replace(fqn=fqn, id=reference.id.lower()), index)
+    return owners
+
+
+def _extension(extension: dict[str, Any], violations: list[Violation]) -> dict[str, Any]:
+    violations += check_extension_shape(extension)
+    return extension
+
+
+def _requoted(fqn: str, path: str, violations: list[Violation]) -> str:
+    try:
+        return names.join(*names.split(fqn))
+    except names.NameSyntaxError as error:
+        violations.append(Violation(path, ViolationReason.INVALID_FORMAT, str(error)))
+        return fqn
+
+
+_CHECKS: Mapping[str, Callable[[Any, list[Violation]], Any]] = {
+    "charts": _charts,
+    "domain": _domain,
+    "tags": _tags,
+    "owners": _owners,
+    "extension": _extension,
+}

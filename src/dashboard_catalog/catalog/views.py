@@ -1,0 +1,109 @@
+"""An asset with the names of all that it refers to: what is answered to callers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
+from dashboard_catalog.catalog.kinds import AssetKind
+from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a caller sees of a thing that is referred to."""
+
+    id: UUID
+    kind: str
+    name: str
+    fqn: str
+    display_name: str | None
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssetView:
+    """An asset in one of its versions, and everything that it refers to, by id."""
+
+    kind: AssetKind
+    record: Any
+    service: EntityRecord
+    references: Mapping[UUID, Reference]
+
+    @property
+    def fqn(self) -> str:
+        """The fully qualified name of the asset."""
+        return names.join(self.service.name, self.record.name)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityView:
+    """An entity, and the fully qualified names of the entities above it, by id."""
+
+    record: EntityRecord
+    above: Mapping[UUID, str]
+
+
+async def entity_views(connection: AsyncConnection, records: Sequence[EntityRecord]) -> list[EntityView]:
+    """Returns the views of entities, with one statement for all of them."""
+    ids = {id_ for record in records for id_ in record.parents}
+    above = {record.id: record.fqn for record in await entities.by_ids(connection, ids)}
+    return [EntityView(record, above) for record in records]
+
+
+async def views(
+    connection: AsyncConnection, kind: AssetKind, records: Sequence[AssetRecord], *, with_charts: bool = True
+) -> list[AssetView]:
+    """Returns the views of assets, with two statements for all of them.
+
+    Args:
+        with_charts: Whether the charts of dashboards will be shown.
+    """
+    if not records:
+        return []
+    chart_ids = _chart_ids(records) if with_charts else set()
+    charts = list(await assets.chart_references(connection, chart_ids)) if chart_ids else []
+    entity_ids = {id_ for record in records for id_ in _entity_ids(record)} | {chart.service_id for chart in charts}
+    known = {record.id: record for record in await entities.by_ids(connection, entity_ids)}
+    references = {
+        record.id: Reference(record.id, record.kind, record.name, record.fqn, record.display_name, record.deleted)
+        for record in known.values()
+    }
+    for chart in charts:
+        fqn = names.join(known[chart.service_id].name, chart.name)
+        references[chart.id] = Reference(chart.id, "chart", chart.name, fqn, chart.display_name, chart.deleted)
+    return [AssetView(kind, record, known[record.service_id], references) for record in records]
+
+
+def _chart_ids(records: Iterable[AssetRecord]) -> set[UUID]:
+    ids: set[UUID] = set()
+    for record in records:
+        if isinstance(record, DashboardRecord):
+            ids.update(record.charts)
+        ids.update(_changed_ids(record, ("charts",)))
+    return ids
+
+
+def _entity_ids(record: AssetRecord) -> Iterable[UUID]:
+    yield record.service_id
+    yield from record.owners
+    yield from record.tags
+    if record.domain:
+        yield record.domain
+    yield from (UUID(hex=mark) for mark in (record.edited or {}).get("tags", ()))
+    yield from _changed_ids(record, ("owners", "domains", "tags"))
+
+
+def _changed_ids(record: AssetRecord, fields: Sequence[str]) -> Iterable[UUID]:
+    """Yields the ids that the description of a change holds in some of its fields."""
+    for part in ("added", "updated", "deleted"):
+        for name, *values in (record.change or {}).get(part, ()):
+            if name in fields:
+                for value in values:
+                    for item in value:
+                        yield UUID(hex=item if name in REFERENCE_FIELDS else item[0])

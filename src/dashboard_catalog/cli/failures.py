@@ -1,0 +1,103 @@
+"""Why a call or an item failed, for people: what a `google.rpc.Status` and its details say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+Detail = TypeVar("Detail", bound=Message)
+
+_CODES = {number: name for name, number in code_pb2.Code.items()}
+
+
+class CommandError(Exception):
+    """A command was used wrongly or could not be done; its text is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One field that was refused.
+
+    Attributes:
+        field: Its path; empty if the whole is meant.
+        text: What is wrong.
+        reason: For programs; empty if the server gave none.
+    """
+
+    field: str
+    text: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.text}" if self.field else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a status says.
+
+    Attributes:
+        code: Name of the gRPC code.
+        message: The text of the status.
+        reason: `ErrorInfo.reason`.
+        problems: Every refused field that the details name.
+        unnamed: How many more there are that did not fit into the details.
+        call_id: Leads to the server's log.
+    """
+
+    code: str
+    message: str
+    reason: str = ""
+    problems: tuple[Problem, ...] = ()
+    unnamed: int = 0
+    call_id: str = ""
+
+    def lines(self) -> Iterator[str]:
+        """Yields the failure as lines: the fields where there are any, else the message."""
+        if not self.problems:
+            yield self.message
+        yield from map(str, self.problems)
+        if self.unnamed:
+            yield f"... and {self.unnamed} more"
+
+
+def failure_of(status: status_pb2.Status) -> Failure:
+    """Returns what a status and its details say."""
+    info = _detail(status, error_details_pb2.ErrorInfo())
+    problems = tuple(_problems(status))
+    total = info.metadata.get("violations", "")
+    return Failure(
+        code=_CODES.get(status.code, str(status.code)),
+        message=status.message,
+        reason=info.reason,
+        problems=problems,
+        unnamed=max(0, int(total) - len(problems)) if total.isdecimal() else 0,
+        call_id=_detail(status, error_details_pb2.RequestInfo()).request_id,
+    )
+
+
+def failure_of_call(error: grpc.RpcError) -> Failure:
+    """Returns what a failed call says, whether or not a server of the catalog answered it."""
+    status = status_pb2.Status(code=error.code().value[0], message=error.details() or "")
+    for entry in error.trailing_metadata() or ():
+        if entry.key == "grpc-status-details-bin" and isinstance(entry.value, bytes):
+            status.ParseFromString(entry.value)
+    return failure_of(status)
+
+
+def _problems(status: status_pb2.Status) -> Iterator[Problem]:
+    for refused in _detail(status, error_details_pb2.BadRequest()).field_violations:
+        yield Problem(refused.field, refused.description, refused.reason)
+    for unmet in _detail(status, error_details_pb2.PreconditionFailure()).violations:
+        yield Problem(unmet.subject, unmet.description, unmet.type)
+
+
+def _detail(status: status_pb2.Status, empty: Detail) -> Detail:
+    """Returns the detail of the type of `empty`, or `empty` itself if there is none."""
+    for packed in status.details:
+        if packed.Unpack(empty):
+            break
+    return empty

@@ -1,0 +1,67 @@
+"""`dashboard-catalog get`: shows one thing of the catalog."""
+
+from typing import Annotated, Any
+
+import typer
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from dashboard_catalog.cli import output
+from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
+from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.options import JsonOption, with_option_groups
+from dashboard_catalog.cli.rows import fields_of
+from dashboards.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
+
+
+@with_option_groups
+def get(  # noqa: PLR0917
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="FQN", help="Fully qualified name: SERVICE.NAME of a dashboard.", show_default=False
+        ),
+    ],
+    connection: ConnectionOptions,
+    kind: Annotated[Kind, typer.Option(help="What it is.")] = Kind.DASHBOARD,
+    version: Annotated[
+        float | None,
+        typer.Option(help="A version of a dashboard or chart, such as 0.3; the newest by default."),
+    ] = None,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="Show a dashboard or chart also if it is soft-deleted.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one dashboard, chart or entity."""
+    if not kind.is_asset and version is not None:
+        raise CommandError(f"--version is for dashboards and charts; a {kind} has none")
+    with connect(connection) as connected:
+        found = _get(connected, kind, name, version, deleted=deleted)
+    if as_json:
+        output.write_line(json_format.MessageToJson(found, ensure_ascii=False))
+        return
+    table = output.table("", "")
+    table.show_header = False
+    for label, value in fields_of(found if kind.is_asset else getattr(found, kind)):
+        table.add_row(output.cell(label, "bold"), output.cell(value))
+    output.results().print(table)
+
+
+def _get(connected: Connection, kind: Kind, name: str, version: float | None, *, deleted: bool) -> Message:
+    """Returns the dashboard, the chart or the entity, in its contract's wrapper of all kinds."""
+    seen = asset_pb2.DELETED_INCLUDE if deleted else asset_pb2.DELETED_EXCLUDE
+    ask: Any
+    match kind:
+        case Kind.DASHBOARD:
+            ask = dashboard_service_pb2.GetDashboardRequest(
+                fully_qualified_name=name, version=version, deleted=seen
+            )
+            return connected.dashboards.GetDashboard(ask, CALL_SECONDS, connected.metadata).dashboard
+        case Kind.CHART:
+            ask = chart_service_pb2.GetChartRequest(fully_qualified_name=name, version=version, deleted=seen)
+            return connected.charts.GetChart(ask, CALL_SECONDS, connected.metadata).chart
+        case _:
+            ask = catalog_service_pb2.GetEntityRequest(kind=kind.wire, fully_qualified_name=name)
+            return connected.catalog.GetEntity(ask, CALL_SECONDS, connected.metadata).entity

@@ -1,0 +1,162 @@
+"""`dashboard-catalog list`: lists what the catalog holds."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from google.protobuf import json_format
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from dashboard_catalog.cli import output
+from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
+from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.options import with_option_groups
+from dashboard_catalog.cli.rows import COLUMNS, row_of
+from dashboards.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
+
+
+class Deleted(StrEnum):
+    """Whether soft-deleted ones are seen."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What is listed; named as in the contract's requests. Filters are combined by and."""
+
+    service: Annotated[str | None, typer.Option(help="Only of this BI service (FQN).")] = None
+    service_type: Annotated[str | None, typer.Option(help="Only of BI services of this type.")] = None
+    owner: Annotated[str | None, typer.Option(help="Only owned by user:NAME or team:NAME.")] = None
+    domain: Annotated[str | None, typer.Option(help="Only in this domain (FQN) or one below it.")] = None
+    tag: Annotated[
+        str | None,
+        typer.Option(help="Only with this tag (FQN), one below it, or any of this classification."),
+    ] = None
+    chart: Annotated[str | None, typer.Option(help="Only dashboards that hold this chart (FQN).")] = None
+    project: Annotated[str | None, typer.Option(help="Only dashboards of exactly this project.")] = None
+    dashboard: Annotated[str | None, typer.Option(help="Only charts that this dashboard (FQN) holds.")] = None
+    name_prefix: Annotated[str | None, typer.Option(help="Only those whose name begins so.")] = None
+    deleted: Annotated[
+        Deleted | None, typer.Option(help="Whether soft-deleted ones are listed.", show_default="exclude")
+    ] = None
+    order_by: Annotated[
+        str | None,
+        typer.Option(help="name, 'name desc', updated_at or 'updated_at desc'.", show_default="name"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How much is listed."""
+
+    page_size: Annotated[
+        int | None, typer.Option(min=1, help="At most so many a page, up to 1,000.", show_default="50")
+    ] = None
+    page_token: Annotated[str | None, typer.Option(help="Where to go on, as the page before said.")] = None
+    every_page: Annotated[bool, typer.Option("--all", help="All pages.")] = False
+    include_total: Annotated[
+        bool, typer.Option("--total", help="Say how many there are; costs a scan of them.")
+    ] = False
+
+
+@with_option_groups
+def list_(
+    filters: Filters,
+    paging: Paging,
+    connection: ConnectionOptions,
+    kind: Annotated[Kind, typer.Option(help="What is listed.")] = Kind.DASHBOARD,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one a line, for programs.")] = False,
+) -> None:
+    """List dashboards, charts or entities."""
+    request = _request(kind, filters, paging)
+    if kind.is_asset and not as_json:
+        request.read_mask.CopyFrom(FieldMask(paths=[field for _, field in COLUMNS[kind]]))
+    with connect(connection) as connected:
+        pages = _pages(connected, kind, request, every_page=paging.every_page)
+        last = _print_json(kind, pages) if as_json else _print_table(kind, pages)
+    if paging.include_total:
+        output.say(f"{last.total:,} in all")
+    if last.next_page_token:
+        output.say(
+            f"There are more: --all lists them all, --page-token {last.next_page_token} the next page."
+        )
+
+
+def _request(kind: Kind, filters: Filters, paging: Paging) -> Any:
+    request = _empty_request(kind)
+    request.page_size = paging.page_size or (1_000 if paging.every_page else 0)
+    given = asdict(filters) | {
+        "page_token": paging.page_token,
+        "include_total": paging.include_total or None,
+        "deleted": filters.deleted and asset_pb2.Deleted.Value(f"DELETED_{filters.deleted.name}"),
+    }
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in request.DESCRIPTOR.fields_by_name:
+            flag = {"include_total": "total"}.get(name, name.replace("_", "-"))
+            raise CommandError(f"--{flag} does not apply to a list of {kind}s")
+        setattr(request, name, value)
+    return request
+
+
+def _empty_request(kind: Kind) -> Any:
+    match kind:
+        case Kind.DASHBOARD:
+            return dashboard_service_pb2.ListDashboardsRequest()
+        case Kind.CHART:
+            return chart_service_pb2.ListChartsRequest()
+        case _:
+            return catalog_service_pb2.ListEntitiesRequest(kind=kind.wire)
+
+
+def _pages(connected: Connection, kind: Kind, request: Any, *, every_page: bool) -> Iterator[Any]:
+    calls: dict[Kind, Any] = {
+        Kind.DASHBOARD: connected.dashboards.ListDashboards,
+        Kind.CHART: connected.charts.ListCharts,
+    }
+    call = calls.get(kind, connected.catalog.ListEntities)
+    while True:
+        page = call(request, timeout=CALL_SECONDS, metadata=connected.metadata)
+        yield page
+        request.page_token = page.next_page_token
+        if not (every_page and page.next_page_token):
+            return
+
+
+def _print_json(kind: Kind, pages: Iterator[Any]) -> Any:
+    page = None
+    for page in pages:
+        for one in _listed(kind, page):
+            output.write_line(json_format.MessageToJson(one, indent=None, ensure_ascii=False))
+    return page
+
+
+def _print_table(kind: Kind, pages: Iterator[Any]) -> Any:
+    table = output.table(*(title for title, _ in COLUMNS[kind]))
+    page = None
+    for page in pages:
+        for one in _listed(kind, page):
+            table.add_row(*map(output.cell, row_of(kind, one if kind.is_asset else getattr(one, kind))))
+    if table.row_count:
+        output.results().print(table)
+    else:
+        output.say(f"no {kind.replace('_', ' ')} is listed")
+    return page
+
+
+def _listed(kind: Kind, page: Any) -> Iterator[Message]:
+    match kind:
+        case Kind.DASHBOARD:
+            yield from page.dashboards
+        case Kind.CHART:
+            yield from page.charts
+        case _:
+            yield from page.entities

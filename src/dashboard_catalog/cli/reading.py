@@ -1,0 +1,90 @@
+"""Turns sources into the items of a stream in the order of loading: entities by kind, charts, dashboards.
+
+Sources are read once to see what they hold, and again for each kind that they hold, so that memory stays
+flat.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dashboard_catalog.cli.bodies import Made, full_name, make_item
+from dashboard_catalog.cli.chunks import MAX_BYTES, Item
+from dashboard_catalog.cli.failures import Failure, Problem
+from dashboard_catalog.cli.items import Body, Found, items_in
+from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.report import FailedItem, Report
+from dashboard_catalog.cli.sources import Source
+
+
+class Reading:
+    """What is to be ingested.
+
+    Args:
+        sources: Where it is.
+        default: Kind of a body that could be a dashboard as well as a chart.
+        strict: Whether an item with a field that the catalog does not keep is refused.
+        max_failures: After more items than this that make no message, nothing more is read.
+        report: Counts what is read.
+    """
+
+    def __init__(
+        self, sources: list[Source], default: Kind | None, *, strict: bool, max_failures: int, report: Report
+    ) -> None:
+        self._default = default
+        self._strict = strict
+        self._max_failures = max_failures
+        self._report = report
+        self._held = [(source, self._survey(source)) for source in sources]
+
+    @property
+    def total(self) -> int:
+        """How many items there are, also of those that make no message."""
+        return sum(held.total() for _, held in self._held)
+
+    def holds(self, kind: Kind) -> bool:
+        """Says whether there is an item of the kind."""
+        return any(held[kind] for _, held in self._held)
+
+    def items(self) -> Iterator[Item]:
+        """Yields what can be sent; what cannot goes to the report."""
+        for kind in Kind:
+            for source, held in self._held:
+                for found in items_in(source, self._default) if held[kind] else ():
+                    if self._report.stopped:
+                        return
+                    if found.kind is kind and found.body is not None:
+                        yield from self._item(found, kind, found.body)
+
+    def _survey(self, source: Source) -> Counter[Kind | None]:
+        held: Counter[Kind | None] = Counter()
+        for found in items_in(source, self._default):
+            held[found.kind] += 1
+            if found.problem is not None:
+                self._refuse(found, "", (Problem("", found.problem),))
+                if self._report.stopped:
+                    break
+        return held
+
+    def _item(self, found: Found, kind: Kind, body: Body) -> Iterator[Item]:
+        made = make_item(kind, body)
+        if problems := self._problems(made):
+            self._refuse(found, full_name(body), problems)
+            return
+        stage = kind if kind.is_asset else "entity"
+        self._report.dropped.update(made.dropped)
+        self._report.sent[stage] += 1
+        service = str(getattr(made.item, stage).service) if kind.is_asset else ""
+        yield Item(found.place, stage, service, made.item, made.item.ByteSize())
+
+    def _problems(self, made: Made) -> tuple[Problem, ...]:
+        unknown = [Problem(path, "is no field of the catalog") for path in made.dropped if self._strict]
+        if not made.problems and (size := made.item.ByteSize()) > MAX_BYTES:
+            return (Problem("", f"is {size:,} bytes long; a message holds {MAX_BYTES:,}"),)
+        return (*made.problems, *unknown)
+
+    def _refuse(self, found: Found, name: str, problems: tuple[Problem, ...]) -> None:
+        self._report.refused += 1
+        failure = Failure("INVALID_ARGUMENT", str(problems[0]), problems=problems)
+        self._report.add_failure(FailedItem(found.place, found.kind or "", name, failure))
+        if self._report.refused > self._max_failures:
+            self._report.stopped = f"more than {self._max_failures:,} items could not be read"

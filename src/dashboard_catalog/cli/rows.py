@@ -1,0 +1,112 @@
+"""How dashboards, charts and entities look to people: as fields one below the other, or as rows of a list."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from dashboard_catalog.cli.kinds import Kind
+
+COLUMNS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
+    Kind.DASHBOARD: (
+        ("dashboard", "fully_qualified_name"),
+        ("display name", "display_name"),
+        ("owners", "owners"),
+        ("tags", "tags"),
+        ("version", "version"),
+    ),
+    Kind.CHART: (
+        ("chart", "fully_qualified_name"),
+        ("display name", "display_name"),
+        ("type", "chart_type"),
+        ("tags", "tags"),
+        ("version", "version"),
+    ),
+    Kind.BI_SERVICE: (
+        ("BI service", "fully_qualified_name"),
+        ("display name", "display_name"),
+        ("type", "service_type"),
+        ("address", "source_url"),
+    ),
+    Kind.USER: (("user", "fully_qualified_name"), ("display name", "display_name"), ("email", "email")),
+    Kind.TEAM: (
+        ("team", "fully_qualified_name"),
+        ("display name", "display_name"),
+        ("type", "team_type"),
+        ("parents", "parents"),
+    ),
+    Kind.DOMAIN: (("domain", "fully_qualified_name"), ("display name", "display_name")),
+    Kind.CLASSIFICATION: (
+        ("classification", "fully_qualified_name"),
+        ("display name", "display_name"),
+        ("one at a time", "mutually_exclusive"),
+    ),
+    Kind.TAG: (("tag", "fully_qualified_name"), ("display name", "display_name"), ("disabled", "disabled")),
+    Kind.CUSTOM_PROPERTY: (
+        ("custom property", "fully_qualified_name"),
+        ("display name", "display_name"),
+        ("type", "property_type"),
+    ),
+}
+"""Titles and fields of the columns of a list."""
+
+_MARKS = {"fieldsAdded": "+", "fieldsUpdated": "~", "fieldsDeleted": "-"}
+
+
+def fields_of(message: Message) -> Iterator[tuple[str, str]]:
+    """Yields the fields that are set, as label and text."""
+    values = json_format.MessageToDict(message)
+    for field in message.DESCRIPTOR.fields:
+        if (value := values.get(field.json_name)) is not None:
+            yield field.name.replace("_", " "), _text_of_field(field.name, value)
+
+
+def row_of(kind: Kind, message: Message) -> list[str]:
+    """Returns the texts of a list's columns."""
+    values = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return [_text_of_field(field, values.get(field, "")) for _, field in COLUMNS[kind]]
+
+
+def _text_of_field(name: str, value: Any) -> str:
+    match name:
+        case "change_description":
+            return "\n".join(_changes(value))
+        case "extension" | "config":
+            return "\n".join(f"{key}: {_plain(one)}" for key, one in value.items()) if value else ""
+        case "edited":
+            return "\n".join(one for names in value.values() for one in names)
+        case _:
+            return "\n".join(map(_text, value)) if isinstance(value, list) else _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, dict):
+        return str(value)
+    if tag := value.get("tagFQN"):
+        return f"{tag} (suggested)" if value.get("state") == "Suggested" else str(tag)
+    return _reference(value)
+
+
+def _reference(value: dict[str, Any]) -> str:
+    name = value.get("fullyQualifiedName") or value.get("fully_qualified_name") or value.get("name", "")
+    if value.get("type") in {"user", "team"}:
+        # As `list --owner` takes it.
+        name = f"{value['type']}:{value.get('name', name)}"
+    display_name = value.get("displayName") or value.get("display_name")
+    shown = f"{name} ({display_name})" if display_name else str(name)
+    return f"{shown}, deleted" if value.get("deleted") else shown
+
+
+def _changes(value: dict[str, Any]) -> Iterator[str]:
+    for key, mark in _MARKS.items():
+        for change in value.get(key, ()):
+            yield f"{mark} {change['name']}"
+    yield f"since {value.get('previousVersion', 0)}"
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

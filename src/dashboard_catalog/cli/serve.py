@@ -1,0 +1,26 @@
+"""`dashboard-catalog serve`: runs the server."""
+
+from typing import Any
+
+from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.options import with_signature
+from dashboard_catalog.cli.settings_options import load, options_of
+from dashboard_catalog.settings import Settings
+
+
+def serve(**given: Any) -> None:
+    """Run the server, until it is told to stop by SIGTERM or Ctrl-C.
+
+    Every setting is an environment variable too. A flag wins over the environment.
+    """
+    settings = load(given)
+    # Only here, since it takes long to load and the other commands do without.
+    from dashboard_catalog import server  # noqa: PLC0415
+
+    try:
+        server.serve(settings)
+    except server.StartError as error:
+        raise CommandError(str(error)) from error
+
+
+with_signature(serve, options_of(Settings.model_fields))

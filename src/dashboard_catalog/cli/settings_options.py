@@ -1,0 +1,54 @@
+"""Makes options of the settings, from their one list in `dashboard_catalog.settings`."""
+
+from collections.abc import Iterable
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic.fields import FieldInfo
+
+from dashboard_catalog.settings import Settings, environment_name, flag_name
+
+
+def options_of(fields: Iterable[str]) -> list[Parameter]:
+    """Returns an option for each setting; its default is None, so that the setting's own holds."""
+    return [_option(name, Settings.model_fields[name]) for name in fields]
+
+
+def load(given: dict[str, Any]) -> Settings:
+    """Returns the settings with what was given.
+
+    Raises:
+        SettingsError: With every problem.
+    """
+    return Settings.load({name: value for name, value in given.items() if value is not None})
+
+
+def load_without_listening(given: dict[str, Any]) -> Settings:
+    """Returns the settings for a command that does not listen, where `ADDRESS` is where its clients call."""
+    return load(given | {"address": "127.0.0.1:0"})
+
+
+def _option(name: str, field: FieldInfo) -> Parameter:
+    flag = flag_name(name)
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag,
+        envvar=environment_name(name),
+        help=field.description,
+        show_default=_shown(field.get_default(call_default_factory=True)),
+    )
+    type_of_value: Any = field.annotation
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[type_of_value | None, option]
+    )
+
+
+def _shown(default: object) -> str | bool:
+    if default is None or default == "":
+        return False
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, Path) and default.is_relative_to(Path.home()):
+        return f"~/{default.relative_to(Path.home())}"
+    return str(default)

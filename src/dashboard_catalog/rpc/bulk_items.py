@@ -1,0 +1,98 @@
+"""One item of a bulk stream: how it is read, and how it is answered."""
+
+from typing import NamedTuple
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import Verb, WrittenAsset
+from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS
+from dashboard_catalog.catalog.pipeline import Result, Write
+from dashboard_catalog.errors import CatalogError, Reason, invalid
+from dashboard_catalog.rpc.asset_calls import asset_write, outcome_message
+from dashboard_catalog.rpc.bulk_options import BulkOptions
+from dashboard_catalog.rpc.call import current_call
+from dashboard_catalog.rpc.entities import entity_write
+from dashboard_catalog.rpc.status import status_of
+from dashboard_catalog.rpc.validation import violations_of
+from dashboards.v1 import asset_pb2, bulk_pb2, entity_pb2
+
+LIMITS = bulk_pb2.BulkUpsertLimits(
+    max_message_bytes=4 * 1024 * 1024,
+    max_message_items=1000,
+    max_item_bytes=512 * 1024,
+    session_seconds=7 * 24 * 60 * 60,
+)
+
+
+class Item(NamedTuple):
+    """An item at its place in the stream.
+
+    Attributes:
+        kind: Its kind, empty if the item holds nothing.
+        fqn: Its fully qualified name, empty if that cannot be told.
+        write: What it asks for, or why it cannot be read.
+    """
+
+    offset: int
+    kind: str
+    fqn: str
+    write: Write | CatalogError
+
+
+def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) -> Item:
+    """Returns an item as the catalog takes it; what is wrong with it is its own failure."""
+    which = sent.WhichOneof("item")
+    kind = sent.entity.WhichOneof("entity") if which == "entity" else which
+    fqn = _fqn(sent, kind)
+    try:
+        return Item(offset, kind or "", fqn, _write(sent, kind or "", options))
+    except CatalogError as error:
+        return Item(offset, kind or "", fqn, error)
+
+
+def result_of(item: Item, result: Result) -> bulk_pb2.BulkUpsertResult:
+    """Returns what the client is told of an item."""
+    kind = entity_pb2.Kind.Value(f"KIND_{item.kind.upper()}") if item.kind else entity_pb2.KIND_UNSPECIFIED
+    told = bulk_pb2.BulkUpsertResult(offset=item.offset, kind=kind, fully_qualified_name=item.fqn)
+    if isinstance(result, CatalogError):
+        told.outcome = asset_pb2.OUTCOME_FAILED
+        told.status.CopyFrom(status_of(result, current_call().id))
+        return told
+    told.outcome = outcome_message(result.outcome)
+    told.id = str(result.record.id)
+    told.kept_fields.extend(result.kept_fields)
+    if isinstance(result, WrittenAsset):
+        told.version = result.record.version / 10
+    return told
+
+
+def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Write:
+    size = sent.ByteSize()
+    if size > LIMITS.max_item_bytes:
+        raise CatalogError(
+            Reason.MESSAGE_TOO_LARGE,
+            f"an item must be at most {LIMITS.max_item_bytes} bytes, has {size}",
+            metadata={"limit": str(LIMITS.max_item_bytes), "size": str(size)},
+            resource=("item", "bytes"),
+        )
+    if violations := violations_of(sent):
+        raise invalid(violations)
+    if kind in ASSET_KINDS:
+        mask = options.masks[kind]
+        return asset_write(ASSET_KINDS[kind], getattr(sent, kind), Verb.UPSERT, options.writer(), mask)
+    return entity_write(sent.entity, options.writer(), options.masks[kind])
+
+
+def _fqn(sent: bulk_pb2.BulkUpsertItem, kind: str | None) -> str:
+    """Returns the fully qualified name of an item, or an empty text if it cannot be told."""
+    try:
+        if kind in ASSET_KINDS:
+            spec = getattr(sent, kind)
+            return names.join(names.split(spec.service, 1)[0], spec.name) if spec.name else ""
+        if kind:
+            one = getattr(sent.entity, kind)
+            qualifier = ENTITY_KINDS[kind].qualifier
+            values = {qualifier: getattr(one, qualifier)} if qualifier else {}
+            return ENTITY_KINDS[kind].fqn(one.name, values)
+    except names.NameSyntaxError:
+        pass
+    return ""

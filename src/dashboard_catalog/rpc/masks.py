@@ -1,0 +1,63 @@
+"""Field masks: from the paths that callers send to the names of fields, in snake_case or camelCase."""
+
+from collections.abc import Iterable, Sequence
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from dashboard_catalog.errors import Violation, ViolationReason, invalid
+
+_FIXED = ("name", "service")
+
+
+def fields_of(mask: FieldMask, descriptor: Descriptor, path: str) -> frozenset[str]:
+    """Returns the fields of a message that a mask names.
+
+    Args:
+        path: The mask's own field path, for violations.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT if a path names no field.
+    """
+    return frozenset().union(*fields_of_any(mask, [descriptor], path))
+
+
+def written_fields(mask: FieldMask, descriptors: Sequence[Descriptor], path: str = "update_mask") -> list[frozenset[str]]:
+    """Returns the fields that a write's mask names, for each of the messages that may have them.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT if a path names a field of none of them, or one that never changes.
+    """
+    found = fields_of_any(mask, descriptors, path)
+    fixed = [name for name in _FIXED if any(name in fields for fields in found)]
+    if fixed:
+        raise invalid([Violation(path, ViolationReason.IMMUTABLE, f"{' and '.join(fixed)} never change")])
+    return found
+
+
+def fields_of_any(mask: FieldMask, descriptors: Sequence[Descriptor], path: str) -> list[frozenset[str]]:
+    """Returns the fields that a mask names, for each of several messages; every path names a field of one of them.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT otherwise.
+    """
+    if not mask.paths:
+        return [frozenset() for _ in descriptors]
+    known = [_names(descriptor) for descriptor in descriptors]
+    violations = [
+        Violation(f"{path}.paths[{index}]", ViolationReason.UNKNOWN_FIELD, _hint(descriptors))
+        for index, name in enumerate(mask.paths)
+        if not any(name in names for names in known)
+    ]
+    if violations:
+        raise invalid(violations)
+    return [frozenset(names[name] for name in mask.paths if name in names) for names in known]
+
+
+def _names(descriptor: Descriptor) -> dict[str, str]:
+    return {spelling: field.name for field in descriptor.fields for spelling in (field.name, field.json_name)}
+
+
+def _hint(descriptors: Iterable[Descriptor]) -> str:
+    names = dict.fromkeys(field.name for descriptor in descriptors for field in descriptor.fields)
+    return f"names no field; there are {', '.join(name for name in names if name not in _FIXED)}"

@@ -1,0 +1,261 @@
+"""The one mapping between messages and what the catalog works with. Knows field names, no rules.
+
+Scalar fields map by their names, so a new one needs no line here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
+from dashboard_catalog.catalog.commands import Marks, SentLabel, SentReference
+from dashboard_catalog.catalog.etag import etag_of
+from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS
+from dashboard_catalog.catalog.merge import labels_of
+from dashboard_catalog.catalog.views import AssetView, EntityView, Reference
+from dashboards.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
+
+# OpenMetadata's names for kinds that references have.
+_REFERENCE_TYPES = {"bi_service": "dashboardService"}
+_ENTITY_OUTPUT = ("id", "fully_qualified_name", "deleted", "updated_at", "updated_by")
+
+
+# From messages.
+
+
+def spec_values(spec: Message) -> dict[str, Any]:
+    """Returns the fields that a spec sets, by name, with references as sent; without name and service."""
+    return {
+        field.name: _FROM_PROTO[field.name](value) if field.name in _FROM_PROTO else value
+        for field, value in spec.ListFields()
+        if field.name not in ("name", "service")
+    }
+
+
+def entity_values(message: Message) -> dict[str, Any]:
+    """Returns the fields that a message of a kind of entity sets, by name; without its name."""
+    values: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        if field.name == "config":
+            values["config"] = from_struct(value)
+        elif field.name not in ("name", *_ENTITY_OUTPUT):
+            values[field.name] = list(value) if field.is_repeated else value
+    return values
+
+
+def marks_of(edited: asset_pb2.Edited) -> Marks:
+    """Returns the marks that a message names."""
+    return Marks(tuple(edited.fields), tuple(edited.tags), tuple(edited.extension_keys))
+
+
+def from_struct(struct: Struct) -> dict[str, Any]:
+    """Returns a struct as plain values; whole numbers are int, as they are in JSON."""
+    return {key: _from_value(value) for key, value in struct.fields.items()}
+
+
+def _from_value(value: Value) -> Any:
+    match value.WhichOneof("kind"):
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() else number
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case "struct_value":
+            return from_struct(value.struct_value)
+        case "list_value":
+            return [_from_value(item) for item in value.list_value.values]
+    return None
+
+
+def _labels(labels: Iterable[reference_pb2.TagLabel]) -> list[SentLabel]:
+    return [SentLabel(l.tag_fqn, l.label_type or "Manual", l.state or "Confirmed") for l in labels]  # noqa: E741
+
+
+def _owners(owners: Iterable[reference_pb2.EntityReference]) -> list[SentReference]:
+    return [SentReference(o.type, o.id, o.name, o.fully_qualified_name) for o in owners]
+
+
+_FROM_PROTO: Mapping[str, Callable[[Any], Any]] = {
+    "charts": list,
+    "owners": _owners,
+    "tags": _labels,
+    "extension": from_struct,
+}
+
+
+# To messages.
+
+
+def asset_message(view: AssetView) -> Any:
+    """Returns the message of an asset."""
+    record, message = view.record, _ASSETS[view.kind.name]
+    known = view.references
+    fields = {name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None}
+    if record.extension:
+        fields["extension"] = to_struct(record.extension)
+    if record.change:
+        fields["change_description"] = _change(record.change, known)
+    if record.edited:
+        fields["edited"] = _edited(record.edited, known)
+    if view.kind.holds_charts:
+        fields["charts"] = _references(record.charts, known)
+        fields["dashboard_type"] = record.dashboard_type or "Dashboard"
+    return message(
+        **fields,
+        id=str(record.id),
+        fully_qualified_name=view.fqn,
+        service=_reference(known[record.service_id]),
+        service_type=view.service.attributes["service_type"],
+        owners=_references(record.owners, known),
+        domains=_references([record.domain] if record.domain else [], known),
+        tags=_tags(labels_of(record.tags, record.tag_labels), known),
+        version=record.version / 10,
+        updated_at=to_timestamp(record.updated_at),
+        etag=etag_of(record),
+    )
+
+
+def entity_message(view: EntityView) -> entity_pb2.Entity:
+    """Returns the message of an entity."""
+    record, kind = view.record, ENTITY_KINDS[view.record.kind]
+    fields = {name: value for name, value in record.attributes.items() if value is not None}
+    if "config" in fields:
+        fields["config"] = to_struct(fields["config"])
+    above = [view.above.get(id_, str(id_)) for id_ in record.parents]
+    for place, field in enumerate(kind.parents):
+        if field == "parents":
+            fields[field] = above
+        elif place < len(above):
+            fields[field] = above[place]
+    one = _ENTITY_MESSAGES[record.kind](
+        **fields,
+        id=str(record.id),
+        name=record.name,
+        fully_qualified_name=record.fqn,
+        display_name=record.display_name,
+        description=record.description,
+        deleted=record.deleted,
+        updated_at=to_timestamp(record.updated_at),
+        updated_by=record.updated_by,
+    )
+    return entity_pb2.Entity(**{record.kind: one})
+
+
+def to_timestamp(moment: datetime) -> Timestamp:
+    """Returns a moment in UTC as a timestamp."""
+    whole = int(moment.astimezone(UTC).replace(microsecond=0).timestamp())
+    return Timestamp(seconds=whole, nanos=moment.microsecond * 1000)
+
+
+def to_struct(values: Mapping[str, Any]) -> Struct:
+    """Returns plain values as a struct."""
+    return Struct(fields={key: to_value(value) for key, value in values.items()})
+
+
+def to_value(value: Any) -> Value:
+    """Returns a plain value as a message."""
+    match value:
+        case None:
+            return Value(null_value=0)  # type: ignore[arg-type]
+        case bool():
+            return Value(bool_value=value)
+        case int() | float():
+            return Value(number_value=value)
+        case str():
+            return Value(string_value=value)
+        case dict():
+            return Value(struct_value=to_struct(value))
+    return Value(list_value=ListValue(values=[to_value(item) for item in value]))
+
+
+def _reference(reference: Reference) -> reference_pb2.EntityReference:
+    return reference_pb2.EntityReference(
+        id=str(reference.id),
+        type=_REFERENCE_TYPES.get(reference.kind, reference.kind),
+        name=reference.name,
+        fully_qualified_name=reference.fqn,
+        display_name=reference.display_name or "",
+        deleted=reference.deleted,
+    )
+
+
+def _references(
+    ids: Iterable[UUID], known: Mapping[UUID, Reference]
+) -> list[reference_pb2.EntityReference]:
+    # An older version may refer to what has been removed since.
+    return [
+        _reference(known[id_]) if id_ in known else reference_pb2.EntityReference(id=str(id_), deleted=True)
+        for id_ in ids
+    ]
+
+
+def _tags(labels: Mapping[UUID, list[str]], known: Mapping[UUID, Reference]) -> list[reference_pb2.TagLabel]:
+    tags = [
+        reference_pb2.TagLabel(tag_fqn=_fqn(id_.hex, known), source="Classification", label_type=type_, state=state)
+        for id_, (type_, state) in labels.items()
+    ]
+    return sorted(tags, key=lambda tag: tag.tag_fqn)
+
+
+def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> asset_pb2.Edited:
+    return asset_pb2.Edited(
+        fields=edited.get("fields", ()),
+        tags=sorted(_fqn(mark, known) for mark in edited.get("tags", ())),
+        extension_keys=edited.get("extension_keys", ()),
+    )
+
+
+def _change(change: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset_pb2.ChangeDescription:
+    def told(name: str, value: Any) -> Value:
+        return to_value(_named(name, value, known))
+
+    change_of = asset_pb2.FieldChange
+    return asset_pb2.ChangeDescription(
+        previous_version=change["previous"] / 10,
+        fields_added=[change_of(name=n, new_value=told(n, new)) for n, new in change.get("added", ())],
+        fields_updated=[
+            change_of(name=n, old_value=told(n, old), new_value=told(n, new))
+            for n, old, new in change.get("updated", ())
+        ],
+        fields_deleted=[change_of(name=n, old_value=told(n, old)) for n, old in change.get("deleted", ())],
+    )
+
+
+def _named(name: str, value: Any, known: Mapping[UUID, Reference]) -> Any:
+    """Returns a value of a change with ids turned into fully qualified names."""
+    if name in REFERENCE_FIELDS:
+        return [_fqn(id_, known) for id_ in value]
+    if name == "tags":
+        return [
+            {"tagFQN": _fqn(id_, known), "source": "Classification", "labelType": type_, "state": state}
+            for id_, type_, state in value
+        ]
+    return value
+
+
+def _fqn(hex_id: str, known: Mapping[UUID, Reference]) -> str:
+    id_ = UUID(hex=hex_id)
+    return known[id_].fqn if id_ in known else str(id_)
+
+
+_ASSETS: Mapping[str, type[Any]] = {"dashboard": dashboard_pb2.Dashboard, "chart": chart_pb2.Chart}
+_ENTITY_MESSAGES: Mapping[str, Callable[..., Any]] = {
+    field.name: getattr(entity_pb2, field.message_type.name) for field in entity_pb2.Entity.DESCRIPTOR.fields
+}
+
+
+def _scalars(kind: str) -> list[str]:
+    """Returns the fields that a message and its record hold alike, under the same name."""
+    record = ASSET_KINDS[kind].table.columns
+    handled = {"id", "version", "extension", "owners", "domain", "tags", "charts", "edited", "updated_at", "dashboard_type"}
+    return [field.name for field in _ASSETS[kind].DESCRIPTOR.fields if field.name in record and field.name not in handled]
+
+
+_SCALARS = {kind: _scalars(kind) for kind in _ASSETS}

@@ -1,0 +1,272 @@
+"""Puts the server together and runs it: settings -> store -> servicers -> edge -> serve, drain, stop.
+
+The one place that knows every part; the parts get what they need from here and know nothing of settings.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import grpc.aio
+import structlog
+from grpc_health.v1 import health_pb2_grpc
+
+from dashboard_catalog import logs
+from dashboard_catalog.auth.claims import ClaimNames
+from dashboard_catalog.auth.issuing import ensure_admin_token
+from dashboard_catalog.auth.jwks import external_issuer
+from dashboard_catalog.auth.key_sets import JwksError
+from dashboard_catalog.auth.keys import KeyFileError, load_or_create_key
+from dashboard_catalog.auth.policies import Authorizer, PolicyError
+from dashboard_catalog.auth.tokens import Authenticator
+from dashboard_catalog.processes import WorkersFailed, reserved, run_until_told, supervise
+from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.rpc import health, reflection
+from dashboard_catalog.rpc.charts import ChartServicer
+from dashboard_catalog.rpc.dashboards import DashboardServicer
+from dashboard_catalog.rpc.entities import CatalogServicer
+from dashboard_catalog.rpc.gate import Gate
+from dashboard_catalog.rpc.health import DatabaseHealth
+from dashboard_catalog.rpc.interceptors import EdgeInterceptor
+from dashboard_catalog.rpc.tls import Certificate, CertificateError
+from dashboard_catalog.settings import Settings
+from dashboard_catalog.store import migrate
+from dashboard_catalog.store.database import Database
+
+# Kubernetes kills 30 seconds after it has asked to stop.
+DRAIN_SECONDS = 25.0
+POLICY_SECONDS = 1.0
+
+# Above the catalog's own limit, which answers with details; what is larger still is refused by the transport.
+_TRANSPORT_MESSAGE_BYTES = 8 * 1024 * 1024
+_OPEN_SERVICES = frozenset({health.SERVICE, *reflection.SERVICES})
+
+_log = structlog.get_logger("dashboard_catalog.server")
+
+AddServicers = Callable[[grpc.aio.Server, Database, Authorizer], Sequence[str]]
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why, for people."""
+
+
+def add_servicers(server: grpc.aio.Server, database: Database, authorizer: Authorizer) -> Sequence[str]:
+    """Adds the servicers of the contract, and returns the full names of their services."""
+    catalog = Catalog(database, authorizer)
+    dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(DashboardServicer(catalog), server)
+    chart_service_pb2_grpc.add_ChartServiceServicer_to_server(ChartServicer(catalog), server)
+    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(catalog), server)
+    return [f"dashboards.v1.{name}" for name in ("DashboardService", "ChartService", "CatalogService")]
+
+
+class CatalogServer:
+    """The server of one process. Started once, then drained once."""
+
+    def __init__(
+        self,
+        *,
+        server: grpc.aio.Server,
+        gate: Gate,
+        database: Database,
+        database_health: DatabaseHealth,
+        authorizer: Authorizer,
+        address: str,
+    ) -> None:
+        self.address = address
+        """Where it listens, with the port that the system chose."""
+        self._server = server
+        self._gate = gate
+        self._database = database
+        self._health = database_health
+        self._authorizer = authorizer
+        self._background: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begins to serve, with a first look at the database."""
+        await self._health.look()
+        await self._server.start()
+        self._background = [
+            asyncio.create_task(self._health.run()),
+            asyncio.create_task(_follow_policies(self._authorizer)),
+        ]
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Stops: not healthy any more, no new calls, running ones may end, then nothing is left.
+
+        Args:
+            seconds: How long running calls are waited for; those that still run are cancelled.
+        """
+        await self._health.drain()
+        self._gate.drain()
+        _log.info("draining", calls=self._gate.running)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._gate.idle()
+        # A call counts as ended a moment before its answer is sent.
+        await self._server.stop(grace=1.0)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._database.close()
+        _log.info("stopped")
+
+
+def serve(settings: Settings) -> None:
+    """Runs the server until SIGTERM or SIGINT, and until the calls that run then have ended.
+
+    Raises:
+        StartError: If it cannot run with these settings.
+    """
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        prepare(settings)
+        if settings.workers == 1:
+            _run_process(settings)
+        else:
+            with reserved(settings.listen) as address:
+                shared = settings.model_copy(update={"address": str(address)})
+                supervise(settings.workers, _run_worker, shared)
+    except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed) as error:
+        raise StartError(str(error)) from error
+
+
+def prepare(settings: Settings) -> None:
+    """Makes what the server needs on disk and in the database: key, admin token, tables of a SQLite file.
+
+    Raises:
+        KeyFileError: If there is no usable signing key.
+        StartError: If the database's schema is not that of this version.
+    """
+    key = load_or_create_key(settings.data_dir)
+    try:
+        token_file = ensure_admin_token(settings.data_dir, key)
+    except OSError as error:
+        raise StartError(f"{error.filename or settings.data_dir}: {error.strerror}") from error
+    _log.info("admin_token", path=str(token_file))
+    if settings.uses_sqlite:
+        migrate.upgrade(settings.database_url)
+        return
+    try:
+        migrate.check(settings.database_url)
+    except migrate.SchemaOutdated as error:
+        raise StartError(str(error)) from error
+    except Exception as error:  # noqa: BLE001 - it may come back; until then the server is not healthy
+        _log.warning("schema_not_checked", database=settings.shown_database_url, problem=type(error).__name__)
+
+
+async def build(settings: Settings, servicers: AddServicers = add_servicers) -> CatalogServer:
+    """Puts the server of this process together and binds its address.
+
+    Args:
+        settings: Checked ones; `prepare` has run.
+        servicers: Adds the servicers.
+
+    Raises:
+        StartError: If the address cannot be bound.
+        KeyFileError: If the signing key cannot be read.
+        PolicyError: If the policies cannot be used.
+        JwksError: If the keys of the external issuer cannot be used.
+        CertificateError: If the certificate cannot be used.
+    """
+    authenticator = _authenticator(settings)
+    authorizer = Authorizer(settings.policy_dir)
+    database = Database(settings.database_url, pgbouncer=settings.pgbouncer)
+    gate = Gate(settings.max_concurrent_calls)
+    server = grpc.aio.server(
+        interceptors=[EdgeInterceptor(authenticator, gate, _OPEN_SERVICES)],
+        options=_options(settings),
+        # Health, reflection and calls on their way to a refusal count here, too.
+        maximum_concurrent_rpcs=2 * settings.max_concurrent_calls,
+    )
+    services = servicers(server, database, authorizer)
+    database_health = DatabaseHealth(services, database.ping)
+    health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, server)
+    reflection.add_reflection(server, [*services, health.SERVICE])
+    return CatalogServer(
+        server=server,
+        gate=gate,
+        database=database,
+        database_health=database_health,
+        authorizer=authorizer,
+        address=_bind(server, settings),
+    )
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    key = load_or_create_key(settings.data_dir)
+    if not settings.jwks:
+        return Authenticator(key)
+    claims = ClaimNames(
+        settings.subject_claim,
+        settings.roles_claim,
+        settings.teams_claim,
+        settings.services_claim,
+        settings.bot_claim,
+    )
+    issuer = external_issuer(settings.jwks, settings.issuer or "", settings.audience or "", claims)
+    return Authenticator(key, issuer)
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
+        # Tokens of identity providers grow with the groups in them.
+        ("grpc.max_metadata_size", 32 * 1024),
+        ("grpc.absolute_max_metadata_size", 64 * 1024),
+        # Without it, two servers could be started on one port and share its connections.
+        ("grpc.so_reuseport", int(settings.workers > 1)),
+        # Finds callers that are gone without a word, and lets long streams show that they are there.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+    if settings.workers > 1:
+        # The kernel spreads connections, not calls: so they must be made anew. gRPC varies this by 10 %.
+        options.append(("grpc.max_connection_age_ms", 600_000))
+    return options
+
+
+def _bind(server: grpc.aio.Server, settings: Settings) -> str:
+    target = str(settings.listen)
+    try:
+        if settings.tls_cert and settings.tls_key:
+            credentials = Certificate(settings.tls_cert, settings.tls_key).credentials()
+            port = server.add_secure_port(target, credentials)
+        else:
+            port = server.add_insecure_port(target)
+    except RuntimeError as error:
+        raise StartError(
+            f"cannot listen at {target}: it is in use, or not an address of this machine"
+        ) from error
+    return str(settings.listen.with_port(port))
+
+
+async def _follow_policies(authorizer: Authorizer) -> None:
+    while True:
+        await asyncio.sleep(POLICY_SECONDS)
+        try:
+            await asyncio.to_thread(authorizer.reload_if_changed)
+        except Exception:  # noqa: BLE001 - the policies in force stay, and the next look may do better
+            _log.exception("policies_not_followed")
+
+
+def _run_worker(settings: Settings) -> None:
+    """Runs one process of several; its supervisor has prepared everything."""
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        _run_process(settings)
+    except (StartError, KeyFileError, PolicyError, JwksError, CertificateError) as error:
+        _log.error("worker_not_started", problem=str(error))
+        raise SystemExit(2) from None
+
+
+def _run_process(settings: Settings) -> None:
+    async def main(told_to_stop: asyncio.Event) -> None:
+        server = await build(settings)
+        await server.start()
+        _log.info("serving", address=server.address, database=settings.shown_database_url)
+        await told_to_stop.wait()
+        await server.drain()
+
+    run_until_told(main)

@@ -1,0 +1,215 @@
+"""Statements about assets: the same for every kind, made once from its record.
+
+A statement that writes names one BI service; how many rows it touches never changes how many statements there are.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, delete, insert, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.store.tables import (
+    CHART,
+    CHART_HISTORY,
+    DASHBOARD,
+    DASHBOARD_HISTORY,
+    AssetRecord,
+    ChartRecord,
+    DashboardRecord,
+    column_names,
+    record_maker,
+    row_of,
+)
+from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, has_key, overlaps
+
+A = TypeVar("A", bound=AssetRecord)
+
+# What a write stores without making a version.
+_UNVERSIONED = ("edited", "digest", "source_hash", "ingested")
+_FIXED = ("service_id", "name", "id")
+
+
+class AssetTable(Generic[A]):
+    """The rows of one kind of asset, and those of its older versions.
+
+    Args:
+        record: Type of the rows.
+        table: Where the newest version of each asset is.
+        history: Where the older versions are, in the same columns.
+    """
+
+    def __init__(self, record: type[A], table: Table, history: Table) -> None:
+        self.record = record
+        self.table = table
+        self.history = history
+        self.columns = column_names(record)
+        self.to_row = row_of(record)
+        self.from_row = record_maker(record)
+        c = table.c
+        one = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
+        changing = [name for name in self.columns if name not in _FIXED]
+        self._insert = insert(table)
+        self._insert_history = insert(history)
+        self._update = update(table).where(one).values({name: bindparam(name) for name in changing})
+        self._update_unversioned = (
+            update(table).where(one).values({name: bindparam(name) for name in _UNVERSIONED})
+        )
+        in_service = c.service_id == bindparam("service_id")
+        self._by_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
+        self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
+        self._taken_along = self.select().where(
+            in_service, c.deleted, any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
+        )
+        self._version = select(*[history.c[name] for name in self.columns]).where(
+            history.c.service_id == bindparam("service_id"),
+            history.c.id == bindparam("id"),
+            history.c.version == bindparam("version"),
+        )
+
+    def select(self) -> Select[Any]:
+        """Returns the start of a statement that reads whole rows, to be completed with conditions."""
+        return select(*self.table.c)
+
+    def copy(self, record: A) -> A:
+        """Returns another record with the same values."""
+        return self.from_row(self.to_row(record))
+
+    async def fetch(
+        self, connection: AsyncConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
+    ) -> list[A]:
+        """Returns the records of a statement made by `select`."""
+        return [self.from_row(row) for row in await connection.execute(statement, parameters)]
+
+    async def by_names(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
+        """Returns those of `names` that the service has, deleted ones too."""
+        return await self.fetch(connection, self._by_names, {"service_id": service_id, "names": names})
+
+    async def by_ids(self, connection: AsyncConnection, ids: Iterable[UUID]) -> list[A]:
+        """Returns the assets with these ids, of any service, deleted ones too."""
+        return await self.fetch(connection, self._by_ids, {"ids": list(ids)})
+
+    async def taken_along(self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]) -> list[A]:
+        """Returns what the deletion of assets with these ids took along and is still deleted."""
+        return await self.fetch(connection, self._taken_along, {"service_id": service_id, "ids": list(ids)})
+
+    async def version(
+        self, connection: AsyncConnection, service_id: UUID, asset_id: UUID, version: int
+    ) -> A | None:
+        """Returns an older version, or None if there is none of that number."""
+        parameters = {"service_id": service_id, "id": asset_id, "version": version}
+        found = await self.fetch(connection, self._version, parameters)
+        return found[0] if found else None
+
+    async def insert(self, connection: AsyncConnection, records: Sequence[A]) -> None:
+        """Stores new assets."""
+        await connection.execute(self._insert, [self._named(self.to_row(record)) for record in records])
+
+    async def insert_history(self, connection: AsyncConnection, records: Sequence[A]) -> None:
+        """Stores older versions."""
+        await connection.execute(self._insert_history, [self._named(self.to_row(record)) for record in records])
+
+    async def update(self, connection: AsyncConnection, records: Sequence[A]) -> None:
+        """Stores new versions of assets that exist."""
+        rows = [self._named(self.to_row(record)) for record in records]
+        for row in rows:
+            row["b_service_id"], row["b_name"] = row.pop("service_id"), row.pop("name")
+            del row["id"]
+        await connection.execute(self._update, rows)
+
+    async def update_unversioned(self, connection: AsyncConnection, records: Sequence[A]) -> None:
+        """Stores marks, digests and the like of assets that did not change otherwise."""
+        rows = [
+            {"b_service_id": record.service_id, "b_name": record.name}
+            | {name: getattr(record, name) for name in _UNVERSIONED}
+            for record in records
+        ]
+        await connection.execute(self._update_unversioned, rows)
+
+    async def remove(self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]) -> None:
+        """Removes assets with all their versions."""
+        for table in (self.table, self.history):
+            await connection.execute(
+                delete(table).where(
+                    table.c.service_id == service_id, any_of(table.c.id, bindparam("ids", list(ids), UUID_LIST))
+                )
+            )
+
+    def _named(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        return dict(zip(self.columns, row, strict=True))
+
+
+DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY)
+CHARTS = AssetTable(ChartRecord, CHART, CHART_HISTORY)
+
+_chart_keys = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.deleted, CHART.c.deleted_by_edit).where(
+    any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
+    any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
+)
+_chart_references = select(
+    CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted
+).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
+_holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted).where(
+    overlaps(DASHBOARD.c.charts, bindparam("ids", type_=UUID_LIST))
+)
+
+
+async def chart_keys(connection: AsyncConnection, keys: Iterable[tuple[UUID, str]]) -> list[Any]:
+    """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts with these (service id, name)."""
+    wanted = set(keys)
+    if not wanted:
+        return []
+    parameters = {"service_ids": list({key[0] for key in wanted}), "names": list({key[1] for key in wanted})}
+    rows = await connection.execute(_chart_keys, parameters)
+    return [row for row in rows if (row.service_id, row.name) in wanted]
+
+
+async def chart_references(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Any]:
+    """Returns rows (service_id, name, id, display_name, deleted) of the charts with these ids."""
+    return list(await connection.execute(_chart_references, {"ids": list(ids)}))
+
+
+async def holders(connection: AsyncConnection, chart_ids: Iterable[UUID]) -> list[Any]:
+    """Returns rows (id, service_id, name, charts, deleted) of the dashboards that hold any of these charts."""
+    ids = list(chart_ids)
+    return list(await connection.execute(_holders, {"ids": ids})) if ids else []
+
+
+async def any_reference(connection: AsyncConnection, column: str, ids: list[UUID], limit: int) -> list[tuple[str, UUID, str]]:
+    """Returns rows (kind, service_id, name) of at most `limit` assets a kind that refer to any of `ids`.
+
+    Args:
+        column: `owners`, `tags`, `domain` or `service_id`.
+    """
+    found: list[tuple[str, UUID, str]] = []
+    for kind, table in (("dashboard", DASHBOARD), ("chart", CHART)):
+        held = overlaps if column in ("owners", "tags") else any_of
+        condition = held(table.c[column], bindparam("ids", ids, UUID_LIST))
+        rows = await connection.execute(select(table.c.service_id, table.c.name).where(condition).limit(limit))
+        found += [(kind, row.service_id, row.name) for row in rows]
+    return found
+
+
+async def with_property(
+    connection: AsyncConnection, kind: str, key: str, limit: int
+) -> list[tuple[str, UUID, str]]:
+    """Returns rows (kind, service_id, name) of at most `limit` assets of a kind whose extension has `key`."""
+    table = {"dashboard": DASHBOARD, "chart": CHART}[kind]
+    rows = await connection.execute(
+        select(table.c.service_id, table.c.name).where(has_key(table.c.extension, bindparam("key", key))).limit(limit)
+    )
+    return [(kind, row.service_id, row.name) for row in rows]
+
+
+def deleted_in(table: Table, values: Sequence[bool]) -> ColumnElement[bool]:
+    """Returns the condition that `deleted` is one of `values`."""
+    if len(values) > 1:
+        return true()
+    return table.c.deleted if values[0] else ~table.c.deleted
+
+
+def one_of(column: Column[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
+    """Returns the condition that an id column is, or a list column holds, any of `ids`."""
+    condition = overlaps if isinstance(column.type, ARRAY) else any_of
+    return condition(column, bindparam(None, list(ids), UUID_LIST))

@@ -1,0 +1,185 @@
+"""Connections and transactions of the two databases, and the one translation of what their drivers raise.
+
+Everything above runs its work through `Database.read` and `Database.write` and sees only `CatalogError`.
+"""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from dashboard_catalog.errors import CatalogError, Reason
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+# A lost race: another try can win. Classes and codes of SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
+_RETRYABLE_STATES = ("40001", "40P01", "55P03", "23505")
+# The server cannot be reached, is starting or stopping, or has no room for another connection.
+_AWAY_STATES = ("08", "57P", "53300", "53400")
+_ATTEMPTS = 6
+_BUSY_SECONDS = 10
+
+
+class LostRace(Exception):
+    """A transaction lost against another one and can be run again."""
+
+
+def _state_of(error: BaseException) -> str:
+    """Returns the SQLSTATE of a driver's error, or an empty text."""
+    return str(getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    """Says whether SQLite refused because another writer holds the file or made the key first."""
+    cause: BaseException | None = error.orig
+    while cause is not None:
+        name = getattr(cause, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _is_away(error: BaseException, state: str) -> bool:
+    if isinstance(error, OSError | PoolTimeoutError | DisconnectionError | asyncio.TimeoutError):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    # asyncpg says so without a SQLSTATE where the connection broke under it.
+    broken = type(getattr(error, "orig", error)).__name__ in ("InterfaceError", "ConnectionDoesNotExistError")
+    if isinstance(getattr(error, "orig", None), sqlite3.OperationalError):
+        return True
+    return state.startswith(_AWAY_STATES) or broken
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Turns what a driver raises into `LostRace` or UNAVAILABLE; anything else is a bug and passes."""
+    try:
+        yield
+    except (DBAPIError, OSError, PoolTimeoutError, DisconnectionError, asyncio.TimeoutError) as error:
+        state = _state_of(error)
+        if state in _RETRYABLE_STATES or (isinstance(error, DBAPIError) and _is_busy(error)):
+            raise LostRace from error
+        if _is_away(error, state):
+            _log.warning("database_unavailable", sqlstate=state, error=type(error).__name__)
+            raise CatalogError(
+                Reason.DATABASE_UNAVAILABLE, "the database is not available; try again", retry_after=1.0
+            ) from error
+        raise
+
+
+class Database:
+    """One database: PostgreSQL through asyncpg, or one SQLite file through aiosqlite.
+
+    Args:
+        url: `postgresql+asyncpg://...` or `sqlite+aiosqlite:///FILE`.
+        pgbouncer: Whether a pooler in transaction mode stands between: no prepared statement outlives a transaction.
+        pool_size: Connections that are kept.
+    """
+
+    def __init__(self, url: str, *, pgbouncer: bool = False, pool_size: int = 10) -> None:
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            self._readers = _sqlite_engine(url, "BEGIN", pool_size)
+            # One connection: writers of the process queue here and never meet SQLITE_BUSY.
+            self._writers = _sqlite_engine(url, "BEGIN IMMEDIATE", 1)
+        else:
+            self._readers = self._writers = _postgresql_engine(url, pgbouncer, pool_size)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction for reading.
+
+        Raises:
+            CatalogError: UNAVAILABLE if the database is away or too busy.
+        """
+        try:
+            async with _translated(), self._readers.connect() as connection:
+                yield connection
+        except LostRace as error:
+            raise _too_busy() from error
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work` in a transaction and commits it; runs it again if it loses a race.
+
+        Raises:
+            CatalogError: UNAVAILABLE if the database is away, or the race was lost every time.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                async with _translated(), self._writers.begin() as connection:
+                    return await work(connection)
+            except LostRace as error:
+                _log.info("write_retried", attempt=attempt + 1, cause=type(error.__cause__).__name__)
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))
+        raise _too_busy()
+
+    async def ping(self) -> None:
+        """Asks the database for a sign of life.
+
+        Raises:
+            CatalogError: UNAVAILABLE if there is none.
+        """
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._readers.dispose()
+        await self._writers.dispose()
+
+
+def _too_busy() -> CatalogError:
+    return CatalogError(Reason.CONFLICTING_WRITE, "too many writers at once; try again", retry_after=0.2)
+
+
+def _sqlite_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args={"timeout": _BUSY_SECONDS}
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        # SQLAlchemy begins transactions itself, below; the driver must not.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql_engine(url: str, pgbouncer: bool, pool_size: int) -> AsyncEngine:
+    connect_args: dict[str, Any] = {"timeout": 10}
+    if pgbouncer:
+        connect_args |= {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"__{uuid4()}__",
+        }
+    else:
+        # `jit` costs more than it saves on statements that take milliseconds.
+        connect_args["server_settings"] = {
+            "application_name": "dashboard-catalog",
+            "statement_timeout": "60000",
+            "jit": "off",
+        }
+    return create_async_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, connect_args=connect_args
+    )

@@ -1,0 +1,108 @@
+"""Assets with their history, entities, and the change sequences.
+
+Revision: 0001
+Follows:
+"""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# As the types were at this revision; the code's may go on.
+UUIDS = postgresql.ARRAY(sa.Uuid()).with_variant(sa.Text(), "sqlite")
+DOCUMENT = postgresql.JSONB().with_variant(sa.JSON(), "sqlite")
+KEY_TEXT = sa.Text(collation="C").with_variant(sa.Text(), "sqlite")
+TIME = sa.DateTime(timezone=True)
+
+ASSET_COLUMNS = [
+    ("service_id", sa.Uuid(), False),
+    ("name", KEY_TEXT, False),
+    ("id", sa.Uuid(), False),
+    ("version", sa.Integer(), False),
+    ("display_name", sa.Text(), True),
+    ("description", sa.Text(), True),
+    ("source_url", sa.Text(), True),
+    ("owners", UUIDS, False),
+    ("domain", sa.Uuid(), True),
+    ("tags", UUIDS, False),
+    ("tag_labels", DOCUMENT, True),
+    ("extension", DOCUMENT, True),
+    ("source_hash", sa.Text(), True),
+    ("deleted", sa.Boolean(), False),
+    ("deleted_with", sa.Uuid(), True),
+    ("deleted_by_edit", sa.Boolean(), False),
+    ("edited", DOCUMENT, True),
+    ("change", DOCUMENT, True),
+    ("digest", sa.LargeBinary(), True),
+    ("ingested", sa.Boolean(), False),
+    ("change_number", sa.BigInteger(), False),
+    ("updated_at", TIME, False),
+    ("updated_by", sa.Text(), False),
+    ("by_ingestion", sa.Boolean(), False),
+    ("call_id", sa.Text(), False),
+    ("session_id", sa.Uuid(), True),
+]
+DASHBOARD_COLUMNS = [("dashboard_type", sa.Text(), True), ("project", KEY_TEXT, True), ("charts", UUIDS, False)]
+CHART_COLUMNS = [("chart_type", sa.Text(), True)]
+ENTITY_COLUMNS = [
+    ("id", sa.Uuid(), False),
+    ("kind", sa.Text(), False),
+    ("name", KEY_TEXT, False),
+    ("fqn", KEY_TEXT, False),
+    ("display_name", sa.Text(), True),
+    ("description", sa.Text(), True),
+    ("parents", UUIDS, False),
+    ("attributes", DOCUMENT, False),
+    ("deleted", sa.Boolean(), False),
+    ("change_number", sa.BigInteger(), False),
+    ("updated_at", TIME, False),
+    ("updated_by", sa.Text(), False),
+    ("call_id", sa.Text(), False),
+]
+
+
+def upgrade() -> None:
+    """Goes forward."""
+    for kind, own in (("dashboard", DASHBOARD_COLUMNS), ("chart", CHART_COLUMNS)):
+        _create(kind, ASSET_COLUMNS + own, "service_id", "name")
+        _create(f"{kind}_history", ASSET_COLUMNS + own, "service_id", "id", "version")
+        op.create_index(f"{kind}_id", kind, ["id"])
+        op.create_index(f"{kind}_by_name", kind, ["name", "id"])
+        op.create_index(f"{kind}_by_time", kind, ["updated_at", "id"])
+        live = sa.text("NOT deleted")
+        op.create_index(
+            f"{kind}_by_domain", kind, ["domain", "name"], postgresql_where=live, sqlite_where=live
+        )
+        _create_gin_index(f"{kind}_by_owner", kind, "owners")
+        _create_gin_index(f"{kind}_by_tag", kind, "tags")
+    op.create_index("dashboard_by_project", "dashboard", ["project", "name"])
+    _create_gin_index("dashboard_by_chart", "dashboard", "charts")
+    _create("entity", ENTITY_COLUMNS, "id")
+    op.create_index("entity_fqn", "entity", ["kind", "fqn"], unique=True)
+    op.create_index("entity_by_fqn", "entity", ["fqn"])
+    _create_gin_index("entity_by_parent", "entity", "parents")
+    sequence = _create(
+        "service_sequence", [("service_id", sa.Uuid(), False), ("last_change", sa.BigInteger(), False)], "service_id"
+    )
+    # The catalog's own, that all entities share.
+    op.bulk_insert(sequence, [{"service_id": UUID(int=0), "last_change": 0}])
+
+
+def _create(name: str, columns: list[tuple[str, sa.types.TypeEngine, bool]], *key: str) -> sa.Table:
+    return op.create_table(
+        name,
+        *[sa.Column(column, type_, nullable=null, autoincrement=False) for column, type_, null in columns],
+        sa.PrimaryKeyConstraint(*key),
+    )
+
+
+def _create_gin_index(name: str, table: str, column: str) -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_index(name, table, [column], postgresql_using="gin")

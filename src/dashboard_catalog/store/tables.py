@@ -1,0 +1,200 @@
+"""What is stored: each record is a dataclass, and its table is made from it.
+
+A field declared with `stored` is a column of the same name, so a record and its table cannot differ. The history table
+of a kind of asset has the same columns as its table: a row moves there unchanged when its asset gets a new version.
+
+Every key of a per-service table begins with `service_id`, so that it can be distributed by it.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid, text
+from sqlalchemy.types import TypeEngine
+
+from dashboard_catalog.store.types import DOCUMENT, KEY_TEXT, TIMESTAMP, UUID_LIST
+
+METADATA = MetaData()
+CATALOG_ID = UUID(int=0)
+"""Stands in for a BI service where something belongs to the catalog as a whole."""
+
+
+def stored(
+    type_: TypeEngine[Any] | type[TypeEngine[Any]], *, key: bool = False, null: bool = False, default: Any = ...
+) -> Any:
+    """Declares a field that is a column.
+
+    Args:
+        type_: Type of the column.
+        key: Whether it is part of the primary key, in the order of declaration.
+        null: Whether it may be null; then None is its default.
+        default: Value, or for a mutable one its factory, of a new record.
+    """
+    metadata = {"type": type_, "key": key, "null": null}
+    if null:
+        return dataclasses.field(default=None, metadata=metadata)
+    if default is ...:
+        return dataclasses.field(metadata=metadata)
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(slots=True, kw_only=True)
+class AssetRecord:
+    """A row of a kind of asset, in one of its versions. References are held by id."""
+
+    service_id: UUID = stored(Uuid(), key=True)
+    name: str = stored(KEY_TEXT, key=True)
+    id: UUID = stored(Uuid())
+    # In tenths: 1 is version 0.1.
+    version: int = stored(Integer(), default=1)
+    display_name: str | None = stored(Text(), null=True)
+    description: str | None = stored(Text(), null=True)
+    source_url: str | None = stored(Text(), null=True)
+    owners: list[UUID] = stored(UUID_LIST, default=list)
+    domain: UUID | None = stored(Uuid(), null=True)
+    tags: list[UUID] = stored(UUID_LIST, default=list)
+    # Tag id in hex -> [label type, state], of labels that are not Manual and Confirmed.
+    tag_labels: dict[str, list[str]] | None = stored(DOCUMENT, null=True)
+    extension: dict[str, Any] | None = stored(DOCUMENT, null=True)
+    source_hash: str | None = stored(Text(), null=True)
+    deleted: bool = stored(Boolean(), default=False)
+    # The asset whose deletion took this one along.
+    deleted_with: UUID | None = stored(Uuid(), null=True)
+    # Whether people deleted it: then ingestion leaves it deleted.
+    deleted_by_edit: bool = stored(Boolean(), default=False)
+    # {"fields": [...], "tags": [hex ids], "extension_keys": [...]}: what people have decided.
+    edited: dict[str, list[str]] | None = stored(DOCUMENT, null=True)
+    # What this version changed, as `catalog.changes` writes it.
+    change: dict[str, Any] | None = stored(DOCUMENT, null=True)
+    # Digest of the last ingested spec, until anything else changes the asset or its marks.
+    digest: bytes | None = stored(LargeBinary(), null=True)
+    # Whether ingestion has ever written it: a sweep touches nothing else.
+    ingested: bool = stored(Boolean(), default=False)
+    change_number: int = stored(BigInteger())
+    updated_at: datetime = stored(TIMESTAMP)
+    updated_by: str = stored(Text())
+    # How this version came: by ingestion or by an edit, in which call, in which bulk session.
+    by_ingestion: bool = stored(Boolean())
+    call_id: str = stored(Text())
+    session_id: UUID | None = stored(Uuid(), null=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class DashboardRecord(AssetRecord):
+    """A row of `dashboard`."""
+
+    dashboard_type: str | None = stored(Text(), null=True)
+    project: str | None = stored(KEY_TEXT, null=True)
+    charts: list[UUID] = stored(UUID_LIST, default=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class ChartRecord(AssetRecord):
+    """A row of `chart`."""
+
+    chart_type: str | None = stored(Text(), null=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class EntityRecord:
+    """A row of `entity`: a BI service, user, team, domain, classification, tag or custom property."""
+
+    id: UUID = stored(Uuid(), key=True)
+    kind: str = stored(Text())
+    name: str = stored(KEY_TEXT)
+    fqn: str = stored(KEY_TEXT)
+    display_name: str | None = stored(Text(), null=True)
+    description: str | None = stored(Text(), null=True)
+    # Teams above a team, the domain above a domain, a tag's classification and then the tag above it.
+    parents: list[UUID] = stored(UUID_LIST, default=list)
+    # The fields of its kind that refer to nothing.
+    attributes: dict[str, Any] = stored(DOCUMENT, default=dict)
+    deleted: bool = stored(Boolean(), default=False)
+    change_number: int = stored(BigInteger())
+    updated_at: datetime = stored(TIMESTAMP)
+    updated_by: str = stored(Text())
+    call_id: str = stored(Text())
+
+
+R = TypeVar("R")
+
+
+def column_names(record: type[Any]) -> tuple[str, ...]:
+    """Returns the names of a record's columns, in their order."""
+    return tuple(field.name for field in dataclasses.fields(record))
+
+
+def row_of(record: type[R]) -> Callable[[R], tuple[Any, ...]]:
+    """Returns the function that makes the tuple of a record's columns."""
+    return attrgetter(*column_names(record))
+
+
+def record_maker(record: type[R]) -> Callable[[Sequence[Any]], R]:
+    """Returns the function that makes a record of a row that holds its columns in order."""
+    names = column_names(record)
+    return lambda row: record(**dict(zip(names, row, strict=True)))
+
+
+def _table(name: str, record: type[Any], *indexes: Index, keys: tuple[str, ...] = ()) -> Table:
+    """Makes the table of a record; `keys` overrides its primary key."""
+    columns = [
+        Column(
+            field.name,
+            field.metadata["type"],
+            primary_key=field.name in keys if keys else field.metadata["key"],
+            nullable=field.metadata["null"],
+            autoincrement=False,
+        )
+        for field in dataclasses.fields(record)
+    ]
+    return Table(name, METADATA, *columns, *indexes)
+
+
+def _asset_indexes(kind: str) -> list[Index]:
+    """Returns the indexes of every kind of asset; docs/decisions/0001 has what each costs and serves."""
+    live = text("NOT deleted")
+    return [
+        Index(f"{kind}_id", "id"),
+        Index(f"{kind}_by_name", "name", "id"),
+        Index(f"{kind}_by_time", "updated_at", "id"),
+        Index(f"{kind}_by_domain", "domain", "name", postgresql_where=live, sqlite_where=live),
+        Index(f"{kind}_by_owner", "owners", postgresql_using="gin").ddl_if(dialect="postgresql"),
+        Index(f"{kind}_by_tag", "tags", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    ]
+
+
+def _history(kind: str, record: type[Any]) -> Table:
+    return _table(f"{kind}_history", record, keys=("service_id", "id", "version"))
+
+
+DASHBOARD = _table(
+    "dashboard",
+    DashboardRecord,
+    *_asset_indexes("dashboard"),
+    Index("dashboard_by_project", "project", "name"),
+    Index("dashboard_by_chart", "charts", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+DASHBOARD_HISTORY = _history("dashboard", DashboardRecord)
+CHART = _table("chart", ChartRecord, *_asset_indexes("chart"))
+CHART_HISTORY = _history("chart", ChartRecord)
+ENTITY = _table(
+    "entity",
+    EntityRecord,
+    Index("entity_fqn", "kind", "fqn", unique=True),
+    Index("entity_by_fqn", "fqn"),
+    Index("entity_by_parent", "parents", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+# The number of the last change of each BI service. Its row is the lock of the service.
+SERVICE_SEQUENCE = Table(
+    "service_sequence",
+    METADATA,
+    Column("service_id", Uuid(), primary_key=True),
+    Column("last_change", BigInteger(), nullable=False),
+)

@@ -1,0 +1,204 @@
+"""Loading, reloading and refusing policies; what a denial says."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from dashboard_catalog.auth.policies import Authorizer, PolicyError
+from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
+from dashboard_catalog.auth.principal import Action, Principal, Resource
+from dashboard_catalog.errors import CatalogError, Code, Reason
+
+CONSUMER = Principal("carol", frozenset({"data_consumer"}), frozenset(), None, bot=False, expires_at=None)
+DASHBOARD = Resource("dashboard", "looker.sales", service="looker")
+PERMIT_VIEW = 'permit (principal, action == Action::"view", resource);'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "view.cedar").write_text(PERMIT_VIEW)
+    return folder
+
+
+def test_a_copy_of_the_default_set_is_a_good_start(tmp_path: Path) -> None:
+    shutil.copytree(DEFAULT_FOLDER, tmp_path / "mine")
+    authorizer = Authorizer(tmp_path / "mine")
+    assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
+    assert not authorizer.allows(CONSUMER, Action.CREATE, DASHBOARD)
+
+
+def test_loading_leaves_an_audit_line(folder: Path) -> None:
+    with capture_logs() as logs:
+        Authorizer(folder)
+    assert logs == [
+        {"event": "policies_loaded", "log_level": "info", "folder": str(folder), "policies": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("permit (principal, action, resource)", "unexpected end of input"),
+        ('permit (principal, action == Action::"fly", resource);', 'unrecognized action `Action::"fly"`'),
+        ("@id('x')", "invalid token"),
+        (
+            '@id("mine") permit (principal, action, resource) when { resource.colour == "red" };',
+            "mine: for policy `policy0`, attribute `colour`",
+        ),
+        (
+            'permit (principal, action, resource) when { resource.service == BiService::"looker" };',
+            "unable to guarantee safety of access to optional attribute `service`",
+        ),
+        ('permit (principal, action == Action::"create", resource is Entity);', "applicable action"),
+        ("permit (principal == ?principal, action, resource);", "template"),
+        ("", "holds no policy"),
+        ("// permit (principal, action, resource);", "holds no policy"),
+        ('permit (principal, action, resource == Asset::"looker.sales");', "cannot name a single asset"),
+        (
+            'permit (principal, action, resource) when { resource in Entity::"Finance" };',
+            "cannot name a single asset or entity",
+        ),
+    ],
+)
+def test_a_policy_that_cannot_be_used_is_refused(folder: Path, text: str, problem: str) -> None:
+    (folder / "bad.cedar").write_text(text)
+    with pytest.raises(PolicyError) as caught:
+        Authorizer(folder)
+    assert str(folder / "bad.cedar") in str(caught.value)
+    assert problem in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
+    (folder / "bad.cedar").write_bytes(b"\xff\xfe")
+    with pytest.raises(PolicyError, match=r"bad\.cedar: is not UTF-8"):
+        Authorizer(folder)
+
+
+def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
+    (folder / "bad.cedar").mkdir()
+    with pytest.raises(PolicyError, match=r"bad\.cedar: cannot be read"):
+        Authorizer(folder)
+
+
+def test_a_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="nowhere: is not a folder"):
+        Authorizer(tmp_path / "nowhere")
+    with pytest.raises(PolicyError, match=r"holds no \.cedar file"):
+        Authorizer(tmp_path)
+
+
+def test_a_changed_file_takes_effect_and_old_answers_are_forgotten(folder: Path) -> None:
+    authorizer = Authorizer(folder)
+    assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
+    assert not authorizer.reload_if_changed()
+    (folder / "view.cedar").write_text(PERMIT_VIEW.replace("permit", "forbid"))
+    assert authorizer.reload_if_changed()
+    assert not authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
+    assert not authorizer.reload_if_changed()
+
+
+def test_a_new_and_a_removed_file_take_effect(folder: Path) -> None:
+    authorizer = Authorizer(folder)
+    (folder / "stop.cedar").write_text("forbid (principal, action, resource);")
+    assert authorizer.reload_if_changed()
+    assert not authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
+    (folder / "stop.cedar").unlink()
+    assert authorizer.reload_if_changed()
+    assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
+
+
+def test_a_file_of_the_same_size_and_time_that_takes_the_place_of_another_takes_effect(folder: Path) -> None:
+    authorizer = Authorizer(folder)
+    before = (folder / "view.cedar").stat()
+    (folder / "new").write_text(PERMIT_VIEW.replace("permit", "forbid"))
+    os.utime(folder / "new", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (folder / "new").replace(folder / "view.cedar")
+    assert authorizer.reload_if_changed()
+
+
+@pytest.mark.parametrize("bad", ["permit (", "", None])
+def test_bad_new_policies_keep_the_old_ones_and_are_logged_once(folder: Path, bad: str | None) -> None:
+    authorizer = Authorizer(folder)
+    if bad is None:
+        shutil.rmtree(folder)
+    else:
+        (folder / "view.cedar").write_text(bad)
+    with capture_logs() as logs:
+        assert not authorizer.reload_if_changed()
+        assert not authorizer.reload_if_changed()
+    assert [(line["event"], line["log_level"]) for line in logs] == [("policies_refused", "error")]
+    assert str(folder) in logs[0]["problem"]
+    assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
+
+
+def test_good_policies_after_bad_ones_take_effect(folder: Path) -> None:
+    authorizer = Authorizer(folder)
+    (folder / "view.cedar").write_text("permit (")
+    assert not authorizer.reload_if_changed()
+    (folder / "view.cedar").write_text("permit (principal, action, resource);")
+    assert authorizer.reload_if_changed()
+    assert authorizer.allows(CONSUMER, Action.DELETE, DASHBOARD)
+
+
+def test_the_set_in_the_package_is_not_reloaded() -> None:
+    assert not Authorizer(None).reload_if_changed()
+
+
+def test_check_passes_what_is_allowed() -> None:
+    with capture_logs() as logs:
+        Authorizer(None).check(CONSUMER, Action.VIEW, DASHBOARD)
+    assert [line["event"] for line in logs] == ["policies_loaded"]
+
+
+def test_a_denial_says_action_and_resource_and_is_logged() -> None:
+    authorizer = Authorizer(None)
+    with capture_logs() as logs, pytest.raises(CatalogError) as caught:
+        authorizer.check(CONSUMER, Action.UPDATE, DASHBOARD)
+    assert caught.value.reason is Reason.ACTION_DENIED
+    assert caught.value.code is Code.PERMISSION_DENIED
+    assert caught.value.message == "carol may not update dashboard looker.sales"
+    assert caught.value.metadata == {"action": "update", "resource": "dashboard looker.sales"}
+    assert logs == [
+        {
+            "event": "denied",
+            "log_level": "warning",
+            "subject": "carol",
+            "action": "update",
+            "resource_kind": "dashboard",
+            "resource_name": "looker.sales",
+            "policies": (),
+        }
+    ]
+
+
+def test_a_denial_by_a_forbid_names_the_policy_in_the_log_only() -> None:
+    limited = Principal("carol", frozenset({"admin"}), frozenset(), frozenset({"tableau"}), False, None)
+    authorizer = Authorizer(None)
+    with capture_logs() as logs, pytest.raises(CatalogError) as caught:
+        authorizer.check(limited, Action.VIEW, DASHBOARD)
+    assert logs[0]["policies"] == ("services-limit",)
+    assert "services" not in caught.value.message
+
+
+def test_a_denial_is_the_same_for_what_is_absent() -> None:
+    authorizer = Authorizer(None)
+    stored = Resource(
+        "dashboard", "looker.sales", "looker", "Looker", frozenset({"team:A"}), "B", frozenset({"C.D"})
+    )
+    absent = Resource("dashboard", "looker.sales", service="looker")
+    said = []
+    for resource in (stored, absent):
+        with pytest.raises(CatalogError) as caught:
+            authorizer.check(CONSUMER, Action.DELETE, resource)
+        said.append((caught.value.reason, caught.value.message, caught.value.metadata, caught.value.resource))
+    assert said[0] == said[1]
+
+
+def test_a_denial_of_what_has_no_name_names_the_kind() -> None:
+    with pytest.raises(CatalogError, match=r"^carol may not write user$"):
+        Authorizer(None).check(CONSUMER, Action.WRITE, Resource("user"))

@@ -1,0 +1,280 @@
+"""Tokens that are accepted, what is no token, expiry, what is remembered, and rotation of keys."""
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard_catalog.auth.claims import ClaimNames
+from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.auth.jwks import JwksFile
+from dashboard_catalog.auth.jwks_url import JwksUrl
+from dashboard_catalog.auth.keys import OWN_ISSUER, SigningKey
+from dashboard_catalog.auth.tokens import Authenticator
+from dashboard_catalog.errors import CatalogError, Reason
+from tests.auth.asking import CLAIMS, encoded, publish, reason, refusal, subject, trusting
+from tests.auth.issuer import AUDIENCE, ED25519, P256, jwk, jwks, new_ed25519, new_rsa, sign
+from tests.auth.jwks_server import JwksServer
+
+
+async def test_an_own_token_says_who_calls(authenticator: Authenticator, key: SigningKey) -> None:
+    token = issue_token(
+        key,
+        "bob",
+        ["data_steward"],
+        teams=["Finance"],
+        services=["Sales BI"],
+        bot=True,
+        lifetime=timedelta(hours=1),
+    )
+    principal = await authenticator.authenticate(f"Bearer {token}")
+    assert (principal.subject, principal.roles, principal.teams) == (
+        "bob",
+        frozenset({"data_steward"}),
+        frozenset({"Finance"}),
+    )
+    assert (principal.services, principal.bot) == (frozenset({"Sales BI"}), True)
+    assert principal.expires_at is not None
+    assert abs(principal.expires_at.timestamp() - time.time() - 3600) < 5
+
+
+async def test_an_own_token_with_a_p256_key_is_accepted() -> None:
+    own = SigningKey(P256, "ES256", "own")
+    principal = await Authenticator(own).authenticate(f"Bearer {issue_token(own, 'bob', ['admin'])}")
+    assert principal.roles == {"admin"}
+
+
+@pytest.mark.parametrize(("kid", "algorithm"), [("r", "RS256"), ("p", "ES256"), ("e", "EdDSA")])
+async def test_an_external_token_of_each_algorithm_is_accepted(
+    authenticator: Authenticator, rsa_key: rsa.RSAPrivateKey, kid: str, algorithm: str
+) -> None:
+    private = {"r": rsa_key, "p": P256, "e": ED25519}[kid]
+    for sent in (kid, None):
+        token = sign(private, algorithm, sent, roles=["admin"])
+        principal = await authenticator.authenticate(f"Bearer {token}")
+        assert (principal.subject, principal.roles) == ("alice", frozenset({"admin"}))
+
+
+async def test_an_audience_may_be_one_of_several(authenticator: Authenticator) -> None:
+    token = sign(ED25519, "EdDSA", "e", aud=["other", AUDIENCE])
+    assert await subject(authenticator, token) == "alice"
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", " Bearer", "Bearer "])
+async def test_the_scheme_is_read_as_http_does(
+    authenticator: Authenticator, key: SigningKey, scheme: str
+) -> None:
+    principal = await authenticator.authenticate(f"{scheme} {issue_token(key, 'bob', [])} ")
+    assert principal.subject == "bob"
+
+
+async def test_names_of_claims_are_those_of_the_settings_for_external_tokens_only(
+    key: SigningKey, jwks_path: Path
+) -> None:
+    names = ClaimNames(subject="email", roles="realm_access.roles")
+    authenticator = trusting(key, JwksFile(jwks_path), names)
+    external = sign(
+        ED25519, "EdDSA", "e", sub=7, email="alice@x", realm_access={"roles": ["admin"]}, roles=["no"]
+    )
+    principal = await authenticator.authenticate(f"Bearer {external}")
+    assert (principal.subject, principal.roles) == ("alice@x", frozenset({"admin"}))
+    own = await authenticator.authenticate(f"Bearer {issue_token(key, 'bob', ['data_steward'])}")
+    assert (own.subject, own.roles) == ("bob", frozenset({"data_steward"}))
+
+
+async def test_clocks_may_differ_by_a_minute(authenticator: Authenticator) -> None:
+    now = int(time.time())
+    for claims in ({"exp": now - 50}, {"nbf": now + 50}, {"iat": now + 50}):
+        token = sign(ED25519, "EdDSA", "e", **claims)
+        assert await subject(authenticator, token) == "alice"
+
+
+@pytest.mark.parametrize("authorization", [None, ""])
+async def test_no_token(authenticator: Authenticator, authorization: str | None) -> None:
+    assert (await refusal(authenticator, authorization)).reason is Reason.TOKEN_MISSING
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "Bearer",
+        "Bearer ",
+        " ",
+        "Basic YWxpY2U6c2VjcmV0",
+        "token",
+        "Bearer x",
+        "Bearer a.b",
+        "Bearer a.b.c",
+        "Bearer ..",
+        "Bearer a.b.c.d.e",
+        "Bearer a b",
+        "Bearer ünïcödé",
+        f"Bearer {encoded([])}.{encoded({})}.AA",
+        f"Bearer {encoded({'alg': 'EdDSA'})}.{encoded([])}.AA",
+        f"Bearer {encoded({'alg': 'EdDSA'})}.{encoded(b'not json')}.AA",
+        f"Bearer {encoded(b'[' * 9000)}.{encoded({})}.AA",
+        f"Bearer {encoded({'alg': 'EdDSA'})}.{encoded(b'[' * 9000)}.AA",
+        f"Bearer {encoded({'alg': 'EdDSA', 'b64': False, 'crit': ['b64']})}..AA",
+        f"Bearer {encoded({'alg': 'EdDSA', 'kid': 7})}.{encoded(CLAIMS)}.AA",
+        f"Bearer {encoded({'alg': 'EdDSA'})}.{encoded({**CLAIMS, 'pad': 'x' * 16_384})}.AA",
+    ],
+)
+async def test_what_is_no_token(authenticator: Authenticator, authorization: str) -> None:
+    assert (await refusal(authenticator, authorization)).reason is Reason.TOKEN_MALFORMED
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF)))
+def test_any_text_is_refused_without_another_error(text: str) -> None:
+    error = asyncio.run(refusal(ALONE, text))
+    assert error.reason in {Reason.TOKEN_MISSING, Reason.TOKEN_MALFORMED}
+
+
+@given(
+    header=st.dictionaries(
+        st.sampled_from(["alg", "kid", "typ", "crit", "jku"]), st.text() | st.integers() | st.none()
+    ),
+    claims=st.dictionaries(
+        st.sampled_from(["iss", "aud", "sub", "exp"]), st.text() | st.integers() | st.none()
+    ),
+    signature=st.binary(max_size=70),
+)
+def test_any_unsigned_content_is_refused_without_another_error(
+    header: dict[str, Any], claims: dict[str, Any], signature: bytes
+) -> None:
+    header, claims = {"alg": "EdDSA", **header}, {"iss": OWN_ISSUER, **claims}
+    error = asyncio.run(refusal(ALONE, f"Bearer {encoded(header)}.{encoded(claims)}.{encoded(signature)}"))
+    assert error.reason in {Reason.TOKEN_MALFORMED, Reason.TOKEN_INVALID}
+
+
+async def test_without_an_external_issuer_only_own_tokens_are_accepted(key: SigningKey) -> None:
+    authenticator = Authenticator(key)
+    assert await subject(authenticator, issue_token(key, "bob", []))
+    assert await reason(authenticator, sign(ED25519, "EdDSA", "e")) is Reason.TOKEN_INVALID
+
+
+async def test_an_expired_token_says_so(authenticator: Authenticator) -> None:
+    assert (
+        await reason(authenticator, sign(ED25519, "EdDSA", "e", exp=int(time.time()) - 61))
+        is Reason.TOKEN_EXPIRED
+    )
+
+
+async def test_an_expired_token_of_another_key_is_invalid(authenticator: Authenticator) -> None:
+    token = sign(new_ed25519(), "EdDSA", "e", exp=int(time.time()) - 600)
+    assert await reason(authenticator, token) is Reason.TOKEN_INVALID
+
+
+async def test_an_own_token_has_no_leeway_and_expires_though_it_is_remembered(
+    authenticator: Authenticator, key: SigningKey
+) -> None:
+    token = issue_token(key, "bob", [], lifetime=timedelta(milliseconds=400))
+    first = await authenticator.authenticate(f"Bearer {token}")
+    assert await authenticator.authenticate(f"Bearer {token}") is first
+    await asyncio.sleep(0.41)
+    assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
+    assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
+
+
+async def test_remembered_tokens_are_bounded(key: SigningKey) -> None:
+    authenticator = Authenticator(key, tokens_kept=3)
+    tokens = [issue_token(key, f"user{number}", []) for number in range(6)]
+    for token in [*tokens, tokens[3]]:
+        await authenticator.authenticate(f"Bearer {token}")
+    await authenticator.authenticate(f"Bearer {tokens[0]}")
+    assert {entry.principal.subject for entry in authenticator._verified.values()} == {
+        "user5",
+        "user3",
+        "user0",
+    }
+
+
+async def test_tokens_that_are_refused_are_not_remembered(authenticator: Authenticator) -> None:
+    for number in range(20):
+        await reason(authenticator, sign(new_ed25519(), "EdDSA", "e", sub=f"u{number}"))
+    await reason(authenticator, sign(ED25519, "EdDSA", "e", exp=int(time.time()) - 600))
+    assert not authenticator._verified
+
+
+async def test_a_key_that_is_withdrawn_takes_its_remembered_tokens_along(
+    authenticator: Authenticator, jwks_path: Path
+) -> None:
+    old, new = sign(ED25519, "EdDSA", "e"), sign(P256, "ES256", "p")
+    for token in (old, new):
+        await authenticator.authenticate(f"Bearer {token}")
+    publish(jwks_path, jwk(P256, kid="p"))
+    assert await reason(authenticator, old) is Reason.TOKEN_INVALID
+    assert await subject(authenticator, new)
+
+
+async def test_a_new_key_is_fetched_when_a_token_names_it(key: SigningKey, jwks_server: JwksServer) -> None:
+    second = new_ed25519()
+    jwks_server.document = jwks(jwk(ED25519, kid="1"))
+    authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0))
+    await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1')}")
+    jwks_server.document = jwks(jwk(ED25519, kid="1"), jwk(second, kid="2"))
+    await authenticator.authenticate(f"Bearer {sign(second, 'EdDSA', '2')}")
+    assert len(jwks_server.paths) == 2
+    await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1', sub='bob')}")
+    assert len(jwks_server.paths) == 2
+
+
+async def test_new_keys_without_names_are_found_too(key: SigningKey, jwks_server: JwksServer) -> None:
+    second = new_ed25519()
+    jwks_server.document = jwks(jwk(ED25519))
+    authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0))
+    await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA')}")
+    jwks_server.document = jwks(jwk(second))
+    assert await subject(authenticator, sign(second, "EdDSA"))
+
+
+async def test_a_bad_signature_by_a_known_key_fetches_nothing(
+    key: SigningKey, jwks_server: JwksServer
+) -> None:
+    jwks_server.document = jwks(jwk(ED25519, kid="1"))
+    authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0))
+    await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1')}")
+    assert await reason(authenticator, sign(new_ed25519(), "EdDSA", "1")) is Reason.TOKEN_INVALID
+    assert len(jwks_server.paths) == 1
+
+
+async def test_a_flood_of_unknown_keys_is_one_fetch(key: SigningKey, jwks_server: JwksServer) -> None:
+    jwks_server.document = jwks(jwk(ED25519, kid="1"))
+    authenticator = trusting(key, JwksUrl(jwks_server.url))
+    stranger = new_ed25519()
+    calls = [
+        authenticator.authenticate(f"Bearer {sign(stranger, 'EdDSA', f'unknown{number}')}")
+        for number in range(50)
+    ]
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(error, CatalogError) and error.reason is Reason.TOKEN_INVALID for error in errors)
+    assert len(jwks_server.paths) == 1
+
+
+async def test_the_issuer_may_be_away_while_its_keys_are_known(
+    key: SigningKey, jwks_server: JwksServer
+) -> None:
+    jwks_server.document = jwks(jwk(ED25519, kid="1"))
+    authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0, refresh_every=0))
+    await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1')}")
+    jwks_server.status = 503
+    for number in range(3):
+        assert await subject(authenticator, sign(ED25519, "EdDSA", "1", sub=f"u{number}"))
+        await asyncio.sleep(0.05)
+    assert await reason(authenticator, sign(new_rsa(), "RS256", "2")) is Reason.TOKEN_INVALID
+
+
+async def test_own_tokens_do_not_wait_for_the_external_issuer(
+    key: SigningKey, jwks_server: JwksServer
+) -> None:
+    authenticator = trusting(key, JwksUrl(jwks_server.url))
+    assert await subject(authenticator, issue_token(key, "bob", []))
+    assert jwks_server.paths == []
+
+
+ALONE = Authenticator(SigningKey(ED25519, "EdDSA", "own"))

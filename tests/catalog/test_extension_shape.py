@@ -1,0 +1,104 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard_catalog.catalog.extension_shape import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_INTEGER,
+    check_extension_shape,
+    check_property_name,
+)
+from dashboard_catalog.errors import ViolationReason
+
+scalars = st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.floats() | st.text()
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+
+
+def reasons(extension: dict[str, Any]) -> dict[str, ViolationReason]:
+    return {violation.field: violation.reason for violation in check_extension_shape(extension)}
+
+
+def nested(levels: int) -> Any:
+    return {"key": nested(levels - 1)} if levels else "leaf"
+
+
+@given(st.dictionaries(st.from_regex(r"\A[A-Za-z0-9]{1,20}\Z"), values, max_size=5))
+def test_what_passes_is_json_that_every_database_takes(extension: dict[str, Any]) -> None:
+    violations = check_extension_shape(extension)
+    assert all(violation.field.startswith("extension") for violation in violations)
+    if not violations:
+        text = json.dumps(extension, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        assert json.loads(text) == extension
+        assert "\\u0000" not in text.replace("\\\\", "")
+        assert len(text.encode()) <= MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    "name", ["costCentre", "7", "a" * 256, "Cost Centre (EUR)", "a_-.,;%#@!'(){}[]|=+?`", "a.b"]
+)
+def test_a_property_name_that_openmetadata_takes(name: str) -> None:
+    assert check_property_name(name) is None
+    assert check_extension_shape({name: 1}) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a" * 257, "_a", " a", "é", "a:b", 'a"b', "a/b", "a*", "a\n", "a\0", "a~"]
+)
+def test_a_property_name_that_it_refuses(name: str) -> None:
+    violation = check_property_name(name)
+    assert violation is not None
+    assert violation.reason == ViolationReason.INVALID_FORMAT
+    assert violation.field == "name"
+    first = check_extension_shape({name: 1})[0]
+    assert first.reason == ViolationReason.INVALID_FORMAT
+    assert first.field.startswith("extension.")
+    assert len(first.field) < 100
+
+
+def test_depth_counts_from_the_extension() -> None:
+    assert reasons({"a": nested(MAX_DEPTH - 1)}) == {}
+    assert reasons({"a": nested(MAX_DEPTH)}) == {"extension.a.key.key.key.key": ViolationReason.TOO_DEEP}
+    assert reasons({"a": [[[[]]]]}) == {}
+    assert reasons({"a": [[[[[]]]], 1]}) == {"extension.a[0][0][0][0]": ViolationReason.TOO_DEEP}
+
+
+def test_numbers_are_finite_and_exact() -> None:
+    assert reasons({"a": MAX_INTEGER, "b": -MAX_INTEGER, "c": 1e-300, "d": -0.5, "e": True}) == {}
+    beyond = {"a": MAX_INTEGER + 1, "b": -MAX_INTEGER - 1, "c": [float("nan")], "d": {"x": float("-inf")}}
+    assert reasons(beyond) == dict.fromkeys(
+        ["extension.a", "extension.b", "extension.c[0]", "extension.d.x"], ViolationReason.INVALID_VALUE
+    )
+
+
+def test_no_string_and_no_key_holds_nul() -> None:
+    assert reasons({"a": "x\0", "b": [{"k\0": "\\u0000"}]}) == {
+        "extension.a": ViolationReason.INVALID_VALUE,
+        "extension.b[0].k\\u0000": ViolationReason.INVALID_VALUE,
+    }
+
+
+def test_size_is_that_of_compact_json_in_utf8() -> None:
+    room = MAX_BYTES - len('{"a":""}')
+    assert reasons({"a": "x" * room}) == {}
+    assert reasons({"a": "x" * (room + 1)}) == {"extension": ViolationReason.TOO_LARGE}
+    assert reasons({"a": "é" * (room // 2)}) == {}
+    assert reasons({"a": "é" * (room // 2 + 1)}) == {"extension": ViolationReason.TOO_LARGE}
+
+
+def test_all_violations_come_at_once() -> None:
+    extension = {"_": "\0", "deep": nested(9), "large": "x" * MAX_BYTES, "number": 2**60}
+    assert {(violation.field, violation.reason) for violation in check_extension_shape(extension)} == {
+        ("extension._", ViolationReason.INVALID_FORMAT),
+        ("extension._", ViolationReason.INVALID_VALUE),
+        ("extension.deep.key.key.key.key", ViolationReason.TOO_DEEP),
+        ("extension.number", ViolationReason.INVALID_VALUE),
+        ("extension", ViolationReason.TOO_LARGE),
+    }
+
+
+def test_null_clears_a_key_and_is_no_violation() -> None:
+    assert reasons({"a": None}) == {}

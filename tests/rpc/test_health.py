@@ -1,0 +1,95 @@
+"""What load balancers see: every service follows the database, and none serves once the server drains."""
+
+import asyncio
+
+import grpc
+import grpc.aio
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from dashboard_catalog.rpc.health import DatabaseHealth
+from tests.rpc.conftest import SERVICE, Edge, refused
+
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
+
+
+async def status(edge: Edge, service: str = "") -> HealthCheckResponse.ServingStatus:
+    answer = await health_pb2_grpc.HealthStub(edge.channel).Check(HealthCheckRequest(service=service))
+    return answer.status
+
+
+async def test_every_service_follows_the_database(edge: Edge) -> None:
+    for answers in (True, False, True):
+        edge.database_answers = answers
+        assert await edge.health.look() is answers
+        for service in ("", SERVICE):
+            assert await status(edge, service) == (SERVING if answers else NOT_SERVING)
+
+
+async def test_the_database_is_asked_again_and_again(edge: Edge) -> None:
+    asking = asyncio.create_task(edge.health.run())
+    watch = health_pb2_grpc.HealthStub(edge.channel).Watch(HealthCheckRequest(service=SERVICE))
+    assert (await watch.read()).status in {SERVING, UNKNOWN}
+    async with asyncio.timeout(5):
+        for answers in (False, True, False):
+            edge.database_answers = answers
+            wanted = SERVING if answers else NOT_SERVING
+            while (await watch.read()).status != wanted:
+                pass
+    asking.cancel()
+    watch.cancel()
+
+
+async def test_a_database_that_does_not_answer_is_asked_less_often() -> None:
+    times: list[float] = []
+
+    async def probe() -> None:
+        times.append(asyncio.get_running_loop().time())
+        raise ConnectionError
+
+    asking = asyncio.create_task(DatabaseHealth([], probe, every=0.01).run())
+    await asyncio.sleep(0.5)
+    asking.cancel()
+    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert 3 <= len(waits) <= 6
+    assert waits == sorted(waits)
+
+
+async def test_a_probe_that_hangs_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard_catalog.rpc.health.PROBE_SECONDS", 0.05)
+    health = DatabaseHealth([], lambda: asyncio.sleep(30))
+    assert await health.look() is False
+
+
+async def test_a_draining_server_serves_no_more(edge: Edge) -> None:
+    assert await edge.health.look()
+    await edge.health.drain()
+    assert await edge.health.look()
+    assert await status(edge, SERVICE) == await status(edge) == NOT_SERVING
+
+
+async def test_an_unknown_service_is_not_found(edge: Edge) -> None:
+    code, details = await refused(status(edge, "nope.Nope"))
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert details["ErrorInfo"].reason == "NOT_FOUND"
+    assert details["ResourceInfo"].resource_name == "nope.Nope"
+
+
+async def test_all_services_are_listed(edge: Edge) -> None:
+    await edge.health.look()
+    answer = await health_pb2_grpc.HealthStub(edge.channel).List(health_pb2.HealthListRequest())
+    assert {name: one.status for name, one in answer.statuses.items()} == {"": SERVING, SERVICE: SERVING}
+
+
+async def test_bytes_that_do_not_decode_are_malformed_here_too(edge: Edge) -> None:
+    call = edge.channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff\xff")
+    code, details = await refused(call)
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
+
+
+async def test_health_is_answered_without_a_token_while_draining(edge: Edge) -> None:
+    await edge.health.look()
+    edge.gate.drain()
+    assert await status(edge) == SERVING

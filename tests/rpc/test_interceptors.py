@@ -1,0 +1,393 @@
+"""What happens to a call before and after its servicer, seen by a caller and in the log."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.rpc.call import current_call
+from dashboards.v1 import bulk_pb2, dashboard_service_pb2 as dashboards
+from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, refused, serving, status_of_call
+
+SECRET = "postgresql://ada:secret@db"
+
+
+def raw(edge: Edge, method: str = GET) -> Any:
+    """A unary method that sends and receives bytes."""
+    return edge.channel.unary_unary(method)
+
+
+async def test_a_call_reaches_its_servicer_with_its_principal(edge: Edge) -> None:
+    seen = []
+
+    async def get(_request: Any, _context: Any) -> Any:
+        seen.append(current_call())
+        return dashboards.GetDashboardResponse()
+
+    edge.servicer.get = get
+    await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "from-the-caller")))
+    (call,) = seen
+    assert (call.id, call.method) == ("from-the-caller", "dashboards.v1.DashboardService/GetDashboard")
+    assert (call.principal.subject, call.principal.roles) == ("ada", {"data_steward"})
+
+
+@pytest.mark.parametrize("sent", ["", "a" * 65, "with space", "a,b", None])
+async def test_a_call_without_a_sane_id_gets_a_new_one(edge: Edge, sent: str | None) -> None:
+    metadata = edge.metadata if sent is None else (*edge.metadata, ("x-request-id", sent))
+    call = edge.stub.GetDashboard(SOMETHING, metadata=metadata)
+    await call
+    answered = dict(await call.trailing_metadata())["x-request-id"]
+    assert answered != sent
+    assert len(answered) == 32
+
+
+async def test_ids_of_calls_differ(edge: Edge) -> None:
+    ids = set()
+    for _ in range(3):
+        call = edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
+        await call
+        ids.add(dict(await call.trailing_metadata())["x-request-id"])
+    assert len(ids) == 3
+
+
+async def test_a_sane_id_of_the_caller_is_answered_with_an_error(edge: Edge) -> None:
+    _, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=(("x-request-id", "r-1"),)))
+    assert details["RequestInfo"].request_id == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "reason"),
+    [
+        (None, "TOKEN_MISSING"),
+        ("Basic YTpi", "TOKEN_MALFORMED"),
+        ("Bearer rubbish", "TOKEN_MALFORMED"),
+    ],
+)
+async def test_a_stranger_is_unauthenticated(edge: Edge, authorization: str | None, reason: str) -> None:
+    metadata = () if authorization is None else (("authorization", authorization),)
+    code, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=metadata))
+    assert code is grpc.StatusCode.UNAUTHENTICATED
+    assert details["ErrorInfo"].reason == reason
+
+
+async def test_a_stranger_learns_nothing_of_the_request(edge: Edge) -> None:
+    for body in (b"\xff\xff", b"", b"x" * 5_000_000):
+        code, details = await refused(raw(edge)(body))
+        assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING")
+
+
+# A length that is not there, a field number 0, and text that is not UTF-8.
+@pytest.mark.parametrize("body", [b"\xff\xff", b"\x12\x7fab", b"\x00\x00", b"\x12\x02\xc3\x28"])
+async def test_bytes_that_do_not_decode_are_malformed(edge: Edge, body: bytes) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await raw(edge)(body, metadata=edge.metadata)
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    status = status_of_call(raised.value)
+    assert b"MALFORMED_REQUEST" in status.SerializeToString()
+    assert status.message == "the request is not the message that the method takes"
+
+
+async def test_a_request_against_the_contract_is_invalid(edge: Edge) -> None:
+    code, details = await refused(
+        edge.stub.GetDashboard(dashboards.GetDashboardRequest(version=-1), metadata=edge.metadata)
+    )
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert details["ErrorInfo"].reason == "INVALID_REQUEST"
+    assert dict(details["ErrorInfo"].metadata) == {"violations": "2"}
+    found = {(v.field, v.reason) for v in details["BadRequest"].field_violations}
+    assert found == {("key", "REQUIRED"), ("version", "OUT_OF_RANGE")}
+
+
+# The last is beyond what the transport takes; it answers without details, and in the same code.
+@pytest.mark.parametrize("size", [4 * 1024 * 1024 + 1, 5_000_000, 20_000_000])
+async def test_a_message_over_the_limit_is_refused(edge: Edge, size: int) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await raw(edge)(b"x" * size, metadata=edge.metadata)
+    assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    if size < 8_000_000:
+        details = status_of_call(raised.value).SerializeToString()
+        assert b"MESSAGE_TOO_LARGE" in details
+        assert str(size).encode() in details
+
+
+async def test_a_message_at_the_limit_is_decoded(edge: Edge) -> None:
+    name = "x" * (4 * 1024 * 1024 - 5)
+    body = dashboards.GetDashboardRequest(fully_qualified_name=name).SerializeToString()
+    assert len(body) == 4 * 1024 * 1024
+    code, details = await refused(raw(edge)(body, metadata=edge.metadata))
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
+    "method", ["/dashboards.v1.DashboardService/Nope", "/nope.Nope/Get", "/" + "n" * 4_000, "/x"]
+)
+async def test_an_unknown_method_is_unimplemented(edge: Edge, method: str) -> None:
+    code, details = await refused(raw(edge, method)(b""))
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+    assert details["ErrorInfo"].reason == "UNKNOWN_METHOD"
+    assert method.startswith(details["ErrorInfo"].metadata["method"].rstrip("…"))
+
+
+async def test_an_unknown_method_is_unimplemented_for_a_stream(edge: Edge) -> None:
+    call = edge.channel.stream_stream("/dashboards.v1.DashboardService/Nope")()
+    code, _ = await refused(call.read())
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_an_exception_is_a_bug_that_says_nothing(edge: Edge) -> None:
+    async def get(_request: Any, _context: Any) -> Any:
+        raise RuntimeError(SECRET)
+
+    edge.servicer.get = get
+    with structlog.testing.capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as raised:
+        await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-2")))
+    status = status_of_call(raised.value)
+    assert raised.value.code() is grpc.StatusCode.INTERNAL
+    assert b"BUG" in status.SerializeToString()
+    assert "r-2" in status.message
+    assert SECRET not in str(raised.value)
+    bug, call = lines
+    assert (bug["event"], bug["log_level"], bug["exc_info"]) == ("bug", "error", True)
+    assert (call["code"], call["log_level"]) == ("INTERNAL", "error")
+
+
+async def test_what_a_servicer_aborts_passes_untouched(edge: Edge) -> None:
+    async def get(_request: Any, context: Any) -> Any:
+        await context.abort(grpc.StatusCode.DATA_LOSS, "on purpose")
+
+    edge.servicer.get = get
+    with structlog.testing.capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as raised:
+        await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
+    assert (raised.value.code(), raised.value.details()) == (grpc.StatusCode.DATA_LOSS, "on purpose")
+    assert [line["code"] for line in lines] == ["DATA_LOSS"]
+
+
+async def test_every_call_leaves_one_line_without_its_token(edge: Edge) -> None:
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-3")))
+        await refused(edge.stub.GetDashboard(dashboards.GetDashboardRequest(), metadata=edge.metadata))
+        await refused(edge.stub.GetDashboard(SOMETHING))
+        await refused(raw(edge, "/nope/Nope")(b""))
+    got = [(line["event"], line["method"].split("/")[1], line["code"], line["reason"]) for line in lines]
+    assert got == [
+        ("call", "GetDashboard", "OK", None),
+        ("call", "GetDashboard", "INVALID_ARGUMENT", "INVALID_REQUEST"),
+        ("call", "GetDashboard", "UNAUTHENTICATED", "TOKEN_MISSING"),
+        ("call", "Nope", "UNIMPLEMENTED", "UNKNOWN_METHOD"),
+    ]
+    first = lines[0]
+    assert (first["call_id"], first["subject"], first["log_level"]) == ("r-3", "ada", "info")
+    assert first["peer"].startswith("ipv4:127.0.0.1:")
+    assert 0 < first["duration_ms"] < 5_000
+    token = edge.metadata[0][1].removeprefix("Bearer ")
+    assert token not in repr(lines)
+
+
+async def test_the_call_above_the_limit_is_refused(tmp_path: Path) -> None:
+    limit = 1_000
+    let_go = asyncio.Event()
+
+    async def get(_request: Any, _context: Any) -> Any:
+        await let_go.wait()
+        return dashboards.GetDashboardResponse()
+
+    async with serving(tmp_path, limit) as edge:
+        edge.servicer.get = get
+        metadata = edge.metadata
+        calls = [edge.stub.GetDashboard(SOMETHING, metadata=metadata) for _ in range(limit)]
+        while edge.gate.running < limit:
+            await asyncio.sleep(0.01)
+        code, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=metadata))
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert details["ErrorInfo"].reason == "TOO_MANY_CALLS"
+        assert dict(details["ErrorInfo"].metadata) == {"limit": "1000"}
+        assert details["RetryInfo"].retry_delay.seconds == 1
+        assert details["QuotaFailure"].violations
+        healthy = health_pb2_grpc.HealthStub(edge.channel)
+        assert (await healthy.Check(health_pb2.HealthCheckRequest())).status
+        let_go.set()
+        await asyncio.gather(*calls)
+        await edge.stub.GetDashboard(SOMETHING, metadata=metadata)
+        assert edge.gate.running == 0
+
+
+async def test_a_draining_server_refuses_new_calls_and_ends_running_ones(edge: Edge) -> None:
+    let_go = asyncio.Event()
+
+    async def get(_request: Any, _context: Any) -> Any:
+        await let_go.wait()
+        return dashboards.GetDashboardResponse()
+
+    edge.servicer.get = get
+    running = edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
+    while not edge.gate.running:
+        await asyncio.sleep(0.01)
+    edge.gate.drain()
+    code, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata))
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+    assert details["RetryInfo"].retry_delay.nanos
+    let_go.set()
+    await running
+    async with asyncio.timeout(5):
+        await edge.gate.idle()
+
+
+async def test_a_cancelled_call_is_cancelled_in_its_servicer(edge: Edge) -> None:
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def get(_request: Any, _context: Any) -> Any:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            ended.set_result("cancelled")
+            raise
+
+    edge.servicer.get = get
+    with structlog.testing.capture_logs() as lines:
+        call = edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
+        while not edge.gate.running:
+            await asyncio.sleep(0.01)
+        call.cancel()
+        async with asyncio.timeout(5):
+            assert await ended == "cancelled"
+            await edge.gate.idle()
+    assert [(line["event"], line["code"]) for line in lines] == [("call", "CANCELLED")]
+
+
+def chunk(*names: str) -> Any:
+    return bulk_pb2.BulkUpsertRequest(items=[{"dashboard": {"name": name, "service": "s"}} for name in names])
+
+
+async def test_a_stream_brings_decoded_messages_and_takes_answers(edge: Edge) -> None:
+    call = edge.stub.BulkUpsert(metadata=edge.metadata)
+    await call.write(chunk("a", "b"))
+    assert (await call.read()).progress.next_offset == 2
+    await call.write(chunk("c"))
+    assert (await call.read()).progress.next_offset == 3
+    await call.done_writing()
+    assert await call.read() is grpc.aio.EOF
+    assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_stream_may_be_answered_by_writing(edge: Edge) -> None:
+    async def bulk(requests: Any, context: Any) -> None:
+        async for request in requests:
+            await context.write(bulk_pb2.BulkUpsertResponse(progress={"next_offset": len(request.items)}))
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(iter([chunk("a"), chunk("b", "c")]), metadata=edge.metadata)
+    assert [answer.progress.next_offset async for answer in call] == [1, 2]
+
+
+async def test_messages_of_a_stream_are_not_validated(edge: Edge) -> None:
+    call = edge.stub.BulkUpsert(iter([chunk("a::b")]), metadata=edge.metadata)
+    assert [answer.progress.next_offset async for answer in call] == [1]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "reason"),
+    [
+        (b"\xff\xff", grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
+        (b"x" * 4_200_000, grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"),
+    ],
+)
+async def test_a_bad_message_ends_a_stream(
+    edge: Edge, body: bytes, code: grpc.StatusCode, reason: str
+) -> None:
+    call = edge.channel.stream_stream(BULK)(metadata=edge.metadata)
+    await call.write(chunk("a").SerializeToString())
+    assert await call.read()
+    await call.write(body)
+    ended, details = await refused(call.read())
+    assert (ended, details["ErrorInfo"].reason) == (code, reason)
+
+
+async def test_an_error_of_a_stream_has_details(edge: Edge) -> None:
+    async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
+        async for _ in requests:
+            yield bulk_pb2.BulkUpsertResponse()
+            raise CatalogError(Reason.OFFSET_GAP, "a gap", metadata={"next_offset": "7"})
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(iter([chunk("a")]), metadata=edge.metadata)
+    assert await call.read() == bulk_pb2.BulkUpsertResponse()
+    code, details = await refused(call.read())
+    assert code is grpc.StatusCode.OUT_OF_RANGE
+    assert dict(details["ErrorInfo"].metadata) == {"next_offset": "7"}
+
+
+async def test_a_token_that_expires_ends_a_stream_at_its_next_message(edge: Edge) -> None:
+    call = edge.stub.BulkUpsert(metadata=edge.token(seconds=2))
+    await call.write(chunk("a"))
+    assert (await call.read()).progress.next_offset == 1
+    await asyncio.sleep(2.05)
+    await call.write(chunk("b"))
+    code, details = await refused(call.read())
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
+
+
+@pytest.mark.parametrize("sends_another", [False, True])
+async def test_a_draining_server_ends_a_stream_between_messages(edge: Edge, sends_another: bool) -> None:
+    call = edge.stub.BulkUpsert(metadata=edge.metadata)
+    await call.write(chunk("a"))
+    assert (await call.read()).progress.next_offset == 1
+    edge.gate.drain()
+    if sends_another:
+        await call.write(chunk("b"))
+    code, details = await refused(call.read())
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+    async with asyncio.timeout(5):
+        await edge.gate.idle()
+
+
+@pytest.mark.parametrize("by", ["cancelling", "a deadline", "a message beyond the transport's limit"])
+async def test_a_broken_stream_is_not_taken_for_its_end(edge: Edge, by: str) -> None:
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
+        try:
+            async for _ in requests:
+                yield bulk_pb2.BulkUpsertResponse()
+            ended.set_result("half-closed")
+        except asyncio.CancelledError:
+            ended.set_result("cancelled")
+            raise
+
+    edge.servicer.bulk = bulk
+    timeout = 0.5 if by == "a deadline" else None
+    call = edge.channel.stream_stream(BULK)(metadata=edge.metadata, timeout=timeout)
+    await call.write(b"")
+    await call.read()
+    if by == "cancelling":
+        call.cancel()
+    elif by != "a deadline":
+        await call.write(b"x" * 9_000_000)
+    async with asyncio.timeout(5):
+        assert await ended == "cancelled"
+        await edge.gate.idle()
+
+
+async def test_a_generator_is_closed_before_its_call_ends(edge: Edge) -> None:
+    closed = []
+
+    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        try:
+            yield bulk_pb2.BulkUpsertResponse()
+            await asyncio.sleep(30)
+        finally:
+            closed.append(current_call().principal.subject)
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(metadata=edge.metadata)
+    await call.read()
+    call.cancel()
+    async with asyncio.timeout(5):
+        await edge.gate.idle()
+    assert closed == ["ada"]

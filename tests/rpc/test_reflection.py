@@ -1,0 +1,104 @@
+"""What tools see of the contract, as v1 and as v1alpha, and that grpcurl can use it."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+
+from tests.rpc.conftest import SERVICE, Edge
+
+V1, V1ALPHA = "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"
+HEALTH = "grpc.health.v1.Health"
+GRPCURL = Path(sys.executable).parent / "grpcurl"
+
+
+async def ask(edge: Edge, version: str, **request: Any) -> Any:
+    """Asks one question, without a token."""
+    call = edge.channel.stream_stream(
+        f"/{version}/ServerReflectionInfo",
+        request_serializer=ServerReflectionRequest.SerializeToString,
+        response_deserializer=ServerReflectionResponse.FromString,
+    )(iter([ServerReflectionRequest(**request)]))
+    return await call.read()
+
+
+@pytest.mark.parametrize("version", [V1, V1ALPHA])
+async def test_services_are_listed(edge: Edge, version: str) -> None:
+    answer = await ask(edge, version, list_services="")
+    names = {service.name for service in answer.list_services_response.service}
+    assert names == {SERVICE, HEALTH, V1, V1ALPHA}
+
+
+@pytest.mark.parametrize("version", [V1, V1ALPHA])
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        (SERVICE, "dashboards/v1/dashboard_service.proto"),
+        ("google.rpc.ErrorInfo", "google/rpc/error_details.proto"),
+        (HEALTH, "grpc_health/v1/health.proto"),
+        (V1, "grpc_reflection/v1/reflection.proto"),
+        (V1ALPHA, "grpc_reflection/v1alpha/reflection.proto"),
+    ],
+)
+async def test_symbols_are_found_with_all_that_they_import(
+    edge: Edge, version: str, symbol: str, file: str
+) -> None:
+    answer = await ask(edge, version, file_containing_symbol=symbol)
+    files = [
+        FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto
+    ]
+    names = {one.name for one in files}
+    assert file in names
+    assert {imported for one in files for imported in one.dependency} <= names
+
+
+async def test_files_have_their_comments_and_json_names(edge: Edge) -> None:
+    answer = await ask(edge, V1, file_containing_symbol="dashboards.v1.TagLabel")
+    files = [
+        FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto
+    ]
+    (file,) = [one for one in files if one.name == "dashboards/v1/reference.proto"]
+    (label,) = [message for message in file.message_type if message.name == "TagLabel"]
+    assert [field.json_name for field in label.field] == ["tagFQN", "source", "labelType", "state"]
+    assert any("how it came there" in place.leading_comments for place in file.source_code_info.location)
+
+
+async def test_what_is_not_there_is_not_found(edge: Edge) -> None:
+    answer = await ask(edge, V1, file_containing_symbol="nope.Nope")
+    assert answer.error_response.error_code == 5
+
+
+async def grpcurl(*arguments: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        GRPCURL, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def test_grpcurl_lists_describes_and_calls(edge: Edge) -> None:
+    status, text = await grpcurl("-plaintext", edge.address, "list")
+    assert (status, sorted(text.split())) == (0, sorted([SERVICE, HEALTH, V1, V1ALPHA]))
+    status, text = await grpcurl("-plaintext", edge.address, "describe")
+    assert status == 0, text
+    header = ": ".join(edge.metadata[0])
+    body = json.dumps({"fullyQualifiedName": "superset.sales"})
+    status, text = await grpcurl(
+        "-plaintext", "-H", header, "-d", body, edge.address, f"{SERVICE}/GetDashboard"
+    )
+    assert (status, json.loads(text)["dashboard"]["fullyQualifiedName"]) == (0, "superset.sales")
+
+
+async def test_grpcurl_prints_the_details_of_an_error(edge: Edge) -> None:
+    header = ": ".join(edge.metadata[0])
+    status, text = await grpcurl("-plaintext", "-H", header, edge.address, f"{SERVICE}/GetDashboard")
+    assert status != 0
+    assert '"@type":"type.googleapis.com/google.rpc.BadRequest"' in text.replace(" ", "")
+    assert "is required: one of id or fully_qualified_name" in text
+    status, text = await grpcurl("-plaintext", edge.address, f"{SERVICE}/GetDashboard")
+    assert "TOKEN_MISSING" in text
