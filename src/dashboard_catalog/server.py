@@ -32,6 +32,7 @@ from dashboard_catalog.rpc.tls import Certificate, CertificateError
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
+from dashboards.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
 
 # Kubernetes kills 30 seconds after it has asked to stop.
 DRAIN_SECONDS = 25.0

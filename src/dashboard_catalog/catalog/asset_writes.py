@@ -165,7 +165,7 @@ class AssetWrites:
         stored = self._stored(write.key, write)
         if stored is None:
             service = write.key.service if isinstance(write.key, ByName) else None
-            self._authorize(write, action, Resource(write.kind.name, name=_shown(write), service=service))
+            self._authorize(write, action, Resource(write.kind.name, service=service))
         else:
             self._authorize(write, action, self._directory.resource(write.kind.name, stored))
         if stored is None or (stored.deleted and not deleted_too):
@@ -188,6 +188,8 @@ class AssetWrites:
                 self._authorize(write, Action.UPDATE, dataclasses.replace(resource, domain=domain))
 
     def _authorize(self, write: AssetWrite, action: Action, resource: Resource) -> None:
+        # Named as the caller did: a denial must not tell whether the thing exists.
+        resource = dataclasses.replace(resource, name=_shown(write))
         self._authorizer.check(write.writer.principal, action, resource)
         if write.writer.overrides:
             self._authorizer.check(write.writer.principal, Action.OVERRIDE_METADATA, resource)
@@ -196,7 +198,6 @@ class AssetWrites:
         assert isinstance(write.key, ByName)
         return Resource(
             kind=write.kind.name,
-            name=names.join(*write.key),
             service=write.key.service,
             service_type=service.attributes["service_type"] if service else None,
             owners=frozenset(self._sent_owners(write.values.get("owners", ()))),

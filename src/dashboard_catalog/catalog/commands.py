@@ -140,3 +140,4 @@ class WrittenEntity:
     kind: EntityKind
     record: EntityRecord
     outcome: Outcome
+    kept_fields: tuple[str, ...] = ()

@@ -141,5 +141,5 @@ async def find_entity(connection: AsyncConnection, kind: EntityKind, key: str | 
 def entity_resource(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Resource:
     """Returns an entity, or one that is absent, as authorization sees it."""
     name = record.name if record else names.split(key)[-1] if isinstance(key, str) else None
-    shown = record.fqn if record else str(key)
-    return Resource(kind.name, name=shown, service=name if kind.name == "bi_service" else None)
+    # Named as the caller did: a denial must not tell whether the thing exists.
+    return Resource(kind.name, name=str(key), service=name if kind.name == "bi_service" else None)

@@ -1,8 +1,8 @@
 """Shows the contract to tools such as grpcurl: server reflection, as v1 and as v1alpha.
 
 The two protocols have the same messages under other names, so one servicer answers both. Where the packaged
-servicer would show a file as Python keeps it, without comments and JSON names, the one from the descriptor set is
-shown; it also holds the details of errors, without which grpcurl cannot print them.
+servicer would show a file as Python keeps it, without comments and JSON names, the one from the descriptor
+set is shown. The details of errors are among what is shown: without them grpcurl cannot print them.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -40,8 +40,9 @@ class ReflectionServicer(reflection.aio.ReflectionServicer):
     async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
         """Answers one question after another."""
         async for answer in super().ServerReflectionInfo(request_iterator, context):
-            shown = answer.file_descriptor_response.file_descriptor_proto
-            shown[:] = [self._whole(text) for text in shown]
+            if answer.HasField("file_descriptor_response"):
+                shown = answer.file_descriptor_response.file_descriptor_proto
+                shown[:] = [self._whole(text) for text in shown]
             yield answer
 
     def _whole(self, text: bytes) -> bytes:

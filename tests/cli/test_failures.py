@@ -1,0 +1,48 @@
+"""What a status says to people."""
+
+import pytest
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from dashboard_catalog.cli.failures import Failure, Problem, failure_of
+
+
+def test_every_violation_is_told_with_its_field() -> None:
+    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="dashboard.name: is missing (and 2 more)")
+    info = error_details_pb2.ErrorInfo(reason="INVALID_REQUEST", metadata={"violations": "3"})
+    bad = error_details_pb2.BadRequest()
+    bad.field_violations.add(field="dashboard.name", description="is missing", reason="REQUIRED")
+    bad.field_violations.add(field="dashboard.charts[2]", description="no chart s.x", reason="UNKNOWN_REFERENCE")
+    for detail in (info, bad, error_details_pb2.RequestInfo(request_id="abc")):
+        status.details.add().Pack(detail)
+    failure = failure_of(status)
+    assert failure == Failure(
+        "INVALID_ARGUMENT",
+        "dashboard.name: is missing (and 2 more)",
+        "INVALID_REQUEST",
+        (
+            Problem("dashboard.name", "is missing", "REQUIRED"),
+            Problem("dashboard.charts[2]", "no chart s.x", "UNKNOWN_REFERENCE"),
+        ),
+        unnamed=1,
+        call_id="abc",
+    )
+    assert list(failure.lines()) == [
+        "dashboard.name: is missing",
+        "dashboard.charts[2]: no chart s.x",
+        "... and 1 more",
+    ]
+
+
+def test_what_stands_in_the_way_is_told_with_its_name() -> None:
+    status = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message="it is referred to")
+    unmet = error_details_pb2.PreconditionFailure()
+    unmet.violations.add(type="REFERENCE", subject="dashboard s.d", description="bears the tag")
+    status.details.add().Pack(unmet)
+    assert list(failure_of(status).lines()) == ["dashboard s.d: bears the tag"]
+
+
+@pytest.mark.parametrize(("code", "name"), [(code_pb2.NOT_FOUND, "NOT_FOUND"), (77, "77")])
+def test_without_details_the_message_is_told(code: int, name: str) -> None:
+    failure = failure_of(status_pb2.Status(code=code, message="there is none"))
+    assert failure.code == name
+    assert list(failure.lines()) == ["there is none"]

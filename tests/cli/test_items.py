@@ -1,0 +1,112 @@
+"""Which items are in what was read, and of which kind each is."""
+
+from typing import Any
+
+import pytest
+
+from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.items import Found, items_in
+from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.sources import Document, Holding
+from dashboards.v1 import entity_pb2
+
+NAMED = {"name": "n", "service": "s"}
+
+
+def items(value: Any, holding: Holding | None = None, default: Kind | None = None) -> list[Found]:
+    return list(items_in(Document("file", (value,), holding), default))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "body"),
+    [
+        ({"dashboard": NAMED}, Kind.DASHBOARD, NAMED),
+        ({"chart": NAMED}, Kind.CHART, NAMED),
+        ({"entity": {"user": {"name": "n"}}}, Kind.USER, {"name": "n"}),
+        ({"user": {"name": "n"}}, Kind.USER, {"name": "n"}),
+        ({"biService": {"name": "n"}}, Kind.BI_SERVICE, {"name": "n"}),
+        ({"bi_service": {"name": "n"}}, Kind.BI_SERVICE, {"name": "n"}),
+        (NAMED | {"chartType": "Line"}, Kind.CHART, NAMED | {"chartType": "Line"}),
+        (NAMED | {"dashboards": []}, Kind.CHART, NAMED | {"dashboards": []}),
+        (NAMED | {"charts": []}, Kind.DASHBOARD, NAMED | {"charts": []}),
+        (NAMED | {"dashboardType": None}, Kind.DASHBOARD, NAMED | {"dashboardType": None}),
+        (NAMED | {"project": "p"}, Kind.DASHBOARD, NAMED | {"project": "p"}),
+    ],
+)
+def test_an_item_tells_its_kind(value: Any, kind: Kind, body: Any) -> None:
+    assert items(value) == [Found("file", kind, body)]
+
+
+def test_every_kind_of_the_contract_is_known() -> None:
+    assert {kind.wire for kind in Kind} == set(entity_pb2.Kind.values()) - {entity_pb2.KIND_UNSPECIFIED}
+    assert [Kind.named(kind.wire) for kind in Kind] == list(Kind)
+
+
+@pytest.mark.parametrize("default", [Kind.DASHBOARD, Kind.CHART])
+def test_a_body_that_could_be_either_is_what_the_caller_says(default: Kind) -> None:
+    assert items(NAMED, default=default) == [Found("file", default, NAMED)]
+    assert items(NAMED | {"chartType": "x"}, default=default)[0].kind is Kind.CHART
+
+
+def test_a_body_that_could_be_either_is_an_error_that_names_its_place() -> None:
+    with pytest.raises(CommandError, match=r"file, item 2 could be a dashboard or a chart.*--kind"):
+        items([NAMED | {"charts": []}, NAMED])
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (3, "is no JSON object"),
+        (None, "is no JSON object"),
+        ({}, "is neither a dashboard nor a chart nor an entity"),
+        ({"foo": 1}, "is neither a dashboard nor a chart nor an entity"),
+        (NAMED | {"chartType": "Line", "project": "p"}, "has chartType as a chart and project as a dashboard"),
+    ],
+)
+def test_what_is_no_item_is_a_problem_of_its_place(value: Any, problem: str) -> None:
+    assert items(value) == [Found("file", problem=problem)]
+
+
+def test_an_entity_says_which_it_is() -> None:
+    [found] = items({"entity": {"name": "n"}})
+    assert found.problem is not None
+    assert "biService, user, team" in found.problem
+
+
+def test_lists_and_objects_of_lists_hold_items() -> None:
+    value = {"dashboards": [NAMED], "charts": [NAMED, {"chart": NAMED}], "entities": [{"tag": {"name": "n"}}]}
+    assert [(found.place, found.kind) for found in items(value)] == [
+        ("file, dashboards 1", Kind.DASHBOARD),
+        ("file, charts 1", Kind.CHART),
+        ("file, charts 2", Kind.CHART),
+        ("file, entities 1", Kind.TAG),
+    ]
+    assert [found.kind for found in items([{"chart": NAMED}])] == [Kind.CHART]
+    assert [found.kind for found in items({"items": [{"chart": NAMED}]})] == [Kind.CHART]
+
+
+@pytest.mark.parametrize(
+    ("holding", "value", "kind"),
+    [
+        ("service", {"name": "s", "serviceType": "Looker"}, Kind.BI_SERVICE),
+        ("service", {"biService": {"name": "s"}}, Kind.BI_SERVICE),
+        ("entity", {"team": {"name": "t"}}, Kind.TEAM),
+        ("chart", NAMED, Kind.CHART),
+        ("dashboard", NAMED, Kind.DASHBOARD),
+        ("dashboard", {"dashboard": NAMED}, Kind.DASHBOARD),
+    ],
+)
+def test_a_file_of_a_folder_tells_the_kind(holding: Holding, value: Any, kind: Kind) -> None:
+    assert [found.kind for found in items(value, holding)] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("holding", "value", "problem"),
+    [
+        ("chart", {"dashboard": NAMED}, "is a dashboard where each is a chart"),
+        ("entity", {"chart": NAMED}, "is a chart where each is a entity"),
+        ("service", {"user": {"name": "n"}}, "is a user where each is a service"),
+    ],
+)
+def test_another_kind_has_no_place_in_that_file(holding: Holding, value: Any, problem: str) -> None:
+    assert items(value, holding) == [Found("file", problem=problem)]

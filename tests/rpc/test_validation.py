@@ -1,0 +1,227 @@
+"""What the rules of the contract refuse, said with paths, reasons and what would be right."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+
+from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.rpc import validation
+from dashboard_catalog.rpc.validation import violations_of
+from dashboards.v1 import (
+    bulk_pb2,
+    catalog_service_pb2,
+    chart_service_pb2,
+    dashboard_pb2,
+    dashboard_service_pb2,
+    entity_pb2,
+)
+
+KINDS = (
+    "KIND_BI_SERVICE, KIND_USER, KIND_TEAM, KIND_DOMAIN, KIND_CLASSIFICATION, KIND_TAG or KIND_CUSTOM_PROPERTY"
+)
+
+
+def create(**spec: Any) -> Message:
+    return dashboard_service_pb2.CreateDashboardRequest(dashboard={"name": "a", "service": "s", **spec})
+
+
+def get(**fields: Any) -> Message:
+    return dashboard_service_pb2.GetDashboardRequest(**({"fully_qualified_name": "a.b"} | fields))
+
+
+CASES: list[tuple[Message, str, str, str]] = [
+    (
+        dashboard_service_pb2.GetDashboardRequest(),
+        "key",
+        "REQUIRED",
+        "is required: one of id or fully_qualified_name",
+    ),
+    (get(id=""), "id", "REQUIRED", "is required"),
+    (
+        get(id="x" * 100),
+        "id",
+        "INVALID_FORMAT",
+        f"must be a UUID, such as 123e4567-e89b-12d3-a456-426614174000, is '{'x' * 64}…'",
+    ),
+    (get(fully_qualified_name=""), "fully_qualified_name", "REQUIRED", "is required"),
+    (
+        get(fully_qualified_name="ü" * 1_201),
+        "fully_qualified_name",
+        "TOO_LONG",
+        "must be at most 2400 bytes of UTF-8, has 2402",
+    ),
+    (get(version=0.05), "version", "OUT_OF_RANGE", "must be greater than or equal to 0.1, is 0.05"),
+    (get(version=float("inf")), "version", "OUT_OF_RANGE", "must be finite, is inf"),
+    (
+        get(deleted=7),
+        "deleted",
+        "INVALID_VALUE",
+        "must be one of DELETED_EXCLUDE, DELETED_INCLUDE or DELETED_ONLY, is 7",
+    ),
+    (dashboard_service_pb2.CreateDashboardRequest(), "dashboard", "REQUIRED", "is required"),
+    (create(name="n" * 300), "dashboard.name", "TOO_LONG", "must be at most 256 characters, has 300"),
+    (create(name="a::b"), "dashboard.name", "INVALID_FORMAT", "must not hold ::"),
+    (create(name="a\nb"), "dashboard.name", "INVALID_FORMAT", "must not hold control characters"),
+    (
+        create(description="a\0b"),
+        "dashboard.description",
+        "INVALID_FORMAT",
+        "must not hold the character U+0000",
+    ),
+    (
+        create(dashboard_type="Board"),
+        "dashboard.dashboard_type",
+        "INVALID_VALUE",
+        "must be Dashboard or Report, is 'Board'",
+    ),
+    (create(charts=["x", ""]), "dashboard.charts[1]", "REQUIRED", "is required"),
+    (
+        create(charts=["x"] * 2_500),
+        "dashboard.charts",
+        "TOO_MANY",
+        "must be at most 2000 elements, has 2500",
+    ),
+    (
+        create(owners=[{}, {"type": "t" * 65}]),
+        "dashboard.owners[1].type",
+        "TOO_LONG",
+        "must be at most 64 characters, has 65",
+    ),
+    (
+        create(tags=[{"tag_fqn": "a.b", "source": "Glossary"}]),
+        "dashboard.tags[0].source",
+        "INVALID_VALUE",
+        "must be Classification, is 'Glossary'",
+    ),
+    (
+        dashboard_service_pb2.ListDashboardsRequest(page_size=-1),
+        "page_size",
+        "OUT_OF_RANGE",
+        "must be greater than or equal to 0, is -1",
+    ),
+    (
+        catalog_service_pb2.GetEntityRequest(fully_qualified_name="a"),
+        "kind",
+        "REQUIRED",
+        f"is required: one of {KINDS}",
+    ),
+    (
+        catalog_service_pb2.GetEntityRequest(fully_qualified_name="a", kind=entity_pb2.KIND_CHART),
+        "kind",
+        "INVALID_VALUE",
+        f"must be one of {KINDS}, is KIND_CHART",
+    ),
+    (
+        catalog_service_pb2.GetEntityRequest(fully_qualified_name="a", kind=77),  # type: ignore[arg-type]
+        "kind",
+        "INVALID_VALUE",
+        f"must be one of {KINDS}, is 77",
+    ),
+    (
+        catalog_service_pb2.UpsertEntityRequest(entity={}),
+        "entity.entity",
+        "REQUIRED",
+        "is required: one of bi_service, user, team, domain, classification, tag or custom_property",
+    ),
+    (
+        bulk_pb2.BulkUpsertRequest(options={"max_failures": 10_001}),
+        "options.max_failures",
+        "OUT_OF_RANGE",
+        "must be greater than or equal to 0 and less than or equal to 10000, is 10001",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1]}-{case[2]}")
+def test_a_violation_says_where_why_and_what_would_be_right(case: tuple[Message, str, str, str]) -> None:
+    message, field, reason, description = case
+    assert violations_of(message) == [Violation(field, ViolationReason(reason), description)]
+
+
+def test_a_valid_message_has_none() -> None:
+    assert violations_of(create(charts=["a.b"], tags=[{"tag_fqn": "PII.Email"}])) == []
+
+
+def test_all_violations_are_found_at_once() -> None:
+    found = violations_of(create(name="a::b\n", charts=["", ""], owners=[{"id": "x"}]))
+    assert [v.field for v in found] == [
+        "dashboard.name",
+        "dashboard.name",
+        "dashboard.charts[0]",
+        "dashboard.charts[1]",
+        "dashboard.owners[0].id",
+    ]
+
+
+def test_a_prefix_says_which_item_is_meant() -> None:
+    item = bulk_pb2.BulkUpsertItem(dashboard={"name": "a::b"})
+    assert [v.field for v in violations_of(item, "items[3]")] == ["items[3].dashboard.name"]
+
+
+def test_the_message_is_left_as_it_was() -> None:
+    message = create(charts=[""] * 3_000)
+    before = message.SerializeToString()
+    violations_of(message)
+    assert message.SerializeToString() == before
+
+
+def test_a_million_bad_elements_take_no_minute() -> None:
+    tags = [{"tag_fqn": ""}] * 100_000
+    message = create(charts=[""] * 1_000_000, tags=tags)
+    began = time.monotonic()
+    found = violations_of(message)
+    # Without a bound it is half a minute.
+    assert time.monotonic() - began < 5
+    assert "must be at most 2000 elements, has 1000000" in {v.description for v in found}
+    assert "must be at most 100 elements, has 100000" in {v.description for v in found}
+    assert len(found) < 3_000
+
+
+def rules_of(descriptor: Descriptor, seen: set[str]) -> Iterator[str]:
+    """Every rule of a message and of those in it, as `string.max_len`."""
+    if descriptor.full_name in seen or descriptor.full_name.startswith("google."):
+        return
+    seen.add(descriptor.full_name)
+    for field in descriptor.fields:
+        rules = field.GetOptions().Extensions[validate_pb2.field]
+        yield from rule_names(rules)
+        if rules.repeated.HasField("items"):
+            yield from rule_names(rules.repeated.items)
+        if field.message_type is not None:
+            assert not field.message_type.GetOptions().map_entry, "the bound on lists knows no maps"
+            yield from rules_of(field.message_type, seen)
+
+
+def rule_names(rules: validate_pb2.FieldRules) -> Iterator[str]:
+    for kind, value in rules.ListFields():
+        if kind.message_type is None:
+            yield kind.name
+            continue
+        assert kind.message_type.full_name.startswith("buf.validate.")
+        yield from (f"{kind.name}.{rule.name}" for rule, _ in value.ListFields() if rule.name != "items")
+
+
+def test_every_rule_of_the_contract_has_its_words() -> None:
+    seen: set[str] = set()
+    used = {
+        rule
+        for module in (dashboard_service_pb2, chart_service_pb2, catalog_service_pb2, bulk_pb2, dashboard_pb2)
+        for message in module.DESCRIPTOR.message_types_by_name.values()
+        for rule in rules_of(message, seen)
+    }
+    known = {*validation._FINDINGS, "ignore", "enum.defined_only", "enum.not_in"}
+    assert "string.max_len" in used
+    assert {rule for rule in used if rule.rpartition(".")[2] not in validation._BOUNDS} - known == set()
+
+
+def test_every_pattern_of_the_contract_has_its_words() -> None:
+    patterns = set()
+    for message in entity_pb2.DESCRIPTOR.message_types_by_name.values():
+        for field in message.fields:
+            patterns.add(field.GetOptions().Extensions[validate_pb2.field].string.pattern)
+    assert patterns - {""} == set(validation._WORDS_FOR_PATTERN)
