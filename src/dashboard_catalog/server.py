@@ -19,8 +19,8 @@ from dashboard_catalog.auth.key_sets import JwksError
 from dashboard_catalog.auth.keys import KeyFileError, load_or_create_key
 from dashboard_catalog.auth.policies import Authorizer, PolicyError
 from dashboard_catalog.auth.tokens import Authenticator
-from dashboard_catalog.processes import WorkersFailed, reserved, run_until_told, supervise
 from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.processes import WorkersFailed, reserved, run_until_told, supervise
 from dashboard_catalog.rpc import health, reflection
 from dashboard_catalog.rpc.charts import ChartServicer
 from dashboard_catalog.rpc.dashboards import DashboardServicer
@@ -77,7 +77,7 @@ class CatalogServer:
         """Where it listens, with the port that the system chose."""
         self._server = server
         self._gate = gate
-        self._database = database
+        self.database = database
         self._health = database_health
         self._authorizer = authorizer
         self._background: list[asyncio.Task[None]] = []
@@ -108,7 +108,7 @@ class CatalogServer:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self._database.close()
+        await self.database.close()
         _log.info("stopped")
 
 

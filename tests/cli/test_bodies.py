@@ -74,7 +74,10 @@ def test_a_list_of_one_domain_is_a_domain(given: dict[str, Any]) -> None:
 @pytest.mark.parametrize("given", [{"domains": ["a", "b"]}, {"domain": "a", "domains": ["b"]}])
 def test_two_domains_are_an_error_that_names_the_field(given: dict[str, Any]) -> None:
     assert make_item(Kind.CHART, NAMED | given).problems == [
-        Problem("chart.domains", f"names 2 domains ({'a, b' if 'domain' not in given else 'b, a'}); the catalog keeps one")
+        Problem(
+            "chart.domains",
+            f"names 2 domains ({'a, b' if 'domain' not in given else 'b, a'}); the catalog keeps one",
+        )
     ]
 
 
@@ -96,7 +99,10 @@ def test_what_the_catalog_does_not_keep_is_dropped_and_told() -> None:
         "dataModels": ["s.model.m"],
         "lifeCycle": {"created": {"timestamp": 1}},
         "followers": [],
-        "owners": [{"type": "user", "name": "ann", "href": "x"}, {"type": "user", "name": "bob", "href": "y"}],
+        "owners": [
+            {"type": "user", "name": "ann", "href": "x"},
+            {"type": "user", "name": "bob", "href": "y"},
+        ],
         "tags": [{"tagFQN": "a.b", "style": {}}, {"tagFQN": "g.t", "source": "Glossary"}],
     }
     result = make_item(Kind.DASHBOARD, body)

@@ -60,7 +60,10 @@ def test_a_body_that_could_be_either_is_an_error_that_names_its_place() -> None:
         (None, "is no JSON object"),
         ({}, "is neither a dashboard nor a chart nor an entity"),
         ({"foo": 1}, "is neither a dashboard nor a chart nor an entity"),
-        (NAMED | {"chartType": "Line", "project": "p"}, "has chartType as a chart and project as a dashboard"),
+        (
+            NAMED | {"chartType": "Line", "project": "p"},
+            "has chartType as a chart and project as a dashboard",
+        ),
     ],
 )
 def test_what_is_no_item_is_a_problem_of_its_place(value: Any, problem: str) -> None:
@@ -103,9 +106,9 @@ def test_a_file_of_a_folder_tells_the_kind(holding: Holding, value: Any, kind: K
 @pytest.mark.parametrize(
     ("holding", "value", "problem"),
     [
-        ("chart", {"dashboard": NAMED}, "is a dashboard where each is a chart"),
-        ("entity", {"chart": NAMED}, "is a chart where each is a entity"),
-        ("service", {"user": {"name": "n"}}, "is a user where each is a service"),
+        ("chart", {"dashboard": NAMED}, "is a dashboard among charts"),
+        ("entity", {"chart": NAMED}, "is a chart among entities"),
+        ("service", {"user": {"name": "n"}}, "is a user among BI services"),
     ],
 )
 def test_another_kind_has_no_place_in_that_file(holding: Holding, value: Any, problem: str) -> None:

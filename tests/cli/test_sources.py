@@ -41,7 +41,7 @@ def test_several_documents_in_a_row(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
-    assert read(tmp_path / "a.json", b'\xef\xbb\xbf[\n1]') == [Record("a.json", [1])]
+    assert read(tmp_path / "a.json", b"\xef\xbb\xbf[\n1]") == [Record("a.json", [1])]
     assert read(tmp_path / "b.ndjson", b'\xef\xbb\xbf{"a": 1}') == [Record("b.ndjson:1", {"a": 1})]
 
 

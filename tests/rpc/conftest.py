@@ -22,7 +22,8 @@ from dashboard_catalog.rpc import health, reflection
 from dashboard_catalog.rpc.gate import Gate
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.interceptors import EdgeInterceptor
-from dashboards.v1 import bulk_pb2, dashboard_service_pb2 as dashboards
+from dashboards.v1 import bulk_pb2
+from dashboards.v1 import dashboard_service_pb2 as dashboards
 from dashboards.v1.dashboard_service_pb2_grpc import (
     DashboardServiceServicer,
     DashboardServiceStub,

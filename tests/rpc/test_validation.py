@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
+from buf.validate import validate_pb2
 from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.rpc import validation
 from dashboard_catalog.rpc.validation import violations_of

@@ -23,10 +23,13 @@ from dashboard_catalog.catalog.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
+
 class AssetWrites:
     """Applies the writes of one batch, one after the other."""
 
-    def __init__(self, authorizer: Authorizer, directory: Directory, working: WorkingSet, cascade: Cascade) -> None:
+    def __init__(
+        self, authorizer: Authorizer, directory: Directory, working: WorkingSet, cascade: Cascade
+    ) -> None:
         self._authorizer = authorizer
         self._directory = directory
         self._working = working
@@ -92,7 +95,9 @@ class AssetWrites:
         if not stored.deleted:
             shown = self._fqn(stored)
             raise CatalogError(
-                Reason.NOT_DELETED, f"{write.kind.name} {shown} is not deleted", resource=(write.kind.name, shown)
+                Reason.NOT_DELETED,
+                f"{write.kind.name} {shown} is not deleted",
+                resource=(write.kind.name, shown),
             )
         return self._written(write, self._cascade.restore(write, stored), Outcome.RESTORED)
 
@@ -112,7 +117,9 @@ class AssetWrites:
 
     def _change(self, write: AssetWrite, stored: AssetRecord) -> WrittenAsset:
         resolved = self._resolve(write, Resolver(self._directory, write.kind.name, stored, write.writer))
-        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
+        merge = merged(
+            stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory
+        )
         changes = dict(merge.changes)
         outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
         if stored.deleted:
@@ -207,7 +214,9 @@ class AssetWrites:
 
     def _sent_owners(self, owners: Iterable[Any]) -> Iterable[str]:
         for sent in owners:
-            known = self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, sent.fqn)
+            known = (
+                self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, sent.fqn)
+            )
             yield f"{sent.type}:{known.name if known else sent.name}"
 
     def _known_domain(self, fqn: str | None) -> str | None:
@@ -218,7 +227,9 @@ class AssetWrites:
         service = self._directory.get(stored.service_id)
         same = {"name": stored.name, "service": service.name if service else None}
         violations = [
-            Violation(f"{write.kind.name}.{field}", ViolationReason.IMMUTABLE, f"never changes; it is {value}")
+            Violation(
+                f"{write.kind.name}.{field}", ViolationReason.IMMUTABLE, f"never changes; it is {value}"
+            )
             for field, value in same.items()
             if write.identity.get(field, value) != value
         ]
@@ -259,7 +270,9 @@ def _already_exists(write: AssetWrite, stored: AssetRecord) -> CatalogError:
 def _no_service(directory: Directory, name: str, service: EntityRecord | None) -> Violation:
     fqn = names.quote(name)
     if directory.has_failed("bi_service", fqn):
-        return Violation("service", ViolationReason.FAILED_REFERENCE, f"bi_service {fqn} failed in this chunk")
+        return Violation(
+            "service", ViolationReason.FAILED_REFERENCE, f"bi_service {fqn} failed in this chunk"
+        )
     if service is None:
         return Violation("service", ViolationReason.UNKNOWN_REFERENCE, f"there is no bi_service {fqn}")
     return Violation("service", ViolationReason.DELETED_REFERENCE, f"bi_service {fqn} is deleted")

@@ -30,7 +30,9 @@ class Cascade:
         self._dead: set[UUID] = set()
         self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
 
-    async def load(self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
+    async def load(
+        self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]
+    ) -> None:
         """Loads the charts that the writes may take along or bring back, and who else holds them."""
         comes_back: dict[UUID, set[UUID]] = defaultdict(set)
         at_stake: set[UUID] = set()
@@ -96,7 +98,9 @@ class Cascade:
             CatalogError: FAILED_PRECONDITION for a chart that dashboards hold.
         """
         if not write.kind.holds_charts and (holders := self._holders[stored.id]):
-            raise still_referenced(write.kind.name, self._fqn(stored), [self._fqn(row) for row in holders.values()])
+            raise still_referenced(
+                write.kind.name, self._fqn(stored), [self._fqn(row) for row in holders.values()]
+            )
         for chart in self._own_charts(stored):
             if not (self._holders[chart.id].keys() - {stored.id}):
                 self._working.remove(CHART_KIND, chart)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.principal import Resource
 from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.custom_properties import PropertyReference
+from dashboard_catalog.catalog.properties.custom_properties import PropertyReference
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
@@ -57,7 +57,9 @@ class Assumed:
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart count as existing, until `MAX_ASSUMED` do."""
         if len(self.charts) < MAX_ASSUMED:
-            self.charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
+            self.charts[record.service_id, record.name] = KnownChart(
+                record.id, record.deleted, record.deleted_by_edit
+            )
 
 
 class Directory:
@@ -100,7 +102,9 @@ class Directory:
         for service_name, name in _asset_keys(fqns):
             keys[names.quote(service_name)].append(name)
         await self.load(connection, fqns=fqns | keys.keys(), ids=ids)
-        services = {service.id: found for fqn, found in keys.items() if (service := self.find("bi_service", fqn))}
+        services = {
+            service.id: found for fqn, found in keys.items() if (service := self.find("bi_service", fqn))
+        }
         for kind, table in (("dashboard", assets.DASHBOARDS), ("chart", assets.CHARTS)):
             found = await table.by_ids(connection, ids)
             for service_id, asset_names in services.items():
@@ -118,7 +122,9 @@ class Directory:
 
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart known as it is now."""
-        self._charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
+        self._charts[record.service_id, record.name] = KnownChart(
+            record.id, record.deleted, record.deleted_by_edit
+        )
 
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers an item of the batch that was refused: what refers to it is refused too."""

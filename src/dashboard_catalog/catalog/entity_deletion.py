@@ -15,7 +15,13 @@ from dashboard_catalog.catalog.working_set import WorkingSet
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
 
-_COLUMN_OF = {"bi_service": "service_id", "user": "owners", "team": "owners", "domain": "domain", "tag": "tags"}
+_COLUMN_OF = {
+    "bi_service": "service_id",
+    "user": "owners",
+    "team": "owners",
+    "domain": "domain",
+    "tag": "tags",
+}
 """The column of assets that refers to each kind; an extension refers to custom properties by key."""
 
 _MOST_REFERRERS = 100
@@ -68,5 +74,7 @@ async def _referrers(connection: AsyncConnection, record: EntityRecord) -> list[
         rows = await assets.any_reference(connection, column, [record.id], _MOST_REFERRERS)
     else:
         rows = []
-    services = {service.id: service.name for service in await entities.by_ids(connection, {row[1] for row in rows})}
+    services = {
+        service.id: service.name for service in await entities.by_ids(connection, {row[1] for row in rows})
+    }
     return found + [f"{kind} {names.join(services[service_id], name)}" for kind, service_id, name in rows]

@@ -12,10 +12,10 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import EntityWrite, Outcome, WrittenEntity
-from dashboard_catalog.catalog.custom_properties import check_definition
 from dashboard_catalog.catalog.directory import Directory
-from dashboard_catalog.catalog.extension_shape import check_property_name
 from dashboard_catalog.catalog.kinds import ENTITY_KINDS, EntityKind
+from dashboard_catalog.catalog.properties.custom_properties import check_definition
+from dashboard_catalog.catalog.properties.extension_shape import check_property_name
 from dashboard_catalog.catalog.working_set import new_id
 from dashboard_catalog.errors import CatalogError, Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
@@ -95,7 +95,9 @@ class EntityWrites:
             CatalogError: If it is refused; then nothing has changed.
         """
         fqn = _fqn(write)
-        resource = Resource(write.kind.name, name=fqn, service=write.name if write.kind.name == "bi_service" else None)
+        resource = Resource(
+            write.kind.name, name=fqn, service=write.name if write.kind.name == "bi_service" else None
+        )
         self._authorizer.check(write.writer.principal, Action.WRITE, resource)
         stored = self._directory.find(write.kind.name, fqn)
         values = dict(write.values)
@@ -122,7 +124,11 @@ class EntityWrites:
             await entities.advance(connection, CATALOG_ID, self._last_change)
 
     def _changes(
-        self, kind: EntityKind, stored: EntityRecord | None, values: dict[str, Any], violations: list[Violation]
+        self,
+        kind: EntityKind,
+        stored: EntityRecord | None,
+        values: dict[str, Any],
+        violations: list[Violation],
     ) -> dict[str, Any]:
         """Returns the new values of the columns that change."""
         if stored is None:
@@ -150,7 +156,11 @@ class EntityWrites:
                 violations.append(Violation(field, ViolationReason.IMMUTABLE, f"never changes; it is {held}"))
 
     def _parents(
-        self, kind: EntityKind, stored: EntityRecord | None, values: dict[str, Any], violations: list[Violation]
+        self,
+        kind: EntityKind,
+        stored: EntityRecord | None,
+        values: dict[str, Any],
+        violations: list[Violation],
     ) -> list[UUID]:
         """Returns the ids of the parents in the order of the kind's fields, those not sent as stored."""
         parents: list[UUID] = []
@@ -172,7 +182,9 @@ class EntityWrites:
         fqn = names.join(*names.split(fqn))
         record = self._directory.find(kind, fqn)
         if self._directory.has_failed(kind, fqn):
-            violations.append(Violation(path, ViolationReason.FAILED_REFERENCE, f"{kind} {fqn} failed in this chunk"))
+            violations.append(
+                Violation(path, ViolationReason.FAILED_REFERENCE, f"{kind} {fqn} failed in this chunk")
+            )
         elif record is None:
             violations.append(Violation(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {fqn}"))
         elif record.deleted and (stored is None or record.id not in stored.parents):

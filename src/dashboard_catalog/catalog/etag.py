@@ -21,5 +21,7 @@ def check_etag(etag: str, record: AssetRecord | None) -> None:
         raise CatalogError(Reason.ETAG_MISMATCH, "an etag was given, but nothing is stored")
     version = f"{record.version / 10:.1f}"
     raise CatalogError(
-        Reason.ETAG_MISMATCH, f"the stored version is {version}, not that of the etag", metadata={"version": version}
+        Reason.ETAG_MISMATCH,
+        f"the stored version is {version}, not that of the etag",
+        metadata={"version": version},
     )

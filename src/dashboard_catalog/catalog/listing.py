@@ -169,7 +169,9 @@ class Lister:
         position = listing.position()
         only = None
         if listing.kind.name == "bi_service":
-            only = [s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)]
+            only = [
+                s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)
+            ]
         else:
             resource = entity_resource(listing.kind, None, listing.kind.name)
             self._authorizer.check(listing.principal, Action.VIEW, resource)
@@ -227,7 +229,9 @@ class Lister:
             for service in known
         }
         if not any(may_view.values()):
-            self._authorizer.check(listing.principal, Action.VIEW, viewed(listing.kind, None, filters.service))
+            self._authorizer.check(
+                listing.principal, Action.VIEW, viewed(listing.kind, None, filters.service)
+            )
         wanted = [
             service
             for service in known

@@ -79,7 +79,11 @@ class Reader:
         return record
 
     async def _stored(
-        self, connection: AsyncConnection, directory: Directory, kind: AssetKind, keys: Sequence[ByName | UUID]
+        self,
+        connection: AsyncConnection,
+        directory: Directory,
+        kind: AssetKind,
+        keys: Sequence[ByName | UUID],
     ) -> dict[ByName | UUID, AssetRecord]:
         by_service: dict[str, list[str]] = defaultdict(list)
         for key in keys:

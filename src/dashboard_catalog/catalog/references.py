@@ -10,8 +10,8 @@ from uuid import UUID
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference, Writer
-from dashboard_catalog.catalog.custom_properties import PropertyReference, compile_property
 from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.properties.custom_properties import PropertyReference, compile_property
 from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
@@ -78,9 +78,13 @@ class Resolver:
             fqn = names.join(*key)
             chart = self._directory.chart(*key)
             if self._directory.has_failed("chart", fqn):
-                self._refuse(f"charts[{index}]", ViolationReason.FAILED_REFERENCE, f"chart {fqn} failed in this chunk")
+                self._refuse(
+                    f"charts[{index}]", ViolationReason.FAILED_REFERENCE, f"chart {fqn} failed in this chunk"
+                )
             elif chart is None:
-                self._refuse(f"charts[{index}]", ViolationReason.UNKNOWN_REFERENCE, f"there is no chart {fqn}")
+                self._refuse(
+                    f"charts[{index}]", ViolationReason.UNKNOWN_REFERENCE, f"there is no chart {fqn}"
+                )
             elif chart.deleted and chart.deleted_by_edit and not self._writer.edits:
                 self._left_out.append(f"charts.{fqn}")
             elif chart.deleted and chart.id not in held:
@@ -101,7 +105,9 @@ class Resolver:
             self._refuse("owners", ViolationReason.OWNER_RULE, text)
         for team in teams:
             if team.attributes["team_type"] != "Group" and team.id not in self._held("owners"):
-                text = f"team {team.name} is of type {team.attributes['team_type']}; only a Group can own assets"
+                text = (
+                    f"team {team.name} is of type {team.attributes['team_type']}; only a Group can own assets"
+                )
                 self._refuse("owners", ViolationReason.OWNER_RULE, text)
         return list(found)
 
@@ -144,7 +150,9 @@ class Resolver:
             if record.attributes["disabled"] and record.id not in held:
                 self._refuse(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
             group = self._directory.exclusive_group(record)
-            rival = next((label.tag.fqn for label in labels if group and label.exclusive_group == group), None)
+            rival = next(
+                (label.tag.fqn for label in labels if group and label.exclusive_group == group), None
+            )
             if rival:
                 text = f"tags {rival} and {fqn} are mutually exclusive"
                 self._refuse(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)

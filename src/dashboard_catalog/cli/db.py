@@ -1,9 +1,11 @@
 """`dashboard-catalog db`: the schema of the database."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
+from sqlalchemy.engine import make_url
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.failures import CommandError
@@ -23,6 +25,9 @@ def upgrade(**given: Any) -> None:
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
+    file = _sqlite_file(settings)
+    if file is not None and file.parent == settings.data_dir:
+        _make_folder(settings.data_dir)
     _on_database(settings, migrate.upgrade)
 
 
@@ -31,6 +36,9 @@ def check(**given: Any) -> None:
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
+    if (file := _sqlite_file(settings)) is not None and not file.exists():
+        # SQLite would make it by looking.
+        raise CommandError(f"there is no {file}: run `db upgrade`")
     try:
         _on_database(settings, migrate.check)
     except migrate.SchemaOutdated as error:
@@ -41,15 +49,27 @@ def _on_database(settings: Settings, work: Callable[[str], None]) -> None:
     import asyncpg  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
+    if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
+        raise CommandError(f"there is no folder {file.parent}")
     try:
-        if settings.uses_sqlite:
-            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         work(settings.database_url)
     except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # The driver's own words; SQLAlchemy adds the statement.
         cause = getattr(error, "orig", None) or error
         raise CommandError(f"{settings.shown_database_url} cannot be used: {cause}") from error
     output.say(f"{settings.shown_database_url} is at the schema of this version.")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"cannot make {folder}: {error.strerror}") from error
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    """Returns the file of the database; None if it is none."""
+    return Path(make_url(settings.database_url).database or "") if settings.uses_sqlite else None
 
 
 for command in (upgrade, check):

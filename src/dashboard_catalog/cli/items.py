@@ -26,6 +26,12 @@ _ENTITY_KEYS = {
     for field in entity_pb2.Entity.DESCRIPTOR.fields
     for key in (field.name, field.json_name)
 }
+_AMONG: Mapping[Holding, str] = {
+    "service": "BI services",
+    "entity": "entities",
+    "chart": "charts",
+    "dashboard": "dashboards",
+}
 _CHART_KEYS = ("chartType", "chart_type", "dashboards")
 _DASHBOARD_KEYS = ("charts", "dashboardType", "dashboard_type", "project")
 
@@ -87,8 +93,8 @@ def _told(place: str, value: object, holding: Holding | None, default: Kind | No
     if not isinstance(value, dict):
         return Found(place, problem="is no JSON object")
     found = _wrapped(place, value) or _bare(place, value, holding, default)
-    if found.kind is not None and not _fits(found.kind, holding):
-        return Found(place, problem=f"is a {found.kind} where each is a {holding}")
+    if found.kind is not None and holding is not None and not _fits(found.kind, holding):
+        return Found(place, problem=f"is a {found.kind} among {_AMONG[holding]}")
     return found
 
 
@@ -130,10 +136,8 @@ def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Ki
     )
 
 
-def _fits(kind: Kind, holding: Holding | None) -> bool:
+def _fits(kind: Kind, holding: Holding) -> bool:
     match holding:
-        case None:
-            return True
         case "service":
             return kind is Kind.BI_SERVICE
         case "entity":

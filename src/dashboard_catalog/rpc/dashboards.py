@@ -20,7 +20,9 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._calls = AssetCalls(catalog, DASHBOARD_KIND, dashboard_pb2.DashboardSpec, dashboard_pb2.Dashboard)
+        self._calls = AssetCalls(
+            catalog, DASHBOARD_KIND, dashboard_pb2.DashboardSpec, dashboard_pb2.Dashboard
+        )
 
     async def CreateDashboard(
         self, request: messages.CreateDashboardRequest, context: Context

@@ -22,7 +22,9 @@ def fields_of(mask: FieldMask, descriptor: Descriptor, path: str) -> frozenset[s
     return frozenset().union(*fields_of_any(mask, [descriptor], path))
 
 
-def written_fields(mask: FieldMask, descriptors: Sequence[Descriptor], path: str = "update_mask") -> list[frozenset[str]]:
+def written_fields(
+    mask: FieldMask, descriptors: Sequence[Descriptor], path: str = "update_mask"
+) -> list[frozenset[str]]:
     """Returns the fields that a write's mask names, for each of the messages that may have them.
 
     Raises:

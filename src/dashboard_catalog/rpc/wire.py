@@ -97,7 +97,9 @@ def asset_message(view: AssetView) -> Any:
     """Returns the message of an asset."""
     record, message = view.record, _ASSETS[view.kind.name]
     known = view.references
-    fields = {name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None}
+    fields = {
+        name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None
+    }
     if record.extension:
         fields["extension"] = to_struct(record.extension)
     if record.change:
@@ -186,9 +188,7 @@ def _reference(reference: Reference) -> reference_pb2.EntityReference:
     )
 
 
-def _references(
-    ids: Iterable[UUID], known: Mapping[UUID, Reference]
-) -> list[reference_pb2.EntityReference]:
+def _references(ids: Iterable[UUID], known: Mapping[UUID, Reference]) -> list[reference_pb2.EntityReference]:
     # An older version may refer to what has been removed since.
     return [
         _reference(known[id_]) if id_ in known else reference_pb2.EntityReference(id=str(id_), deleted=True)
@@ -198,7 +198,9 @@ def _references(
 
 def _tags(labels: Mapping[UUID, list[str]], known: Mapping[UUID, Reference]) -> list[reference_pb2.TagLabel]:
     tags = [
-        reference_pb2.TagLabel(tag_fqn=_fqn(id_.hex, known), source="Classification", label_type=type_, state=state)
+        reference_pb2.TagLabel(
+            tag_fqn=_fqn(id_.hex, known), source="Classification", label_type=type_, state=state
+        )
         for id_, (type_, state) in labels.items()
     ]
     return sorted(tags, key=lambda tag: tag.tag_fqn)
@@ -254,8 +256,23 @@ _ENTITY_MESSAGES: Mapping[str, Callable[..., Any]] = {
 def _scalars(kind: str) -> list[str]:
     """Returns the fields that a message and its record hold alike, under the same name."""
     record = ASSET_KINDS[kind].table.columns
-    handled = {"id", "version", "extension", "owners", "domain", "tags", "charts", "edited", "updated_at", "dashboard_type"}
-    return [field.name for field in _ASSETS[kind].DESCRIPTOR.fields if field.name in record and field.name not in handled]
+    handled = {
+        "id",
+        "version",
+        "extension",
+        "owners",
+        "domain",
+        "tags",
+        "charts",
+        "edited",
+        "updated_at",
+        "dashboard_type",
+    }
+    return [
+        field.name
+        for field in _ASSETS[kind].DESCRIPTOR.fields
+        if field.name in record and field.name not in handled
+    ]
 
 
 _SCALARS = {kind: _scalars(kind) for kind in _ASSETS}

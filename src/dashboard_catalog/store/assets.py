@@ -7,7 +7,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, delete, insert, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.tables import (
@@ -90,7 +102,9 @@ class AssetTable(Generic[A]):
         """Returns the assets with these ids, of any service, deleted ones too."""
         return await self.fetch(connection, self._by_ids, {"ids": list(ids)})
 
-    async def taken_along(self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]) -> list[A]:
+    async def taken_along(
+        self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]
+    ) -> list[A]:
         """Returns what the deletion of assets with these ids took along and is still deleted."""
         return await self.fetch(connection, self._taken_along, {"service_id": service_id, "ids": list(ids)})
 
@@ -108,7 +122,9 @@ class AssetTable(Generic[A]):
 
     async def insert_history(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores older versions."""
-        await connection.execute(self._insert_history, [self._named(self.to_row(record)) for record in records])
+        await connection.execute(
+            self._insert_history, [self._named(self.to_row(record)) for record in records]
+        )
 
     async def update(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores new versions of assets that exist."""
@@ -132,7 +148,8 @@ class AssetTable(Generic[A]):
         for table in (self.table, self.history):
             await connection.execute(
                 delete(table).where(
-                    table.c.service_id == service_id, any_of(table.c.id, bindparam("ids", list(ids), UUID_LIST))
+                    table.c.service_id == service_id,
+                    any_of(table.c.id, bindparam("ids", list(ids), UUID_LIST)),
                 )
             )
 
@@ -143,16 +160,18 @@ class AssetTable(Generic[A]):
 DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY)
 CHARTS = AssetTable(ChartRecord, CHART, CHART_HISTORY)
 
-_chart_keys = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.deleted, CHART.c.deleted_by_edit).where(
+_chart_keys = select(
+    CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.deleted, CHART.c.deleted_by_edit
+).where(
     any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
     any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
 )
 _chart_references = select(
     CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted
 ).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
-_holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted).where(
-    overlaps(DASHBOARD.c.charts, bindparam("ids", type_=UUID_LIST))
-)
+_holders = select(
+    DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted
+).where(overlaps(DASHBOARD.c.charts, bindparam("ids", type_=UUID_LIST)))
 
 
 async def chart_keys(connection: AsyncConnection, keys: Iterable[tuple[UUID, str]]) -> list[Any]:
@@ -176,7 +195,9 @@ async def holders(connection: AsyncConnection, chart_ids: Iterable[UUID]) -> lis
     return list(await connection.execute(_holders, {"ids": ids})) if ids else []
 
 
-async def any_reference(connection: AsyncConnection, column: str, ids: list[UUID], limit: int) -> list[tuple[str, UUID, str]]:
+async def any_reference(
+    connection: AsyncConnection, column: str, ids: list[UUID], limit: int
+) -> list[tuple[str, UUID, str]]:
     """Returns rows (kind, service_id, name) of at most `limit` assets a kind that refer to any of `ids`.
 
     Args:
@@ -186,7 +207,9 @@ async def any_reference(connection: AsyncConnection, column: str, ids: list[UUID
     for kind, table in (("dashboard", DASHBOARD), ("chart", CHART)):
         held = overlaps if column in ("owners", "tags") else any_of
         condition = held(table.c[column], bindparam("ids", ids, UUID_LIST))
-        rows = await connection.execute(select(table.c.service_id, table.c.name).where(condition).limit(limit))
+        rows = await connection.execute(
+            select(table.c.service_id, table.c.name).where(condition).limit(limit)
+        )
         found += [(kind, row.service_id, row.name) for row in rows]
     return found
 
@@ -197,7 +220,9 @@ async def with_property(
     """Returns rows (kind, service_id, name) of at most `limit` assets of a kind whose extension has `key`."""
     table = {"dashboard": DASHBOARD, "chart": CHART}[kind]
     rows = await connection.execute(
-        select(table.c.service_id, table.c.name).where(has_key(table.c.extension, bindparam("key", key))).limit(limit)
+        select(table.c.service_id, table.c.name)
+        .where(has_key(table.c.extension, bindparam("key", key)))
+        .limit(limit)
     )
     return [(kind, row.service_id, row.name) for row in rows]
 

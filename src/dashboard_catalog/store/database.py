@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import structlog
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from dashboard_catalog.errors import CatalogError, Reason
@@ -36,7 +37,9 @@ class LostRace(Exception):
 
 def _state_of(error: BaseException) -> str:
     """Returns the SQLSTATE of a driver's error, or an empty text."""
-    return str(getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return str(
+        getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    )
 
 
 def _is_busy(error: DBAPIError) -> bool:
@@ -44,7 +47,9 @@ def _is_busy(error: DBAPIError) -> bool:
     cause: BaseException | None = error.orig
     while cause is not None:
         name = getattr(cause, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")):
+        if name.startswith(
+            ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+        ):
             return True
         cause = cause.__cause__
     return False

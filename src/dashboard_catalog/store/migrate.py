@@ -16,7 +16,6 @@ from sqlalchemy.schema import SchemaItem
 
 from dashboard_catalog.store.tables import METADATA
 
-
 T = TypeVar("T")
 
 
@@ -35,9 +34,14 @@ def check(url: str) -> None:
     Raises:
         SchemaOutdated: With what is missing.
     """
-    current, head = asyncio.run(_on_connection(url, _revision)), ScriptDirectory.from_config(_config(url)).get_current_head()
+    current, head = (
+        asyncio.run(_on_connection(url, _revision)),
+        ScriptDirectory.from_config(_config(url)).get_current_head(),
+    )
     if current != head:
-        raise SchemaOutdated(f"the schema is at {current or 'nothing'}, this version needs {head}: run `db upgrade`")
+        raise SchemaOutdated(
+            f"the schema is at {current or 'nothing'}, this version needs {head}: run `db upgrade`"
+        )
 
 
 def drift(url: str) -> list[object]:

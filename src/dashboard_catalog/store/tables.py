@@ -14,7 +14,19 @@ from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 
 from dashboard_catalog.store.types import DOCUMENT, KEY_TEXT, TIMESTAMP, UUID_LIST
@@ -25,7 +37,11 @@ CATALOG_ID = UUID(int=0)
 
 
 def stored(
-    type_: TypeEngine[Any] | type[TypeEngine[Any]], *, key: bool = False, null: bool = False, default: Any = ...
+    type_: TypeEngine[Any] | type[TypeEngine[Any]],
+    *,
+    key: bool = False,
+    null: bool = False,
+    default: Any = ...,
 ) -> Any:
     """Declares a field that is a column.
 

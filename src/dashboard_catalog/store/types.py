@@ -67,25 +67,27 @@ KEY_TEXT = Text(collation="C").with_variant(Text(), "sqlite")
 
 class _Condition(FunctionElement[bool]):
     type = Boolean()
-    inherit_cache = True
 
 
 class any_of(_Condition):  # noqa: N801 - reads as SQL does
     """True where a column equals one of a bound list: `any_of(column, bindparam(..., type_=UUID_LIST))`."""
 
     name = "any_of"
+    inherit_cache = True
 
 
 class overlaps(_Condition):  # noqa: N801
     """True where a list column shares an element with a bound list."""
 
     name = "overlaps"
+    inherit_cache = True
 
 
 class has_key(_Condition):  # noqa: N801
     """True where a document column has a top-level key."""
 
     name = "has_key"
+    inherit_cache = True
 
 
 def _operands(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> list[str]:

@@ -49,7 +49,11 @@ ASSET_COLUMNS = [
     ("call_id", sa.Text(), False),
     ("session_id", sa.Uuid(), True),
 ]
-DASHBOARD_COLUMNS = [("dashboard_type", sa.Text(), True), ("project", KEY_TEXT, True), ("charts", UUIDS, False)]
+DASHBOARD_COLUMNS = [
+    ("dashboard_type", sa.Text(), True),
+    ("project", KEY_TEXT, True),
+    ("charts", UUIDS, False),
+]
 CHART_COLUMNS = [("chart_type", sa.Text(), True)]
 ENTITY_COLUMNS = [
     ("id", sa.Uuid(), False),
@@ -89,7 +93,9 @@ def upgrade() -> None:
     op.create_index("entity_by_fqn", "entity", ["fqn"])
     _create_gin_index("entity_by_parent", "entity", "parents")
     sequence = _create(
-        "service_sequence", [("service_id", sa.Uuid(), False), ("last_change", sa.BigInteger(), False)], "service_id"
+        "service_sequence",
+        [("service_id", sa.Uuid(), False), ("last_change", sa.BigInteger(), False)],
+        "service_id",
     )
     # The catalog's own, that all entities share.
     op.bulk_insert(sequence, [{"service_id": UUID(int=0), "last_change": 0}])

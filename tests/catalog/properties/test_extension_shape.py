@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.extension_shape import (
+from dashboard_catalog.catalog.properties.extension_shape import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_INTEGER,

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from dashboard_catalog.catalog.date_patterns import PATTERNS
-from dashboard_catalog.catalog.property_types import KIND_ALIASES, kinds_of
-from dashboard_catalog.catalog.schema_check import Schema, listed, shown
+from dashboard_catalog.catalog.properties.date_patterns import PATTERNS
+from dashboard_catalog.catalog.properties.schema_check import Schema, listed, shown
+from dashboard_catalog.catalog.properties.types import KIND_ALIASES, kinds_of
 
 _EPOCH_MILLIS = "whole milliseconds since 1970-01-01T00:00:00Z"
 _COMPONENT = r"[0-9]+(?:[.,][0-9]+)?"

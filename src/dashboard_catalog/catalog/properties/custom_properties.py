@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from dashboard_catalog.catalog.date_patterns import PATTERNS
-from dashboard_catalog.catalog.extension_shape import check_json
-from dashboard_catalog.catalog.property_types import FORMATS_OF, PROPERTY_TYPES, config_schema, kinds_of
-from dashboard_catalog.catalog.property_values import value_schema
-from dashboard_catalog.catalog.schema_check import SchemaCheck, shown
+from dashboard_catalog.catalog.properties.date_patterns import PATTERNS
+from dashboard_catalog.catalog.properties.extension_shape import check_json
+from dashboard_catalog.catalog.properties.schema_check import SchemaCheck, shown
+from dashboard_catalog.catalog.properties.types import FORMATS_OF, PROPERTY_TYPES, config_schema, kinds_of
+from dashboard_catalog.catalog.properties.values import value_schema
 from dashboard_catalog.errors import Violation, ViolationReason
 
 _CONFIG_REASONS = {

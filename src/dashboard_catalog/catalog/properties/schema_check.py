@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, EmailOptions, ValidationError, ValidationErrorKind
 
-from dashboard_catalog.catalog.extension_shape import field_step
+from dashboard_catalog.catalog.properties.extension_shape import field_step
 
 Schema = dict[str, Any]
 

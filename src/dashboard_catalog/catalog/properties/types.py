@@ -9,8 +9,8 @@ Source: OpenMetadata's `type/basic.json`, `type/customProperties/*.json` and `Ty
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from dashboard_catalog.catalog.date_patterns import DATE_FORMATS, DATE_TIME_FORMATS, TIME_FORMATS
-from dashboard_catalog.catalog.schema_check import Schema, listed
+from dashboard_catalog.catalog.properties.date_patterns import DATE_FORMATS, DATE_TIME_FORMATS, TIME_FORMATS
+from dashboard_catalog.catalog.properties.schema_check import Schema, listed
 
 PROPERTY_TYPES = (
     "string",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.date_patterns import (
+from dashboard_catalog.catalog.properties.date_patterns import (
     DATE_FORMATS,
     DATE_TIME_FORMATS,
     PATTERNS,

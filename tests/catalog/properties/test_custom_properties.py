@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.custom_properties import (
+from dashboard_catalog.catalog.properties.custom_properties import (
     PropertyReference,
     check_definition,
     compile_property,
 )
-from dashboard_catalog.catalog.date_patterns import DATE_FORMATS, DATE_TIME_FORMATS, TIME_FORMATS
-from dashboard_catalog.catalog.property_types import PROPERTY_TYPES, REFERENCE_KINDS
+from dashboard_catalog.catalog.properties.date_patterns import DATE_FORMATS, DATE_TIME_FORMATS, TIME_FORMATS
+from dashboard_catalog.catalog.properties.types import PROPERTY_TYPES, REFERENCE_KINDS
 from dashboard_catalog.errors import ViolationReason
 
 UUID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"

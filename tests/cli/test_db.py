@@ -1,0 +1,48 @@
+"""`db upgrade` and `db check`, on both databases."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_a_database_is_brought_to_the_schema_once(run: Run, empty_database_url: str) -> None:
+    before = run("db", "check", "--database-url", empty_database_url)
+    assert before.exit_code == 2
+    assert "`db upgrade`" in before.stderr
+    for _ in range(2):
+        upgraded = run("db", "upgrade", "--database-url", empty_database_url)
+        assert upgraded.exit_code == 0, upgraded.output
+    assert run("db", "check", "--database-url", empty_database_url).exit_code == 0
+
+
+def test_the_database_comes_from_the_environment(
+    run: Run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHBOARD_CATALOG_DATABASE_URL", empty_database_url)
+    assert run("db", "upgrade").exit_code == 0
+    assert run("db", "check").exit_code == 0
+
+
+def test_a_check_makes_no_file(run: Run, tmp_path: Path) -> None:
+    result = run("db", "check", "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: there is no {tmp_path / 'catalog.db'}: run `db upgrade`\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("postgresql://ann:secret@127.0.0.1:1/x", "cannot be used"),
+        ("sqlite:////nothing/there/catalog.db", "there is no"),
+        ("mysql://127.0.0.1/x", "is not supported"),
+    ],
+)
+@pytest.mark.parametrize("command", ["upgrade", "check"])
+def test_a_database_that_cannot_be_used_is_told(run: Run, command: str, url: str, text: str) -> None:
+    result = run("db", command, "--database-url", url)
+    assert result.exit_code == 2
+    assert text in result.stderr
+    assert "secret" not in result.output

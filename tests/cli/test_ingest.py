@@ -1,0 +1,347 @@
+"""`ingest`, through a real port: what it sends, what it prints, and its exit status."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+
+from dashboards.v1 import bulk_pb2
+from tests.cli.conftest import Run
+from tests.cli.small_catalog import SmallCatalog
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "sample"
+SERVICE = {"biService": {"name": "s", "serviceType": "Looker"}}
+
+
+def write_lines(path: Path, *values: Any) -> Path:
+    path.write_text(
+        "".join(f"{value if isinstance(value, str) else json.dumps(value)}\n" for value in values)
+    )
+    return path
+
+
+def chart(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "service": "s", "chartType": "Line", **more}
+
+
+def dashboard(name: str, *charts: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "service": "s", "charts": list(charts), **more}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "service.json").write_text('{\n"name": "s", "serviceType": "Looker"\n}')
+    write_lines(tmp_path / "in" / "charts.ndjson", chart("a"), chart("b"))
+    write_lines(tmp_path / "in" / "dashboards.ndjson", dashboard("d", "s.a", "s.b"))
+    return tmp_path / "in"
+
+
+def the_stream(catalog: SmallCatalog) -> tuple[bulk_pb2.BulkUpsertOptions, list[list[str]]]:
+    """Returns the options of the one stream, and the kinds of the items of each chunk."""
+    [stream] = catalog.streams
+    chunks = [
+        [item.WhichOneof("item") or "" for item in request.items] for request in stream if request.items
+    ]
+    return stream[0].options, chunks
+
+
+@pytest.mark.usefixtures("server")
+def test_the_sample_catalog_loads_and_loads_again_unchanged(run: Run) -> None:
+    first = run("ingest", SAMPLE)
+    assert first.exit_code == 0, first.output
+    assert "13 entities, 12 charts, 3 dashboards sent" in first.stdout
+    again = json.loads(run("ingest", SAMPLE, "--json").stdout)
+    assert (again["created"], again["unchanged"], again["failed"]) == (0, 28, 0)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_folder_is_sent_in_order_and_replaces_charts(run: Run, folder: Path, catalog: SmallCatalog) -> None:
+    assert run("ingest", folder).exit_code == 0
+    options, chunks = the_stream(catalog)
+    assert chunks == [["entity"], ["chart", "chart"], ["dashboard"]]
+    assert list(options.update_mask.paths) == ["charts"]
+    [stream] = catalog.streams
+    assert [request.offset for request in stream] == [0, 0, 1, 3, 0]
+    assert stream[-1].finish.total_items == 4
+
+
+@pytest.mark.usefixtures("server")
+def test_a_folder_of_one_kind_leaves_charts_alone(run: Run, folder: Path, catalog: SmallCatalog) -> None:
+    (folder / "dashboards.ndjson").unlink()
+    assert run("ingest", folder).exit_code == 0
+    assert not the_stream(catalog)[0].HasField("update_mask")
+
+
+@pytest.mark.usefixtures("server")
+def test_options_become_those_of_the_stream(run: Run, folder: Path, catalog: SmallCatalog) -> None:
+    file = folder / "charts.ndjson"
+    flags = [
+        "--validate-only",
+        "--override-metadata",
+        "--max-failures",
+        7,
+        "--replace",
+        "charts",
+        "--replace",
+        "tags",
+    ]
+    assert run("ingest", file, *flags).exit_code == 1
+    assert json_format.MessageToDict(the_stream(catalog)[0]) == {
+        "validateOnly": True,
+        "overrideMetadata": True,
+        "maxFailures": 7,
+        "updateMask": "charts,tags",
+    }
+
+
+@pytest.mark.usefixtures("server")
+def test_validate_only_says_that_nothing_was_written(run: Run, folder: Path, catalog: SmallCatalog) -> None:
+    result = run("ingest", folder / "service.json", "--validate-only", "--kind", "chart")
+    assert result.exit_code == 1
+    write_lines(folder / "x.ndjson", SERVICE)
+    result = run("ingest", folder / "x.ndjson", "--validate-only")
+    assert "1 entity checked, nothing was written" in result.stdout
+    assert catalog.kept == {}
+
+
+@pytest.mark.usefixtures("server")
+def test_a_mixed_file_is_sent_in_the_order_of_loading(
+    run: Run, tmp_path: Path, catalog: SmallCatalog
+) -> None:
+    tag = {"tag": {"name": "t", "classification": "c"}}
+    path = write_lines(
+        tmp_path / "mixed",
+        dashboard("d", "s.a"),
+        tag,
+        {"chart": chart("a")},
+        {"entity": {"classification": {"name": "c"}}},
+        SERVICE,
+    )
+    result = run("ingest", path)
+    assert result.exit_code == 0, result.output
+    assert the_stream(catalog)[1] == [["entity"] * 3, ["chart"], ["dashboard"]]
+    entities = [item.entity.WhichOneof("entity") for item in catalog.streams[0][1].items]
+    assert entities == ["bi_service", "classification", "tag"]
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("lines", [True, False])
+def test_standard_input_is_read(run: Run, lines: bool, catalog: SmallCatalog) -> None:
+    values = [SERVICE, chart("a"), dashboard("d", "s.a")]
+    text = "\n".join(map(json.dumps, values)) if lines else json.dumps(values, indent=2)
+    result = run("ingest", "-", stdin=text)
+    assert result.exit_code == 0, result.output
+    assert len(catalog.kept) == 3
+
+
+@pytest.mark.usefixtures("server")
+def test_items_that_fail_are_listed_with_place_name_field_and_text(run: Run, folder: Path) -> None:
+    write_lines(
+        folder / "dashboards.ndjson",
+        dashboard("fine", "s.a"),
+        dashboard("bad", "s.a", "s.x", "s.y"),
+        "{nonsense",
+        dashboard("two", domains=["a", "b"]),
+        dashboard("num", displayName=3),
+    )
+    result = run("ingest", folder)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[:11] == [
+        "dashboards.ndjson:3",
+        "    is not JSON: Expecting property name enclosed in double quotes at column 2",
+        "dashboards.ndjson:4  dashboard s.two",
+        "    dashboard.domains: names 2 domains (a, b); the catalog keeps one",
+        "dashboards.ndjson:5  dashboard s.num",
+        "    dashboard.display_name: is a number, not a text",
+        "dashboards.ndjson:2  dashboard s.bad",
+        "    dashboard.charts[1]: no chart s.x",
+        "    dashboard.charts[2]: no chart s.y",
+        "",
+        "created  updated  unchanged  restored  suppressed  failed",
+    ]
+    assert result.stdout.splitlines()[11].split() == ["4", "0", "0", "0", "0", "4"]
+
+
+@pytest.mark.usefixtures("server")
+def test_the_summary_for_programs_holds_all_of_it(run: Run, folder: Path) -> None:
+    write_lines(folder / "dashboards.ndjson", dashboard("bad", "s.x", lifeCycle={}), "nonsense")
+    result = run("ingest", folder, "--json")
+    assert result.exit_code == 1
+    summary = json.loads(result.stdout)
+    assert summary.pop("seconds") >= 0
+    assert summary == {
+        "source": str(folder),
+        "items": {"entity": 1, "chart": 2, "dashboard": 1},
+        "created": 3,
+        "updated": 0,
+        "unchanged": 0,
+        "restored": 0,
+        "suppressed": 0,
+        "failed": 2,
+        "notSent": 1,
+        "droppedFields": {"dashboard.lifeCycle": 1},
+        "stopped": "",
+        "failures": [
+            {
+                "place": "dashboards.ndjson:2",
+                "kind": "",
+                "fullyQualifiedName": "",
+                "code": "INVALID_ARGUMENT",
+                "reason": "",
+                "message": "is not JSON: Expecting value at column 1",
+                "violations": [
+                    {"field": "", "reason": "", "description": "is not JSON: Expecting value at column 1"}
+                ],
+            },
+            {
+                "place": "dashboards.ndjson:1",
+                "kind": "dashboard",
+                "fullyQualifiedName": "s.bad",
+                "code": "INVALID_ARGUMENT",
+                "reason": "INVALID_REQUEST",
+                "message": "dashboard.charts[0]: no chart s.x",
+                "violations": [
+                    {
+                        "field": "dashboard.charts[0]",
+                        "reason": "UNKNOWN_REFERENCE",
+                        "description": "no chart s.x",
+                    }
+                ],
+            },
+        ],
+    }
+
+
+@pytest.mark.usefixtures("server")
+def test_fields_that_are_not_kept_are_counted_or_refused(run: Run, folder: Path) -> None:
+    extra = {"lifeCycle": {}, "dataModels": []}
+    write_lines(folder / "charts.ndjson", chart("a", **extra), chart("b", lifeCycle={}))
+    result = run("ingest", folder)
+    assert result.exit_code == 0
+    assert "left out: chart.lifeCycle (2), chart.dataModels (1)" in result.stdout
+    strict = run("ingest", folder / "charts.ndjson", "--strict")
+    assert strict.exit_code == 1
+    assert "chart.dataModels: is no field of the catalog" in strict.stdout
+    assert "no items sent" in strict.stdout
+
+
+@pytest.mark.usefixtures("server")
+def test_only_the_first_failures_are_listed(run: Run, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "charts.ndjson", *(chart(f"c{number}") for number in range(60)))
+    few, every = run("ingest", path).stdout, run("ingest", path, "--all-failures").stdout
+    assert few.count("no BI service s") == 50
+    assert "... and 10 more that failed" in few
+    assert every.count("no BI service s") == 60
+    assert "more that failed" not in every
+
+
+@pytest.mark.usefixtures("server")
+def test_a_stream_with_too_many_failures_stops_with_its_summary(run: Run, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "charts.ndjson", *(chart(f"c{number}") for number in range(5)))
+    result = run("ingest", path, "--max-failures", "3")
+    assert result.exit_code == 1
+    assert "Stopped early: more than 3 items failed" in result.stdout
+
+
+@pytest.mark.usefixtures("server")
+def test_a_file_with_too_much_nonsense_is_not_read_to_its_end(run: Run, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "lines", SERVICE, *["nonsense"] * 100)
+    result = run("ingest", path, "--max-failures", "3")
+    assert result.exit_code == 1
+    assert "Stopped early: more than 3 items could not be read" in result.stdout
+    assert result.stdout.count("is not JSON") == 4
+
+
+@pytest.mark.usefixtures("server")
+def test_an_item_that_no_message_holds_fails_alone(run: Run, folder: Path) -> None:
+    write_lines(folder / "charts.ndjson", chart("a", description="x" * 4_000_000), chart("b"))
+    (folder / "dashboards.ndjson").unlink()
+    result = run("ingest", folder)
+    assert result.exit_code == 1
+    assert "is 4,000,022 bytes long; a message holds 3,145,728" in result.stdout
+    assert "1 entity, 1 chart sent" in result.stdout
+
+
+@pytest.mark.usefixtures("server")
+def test_a_large_file_is_sent_in_chunks(run: Run, tmp_path: Path, catalog: SmallCatalog) -> None:
+    path = write_lines(tmp_path / "lines", SERVICE, *(chart(f"c{number}") for number in range(2_500)))
+    assert run("ingest", path).exit_code == 0
+    assert [len(kinds) for kinds in the_stream(catalog)[1]] == [1, 1_000, 1_000, 500]
+
+
+@pytest.mark.usefixtures("server")
+def test_a_body_that_could_be_either_needs_the_kind(run: Run, tmp_path: Path, catalog: SmallCatalog) -> None:
+    path = write_lines(tmp_path / "lines", SERVICE, {"name": "x", "service": "s"})
+    result = run("ingest", path)
+    assert result.exit_code == 2
+    assert "lines:2 could be a dashboard or a chart" in result.stderr
+    assert catalog.streams == []
+    assert run("ingest", path, "--kind", "chart").exit_code == 0
+
+
+@pytest.mark.usefixtures("server")
+def test_an_empty_file_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
+    result = run("ingest", write_lines(tmp_path / "lines"))
+    assert result.exit_code == 0
+    assert "no items sent" in result.stdout
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    "arguments", [[], ["/nothing/there"], ["x", "--max-failures", "-1"], ["x", "--nonsense"]]
+)
+def test_wrong_use_is_status_2(run: Run, arguments: list[str]) -> None:
+    assert run("ingest", *arguments).exit_code == 2
+
+
+@pytest.mark.usefixtures("server")
+def test_a_refused_caller_is_told_why(run: Run, folder: Path) -> None:
+    result = run("ingest", folder, "--token", "wrong")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == ["Error: UNAUTHENTICATED: the call has no token", "(call call-1)"]
+    assert result.stdout == ""
+
+
+@pytest.mark.usefixtures("server")
+def test_a_server_that_goes_away_is_told_with_what_is_done(
+    run: Run, folder: Path, catalog: SmallCatalog
+) -> None:
+    catalog.break_after = 3
+    result = run("ingest", folder)
+    assert result.exit_code == 2
+    assert "UNAVAILABLE: the server is stopping" in result.stderr
+    assert "1 items were done. Run it again" in result.stderr
+
+
+def test_a_server_that_is_not_there_is_one_line(run: Run, folder: Path) -> None:
+    result = run("ingest", folder, "--address", "127.0.0.1:1")
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith("Error: no server answers at 127.0.0.1:1 (")
+    assert "dashboard-catalog serve" in line
+
+
+@pytest.mark.usefixtures("server")
+def test_ctrl_c_is_one_line(
+    process: Callable[..., subprocess.Popen[str]], folder: Path, catalog: SmallCatalog
+) -> None:
+    catalog.hang_after = 3
+    running = process("ingest", folder)
+    while not catalog.streams or len(catalog.streams[0]) < 3:
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=10)
+    assert running.returncode == 2
+    assert stdout == ""
+    assert (
+        stderr
+        == "Error: interrupted. 1 items were done. Run it again: that is safe, and leaves them unchanged.\n"
+    )

@@ -1,0 +1,48 @@
+"""A whole server on a real port, over each database, and callers of every role."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.server import build
+from dashboard_catalog.settings import Settings
+from tests.service.caller import Caller, Service
+
+
+@pytest.fixture
+async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+    """A running server with an empty catalog."""
+    settings = Settings(address="127.0.0.1:0", database_url=database_url, data_dir=tmp_path / "data")
+    key = load_or_create_key(settings.data_dir)
+    server = await build(settings)
+    await server.start()
+    async with Service(server.address, key, server.database) as running:
+        yield running
+    await server.drain(seconds=5)
+
+
+@pytest.fixture
+def admin(service: Service) -> Caller:
+    """May do everything; an edit is what they write."""
+    return service.caller("admin", "admin")
+
+
+@pytest.fixture
+def steward(service: Service) -> Caller:
+    """Edits assets."""
+    return service.caller("stella", "data_steward")
+
+
+@pytest.fixture
+def bot(service: Service) -> Caller:
+    """Ingests."""
+    return service.caller("loader", "ingestion_bot")
+
+
+@pytest.fixture
+async def superset(admin: Caller) -> Caller:
+    """The admin, in a catalog that has the BI service `superset`, charts c1 to c3 and what assets can refer to."""
+    await admin.add_small_catalog()
+    return admin
