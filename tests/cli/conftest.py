@@ -13,6 +13,7 @@ from dashboard_catalog.cli.main import app
 from tests.cli.small_catalog import TOKEN, SmallCatalog, serving
 
 Run = Callable[..., Result]
+Start = Callable[..., subprocess.Popen[str]]
 
 COMMAND = [sys.executable, "-c", "from dashboard_catalog.cli.main import main; main()"]
 
@@ -49,7 +50,7 @@ def run() -> Run:
 
 
 @pytest.fixture
-def process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def process() -> Iterator[Start]:
     """Starts a command as a process of its own, which is gone after the test."""
     started: list[subprocess.Popen[str]] = []
 
@@ -58,9 +59,7 @@ def process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         path = os.pathsep.join(filter(None, sys.path))
         environment = os.environ | {"PYTHONPATH": path}
         started.append(
-            subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-            )
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         )
         return started[-1]
 

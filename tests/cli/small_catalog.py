@@ -213,9 +213,7 @@ def _answered(kind: int, name: str, spec: Any, version: int) -> Any:
     body = json_format.MessageToDict(spec)
     if kind in made:
         body["service"] = {"type": "dashboardService", "fullyQualifiedName": spec.service}
-        body["domains"] = (
-            [{"type": "domain", "fullyQualifiedName": spec.domain}] if body.pop("domain", "") else []
-        )
+        body["domains"] = [{"type": "domain", "fullyQualifiedName": spec.domain}] if body.pop("domain", "") else []
         body["version"] = version / 10
     if "charts" in body:
         body["charts"] = [{"type": "chart", "fullyQualifiedName": chart} for chart in body["charts"]]

@@ -71,13 +71,10 @@ def test_a_list_of_one_domain_is_a_domain(given: dict[str, Any]) -> None:
     assert made(NAMED | given) == NAMED | {"domain": "a.b"}
 
 
-@pytest.mark.parametrize("given", [{"domains": ["a", "b"]}, {"domain": "a", "domains": ["b"]}])
+@pytest.mark.parametrize("given", [{"domains": ["a", "b"]}, {"domain": "b", "domains": ["a"]}])
 def test_two_domains_are_an_error_that_names_the_field(given: dict[str, Any]) -> None:
     assert make_item(Kind.CHART, NAMED | given).problems == [
-        Problem(
-            "chart.domains",
-            f"names 2 domains ({'a, b' if 'domain' not in given else 'b, a'}); the catalog keeps one",
-        )
+        Problem("chart.domains", "names 2 domains (a, b); the catalog keeps one")
     ]
 
 

@@ -63,9 +63,7 @@ def test_a_chunk_is_ready_before_all_is_read() -> None:
 
 @given(
     st.lists(
-        st.tuples(
-            st.sampled_from("abcd"), st.integers(1, MAX_BYTES), st.sampled_from(["chart", "dashboard"])
-        ),
+        st.tuples(st.sampled_from("abcd"), st.integers(1, MAX_BYTES), st.sampled_from(["chart", "dashboard"])),
         max_size=200,
     )
 )

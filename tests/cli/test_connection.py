@@ -54,12 +54,15 @@ def test_the_token_of_the_data_folder_is_the_default(run: Run, tmp_path: Path) -
 def test_a_token_can_be_given(run: Run, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data" / "admin.token").write_text("wrong")
     (tmp_path / "token").write_text(f"\n{TOKEN}\n")
-    flags = {"flag": ["--token", TOKEN], "file": ["--token-file", tmp_path / "token"]}.get(way, [])
+    given: dict[str, list[object]] = {
+        "flag": ["--token", TOKEN],
+        "file": ["--token-file", tmp_path / "token"],
+    }
     if way == "environment":
         monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN", TOKEN)
     if way == "environment file":
         monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN_FILE", str(tmp_path / "token"))
-    assert run("list", *flags).exit_code == 0
+    assert run("list", *given.get(way, [])).exit_code == 0
 
 
 @pytest.mark.usefixtures("server")
@@ -80,7 +83,7 @@ def test_a_file_that_holds_no_token_is_told(run: Run, tmp_path: Path, content: s
     assert result.stderr == f"Error: {tmp_path / 'token'} holds no token\n"
 
 
-def test_a_token_does_not_leave_the_machine_unencrypted(run: Run, tmp_path: Path) -> None:
+def test_a_token_does_not_leave_the_machine_unencrypted(run: Run) -> None:
     result = run("list", "--address", "192.0.2.1:50051", "--token", TOKEN)
     assert result.exit_code == 2
     assert "would travel unencrypted to 192.0.2.1:50051" in result.stderr
@@ -90,9 +93,7 @@ def test_a_token_does_not_leave_the_machine_unencrypted(run: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "text"), [(None, "cannot read"), ("no certificate", "holds no certificate in PEM form")]
 )
-def test_a_file_of_certificates_must_hold_some(
-    run: Run, tmp_path: Path, content: str | None, text: str
-) -> None:
+def test_a_file_of_certificates_must_hold_some(run: Run, tmp_path: Path, content: str | None, text: str) -> None:
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
     result = run("list", "--tls-ca", tmp_path / "ca.pem")

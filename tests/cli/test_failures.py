@@ -7,15 +7,11 @@ from dashboard_catalog.cli.failures import Failure, Problem, failure_of
 
 
 def test_every_violation_is_told_with_its_field() -> None:
-    status = status_pb2.Status(
-        code=code_pb2.INVALID_ARGUMENT, message="dashboard.name: is missing (and 2 more)"
-    )
+    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="dashboard.name: is missing (and 2 more)")
     info = error_details_pb2.ErrorInfo(reason="INVALID_REQUEST", metadata={"violations": "3"})
     bad = error_details_pb2.BadRequest()
     bad.field_violations.add(field="dashboard.name", description="is missing", reason="REQUIRED")
-    bad.field_violations.add(
-        field="dashboard.charts[2]", description="no chart s.x", reason="UNKNOWN_REFERENCE"
-    )
+    bad.field_violations.add(field="dashboard.charts[2]", description="no chart s.x", reason="UNKNOWN_REFERENCE")
     for detail in (info, bad, error_details_pb2.RequestInfo(request_id="abc")):
         status.details.add().Pack(detail)
     failure = failure_of(status)

@@ -2,9 +2,7 @@
 
 import json
 import signal
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from google.protobuf import json_format
 
 from dashboards.v1 import bulk_pb2
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Start
 from tests.cli.small_catalog import SmallCatalog
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample"
@@ -20,9 +18,7 @@ SERVICE = {"biService": {"name": "s", "serviceType": "Looker"}}
 
 
 def write_lines(path: Path, *values: Any) -> Path:
-    path.write_text(
-        "".join(f"{value if isinstance(value, str) else json.dumps(value)}\n" for value in values)
-    )
+    path.write_text("".join(f"{value if isinstance(value, str) else json.dumps(value)}\n" for value in values))
     return path
 
 
@@ -46,9 +42,7 @@ def folder(tmp_path: Path) -> Path:
 def the_stream(catalog: SmallCatalog) -> tuple[bulk_pb2.BulkUpsertOptions, list[list[str]]]:
     """Returns the options of the one stream, and the kinds of the items of each chunk."""
     [stream] = catalog.streams
-    chunks = [
-        [item.WhichOneof("item") or "" for item in request.items] for request in stream if request.items
-    ]
+    chunks = [[str(item.WhichOneof("item")) for item in one.items] for one in stream if one.items]
     return stream[0].options, chunks
 
 
@@ -112,9 +106,7 @@ def test_validate_only_says_that_nothing_was_written(run: Run, folder: Path, cat
 
 
 @pytest.mark.usefixtures("server")
-def test_a_mixed_file_is_sent_in_the_order_of_loading(
-    run: Run, tmp_path: Path, catalog: SmallCatalog
-) -> None:
+def test_a_mixed_file_is_sent_in_the_order_of_loading(run: Run, tmp_path: Path, catalog: SmallCatalog) -> None:
     tag = {"tag": {"name": "t", "classification": "c"}}
     path = write_lines(
         tmp_path / "mixed",
@@ -196,9 +188,7 @@ def test_the_summary_for_programs_holds_all_of_it(run: Run, folder: Path) -> Non
                 "code": "INVALID_ARGUMENT",
                 "reason": "",
                 "message": "is not JSON: Expecting value at column 1",
-                "violations": [
-                    {"field": "", "reason": "", "description": "is not JSON: Expecting value at column 1"}
-                ],
+                "violations": [{"field": "", "reason": "", "description": "is not JSON: Expecting value at column 1"}],
             },
             {
                 "place": "dashboards.ndjson:1",
@@ -221,7 +211,7 @@ def test_the_summary_for_programs_holds_all_of_it(run: Run, folder: Path) -> Non
 
 @pytest.mark.usefixtures("server")
 def test_fields_that_are_not_kept_are_counted_or_refused(run: Run, folder: Path) -> None:
-    extra = {"lifeCycle": {}, "dataModels": []}
+    extra: dict[str, Any] = {"lifeCycle": {}, "dataModels": []}
     write_lines(folder / "charts.ndjson", chart("a", **extra), chart("b", lifeCycle={}))
     result = run("ingest", folder)
     assert result.exit_code == 0
@@ -294,9 +284,7 @@ def test_an_empty_file_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize(
-    "arguments", [[], ["/nothing/there"], ["x", "--max-failures", "-1"], ["x", "--nonsense"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["/nothing/there"], ["x", "--max-failures", "-1"], ["x", "--nonsense"]])
 def test_wrong_use_is_status_2(run: Run, arguments: list[str]) -> None:
     assert run("ingest", *arguments).exit_code == 2
 
@@ -310,9 +298,7 @@ def test_a_refused_caller_is_told_why(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_a_server_that_goes_away_is_told_with_what_is_done(
-    run: Run, folder: Path, catalog: SmallCatalog
-) -> None:
+def test_a_server_that_goes_away_is_told_with_what_is_done(run: Run, folder: Path, catalog: SmallCatalog) -> None:
     catalog.break_after = 3
     result = run("ingest", folder)
     assert result.exit_code == 2
@@ -329,9 +315,7 @@ def test_a_server_that_is_not_there_is_one_line(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_ctrl_c_is_one_line(
-    process: Callable[..., subprocess.Popen[str]], folder: Path, catalog: SmallCatalog
-) -> None:
+def test_ctrl_c_is_one_line(process: Start, folder: Path, catalog: SmallCatalog) -> None:
     catalog.hang_after = 3
     running = process("ingest", folder)
     while not catalog.streams or len(catalog.streams[0]) < 3:
@@ -341,7 +325,4 @@ def test_ctrl_c_is_one_line(
     stdout, stderr = running.communicate(timeout=10)
     assert running.returncode == 2
     assert stdout == ""
-    assert (
-        stderr
-        == "Error: interrupted. 1 items were done. Run it again: that is safe, and leaves them unchanged.\n"
-    )
+    assert stderr == "Error: interrupted. 1 items were done. Run it again: that is safe, and leaves them unchanged.\n"

@@ -14,9 +14,7 @@ def test_the_version_is_told(run: Run) -> None:
     assert run("--version").stdout.strip().count(".") >= 1
 
 
-@pytest.mark.parametrize(
-    "command", ["serve", "ingest", "get", "list", "token issue", "db upgrade", "db check"]
-)
+@pytest.mark.parametrize("command", ["serve", "ingest", "get", "list", "token issue", "db upgrade", "db check"])
 def test_every_option_of_every_command_has_help(run: Run, command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0
@@ -26,8 +24,6 @@ def test_every_option_of_every_command_has_help(run: Run, command: str) -> None:
     assert all("  " in line.strip() or lines[lines.index(line) + 1].startswith("     ") for line in flags)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["--nonsense"], ["token", "nonsense"], ["list", "--kind", "x"]]
-)
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["token", "nonsense"], ["list", "--kind", "x"]])
 def test_wrong_use_is_status_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2

@@ -92,12 +92,12 @@ def test_a_folder_is_read_in_the_order_of_loading(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_any_of_the_files_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="holds none of service.json"):
+    with pytest.raises(CommandError, match=r"holds none of service\.json"):
         sources_in(str(tmp_path), tmp_path)
 
 
 def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="cannot read .*/nothing: No such file"):
+    with pytest.raises(CommandError, match=r"cannot read .*/nothing: No such file"):
         sources_in(str(tmp_path / "nothing"), tmp_path)
 
 

@@ -27,9 +27,7 @@ from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 class AssetWrites:
     """Applies the writes of one batch, one after the other."""
 
-    def __init__(
-        self, authorizer: Authorizer, directory: Directory, working: WorkingSet, cascade: Cascade
-    ) -> None:
+    def __init__(self, authorizer: Authorizer, directory: Directory, working: WorkingSet, cascade: Cascade) -> None:
         self._authorizer = authorizer
         self._directory = directory
         self._working = working
@@ -41,24 +39,22 @@ class AssetWrites:
         Raises:
             CatalogError: If it is refused; then nothing has changed.
         """
-        match write.verb:
-            case Verb.CREATE | Verb.UPSERT:
-                return self._create_or_upsert(write)
-            case Verb.UPDATE:
+        match write:
+            case AssetWrite(verb=Verb.CREATE | Verb.UPSERT, key=ByName() as key):
+                return self._create_or_upsert(write, key)
+            case AssetWrite(verb=Verb.UPDATE):
                 return self._update(write)
-            case Verb.DELETE:
+            case AssetWrite(verb=Verb.DELETE):
                 return self._delete(write)
-            case Verb.RESTORE:
-                return self._restore(write)
+        return self._restore(write)
 
     # The four ways in: each finds the asset, authorizes, and goes on.
 
-    def _create_or_upsert(self, write: AssetWrite) -> WrittenAsset:
-        assert isinstance(write.key, ByName)
-        service = self._directory.find("bi_service", names.quote(write.key.service))
-        stored = self._working.find(write.kind, service.id if service else None, write.key.name)
+    def _create_or_upsert(self, write: AssetWrite, key: ByName) -> WrittenAsset:
+        service = self._directory.find("bi_service", names.quote(key.service))
+        stored = self._working.find(write.kind, service.id if service else None, key.name)
         if write.verb is Verb.CREATE or stored is None:
-            self._authorize(write, Action.CREATE, self._as_sent(write, service))
+            self._authorize(write, Action.CREATE, self._as_sent(write, key, service))
         else:
             self._authorize_update(write, stored)
         if write.verb is Verb.CREATE and stored is not None:
@@ -66,7 +62,7 @@ class AssetWrites:
         if write.verb is Verb.UPSERT:
             check_etag(write.etag, stored)
         if stored is None:
-            return self._create(write, write.key, service)
+            return self._create(write, key, service)
         if write.digest and write.digest == stored.digest and not stored.deleted:
             return self._written(write, stored, Outcome.UNCHANGED)
         if stored.deleted and stored.deleted_by_edit and not write.writer.edits:
@@ -105,10 +101,12 @@ class AssetWrites:
 
     def _create(self, write: AssetWrite, key: ByName, service: EntityRecord | None) -> WrittenAsset:
         resolver = Resolver(self._directory, write.kind.name, None, write.writer)
+        resolved = resolver.resolve(write.values)
         if service is None or service.deleted:
-            resolver.violations.append(_no_service(self._directory, key.service, service))
-        resolved = self._resolve(write, resolver)
-        assert service is not None
+            resolver.violations.insert(0, _no_service(self._directory, key.service, service))
+            raise _refused(write, resolver)
+        if resolver.violations:
+            raise _refused(write, resolver)
         record = self._working.blank(write.kind, service.id, key)
         merge = merged(record, resolved.values, (), edits=write.writer.edits, directory=self._directory)
         self._working.create(write.kind, record, merge.changes, write.writer)
@@ -116,10 +114,11 @@ class AssetWrites:
         return self._written(write, record, Outcome.CREATED, [*merge.kept, *resolved.left_out])
 
     def _change(self, write: AssetWrite, stored: AssetRecord) -> WrittenAsset:
-        resolved = self._resolve(write, Resolver(self._directory, write.kind.name, stored, write.writer))
-        merge = merged(
-            stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory
-        )
+        resolver = Resolver(self._directory, write.kind.name, stored, write.writer)
+        resolved = resolver.resolve(write.values)
+        if resolver.violations:
+            raise _refused(write, resolver)
+        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
         changes = dict(merge.changes)
         outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
         if stored.deleted:
@@ -129,7 +128,9 @@ class AssetWrites:
             stored = self._working.change(write.kind, stored, changes, write.writer)
         self._remember(write, stored, resolved, merge.edited, changed=bool(changes))
         if write.release:
-            self._release(write, stored)
+            edited = released(stored, write.release, self._directory)
+            if edited != stored.edited:
+                self._working.touch(write.kind, stored, edited=edited, digest=None)
         return self._written(write, stored, outcome, [*merge.kept, *resolved.left_out])
 
     def _remember(
@@ -154,18 +155,6 @@ class AssetWrites:
             source_hash=resolved.values.get("source_hash", record.source_hash),
             ingested=record.ingested or write.writer.ingests,
         )
-
-    def _release(self, write: AssetWrite, stored: AssetRecord) -> None:
-        assert write.release is not None
-        edited = released(stored, write.release, self._directory)
-        if edited != stored.edited:
-            self._working.touch(write.kind, stored, edited=edited, digest=None)
-
-    def _resolve(self, write: AssetWrite, resolver: Resolver) -> Resolved:
-        resolved = resolver.resolve(write.values)
-        if resolver.violations:
-            raise invalid([violation.under(write.kind.name) for violation in resolver.violations])
-        return resolved
 
     def _live(self, write: AssetWrite, action: Action, *, deleted_too: bool = False) -> AssetRecord:
         """Returns the authorized asset that a write is about; NOT_FOUND if there is none or it is deleted."""
@@ -201,11 +190,10 @@ class AssetWrites:
         if write.writer.overrides:
             self._authorizer.check(write.writer.principal, Action.OVERRIDE_METADATA, resource)
 
-    def _as_sent(self, write: AssetWrite, service: EntityRecord | None) -> Resource:
-        assert isinstance(write.key, ByName)
+    def _as_sent(self, write: AssetWrite, key: ByName, service: EntityRecord | None) -> Resource:
         return Resource(
             kind=write.kind.name,
-            service=write.key.service,
+            service=key.service,
             service_type=service.attributes["service_type"] if service else None,
             owners=frozenset(self._sent_owners(write.values.get("owners", ()))),
             domain=self._known_domain(write.values.get("domain")),
@@ -214,9 +202,7 @@ class AssetWrites:
 
     def _sent_owners(self, owners: Iterable[Any]) -> Iterable[str]:
         for sent in owners:
-            known = (
-                self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, sent.fqn)
-            )
+            known = self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, sent.fqn)
             yield f"{sent.type}:{known.name if known else sent.name}"
 
     def _known_domain(self, fqn: str | None) -> str | None:
@@ -227,9 +213,7 @@ class AssetWrites:
         service = self._directory.get(stored.service_id)
         same = {"name": stored.name, "service": service.name if service else None}
         violations = [
-            Violation(
-                f"{write.kind.name}.{field}", ViolationReason.IMMUTABLE, f"never changes; it is {value}"
-            )
+            Violation(f"{write.kind.name}.{field}", ViolationReason.IMMUTABLE, f"never changes; it is {value}")
             for field, value in same.items()
             if write.identity.get(field, value) != value
         ]
@@ -248,6 +232,10 @@ class AssetWrites:
 
 def _shown(write: AssetWrite) -> str:
     return str(write.key) if isinstance(write.key, UUID) else names.join(*write.key)
+
+
+def _refused(write: AssetWrite, resolver: Resolver) -> CatalogError:
+    return invalid([violation.under(write.kind.name) for violation in resolver.violations])
 
 
 def _already_exists(write: AssetWrite, stored: AssetRecord) -> CatalogError:
@@ -270,9 +258,7 @@ def _already_exists(write: AssetWrite, stored: AssetRecord) -> CatalogError:
 def _no_service(directory: Directory, name: str, service: EntityRecord | None) -> Violation:
     fqn = names.quote(name)
     if directory.has_failed("bi_service", fqn):
-        return Violation(
-            "service", ViolationReason.FAILED_REFERENCE, f"bi_service {fqn} failed in this chunk"
-        )
+        return Violation("service", ViolationReason.FAILED_REFERENCE, f"bi_service {fqn} failed in this chunk")
     if service is None:
         return Violation("service", ViolationReason.UNKNOWN_REFERENCE, f"there is no bi_service {fqn}")
     return Violation("service", ViolationReason.DELETED_REFERENCE, f"bi_service {fqn} is deleted")

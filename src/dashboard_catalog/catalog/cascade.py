@@ -30,18 +30,14 @@ class Cascade:
         self._dead: set[UUID] = set()
         self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
 
-    async def load(
-        self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]
-    ) -> None:
+    async def load(self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
         """Loads the charts that the writes may take along or bring back, and who else holds them."""
         comes_back: dict[UUID, set[UUID]] = defaultdict(set)
         at_stake: set[UUID] = set()
         for write, stored in writes:
-            if stored is None:
-                continue
-            if write.verb is Verb.DELETE:
+            if stored is not None and write.verb is Verb.DELETE:
                 at_stake |= set(stored.charts) if isinstance(stored, DashboardRecord) else {stored.id}
-            if stored.deleted and write.kind.holds_charts:
+            if stored is not None and stored.deleted and write.kind.holds_charts:
                 comes_back[stored.service_id].add(stored.id)
         for service_id, ids in comes_back.items():
             self._working.add(CHART_KIND, await CHART_KIND.table.taken_along(connection, service_id, ids))
@@ -49,14 +45,17 @@ class Cascade:
             if chart.deleted_with is not None:
                 self._taken_along[chart.deleted_with].append(chart.id)
         if at_stake:
-            self._working.add(CHART_KIND, await CHART_KIND.table.by_ids(connection, at_stake))
-            for row in await assets.holders(connection, at_stake):
-                for chart_id in at_stake.intersection(row.charts):
-                    self._holders[chart_id][row.id] = row
-                if row.deleted:
-                    self._dead.add(row.id)
-            services = {row.service_id for holders in self._holders.values() for row in holders.values()}
-            await self._directory.load(connection, ids=services)
+            await self._load_holders(connection, at_stake)
+
+    async def _load_holders(self, connection: AsyncConnection, chart_ids: set[UUID]) -> None:
+        self._working.add(CHART_KIND, await CHART_KIND.table.by_ids(connection, chart_ids))
+        holders = await assets.holders(connection, chart_ids)
+        for row in holders:
+            for chart_id in chart_ids.intersection(row.charts):
+                self._holders[chart_id][row.id] = row
+            if row.deleted:
+                self._dead.add(row.id)
+        await self._directory.load(connection, ids={row.service_id for row in holders})
 
     def delete(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
         """Soft-deletes an asset and what goes along, each as a version of its own; returns the asset."""
@@ -67,9 +66,7 @@ class Cascade:
                 self._delete_one(write, CHART_KIND, chart, stored.id)
         return deleted
 
-    def _delete_one(
-        self, write: AssetWrite, kind: AssetKind, record: AssetRecord, along: UUID | None
-    ) -> AssetRecord:
+    def _delete_one(self, write: AssetWrite, kind: AssetKind, record: AssetRecord, along: UUID | None) -> AssetRecord:
         changes = {"deleted": True, "deleted_with": along, "deleted_by_edit": write.writer.edits}
         return self._change(write, kind, record, changes)
 
@@ -98,9 +95,7 @@ class Cascade:
             CatalogError: FAILED_PRECONDITION for a chart that dashboards hold.
         """
         if not write.kind.holds_charts and (holders := self._holders[stored.id]):
-            raise still_referenced(
-                write.kind.name, self._fqn(stored), [self._fqn(row) for row in holders.values()]
-            )
+            raise still_referenced(write.kind.name, self._fqn(stored), [self._fqn(row) for row in holders.values()])
         for chart in self._own_charts(stored):
             if not (self._holders[chart.id].keys() - {stored.id}):
                 self._working.remove(CHART_KIND, chart)

@@ -45,9 +45,7 @@ class Catalog:
         self._reader = Reader(authorizer)
         self._lister = Lister(authorizer)
         self._writes: Grouping[Write, Answer] = Grouping(self._write_together, _phase)
-        self._reads: Grouping[AssetRead, AssetView | CatalogError] = Grouping(
-            self._read_together, lambda r: r.kind
-        )
+        self._reads: Grouping[AssetRead, AssetView | CatalogError] = Grouping(self._read_together, lambda r: r.kind)
 
     async def write_asset(
         self, write: AssetWrite, *, validate_only: bool = False
@@ -59,9 +57,7 @@ class Catalog:
         """
         return await self._write(self._group_of(write), write, validate_only)
 
-    async def write_entity(
-        self, write: EntityWrite, *, validate_only: bool = False
-    ) -> tuple[Outcome, EntityView]:
+    async def write_entity(self, write: EntityWrite, *, validate_only: bool = False) -> tuple[Outcome, EntityView]:
         """Applies one upsert of an entity and returns what became of it.
 
         Raises:
@@ -70,9 +66,7 @@ class Catalog:
         outcome, _, view = await self._write("entities", write, validate_only)
         return outcome, view
 
-    async def _write(
-        self, group: str, write: Write, validate_only: bool
-    ) -> tuple[Outcome, tuple[str, ...], Any]:
+    async def _write(self, group: str, write: Write, validate_only: bool) -> tuple[Outcome, tuple[str, ...], Any]:
         if validate_only:
             async with self._database.read() as connection:
                 answer = (await self._answers(connection, Batch([write], validate_only=True)))[0]
@@ -139,9 +133,7 @@ class Catalog:
 
     def _group_of(self, write: AssetWrite) -> str:
         """Names the group that a write is committed with on PostgreSQL: one a BI service. SQLite has one for all."""
-        return (
-            f"service {write.key.service}" if isinstance(write.key, ByName) else f"id of a {write.kind.name}"
-        )
+        return f"service {write.key.service}" if isinstance(write.key, ByName) else f"id of a {write.kind.name}"
 
     async def _write_together(self, writes: Sequence[Write]) -> list[Answer]:
         return await self._database.write(lambda connection: self._answers(connection, Batch(writes)))
@@ -151,9 +143,7 @@ class Catalog:
         results = await self._pipeline.run(connection, batch)
         shown: dict[int, Any] = {}
         for kind in ASSET_KINDS.values():
-            written = {
-                i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind
-            }
+            written = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind}
             shown |= dict(zip(written, await views(connection, kind, list(written.values())), strict=True))
         entities = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenEntity)}
         shown |= dict(zip(entities, await entity_views(connection, list(entities.values())), strict=True))

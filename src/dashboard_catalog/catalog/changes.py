@@ -1,7 +1,8 @@
 """The description of what one version changed, as it is stored.
 
-`{"previous": tenths, "added": [[name, new]], "updated": [[name, old, new]], "deleted": [[name, old]]}`, with names as
-OpenMetadata's. References stand as lists of ids in hex, labels as [id, label type, state]; reading turns them into names.
+`{"previous": tenths, "added": [[name, new]], "updated": [[name, old, new]], "deleted": [[name, old]]}`, with the names
+that OpenMetadata uses. References stand as lists of ids in hex, labels as [id, label type, state]; reading turns them
+into names.
 """
 
 from collections.abc import Mapping

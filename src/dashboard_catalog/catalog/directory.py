@@ -57,9 +57,7 @@ class Assumed:
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart count as existing, until `MAX_ASSUMED` do."""
         if len(self.charts) < MAX_ASSUMED:
-            self.charts[record.service_id, record.name] = KnownChart(
-                record.id, record.deleted, record.deleted_by_edit
-            )
+            self.charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
 
 
 class Directory:
@@ -75,9 +73,7 @@ class Directory:
         for record in assumed.entities if assumed else ():
             self.add(record)
 
-    async def load(
-        self, connection: AsyncConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()
-    ) -> None:
+    async def load(self, connection: AsyncConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
         """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags."""
         found = await entities.by_fqns(connection, set(fqns))
         found += await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id})
@@ -102,10 +98,9 @@ class Directory:
         for service_name, name in _asset_keys(fqns):
             keys[names.quote(service_name)].append(name)
         await self.load(connection, fqns=fqns | keys.keys(), ids=ids)
-        services = {
-            service.id: found for fqn, found in keys.items() if (service := self.find("bi_service", fqn))
-        }
-        for kind, table in (("dashboard", assets.DASHBOARDS), ("chart", assets.CHARTS)):
+        services = {service.id: found for fqn, found in keys.items() if (service := self.find("bi_service", fqn))}
+        tables: list[tuple[str, assets.AssetTable[Any]]] = [("dashboard", assets.DASHBOARDS), ("chart", assets.CHARTS)]
+        for kind, table in tables:
             found = await table.by_ids(connection, ids)
             for service_id, asset_names in services.items():
                 found += await table.by_names(connection, service_id, asset_names)
@@ -122,9 +117,7 @@ class Directory:
 
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart known as it is now."""
-        self._charts[record.service_id, record.name] = KnownChart(
-            record.id, record.deleted, record.deleted_by_edit
-        )
+        self._charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
 
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers an item of the batch that was refused: what refers to it is refused too."""

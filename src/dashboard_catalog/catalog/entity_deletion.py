@@ -1,4 +1,7 @@
-"""Deletion of one entity. Soft: it stays visible and is refused for new references. Hard: only if nothing refers to it."""
+"""Deletion of one entity.
+
+Soft: it stays visible where it is referred to, and is refused for new references. Hard: only if nothing refers to it.
+"""
 
 from uuid import UUID
 
@@ -74,7 +77,5 @@ async def _referrers(connection: AsyncConnection, record: EntityRecord) -> list[
         rows = await assets.any_reference(connection, column, [record.id], _MOST_REFERRERS)
     else:
         rows = []
-    services = {
-        service.id: service.name for service in await entities.by_ids(connection, {row[1] for row in rows})
-    }
+    services = {service.id: service.name for service in await entities.by_ids(connection, {row[1] for row in rows})}
     return found + [f"{kind} {names.join(services[service_id], name)}" for kind, service_id, name in rows]

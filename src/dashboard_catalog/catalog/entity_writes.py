@@ -1,6 +1,6 @@
 """Upserts of entities in a batch: the last writer wins, parents come before children."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -13,15 +13,14 @@ from dashboard_catalog.auth.principal import Action, Resource
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import EntityWrite, Outcome, WrittenEntity
 from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.catalog.kinds import ENTITY_KINDS, EntityKind
-from dashboard_catalog.catalog.properties.custom_properties import check_definition
 from dashboard_catalog.catalog.properties.extension_shape import check_property_name
 from dashboard_catalog.catalog.working_set import new_id
-from dashboard_catalog.errors import CatalogError, Violation, ViolationReason, invalid
+from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
 
-_COLUMNS = ("display_name", "description")
 _RANK = {name: rank for rank, name in enumerate(ENTITY_KINDS)}
 
 
@@ -34,7 +33,7 @@ def checked_entity(kind: EntityKind, name: str, values: Mapping[str, Any]) -> tu
     if kind.name == "custom_property" and (fault := check_property_name(name)):
         violations.append(fault)
     for field in kind.parents:
-        for path, parent in _sent_parents(field, values):
+        for path, parent in sent_parents(field, values):
             try:
                 names.split(parent)
             except names.NameSyntaxError as error:
@@ -62,7 +61,7 @@ def in_order(writes: Mapping[int, EntityWrite]) -> list[int]:
         depth = {key: place for place, key in enumerate(TopologicalSorter(above).static_order())}
     except CycleError:
         # A circle is refused where it closes; then any order does.
-        depth = {key: 0 for key in writes}
+        depth = dict.fromkeys(writes, 0)
     return sorted(writes, key=lambda key: (_RANK[writes[key].kind.name], depth[key], key))
 
 
@@ -95,19 +94,17 @@ class EntityWrites:
             CatalogError: If it is refused; then nothing has changed.
         """
         fqn = _fqn(write)
-        resource = Resource(
-            write.kind.name, name=fqn, service=write.name if write.kind.name == "bi_service" else None
-        )
+        resource = Resource(write.kind.name, name=fqn, service=write.name if write.kind.name == "bi_service" else None)
         self._authorizer.check(write.writer.principal, Action.WRITE, resource)
         stored = self._directory.find(write.kind.name, fqn)
         values = dict(write.values)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
-        violations: list[Violation] = []
-        changes = self._changes(write.kind, stored, values, violations)
-        if violations:
+        merge = EntityMerge(write.kind, stored, self._directory, self._lies_below)
+        changes = merge.changes(values)
+        if merge.violations:
             self._directory.add_failed(write.kind.name, fqn)
-            raise invalid([violation.under(f"entity.{write.kind.name}") for violation in violations])
+            raise invalid([violation.under(f"entity.{write.kind.name}") for violation in merge.violations])
         if stored is None:
             return WrittenEntity(write.kind, self._create(write, fqn, changes), Outcome.CREATED)
         outcome = Outcome.RESTORED if stored.deleted else Outcome.UPDATED
@@ -122,93 +119,6 @@ class EntityWrites:
         await entities.save(connection, list(self._new.values()), changed)
         if self._new or changed:
             await entities.advance(connection, CATALOG_ID, self._last_change)
-
-    def _changes(
-        self,
-        kind: EntityKind,
-        stored: EntityRecord | None,
-        values: dict[str, Any],
-        violations: list[Violation],
-    ) -> dict[str, Any]:
-        """Returns the new values of the columns that change."""
-        if stored is None:
-            for field in kind.required:
-                if not values.get(field):
-                    violations.append(Violation(field, ViolationReason.REQUIRED, "is required"))
-        else:
-            self._check_fixed(kind, stored, values, violations)
-        attributes = dict(stored.attributes if stored else kind.attributes)
-        attributes |= {field: values[field] for field in kind.attributes if field in values}
-        if kind.name == "custom_property":
-            violations += _check_definition(attributes)
-        wanted: dict[str, Any] = {field: values[field] for field in _COLUMNS if field in values}
-        wanted |= {"attributes": attributes, "parents": self._parents(kind, stored, values, violations)}
-        blank = {"parents": [], "display_name": None, "description": None}
-        old = {field: getattr(stored, field) for field in wanted} if stored else blank
-        return {field: value for field, value in wanted.items() if field not in old or old[field] != value}
-
-    def _check_fixed(
-        self, kind: EntityKind, stored: EntityRecord, values: dict[str, Any], violations: list[Violation]
-    ) -> None:
-        for field in kind.fixed:
-            held = stored.attributes.get(field)
-            if field in kind.attributes and values.get(field, held) != held:
-                violations.append(Violation(field, ViolationReason.IMMUTABLE, f"never changes; it is {held}"))
-
-    def _parents(
-        self,
-        kind: EntityKind,
-        stored: EntityRecord | None,
-        values: dict[str, Any],
-        violations: list[Violation],
-    ) -> list[UUID]:
-        """Returns the ids of the parents in the order of the kind's fields, those not sent as stored."""
-        parents: list[UUID] = []
-        for place, (field, parent_kind) in enumerate(kind.parents.items()):
-            if field not in values:
-                held = stored.parents if stored else []
-                parents += held[place:] if len(kind.parents) == 1 else held[place : place + 1]
-                continue
-            for path, fqn in _sent_parents(field, values):
-                record = self._parent(parent_kind, fqn, path, stored, violations)
-                if record is not None:
-                    self._check_place(kind, stored, parents, record, path, violations)
-                    parents.append(record.id)
-        return list(dict.fromkeys(parents))
-
-    def _parent(
-        self, kind: str, fqn: str, path: str, stored: EntityRecord | None, violations: list[Violation]
-    ) -> EntityRecord | None:
-        fqn = names.join(*names.split(fqn))
-        record = self._directory.find(kind, fqn)
-        if self._directory.has_failed(kind, fqn):
-            violations.append(
-                Violation(path, ViolationReason.FAILED_REFERENCE, f"{kind} {fqn} failed in this chunk")
-            )
-        elif record is None:
-            violations.append(Violation(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {fqn}"))
-        elif record.deleted and (stored is None or record.id not in stored.parents):
-            violations.append(Violation(path, ViolationReason.DELETED_REFERENCE, f"{kind} {fqn} is deleted"))
-        else:
-            return record
-        return None
-
-    def _check_place(
-        self,
-        kind: EntityKind,
-        stored: EntityRecord | None,
-        parents: Sequence[UUID],
-        parent: EntityRecord,
-        path: str,
-        violations: list[Violation],
-    ) -> None:
-        """Refuses a parent that lies below, and a tag below a tag of another classification."""
-        if stored is not None and self._lies_below(parent.id, stored.id):
-            text = f"{kind.name} {parent.fqn} lies below {stored.fqn}"
-            violations.append(Violation(path, ViolationReason.CIRCULAR_PARENT, text))
-        if kind.name == parent.kind == "tag" and parents and parent.parents[0] != parents[0]:
-            text = f"tag {parent.fqn} is of another classification"
-            violations.append(Violation(path, ViolationReason.CONFLICTING_PARTS, text))
 
     def _lies_below(self, id_: UUID, top: UUID) -> bool:
         seen: set[UUID] = set()
@@ -253,24 +163,10 @@ def _fqn(write: EntityWrite) -> str:
     return write.kind.fqn(write.name, write.values)
 
 
-def _sent_parents(field: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Returns (field path, fully qualified name) of the parents that a field names."""
-    sent = values.get(field)
-    if isinstance(sent, str):
-        return [(field, sent)]
-    return [(f"{field}[{index}]", fqn) for index, fqn in enumerate(sent or ())]
-
-
 def _parent_keys(write: EntityWrite) -> list[tuple[str, str]]:
     """Returns (kind, fully qualified name) of the parents that a write names."""
     return [
         (kind, names.join(*names.split(fqn)))
         for field, kind in write.kind.parents.items()
-        for _, fqn in _sent_parents(field, write.values)
+        for _, fqn in sent_parents(field, write.values)
     ]
-
-
-def _check_definition(attributes: Mapping[str, Any]) -> list[Violation]:
-    if not attributes["property_type"]:
-        return []
-    return check_definition(attributes["property_type"], attributes["config"])

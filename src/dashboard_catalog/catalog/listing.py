@@ -169,9 +169,7 @@ class Lister:
         position = listing.position()
         only = None
         if listing.kind.name == "bi_service":
-            only = [
-                s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)
-            ]
+            only = [s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)]
         else:
             resource = entity_resource(listing.kind, None, listing.kind.name)
             self._authorizer.check(listing.principal, Action.VIEW, resource)
@@ -191,9 +189,7 @@ class Lister:
         resource = entity_resource(listing.kind, service, service.id)
         return self._authorizer.allows(listing.principal, Action.VIEW, resource)
 
-    async def _conditions(
-        self, connection: AsyncConnection, listing: AssetListing
-    ) -> list[ColumnElement[bool]] | None:
+    async def _conditions(self, connection: AsyncConnection, listing: AssetListing) -> list[ColumnElement[bool]] | None:
         """Returns the conditions of a listing, or None if nothing can meet them."""
         filters, table = listing.filters, listing.kind.table.table
         conditions = [assets.deleted_in(table, DELETED[filters.deleted])]
@@ -229,9 +225,7 @@ class Lister:
             for service in known
         }
         if not any(may_view.values()):
-            self._authorizer.check(
-                listing.principal, Action.VIEW, viewed(listing.kind, None, filters.service)
-            )
+            self._authorizer.check(listing.principal, Action.VIEW, viewed(listing.kind, None, filters.service))
         wanted = [
             service
             for service in known

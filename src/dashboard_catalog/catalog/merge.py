@@ -61,10 +61,7 @@ def released(record: AssetRecord, release: Marks, directory: Directory) -> dict[
     """Returns the marks of an asset, as stored, without those that `release` gives back to ingestion."""
     tags = {tag.id.hex for fqn in release.tags if (tag := directory.find("tag", fqn))}
     gone = {"fields": set(release.fields), "tags": tags, "extension_keys": set(release.extension_keys)}
-    left = {
-        part: [mark for mark in marks if mark not in gone[part]]
-        for part, marks in (record.edited or {}).items()
-    }
+    left = {part: [mark for mark in marks if mark not in gone[part]] for part, marks in (record.edited or {}).items()}
     return {part: marks for part, marks in left.items() if marks} or None
 
 
@@ -74,9 +71,7 @@ class _Merging:
         self._edits = edits
         self._directory = directory
         stored = record.edited or {}
-        self._marks = {
-            part: dict.fromkeys(stored.get(part, ())) for part in ("fields", "tags", "extension_keys")
-        }
+        self._marks = {part: dict.fromkeys(stored.get(part, ())) for part in ("fields", "tags", "extension_keys")}
         self._merge = Merge()
 
     def result(self) -> Merge:

@@ -9,9 +9,7 @@ from typing import Any
 
 from dashboard_catalog.errors import CatalogError, Violation, ViolationReason, invalid
 
-_HINT = (
-    "is not a page token of this listing: pass next_page_token on as it came, with the same filters and order"
-)
+_HINT = "is not a page token of this listing: pass next_page_token on as it came, with the same filters and order"
 
 
 def encode(listing: Hashable, position: list[Any]) -> str:
@@ -36,11 +34,7 @@ def decode(listing: Hashable, token: str) -> list[Any] | None:
         digest, *position = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
     except (ValueError, TypeError, binascii.Error):
         raise _refused() from None
-    if (
-        digest != _digest(listing)
-        or len(position) != 2
-        or not all(isinstance(part, str) for part in position)
-    ):
+    if digest != _digest(listing) or len(position) != 2 or not all(isinstance(part, str) for part in position):
         raise _refused()
     return list(position)
 

@@ -144,11 +144,7 @@ class _Run:
         """Locks the services of the batch, in the order that every batch keeps."""
         services = {key[0] for write in self._assets.values() if (key := self._key(write, located))}
         for service_id in sorted(services):
-            last = (
-                await entities.lock_service(self._connection, service_id)
-                if not self._batch.validate_only
-                else 0
-            )
+            last = await entities.lock_service(self._connection, service_id) if not self._batch.validate_only else 0
             self._working.add_service(service_id, last)
 
     async def _load(self, located: Mapping[UUID, tuple[UUID, str]]) -> None:
@@ -163,18 +159,12 @@ class _Run:
         ids: set[UUID] = set()
         for record in self._working.records():
             ids.update(record.owners, record.tags, [record.domain] if record.domain else [])
-        ids.update(
-            UUID(owner.id) for w in self._assets.values() for owner in w.values.get("owners", ()) if owner.id
-        )
+        ids.update(UUID(owner.id) for w in self._assets.values() for owner in w.values.get("owners", ()) if owner.id)
         await self._directory.load(self._connection, ids=ids)
         charts = {chart for write in self._assets.values() for chart in write.values.get("charts", ())}
         keys = ((self._directory.find("bi_service", names.quote(c.service)), c.name) for c in charts)
-        await self._directory.load_charts(
-            self._connection, [(service.id, name) for service, name in keys if service]
-        )
-        if mentions := [
-            m for write in self._assets.values() for m in _mentions(write.values.get("extension"))
-        ]:
+        await self._directory.load_charts(self._connection, [(service.id, name) for service, name in keys if service])
+        if mentions := [m for write in self._assets.values() for m in _mentions(write.values.get("extension"))]:
             await self._directory.load_mentions(self._connection, mentions)
 
     def _key(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
@@ -193,9 +183,7 @@ def _referenced_fqns(writes: Iterable[AssetWrite]) -> Iterable[str]:
     for write in writes:
         values = write.values
         yield from (names.quote(chart.service) for chart in values.get("charts", ()))
-        yield from (
-            owner.fqn or names.quote(owner.name) for owner in values.get("owners", ()) if not owner.id
-        )
+        yield from (owner.fqn or names.quote(owner.name) for owner in values.get("owners", ()) if not owner.id)
         yield from values.get("tags", ())
         yield from (names.join(write.kind.name, key) for key in values.get("extension", ()))
         if "domain" in values:

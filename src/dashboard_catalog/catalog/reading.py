@@ -47,9 +47,7 @@ class Reader:
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
-    async def assets(
-        self, connection: AsyncConnection, reads: Sequence[AssetRead]
-    ) -> list[AssetView | CatalogError]:
+    async def assets(self, connection: AsyncConnection, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
         """Returns what each read asks for, or why not. All are of one kind; the statements do not grow with them."""
         kind = reads[0].kind
         directory = Directory()

@@ -60,9 +60,7 @@ class Resolver:
             "tags": self._tags,
             "extension": self._extension,
         }
-        resolved = {
-            name: resolvers[name](value) if name in resolvers else value for name, value in values.items()
-        }
+        resolved = {name: resolvers[name](value) if name in resolvers else value for name, value in values.items()}
         return Resolved(resolved, self._left_out)
 
     def _held(self, name: str) -> list[UUID]:
@@ -78,13 +76,9 @@ class Resolver:
             fqn = names.join(*key)
             chart = self._directory.chart(*key)
             if self._directory.has_failed("chart", fqn):
-                self._refuse(
-                    f"charts[{index}]", ViolationReason.FAILED_REFERENCE, f"chart {fqn} failed in this chunk"
-                )
+                self._refuse(f"charts[{index}]", ViolationReason.FAILED_REFERENCE, f"chart {fqn} failed in this chunk")
             elif chart is None:
-                self._refuse(
-                    f"charts[{index}]", ViolationReason.UNKNOWN_REFERENCE, f"there is no chart {fqn}"
-                )
+                self._refuse(f"charts[{index}]", ViolationReason.UNKNOWN_REFERENCE, f"there is no chart {fqn}")
             elif chart.deleted and chart.deleted_by_edit and not self._writer.edits:
                 self._left_out.append(f"charts.{fqn}")
             elif chart.deleted and chart.id not in held:
@@ -105,9 +99,7 @@ class Resolver:
             self._refuse("owners", ViolationReason.OWNER_RULE, text)
         for team in teams:
             if team.attributes["team_type"] != "Group" and team.id not in self._held("owners"):
-                text = (
-                    f"team {team.name} is of type {team.attributes['team_type']}; only a Group can own assets"
-                )
+                text = f"team {team.name} is of type {team.attributes['team_type']}; only a Group can own assets"
                 self._refuse("owners", ViolationReason.OWNER_RULE, text)
         return list(found)
 
@@ -141,7 +133,8 @@ class Resolver:
         return record.id if record else None
 
     def _tags(self, tags: Mapping[str, tuple[int, SentLabel]]) -> list[TagLabel]:
-        labels, held = [], self._held("tags")
+        labels: list[TagLabel] = []
+        held = self._held("tags")
         for fqn, (index, sent) in tags.items():
             path = f"tags[{index}].tag_fqn"
             record = self._usable(self._directory.find("tag", fqn), "tag", fqn, path, held)
@@ -150,9 +143,7 @@ class Resolver:
             if record.attributes["disabled"] and record.id not in held:
                 self._refuse(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
             group = self._directory.exclusive_group(record)
-            rival = next(
-                (label.tag.fqn for label in labels if group and label.exclusive_group == group), None
-            )
+            rival = next((label.tag.fqn for label in labels if group and label.exclusive_group == group), None)
             if rival:
                 text = f"tags {rival} and {fqn} are mutually exclusive"
                 self._refuse(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)

@@ -73,18 +73,14 @@ def _owners(references: list[SentReference], violations: list[Violation]) -> dic
     for index, reference in enumerate(references):
         path = f"owners[{index}]"
         if not reference.type:
-            violations.append(
-                Violation(f"{path}.type", ViolationReason.REQUIRED, "is required: user or team")
-            )
+            violations.append(Violation(f"{path}.type", ViolationReason.REQUIRED, "is required: user or team"))
         elif reference.type not in _OWNER_TYPES:
             text = f"a {reference.type} cannot own assets, only a user or a team of type Group can"
             violations.append(Violation(f"{path}.type", ViolationReason.OWNER_RULE, text))
         elif not (reference.id or reference.name or reference.fqn):
             violations.append(Violation(path, ViolationReason.REQUIRED, "needs an id or a name"))
         else:
-            fqn = (
-                _requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
-            )
+            fqn = _requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
             owners.setdefault(reference._replace(fqn=fqn, id=reference.id.lower()), index)
     return owners
 

@@ -68,21 +68,15 @@ async def views(
         return []
     chart_ids = _chart_ids(records) if with_charts else set()
     charts = list(await assets.chart_references(connection, chart_ids)) if chart_ids else []
-    entity_ids = {id_ for record in records for id_ in _entity_ids(record)} | {
-        chart.service_id for chart in charts
-    }
+    entity_ids = {id_ for record in records for id_ in _entity_ids(record)} | {chart.service_id for chart in charts}
     known = {record.id: record for record in await entities.by_ids(connection, entity_ids)}
     references = {
-        record.id: Reference(
-            record.id, record.kind, record.name, record.fqn, record.display_name, record.deleted
-        )
+        record.id: Reference(record.id, record.kind, record.name, record.fqn, record.display_name, record.deleted)
         for record in known.values()
     }
     for chart in charts:
         fqn = names.join(known[chart.service_id].name, chart.name)
-        references[chart.id] = Reference(
-            chart.id, "chart", chart.name, fqn, chart.display_name, chart.deleted
-        )
+        references[chart.id] = Reference(chart.id, "chart", chart.name, fqn, chart.display_name, chart.deleted)
     return [AssetView(kind, record, known[record.service_id], references) for record in records]
 
 

@@ -90,9 +90,7 @@ class WorkingSet:
         self.add(kind, [record])
         self._new[kind.name, record.service_id][record.id] = record
 
-    def change(
-        self, kind: AssetKind, before: AssetRecord, changes: Mapping[str, Any], writer: Writer
-    ) -> AssetRecord:
+    def change(self, kind: AssetKind, before: AssetRecord, changes: Mapping[str, Any], writer: Writer) -> AssetRecord:
         """Gives an asset its next version and returns that; `before` stays as it was, for history and answers."""
         place = kind.name, before.service_id
         after: AssetRecord = kind.table.copy(before)

@@ -74,7 +74,7 @@ def _text_of_field(name: str, value: Any) -> str:
         case "change_description":
             return "\n".join(_changes(value))
         case "extension" | "config":
-            return "\n".join(f"{key}: {_plain(one)}" for key, one in value.items()) if value else ""
+            return "\n".join(f"{key}: {_plain(value[key])}" for key in sorted(value))
         case "edited":
             return "\n".join(one for names in value.values() for one in names)
         case _:

@@ -42,20 +42,16 @@ class AssetCalls:
         resource: The message that is answered.
     """
 
-    def __init__(
-        self, catalog: Catalog, kind: AssetKind, spec: type[Message], resource: type[Message]
-    ) -> None:
+    def __init__(self, catalog: Catalog, kind: AssetKind, spec: type[Message], resource: type[Message]) -> None:
         self._catalog = catalog
         self._kind = kind
-        self._spec = spec.DESCRIPTOR
-        self._resource = resource.DESCRIPTOR
+        self._spec: Any = spec.DESCRIPTOR
+        self._resource: Any = resource.DESCRIPTOR
 
     async def create(self, request: Any, answer: type[Any]) -> Any:
         """Serves Create."""
         write = asset_write(self._kind, getattr(request, self._kind.name), Verb.CREATE, writer())
-        return self._answer(
-            answer, await self._catalog.write_asset(write, validate_only=request.validate_only)
-        )
+        return self._answer(answer, await self._catalog.write_asset(write, validate_only=request.validate_only))
 
     async def upsert(self, request: Any, answer: type[Any]) -> Any:
         """Serves Upsert."""
@@ -91,9 +87,7 @@ class AssetCalls:
             release=release,
             etag=request.etag,
         )
-        return self._answer(
-            answer, await self._catalog.write_asset(write, validate_only=request.validate_only)
-        )
+        return self._answer(answer, await self._catalog.write_asset(write, validate_only=request.validate_only))
 
     async def delete(self, request: Any, answer: type[Any]) -> Any:
         """Serves Delete."""
@@ -137,9 +131,7 @@ class AssetCalls:
         listing = AssetListing(
             kind=self._kind,
             principal=current_call().principal,
-            filters=AssetFilters(
-                **filters, deleted=DELETED[request.deleted], order_by=order_of(request.order_by)
-            ),
+            filters=AssetFilters(**filters, deleted=DELETED[request.deleted], order_by=order_of(request.order_by)),
             page_size=page_size_of(request.page_size),
             page_token=request.page_token,
             include_total=request.include_total,
@@ -161,9 +153,7 @@ class AssetCalls:
         return message
 
 
-def asset_write(
-    kind: AssetKind, spec: Any, verb: Verb, by: Writer, mask: frozenset[str] = frozenset()
-) -> AssetWrite:
+def asset_write(kind: AssetKind, spec: Any, verb: Verb, by: Writer, mask: frozenset[str] = frozenset()) -> AssetWrite:
     """Returns the write that a spec asks for.
 
     Raises:
@@ -206,9 +196,7 @@ def key_of(request: Any) -> ByName | UUID:
 
 def _digest(spec: Message, mask: frozenset[str], by: Writer) -> bytes:
     options = f"{','.join(sorted(mask))};{by.overrides}".encode()
-    return hashlib.blake2b(
-        spec.SerializeToString(deterministic=True), digest_size=16, key=options[:64]
-    ).digest()
+    return hashlib.blake2b(spec.SerializeToString(deterministic=True), digest_size=16, key=options[:64]).digest()
 
 
 def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
@@ -241,7 +229,5 @@ def _release(request: Any) -> Marks:
 def _tenths(version: float) -> int:
     tenths = round(version * 10)
     if abs(version * 10 - tenths) > 1e-6 or tenths >= 2**31:
-        raise invalid(
-            [Violation("version", ViolationReason.INVALID_VALUE, "must be a multiple of 0.1, such as 0.3")]
-        )
+        raise invalid([Violation("version", ViolationReason.INVALID_VALUE, "must be a multiple of 0.1, such as 0.3")])
     return tenths

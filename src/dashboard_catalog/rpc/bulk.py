@@ -103,9 +103,7 @@ class BulkStream:
             )
         known = self._next_offset - offset
         return [
-            read_item(offset + place, item, self._options)
-            for place, item in enumerate(request.items)
-            if place >= known
+            read_item(offset + place, item, self._options) for place, item in enumerate(request.items) if place >= known
         ]
 
     async def _write(self, items: Sequence[Item]) -> list[Result]:
@@ -135,13 +133,15 @@ class BulkStream:
     async def _end(self, outbox: Outbox) -> None:
         """Sends what is held, then the summary."""
         await outbox.close()
-        counts = {field.name: self._outcomes[field.name] for field in _COUNTS}
-        summary = bulk_pb2.BulkUpsertSummary(**counts)
+        counts = {name: self._outcomes[name] for name in _COUNTS}
+        summary = bulk_pb2.BulkUpsertSummary()
+        for name, count in counts.items():
+            setattr(summary, name, count)
         await self._send(bulk_pb2.BulkUpsertResponse(summary=summary))
         _log.info("bulk_ended", session=str(self._options.session_id), items=self._next_offset, **counts)
 
 
-_COUNTS = [field for field in bulk_pb2.BulkUpsertSummary.DESCRIPTOR.fields if field.message_type is None]
+_COUNTS = ("created", "updated", "unchanged", "restored", "suppressed", FAILED)
 
 
 def _refused(field: str, reason: ViolationReason, text: str) -> CatalogError:

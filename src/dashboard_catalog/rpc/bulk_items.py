@@ -85,7 +85,7 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Wr
 def _fqn(sent: bulk_pb2.BulkUpsertItem, kind: str | None) -> str:
     """Returns the fully qualified name of an item, or an empty text if it cannot be told."""
     try:
-        if kind in ASSET_KINDS:
+        if kind is not None and kind in ASSET_KINDS:
             spec = getattr(sent, kind)
             return names.join(names.split(spec.service, 1)[0], spec.name) if spec.name else ""
         if kind:

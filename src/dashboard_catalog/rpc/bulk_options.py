@@ -1,5 +1,7 @@
 """The options of a bulk stream, checked once."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import uuid4
 
 from dashboard_catalog.catalog import names
@@ -12,7 +14,7 @@ from dashboards.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2
 
 MAX_FAILURES = 10_000
 
-_MASKED = {
+_MASKED: Mapping[str, Any] = {
     "dashboard": dashboard_pb2.DashboardSpec.DESCRIPTOR,
     "chart": chart_pb2.ChartSpec.DESCRIPTOR,
     **{field.name: field.message_type for field in entity_pb2.Entity.DESCRIPTOR.fields},

@@ -19,34 +19,22 @@ class ChartServicer(chart_service_pb2_grpc.ChartServiceServicer):
     def __init__(self, catalog: Catalog) -> None:
         self._calls = AssetCalls(catalog, CHART_KIND, chart_pb2.ChartSpec, chart_pb2.Chart)
 
-    async def CreateChart(
-        self, request: messages.CreateChartRequest, context: Context
-    ) -> messages.CreateChartResponse:
+    async def CreateChart(self, request: messages.CreateChartRequest, context: Context) -> messages.CreateChartResponse:
         return await self._calls.create(request, messages.CreateChartResponse)  # type: ignore[no-any-return]
 
-    async def UpsertChart(
-        self, request: messages.UpsertChartRequest, context: Context
-    ) -> messages.UpsertChartResponse:
+    async def UpsertChart(self, request: messages.UpsertChartRequest, context: Context) -> messages.UpsertChartResponse:
         return await self._calls.upsert(request, messages.UpsertChartResponse)  # type: ignore[no-any-return]
 
-    async def GetChart(
-        self, request: messages.GetChartRequest, context: Context
-    ) -> messages.GetChartResponse:
+    async def GetChart(self, request: messages.GetChartRequest, context: Context) -> messages.GetChartResponse:
         return await self._calls.get(request, messages.GetChartResponse)  # type: ignore[no-any-return]
 
-    async def ListCharts(
-        self, request: messages.ListChartsRequest, context: Context
-    ) -> messages.ListChartsResponse:
+    async def ListCharts(self, request: messages.ListChartsRequest, context: Context) -> messages.ListChartsResponse:
         return await self._calls.list(request, messages.ListChartsResponse)  # type: ignore[no-any-return]
 
-    async def UpdateChart(
-        self, request: messages.UpdateChartRequest, context: Context
-    ) -> messages.UpdateChartResponse:
+    async def UpdateChart(self, request: messages.UpdateChartRequest, context: Context) -> messages.UpdateChartResponse:
         return await self._calls.update(request, messages.UpdateChartResponse)  # type: ignore[no-any-return]
 
-    async def DeleteChart(
-        self, request: messages.DeleteChartRequest, context: Context
-    ) -> messages.DeleteChartResponse:
+    async def DeleteChart(self, request: messages.DeleteChartRequest, context: Context) -> messages.DeleteChartResponse:
         return await self._calls.delete(request, messages.DeleteChartResponse)  # type: ignore[no-any-return]
 
     async def RestoreChart(

@@ -20,9 +20,7 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._calls = AssetCalls(
-            catalog, DASHBOARD_KIND, dashboard_pb2.DashboardSpec, dashboard_pb2.Dashboard
-        )
+        self._calls = AssetCalls(catalog, DASHBOARD_KIND, dashboard_pb2.DashboardSpec, dashboard_pb2.Dashboard)
 
     async def CreateDashboard(
         self, request: messages.CreateDashboardRequest, context: Context
@@ -34,7 +32,7 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     ) -> messages.UpsertDashboardResponse:
         return await self._calls.upsert(request, messages.UpsertDashboardResponse)  # type: ignore[no-any-return]
 
-    async def BulkUpsert(
+    async def BulkUpsert(  # type: ignore[override]
         self, request_iterator: AsyncIterator[bulk_pb2.BulkUpsertRequest], context: Context
     ) -> None:
         await BulkStream(self._catalog, context.write).run(request_iterator)

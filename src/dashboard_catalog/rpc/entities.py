@@ -36,18 +36,14 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def UpsertEntity(
         self, request: messages.UpsertEntityRequest, context: Context
     ) -> messages.UpsertEntityResponse:
-        mask = frozenset()
+        mask: frozenset[str] = frozenset()
         if request.update_mask.paths:
             (mask,) = masks.written_fields(request.update_mask, [_one(request.entity).DESCRIPTOR])
         write = entity_write(request.entity, writer(), mask)
         outcome, view = await self._catalog.write_entity(write, validate_only=request.validate_only)
-        return messages.UpsertEntityResponse(
-            entity=wire.entity_message(view), outcome=outcome_message(outcome)
-        )
+        return messages.UpsertEntityResponse(entity=wire.entity_message(view), outcome=outcome_message(outcome))
 
-    async def GetEntity(
-        self, request: messages.GetEntityRequest, context: Context
-    ) -> messages.GetEntityResponse:
+    async def GetEntity(self, request: messages.GetEntityRequest, context: Context) -> messages.GetEntityResponse:
         view = await self._catalog.get_entity(current_call().principal, _KINDS[request.kind], _key(request))
         return messages.GetEntityResponse(entity=wire.entity_message(view))
 

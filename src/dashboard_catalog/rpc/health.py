@@ -38,9 +38,7 @@ class HealthServicer(health.aio.HealthServicer):
         """
         status = self._statuses.get(request.service)
         if status is None:
-            raise CatalogError(
-                Reason.NOT_FOUND, "there is no such service", resource=("service", request.service)
-            )
+            raise CatalogError(Reason.NOT_FOUND, "there is no such service", resource=("service", request.service))
         return HealthCheckResponse(status=status)
 
     async def List(self, request: Any, context: Any) -> Any:

@@ -196,8 +196,6 @@ def _unknown_method(path: str) -> Method:
     """Returns a method that answers UNIMPLEMENTED; it streams, so that no request needs to be read."""
 
     async def refuse(_requests: AsyncIterator[Message], _context: Context) -> None:
-        raise CatalogError(
-            Reason.UNKNOWN_METHOD, f"there is no method {path[:256]}", metadata={"method": path[:256]}
-        )
+        raise CatalogError(Reason.UNKNOWN_METHOD, f"there is no method {path[:256]}", metadata={"method": path[:256]})
 
     return Method(path.removeprefix("/")[:256], True, Message.FromString, refuse, True, True)

@@ -8,9 +8,7 @@ R = TypeVar("R")
 MAX_PAGE_BYTES = 3 * 1024 * 1024
 
 
-def fill_page(
-    shown: Iterable[tuple[R, Any]], token_after: Callable[[R], str], *, more: bool
-) -> tuple[list[Any], str]:
+def fill_page(shown: Iterable[tuple[R, Any]], token_after: Callable[[R], str], *, more: bool) -> tuple[list[Any], str]:
     """Returns the messages that fit, at least one, and the token of what follows them, empty on the last page.
 
     Args:

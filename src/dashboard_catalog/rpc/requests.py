@@ -41,9 +41,7 @@ def decode(raw: bytes, parse: Callable[[bytes], Message]) -> Message:
         return parse(raw)
     except DecodeError:
         # Not chained: the text of the exception is for nobody.
-        raise CatalogError(
-            Reason.MALFORMED_REQUEST, "the request is not the message that the method takes"
-        ) from None
+        raise CatalogError(Reason.MALFORMED_REQUEST, "the request is not the message that the method takes") from None
 
 
 class RequestStream(AsyncIterator[Message]):

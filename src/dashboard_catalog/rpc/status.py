@@ -62,8 +62,7 @@ def status_of(error: CatalogError, call_id: str) -> Status:
 
 def _metadata(error: CatalogError) -> dict[str, str]:
     metadata = {
-        _cut(key, _KEY_BYTES): _cut(value, _VALUE_BYTES)
-        for key, value in list(error.metadata.items())[:_METADATA_KEYS]
+        _cut(key, _KEY_BYTES): _cut(value, _VALUE_BYTES) for key, value in list(error.metadata.items())[:_METADATA_KEYS]
     }
     if error.code is Code.INVALID_ARGUMENT and error.violations:
         metadata["violations"] = str(len(error.violations))

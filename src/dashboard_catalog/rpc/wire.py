@@ -97,9 +97,7 @@ def asset_message(view: AssetView) -> Any:
     """Returns the message of an asset."""
     record, message = view.record, _ASSETS[view.kind.name]
     known = view.references
-    fields = {
-        name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None
-    }
+    fields = {name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None}
     if record.extension:
         fields["extension"] = to_struct(record.extension)
     if record.change:
@@ -198,9 +196,7 @@ def _references(ids: Iterable[UUID], known: Mapping[UUID, Reference]) -> list[re
 
 def _tags(labels: Mapping[UUID, list[str]], known: Mapping[UUID, Reference]) -> list[reference_pb2.TagLabel]:
     tags = [
-        reference_pb2.TagLabel(
-            tag_fqn=_fqn(id_.hex, known), source="Classification", label_type=type_, state=state
-        )
+        reference_pb2.TagLabel(tag_fqn=_fqn(id_.hex, known), source="Classification", label_type=type_, state=state)
         for id_, (type_, state) in labels.items()
     ]
     return sorted(tags, key=lambda tag: tag.tag_fqn)
@@ -249,7 +245,7 @@ def _fqn(hex_id: str, known: Mapping[UUID, Reference]) -> str:
 
 _ASSETS: Mapping[str, type[Any]] = {"dashboard": dashboard_pb2.Dashboard, "chart": chart_pb2.Chart}
 _ENTITY_MESSAGES: Mapping[str, Callable[..., Any]] = {
-    field.name: getattr(entity_pb2, field.message_type.name) for field in entity_pb2.Entity.DESCRIPTOR.fields
+    kind: getattr(entity_pb2, "".join(part.capitalize() for part in kind.split("_"))) for kind in ENTITY_KINDS
 }
 
 
@@ -269,9 +265,7 @@ def _scalars(kind: str) -> list[str]:
         "dashboard_type",
     }
     return [
-        field.name
-        for field in _ASSETS[kind].DESCRIPTOR.fields
-        if field.name in record and field.name not in handled
+        field.name for field in _ASSETS[kind].DESCRIPTOR.fields if field.name in record and field.name not in handled
     ]
 
 

@@ -65,9 +65,7 @@ class AssetTable(Generic[A]):
         self._insert = insert(table)
         self._insert_history = insert(history)
         self._update = update(table).where(one).values({name: bindparam(name) for name in changing})
-        self._update_unversioned = (
-            update(table).where(one).values({name: bindparam(name) for name in _UNVERSIONED})
-        )
+        self._update_unversioned = update(table).where(one).values({name: bindparam(name) for name in _UNVERSIONED})
         in_service = c.service_id == bindparam("service_id")
         self._by_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
         self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
@@ -102,15 +100,11 @@ class AssetTable(Generic[A]):
         """Returns the assets with these ids, of any service, deleted ones too."""
         return await self.fetch(connection, self._by_ids, {"ids": list(ids)})
 
-    async def taken_along(
-        self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]
-    ) -> list[A]:
+    async def taken_along(self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]) -> list[A]:
         """Returns what the deletion of assets with these ids took along and is still deleted."""
         return await self.fetch(connection, self._taken_along, {"service_id": service_id, "ids": list(ids)})
 
-    async def version(
-        self, connection: AsyncConnection, service_id: UUID, asset_id: UUID, version: int
-    ) -> A | None:
+    async def version(self, connection: AsyncConnection, service_id: UUID, asset_id: UUID, version: int) -> A | None:
         """Returns an older version, or None if there is none of that number."""
         parameters = {"service_id": service_id, "id": asset_id, "version": version}
         found = await self.fetch(connection, self._version, parameters)
@@ -122,9 +116,7 @@ class AssetTable(Generic[A]):
 
     async def insert_history(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores older versions."""
-        await connection.execute(
-            self._insert_history, [self._named(self.to_row(record)) for record in records]
-        )
+        await connection.execute(self._insert_history, [self._named(self.to_row(record)) for record in records])
 
     async def update(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores new versions of assets that exist."""
@@ -160,15 +152,13 @@ class AssetTable(Generic[A]):
 DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY)
 CHARTS = AssetTable(ChartRecord, CHART, CHART_HISTORY)
 
-_chart_keys = select(
-    CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.deleted, CHART.c.deleted_by_edit
-).where(
+_chart_keys = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.deleted, CHART.c.deleted_by_edit).where(
     any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
     any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
 )
-_chart_references = select(
-    CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted
-).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
+_chart_references = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted).where(
+    any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST))
+)
 _holders = select(
     DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted
 ).where(overlaps(DASHBOARD.c.charts, bindparam("ids", type_=UUID_LIST)))
@@ -207,22 +197,16 @@ async def any_reference(
     for kind, table in (("dashboard", DASHBOARD), ("chart", CHART)):
         held = overlaps if column in ("owners", "tags") else any_of
         condition = held(table.c[column], bindparam("ids", ids, UUID_LIST))
-        rows = await connection.execute(
-            select(table.c.service_id, table.c.name).where(condition).limit(limit)
-        )
+        rows = await connection.execute(select(table.c.service_id, table.c.name).where(condition).limit(limit))
         found += [(kind, row.service_id, row.name) for row in rows]
     return found
 
 
-async def with_property(
-    connection: AsyncConnection, kind: str, key: str, limit: int
-) -> list[tuple[str, UUID, str]]:
+async def with_property(connection: AsyncConnection, kind: str, key: str, limit: int) -> list[tuple[str, UUID, str]]:
     """Returns rows (kind, service_id, name) of at most `limit` assets of a kind whose extension has `key`."""
     table = {"dashboard": DASHBOARD, "chart": CHART}[kind]
     rows = await connection.execute(
-        select(table.c.service_id, table.c.name)
-        .where(has_key(table.c.extension, bindparam("key", key)))
-        .limit(limit)
+        select(table.c.service_id, table.c.name).where(has_key(table.c.extension, bindparam("key", key))).limit(limit)
     )
     return [(kind, row.service_id, row.name) for row in rows]
 

@@ -37,9 +37,7 @@ class LostRace(Exception):
 
 def _state_of(error: BaseException) -> str:
     """Returns the SQLSTATE of a driver's error, or an empty text."""
-    return str(
-        getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    )
+    return str(getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
 def _is_busy(error: DBAPIError) -> bool:
@@ -72,7 +70,7 @@ async def _translated() -> AsyncIterator[None]:
     """Turns what a driver raises into `LostRace` or UNAVAILABLE; anything else is a bug and passes."""
     try:
         yield
-    except (DBAPIError, OSError, PoolTimeoutError, DisconnectionError, asyncio.TimeoutError) as error:
+    except (TimeoutError, DBAPIError, OSError, PoolTimeoutError, DisconnectionError) as error:
         state = _state_of(error)
         if state in _RETRYABLE_STATES or (isinstance(error, DBAPIError) and _is_busy(error)):
             raise LostRace from error

@@ -59,9 +59,7 @@ async def all_below(connection: AsyncConnection, top: EntityRecord) -> list[Enti
     """Returns `top` and every entity below it, however deep: one statement a level."""
     found, level = {top.id: top}, [top]
     while level:
-        level = [
-            record for record in await below(connection, [r.id for r in level]) if record.id not in found
-        ]
+        level = [record for record in await below(connection, [r.id for r in level]) if record.id not in found]
         found |= {record.id: record for record in level}
     return list(found.values())
 
@@ -71,16 +69,12 @@ async def of_kind(connection: AsyncConnection, kind: str) -> list[EntityRecord]:
     return await fetch(connection, select(*ENTITY.c).where(ENTITY.c.kind == kind))
 
 
-async def save(
-    connection: AsyncConnection, new: Sequence[EntityRecord], changed: Sequence[EntityRecord]
-) -> None:
+async def save(connection: AsyncConnection, new: Sequence[EntityRecord], changed: Sequence[EntityRecord]) -> None:
     """Stores new entities, with the sequence of each new BI service, and changes of entities that exist."""
     if new:
         await connection.execute(insert(ENTITY), [_named(record) for record in new])
     if services := [record.id for record in new if record.kind == "bi_service"]:
-        await connection.execute(
-            insert(SERVICE_SEQUENCE), [{"service_id": id_, "last_change": 0} for id_ in services]
-        )
+        await connection.execute(insert(SERVICE_SEQUENCE), [{"service_id": id_, "last_change": 0} for id_ in services])
     if changed:
         rows = [_named(record) | {"b_id": record.id} for record in changed]
         for row in rows:

@@ -39,9 +39,7 @@ def check(url: str) -> None:
         ScriptDirectory.from_config(_config(url)).get_current_head(),
     )
     if current != head:
-        raise SchemaOutdated(
-            f"the schema is at {current or 'nothing'}, this version needs {head}: run `db upgrade`"
-        )
+        raise SchemaOutdated(f"the schema is at {current or 'nothing'}, this version needs {head}: run `db upgrade`")
 
 
 def drift(url: str) -> list[object]:

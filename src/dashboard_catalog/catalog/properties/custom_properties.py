@@ -81,9 +81,7 @@ class CompiledProperty:
 
     def _reference(self, field: str, value: Mapping[str, Any]) -> PropertyReference:
         kinds = kinds_of([value["type"]]) if "type" in value else self._kinds
-        return PropertyReference(
-            kinds, value.get("id"), value.get("name"), value.get("fullyQualifiedName"), field
-        )
+        return PropertyReference(kinds, value.get("id"), value.get("name"), value.get("fullyQualifiedName"), field)
 
 
 def check_definition(property_type: str, config: Mapping[str, Any] | None) -> list[Violation]:

@@ -65,9 +65,7 @@ class SchemaCheck:
             formats=dict(formats),
             validate_formats=True,
             ignore_unknown_formats=False,
-            email_options=EmailOptions(
-                require_tld=True, allow_domain_literal=False, allow_display_text=False
-            ),
+            email_options=EmailOptions(require_tld=True, allow_domain_literal=False, allow_display_text=False),
             keywords={"startNotAfterEnd": StartNotAfterEnd},
             offline=True,
         )
@@ -94,9 +92,7 @@ class SchemaCheck:
                     yield Fault(_path(*path, name), keyword, f"is unknown; expected {expected}")
             case ValidationErrorKind.UniqueItems():
                 for index, item in _repeated(error.instance):
-                    yield Fault(
-                        _path(*path, index), keyword, f"{shown(item)} is there twice; expected {expected}"
-                    )
+                    yield Fault(_path(*path, index), keyword, f"{shown(item)} is there twice; expected {expected}")
             case _:
                 yield Fault(_path(*path), keyword, f"got {shown(error.instance)}; expected {expected}")
 

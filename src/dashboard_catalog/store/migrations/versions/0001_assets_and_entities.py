@@ -4,6 +4,7 @@ Revision: 0001
 Follows:
 """
 
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,13 +16,15 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+Columns = list[tuple[str, Any, bool]]
+
 # As the types were at this revision; the code's may go on.
 UUIDS = postgresql.ARRAY(sa.Uuid()).with_variant(sa.Text(), "sqlite")
 DOCUMENT = postgresql.JSONB().with_variant(sa.JSON(), "sqlite")
 KEY_TEXT = sa.Text(collation="C").with_variant(sa.Text(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 
-ASSET_COLUMNS = [
+ASSET_COLUMNS: Columns = [
     ("service_id", sa.Uuid(), False),
     ("name", KEY_TEXT, False),
     ("id", sa.Uuid(), False),
@@ -49,13 +52,13 @@ ASSET_COLUMNS = [
     ("call_id", sa.Text(), False),
     ("session_id", sa.Uuid(), True),
 ]
-DASHBOARD_COLUMNS = [
+DASHBOARD_COLUMNS: Columns = [
     ("dashboard_type", sa.Text(), True),
     ("project", KEY_TEXT, True),
     ("charts", UUIDS, False),
 ]
-CHART_COLUMNS = [("chart_type", sa.Text(), True)]
-ENTITY_COLUMNS = [
+CHART_COLUMNS: Columns = [("chart_type", sa.Text(), True)]
+ENTITY_COLUMNS: Columns = [
     ("id", sa.Uuid(), False),
     ("kind", sa.Text(), False),
     ("name", KEY_TEXT, False),
@@ -81,9 +84,7 @@ def upgrade() -> None:
         op.create_index(f"{kind}_by_name", kind, ["name", "id"])
         op.create_index(f"{kind}_by_time", kind, ["updated_at", "id"])
         live = sa.text("NOT deleted")
-        op.create_index(
-            f"{kind}_by_domain", kind, ["domain", "name"], postgresql_where=live, sqlite_where=live
-        )
+        op.create_index(f"{kind}_by_domain", kind, ["domain", "name"], postgresql_where=live, sqlite_where=live)
         _create_gin_index(f"{kind}_by_owner", kind, "owners")
         _create_gin_index(f"{kind}_by_tag", kind, "tags")
     op.create_index("dashboard_by_project", "dashboard", ["project", "name"])
@@ -101,7 +102,7 @@ def upgrade() -> None:
     op.bulk_insert(sequence, [{"service_id": UUID(int=0), "last_change": 0}])
 
 
-def _create(name: str, columns: list[tuple[str, sa.types.TypeEngine, bool]], *key: str) -> sa.Table:
+def _create(name: str, columns: Columns, *key: str) -> sa.Table:
     return op.create_table(
         name,
         *[sa.Column(column, type_, nullable=null, autoincrement=False) for column, type_, null in columns],

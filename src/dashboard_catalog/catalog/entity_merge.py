@@ -1,0 +1,108 @@
+"""What one upsert changes of an entity, worked out without changing it, with everything that is wrong with it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.kinds import EntityKind
+from dashboard_catalog.catalog.properties.custom_properties import check_definition
+from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.store.tables import EntityRecord
+
+LiesBelow = Callable[[UUID, UUID], bool]
+
+_COLUMNS = ("display_name", "description")
+
+
+def sent_parents(field: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Returns (field path, fully qualified name) of the entities above that a field names."""
+    sent = values.get(field)
+    if isinstance(sent, str):
+        return [(field, sent)]
+    return [(f"{field}[{index}]", fqn) for index, fqn in enumerate(sent or ())]
+
+
+class EntityMerge:
+    """Merges the fields that an upsert writes into what is stored; what is wrong is in `violations` afterwards.
+
+    Args:
+        stored: The entity as it is, or None for a new one.
+        lies_below: Says whether the entity of the first id lies below that of the second.
+    """
+
+    def __init__(
+        self, kind: EntityKind, stored: EntityRecord | None, directory: Directory, lies_below: LiesBelow
+    ) -> None:
+        self._kind = kind
+        self._stored = stored
+        self._directory = directory
+        self._lies_below = lies_below
+        self.violations: list[Violation] = []
+
+    def changes(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the new values of the columns that change."""
+        self._check_names(values)
+        attributes = dict(self._stored.attributes if self._stored else self._kind.attributes)
+        attributes |= {field: values[field] for field in self._kind.attributes if field in values}
+        if self._kind.name == "custom_property" and attributes["property_type"]:
+            self.violations += check_definition(attributes["property_type"], attributes["config"])
+        wanted: dict[str, Any] = {field: values[field] for field in _COLUMNS if field in values}
+        wanted |= {"attributes": attributes, "parents": self._parents(values)}
+        if self._stored is None:
+            return wanted
+        return {field: value for field, value in wanted.items() if getattr(self._stored, field) != value}
+
+    def _refuse(self, path: str, reason: ViolationReason, text: str) -> None:
+        self.violations.append(Violation(path, reason, text))
+
+    def _check_names(self, values: Mapping[str, Any]) -> None:
+        """Refuses a new entity without what it needs, and another value of what never changes."""
+        if self._stored is None:
+            for field in self._kind.required:
+                if not values.get(field):
+                    self._refuse(field, ViolationReason.REQUIRED, "is required")
+            return
+        for field in self._kind.fixed:
+            held = self._stored.attributes.get(field)
+            if field in self._kind.attributes and values.get(field, held) != held:
+                self._refuse(field, ViolationReason.IMMUTABLE, f"never changes; it is {held}")
+
+    def _parents(self, values: Mapping[str, Any]) -> list[UUID]:
+        """Returns the ids of the entities above, in the order of the kind's fields; those not sent as stored."""
+        parents: list[UUID] = []
+        for place, field in enumerate(self._kind.parents):
+            parents += self._sent(field, values, parents) if field in values else self._held(place)
+        return list(dict.fromkeys(parents))
+
+    def _held(self, place: int) -> list[UUID]:
+        held = self._stored.parents if self._stored else []
+        return held if len(self._kind.parents) == 1 else held[place : place + 1]
+
+    def _sent(self, field: str, values: Mapping[str, Any], before: list[UUID]) -> Iterable[UUID]:
+        for path, sent in sent_parents(field, values):
+            parent = self._parent(self._kind.parents[field], names.join(*names.split(sent)), path)
+            if parent is not None:
+                self._check_place(parent, before, path)
+                yield parent.id
+
+    def _parent(self, kind: str, fqn: str, path: str) -> EntityRecord | None:
+        record = self._directory.find(kind, fqn)
+        if self._directory.has_failed(kind, fqn):
+            self._refuse(path, ViolationReason.FAILED_REFERENCE, f"{kind} {fqn} failed in this chunk")
+        elif record is None:
+            self._refuse(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {fqn}")
+        elif record.deleted and (self._stored is None or record.id not in self._stored.parents):
+            self._refuse(path, ViolationReason.DELETED_REFERENCE, f"{kind} {fqn} is deleted")
+        else:
+            return record
+        return None
+
+    def _check_place(self, parent: EntityRecord, before: list[UUID], path: str) -> None:
+        """Refuses a parent that lies below the entity, and a tag below a tag of another classification."""
+        if self._stored is not None and self._lies_below(parent.id, self._stored.id):
+            text = f"{self._kind.name} {parent.fqn} lies below {self._stored.fqn}"
+            self._refuse(path, ViolationReason.CIRCULAR_PARENT, text)
+        if self._kind.name == parent.kind == "tag" and before and parent.parents[0] != before[0]:
+            self._refuse(path, ViolationReason.CONFLICTING_PARTS, f"tag {parent.fqn} is of another classification")
