@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Where `make run` serves. Not from the environment, where the name has other meanings.
+PORT = 50051
 # What exists of the folders that hold Python.
 PYTHON_FOLDERS := $(wildcard src tests benchmarks examples protos)
 
@@ -21,8 +23,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-run: install ## Starts a server on SQLite, loads the sample catalog and prints a grpcurl line to try.
-	$(BIN)/python examples/run.py
+run: install ## Starts a server on SQLite, loads the sample catalog and prints a grpcurl line to try (PORT=50051).
+	@$(BIN)/python examples/run.py --port $(PORT)
 
 test: install ## Runs all tests, on SQLite and on PostgreSQL.
 	$(BIN)/python -m pytest

@@ -6,39 +6,41 @@ values of variables, since some hold tokens.
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
 
 
-def configure(level: str, style: str, stream: TextIO | None = None) -> None:
+def configure(level: str, style: str, *, context: Sequence[Processor] = (), stream: TextIO | None = None) -> None:
     """Sets up structlog and standard logging for the whole process.
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
         style: `console`, `json`, or `auto`: console on a terminal.
+        context: Processors that add to a line what it is about.
         stream: Where to; standard error by default.
     """
     stream = stream or sys.stderr
     colors = stream.isatty()
     as_json = style == "json" or (style == "auto" and not colors)
-    shared = _processors(as_json)
+    shared = [*context, *_processors(as_json)]
     renderer = structlog.processors.JSONRenderer() if as_json else _console(colors)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(stream),
-        cache_logger_on_first_use=True,
+        # Not cached, so that it can be set up anew; what logs much binds its logger itself.
+        cache_logger_on_first_use=False,
     )
     _configure_standard_logging(level, stream, shared, renderer)
 
 
 def _processors(as_json: bool) -> list[Processor]:
     processors: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.MaybeTimeStamper(fmt="iso"),
     ]
     # The console renderer formats exceptions itself.
     return [*processors, structlog.processors.format_exc_info] if as_json else processors
@@ -48,9 +50,7 @@ def _console(colors: bool) -> Processor:
     return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
 
-def _configure_standard_logging(
-    level: str, stream: TextIO, shared: list[Processor], renderer: Processor
-) -> None:
+def _configure_standard_logging(level: str, stream: TextIO, shared: list[Processor], renderer: Processor) -> None:
     """Sends what libraries log the same way, from warnings up; more of it at `debug`."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

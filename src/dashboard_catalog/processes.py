@@ -21,8 +21,11 @@ import uvloop
 
 from dashboard_catalog.settings import Address
 
-# A process that dies sooner will not do better the next time.
-_HEALTHY_SECONDS = 5.0
+COULD_NOT_START = 2
+"""Exit status of a worker that another one would do no better than."""
+
+# Nor would another one do better than one that dies sooner.
+_HEALTHY_SECONDS = 2.0
 
 _log = structlog.get_logger("dashboard_catalog.workers")
 
@@ -116,7 +119,7 @@ class _Workers:
         for process in [process for process in self._started if not process.is_alive()]:
             lived = time.monotonic() - self._started.pop(process)
             _log.error("worker_died", pid=process.pid, exit_code=process.exitcode)
-            if lived < _HEALTHY_SECONDS:
+            if lived < _HEALTHY_SECONDS or process.exitcode == COULD_NOT_START:
                 raise WorkersFailed("a worker ended soon after its start; the log says why")
             self.start()
 

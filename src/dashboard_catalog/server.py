@@ -20,8 +20,15 @@ from dashboard_catalog.auth.keys import KeyFileError, load_or_create_key
 from dashboard_catalog.auth.policies import Authorizer, PolicyError
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.processes import WorkersFailed, reserved, run_until_told, supervise
+from dashboard_catalog.processes import (
+    COULD_NOT_START,
+    WorkersFailed,
+    reserved,
+    run_until_told,
+    supervise,
+)
 from dashboard_catalog.rpc import health, reflection
+from dashboard_catalog.rpc.call import add_call
 from dashboard_catalog.rpc.charts import ChartServicer
 from dashboard_catalog.rpc.dashboards import DashboardServicer
 from dashboard_catalog.rpc.entities import CatalogServicer
@@ -67,6 +74,7 @@ class CatalogServer:
         self,
         *,
         server: grpc.aio.Server,
+        edge: EdgeInterceptor,
         gate: Gate,
         database: Database,
         database_health: DatabaseHealth,
@@ -76,6 +84,7 @@ class CatalogServer:
         self.address = address
         """Where it listens, with the port that the system chose."""
         self._server = server
+        self._edge = edge
         self._gate = gate
         self.database = database
         self._health = database_health
@@ -109,6 +118,7 @@ class CatalogServer:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.database.close()
+        self._edge.access_log.flush()
         _log.info("stopped")
 
 
@@ -118,7 +128,7 @@ def serve(settings: Settings) -> None:
     Raises:
         StartError: If it cannot run with these settings.
     """
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
         prepare(settings)
         if settings.workers == 1:
@@ -173,8 +183,9 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     authorizer = Authorizer(settings.policy_dir)
     database = Database(settings.database_url, pgbouncer=settings.pgbouncer)
     gate = Gate(settings.max_concurrent_calls)
+    edge = EdgeInterceptor(authenticator, gate, _OPEN_SERVICES)
     server = grpc.aio.server(
-        interceptors=[EdgeInterceptor(authenticator, gate, _OPEN_SERVICES)],
+        interceptors=[edge],
         options=_options(settings),
         # Health, reflection and calls on their way to a refusal count here, too.
         maximum_concurrent_rpcs=2 * settings.max_concurrent_calls,
@@ -185,6 +196,7 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     reflection.add_reflection(server, [*services, health.SERVICE])
     return CatalogServer(
         server=server,
+        edge=edge,
         gate=gate,
         database=database,
         database_health=database_health,
@@ -237,9 +249,7 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> str:
         else:
             port = server.add_insecure_port(target)
     except RuntimeError as error:
-        raise StartError(
-            f"cannot listen at {target}: it is in use, or not an address of this machine"
-        ) from error
+        raise StartError(f"cannot listen at {target}: it is in use, or not an address of this machine") from error
     return str(settings.listen.with_port(port))
 
 
@@ -254,12 +264,12 @@ async def _follow_policies(authorizer: Authorizer) -> None:
 
 def _run_worker(settings: Settings) -> None:
     """Runs one process of several; its supervisor has prepared everything."""
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
         _run_process(settings)
     except (StartError, KeyFileError, PolicyError, JwksError, CertificateError) as error:
         _log.error("worker_not_started", problem=str(error))
-        raise SystemExit(2) from None
+        raise SystemExit(COULD_NOT_START) from None
 
 
 def _run_process(settings: Settings) -> None:

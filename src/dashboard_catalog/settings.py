@@ -140,9 +140,7 @@ class Settings(BaseSettings):
     )
     issuer: str | None = Field(None, description="What the claim `iss` of its tokens must be.")
     audience: str | None = Field(None, description="What the claim `aud` of its tokens must be or hold.")
-    subject_claim: str = Field(
-        "sub", min_length=1, description="Claim that names the caller; a path has dots."
-    )
+    subject_claim: str = Field("sub", min_length=1, description="Claim that names the caller; a path has dots.")
     roles_claim: str = Field("roles", min_length=1, description="Claim that holds the caller's roles.")
     teams_claim: str = Field("teams", min_length=1, description="Claim that holds the caller's teams.")
     services_claim: str = Field(

@@ -1,48 +1,75 @@
-"""A server for the commands to call, and a way to run them."""
+"""Servers for the commands to call, and ways to run them."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from dashboard_catalog.cli.main import app
-from tests.cli.small_catalog import TOKEN, SmallCatalog, serving
+from dashboard_catalog.server import build, prepare
+from dashboard_catalog.settings import Settings
+from tests.cli.background import in_background
+from tests.cli.small_catalog import SmallCatalog, small_server
 
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]
 
 COMMAND = [sys.executable, "-c", "from dashboard_catalog.cli.main import main; main()"]
+SAMPLE = Path(__file__).parents[2] / "examples" / "sample"
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The data folder of all commands; no other setting comes from outside."""
     for name in list(os.environ):
         if name.startswith("DASHBOARD_CATALOG_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DASHBOARD_CATALOG_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path / "data"
 
 
 @pytest.fixture
-def catalog() -> SmallCatalog:
-    return SmallCatalog()  # type: ignore[abstract]
-
-
-@pytest.fixture
-def server(catalog: SmallCatalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """The address of a running server, which the commands find with its token by themselves."""
-    with serving(catalog) as address:
-        (tmp_path / "data").mkdir()
-        (tmp_path / "data" / "admin.token").write_text(f"{TOKEN}\n")
+def server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a catalog on SQLite, which the commands find with its token by themselves."""
+    configuration = structlog.get_config()
+    # By default its log would be among what the commands print.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    settings = Settings.load({"address": "127.0.0.1:0", "data_dir": data_dir})
+    # Migrations run event loops of their own.
+    prepare(settings)
+    with in_background(_catalog(settings)) as address:
         monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
         yield address
+    structlog.configure(**configuration)
+
+
+@asynccontextmanager
+async def _catalog(settings: Settings) -> AsyncIterator[str]:
+    server = await build(settings)
+    await server.start()
+    yield server.address
+    await server.drain(5)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
+    """A server that shows what it was sent, in place of the catalog."""
+    catalog = SmallCatalog()  # type: ignore[abstract]
+    with in_background(small_server(catalog)) as address:
+        monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
+        yield catalog
 
 
 @pytest.fixture
 def run() -> Run:
+    """Runs a command in this process."""
+
     def invoke(*arguments: object, stdin: str | bytes | None = None) -> Result:
         return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
 
@@ -55,12 +82,10 @@ def process() -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object) -> subprocess.Popen[str]:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [*COMMAND, *map(str, arguments)]
-        path = os.pathsep.join(filter(None, sys.path))
-        environment = os.environ | {"PYTHONPATH": path}
-        started.append(
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-        )
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, text=True, env=environment, stdout=pipe, stderr=pipe))
         return started[-1]
 
     yield start

@@ -1,14 +1,12 @@
-"""A catalog of a few lines behind the generated servicers: enough to see what the commands do with answers.
+"""A server that writes down the streams it is sent, and misbehaves when it is told to.
 
-It writes down every message of every stream, so that tests can look at what a command sends.
+It knows as much of BulkUpsert as its clients need: services and charts are references, the rest is taken as it comes.
 """
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -17,55 +15,41 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from dashboard_catalog.catalog.names import join
-from dashboards.v1 import (
-    asset_pb2,
-    bulk_pb2,
-    catalog_service_pb2,
-    catalog_service_pb2_grpc,
-    chart_pb2,
-    chart_service_pb2,
-    chart_service_pb2_grpc,
-    dashboard_pb2,
-    dashboard_service_pb2,
-    dashboard_service_pb2_grpc,
-    entity_pb2,
-)
-
-TOKEN = "small.catalog.token"
-
-Key = tuple[int, str]
+from dashboards.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc, entity_pb2
 
 
-class SmallCatalog(
-    dashboard_service_pb2_grpc.DashboardServiceServicer,
-    chart_service_pb2_grpc.ChartServiceServicer,
-    catalog_service_pb2_grpc.CatalogServiceServicer,
-):
-    """Keeps specs by kind and name; knows services and charts as references, and versions that only grow."""
+class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
+    """Answers each item once it has been asked for all that it refers to.
+
+    Attributes:
+        streams: The messages of every stream.
+        authorizations: The `authorization` of every stream.
+        hang_after: After so many items it answers nothing more.
+        break_after: After so many items it goes away.
+    """
 
     def __init__(self) -> None:
-        self.kept: dict[Key, tuple[Any, int]] = {}
         self.streams: list[list[bulk_pb2.BulkUpsertRequest]] = []
+        self.authorizations: list[object] = []
         self.hang_after: int | None = None
         self.break_after: int | None = None
+        self._known: set[tuple[str, str]] = set()
 
-    # The generated signatures leave open whether a servicer is sync or aio.
+    # The generated signature leaves open whether a servicer is sync or aio.
     async def BulkUpsert(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        await _authenticate(context)
         stream: list[bulk_pb2.BulkUpsertRequest] = []
         self.streams.append(stream)
+        self.authorizations.append(dict(context.invocation_metadata()).get("authorization"))
         options, counts, done = bulk_pb2.BulkUpsertOptions(), Counter[str](), 0
         async for request in requests:
             if request.HasField("options"):
                 options = request.options
                 yield bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="one"))
             stream.append(request)
-            results = [self._write(done + at, item, options) for at, item in _in_order(request.items)]
+            failed = [one for at, item in enumerate(request.items) for one in self._failed(done + at, item)]
             done += len(request.items)
-            for result in results:
-                counts[_name(result.outcome)] += 1
+            counts.update(failed=len(failed), created=len(request.items) - len(failed))
             await self._misbehave(done, context)
-            failed = [result for result in results if result.outcome == asset_pb2.OUTCOME_FAILED]
             progress = bulk_pb2.BulkUpsertProgress(next_offset=done, results=failed)
             yield bulk_pb2.BulkUpsertResponse(progress=progress)
             if counts["failed"] > options.max_failures:
@@ -76,156 +60,48 @@ class SmallCatalog(
             text = f"more than {options.max_failures} items failed"
             await _end(context, _status(code_pb2.FAILED_PRECONDITION, "TOO_MANY_FAILURES", text))
 
-    async def GetDashboard(self, request: Any, context: Any) -> Any:
-        await _authenticate(context)
-        found = await self._found(context, entity_pb2.KIND_DASHBOARD, request.fully_qualified_name)
-        return dashboard_service_pb2.GetDashboardResponse(dashboard=found)
-
-    async def GetChart(self, request: Any, context: Any) -> Any:
-        await _authenticate(context)
-        found = await self._found(context, entity_pb2.KIND_CHART, request.fully_qualified_name)
-        return chart_service_pb2.GetChartResponse(chart=found)
-
-    async def GetEntity(self, request: Any, context: Any) -> Any:
-        await _authenticate(context)
-        found = await self._found(context, request.kind, request.fully_qualified_name)
-        return catalog_service_pb2.GetEntityResponse(entity=_wrapped(request.kind, found))
-
-    async def ListDashboards(self, request: Any, context: Any) -> Any:
-        page, rest = await self._page(context, entity_pb2.KIND_DASHBOARD, request)
-        return dashboard_service_pb2.ListDashboardsResponse(dashboards=page, next_page_token=rest, total=7)
-
-    async def ListCharts(self, request: Any, context: Any) -> Any:
-        page, rest = await self._page(context, entity_pb2.KIND_CHART, request)
-        return chart_service_pb2.ListChartsResponse(charts=page, next_page_token=rest)
-
-    async def ListEntities(self, request: Any, context: Any) -> Any:
-        page, rest = await self._page(context, request.kind, request)
-        entities = [_wrapped(request.kind, one) for one in page]
-        return catalog_service_pb2.ListEntitiesResponse(entities=entities, next_page_token=rest)
-
     async def _misbehave(self, done: int, context: Any) -> None:
         if self.hang_after is not None and done >= self.hang_after:
             await asyncio.sleep(60)
         if self.break_after is not None and done >= self.break_after:
             await _end(context, _status(code_pb2.UNAVAILABLE, "DRAINING", "the server is stopping"))
 
-    def _write(
-        self, offset: int, item: bulk_pb2.BulkUpsertItem, options: bulk_pb2.BulkUpsertOptions
-    ) -> bulk_pb2.BulkUpsertResult:
-        kind, name, spec = _told(item)
-        result = bulk_pb2.BulkUpsertResult(offset=offset, kind=kind, fully_qualified_name=name)
+    def _failed(self, offset: int, item: bulk_pb2.BulkUpsertItem) -> Iterator[bulk_pb2.BulkUpsertResult]:
+        which = item.WhichOneof("item")
+        if which == "entity":
+            self._known.add(("service", item.entity.bi_service.name))
+            return
+        spec = item.chart if which == "chart" else item.dashboard
+        name = f"{spec.service}.{join(spec.name)}"
         if missing := list(self._missing(item)):
+            kind = entity_pb2.KIND_CHART if which == "chart" else entity_pb2.KIND_DASHBOARD
+            result = bulk_pb2.BulkUpsertResult(offset=offset, kind=kind, fully_qualified_name=name)
             result.outcome = asset_pb2.OUTCOME_FAILED
             result.status.CopyFrom(_invalid(missing))
-            return result
-        before, version = self.kept.get((kind, name), (None, 0))
-        if before == spec:
-            result.outcome = asset_pb2.OUTCOME_UNCHANGED
-        else:
-            result.outcome = asset_pb2.OUTCOME_UPDATED if before else asset_pb2.OUTCOME_CREATED
-            if not options.validate_only:
-                self.kept[kind, name] = (spec, version + 1)
-        return result
+            yield result
+        elif which == "chart":
+            self._known.add(("chart", name))
 
     def _missing(self, item: bulk_pb2.BulkUpsertItem) -> Iterator[tuple[str, str]]:
         """Yields the fields that refer to nothing."""
         which = item.WhichOneof("item")
-        if which == "entity":
-            return
-        spec = getattr(item, which or "")
-        if (entity_pb2.KIND_BI_SERVICE, spec.service) not in self.kept:
-            yield f"{which}.service", f"no BI service {spec.service}"
-        for at, chart in enumerate(spec.charts if which == "dashboard" else ()):
-            if (entity_pb2.KIND_CHART, chart) not in self.kept:
-                yield f"{which}.charts[{at}]", f"no chart {chart}"
-
-    async def _found(self, context: Any, kind: int, name: str) -> Any:
-        if (kind, name) not in self.kept:
-            await _end(context, _status(code_pb2.NOT_FOUND, "NOT_FOUND", f"no {_kind_name(kind)} {name}"))
-        return _answered(kind, name, *self.kept[kind, name])
-
-    async def _page(self, context: Any, kind: int, request: Any) -> tuple[list[Any], str]:
-        await _authenticate(context)
-        if request.name_prefix == "refuse":
-            await _end(context, _invalid([("order_by", "is no order"), ("owner", "is no owner")]))
-        names = sorted(name for held, name in self.kept if held == kind)
-        names = [name for name in names if request.name_prefix in name]
-        start = int(request.page_token or 0)
-        end = start + (request.page_size or 50)
-        page = [_answered(kind, name, *self.kept[kind, name]) for name in names[start:end]]
-        return page, str(end) if end < len(names) else ""
+        service = item.chart.service or item.dashboard.service
+        if ("service", service) not in self._known:
+            yield f"{which}.service", f"no BI service {service}"
+        for at, chart in enumerate(item.dashboard.charts):
+            if ("chart", chart) not in self._known:
+                yield f"dashboard.charts[{at}]", f"no chart {chart}"
 
 
-@contextmanager
-def serving(catalog: SmallCatalog) -> Iterator[str]:
-    """Serves the catalog on a port of its own, in a thread, and gives its address."""
-    ready: Future[str] = Future()
-    stop = asyncio.Event()
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=[_serve(catalog, ready, stop)])
-    thread.start()
-    try:
-        yield ready.result(10)
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
-
-
-async def _serve(catalog: SmallCatalog, ready: Future[str], stop: asyncio.Event) -> None:
+@asynccontextmanager
+async def small_server(catalog: SmallCatalog) -> AsyncIterator[str]:
+    """Serves the catalog on a port of its own and gives its address."""
     server = grpc.aio.server()
     dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(catalog, server)
-    chart_service_pb2_grpc.add_ChartServiceServicer_to_server(catalog, server)
-    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    ready.set_result(f"127.0.0.1:{port}")
-    await stop.wait()
+    yield f"127.0.0.1:{port}"
     await server.stop(None)
-
-
-def _kind_name(kind: int) -> str:
-    return entity_pb2.Kind.Name(kind).removeprefix("KIND_").lower()  # type: ignore[arg-type]
-
-
-def _in_order(items: Any) -> list[tuple[int, bulk_pb2.BulkUpsertItem]]:
-    order = ["entity", "chart", "dashboard"]
-    return sorted(enumerate(items), key=lambda one: order.index(one[1].WhichOneof("item")))
-
-
-def _told(item: bulk_pb2.BulkUpsertItem) -> tuple[Any, str, Any]:
-    which = item.WhichOneof("item")
-    if which == "entity":
-        held = item.entity.WhichOneof("entity") or ""
-        spec = getattr(item.entity, held)
-        above = [getattr(spec, field) for field in ("parent", "classification") if getattr(spec, field, "")]
-        return entity_pb2.Kind.Value(f"KIND_{held.upper()}"), ".".join([*above[-1:], join(spec.name)]), spec
-    spec = getattr(item, which or "")
-    kind = entity_pb2.KIND_CHART if which == "chart" else entity_pb2.KIND_DASHBOARD
-    return kind, f"{spec.service}.{join(spec.name)}", spec
-
-
-def _answered(kind: int, name: str, spec: Any, version: int) -> Any:
-    """Returns the resource of a spec: the fields of the same name, and references in place of names."""
-    made = {entity_pb2.KIND_DASHBOARD: dashboard_pb2.Dashboard(), entity_pb2.KIND_CHART: chart_pb2.Chart()}
-    resource: Message = made.get(kind, type(spec)())  # type: ignore[call-overload]
-    body = json_format.MessageToDict(spec)
-    if kind in made:
-        body["service"] = {"type": "dashboardService", "fullyQualifiedName": spec.service}
-        body["domains"] = [{"type": "domain", "fullyQualifiedName": spec.domain}] if body.pop("domain", "") else []
-        body["version"] = version / 10
-    if "charts" in body:
-        body["charts"] = [{"type": "chart", "fullyQualifiedName": chart} for chart in body["charts"]]
-    return json_format.ParseDict(body | {"fullyQualifiedName": name}, resource)
-
-
-def _wrapped(kind: int, entity: Any) -> entity_pb2.Entity:
-    return entity_pb2.Entity(**{_kind_name(kind): entity})
-
-
-def _name(outcome: int) -> str:
-    return asset_pb2.Outcome.Name(outcome).removeprefix("OUTCOME_").lower()  # type: ignore[arg-type]
 
 
 def _status(code: int, reason: str, text: str, *details: Message) -> status_pb2.Status:
@@ -243,11 +119,6 @@ def _invalid(missing: list[tuple[str, str]]) -> status_pb2.Status:
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     text = f"{missing[0][0]}: {missing[0][1]}{more}"
     return _status(code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST", text, bad)
-
-
-async def _authenticate(context: Any) -> None:
-    if ("authorization", f"Bearer {TOKEN}") not in context.invocation_metadata():
-        await _end(context, _status(code_pb2.UNAUTHENTICATED, "TOKEN_MISSING", "the call has no token"))
 
 
 async def _end(context: Any, status: status_pb2.Status) -> None:

@@ -1,13 +1,16 @@
 """Where the commands connect to, and which token they send there."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dashboard_catalog.cli import connection
 from dashboard_catalog.cli.connection import is_loopback
+from dashboard_catalog.cli.failures import Failure, Problem
 from tests.cli.conftest import Run
-from tests.cli.small_catalog import TOKEN
+from tests.cli.small_catalog import SmallCatalog
 
 
 @pytest.mark.parametrize(
@@ -40,39 +43,55 @@ def test_addresses_of_other_machines(address: str) -> None:
     assert not is_loopback(address)
 
 
+@pytest.fixture
+def sent(run: Run, small: SmallCatalog, data_dir: Path) -> Callable[..., object]:
+    """Makes a call and returns the authorization that came with it."""
+    data_dir.mkdir()
+    (data_dir / "admin.token").write_text("of.data.folder\n")
+
+    def call(*flags: object) -> object:
+        result = run("ingest", "-", *flags)
+        assert result.exit_code == 0, result.output
+        return small.authorizations[-1]
+
+    return call
+
+
+def test_the_token_of_the_data_folder_is_the_default(sent: Callable[..., object], data_dir: Path) -> None:
+    assert sent() == "Bearer of.data.folder"
+    (data_dir / "admin.token").unlink()
+    assert sent() is None
+
+
+def test_a_token_can_be_given(sent: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("\nfrom.file\n")
+    assert sent("--token", "from.flag") == "Bearer from.flag"
+    assert sent("--token-file", tmp_path / "token") == "Bearer from.file"
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN_FILE", str(tmp_path / "token"))
+    assert sent() == "Bearer from.file"
+    monkeypatch.delenv("DASHBOARD_CATALOG_TOKEN_FILE")
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN", "from.environment")
+    assert sent() == "Bearer from.environment"
+
+
+def test_a_flag_wins_over_the_environment(
+    sent: Callable[..., object], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("from.file")
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN", "from.environment")
+    assert sent("--token-file", tmp_path / "token") == "Bearer from.file"
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN_FILE", "/nothing")
+    assert sent("--token", "from.flag") == "Bearer from.flag"
+    assert run("list", "--token", "a.b", "--token-file", tmp_path / "token").exit_code == 2
+
+
 @pytest.mark.usefixtures("server")
-def test_the_token_of_the_data_folder_is_the_default(run: Run, tmp_path: Path) -> None:
-    assert run("list").exit_code == 0
-    (tmp_path / "data" / "admin.token").unlink()
+def test_a_call_without_a_token_is_told_how_to_give_one(run: Run, data_dir: Path) -> None:
+    (data_dir / "admin.token").unlink()
     result = run("list")
     assert result.exit_code == 2
+    assert result.stderr.startswith("Error: UNAUTHENTICATED: ")
     assert "No token was sent: give one with --token" in result.stderr
-
-
-@pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("way", ["flag", "file", "environment", "environment file"])
-def test_a_token_can_be_given(run: Run, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "data" / "admin.token").write_text("wrong")
-    (tmp_path / "token").write_text(f"\n{TOKEN}\n")
-    given: dict[str, list[object]] = {
-        "flag": ["--token", TOKEN],
-        "file": ["--token-file", tmp_path / "token"],
-    }
-    if way == "environment":
-        monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN", TOKEN)
-    if way == "environment file":
-        monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN_FILE", str(tmp_path / "token"))
-    assert run("list", *given.get(way, [])).exit_code == 0
-
-
-@pytest.mark.usefixtures("server")
-def test_a_flag_wins_over_the_environment(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "token").write_text(TOKEN)
-    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN", "wrong")
-    assert run("list", "--token-file", tmp_path / "token").exit_code == 0
-    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN_FILE", "/nothing")
-    assert run("list", "--token", TOKEN).exit_code == 0
-    assert run("list", "--token", TOKEN, "--token-file", tmp_path / "token").exit_code == 2
 
 
 @pytest.mark.parametrize("content", ["", "two words", "line\nline", "zwölf"])
@@ -84,10 +103,10 @@ def test_a_file_that_holds_no_token_is_told(run: Run, tmp_path: Path, content: s
 
 
 def test_a_token_does_not_leave_the_machine_unencrypted(run: Run) -> None:
-    result = run("list", "--address", "192.0.2.1:50051", "--token", TOKEN)
+    result = run("list", "--address", "192.0.2.1:50051", "--token", "secret.token")
     assert result.exit_code == 2
     assert "would travel unencrypted to 192.0.2.1:50051" in result.stderr
-    assert TOKEN not in result.output
+    assert "secret.token" not in result.output
 
 
 @pytest.mark.parametrize(
@@ -108,8 +127,17 @@ def test_settings_of_a_server_do_not_trouble_a_client(run: Run, monkeypatch: pyt
     assert run("list").exit_code == 0
 
 
-def test_only_unavailable_is_retried() -> None:
-    from dashboard_catalog.cli import connection  # noqa: PLC0415
+def test_every_violation_is_told_on_a_line() -> None:
+    problems = (Problem("order_by", "is no order"), Problem("owner", "is no owner"))
+    failure = Failure("INVALID_ARGUMENT", "order_by: is no order (and 1 more)", problems=problems, call_id="abc")
+    assert list(connection._explanation(failure, with_token=True)) == [
+        "INVALID_ARGUMENT:",
+        "  order_by: is no order",
+        "  owner: is no owner",
+        "(call abc)",
+    ]
 
+
+def test_only_unavailable_is_retried() -> None:
     [method] = json.loads(connection._RETRY_ONLY_UNAVAILABLE)["methodConfig"]
     assert method["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]

@@ -1,13 +1,10 @@
 """`get`, through a real port."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-
-SAMPLE = Path(__file__).parents[2] / "examples" / "sample"
+from tests.cli.conftest import SAMPLE, Run
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +18,7 @@ def test_a_dashboard_is_shown_field_by_field(run: Run) -> None:
     assert result.exit_code == 0
     shown = [line.rstrip() for line in result.stdout.splitlines()]
     assert "fully qualified name  superset.customers" in shown
-    assert "owners                team:revenue" in shown
+    assert "owners                team:revenue (Revenue Analytics)" in shown
     assert "extension             costCentre: CC-1042" in shown
     assert '                      refresh: ["daily"]' in shown
 
@@ -61,7 +58,7 @@ def test_what_is_not_there_is_told(run: Run) -> None:
     result = run("get", "superset.nothing")
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr.startswith("Error: NOT_FOUND: no dashboard superset.nothing")
+    assert result.stderr.startswith("Error: NOT_FOUND: ")
 
 
 def test_entities_have_no_versions(run: Run) -> None:

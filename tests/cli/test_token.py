@@ -1,4 +1,7 @@
-"""`token issue`: the token alone, and one that the catalog accepts."""
+"""`token issue`: the token alone, and one that the catalog accepts.
+
+In processes of their own, since the command sets up the log of its process.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,7 @@ import pytest
 
 from dashboard_catalog.auth.keys import load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
-from tests.cli.conftest import Run, Start
+from tests.cli.conftest import Start
 
 
 def test_the_token_alone_is_printed(process: Start) -> None:
@@ -42,10 +45,12 @@ async def test_the_token_says_what_was_asked_for(process: Start, tmp_path: Path)
         ["--subject", "ann", "--role", "admin", "--data-dir", "/proc/nothing"],
     ],
 )
-def test_wrong_use_is_status_2_and_prints_no_token(run: Run, arguments: list[str]) -> None:
-    result = run("token", "issue", *arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
+def test_wrong_use_is_status_2_and_prints_no_token(process: Start, arguments: list[str]) -> None:
+    running = process("token", "issue", *arguments)
+    stdout, stderr = running.communicate()
+    assert running.returncode == 2
+    assert stdout == ""
+    assert "Error: " in stderr
 
 
 def test_the_address_of_clients_does_not_matter(process: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """A real server on a real port: the edge around a small servicer whose answers each test decides."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+import structlog
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
@@ -19,6 +20,8 @@ from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.rpc import health, reflection
+from dashboard_catalog.rpc.access_log import AccessLog
+from dashboard_catalog.rpc.call import add_call
 from dashboard_catalog.rpc.gate import Gate
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.interceptors import EdgeInterceptor
@@ -52,10 +55,10 @@ class Scripted(DashboardServiceServicer):
         self.get: Callable[[Any, Any], Awaitable[Any]] = self._echo
         self.bulk: Callable[[Any, Any], Any] = self._count
 
-    async def GetDashboard(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def GetDashboard(self, request: Any, context: Any) -> Any:
         return await self.get(request, context)
 
-    def BulkUpsert(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+    def BulkUpsert(self, request_iterator: Any, context: Any) -> Any:
         return self.bulk(request_iterator, context)
 
     async def _echo(self, request: Any, _context: Any) -> Any:
@@ -74,6 +77,7 @@ class Edge:
 
     servicer: Scripted
     gate: Gate
+    access_log: AccessLog
     health: DatabaseHealth
     key: SigningKey
     address: str
@@ -125,14 +129,23 @@ async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]
     return raised.value.code(), details_of(status_of_call(raised.value))
 
 
+@contextmanager
+def logged(edge: Edge) -> Iterator[list[MutableMapping[str, Any]]]:
+    """Collects the log lines of the block, those of its calls included."""
+    with structlog.testing.capture_logs([add_call]) as lines:
+        yield lines
+        edge.access_log.flush()
+
+
 @asynccontextmanager
 async def serving(folder: Path, limit: int = 1_000) -> AsyncIterator[Edge]:
     key = load_or_create_key(folder)
     gate = Gate(limit)
     servicer = Scripted()
     open_services = frozenset({health.SERVICE, *reflection.SERVICES})
+    interceptor = EdgeInterceptor(Authenticator(key), gate, open_services)
     server = grpc.aio.server(
-        interceptors=[EdgeInterceptor(Authenticator(key), gate, open_services)],
+        interceptors=[interceptor],
         options=[("grpc.max_receive_message_length", 8 * 1024 * 1024)],
     )
     add_DashboardServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
@@ -147,9 +160,10 @@ async def serving(folder: Path, limit: int = 1_000) -> AsyncIterator[Edge]:
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
-        edge = Edge(servicer, gate, database_health, key, address, channel)
+        edge = Edge(servicer, gate, interceptor.access_log, database_health, key, address, channel)
         yield edge
     await server.stop(None)
+    interceptor.access_log.flush()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.rpc.call import current_call
 from dashboards.v1 import bulk_pb2
 from dashboards.v1 import dashboard_service_pb2 as dashboards
-from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, refused, serving, status_of_call
+from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, logged, refused, serving, status_of_call
 
 SECRET = "postgresql://ada:secret@db"
 
@@ -126,9 +126,7 @@ async def test_a_message_at_the_limit_is_decoded(edge: Edge) -> None:
     assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
 
 
-@pytest.mark.parametrize(
-    "method", ["/dashboards.v1.DashboardService/Nope", "/nope.Nope/Get", "/" + "n" * 4_000, "/x"]
-)
+@pytest.mark.parametrize("method", ["/dashboards.v1.DashboardService/Nope", "/nope.Nope/Get", "/" + "n" * 4_000, "/x"])
 async def test_an_unknown_method_is_unimplemented(edge: Edge, method: str) -> None:
     code, details = await refused(raw(edge, method)(b""))
     assert code is grpc.StatusCode.UNIMPLEMENTED
@@ -147,7 +145,7 @@ async def test_an_exception_is_a_bug_that_says_nothing(edge: Edge) -> None:
         raise RuntimeError(SECRET)
 
     edge.servicer.get = get
-    with structlog.testing.capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as raised:
+    with logged(edge) as lines, pytest.raises(grpc.aio.AioRpcError) as raised:
         await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-2")))
     status = status_of_call(raised.value)
     assert raised.value.code() is grpc.StatusCode.INTERNAL
@@ -164,14 +162,14 @@ async def test_what_a_servicer_aborts_passes_untouched(edge: Edge) -> None:
         await context.abort(grpc.StatusCode.DATA_LOSS, "on purpose")
 
     edge.servicer.get = get
-    with structlog.testing.capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as raised:
+    with logged(edge) as lines, pytest.raises(grpc.aio.AioRpcError) as raised:
         await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
     assert (raised.value.code(), raised.value.details()) == (grpc.StatusCode.DATA_LOSS, "on purpose")
     assert [line["code"] for line in lines] == ["DATA_LOSS"]
 
 
 async def test_every_call_leaves_one_line_without_its_token(edge: Edge) -> None:
-    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+    with logged(edge) as lines:
         await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-3")))
         await refused(edge.stub.GetDashboard(dashboards.GetDashboardRequest(), metadata=edge.metadata))
         await refused(edge.stub.GetDashboard(SOMETHING))
@@ -189,6 +187,27 @@ async def test_every_call_leaves_one_line_without_its_token(edge: Edge) -> None:
     assert 0 < first["duration_ms"] < 5_000
     token = edge.metadata[0][1].removeprefix("Bearer ")
     assert token not in repr(lines)
+
+
+async def test_lines_are_written_soon_without_being_asked_for(edge: Edge) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
+        async with asyncio.timeout(5):
+            while not lines:
+                await asyncio.sleep(0.01)
+    assert [line["code"] for line in lines] == ["OK"]
+
+
+async def test_what_is_logged_while_a_call_runs_says_which(edge: Edge) -> None:
+    async def get(_request: Any, _context: Any) -> Any:
+        structlog.get_logger().info("within")
+        return dashboards.GetDashboardResponse()
+
+    edge.servicer.get = get
+    with logged(edge) as lines:
+        await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-4")))
+    within, _ = lines
+    assert (within["call_id"], within["method"]) == ("r-4", "dashboards.v1.DashboardService/GetDashboard")
 
 
 async def test_the_call_above_the_limit_is_refused(tmp_path: Path) -> None:
@@ -251,7 +270,7 @@ async def test_a_cancelled_call_is_cancelled_in_its_servicer(edge: Edge) -> None
             raise
 
     edge.servicer.get = get
-    with structlog.testing.capture_logs() as lines:
+    with logged(edge) as lines:
         call = edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
         while not edge.gate.running:
             await asyncio.sleep(0.01)
@@ -299,9 +318,7 @@ async def test_messages_of_a_stream_are_not_validated(edge: Edge) -> None:
         (b"x" * 4_200_000, grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"),
     ],
 )
-async def test_a_bad_message_ends_a_stream(
-    edge: Edge, body: bytes, code: grpc.StatusCode, reason: str
-) -> None:
+async def test_a_bad_message_ends_a_stream(edge: Edge, body: bytes, code: grpc.StatusCode, reason: str) -> None:
     call = edge.channel.stream_stream(BULK)(metadata=edge.metadata)
     await call.write(chunk("a").SerializeToString())
     assert await call.read()

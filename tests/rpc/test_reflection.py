@@ -45,13 +45,9 @@ async def test_services_are_listed(edge: Edge, version: str) -> None:
         (V1ALPHA, "grpc_reflection/v1alpha/reflection.proto"),
     ],
 )
-async def test_symbols_are_found_with_all_that_they_import(
-    edge: Edge, version: str, symbol: str, file: str
-) -> None:
+async def test_symbols_are_found_with_all_that_they_import(edge: Edge, version: str, symbol: str, file: str) -> None:
     answer = await ask(edge, version, file_containing_symbol=symbol)
-    files = [
-        FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto
-    ]
+    files = [FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto]
     names = {one.name for one in files}
     assert file in names
     assert {imported for one in files for imported in one.dependency} <= names
@@ -59,9 +55,7 @@ async def test_symbols_are_found_with_all_that_they_import(
 
 async def test_files_have_their_comments_and_json_names(edge: Edge) -> None:
     answer = await ask(edge, V1, file_containing_symbol="dashboards.v1.TagLabel")
-    files = [
-        FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto
-    ]
+    files = [FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto]
     (file,) = [one for one in files if one.name == "dashboards/v1/reference.proto"]
     (label,) = [message for message in file.message_type if message.name == "TagLabel"]
     assert [field.json_name for field in label.field] == ["tagFQN", "source", "labelType", "state"]
@@ -88,9 +82,7 @@ async def test_grpcurl_lists_describes_and_calls(edge: Edge) -> None:
     assert status == 0, text
     header = ": ".join(edge.metadata[0])
     body = json.dumps({"fullyQualifiedName": "superset.sales"})
-    status, text = await grpcurl(
-        "-plaintext", "-H", header, "-d", body, edge.address, f"{SERVICE}/GetDashboard"
-    )
+    status, text = await grpcurl("-plaintext", "-H", header, "-d", body, edge.address, f"{SERVICE}/GetDashboard")
     assert (status, json.loads(text)["dashboard"]["fullyQualifiedName"]) == (0, "superset.sales")
 
 

@@ -28,9 +28,7 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
     Reason.TOKEN_EXPIRED: (CatalogError(Reason.TOKEN_EXPIRED, "expired"), {}),
     Reason.TOKEN_INVALID: (CatalogError(Reason.TOKEN_INVALID, "unknown key"), {}),
     Reason.ACTION_DENIED: (
-        CatalogError(
-            Reason.ACTION_DENIED, "ada may not", metadata={"action": "create", "resource": "chart x"}
-        ),
+        CatalogError(Reason.ACTION_DENIED, "ada may not", metadata={"action": "create", "resource": "chart x"}),
         {},
     ),
     Reason.ALREADY_EXISTS: (
@@ -66,6 +64,14 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
     Reason.TOO_MANY_FAILURES: (
         CatalogError(Reason.TOO_MANY_FAILURES, "too many", metadata={"failed": "11"}),
         {"PreconditionFailure": "TOO_MANY_FAILURES"},
+    ),
+    Reason.SESSION_SUPERSEDED: (
+        CatalogError(Reason.SESSION_SUPERSEDED, "another connection", resource=("session", "s-1")),
+        {"PreconditionFailure": "session s-1"},
+    ),
+    Reason.SWEEP_IN_PROGRESS: (
+        CatalogError(Reason.SWEEP_IN_PROGRESS, "another sweep", resource=("bi_service", "superset")),
+        {"PreconditionFailure": "bi_service superset"},
     ),
     Reason.OFFSET_GAP: (CatalogError(Reason.OFFSET_GAP, "gap", metadata={"next_offset": "100"}), {}),
     Reason.MESSAGE_TOO_LARGE: (
@@ -128,6 +134,22 @@ def test_violations_that_fit_are_told_and_all_are_counted() -> None:
     assert details["ErrorInfo"].metadata["violations"] == "2000"
     assert [v.field for v in told] == [v.field for v in violations[: len(told)]]
     assert len(told) > 40
+
+
+async def test_the_largest_status_arrives(edge: Edge) -> None:
+    async def get(_request: Any, _context: Any) -> Any:
+        # Percent-encoded in the trailers, three times as long there.
+        raise CatalogError(
+            Reason.INVALID_REQUEST,
+            "ü" * 10_000,
+            metadata={str(n): "ü" * 1_000 for n in range(10)},
+            violations=[Violation("f" * 1_000, ViolationReason.REQUIRED, "ü" * 1_000)] * 1_000,
+        )
+
+    edge.servicer.get = get
+    code, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert details["ErrorInfo"].metadata["violations"] == "1000"
 
 
 def test_one_violation_has_all_its_parts() -> None:

@@ -184,7 +184,9 @@ class BulkUpsertOptions(_message.Message):
     MAX_FAILURES_FIELD_NUMBER: _builtins.int
     SWEEP_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
-    """Client's UUID for a session that can be resumed. Not served yet: UNIMPLEMENTED when set."""
+    """Client's UUID for the session. After any break, the same id with the same options goes on where `started.next_offset`
+    says. Without one the server makes one and tells it in `started`. Kept for 7 days after its last chunk.
+    """
     service: _builtins.str
     """Fully qualified name of the BI service that the session is about: its home, and the scope of a sweep."""
     override_metadata: _builtins.bool
@@ -203,7 +205,9 @@ class BulkUpsertOptions(_message.Message):
 
     @_builtins.property
     def sweep(self) -> Global___Sweep:
-        """Soft-delete what the session did not mention. Not served yet: UNIMPLEMENTED when set."""
+        """Soft-delete what the session did not mention in its `service`, which is required then, as is `finish.total_items`.
+        Needs the right to sweep.
+        """
 
     def __init__(
         self,

@@ -114,10 +114,11 @@ class DashboardServiceServicer:
 
         Every request message carries items and is a chunk; nothing but items is required, and a client may send everything
         before it reads. Refused items are results, not an error of the stream. The stream itself ends with:
-        INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; OUT_OF_RANGE for an offset gap (metadata
-        `next_offset`); RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than
-        max_failures failed items; UNIMPLEMENTED for `session_id` and `sweep`; UNAVAILABLE when the server drains or the
-        database is away.
+        INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; PERMISSION_DENIED for somebody else's session or a
+        sweep without the right to it; OUT_OF_RANGE for an offset gap (metadata `next_offset`); RESOURCE_EXHAUSTED for a
+        message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than max_failures failed items, when a newer
+        connection has taken the session over, and for a second sweep of a BI service; UNAVAILABLE when the server drains
+        or the database is away. The session stays in all these cases: the same id goes on with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,10 +55,11 @@ class DashboardServiceStub:
 
     Every request message carries items and is a chunk; nothing but items is required, and a client may send everything
     before it reads. Refused items are results, not an error of the stream. The stream itself ends with:
-    INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; OUT_OF_RANGE for an offset gap (metadata
-    `next_offset`); RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than
-    max_failures failed items; UNIMPLEMENTED for `session_id` and `sweep`; UNAVAILABLE when the server drains or the
-    database is away.
+    INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; PERMISSION_DENIED for somebody else's session or a
+    sweep without the right to it; OUT_OF_RANGE for an offset gap (metadata `next_offset`); RESOURCE_EXHAUSTED for a
+    message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than max_failures failed items, when a newer
+    connection has taken the session over, and for a second sweep of a BI service; UNAVAILABLE when the server drains
+    or the database is away. The session stays in all these cases: the same id goes on with it.
     """
     GetDashboard: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.GetDashboardRequest, _dashboard_service_pb2.GetDashboardResponse]
     """Reads a dashboard, in any of its versions. NOT_FOUND if there is none."""
@@ -106,10 +107,11 @@ class DashboardServiceAsyncStub(DashboardServiceStub):
 
     Every request message carries items and is a chunk; nothing but items is required, and a client may send everything
     before it reads. Refused items are results, not an error of the stream. The stream itself ends with:
-    INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; OUT_OF_RANGE for an offset gap (metadata
-    `next_offset`); RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than
-    max_failures failed items; UNIMPLEMENTED for `session_id` and `sweep`; UNAVAILABLE when the server drains or the
-    database is away.
+    INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; PERMISSION_DENIED for somebody else's session or a
+    sweep without the right to it; OUT_OF_RANGE for an offset gap (metadata `next_offset`); RESOURCE_EXHAUSTED for a
+    message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than max_failures failed items, when a newer
+    connection has taken the session over, and for a second sweep of a BI service; UNAVAILABLE when the server drains
+    or the database is away. The session stays in all these cases: the same id goes on with it.
     """
     GetDashboard: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.GetDashboardRequest, _dashboard_service_pb2.GetDashboardResponse]  # type: ignore[assignment]
     """Reads a dashboard, in any of its versions. NOT_FOUND if there is none."""
@@ -172,10 +174,11 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Every request message carries items and is a chunk; nothing but items is required, and a client may send everything
         before it reads. Refused items are results, not an error of the stream. The stream itself ends with:
-        INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; OUT_OF_RANGE for an offset gap (metadata
-        `next_offset`); RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than
-        max_failures failed items; UNIMPLEMENTED for `session_id` and `sweep`; UNAVAILABLE when the server drains or the
-        database is away.
+        INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; PERMISSION_DENIED for somebody else's session or a
+        sweep without the right to it; OUT_OF_RANGE for an offset gap (metadata `next_offset`); RESOURCE_EXHAUSTED for a
+        message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than max_failures failed items, when a newer
+        connection has taken the session over, and for a second sweep of a BI service; UNAVAILABLE when the server drains
+        or the database is away. The session stays in all these cases: the same id goes on with it.
         """
 
     @_abc_1.abstractmethod

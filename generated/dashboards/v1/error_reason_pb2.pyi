@@ -154,6 +154,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_BUG: _ErrorReason.ValueType  # 22
     """INTERNAL: a mistake of the server; the call's id leads to its log."""
+    ERROR_REASON_SESSION_SUPERSEDED: _ErrorReason.ValueType  # 23
+    """FAILED_PRECONDITION: a newer connection writes the bulk session; this one may not any more.
+
+    Example: a job that was believed dead goes on.
+    """
+    ERROR_REASON_SWEEP_IN_PROGRESS: _ErrorReason.ValueType  # 24
+    """FAILED_PRECONDITION: another unfinished session is sweeping the BI service.
+
+    Example: the same job started twice.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of `google.rpc.ErrorInfo`, sent without the prefix, with domain `dashboards.v1`. Every error has one."""
@@ -290,6 +300,16 @@ Metadata: option: which one.
 """
 ERROR_REASON_BUG: ErrorReason.ValueType  # 22
 """INTERNAL: a mistake of the server; the call's id leads to its log."""
+ERROR_REASON_SESSION_SUPERSEDED: ErrorReason.ValueType  # 23
+"""FAILED_PRECONDITION: a newer connection writes the bulk session; this one may not any more.
+
+Example: a job that was believed dead goes on.
+"""
+ERROR_REASON_SWEEP_IN_PROGRESS: ErrorReason.ValueType  # 24
+"""FAILED_PRECONDITION: another unfinished session is sweeping the BI service.
+
+Example: the same job started twice.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _ViolationReason:

@@ -64,7 +64,7 @@ class AssetWrites:
         if stored is None:
             return self._create(write, key, service)
         if write.digest and write.digest == stored.digest and not stored.deleted:
-            return self._written(write, stored, Outcome.UNCHANGED)
+            return self._written(write, stored, Outcome.UNCHANGED, self._kept(write, stored))
         if stored.deleted and stored.deleted_by_edit and not write.writer.edits:
             return self._written(write, stored, Outcome.SUPPRESSED)
         return self._change(write, stored)
@@ -133,6 +133,14 @@ class AssetWrites:
                 self._working.touch(write.kind, stored, edited=edited, digest=None)
         return self._written(write, stored, outcome, [*merge.kept, *resolved.left_out])
 
+    def _kept(self, write: AssetWrite, stored: AssetRecord) -> list[str]:
+        """Returns what the same spec was told before, whether or not its references still hold."""
+        if not stored.edited:
+            return []
+        resolved = Resolver(self._directory, write.kind.name, stored, write.writer).resolve(write.values)
+        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
+        return merge.kept
+
     def _remember(
         self,
         write: AssetWrite,
@@ -143,16 +151,19 @@ class AssetWrites:
         changed: bool,
     ) -> None:
         """Stores what is no part of the version: marks, source_hash, and the digest while it holds."""
-        # What was left out must be looked at again: people may restore it.
-        digest = write.digest if not resolved.left_out else None
-        if digest is None and not changed and edited == record.edited and not resolved.left_out:
-            digest = record.digest
+        cleared = None if "source_hash" in write.mask else record.source_hash
+        source_hash = resolved.values.get("source_hash", cleared)
+        same = not changed and edited == record.edited and source_hash == record.source_hash
+        digest = write.digest or (record.digest if same else None)
+        if write.digest and resolved.left_out:
+            # What was left out must be looked at again: people may restore it.
+            digest = None
         self._working.touch(
             write.kind,
             record,
             edited=edited,
             digest=digest,
-            source_hash=resolved.values.get("source_hash", record.source_hash),
+            source_hash=source_hash,
             ingested=record.ingested or write.writer.ingests,
         )
 

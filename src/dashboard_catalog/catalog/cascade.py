@@ -62,8 +62,10 @@ class Cascade:
         deleted = self._delete_one(write, write.kind, stored, None)
         self._dead.add(stored.id)
         for chart in self._own_charts(stored):
-            if not chart.deleted and not (self._holders[chart.id].keys() - self._dead):
+            held = self._holders[chart.id].keys() - self._dead
+            if not chart.deleted and not held and (write.takes_along is None or write.takes_along(chart)):
                 self._delete_one(write, CHART_KIND, chart, stored.id)
+                self._taken_along[stored.id].append(chart.id)
         return deleted
 
     def _delete_one(self, write: AssetWrite, kind: AssetKind, record: AssetRecord, along: UUID | None) -> AssetRecord:
@@ -79,6 +81,7 @@ class Cascade:
     def restore(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
         """Brings back what was deleted with an asset, and then the asset; returns that."""
         self.restore_charts(write, stored)
+        self._dead.discard(stored.id)
         return self._change(write, write.kind, stored, RESTORED)
 
     def restore_charts(self, write: AssetWrite, stored: AssetRecord) -> None:
@@ -95,7 +98,8 @@ class Cascade:
             CatalogError: FAILED_PRECONDITION for a chart that dashboards hold.
         """
         if not write.kind.holds_charts and (holders := self._holders[stored.id]):
-            raise still_referenced(write.kind.name, self._fqn(stored), [self._fqn(row) for row in holders.values()])
+            by = [self._fqn(row) for row in holders.values()]
+            raise still_referenced(write.kind.name, self._fqn(stored), by, len(by))
         for chart in self._own_charts(stored):
             if not (self._holders[chart.id].keys() - {stored.id}):
                 self._working.remove(CHART_KIND, chart)

@@ -1,6 +1,6 @@
 """What callers ask the catalog to write, and what they are told became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -96,6 +96,7 @@ class AssetWrite:
         values: The fields that are set, by name, with references as sent; `catalog.shape` has checked them.
         mask: Fields that are written even where they are not set.
         digest: Digest of an ingested spec with its options.
+        takes_along: Says which charts a deletion may take along; all of them by default.
     """
 
     kind: AssetKind
@@ -109,6 +110,7 @@ class AssetWrite:
     etag: str = ""
     hard: bool = False
     digest: bytes | None = None
+    takes_along: Callable[[AssetRecord], bool] | None = None
 
 
 @dataclass(slots=True, kw_only=True)

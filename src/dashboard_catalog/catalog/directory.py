@@ -4,10 +4,10 @@ Loaded with a constant number of statements, then asked without waiting. What th
 a later item finds it; what a stream that only validates has accepted is added at its start.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import ChainMap, defaultdict
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +20,9 @@ from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
 MAX_ASSUMED = 1_000_000
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 
 class KnownChart(NamedTuple):
     """As much of a chart as a reference needs."""
@@ -27,6 +30,11 @@ class KnownChart(NamedTuple):
     id: UUID
     deleted: bool
     deleted_by_edit: bool
+
+    @classmethod
+    def of(cls, row: Any) -> "KnownChart":
+        """Returns what is known by a record or a row of `assets.chart_keys`."""
+        return cls(row.id, row.deleted, row.deleted_by_edit)
 
 
 class Mention(NamedTuple):
@@ -49,29 +57,42 @@ class Mention(NamedTuple):
 
 @dataclass(slots=True)
 class Assumed:
-    """What a stream that only validates has accepted, and counts as existing."""
+    """What a stream that only validates has accepted, and counts as existing: at most `MAX_ASSUMED` names."""
 
-    entities: list[EntityRecord] = field(default_factory=list)
+    entities: dict[tuple[str, str], EntityRecord] = field(default_factory=dict)
+    entities_by_id: dict[UUID, EntityRecord] = field(default_factory=dict)
     charts: dict[tuple[UUID, str], KnownChart] = field(default_factory=dict)
+    # (kind, fully qualified name).
+    assets: set[tuple[str, str]] = field(default_factory=set)
 
-    def add_chart(self, record: AssetRecord) -> None:
-        """Makes a chart count as existing, until `MAX_ASSUMED` do."""
-        if len(self.charts) < MAX_ASSUMED:
-            self.charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
+    def add(self, record: EntityRecord) -> None:
+        """Makes an entity count as existing, as it is now."""
+        if self._has_room() or record.id in self.entities_by_id:
+            self.entities[record.kind, record.fqn] = self.entities_by_id[record.id] = record
+
+    def add_asset(self, kind: str, fqn: str, record: AssetRecord) -> None:
+        """Makes an asset count as existing."""
+        if not self._has_room():
+            return
+        self.assets.add((kind, fqn))
+        if kind == "chart":
+            self.charts[record.service_id, record.name] = KnownChart.of(record)
+
+    def _has_room(self) -> bool:
+        return len(self.entities) + len(self.assets) < MAX_ASSUMED
 
 
 class Directory:
     """Entities by id and by name, and charts by name."""
 
     def __init__(self, assumed: Assumed | None = None) -> None:
-        self._by_id: dict[UUID, EntityRecord] = {}
-        self._by_fqn: dict[tuple[str, str], EntityRecord] = {}
-        self._charts: dict[tuple[UUID, str], KnownChart] = dict(assumed.charts) if assumed else {}
+        self._assumed = assumed or Assumed()
+        self._by_id = _above(self._assumed.entities_by_id)
+        self._by_fqn = _above(self._assumed.entities)
+        self._charts = _above(self._assumed.charts)
         self._failed: set[tuple[str, str]] = set()
         # (kind, id) and (kind, fully qualified name) of assets that reference properties point to.
         self._assets: set[tuple[str, str]] = set()
-        for record in assumed.entities if assumed else ():
-            self.add(record)
 
     async def load(self, connection: AsyncConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
         """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags."""
@@ -88,7 +109,7 @@ class Directory:
     async def load_charts(self, connection: AsyncConnection, keys: Iterable[tuple[UUID, str]]) -> None:
         """Loads charts by service id and name."""
         for row in await assets.chart_keys(connection, (key for key in keys if key not in self._charts)):
-            self._charts[row.service_id, row.name] = KnownChart(row.id, row.deleted, row.deleted_by_edit)
+            self._charts[row.service_id, row.name] = KnownChart.of(row)
 
     async def load_mentions(self, connection: AsyncConnection, mentions: Iterable[Mention]) -> None:
         """Loads what values of reference properties mention, entities and assets alike."""
@@ -117,14 +138,23 @@ class Directory:
 
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart known as it is now."""
-        self._charts[record.service_id, record.name] = KnownChart(record.id, record.deleted, record.deleted_by_edit)
+        self._charts[record.service_id, record.name] = KnownChart.of(record)
+
+    def add_asset(self, kind: str, fqn: str, record: AssetRecord) -> None:
+        """Makes an asset known as it is now."""
+        if kind == "chart":
+            self.add_chart(record)
+        if record.deleted:
+            self._assets -= {(kind, str(record.id)), (kind, fqn)}
+        else:
+            self._assets |= {(kind, str(record.id)), (kind, fqn)}
 
     def add_failed(self, kind: str, fqn: str) -> None:
-        """Remembers an item of the batch that was refused: what refers to it is refused too."""
+        """Remembers an item of the chunk that was refused: what refers to it is refused too."""
         self._failed.add((kind, fqn))
 
     def has_failed(self, kind: str, fqn: str) -> bool:
-        """Says whether an item of the batch with this name was refused."""
+        """Says whether an item of the chunk with this name was refused."""
         return (kind, fqn) in self._failed
 
     def find(self, kind: str, fqn: str) -> EntityRecord | None:
@@ -145,6 +175,8 @@ class Directory:
         fqn = reference.fully_qualified_name or (names.quote(reference.name) if reference.name else "")
         for kind in reference.kinds:
             if (kind, (reference.id or "").lower()) in self._assets or (kind, fqn) in self._assets:
+                return True
+            if (kind, fqn) in self._assumed.assets:
                 return True
             record = self.get(UUID(reference.id)) if reference.id else self.find(kind, fqn)
             if record is not None and record.kind == kind and not record.deleted:
@@ -174,6 +206,11 @@ class Directory:
             domain=domain.fqn if domain else None,
             tags=frozenset(self.fqns(record.tags)),
         )
+
+
+def _above(below: dict[K, V]) -> MutableMapping[K, V]:
+    """Returns an empty map that shows what lies below; a plain one where nothing does, for speed."""
+    return ChainMap({}, below) if below else {}
 
 
 def _asset_keys(fqns: Iterable[str]) -> list[tuple[str, str]]:

@@ -27,7 +27,8 @@ _COLUMN_OF = {
 }
 """The column of assets that refers to each kind; an extension refers to custom properties by key."""
 
-_MOST_REFERRERS = 100
+# Of each kind; the rest is counted.
+_NAMED = 5
 
 
 async def delete_entity(
@@ -52,8 +53,9 @@ async def delete_entity(
     if record is None or (record.deleted and not hard):
         raise not_found(kind.name, str(key))
     if hard:
-        if referrers := await _referrers(connection, record):
-            raise still_referenced(kind.name, record.fqn, referrers)
+        referrers, count = await _referrers(connection, record)
+        if count:
+            raise still_referenced(kind.name, record.fqn, referrers, count)
         if not validate_only:
             await entities.remove(connection, record)
         return record
@@ -67,15 +69,16 @@ async def delete_entity(
     return record
 
 
-async def _referrers(connection: AsyncConnection, record: EntityRecord) -> list[str]:
-    """Returns the kinds and names of what refers to an entity, at most `_MOST_REFERRERS` of each kind."""
+async def _referrers(connection: AsyncConnection, record: EntityRecord) -> tuple[list[str], int]:
+    """Returns kinds and names of some of what refers to an entity, and how much does."""
     found = [f"{below.kind} {below.fqn}" for below in await entities.below(connection, [record.id])]
     if record.kind == "custom_property":
         kind = str(record.attributes["applies_to"])
-        rows = await assets.with_property(connection, kind, record.name, _MOST_REFERRERS)
+        rows = await assets.with_property(connection, kind, record.name, _NAMED)
     elif column := _COLUMN_OF.get(record.kind):
-        rows = await assets.any_reference(connection, column, [record.id], _MOST_REFERRERS)
+        rows = await assets.any_reference(connection, column, [record.id], _NAMED)
     else:
         rows = []
-    services = {service.id: service.name for service in await entities.by_ids(connection, {row[1] for row in rows})}
-    return found + [f"{kind} {names.join(services[service_id], name)}" for kind, service_id, name in rows]
+    services = {s.id: s.name for s in await entities.by_ids(connection, {row.service_id for row in rows})}
+    count = len(found) + sum({row.kind: row.of_kind for row in rows}.values())
+    return found + [f"{row.kind} {names.join(services[row.service_id], row.name)}" for row in rows], count

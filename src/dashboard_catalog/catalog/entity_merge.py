@@ -58,16 +58,14 @@ class EntityMerge:
         self.violations.append(Violation(path, reason, text))
 
     def _check_names(self, values: Mapping[str, Any]) -> None:
-        """Refuses a new entity without what it needs, and another value of what never changes."""
-        if self._stored is None:
-            for field in self._kind.required:
-                if not values.get(field):
-                    self._refuse(field, ViolationReason.REQUIRED, "is required")
-            return
+        """Refuses an entity without what it needs, and another value of what never changes."""
+        for field in self._kind.required:
+            if not values.get(field) and (self._stored is None or field in values):
+                self._refuse(field, ViolationReason.REQUIRED, "is required")
+        held = self._stored.attributes if self._stored else {}
         for field in self._kind.fixed:
-            held = self._stored.attributes.get(field)
-            if field in self._kind.attributes and values.get(field, held) != held:
-                self._refuse(field, ViolationReason.IMMUTABLE, f"never changes; it is {held}")
+            if field in held and values.get(field, held[field]) != held[field]:
+                self._refuse(field, ViolationReason.IMMUTABLE, f"never changes; it is {held[field]}")
 
     def _parents(self, values: Mapping[str, Any]) -> list[UUID]:
         """Returns the ids of the entities above, in the order of the kind's fields; those not sent as stored."""

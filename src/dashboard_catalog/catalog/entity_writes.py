@@ -1,8 +1,12 @@
 """Upserts of entities in a batch: the last writer wins, parents come before children."""
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -47,22 +51,31 @@ def checked_entity(kind: EntityKind, name: str, values: Mapping[str, Any]) -> tu
 
 
 def in_order(writes: Mapping[int, EntityWrite]) -> list[int]:
-    """Returns the keys of `writes` such that what is referred to comes before what refers to it."""
-    by_fqn = {(write.kind.name, _fqn(write)): key for key, write in writes.items()}
+    """Returns the keys of `writes` such that what is referred to comes before what refers to it.
+
+    Writes of one entity keep their order.
+    """
+    of_entity: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for key, write in writes.items():
+        of_entity[write.kind.name, _fqn(write)].append(key)
     above = {
-        key: [
-            by_fqn[kind, fqn]
-            for kind, fqn in _parent_keys(write)
-            if by_fqn.get((kind, fqn), key) != key and _RANK[kind] == _RANK[write.kind.name]
-        ]
-        for key, write in writes.items()
+        key: [of_entity[parent][0] for parent in _parent_keys(writes[key]) if parent in of_entity] for key in writes
     }
-    try:
-        depth = {key: place for place, key in enumerate(TopologicalSorter(above).static_order())}
-    except CycleError:
-        # A circle is refused where it closes; then any order does.
-        depth = dict.fromkeys(writes, 0)
-    return sorted(writes, key=lambda key: (_RANK[writes[key].kind.name], depth[key], key))
+    for keys in of_entity.values():
+        for earlier, later in pairwise(keys):
+            above[later].append(earlier)
+    depth = {key: place for place, key in enumerate(_parents_first(above))}
+    return sorted(writes, key=lambda key: (_RANK[writes[key].kind.name], depth.get(key, len(writes)), key))
+
+
+def _parents_first(above: Mapping[int, Sequence[int]]) -> Iterable[int]:
+    """Yields the keys of `above` in the order of a tree, without those of a circle and what lies below it."""
+    sorter = TopologicalSorter(above)
+    with suppress(CycleError):
+        sorter.prepare()
+    while ready := sorter.get_ready():
+        yield from ready
+        sorter.done(*ready)
 
 
 class EntityWrites:
@@ -72,14 +85,14 @@ class EntityWrites:
         self._authorizer = authorizer
         self._directory = directory
         self._now = now
-        self._new: dict[UUID, EntityRecord] = {}
-        self._changed: dict[UUID, EntityRecord] = {}
+        self._new: set[UUID] = set()
+        self._written: dict[UUID, EntityRecord] = {}
         self._last_change = 0
         # Entity id -> ids of those above it, for every team and tag that could be part of a circle.
         self._above: dict[UUID, list[UUID]] = {}
 
     async def load(self, connection: AsyncConnection, writes: Iterable[EntityWrite]) -> None:
-        """Loads what is stored of the entities and of what they refer to."""
+        """Loads what is stored of the entities and of what they refer to, under the catalog's lock."""
         batch = list(writes)
         fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
         await self._directory.load(connection, fqns=fqns)
@@ -103,21 +116,23 @@ class EntityWrites:
         merge = EntityMerge(write.kind, stored, self._directory, self._lies_below)
         changes = merge.changes(values)
         if merge.violations:
-            self._directory.add_failed(write.kind.name, fqn)
             raise invalid([violation.under(f"entity.{write.kind.name}") for violation in merge.violations])
         if stored is None:
-            return WrittenEntity(write.kind, self._create(write, fqn, changes), Outcome.CREATED)
-        outcome = Outcome.RESTORED if stored.deleted else Outcome.UPDATED
-        if not changes and not stored.deleted:
+            outcome, stored = Outcome.CREATED, self._blank(write, fqn)
+        elif stored.deleted:
+            outcome, changes = Outcome.RESTORED, changes | {"deleted": False}
+        elif changes:
+            outcome = Outcome.UPDATED
+        else:
             return WrittenEntity(write.kind, stored, Outcome.UNCHANGED)
-        self._set(stored, changes | {"deleted": False}, write)
-        return WrittenEntity(write.kind, stored, outcome)
+        return WrittenEntity(write.kind, self._changed_to(stored, changes, write), outcome)
 
     async def store(self, connection: AsyncConnection) -> None:
         """Writes everything that has changed."""
-        changed = [record for id_, record in self._changed.items() if id_ not in self._new]
-        await entities.save(connection, list(self._new.values()), changed)
-        if self._new or changed:
+        if self._written:
+            new = [record for id_, record in self._written.items() if id_ in self._new]
+            changed = [record for id_, record in self._written.items() if id_ not in self._new]
+            await entities.save(connection, new, changed)
             await entities.advance(connection, CATALOG_ID, self._last_change)
 
     def _lies_below(self, id_: UUID, top: UUID) -> bool:
@@ -130,7 +145,7 @@ class EntityWrites:
             level = {above for below in level for above in self._above.get(below, ())} - seen
         return False
 
-    def _create(self, write: EntityWrite, fqn: str, values: dict[str, Any]) -> EntityRecord:
+    def _blank(self, write: EntityWrite, fqn: str) -> EntityRecord:
         record = EntityRecord(
             id=new_id(),
             kind=write.kind.name,
@@ -141,22 +156,25 @@ class EntityWrites:
             updated_by="",
             call_id="",
         )
-        self._set(record, values, write)
-        self._new[record.id] = record
-        self._directory.add(record)
+        self._new.add(record.id)
         return record
 
-    def _set(self, record: EntityRecord, values: Mapping[str, Any], write: EntityWrite) -> None:
-        for field, value in values.items():
-            setattr(record, field, value)
+    def _changed_to(self, record: EntityRecord, changes: Mapping[str, Any], write: EntityWrite) -> EntityRecord:
+        """Returns what an entity becomes; the record itself stays as it was answered to others."""
         self._last_change += 1
-        record.change_number = self._last_change
-        record.updated_at = self._now
-        record.updated_by = write.writer.principal.subject
-        record.call_id = write.writer.call_id
-        self._changed[record.id] = record
-        if record.kind in ("team", "tag"):
-            self._above[record.id] = record.parents
+        changed = dataclasses.replace(
+            record,
+            **changes,
+            change_number=self._last_change,
+            updated_at=self._now,
+            updated_by=write.writer.principal.subject,
+            call_id=write.writer.call_id,
+        )
+        self._written[changed.id] = changed
+        self._directory.add(changed)
+        if changed.kind in ("team", "tag"):
+            self._above[changed.id] = changed.parents
+        return changed
 
 
 def _fqn(write: EntityWrite) -> str:

@@ -10,16 +10,17 @@ def not_found(kind: str, shown: str) -> CatalogError:
     return CatalogError(Reason.NOT_FOUND, f"there is no {kind} {shown}", resource=(kind, shown))
 
 
-def still_referenced(kind: str, fqn: str, by: list[str]) -> CatalogError:
+def still_referenced(kind: str, fqn: str, by: list[str], count: int) -> CatalogError:
     """Returns the error for a hard deletion of what is referred to.
 
     Args:
-        by: What refers to it.
+        by: What refers to it, or some of that.
+        count: How much refers to it.
     """
-    more = f" and {len(by) - _SHOWN} more" if len(by) > _SHOWN else ""
+    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     return CatalogError(
         Reason.STILL_REFERENCED,
         f"{kind} {fqn} is referred to by {', '.join(by[:_SHOWN])}{more}",
-        metadata={"references": str(len(by))},
+        metadata={"references": str(count)},
         resource=(kind, fqn),
     )

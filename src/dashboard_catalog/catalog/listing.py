@@ -4,6 +4,7 @@ Every filter becomes a condition on ids before the page is read; what the caller
 too, so that pages are full and totals are true.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,12 +23,14 @@ from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views,
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.types import begins_with
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 
-# No character sorts after it, so that [prefix, prefix + it) holds every name with the prefix.
-_LAST_CHARACTER = "\U0010ffff"
+# Filters that are fully qualified names, and how many segments each has; None: any number.
+_SEGMENTS = {"service": 1, "domain": None, "tag": None, "chart": 2, "dashboard": 2}
+_OWNER = re.compile(r"(user|team):(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,23 @@ class AssetFilters:
     name_prefix: str = ""
     deleted: str = "exclude"
     order_by: str = "name"
+
+    def violations(self) -> list[Violation]:
+        """Returns what is wrong with them, whatever is stored."""
+        found = []
+        sent = {field: text for field in _SEGMENTS if (text := getattr(self, field))}
+        for field, text in sent.items():
+            try:
+                names.split(text, _SEGMENTS[field])
+            except names.NameSyntaxError as error:
+                found.append(Violation(field, ViolationReason.INVALID_FORMAT, str(error)))
+        if self.owner and not _OWNER.fullmatch(self.owner):
+            hint = "must be user:NAME or team:NAME, with the raw name"
+            found.append(Violation("owner", ViolationReason.INVALID_FORMAT, hint))
+        if self.order_by not in _ORDERS:
+            hint = f"must be one of {', '.join(_ORDERS)}"
+            found.append(Violation("order_by", ViolationReason.INVALID_VALUE, hint))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +84,18 @@ class AssetListing:
         column = _ORDERS[self.filters.order_by][0]
         value = record.name if column == "name" else record.updated_at.isoformat()
         return page_tokens.encode((self.kind.name, self.filters), [value, record.id.hex])
+
+    def position(self) -> list[str] | None:
+        """Returns where the page before ended.
+
+        Raises:
+            CatalogError: INVALID_ARGUMENT with everything that is wrong with filters, order and page token.
+        """
+        violations = self.filters.violations()
+        position = page_tokens.decode((self.kind.name, self.filters), self.page_token, violations)
+        if violations:
+            raise invalid(violations)
+        return position
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +126,17 @@ class EntityListing:
         """Returns the token of the page that begins after an entity."""
         return page_tokens.encode(self._listing, [record.fqn, record.id.hex])
 
-    def position(self) -> list[Any] | None:
-        """Returns where the page before ended."""
-        return page_tokens.decode(self._listing, self.page_token)
+    def position(self) -> list[str] | None:
+        """Returns where the page before ended.
+
+        Raises:
+            CatalogError: INVALID_ARGUMENT if the page token is not one of this listing.
+        """
+        violations: list[Violation] = []
+        position = page_tokens.decode(self._listing, self.page_token, violations)
+        if violations:
+            raise invalid(violations)
+        return position
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +156,8 @@ _ORDERS = {
 
 
 def order_of(text: str) -> str:
-    """Returns the order that a caller names, in the one spelling that `AssetFilters` takes.
-
-    Raises:
-        CatalogError: INVALID_ARGUMENT if there is no such order.
-    """
-    order = " ".join(text.replace("updatedAt", "updated_at").split()).removesuffix(" asc") or "name"
-    if order not in _ORDERS:
-        text = f"must be one of {', '.join(_ORDERS)}"
-        raise invalid([Violation("order_by", ViolationReason.INVALID_VALUE, text)])
-    return order
+    """Returns the order that a caller names, in the one spelling that `AssetFilters` takes."""
+    return " ".join(text.replace("updatedAt", "updated_at").split()).removesuffix(" asc") or "name"
 
 
 def page_size_of(sent: int) -> int:
@@ -146,7 +178,7 @@ class Lister:
             CatalogError: PERMISSION_DENIED if the caller may view nothing at all, INVALID_ARGUMENT for a filter that
                 does not parse or a wrong page token.
         """
-        position = page_tokens.decode((listing.kind.name, listing.filters), listing.page_token)
+        position = listing.position()
         conditions = await self._conditions(connection, listing)
         if conditions is None:
             return AssetPage([], more=False, total=0 if listing.include_total else None)
@@ -178,7 +210,7 @@ class Lister:
             listing.kind.name,
             only=only,
             deleted=DELETED[listing.deleted],
-            name_range=_prefix_range(listing.name_prefix),
+            name_prefix=listing.name_prefix,
             after=position[0] if position else None,
             limit=listing.page_size + 1,
         )
@@ -211,14 +243,13 @@ class Lister:
         if filters.project:
             conditions.append(table.c.project == filters.project)
         if filters.name_prefix:
-            first, last = _prefix_range(filters.name_prefix)
-            conditions += [table.c.name >= first, table.c.name < last]
+            conditions.append(begins_with(table.c.name, filters.name_prefix))
         return None if services == [] else conditions
 
     async def _services(self, connection: AsyncConnection, listing: AssetListing) -> list[UUID] | None:
         """Returns the ids of the BI services that a listing is about, or None for all there are."""
         filters = listing.filters
-        name = _parsed("service", filters.service, 1)[0] if filters.service else ""
+        name = names.split(filters.service)[0] if filters.service else ""
         known = await entities.of_kind(connection, "bi_service")
         may_view = {
             service.id: self._authorizer.allows(listing.principal, Action.VIEW, viewed(listing.kind, service))
@@ -245,17 +276,14 @@ class _Ids:
     async def owner(self, text: str) -> list[UUID] | None:
         if not text:
             return None
-        kind, colon, name = text.partition(":")
-        if kind not in ("user", "team") or not colon or not name:
-            hint = "must be user:NAME or team:NAME, with the raw name"
-            raise invalid([Violation("owner", ViolationReason.INVALID_FORMAT, hint)])
+        kind, _, name = text.partition(":")
         found = await entities.by_fqns(self._connection, [names.quote(name)])
         return [record.id for record in found if record.kind == kind]
 
     async def with_below(self, kind: str, text: str) -> list[UUID] | None:
         if not text:
             return None
-        path = _parsed(kind, text)
+        path = names.split(text)
         # One segment is a classification: every tag lies below one.
         kinds = ("classification",) if kind == "tag" and len(path) == 1 else (kind,)
         found = await entities.by_fqns(self._connection, [names.join(*path)])
@@ -263,33 +291,22 @@ class _Ids:
         return [record.id for record in await entities.all_below(self._connection, top)] if top else []
 
     async def chart(self, text: str) -> list[UUID] | None:
-        return await self._asset(CHART_KIND, "chart", text, lambda record: [record.id])
+        return await self._asset(CHART_KIND, text, lambda record: [record.id])
 
     async def charts_of(self, text: str) -> list[UUID] | None:
-        return await self._asset(DASHBOARD_KIND, "dashboard", text, lambda record: record.charts)
+        return await self._asset(DASHBOARD_KIND, text, lambda record: record.charts)
 
-    async def _asset(self, kind: AssetKind, field: str, text: str, ids: Any) -> list[UUID] | None:
+    async def _asset(self, kind: AssetKind, text: str, ids: Any) -> list[UUID] | None:
         if not text:
             return None
-        service_name, name = _parsed(field, text, 2)
+        service_name, name = names.split(text)
         found = await entities.by_fqns(self._connection, [names.quote(service_name)])
         service = next((record for record in found if record.kind == "bi_service"), None)
         records = await kind.table.by_names(self._connection, service.id, [name]) if service else []
         return list(ids(records[0])) if records else []
 
 
-def _parsed(field: str, text: str, segments: int | None = None) -> Sequence[str]:
-    try:
-        return names.split(text, segments)
-    except names.NameSyntaxError as error:
-        raise invalid([Violation(field, ViolationReason.INVALID_FORMAT, str(error))]) from None
-
-
-def _prefix_range(prefix: str) -> tuple[str, str]:
-    return prefix, prefix + _LAST_CHARACTER
-
-
-def _ordered(listing: AssetListing, statement: Select[Any], position: list[Any] | None) -> Select[Any]:
+def _ordered(listing: AssetListing, statement: Select[Any], position: Sequence[str] | None) -> Select[Any]:
     name, descending = _ORDERS[listing.filters.order_by]
     columns = listing.kind.table.table.c
     key = tuple_(columns[name], columns.id)

@@ -17,6 +17,9 @@ from dashboard_catalog.store.tables import AssetRecord
 STEWARDED_FIELDS = ("display_name", "description", "owners", "domain")
 """Stewarded as a whole; tags are label by label, extension key by key."""
 
+READ_AS = {"dashboard_type": "Dashboard"}
+"""What readers are answered where nothing is stored: writing that there is no change."""
+
 _LISTS = ("owners", "charts")
 _UNORDERED = ("owners",)
 _PLAIN_LABEL = ["Manual", "Confirmed"]
@@ -42,7 +45,7 @@ def merged(
 ) -> Merge:
     """Returns what `values`, resolved, change of `record`; fields in `mask` that have no value are cleared."""
     merging = _Merging(record, edits, directory)
-    for name in {**values, **dict.fromkeys(mask)}:
+    for name in {**values, **dict.fromkeys(sorted(mask))}:
         if name == "tags":
             merging.tags(values.get(name, []))
         elif name == "extension":
@@ -80,8 +83,8 @@ class _Merging:
         return self._merge
 
     def field(self, name: str, value: Any) -> None:
-        old = getattr(self._record, name)
-        if old == value or (name in _UNORDERED and set(old) == set(value)):
+        old, default = getattr(self._record, name), READ_AS.get(name)
+        if (old or default) == (value or default) or (name in _UNORDERED and set(old) == set(value)):
             return
         if name in STEWARDED_FIELDS and not self._may_write("fields", name, name):
             return
@@ -116,6 +119,8 @@ class _Merging:
         new = {id_: label for id_, label in old.items() if id_.hex in self._marks["tags"]}
         marked = [tag for id_ in new if (tag := self._directory.get(id_))]
         taken = {group for tag in marked if (group := self._directory.exclusive_group(tag))}
+        sent_ids = {label.tag.id for label in labels}
+        self._merge.kept += [f"tags.{tag.fqn}" for tag in marked if tag.id not in sent_ids]
         for label in labels:
             sent = [label.label_type, label.state]
             if label.tag.id.hex in self._marks["tags"]:
@@ -131,7 +136,7 @@ class _Merging:
         old = self._record.extension or {}
         new = dict(old)
         # Without a value the mask clears every key.
-        for key, value in (dict.fromkeys(old) if sent is None else sent).items():
+        for key, value in sorted((dict.fromkeys(old) if sent is None else sent).items()):
             if old.get(key) == value or not self._may_write("extension_keys", key, f"extension.{key}"):
                 continue
             if value is None:

@@ -39,12 +39,14 @@ class Batch:
         writes: In the order they were sent. Entities are applied first, then charts, then dashboards.
         validate_only: Do everything but store.
         assumed: What counts as existing, for a stream that only validates; grows with what is accepted.
-        failed: (kind, fully qualified name) of items of the chunk that could not be read: what refers to them fails.
+        is_chunk: Whether one caller sent them together: then what refers to a refused write is refused, too.
+        failed: (kind, fully qualified name) of items of the chunk that could not be read.
     """
 
     writes: Sequence[Write]
     validate_only: bool = False
     assumed: Assumed | None = None
+    is_chunk: bool = False
     failed: Sequence[tuple[str, str]] = ()
 
 
@@ -88,15 +90,19 @@ class _Run:
     async def _write_entities(self) -> None:
         await self._entity_writes.load(self._connection, self._entities.values())
         for index in in_order(self._entities):
-            try:
-                self._results[index] = written = self._entity_writes.apply(self._entities[index])
-            except CatalogError as error:
-                self._results[index] = error
-            else:
-                if self._batch.assumed is not None:
-                    self._batch.assumed.entities.append(written.record)
+            self._results[index] = self._apply_entity(self._entities[index])
         if not self._batch.validate_only:
             await self._entity_writes.store(self._connection)
+
+    def _apply_entity(self, write: EntityWrite) -> Result:
+        try:
+            written = self._entity_writes.apply(write)
+        except CatalogError as error:
+            self._refused(write.kind.name, write.kind.fqn(write.name, write.values))
+            return error
+        if self._batch.assumed is not None:
+            self._batch.assumed.add(written.record)
+        return written
 
     async def _write_assets(self) -> None:
         located = await self._locate()
@@ -117,13 +123,17 @@ class _Run:
             written = self._asset_writes.apply(write)
         except CatalogError as error:
             if isinstance(write.key, ByName):
-                self._directory.add_failed(write.kind.name, names.join(*write.key))
+                self._refused(write.kind.name, names.join(*write.key))
             return error
-        if not write.kind.holds_charts:
-            self._directory.add_chart(written.record)
-            if self._batch.assumed is not None:
-                self._batch.assumed.add_chart(written.record)
+        self._directory.add_asset(write.kind.name, written.fqn, written.record)
+        if self._batch.assumed is not None:
+            self._batch.assumed.add_asset(write.kind.name, written.fqn, written.record)
         return written
+
+    def _refused(self, kind: str, fqn: str) -> None:
+        # Writes of several callers have nothing to do with each other.
+        if self._batch.is_chunk:
+            self._directory.add_failed(kind, fqn)
 
     async def _locate(self) -> dict[UUID, tuple[UUID, str]]:
         """Finds (service id, name) of the assets that are addressed by id, and loads all services by name."""

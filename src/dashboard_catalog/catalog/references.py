@@ -45,6 +45,8 @@ class Resolver:
         self._kind = kind
         self._stored = stored
         self._writer = writer
+        # The marks that the write leaves as they are. It adds nothing there, so nothing there must exist.
+        self._decided = (stored.edited or {}) if stored is not None and not writer.edits else {}
         self.violations: list[Violation] = []
         self._left_out: list[str] = []
 
@@ -60,7 +62,12 @@ class Resolver:
             "tags": self._tags,
             "extension": self._extension,
         }
-        resolved = {name: resolvers[name](value) if name in resolvers else value for name, value in values.items()}
+        resolved = {}
+        for name, value in values.items():
+            known = len(self.violations)
+            resolved[name] = resolvers[name](value) if name in resolvers else value
+            if name in self._decided.get("fields", ()):
+                self._forgive(known)
         return Resolved(resolved, self._left_out)
 
     def _held(self, name: str) -> list[UUID]:
@@ -68,6 +75,10 @@ class Resolver:
 
     def _refuse(self, path: str, reason: ViolationReason, text: str) -> None:
         self.violations.append(Violation(path, reason, text))
+
+    def _forgive(self, known: int) -> None:
+        """Takes back the violations after the first `known`: they are in what the write leaves alone."""
+        self.violations[known:] = [v for v in self.violations[known:] if v.reason is ViolationReason.FAILED_REFERENCE]
 
     def _charts(self, charts: Mapping[ByName, int]) -> list[UUID]:
         held = set(self._held("charts"))
@@ -117,7 +128,7 @@ class Resolver:
     def _usable(
         self, record: EntityRecord | None, kind: str, shown: str, path: str, held: list[UUID]
     ) -> EntityRecord | None:
-        if self._directory.has_failed(kind, shown):
+        if self._directory.has_failed(kind, record.fqn if record else shown):
             self._refuse(path, ViolationReason.FAILED_REFERENCE, f"{kind} {shown} failed in this chunk")
         elif record is None:
             self._refuse(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {shown}")
@@ -134,7 +145,7 @@ class Resolver:
 
     def _tags(self, tags: Mapping[str, tuple[int, SentLabel]]) -> list[TagLabel]:
         labels: list[TagLabel] = []
-        held = self._held("tags")
+        held = [*self._held("tags"), *(UUID(hex=mark) for mark in self._decided.get("tags", ()))]
         for fqn, (index, sent) in tags.items():
             path = f"tags[{index}].tag_fqn"
             record = self._usable(self._directory.find("tag", fqn), "tag", fqn, path, held)
@@ -143,29 +154,34 @@ class Resolver:
             if record.attributes["disabled"] and record.id not in held:
                 self._refuse(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
             group = self._directory.exclusive_group(record)
-            rival = next((label.tag.fqn for label in labels if group and label.exclusive_group == group), None)
-            if rival:
-                text = f"tags {rival} and {fqn} are mutually exclusive"
+            rival = next((label.tag for label in labels if group and label.exclusive_group == group), None)
+            # Both may be older than the rule: what is held is never refused.
+            if rival and not {rival.id, record.id} <= set(held):
+                text = f"tags {rival.fqn} and {fqn} are mutually exclusive"
                 self._refuse(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)
             labels.append(TagLabel(record, group, sent.label_type, sent.state))
         return labels
 
     def _extension(self, extension: Mapping[str, Any]) -> dict[str, Any]:
         stored = (self._stored.extension if self._stored else None) or {}
-        return {
-            key: value if value is None or value == stored.get(key) else self._property(key, value)
-            for key, value in extension.items()
-        }
+        resolved = {}
+        for key, value in extension.items():
+            known = len(self.violations)
+            resolved[key] = value if value is None or value == stored.get(key) else self._property(key, value)
+            if key in self._decided.get("extension_keys", ()):
+                self._forgive(known)
+        return resolved
 
     def _property(self, key: str, value: Any) -> Any:
         path = f"extension.{key}"
         fqn = names.join(self._kind, key)
         record = self._directory.find("custom_property", fqn)
-        if record is None:
+        if record is None and not self._directory.has_failed("custom_property", fqn):
             text = f"no custom property {key} is defined for a {self._kind}"
             self._refuse(path, ViolationReason.UNKNOWN_PROPERTY, text)
             return value
-        if self._usable(record, "custom_property", fqn, path, []) is None:
+        record = self._usable(record, "custom_property", fqn, path, [])
+        if record is None:
             return value
         compiled = compile_property(record.attributes["property_type"], record.attributes["config"])
         checked, violations = compiled.check(key, value)

@@ -57,13 +57,13 @@ def _charts(fqns: list[str], violations: list[Violation]) -> dict[ByName, int]:
 
 
 def _domain(fqn: str, violations: list[Violation]) -> str:
-    return _requoted(fqn, "domain", violations)
+    return requoted(fqn, "domain", violations)
 
 
 def _tags(labels: list[SentLabel], violations: list[Violation]) -> dict[str, tuple[int, SentLabel]]:
     tags: dict[str, tuple[int, SentLabel]] = {}
     for index, label in enumerate(labels):
-        fqn = _requoted(label.tag_fqn, f"tags[{index}].tag_fqn", violations)
+        fqn = requoted(label.tag_fqn, f"tags[{index}].tag_fqn", violations)
         tags.setdefault(fqn, (index, label._replace(tag_fqn=fqn)))
     return tags
 
@@ -80,7 +80,7 @@ def _owners(references: list[SentReference], violations: list[Violation]) -> dic
         elif not (reference.id or reference.name or reference.fqn):
             violations.append(Violation(path, ViolationReason.REQUIRED, "needs an id or a name"))
         else:
-            fqn = _requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
+            fqn = requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
             owners.setdefault(reference._replace(fqn=fqn, id=reference.id.lower()), index)
     return owners
 
@@ -90,7 +90,8 @@ def _extension(extension: dict[str, Any], violations: list[Violation]) -> dict[s
     return extension
 
 
-def _requoted(fqn: str, path: str, violations: list[Violation]) -> str:
+def requoted(fqn: str, path: str, violations: list[Violation]) -> str:
+    """Returns a fully qualified name quoted anew, or as sent with the reason added to `violations`."""
     try:
         return names.join(*names.split(fqn))
     except names.NameSyntaxError as error:

@@ -114,10 +114,13 @@ class WorkingSet:
             self._touched[place][record.id] = record
 
     def remove(self, kind: AssetKind, record: AssetRecord) -> None:
-        """Removes an asset with its history."""
+        """Removes an asset with its history, also what the batch has added to that."""
+        place = kind.name, record.service_id
         self._by_id.pop(record.id)
-        self._by_key.pop((kind.name, record.service_id, record.name))
-        self._removed[kind.name, record.service_id][record.id] = record
+        self._by_key.pop((*place, record.name))
+        self._removed[place][record.id] = record
+        self._changed[place].pop(record.id, None)
+        self._history[place] = [older for older in self._history[place] if older.id != record.id]
 
     async def store(self, connection: AsyncConnection) -> None:
         """Writes everything: for each service a number of statements that does not depend on how much there is."""
@@ -127,7 +130,8 @@ class WorkingSet:
             if new:
                 await ASSET_KINDS[kind_name].table.insert(connection, list(new.values()))
         for (kind_name, _), history in self._history.items():
-            await ASSET_KINDS[kind_name].table.insert_history(connection, history)
+            if history:
+                await ASSET_KINDS[kind_name].table.insert_history(connection, history)
         for (kind_name, _), changed in self._changed.items():
             if changed:
                 await ASSET_KINDS[kind_name].table.update(connection, list(changed.values()))

@@ -204,9 +204,7 @@ def _left_by_server() -> str | None:
 def _settings_here() -> Settings:
     """Returns settings of which only the data folder counts: a server's are not to be checked here."""
     given = os.environ.get(environment_name("data_dir"))
-    return (
-        Settings.model_construct(data_dir=Path(given).expanduser()) if given else Settings.model_construct()
-    )
+    return Settings.model_construct(data_dir=Path(given).expanduser()) if given else Settings.model_construct()
 
 
 def _checked(token: str, source: str) -> str:

@@ -19,9 +19,7 @@ from dashboards.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, das
 def get(  # noqa: PLR0917
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="FQN", help="Fully qualified name: SERVICE.NAME of a dashboard.", show_default=False
-        ),
+        typer.Argument(metavar="FQN", help="Fully qualified name: SERVICE.NAME of a dashboard.", show_default=False),
     ],
     connection: ConnectionOptions,
     kind: Annotated[Kind, typer.Option(help="What it is.")] = Kind.DASHBOARD,
@@ -55,9 +53,7 @@ def _get(connected: Connection, kind: Kind, name: str, version: float | None, *,
     ask: Any
     match kind:
         case Kind.DASHBOARD:
-            ask = dashboard_service_pb2.GetDashboardRequest(
-                fully_qualified_name=name, version=version, deleted=seen
-            )
+            ask = dashboard_service_pb2.GetDashboardRequest(fully_qualified_name=name, version=version, deleted=seen)
             return connected.dashboards.GetDashboard(ask, CALL_SECONDS, connected.metadata).dashboard
         case Kind.CHART:
             ask = chart_service_pb2.GetChartRequest(fully_qualified_name=name, version=version, deleted=seen)

@@ -91,9 +91,7 @@ def ingest(
         raise typer.Exit(1)
 
 
-def _load(
-    path: str, scratch: Path, how: IngestOptions, connection: ConnectionOptions, report: Report
-) -> None:
+def _load(path: str, scratch: Path, how: IngestOptions, connection: ConnectionOptions, report: Report) -> None:
     with connect(connection) as connected:
         reading = Reading(
             sources_in(path, scratch),

@@ -22,9 +22,7 @@ _LISTS: Mapping[str, Holding | None] = {
     "items": None,
 }
 _ENTITY_KEYS = {
-    key: Kind(field.name)
-    for field in entity_pb2.Entity.DESCRIPTOR.fields
-    for key in (field.name, field.json_name)
+    key: Kind(field.name) for field in entity_pb2.Entity.DESCRIPTOR.fields for key in (field.name, field.json_name)
 }
 _AMONG: Mapping[Holding, str] = {
     "service": "BI services",

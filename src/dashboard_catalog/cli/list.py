@@ -61,9 +61,9 @@ class Paging:
     ] = None
     page_token: Annotated[str | None, typer.Option(help="Where to go on, as the page before said.")] = None
     every_page: Annotated[bool, typer.Option("--all", help="All pages.")] = False
-    include_total: Annotated[
-        bool, typer.Option("--total", help="Say how many there are; costs a scan of them.")
-    ] = False
+    include_total: Annotated[bool, typer.Option("--total", help="Say how many there are; costs a scan of them.")] = (
+        False
+    )
 
 
 @with_option_groups
@@ -84,9 +84,7 @@ def list_(
     if paging.include_total:
         output.say(f"{last.total:,} in all")
     if last.next_page_token:
-        output.say(
-            f"There are more: --all lists them all, --page-token {last.next_page_token} the next page."
-        )
+        output.say(f"There are more: --all lists them all, --page-token {last.next_page_token} the next page.")
 
 
 def _request(kind: Kind, filters: Filters, paging: Paging) -> Any:

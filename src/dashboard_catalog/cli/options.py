@@ -36,9 +36,7 @@ def with_option_groups(command: Callable[P, R]) -> Callable[..., R]:
     parameters = [
         option
         for name, parameter in inspect.signature(command).parameters.items()
-        for option in (
-            _options(groups[name]) if name in groups else [parameter.replace(annotation=hints[name])]
-        )
+        for option in (_options(groups[name]) if name in groups else [parameter.replace(annotation=hints[name])])
     ]
     with_signature(spread, parameters)
     return spread

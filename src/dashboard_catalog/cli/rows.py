@@ -65,8 +65,14 @@ def fields_of(message: Message) -> Iterator[tuple[str, str]]:
 
 def row_of(kind: Kind, message: Message) -> list[str]:
     """Returns the texts of a list's columns."""
-    values = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    return [_text_of_field(field, values.get(field, "")) for _, field in COLUMNS[kind]]
+    values = json_format.MessageToDict(message)
+    fields = message.DESCRIPTOR.fields_by_name
+    return [_in_one_line(values.get(fields[field].json_name, "")) for _, field in COLUMNS[kind]]
+
+
+def _in_one_line(value: Any) -> str:
+    parts = value if isinstance(value, list) else [value]
+    return ", ".join(_name(part) if isinstance(part, dict) else _text(part) for part in parts)
 
 
 def _text_of_field(name: str, value: Any) -> str:
@@ -86,19 +92,19 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if not isinstance(value, dict):
         return str(value)
-    if tag := value.get("tagFQN"):
-        return f"{tag} (suggested)" if value.get("state") == "Suggested" else str(tag)
-    return _reference(value)
+    name, display_name = _name(value), value.get("displayName")
+    shown = f"{name} ({display_name})" if display_name and display_name != name else name
+    if value.get("state") == "Suggested":
+        shown += ", suggested"
+    return f"{shown}, deleted" if value.get("deleted") else shown
 
 
-def _reference(value: dict[str, Any]) -> str:
-    name = value.get("fullyQualifiedName") or value.get("fully_qualified_name") or value.get("name", "")
+def _name(value: dict[str, Any]) -> str:
+    """Returns the name of a reference or of a label."""
     if value.get("type") in {"user", "team"}:
         # As `list --owner` takes it.
-        name = f"{value['type']}:{value.get('name', name)}"
-    display_name = value.get("displayName") or value.get("display_name")
-    shown = f"{name} ({display_name})" if display_name else str(name)
-    return f"{shown}, deleted" if value.get("deleted") else shown
+        return f"{value['type']}:{value.get('name', value.get('fullyQualifiedName', ''))}"
+    return str(value.get("tagFQN") or value.get("fullyQualifiedName") or value.get("name", ""))
 
 
 def _changes(value: dict[str, Any]) -> Iterator[str]:

@@ -39,9 +39,7 @@ def _option(name: str, field: FieldInfo) -> Parameter:
         show_default=_shown(field.get_default(call_default_factory=True)),
     )
     type_of_value: Any = field.annotation
-    return Parameter(
-        name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[type_of_value | None, option]
-    )
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[type_of_value | None, option])
 
 
 def _shown(default: object) -> str | bool:

@@ -116,9 +116,7 @@ def sources_in(path: str, scratch: Path) -> list[Source]:
 
 def _in_folder(folder: Path) -> list[Source]:
     found = [
-        _sniffed(name, folder / name, holding)
-        for name, holding in FOLDER_FILES.items()
-        if (folder / name).is_file()
+        _sniffed(name, folder / name, holding) for name, holding in FOLDER_FILES.items() if (folder / name).is_file()
     ]
     if not found:
         raise CommandError(f"{folder} holds none of {', '.join(FOLDER_FILES)}")

@@ -93,9 +93,7 @@ class BulkUpload:
 
     def _fail(self, result: bulk_pb2.BulkUpsertResult) -> None:
         kind = Kind.named(result.kind)
-        failed = FailedItem(
-            self._place_of(result.offset), kind, result.fully_qualified_name, failure_of(result.status)
-        )
+        failed = FailedItem(self._place_of(result.offset), kind, result.fully_qualified_name, failure_of(result.status))
         self._report.add_failure(failed)
 
     def _place_of(self, offset: int) -> str:
@@ -115,9 +113,7 @@ class BulkUpload:
             self._report.stopped = failure.message
             return
         explained = self._connection.explain(error)
-        raise CommandError(
-            f"{explained}\n{self._what_is_done()}" if self._durable else str(explained)
-        ) from error
+        raise CommandError(f"{explained}\n{self._what_is_done()}" if self._durable else str(explained)) from error
 
     def _what_is_done(self) -> str:
         return f"{self._durable:,} items were done. Run it again: that is safe, and leaves them unchanged."

@@ -35,9 +35,9 @@ class TokenOptions:
             help="admin, data_steward, data_consumer, ingestion_bot or one of your policies. Repeatable.",
         ),
     ]
-    team: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Name of a team of the user. Repeatable.")
-    ] = None
+    team: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Name of a team of the user. Repeatable.")] = (
+        None
+    )
     service: Annotated[
         list[str] | None,
         typer.Option(

@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.kinds import AssetKind
 from dashboard_catalog.catalog.listing import AssetFilters, AssetListing, order_of, page_size_of
 from dashboard_catalog.catalog.merge import STEWARDED_FIELDS
 from dashboard_catalog.catalog.reading import AssetRead
-from dashboard_catalog.catalog.shape import asset_key, shaped
+from dashboard_catalog.catalog.shape import asset_key, requoted, shaped
 from dashboard_catalog.catalog.views import AssetView
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.rpc import masks, wire
@@ -66,16 +66,17 @@ class AssetCalls:
     async def update(self, request: Any, answer: type[Any]) -> Any:
         """Serves Update."""
         (mask,) = masks.written_fields(request.update_mask, [self._spec])
-        release = _release(request) if request.HasField("release") else None
-        if not mask and release is None:
-            text = "is required, unless release is given: the fields that are written"
-            raise invalid([Violation("update_mask", ViolationReason.REQUIRED, text)])
         spec = getattr(request, self._kind.name)
         violations: list[Violation] = []
         values = shaped(wire.spec_values(spec), violations)
         identity = _identity(spec, violations)
+        violations = [violation.under(self._kind.name) for violation in violations]
+        release = _release(request, self._spec, violations) if request.HasField("release") else None
+        if not mask and release is None:
+            text = "is required, unless release is given: the fields that are written"
+            violations.append(Violation("update_mask", ViolationReason.REQUIRED, text))
         if violations:
-            raise invalid([violation.under(self._kind.name) for violation in violations])
+            raise invalid(violations)
         write = AssetWrite(
             kind=self._kind,
             verb=Verb.UPDATE,
@@ -195,8 +196,8 @@ def key_of(request: Any) -> ByName | UUID:
 
 
 def _digest(spec: Message, mask: frozenset[str], by: Writer) -> bytes:
-    options = f"{','.join(sorted(mask))};{by.overrides}".encode()
-    return hashlib.blake2b(spec.SerializeToString(deterministic=True), digest_size=16, key=options[:64]).digest()
+    options = f"{','.join(sorted(mask))};{by.overrides};".encode()
+    return hashlib.blake2b(options + spec.SerializeToString(deterministic=True), digest_size=16).digest()
 
 
 def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
@@ -210,20 +211,22 @@ def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
     return identity
 
 
-def _release(request: Any) -> Marks:
-    marks = wire.marks_of(request.release)
-    unknown = [
+def _release(request: Any, spec: Any, violations: list[Violation]) -> Marks:
+    """Returns the marks that an update gives back, named as the catalog names them."""
+    sent = wire.marks_of(request.release)
+    spellings = masks.spellings(spec)
+    fields = tuple(spellings.get(field, field) for field in sent.fields)
+    violations += [
         Violation(
             f"release.fields[{index}]",
             ViolationReason.UNKNOWN_FIELD,
             f"names no stewarded field; there are {', '.join(STEWARDED_FIELDS)}",
         )
-        for index, field in enumerate(marks.fields)
+        for index, field in enumerate(fields)
         if field not in STEWARDED_FIELDS
     ]
-    if unknown:
-        raise invalid(unknown)
-    return marks
+    tags = tuple(requoted(fqn, f"release.tags[{index}]", violations) for index, fqn in enumerate(sent.tags))
+    return Marks(fields, tags, sent.extension_keys)
 
 
 def _tenths(version: float) -> int:

@@ -109,7 +109,7 @@ class BulkStream:
     async def _write(self, items: Sequence[Item]) -> list[Result]:
         """Writes the items that could be read, and returns what became of each of all."""
         writes: list[Write] = [item.write for item in items if not isinstance(item.write, CatalogError)]
-        batch = Batch(writes, validate_only=self._options.validate_only, assumed=self._assumed)
+        batch = Batch(writes, validate_only=self._options.validate_only, assumed=self._assumed, is_chunk=True)
         batch.failed = [(item.kind, item.fqn) for item in items if isinstance(item.write, CatalogError)]
         written = iter(await self._catalog.write_chunk(batch) if writes else ())
         results = [item.write if isinstance(item.write, CatalogError) else next(written) for item in items]

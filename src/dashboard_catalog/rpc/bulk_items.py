@@ -1,6 +1,6 @@
 """One item of a bulk stream: how it is read, and how it is answered."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import Verb, WrittenAsset
@@ -84,15 +84,21 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Wr
 
 def _fqn(sent: bulk_pb2.BulkUpsertItem, kind: str | None) -> str:
     """Returns the fully qualified name of an item, or an empty text if it cannot be told."""
+    if not kind:
+        return ""
     try:
-        if kind is not None and kind in ASSET_KINDS:
-            spec = getattr(sent, kind)
-            return names.join(names.split(spec.service, 1)[0], spec.name) if spec.name else ""
-        if kind:
-            one = getattr(sent.entity, kind)
-            qualifier = ENTITY_KINDS[kind].qualifier
-            values = {qualifier: getattr(one, qualifier)} if qualifier else {}
-            return ENTITY_KINDS[kind].fqn(one.name, values)
+        fqn = _asset_fqn(getattr(sent, kind)) if kind in ASSET_KINDS else _entity_fqn(sent.entity, kind)
     except names.NameSyntaxError:
-        pass
-    return ""
+        return ""
+    return fqn if len(fqn.encode()) <= names.MAX_FQN_BYTES else ""
+
+
+def _asset_fqn(spec: Any) -> str:
+    return names.join(names.split(spec.service, 1)[0], spec.name) if spec.name else ""
+
+
+def _entity_fqn(entity: entity_pb2.Entity, which: str) -> str:
+    one, kind = getattr(entity, which), ENTITY_KINDS[which]
+    values = {kind.qualifier: getattr(one, kind.qualifier)} if kind.qualifier else {}
+    told = one.name and all(above for field, above in values.items() if field in kind.required)
+    return kind.fqn(one.name, values) if told else ""

@@ -3,8 +3,10 @@
 Set once by the interceptor, in the context of the call's own task; holds no token.
 """
 
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from dashboard_catalog.auth.principal import Principal
 
@@ -39,3 +41,12 @@ def current_call() -> Call:
 def enter_call(call: Call) -> None:
     """Makes `call` the current one for the task that runs, and for those that it starts."""
     _current.set(call)
+
+
+def add_call(_logger: object, _level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Adds the current call to a log line: a processor of structlog."""
+    call = _current.get(None)
+    if call is not None:
+        line.setdefault("call_id", call.id)
+        line.setdefault("method", call.method)
+    return line

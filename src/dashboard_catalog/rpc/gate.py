@@ -4,8 +4,6 @@ Counts the calls of one process; knows nothing of what they do.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from dashboard_catalog.errors import CatalogError, Reason
 
@@ -17,8 +15,7 @@ class Gate:
         """Opens the gate; needs a running event loop."""
         self._limit = limit
         self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._left: asyncio.Event | None = None
         self.drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done as soon as the server drains; to be waited for beside other things, never to be cancelled."""
 
@@ -27,12 +24,11 @@ class Gate:
         """How many calls run."""
         return self._running
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Counts a call for the time of the block.
+    def enter(self) -> None:
+        """Counts a call that begins; `leave` must follow.
 
         Raises:
-            CatalogError: DRAINING or TOO_MANY_CALLS.
+            CatalogError: DRAINING or TOO_MANY_CALLS; nothing is counted then.
         """
         self.check_not_draining()
         if self._running >= self._limit:
@@ -44,13 +40,12 @@ class Gate:
                 retry_after=1.0,
             )
         self._running += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+
+    def leave(self) -> None:
+        """Counts a call that has ended."""
+        self._running -= 1
+        if self._left is not None:
+            self._left.set()
 
     def check_not_draining(self) -> None:
         """Returns if the server does not drain.
@@ -68,4 +63,6 @@ class Gate:
 
     async def idle(self) -> None:
         """Returns when no call runs."""
-        await self._idle.wait()
+        while self._running:
+            self._left = asyncio.Event()
+            await self._left.wait()

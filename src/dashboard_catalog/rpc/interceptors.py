@@ -30,9 +30,10 @@ from google.protobuf.message import Message
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.errors import CatalogError, Reason, invalid
+from dashboard_catalog.rpc.access_log import AccessLog
 from dashboard_catalog.rpc.call import Call, enter_call
 from dashboard_catalog.rpc.gate import Gate
-from dashboard_catalog.rpc.observation import Observation
+from dashboard_catalog.rpc.observation import CallIds, Observation
 from dashboard_catalog.rpc.requests import Context, RequestStream, decode
 from dashboard_catalog.rpc.validation import violations_of
 
@@ -95,7 +96,10 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         self._authenticator = authenticator
         self._gate = gate
         self._open_services = open_services
+        self._ids = CallIds()
         self._handlers: dict[str, Handler] = {}
+        self.access_log = AccessLog()
+        """To be flushed when the server has stopped."""
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -121,7 +125,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         return make(serve, request_deserializer=None, response_serializer=serialize)
 
     async def _observe(self, method: Method, request: Any, context: Context) -> Any:
-        observed = Observation(method.name, context, quiet=method.is_open)
+        observed = Observation(method.name, context, ids=self._ids, access_log=self.access_log, quiet=method.is_open)
         try:
             answer = await self._admit(method, request, context, observed)
         except grpc.aio.AbortError:
@@ -133,7 +137,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         except CatalogError as error:
             await observed.refuse(error)
         except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
-            _log.exception("bug")
+            _log.exception("bug", call_id=observed.call_id, method=method.name)
             await observed.refuse(_bug(observed.call_id))
         else:
             observed.log()
@@ -142,11 +146,14 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
     async def _admit(self, method: Method, request: Any, context: Context, observed: Observation) -> Any:
         if method.is_open:
             return await self._run(method, request, context, None)
-        with self._gate.admitted():
+        self._gate.enter()
+        try:
             principal = await self._authenticator.authenticate(observed.authorization)
             observed.subject = principal.subject
             enter_call(Call(observed.call_id, method.name, principal))
             return await self._run(method, request, context, principal)
+        finally:
+            self._gate.leave()
 
     async def _run(self, method: Method, request: Any, context: Context, principal: Principal | None) -> Any:
         received: Message | RequestStream
@@ -157,7 +164,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             if not method.is_open and (violations := violations_of(received)):
                 raise invalid(violations)
         answer = method.behaviour(received, context)
-        if hasattr(answer, "__aiter__"):
+        if method.responses_stream and hasattr(answer, "__aiter__"):
             return await _write_all(answer, context)
         return await answer
 

@@ -45,7 +45,7 @@ def fields_of_any(mask: FieldMask, descriptors: Sequence[Descriptor], path: str)
     """
     if not mask.paths:
         return [frozenset() for _ in descriptors]
-    known = [_names(descriptor) for descriptor in descriptors]
+    known = [spellings(descriptor) for descriptor in descriptors]
     violations = [
         Violation(f"{path}.paths[{index}]", ViolationReason.UNKNOWN_FIELD, _hint(descriptors))
         for index, name in enumerate(mask.paths)
@@ -56,7 +56,8 @@ def fields_of_any(mask: FieldMask, descriptors: Sequence[Descriptor], path: str)
     return [frozenset(names[name] for name in mask.paths if name in names) for names in known]
 
 
-def _names(descriptor: Descriptor) -> dict[str, str]:
+def spellings(descriptor: Descriptor) -> dict[str, str]:
+    """Returns the fields of a message by each name that a mask may give them: in snake_case and camelCase."""
     return {spelling: field.name for field in descriptor.fields for spelling in (field.name, field.json_name)}
 
 

@@ -16,7 +16,7 @@ from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
 from dashboard_catalog.catalog.commands import Marks, SentLabel, SentReference
 from dashboard_catalog.catalog.etag import etag_of
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS
-from dashboard_catalog.catalog.merge import labels_of
+from dashboard_catalog.catalog.merge import READ_AS, labels_of
 from dashboard_catalog.catalog.views import AssetView, EntityView, Reference
 from dashboards.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
 
@@ -106,7 +106,7 @@ def asset_message(view: AssetView) -> Any:
         fields["edited"] = _edited(record.edited, known)
     if view.kind.holds_charts:
         fields["charts"] = _references(record.charts, known)
-        fields["dashboard_type"] = record.dashboard_type or "Dashboard"
+        fields["dashboard_type"] = record.dashboard_type or READ_AS["dashboard_type"]
     return message(
         **fields,
         id=str(record.id),
@@ -203,10 +203,12 @@ def _tags(labels: Mapping[UUID, list[str]], known: Mapping[UUID, Reference]) -> 
 
 
 def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> asset_pb2.Edited:
+    tags = (known.get(UUID(hex=mark)) for mark in edited.get("tags", ()))
     return asset_pb2.Edited(
         fields=edited.get("fields", ()),
-        tags=sorted(_fqn(mark, known) for mark in edited.get("tags", ())),
-        extension_keys=edited.get("extension_keys", ()),
+        # A tag that has been removed for good has no name any more.
+        tags=sorted(tag.fqn for tag in tags if tag),
+        extension_keys=sorted(edited.get("extension_keys", ())),
     )
 
 

@@ -4,7 +4,7 @@ A statement that writes names one BI service; how many rows it touches never cha
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    func,
     insert,
     select,
     true,
@@ -149,6 +150,7 @@ class AssetTable(Generic[A]):
         return dict(zip(self.columns, row, strict=True))
 
 
+_TABLES = {"dashboard": DASHBOARD, "chart": CHART}
 DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY)
 CHARTS = AssetTable(ChartRecord, CHART, CHART_HISTORY)
 
@@ -185,30 +187,39 @@ async def holders(connection: AsyncConnection, chart_ids: Iterable[UUID]) -> lis
     return list(await connection.execute(_holders, {"ids": ids})) if ids else []
 
 
-async def any_reference(
-    connection: AsyncConnection, column: str, ids: list[UUID], limit: int
-) -> list[tuple[str, UUID, str]]:
-    """Returns rows (kind, service_id, name) of at most `limit` assets a kind that refer to any of `ids`.
+class Referrer(NamedTuple):
+    """An asset that refers to something, and how many of its kind do."""
+
+    kind: str
+    service_id: UUID
+    name: str
+    of_kind: int
+
+
+async def any_reference(connection: AsyncConnection, column: str, ids: list[UUID], limit: int) -> list[Referrer]:
+    """Returns at most `limit` assets of each kind that refer to any of `ids`.
 
     Args:
         column: `owners`, `tags`, `domain` or `service_id`.
     """
-    found: list[tuple[str, UUID, str]] = []
-    for kind, table in (("dashboard", DASHBOARD), ("chart", CHART)):
-        held = overlaps if column in ("owners", "tags") else any_of
-        condition = held(table.c[column], bindparam("ids", ids, UUID_LIST))
-        rows = await connection.execute(select(table.c.service_id, table.c.name).where(condition).limit(limit))
-        found += [(kind, row.service_id, row.name) for row in rows]
+    held = overlaps if column in ("owners", "tags") else any_of
+    found: list[Referrer] = []
+    for kind, table in _TABLES.items():
+        found += await _referrers(connection, kind, held(table.c[column], bindparam("ids", ids, UUID_LIST)), limit)
     return found
 
 
-async def with_property(connection: AsyncConnection, kind: str, key: str, limit: int) -> list[tuple[str, UUID, str]]:
-    """Returns rows (kind, service_id, name) of at most `limit` assets of a kind whose extension has `key`."""
-    table = {"dashboard": DASHBOARD, "chart": CHART}[kind]
-    rows = await connection.execute(
-        select(table.c.service_id, table.c.name).where(has_key(table.c.extension, bindparam("key", key))).limit(limit)
-    )
-    return [(kind, row.service_id, row.name) for row in rows]
+async def with_property(connection: AsyncConnection, kind: str, key: str, limit: int) -> list[Referrer]:
+    """Returns at most `limit` assets of a kind whose extension has `key`."""
+    return await _referrers(connection, kind, has_key(_TABLES[kind].c.extension, bindparam("key", key)), limit)
+
+
+async def _referrers(
+    connection: AsyncConnection, kind: str, condition: ColumnElement[bool], limit: int
+) -> list[Referrer]:
+    c = _TABLES[kind].c
+    rows = await connection.execute(select(c.service_id, c.name, func.count().over()).where(condition).limit(limit))
+    return [Referrer(kind, *row) for row in rows]
 
 
 def deleted_in(table: Table, values: Sequence[bool]) -> ColumnElement[bool]:

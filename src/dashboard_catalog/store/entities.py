@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE, EntityRecord, column_names, record_maker
-from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, overlaps
+from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, begins_with, overlaps
 
 _from_row = record_maker(EntityRecord)
 _columns = column_names(EntityRecord)
@@ -104,6 +104,11 @@ async def lock_service(connection: AsyncConnection, service_id: UUID) -> int:
     return int((await connection.execute(_sequence.with_for_update(), {"id": service_id})).scalar_one())
 
 
+async def last_change(connection: AsyncConnection, service_id: UUID) -> int:
+    """Returns the number of the last change of a service, without its lock."""
+    return int((await connection.execute(_sequence, {"id": service_id})).scalar_one())
+
+
 async def advance(connection: AsyncConnection, service_id: UUID, last_change: int) -> None:
     """Stores the number of the last change of a locked service."""
     await connection.execute(_advance, {"b_id": service_id, "last_change": last_change})
@@ -119,7 +124,7 @@ async def page(
     *,
     only: Sequence[UUID] | None,
     deleted: Sequence[bool],
-    name_range: tuple[str, str],
+    name_prefix: str,
     after: str | None,
     limit: int,
 ) -> list[EntityRecord]:
@@ -128,13 +133,11 @@ async def page(
     Args:
         only: Ids that may be among them; all by default.
         deleted: Values of `deleted` that they may have.
-        name_range: First name, and the one that all names sort before.
+        name_prefix: What their names begin with.
         after: Fully qualified name after which the page begins.
     """
     c = ENTITY.c
-    statement = select(*c).where(
-        c.kind == kind, c.deleted.in_(deleted), c.name >= name_range[0], c.name < name_range[1]
-    )
+    statement = select(*c).where(c.kind == kind, c.deleted.in_(deleted), begins_with(c.name, name_prefix))
     if only is not None:
         statement = statement.where(any_of(c.id, bindparam("only", list(only), UUID_LIST)))
     if after is not None:

@@ -139,6 +139,57 @@ class EntityRecord:
     call_id: str = stored(Text())
 
 
+@dataclass(slots=True, kw_only=True)
+class SessionRecord:
+    """A row of `bulk_session`: how far a bulk stream has come, committed with each of its chunks."""
+
+    # The BI service that the session is about, or `CATALOG_ID`.
+    service_id: UUID = stored(Uuid(), key=True)
+    id: UUID = stored(Uuid(), key=True)
+    owner: str = stored(Text())
+    # Digest of its options: a resumed session must have the same.
+    options: bytes = stored(LargeBinary())
+    # The connection that may write; the newest wins.
+    connection: UUID = stored(Uuid())
+    next_offset: int = stored(BigInteger(), default=0)
+    # Outcome in lower case -> how many items.
+    counts: dict[str, int] = stored(DOCUMENT, default=dict)
+    # Whether it will sweep its service, of which it was this change when it began.
+    sweeps: bool = stored(Boolean(), default=False)
+    began_after: int = stored(BigInteger(), default=0)
+    # Whether it held an item whose fully qualified name cannot be read: then it sweeps nothing.
+    unreadable: bool = stored(Boolean(), default=False)
+    # {"outcome", "deleted", "would_delete", "sample"}, once it has swept.
+    swept: dict[str, Any] | None = stored(DOCUMENT, null=True)
+    finished: bool = stored(Boolean(), default=False)
+    updated_at: datetime = stored(TIMESTAMP)
+
+
+@dataclass(slots=True, kw_only=True)
+class FailureRecord:
+    """A row of `bulk_failure`: an item of a session that was refused."""
+
+    service_id: UUID = stored(Uuid(), key=True)
+    session_id: UUID = stored(Uuid(), key=True)
+    item_offset: int = stored(BigInteger(), key=True)
+    kind: str = stored(Text())
+    fqn: str = stored(Text())
+    # {"reason", "message", "metadata", "violations", "resource"}: what the error was made of.
+    error: dict[str, Any] = stored(DOCUMENT)
+
+
+@dataclass(slots=True, kw_only=True)
+class MentionRecord:
+    """A row of `bulk_mention`: what one chunk of a sweeping session mentioned, as 8-byte digests of names."""
+
+    service_id: UUID = stored(Uuid(), key=True)
+    session_id: UUID = stored(Uuid(), key=True)
+    item_offset: int = stored(BigInteger(), key=True)
+    # `dashboard`, `chart`, or `held` for charts that dashboards refer to.
+    kind: str = stored(Text(), key=True)
+    digests: bytes = stored(LargeBinary())
+
+
 R = TypeVar("R")
 
 
@@ -207,6 +258,9 @@ ENTITY = _table(
     Index("entity_by_fqn", "fqn"),
     Index("entity_by_parent", "parents", postgresql_using="gin").ddl_if(dialect="postgresql"),
 )
+SESSION = _table("bulk_session", SessionRecord, Index("bulk_session_by_time", "updated_at"))
+FAILURE = _table("bulk_failure", FailureRecord)
+MENTION = _table("bulk_mention", MentionRecord)
 # The number of the last change of each BI service. Its row is the lock of the service.
 SERVICE_SEQUENCE = Table(
     "service_sequence",

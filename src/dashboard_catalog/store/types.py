@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, DateTime, Dialect, Text, TypeDecorator, Uuid
+from sqlalchemy import JSON, Boolean, ColumnElement, DateTime, Dialect, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -63,6 +63,20 @@ TIMESTAMP = DateTime(timezone=True).with_variant(_UtcText(), "sqlite")
 DOCUMENT = JSONB(none_as_null=True).with_variant(JSON(none_as_null=True), "sqlite")
 # Binary order on both databases, so that pages and prefixes compare byte for byte.
 KEY_TEXT = Text(collation="C").with_variant(Text(), "sqlite")
+
+
+_LAST_CHARACTER = "\U0010ffff"
+
+
+def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Returns the condition that a column of `KEY_TEXT` begins with a prefix, as a range that its index serves."""
+    head = prefix.rstrip(_LAST_CHARACTER)
+    if not head:
+        return column >= prefix
+    following = ord(head[-1]) + 1
+    # Surrogates are no characters.
+    end = head[:-1] + chr(0xE000 if following == 0xD800 else following)
+    return (column >= prefix) & (column < end)
 
 
 class _Condition(FunctionElement[bool]):

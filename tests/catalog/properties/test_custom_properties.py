@@ -167,9 +167,7 @@ def test_a_value_that_does_not_fit_is_explained(kind: str, config: dict[str, Any
         ("enum", TIERS, ["Silver", "Gold", "Silver"], ["Gold", "Silver"]),
     ],
 )
-def test_dates_and_enums_have_one_stored_form(
-    kind: str, config: dict[str, Any], value: Any, stored: Any
-) -> None:
+def test_dates_and_enums_have_one_stored_form(kind: str, config: dict[str, Any], value: Any, stored: Any) -> None:
     assert compile_property(kind, config).check("key", value) == (stored, [])
     assert compile_property(kind, config).check("key", stored) == (stored, [])
 
@@ -217,9 +215,7 @@ def test_a_single_enum_value_is_told_to_go_in_an_array() -> None:
 
 
 @given(st.sampled_from([(kind, config) for kind, config, _, _ in VALUES]), json_values)
-def test_any_json_either_fits_or_is_explained(
-    definition: tuple[str, dict[str, Any] | None], value: Any
-) -> None:
+def test_any_json_either_fits_or_is_explained(definition: tuple[str, dict[str, Any] | None], value: Any) -> None:
     compiled = compile_property(*definition)
     stored, violations = compiled.check("key", value)
     if violations:

@@ -1,0 +1,1 @@
+"""Measures speed against the floors of the machine; `python -m benchmarks` prints the table of the README."""

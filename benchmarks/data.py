@@ -1,0 +1,127 @@
+"""What is loaded: a BI service with dashboards of 5 charts, an owner and 2 tags each, as messages in bytes."""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeAlias
+
+from dashboards.v1 import (
+    bulk_pb2,
+    chart_pb2,
+    dashboard_pb2,
+    dashboard_service_pb2,
+    entity_pb2,
+    reference_pb2,
+)
+
+SERVICE = "superset"
+CHARTS = 5
+TAGS = 2
+USERS = 100
+
+_WORDS = ["sales", "revenue", "churn", "latency", "orders", "stock", "traffic", "budget", "margin", "energy"]
+_DESCRIPTION = (
+    "Shows how {0} moved over the last quarter, by region and by product, against the plan and the year before. "
+    "Refreshed every night; edition {1}."
+)
+
+Item: TypeAlias = bulk_pb2.BulkUpsertItem
+
+
+def entities() -> list[Item]:
+    """Returns what assets refer to: the service, users, and tags of one classification."""
+    found = [
+        entity_pb2.Entity(bi_service=entity_pb2.BiService(name=SERVICE, service_type="Superset")),
+        entity_pb2.Entity(classification=entity_pb2.Classification(name="Area")),
+    ]
+    found += [entity_pb2.Entity(user=entity_pb2.User(name=f"user-{number}")) for number in range(USERS)]
+    found += [entity_pb2.Entity(tag=entity_pb2.Tag(name=word, classification="Area")) for word in _WORDS]
+    return [Item(entity=entity) for entity in found]
+
+
+def charts(count: int, edition: int = 1) -> list[Item]:
+    """Returns that many charts; another edition has the same names and other descriptions."""
+    return [Item(chart=_chart(number, edition)) for number in range(count)]
+
+
+def dashboards(count: int, edition: int = 1) -> list[Item]:
+    """Returns that many dashboards, each with charts of its own; see `charts` for editions."""
+    return [Item(dashboard=_dashboard(number, edition)) for number in range(count)]
+
+
+def copies(items: Sequence[Item], count: int) -> list[Item]:
+    """Returns that many dashboards like these, with other names."""
+    made = [Item.FromString(items[number % len(items)].SerializeToString()) for number in range(count)]
+    for number, item in enumerate(made):
+        item.dashboard.name += f"-copy-{number}"
+    return made
+
+
+def bulk_messages(items: Iterable[Item], size: int) -> list[bytes]:
+    """Returns the messages of a stream, `size` items each."""
+    return [bulk_pb2.BulkUpsertRequest(items=chunk).SerializeToString() for chunk in _chunks(iter(items), size)]
+
+
+def upsert_requests(items: Iterable[Item]) -> list[bytes]:
+    """Returns a unary request for each dashboard."""
+    request = dashboard_service_pb2.UpsertDashboardRequest
+    return [request(dashboard=item.dashboard).SerializeToString() for item in items]
+
+
+def get_requests(items: Sequence[Item], count: int) -> list[bytes]:
+    """Returns that many unary requests for dashboards picked at random."""
+    request = dashboard_service_pb2.GetDashboardRequest
+    picked = random.Random(2).choices(items, k=count)
+    return [request(fully_qualified_name=f"{SERVICE}.{item.dashboard.name}").SerializeToString() for item in picked]
+
+
+def _chart(number: int, edition: int) -> chart_pb2.ChartSpec:
+    topic = _topic(number)
+    return chart_pb2.ChartSpec(
+        name=_chart_name(number),
+        service=SERVICE,
+        display_name=f"{topic} {number}",
+        description=_DESCRIPTION.format(topic, edition),
+        chart_type="Line",
+        source_url=f"https://superset.example.org/explore/?slice_id={number}",
+        owners=[_owner(number)],
+        tags=_tags(number),
+    )
+
+
+def _dashboard(number: int, edition: int) -> dashboard_pb2.DashboardSpec:
+    topic = _topic(number)
+    return dashboard_pb2.DashboardSpec(
+        name=f"{topic.replace(' ', '-')}-{number}",
+        service=SERVICE,
+        display_name=f"{topic} {number}",
+        description=_DESCRIPTION.format(topic, edition),
+        dashboard_type="Dashboard",
+        source_url=f"https://superset.example.org/superset/dashboard/{number}/",
+        project=_WORDS[number % len(_WORDS)],
+        charts=[f"{SERVICE}.{_chart_name(number * CHARTS + place)}" for place in range(CHARTS)],
+        owners=[_owner(number)],
+        tags=_tags(number),
+    )
+
+
+def _topic(number: int) -> str:
+    # Names of BI tools do not come sorted.
+    return " by ".join(random.Random(number).choices(_WORDS, k=2))
+
+
+def _chart_name(number: int) -> str:
+    return f"{_topic(number).replace(' ', '-')}-chart-{number}"
+
+
+def _owner(number: int) -> reference_pb2.EntityReference:
+    return reference_pb2.EntityReference(type="user", name=f"user-{number % USERS}")
+
+
+def _tags(number: int) -> list[reference_pb2.TagLabel]:
+    return [reference_pb2.TagLabel(tag_fqn=f"Area.{_WORDS[(number + place) % len(_WORDS)]}") for place in range(TAGS)]
+
+
+def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while chunk := list(islice(items, size)):
+        yield chunk

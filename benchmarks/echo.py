@@ -1,0 +1,63 @@
+"""An RPC that answers what it gets, which is nothing: the floor of unary calls. Run as a process of its own.
+
+Served twice: by a plain server, and by the catalog's, behind the edge that every call of the catalog passes.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import structlog
+from google.protobuf.empty_pb2 import Empty
+
+from dashboard_catalog import logs
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.processes import run_until_told
+from dashboard_catalog.server import build, prepare
+from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.database import Database
+
+ECHO = "/benchmarks.Echo/Echo"
+_SERVICE, _METHOD = ECHO.strip("/").split("/")
+
+_log = structlog.get_logger(__name__)
+
+
+async def _echo(request: Empty, _context: object) -> Empty:
+    return request
+
+
+def _add_echo(server: grpc.aio.Server, _database: Database, _authorizer: Authorizer) -> Sequence[str]:
+    handler = grpc.unary_unary_rpc_method_handler(
+        _echo, request_deserializer=Empty.FromString, response_serializer=Empty.SerializeToString
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: handler}),))
+    return [_SERVICE]
+
+
+def serve(data_dir: Path) -> None:
+    """Serves until told to stop; the log says where."""
+    settings = Settings.load({"address": "127.0.0.1:0", "data_dir": data_dir})
+    logs.configure(settings.log_level, "json")
+    prepare(settings)
+
+    async def main(told_to_stop: asyncio.Event) -> None:
+        edged = await build(settings, _add_echo)
+        plain = grpc.aio.server()
+        _add_echo(plain, edged.database, Authorizer(None))
+        port = plain.add_insecure_port("127.0.0.1:0")
+        await plain.start()
+        await edged.start()
+        _log.info("serving", address=edged.address, plain_address=f"127.0.0.1:{port}")
+        await told_to_stop.wait()
+        await plain.stop(grace=0)
+        await edged.drain()
+
+    run_until_told(main)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

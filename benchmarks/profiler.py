@@ -1,0 +1,89 @@
+"""Says where the server's time goes: samples its stacks while it is measured, and sums them up by component.
+
+py-spy samples what runs, not what waits; a sample counts for the innermost frame that a component is known for.
+"""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+RATE = 400
+
+# Parts of "function (file:line)", the most particular first.
+_COMPONENTS: Mapping[str, str] = {
+    r"violations_of|protovalidate": "validate",
+    r"^_digest ": "digest",
+    r"^decode |^FromString": "parse",
+    r"rpc/(wire|masks)\.py": "wire",
+    r"rpc/bulk_items\.py|rpc/asset_calls\.py|rpc/call\.py|rpc/bulk_options\.py": "read items",
+    r"rpc/outbox\.py|rpc/bulk\.py": "stream",
+    r"rpc/": "edge",
+    r"structlog|dashboard_catalog/logs\.py": "log",
+    r"catalog/shape\.py|extension_shape\.py": "shape",
+    r"catalog/references\.py": "references",
+    r"catalog/merge\.py": "merge",
+    r"catalog/changes\.py": "describe change",
+    r"catalog/(working_set|cascade)\.py": "working set",
+    r"catalog/directory\.py": "directory",
+    r"catalog/views\.py": "views",
+    r"catalog/names\.py": "names",
+    r"catalog/(asset_writes|etag)\.py": "apply",
+    r"catalog/": "pipeline",
+    r"/auth/": "auth",
+    r"store/types\.py|sqltypes\.py|uuid\.py|_py_util|processors|/json/": "types",
+    r"store/(assets|tables|entities)\.py": "rows and records",
+    r"store/": "store",
+    r"asyncpg/": "asyncpg",
+    r"aiosqlite/": "aiosqlite",
+    r"sqlalchemy/": "SQLAlchemy",
+    r"/grpc/": "gRPC",
+    r"asyncio/|uvloop|processes\.py|_run_process": "loop and gRPC core",
+}
+
+
+class Profiler:
+    """Profiles measures into a folder: raw stacks, and a table a measure."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def watch(self, pid: int, name: str) -> Iterator[None]:
+        """Samples a process while the block runs."""
+        file = self._folder / f"{re.sub('[^A-Za-z]+', '-', name)}.raw"
+        program = Path(sys.executable).with_name("py-spy")
+        options = ["--pid", str(pid), "--gil", "--rate", str(RATE), "--format", "raw", "--output", str(file)]
+        with (self._folder / "py-spy.log").open("ab") as log:
+            sampling = subprocess.Popen([program, "record", *options], stdout=log, stderr=log)
+            time.sleep(1)
+            try:
+                yield
+            finally:
+                sampling.send_signal(signal.SIGINT)
+                sampling.wait()
+        print(name, shares(file), sep="\n")
+
+
+def shares(file: Path) -> str:
+    """Returns the share of each component in the samples of a raw file, as text."""
+    counts: Counter[str] = Counter()
+    for line in file.read_text().splitlines():
+        stack, _, samples = line.rpartition(" ")
+        counts[_component(stack)] += int(samples)
+    total = counts.total()
+    return "\n".join(f"  {count / total:6.1%}  {component}" for component, count in counts.most_common())
+
+
+def _component(stack: str) -> str:
+    for frame in reversed(stack.split(";")):
+        for pattern, component in _COMPONENTS.items():
+            if re.search(pattern, frame):
+                return component
+    return "other"

@@ -1,0 +1,76 @@
+"""The table: absolute figures, and ratios to the floors of the same run with the goals beside."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measures import Measure, Measured
+
+_BULK = ("first load", "nothing changed", "everything changed")
+_COLUMNS = ("database", "work", "a second", "ratios, each with its goal", "client", "server", "database")
+
+
+class Goal(NamedTuple):
+    """The least ratio of a rate to another rate."""
+
+    floor: str
+    least: float
+
+
+# docs/design has them; those of SQLite compare it with PostgreSQL.
+_GOALS: Mapping[str, Sequence[Goal]] = {
+    "first load": (Goal("bare", 0.25), Goal("same", 0.5)),
+    "nothing changed": (Goal("bare", 0.8),),
+    "everything changed": (Goal("bare", 0.15),),
+    "upsert": (Goal("echo", 0.6),),
+    "get": (Goal("echo", 0.7),),
+}
+
+
+def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
+    """Prints the table.
+
+    Args:
+        echo: The echo on a plain server, and behind the edge.
+    """
+    table = Table(*_COLUMNS, box=box.MARKDOWN)
+    for column in table.columns[2:3] + table.columns[4:]:
+        column.justify = "right"
+    for measure in echo:
+        _add(table, measure, "")
+    elsewhere: dict[str, float] = {}
+    memory = []
+    for measured in databases:
+        name = measured.measures[0].database
+        for measure in measured.measures:
+            kind = "dashboard" if "dashboard" in measure.work else "chart"
+            floors = {name: floor.rows / floor.seconds for name, floor in measured.floors[kind]._asdict().items()}
+            rates = {**floors, "echo": echo[0].rate}
+            _add(table, measure, _ratios(measure, rates, elsewhere.get(measure.work)))
+            elsewhere.setdefault(measure.work, measure.rate)
+        for kind, rates_of in measured.floors.items():
+            for floor, (rows, seconds, program, server) in rates_of._asdict().items():
+                _add(table, Measure(name, f"{floor}: {kind}s", rows, seconds, (program, 0, server)), "")
+        memory.append(f"{name} {measured.memory} MiB")
+    console = Console(width=140)
+    console.print(table)
+    console.print(
+        f"client, server, database: microseconds of processor time an item. Server's peak memory: {', '.join(memory)}."
+    )
+
+
+def _add(table: Table, measure: Measure, ratios: str) -> None:
+    cpu = [f"{seconds / measure.items * 1e6:,.0f}" for seconds in measure.cpu]
+    table.add_row(measure.database, measure.work, f"{measure.rate:,.0f}", ratios, *cpu)
+
+
+def _ratios(measure: Measure, rates: Mapping[str, float], elsewhere: float | None) -> str:
+    goals = next(goals for work, goals in _GOALS.items() if measure.work.endswith(work))
+    shown = [f"{measure.rate / rates[goal.floor]:.2f} of {goal.floor} ({goal.least})" for goal in goals]
+    if elsewhere is not None:
+        at_least = " (1.0)" if measure.work.endswith(_BULK) else ""
+        shown.append(f"{measure.rate / elsewhere:.2f} of PostgreSQL{at_least}")
+    return ", ".join(shown)

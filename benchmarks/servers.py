@@ -1,0 +1,97 @@
+"""The processes that are measured: the catalog's server as users start it, and the echo."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import processor
+from tests.postgres import PostgresServer
+
+START_SECONDS = 60
+_SERVE = ["-c", "from dashboard_catalog.cli.main import main; main()", "serve"]
+_ECHO = ["-m", "benchmarks.echo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server of the catalog.
+
+    Attributes:
+        postgres: The process of the database; None for SQLite, which is in the server's own.
+    """
+
+    address: str
+    token: str
+    pid: int
+    postgres: int | None
+
+    def cpu(self) -> tuple[float, float]:
+        """Returns the processor time of the server and of its database so far."""
+        database = processor.seconds_of_tree(self.postgres) if self.postgres else 0.0
+        return processor.seconds_of(self.pid), database
+
+
+class EchoServer(NamedTuple):
+    """A running echo: its addresses, and a token for the one behind the edge."""
+
+    plain: str
+    edged: str
+    token: str
+    pid: int
+
+
+@contextmanager
+def catalog_server(folder: Path, database_url: str, postgres: PostgresServer | None) -> Iterator[Server]:
+    """Runs `dashboard-catalog serve` with a data folder of its own until the block is left."""
+    data = folder / "data"
+    options = {"address": "127.0.0.1:0", "data-dir": data, "database-url": database_url, "log-format": "json"}
+    flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    with _serving([*_SERVE, *flags], folder / "server.log") as (pid, said):
+        database = processor.postmaster_of(postgres) if postgres else None
+        yield Server(said["address"], _token(data), pid, database)
+
+
+@contextmanager
+def echo_server(folder: Path) -> Iterator[EchoServer]:
+    """Runs the echo with a data folder of its own until the block is left."""
+    data = folder / "echo"
+    with _serving([*_ECHO, str(data)], folder / "echo.log") as (pid, said):
+        yield EchoServer(said["plain_address"], said["address"], _token(data), pid)
+
+
+@contextmanager
+def _serving(arguments: list[str], log: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Runs Python until the block is left, and gives its process and what it logs when it serves.
+
+    Raises:
+        RuntimeError: With its log, if it does not start.
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path.cwd()), *filter(None, sys.path)])}
+    with log.open("wb") as errors:
+        process = subprocess.Popen([sys.executable, *arguments], env=environment, stderr=errors)
+    try:
+        yield process.pid, _said(process, log)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _said(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        for line in log.read_text().splitlines():
+            if '"serving"' in line:
+                return dict(json.loads(line))
+        time.sleep(0.05)
+    raise RuntimeError(log.read_text())
+
+
+def _token(data: Path) -> str:
+    return (data / "admin.token").read_text().strip()

@@ -1,0 +1,331 @@
+"""Sessions of bulk streams: how a stream that broke goes on where it was, with every item written exactly once.
+
+A session's row commits in the transaction of each of its chunks, so what it says has been written is what has been
+written. One connection writes a session at a time: the newest, which the row names.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action, Resource
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import Writer
+from dashboard_catalog.catalog.directory import Assumed
+from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result
+from dashboard_catalog.catalog.sweeping import Mentions, Sweep, SweepResult
+from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.store import entities, sessions
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord, FailureRecord, SessionRecord
+
+KEPT = timedelta(days=7)
+"""How long a session is kept after its last chunk."""
+
+# A sweeping session that has been silent for so long no longer keeps others from sweeping its service.
+_SILENT = timedelta(minutes=10)
+_EXPIRED_AT_ONCE = 20
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """What a stream says of its session.
+
+    Attributes:
+        id: Given by the client, or by the server for a stream without one.
+        service: Raw name of the BI service that it is about, if any.
+        options: Digest of everything that a resumed session must repeat.
+        max_deleted_percent: Bound of the sweep, or None for no sweep.
+    """
+
+    id: UUID
+    writer: Writer
+    service: str | None
+    options: bytes
+    max_deleted_percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkItem:
+    """An item of a chunk as the session remembers it.
+
+    Attributes:
+        fqn: Empty if it cannot be told.
+        write: What it asks for, or why that cannot be told.
+    """
+
+    kind: str
+    fqn: str
+    write: Any
+
+
+class Session:
+    """A session with the connection that writes it.
+
+    Attributes:
+        record: As it is stored after the last chunk.
+    """
+
+    def __init__(self, database: Database, pipeline: Pipeline, request: SessionRequest, record: SessionRecord) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._request = request
+        self._connection = record.connection
+        self.record = record
+
+    async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
+        """Writes the next items in one transaction with the session's row, and returns what became of each.
+
+        Raises:
+            CatalogError: FAILED_PRECONDITION if a newer connection has taken over, UNAVAILABLE if the database is away.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[SessionRecord, list[Result]]:
+            record = await self._locked(connection)
+            results = await written(self._pipeline, connection, items)
+            await self._remember(connection, record, items, results)
+            return record, results
+
+        self.record, results = await self._database.write(work)
+        return results
+
+    async def failures(self, first: int, end: int, limit: int) -> list[tuple[FailureRecord, CatalogError]]:
+        """Returns the refused items with offsets from `first` and below `end`, at most `limit`, and their errors."""
+        async with self._database.read() as connection:
+            found = await sessions.failures(connection, self.record, first, end, limit)
+        return [(failure, error_of(failure.error)) for failure in found]
+
+    async def finish(self) -> None:
+        """Ends the session, with its sweep if it asked for one; does nothing if it has ended."""
+
+        async def work(connection: AsyncConnection) -> SessionRecord:
+            record = await self._locked(connection)
+            if self._request.max_deleted_percent is not None:
+                record.swept = (await self._sweep(connection, record)).document()
+            record.finished = True
+            record.updated_at = datetime.now(UTC)
+            await sessions.save(connection, record)
+            return record
+
+        if not self.record.finished:
+            self.record = await self._database.write(work)
+
+    async def _locked(self, connection: AsyncConnection) -> SessionRecord:
+        record = await sessions.lock(connection, self.record.service_id, self.record.id)
+        if record is None or record.connection != self._connection or record.next_offset != self.record.next_offset:
+            raise CatalogError(
+                Reason.SESSION_SUPERSEDED,
+                "a newer connection writes this session; this one has ended",
+                resource=("session", str(self.record.id)),
+            )
+        return record
+
+    async def _remember(
+        self, connection: AsyncConnection, record: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]
+    ) -> None:
+        first = record.next_offset
+        failures = [
+            FailureRecord(
+                service_id=record.service_id,
+                session_id=record.id,
+                item_offset=first + place,
+                kind=item.kind,
+                fqn=item.fqn,
+                error=document_of(result),
+            )
+            for place, (item, result) in enumerate(zip(items, results, strict=True))
+            if isinstance(result, CatalogError)
+        ]
+        if failures:
+            await sessions.add_failures(connection, failures)
+        if record.sweeps:
+            mentions = Mentions.of(items, self._request.service or "")
+            record.unreadable = record.unreadable or mentions.unreadable
+            await mentions.store(connection, record)
+        record.counts = dict(Counter(record.counts) + tally(results))
+        record.next_offset += len(items)
+        record.updated_at = datetime.now(UTC)
+        await sessions.save(connection, record)
+
+    async def _sweep(self, connection: AsyncConnection, record: SessionRecord) -> SweepResult:
+        found = await sessions.mentions(connection, record)
+        sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent or 0)
+        service = await find_service(connection, self._request.service)
+        return await sweep.run(connection, service, Mentions.read(found, record.unreadable), record.began_after)
+
+
+class Rehearsal(Session):
+    """A session that only validates: nothing of it is stored, and what it has accepted counts as existing."""
+
+    def __init__(self, database: Database, pipeline: Pipeline, request: SessionRequest, record: SessionRecord) -> None:
+        super().__init__(database, pipeline, request, record)
+        self._assumed = Assumed()
+        self._mentions = Mentions()
+
+    async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
+        """Does everything but write, and returns what would have become of each item."""
+        async with self._database.read() as connection:
+            results = await written(
+                self._pipeline, connection, items, validate_only=True, assumed=self._assumed
+            )
+        if self.record.sweeps:
+            self._mentions.update(Mentions.of(items, self._request.service or ""))
+        self.record.counts = dict(Counter(self.record.counts) + tally(results))
+        self.record.next_offset += len(items)
+        return results
+
+    async def finish(self) -> None:
+        """Shows what the sweep would delete, if the session asked for one."""
+        if self._request.max_deleted_percent is not None:
+            sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent, preview=True)
+            async with self._database.read() as connection:
+                service = await find_service(connection, self._request.service)
+                swept = await sweep.run(connection, service, self._mentions, self.record.began_after)
+            self.record.swept = swept.document()
+        self.record.finished = True
+
+
+async def rehearse_session(
+    database: Database, authorizer: Authorizer, pipeline: Pipeline, request: SessionRequest
+) -> Session:
+    """Begins a session that only validates.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED if it must not sweep.
+    """
+    async with database.read() as connection:
+        service = await find_service(connection, request.service)
+        if request.max_deleted_percent is not None:
+            _authorize_sweep(authorizer, request, service)
+        return Rehearsal(database, pipeline, request, await _begun(connection, request, service))
+
+
+async def open_session(
+    database: Database, authorizer: Authorizer, pipeline: Pipeline, request: SessionRequest
+) -> Session:
+    """Begins or resumes a session; from now on its older connections can write no more.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED if it is somebody else's or must not sweep, INVALID_ARGUMENT if it was begun with
+            other options, FAILED_PRECONDITION if another session is sweeping the service.
+    """
+
+    async def work(connection: AsyncConnection) -> SessionRecord:
+        await sessions.expire(connection, datetime.now(UTC) - KEPT, _EXPIRED_AT_ONCE)
+        service = await find_service(connection, request.service)
+        homes = [CATALOG_ID, *([service.id] if service else [])]
+        found = await sessions.find(connection, homes, request.id)
+        if request.max_deleted_percent is not None:
+            _authorize_sweep(authorizer, request, service)
+            await _check_no_other_sweep(connection, request, service)
+        if found is None:
+            record = await _begun(connection, request, service)
+            await sessions.add(connection, record)
+            return record
+        _check_same(found, request)
+        record = await sessions.lock(connection, found.service_id, found.id) or found
+        record.connection = uuid4()
+        await sessions.save(connection, record)
+        return record
+
+    return Session(database, pipeline, request, await database.write(work))
+
+
+async def written(pipeline: Pipeline, connection: AsyncConnection, items: Sequence[ChunkItem], **batch: Any) -> list[Result]:
+    """Applies the items of a chunk that can be read, and returns what became of each of all."""
+    writes = [item.write for item in items if not isinstance(item.write, CatalogError)]
+    failed = [(item.kind, item.fqn) for item in items if isinstance(item.write, CatalogError)]
+    chunk = Batch(writes, is_chunk=True, failed=failed, **batch)
+    results = iter(await pipeline.run(connection, chunk) if writes else ())
+    return [item.write if isinstance(item.write, CatalogError) else next(results) for item in items]
+
+
+def tally(results: Sequence[Result]) -> Counter[str]:
+    """Returns how many results there are of each outcome."""
+    return Counter(FAILED if isinstance(result, CatalogError) else result.outcome.lower() for result in results)
+
+
+async def find_service(connection: AsyncConnection, name: str | None) -> EntityRecord | None:
+    """Returns the BI service of this raw name, if there is one."""
+    found = await entities.by_fqns(connection, [names.quote(name)]) if name else []
+    return next((record for record in found if record.kind == "bi_service"), None)
+
+
+def document_of(error: CatalogError) -> dict[str, Any]:
+    """Returns what an error is made of, as JSON values."""
+    return {
+        "reason": error.reason,
+        "message": error.message,
+        "metadata": dict(error.metadata),
+        "violations": [[each.field, each.reason, each.description] for each in error.violations],
+        "resource": error.resource,
+    }
+
+
+def error_of(document: Mapping[str, Any]) -> CatalogError:
+    """Returns the error that `document_of` took apart."""
+    resource = document["resource"]
+    return CatalogError(
+        Reason(document["reason"]),
+        document["message"],
+        metadata=document["metadata"],
+        violations=[Violation(path, ViolationReason(why), text) for path, why, text in document["violations"]],
+        resource=(resource[0], resource[1]) if resource else None,
+    )
+
+
+async def _begun(
+    connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None
+) -> SessionRecord:
+    return SessionRecord(
+        service_id=service.id if service else CATALOG_ID,
+        id=request.id,
+        owner=request.writer.principal.subject,
+        options=request.options,
+        connection=uuid4(),
+        sweeps=request.max_deleted_percent is not None,
+        began_after=await entities.last_change(connection, service.id) if service else 0,
+        updated_at=datetime.now(UTC),
+    )
+
+
+def _check_same(found: SessionRecord, request: SessionRequest) -> None:
+    if found.owner != request.writer.principal.subject:
+        raise CatalogError(
+            Reason.ACTION_DENIED,
+            "the session belongs to somebody else",
+            metadata={"action": "resume", "resource": f"session {found.id}"},
+        )
+    if found.options != request.options:
+        text = "names a session that was begun with other options: resume it with the same, or begin another"
+        raise invalid([Violation("options.session_id", ViolationReason.INVALID_VALUE, text)])
+
+
+def _authorize_sweep(authorizer: Authorizer, request: SessionRequest, service: EntityRecord | None) -> None:
+    name = request.service or ""
+    service_type = service.attributes["service_type"] if service else None
+    resource = Resource("bi_service", name=names.quote(name), service=name, service_type=service_type)
+    authorizer.check(request.writer.principal, Action.SWEEP, resource)
+
+
+async def _check_no_other_sweep(
+    connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None
+) -> None:
+    """Refuses a second sweeping session of a service. The service's lock makes two of them see each other."""
+    if service is None:
+        return
+    await entities.lock_service(connection, service.id)
+    others = await sessions.sweeping(connection, service.id, datetime.now(UTC) - _SILENT)
+    if any(other != request.id for other in others):
+        raise CatalogError(
+            Reason.SWEEP_IN_PROGRESS,
+            f"another session is sweeping {service.fqn}",
+            resource=("bi_service", service.fqn),
+        )

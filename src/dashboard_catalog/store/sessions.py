@@ -1,0 +1,124 @@
+"""Statements about the sessions of bulk streams."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.store.tables import (
+    FAILURE,
+    MENTION,
+    SESSION,
+    FailureRecord,
+    MentionRecord,
+    SessionRecord,
+    column_names,
+    record_maker,
+    row_of,
+)
+from dashboard_catalog.store.types import UUID_LIST, any_of
+
+_from_row = record_maker(SessionRecord)
+_failure_from_row = record_maker(FailureRecord)
+_to_row, _failure_to_row, _mention_to_row = row_of(SessionRecord), row_of(FailureRecord), row_of(MentionRecord)
+_FIXED = ("service_id", "id")
+_find = select(*SESSION.c).where(
+    any_of(SESSION.c.service_id, bindparam("homes", type_=UUID_LIST)), SESSION.c.id == bindparam("id")
+)
+_lock = (
+    select(*SESSION.c)
+    .where(SESSION.c.service_id == bindparam("service_id"), SESSION.c.id == bindparam("id"))
+    .with_for_update()
+)
+_update = (
+    update(SESSION)
+    .where(SESSION.c.service_id == bindparam("b_service_id"), SESSION.c.id == bindparam("b_id"))
+    .values({name: bindparam(name) for name in column_names(SessionRecord) if name not in _FIXED})
+)
+
+
+async def find(connection: AsyncConnection, homes: Iterable[UUID], session_id: UUID) -> SessionRecord | None:
+    """Returns the session of this id that lives with one of `homes`."""
+    row = (await connection.execute(_find, {"homes": list(homes), "id": session_id})).first()
+    return _from_row(row) if row else None
+
+
+async def lock(connection: AsyncConnection, service_id: UUID, session_id: UUID) -> SessionRecord | None:
+    """Returns a session and keeps others from writing it to the end of the transaction; None if it is gone."""
+    row = (await connection.execute(_lock, {"service_id": service_id, "id": session_id})).first()
+    return _from_row(row) if row else None
+
+
+async def add(connection: AsyncConnection, record: SessionRecord) -> None:
+    """Stores a new session."""
+    await connection.execute(insert(SESSION), _named(column_names(SessionRecord), _to_row(record)))
+
+
+async def save(connection: AsyncConnection, record: SessionRecord) -> None:
+    """Stores a locked session as it is now."""
+    row = _named(column_names(SessionRecord), _to_row(record))
+    await connection.execute(_update, row | {"b_service_id": row.pop("service_id"), "b_id": row.pop("id")})
+
+
+async def sweeping(connection: AsyncConnection, service_id: UUID, since: datetime) -> list[UUID]:
+    """Returns the ids of the unfinished sweeping sessions of a service that wrote after `since`."""
+    rows = await connection.execute(
+        select(SESSION.c.id).where(
+            SESSION.c.service_id == service_id, SESSION.c.sweeps, ~SESSION.c.finished, SESSION.c.updated_at > since
+        )
+    )
+    return list(rows.scalars())
+
+
+async def add_failures(connection: AsyncConnection, records: Sequence[FailureRecord]) -> None:
+    """Stores items that were refused."""
+    rows = [_named(column_names(FailureRecord), _failure_to_row(record)) for record in records]
+    await connection.execute(insert(FAILURE), rows)
+
+
+async def failures(
+    connection: AsyncConnection, session: SessionRecord, first: int, end: int, limit: int
+) -> list[FailureRecord]:
+    """Returns the refused items of a session with offsets from `first` and below `end`, at most `limit`."""
+    c = FAILURE.c
+    statement = (
+        select(*c)
+        .where(c.service_id == session.service_id, c.session_id == session.id)
+        .where(c.item_offset >= first, c.item_offset < end)
+    )
+    rows = await connection.execute(statement.order_by(c.item_offset).limit(limit))
+    return [_failure_from_row(row) for row in rows]
+
+
+async def add_mentions(connection: AsyncConnection, records: Sequence[MentionRecord]) -> None:
+    """Stores what a chunk mentioned."""
+    rows = [_named(column_names(MentionRecord), _mention_to_row(record)) for record in records]
+    await connection.execute(insert(MENTION), rows)
+
+
+async def mentions(connection: AsyncConnection, session: SessionRecord) -> list[tuple[str, bytes]]:
+    """Returns (kind, digests) of everything that a session mentioned, a chunk and kind each."""
+    c = MENTION.c
+    statement = select(c.kind, c.digests).where(c.service_id == session.service_id, c.session_id == session.id)
+    return [(row.kind, row.digests) for row in await connection.execute(statement)]
+
+
+async def expire(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Removes sessions whose last chunk is older than `before`, at most `limit`, and returns how many."""
+    old = await connection.execute(
+        select(SESSION.c.service_id, SESSION.c.id).where(SESSION.c.updated_at < before).limit(limit)
+    )
+    found = list(old)
+    for service_id, session_id in found:
+        for table, column in ((FAILURE, "session_id"), (MENTION, "session_id"), (SESSION, "id")):
+            await connection.execute(
+                delete(table).where(table.c.service_id == service_id, table.c[column] == session_id)
+            )
+    return len(found)
+
+
+def _named(columns: Sequence[str], row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(columns, row, strict=True))

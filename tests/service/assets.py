@@ -1,0 +1,99 @@
+"""One kind of asset through its RPCs, for the rules that dashboards and charts share, and the rows behind them."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy import select
+
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import CHART_HISTORY, DASHBOARD_HISTORY, METADATA
+from tests.service.caller import Caller, Json
+
+each_kind = pytest.mark.parametrize("kind", ["dashboard", "chart"])
+
+_HISTORY = {"dashboard": DASHBOARD_HISTORY, "chart": CHART_HISTORY}
+
+
+class Upserted(NamedTuple):
+    """What an upsert answered."""
+
+    asset: Json
+    outcome: str
+
+
+class Assets:
+    """The assets of one kind in the BI service `superset`, by name; every call answers the asset itself.
+
+    Fields of a spec are keyword arguments in their JSON spelling.
+    """
+
+    def __init__(self, caller: Caller, kind: str) -> None:
+        self._caller = caller
+        self.kind = kind
+
+    async def create(self, name: str, *, validate_only: bool = False, **fields: Any) -> Json:
+        """Creates one."""
+        return self._asset(await self._call("create", validate_only=validate_only, **self._spec(name, fields)))
+
+    async def upsert(
+        self, name: str, *, mask: Iterable[str] = (), etag: str = "", validate_only: bool = False, **fields: Any
+    ) -> Upserted:
+        """Upserts one."""
+        request = {"update_mask": ",".join(mask), "etag": etag, "validate_only": validate_only}
+        answer = await self._call("upsert", **request, **self._spec(name, fields))
+        return Upserted(self._asset(answer), answer["outcome"].removeprefix("OUTCOME_"))
+
+    async def update(self, name: str, *mask: str, etag: str = "", validate_only: bool = False, **fields: Any) -> Json:
+        """Updates the fields that `mask` names."""
+        request = {"update_mask": ",".join(mask), "etag": etag, "validate_only": validate_only, self.kind: fields}
+        return self._asset(await self._call("update", fully_qualified_name=f"superset.{name}", **request))
+
+    async def get(self, name: str, **request: Any) -> Json:
+        """Reads one."""
+        return self._asset(await self._call("get", fully_qualified_name=f"superset.{name}", **request))
+
+    async def delete(self, name: str, **request: Any) -> Json:
+        """Deletes one."""
+        return self._asset(await self._call("delete", fully_qualified_name=f"superset.{name}", **request))
+
+    async def restore(self, name: str) -> Json:
+        """Restores one."""
+        return self._asset(await self._call("restore", fully_qualified_name=f"superset.{name}"))
+
+    async def _call(self, verb: str, **request: Any) -> Json:
+        answer: Json = await getattr(self._caller, f"{verb}_{self.kind}")(**request)
+        return answer
+
+    def _spec(self, name: str, fields: Json) -> Json:
+        return {self.kind: {"name": name, "service": "superset"} | fields}
+
+    def _asset(self, answer: Json) -> Json:
+        asset: Json = answer.get(self.kind, {})
+        return asset
+
+
+def fqns(references: Iterable[Json]) -> list[str]:
+    """Returns the fully qualified names of references."""
+    return [reference["fullyQualifiedName"] for reference in references]
+
+
+def timeless(asset: Json) -> Json:
+    """Returns an asset without what differs from try to try: its id and what is made of it, and its time."""
+    return {name: value for name, value in asset.items() if name not in ("id", "etag", "updatedAt")}
+
+
+async def all_rows(database: Database) -> dict[str, list[str]]:
+    """Returns everything that is stored, by table: equal before and after a call that writes nothing."""
+    async with database.read() as connection:
+        return {
+            table.name: sorted(map(repr, await connection.execute(select(*table.c))))
+            for table in METADATA.sorted_tables
+        }
+
+
+async def history(database: Database, kind: str) -> list[Any]:
+    """Returns the rows of the older versions of a kind of asset, ordered by name and version."""
+    table = _HISTORY[kind]
+    async with database.read() as connection:
+        return list(await connection.execute(select(*table.c).order_by(table.c.name, table.c.version)))

@@ -1,0 +1,379 @@
+"""BulkUpsert, item by item: order within a chunk, what refers to what failed, and what each item is answered."""
+
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from google.rpc import status_pb2
+
+from dashboards.v1 import bulk_pb2
+from tests.service.caller import Caller, Json, Refused, Service, details_of
+
+ALL = {"resultView": "RESULT_VIEW_ALL"}
+
+LEAVES_FIRST: list[Json] = [
+    {"dashboard": {
+        "name": "d1", "service": "new", "charts": ["new.c1", "new.c2"], "domain": "a.b.c",
+        "owners": [{"type": "team", "name": "t3"}], "tags": [{"tagFQN": "PII.Inner"}], "extension": {"size": 3},
+    }},
+    {"chart": {"name": "c2", "service": "new", "owners": [{"type": "user", "name": "u1"}]}},
+    {"chart": {"name": "c1", "service": "new"}},
+    {"entity": {"customProperty": {"name": "size", "appliesTo": "dashboard", "propertyType": "integer"}}},
+    {"entity": {"tag": {"name": "Inner", "classification": "PII", "parent": "PII.Outer"}}},
+    {"entity": {"tag": {"name": "Outer", "classification": "PII"}}},
+    {"entity": {"classification": {"name": "PII"}}},
+    {"entity": {"domain": {"name": "c", "parent": "a.b"}}},
+    {"entity": {"domain": {"name": "b", "parent": "a"}}},
+    {"entity": {"domain": {"name": "a"}}},
+    {"entity": {"team": {"name": "t3", "parents": ["t2", "t1"]}}},
+    {"entity": {"team": {"name": "t2", "parents": ["t1"]}}},
+    {"entity": {"team": {"name": "t1"}}},
+    {"entity": {"user": {"name": "u1"}}},
+    {"entity": {"biService": {"name": "new", "serviceType": "Superset"}}},
+]  # fmt: skip
+
+
+def _dashboard(name: str, **fields: Any) -> Json:
+    return {"dashboard": {"name": name, "service": "superset", **fields}}
+
+
+def _chart(name: str, **fields: Any) -> Json:
+    return {"chart": {"name": name, "service": "superset", **fields}}
+
+
+async def test_within_a_chunk_what_is_referred_to_is_applied_first_in_whatever_order_it_is_sent(
+    admin: Caller,
+) -> None:
+    bulk = await admin.bulk(LEAVES_FIRST, options=ALL)
+
+    assert bulk.failures == {}
+    assert bulk.counts == {"created": len(LEAVES_FIRST)}
+    dashboard = (await admin.get_dashboard(fully_qualified_name="new.d1"))["dashboard"]
+    assert [chart["name"] for chart in dashboard["charts"]] == ["c1", "c2"]
+    assert (dashboard["domains"][0]["fullyQualifiedName"], dashboard["extension"]) == ("a.b.c", {"size": 3})
+    team = (await admin.get_entity(kind="KIND_TEAM", fully_qualified_name="t3"))["entity"]["team"]
+    assert team["parents"] == ["t2", "t1"]
+
+
+async def test_results_of_a_chunk_come_in_the_order_sent_with_kind_name_id_and_version(admin: Caller) -> None:
+    bulk = await admin.bulk(LEAVES_FIRST, options=ALL)
+
+    assert [int(result.get("offset", 0)) for result in bulk.results] == list(range(len(LEAVES_FIRST)))
+    assert [(result["kind"], result["fullyQualifiedName"]) for result in bulk.results] == [
+        ("KIND_DASHBOARD", "new.d1"), ("KIND_CHART", "new.c2"), ("KIND_CHART", "new.c1"),
+        ("KIND_CUSTOM_PROPERTY", "dashboard.size"), ("KIND_TAG", "PII.Inner"), ("KIND_TAG", "PII.Outer"),
+        ("KIND_CLASSIFICATION", "PII"), ("KIND_DOMAIN", "a.b.c"), ("KIND_DOMAIN", "a.b"), ("KIND_DOMAIN", "a"),
+        ("KIND_TEAM", "t3"), ("KIND_TEAM", "t2"), ("KIND_TEAM", "t1"), ("KIND_USER", "u1"), ("KIND_BI_SERVICE", "new"),
+    ]  # fmt: skip
+    stored = (await admin.get_dashboard(fully_qualified_name="new.d1"))["dashboard"]
+    assert (bulk.results[0]["id"], bulk.results[0]["version"]) == (stored["id"], 0.1)
+    user = (await admin.get_entity(kind="KIND_USER", fully_qualified_name="u1"))["entity"]["user"]
+    assert bulk.results[13]["id"] == user["id"]
+    assert "version" not in bulk.results[13]
+    assert all("status" not in result for result in bulk.results)
+
+
+async def test_only_failures_are_answered_unless_all_are_asked_for(superset: Caller) -> None:
+    items = [_chart("a"), _chart(""), _chart("b")]
+    for view in ({}, {"resultView": "RESULT_VIEW_FAILURES"}):
+        bulk = await superset.bulk(items, options=view)
+        assert [int(result["offset"]) for result in bulk.results] == [1]
+    assert len((await superset.bulk(items, options=ALL)).results) == 3
+
+
+async def test_what_a_later_chunk_brings_does_not_exist_yet(superset: Caller) -> None:
+    bulk = await superset.bulk([_dashboard("d", charts=["superset.late"])], [_chart("late")])
+
+    assert bulk.failures == {0: {"dashboard.charts[0]": "UNKNOWN_REFERENCE"}}
+    assert bulk.counts == {"created": 1, "failed": 1}
+
+
+FAILED_REFERENCES: dict[str, tuple[list[Json], dict[int, dict[str, str]]]] = {
+    "chart": (
+        [_dashboard("d", charts=["superset.c1", "superset.bad"]), _chart("bad", domain="none")],
+        {0: {"dashboard.charts[1]": "FAILED_REFERENCE"}, 1: {"chart.domain": "UNKNOWN_REFERENCE"}},
+    ),
+    "unreadable chart": (
+        [_dashboard("d", charts=["superset.bad"]), _chart("bad", sourceHash="x" * 33)],
+        {0: {"dashboard.charts[0]": "FAILED_REFERENCE"}, 1: {"chart.source_hash": "TOO_LONG"}},
+    ),
+    "stored chart": (
+        [_dashboard("d", charts=["superset.c1"]), _chart("c1", domain="none")],
+        {0: {"dashboard.charts[0]": "FAILED_REFERENCE"}, 1: {"chart.domain": "UNKNOWN_REFERENCE"}},
+    ),
+    "service": (
+        [{"chart": {"name": "c", "service": "bad"}}, {"entity": {"biService": {"name": "bad"}}}],
+        {0: {"chart.service": "FAILED_REFERENCE"}, 1: {"entity.bi_service.service_type": "REQUIRED"}},
+    ),
+    "team": (
+        [
+            _chart("c", owners=[{"type": "team", "name": "bad"}]),
+            {"entity": {"team": {"name": "bad", "parents": ["none"]}}},
+        ],
+        {0: {"chart.owners[0]": "FAILED_REFERENCE"}, 1: {"entity.team.parents[0]": "UNKNOWN_REFERENCE"}},
+    ),
+    "domain and what is below it": (
+        [
+            _chart("c", domain="bad.below"),
+            {"entity": {"domain": {"name": "below", "parent": "bad"}}},
+            {"entity": {"domain": {"name": "bad", "description": "x" * 100_001}}},
+        ],
+        {
+            0: {"chart.domain": "FAILED_REFERENCE"},
+            1: {"entity.domain.parent": "FAILED_REFERENCE"},
+            2: {"entity.domain.description": "TOO_LONG"},
+        },
+    ),
+    "tag of a classification": (
+        [
+            _chart("c", tags=[{"tagFQN": "Bad.T"}]),
+            {"entity": {"tag": {"name": "T", "classification": "Bad"}}},
+            {"entity": {"classification": {"name": "Bad", "displayName": "x" * 1_025}}},
+        ],
+        {
+            0: {"chart.tags[0].tag_fqn": "FAILED_REFERENCE"},
+            1: {"entity.tag.classification": "FAILED_REFERENCE"},
+            2: {"entity.classification.display_name": "TOO_LONG"},
+        },
+    ),
+    "custom property": (
+        [
+            _dashboard("d", extension={"bad": 1}),
+            {"entity": {"customProperty": {"name": "bad", "appliesTo": "dashboard", "propertyType": "enum"}}},
+        ],
+        {0: {"dashboard.extension.bad": "FAILED_REFERENCE"}, 1: {"entity.custom_property.config.values": "REQUIRED"}},
+    ),
+}  # fmt: skip
+
+
+async def test_an_item_that_refers_to_a_failed_item_of_its_chunk_fails_with_that_reference(superset: Caller) -> None:
+    found = {case: (await superset.bulk(items)).failures for case, (items, _) in FAILED_REFERENCES.items()}
+
+    assert found == {case: failures for case, (_, failures) in FAILED_REFERENCES.items()}
+
+
+@pytest.mark.usefixtures("superset")
+async def test_what_refers_to_an_item_that_was_denied_fails_with_that_reference(bot: Caller) -> None:
+    items = [
+        _chart("c", owners=[{"type": "user", "name": "eve"}]),
+        {"entity": {"user": {"name": "eve"}}},
+        _chart("d", owners=[{"type": "user", "name": "ann"}]),
+    ]
+    bulk = await bot.bulk(items)
+
+    assert bulk.failures == {0: {"chart.owners[0]": "FAILED_REFERENCE"}, 1: {"": "ACTION_DENIED"}}
+
+
+async def test_a_circle_of_teams_fails_without_the_rest_of_its_chunk(admin: Caller) -> None:
+    items: list[Json] = [
+        {"entity": {"domain": {"name": "below", "parent": "above"}}},
+        {"entity": {"domain": {"name": "above"}}},
+        {"entity": {"team": {"name": "a", "parents": ["b"]}}},
+        {"entity": {"team": {"name": "b", "parents": ["a"]}}},
+        {"entity": {"team": {"name": "d", "parents": ["c"]}}},
+        {"entity": {"team": {"name": "c"}}},
+    ]
+    bulk = await admin.bulk(items)
+
+    assert bulk.failures == {
+        2: {"entity.team.parents[0]": "UNKNOWN_REFERENCE"},
+        3: {"entity.team.parents[0]": "FAILED_REFERENCE"},
+    }
+    assert bulk.counts == {"created": 4, "failed": 2}
+
+
+WRONG: list[Json] = [
+    _dashboard(""),
+    _dashboard("a::b"),
+    {"dashboard": {"name": "d", "service": "none"}},
+    {"dashboard": {"name": "d", "service": 'super"set'}},
+    {"dashboard": {"name": "d"}},
+    _dashboard("d", dashboardType="Story"),
+    _dashboard("d", charts=["superset.c1", "superset.none", "none"], domain="none"),
+    _dashboard("d", charts=["superset.none"], tags=[{"tagFQN": "PII.None"}], owners=[{"type": "user", "name": "no"}]),
+    _dashboard("d", charts=[f"superset.{'long' * 20}{index}" for index in range(500)]),
+    _dashboard("d", owners=[{"type": "team", "name": "sales"}, {"type": "user", "name": "ann"}]),
+    _dashboard("d", owners=[{"type": "team", "name": "emea"}]),
+    _dashboard("d", tags=[{"tagFQN": "Tier.Gold"}, {"tagFQN": "Tier.Silver"}]),
+    _dashboard("d", extension={"costCentre": 1, "budget": "x", "none": True}),
+    _dashboard("d", description="x" * 100_001, displayName="x" * 1_025, project="x" * 513),
+    _chart("c", chartType="x" * 300),
+    {"dashboard": {"name": "d", "service": "looker"}},
+    {"entity": {"user": {"name": "eve"}}},
+    {"entity": {"biService": {"name": "bad"}}},
+    {"entity": {"domain": {"name": "x", "parent": "none"}}},
+    {"entity": {"tag": {"name": "x"}}},
+    {"entity": {"classification": {}}},
+    {"entity": {}},
+]  # fmt: skip
+
+
+async def _unary(caller: Caller, item: Json) -> status_pb2.Status:
+    (kind,) = item
+    with pytest.raises(Refused) as refused:
+        await getattr(caller, f"upsert_{kind}")(**item)
+    return refused.value.status
+
+
+def _comparable(status: status_pb2.Status) -> tuple[Any, ...]:
+    """Everything of a status but the id of its call."""
+    details = {name: detail for name, detail in details_of(status).items() if name != "RequestInfo"}
+    return status.code, status.message, details, [detail.type_url for detail in status.details]
+
+
+@pytest.mark.usefixtures("superset")
+async def test_an_item_fails_with_the_whole_status_that_the_unary_call_would_have_given(service: Service) -> None:
+    limited = service.caller("loader", "ingestion_bot", services=["superset", "none", "bad"])
+
+    bulk = await limited.bulk(WRONG)
+    unary = [await _unary(limited, item) for item in WRONG]
+
+    found = [_comparable(bulk.statuses[offset]) for offset in range(len(WRONG))]
+    assert found == [_comparable(status) for status in unary]
+    assert bulk.counts == {"failed": len(WRONG)}
+    # Each names the call of the stream.
+    assert len({details_of(status)["RequestInfo"]["requestId"] for status in bulk.statuses.values()}) == 1
+    assert all(status.ByteSize() <= 4_096 for status in bulk.statuses.values())
+
+
+async def test_an_empty_item_is_its_own_failure(superset: Caller) -> None:
+    bulk = await superset.bulk([{}, _chart("c")])
+
+    assert bulk.failures == {0: {"item": "REQUIRED"}}
+    assert {"kind", "fullyQualifiedName", "id"}.isdisjoint(bulk.results[0])
+    assert bulk.counts == {"created": 1, "failed": 1}
+
+
+def _of_size(name: str, size: int) -> Json:
+    """Returns an item that takes exactly `size` bytes."""
+    most_of_it = _dashboard(name, description="x" * 500_000)
+    missing = size - json_format.ParseDict(most_of_it, bulk_pb2.BulkUpsertItem()).ByteSize()
+    return _dashboard(name, description="x" * (500_000 + missing))
+
+
+async def test_an_item_over_512_kib_fails_alone(superset: Caller) -> None:
+    most = 512 * 1024
+    items = [_chart("before"), _of_size("large", most + 1), _of_size("fits", most), _chart("after")]
+    bulk = await superset.bulk(items)
+
+    details = details_of(bulk.statuses[1])
+    assert details["ErrorInfo"]["reason"] == "MESSAGE_TOO_LARGE"
+    assert details["ErrorInfo"]["metadata"] == {"limit": str(most), "size": str(most + 1)}
+    assert details["QuotaFailure"]["violations"]
+    assert (bulk.results[0]["kind"], bulk.results[0]["fullyQualifiedName"]) == ("KIND_DASHBOARD", "superset.large")
+    assert bulk.failures[2] == {"dashboard.description": "TOO_LONG"}
+    assert bulk.counts == {"created": 2, "failed": 2}
+
+
+async def test_a_name_too_long_to_be_one_is_not_repeated_to_the_sender(superset: Caller) -> None:
+    long = "x" * 400_000
+    items = [_chart(long), {"chart": {"name": "c", "service": long}}, {"entity": {"user": {"name": long}}}]
+    bulk = await superset.bulk(items)
+
+    assert bulk.counts == {"failed": 3}
+    assert all(len(result.get("fullyQualifiedName", "")) <= 2_400 for result in bulk.results)
+
+
+async def test_a_summary_adds_up(superset: Caller, bot: Caller) -> None:
+    await bot.bulk([_dashboard(name) for name in ("same", "changing", "removed", "dropped")])
+    await bot.delete_dashboard(fully_qualified_name="superset.dropped")
+    await superset.delete_dashboard(fully_qualified_name="superset.removed")
+
+    items = [
+        _dashboard("new"),
+        _dashboard("same"),
+        _dashboard("changing", displayName="Changed"),
+        _dashboard("removed"),
+        _dashboard("dropped"),
+        _dashboard(""),
+    ]
+    bulk = await bot.bulk(items, options=ALL)
+
+    outcomes = ["CREATED", "UNCHANGED", "UPDATED", "SUPPRESSED", "RESTORED", "FAILED"]
+    assert [bulk.outcome(offset) for offset in range(6)] == outcomes
+    assert bulk.counts == dict.fromkeys(["created", "updated", "unchanged", "restored", "suppressed", "failed"], 1)
+    assert [result.get("version") for result in bulk.results] == [0.1, 0.1, 0.2, 0.2, 0.3, None]
+
+
+async def test_the_same_name_twice_in_a_chunk_is_two_versions(superset: Caller) -> None:
+    items = [_dashboard("d", displayName="one"), _dashboard("d", displayName="two"), _dashboard("d", displayName="two")]
+    bulk = await superset.bulk(items, options=ALL)
+
+    assert [(result["version"], result["outcome"]) for result in bulk.results] == [
+        (0.1, "OUTCOME_CREATED"),
+        (0.2, "OUTCOME_UPDATED"),
+        (0.2, "OUTCOME_UNCHANGED"),
+    ]
+    assert len({result["id"] for result in bulk.results}) == 1
+    first = (await superset.get_dashboard(fully_qualified_name="superset.d", version=0.1))["dashboard"]
+    now = (await superset.get_dashboard(fully_qualified_name="superset.d"))["dashboard"]
+    assert (first["displayName"], now["displayName"], now["version"]) == ("one", "two", 0.2)
+    assert now["changeDescription"]["previousVersion"] == 0.1
+
+
+@pytest.mark.usefixtures("superset")
+async def test_a_mask_applies_to_the_kinds_that_have_its_fields(bot: Caller) -> None:
+    full = [
+        _dashboard("d", displayName="D", project="P", description="kept"),
+        _chart("c", displayName="C", chartType="Line", description="kept"),
+        {"entity": {"domain": {"name": "m", "displayName": "M", "description": "kept"}}},
+    ]
+    await bot.bulk(full)
+    empty: list[Json] = [_dashboard("d"), _chart("c"), {"entity": {"domain": {"name": "m"}}}]
+
+    bulk = await bot.bulk(empty, options={**ALL, "updateMask": "displayName,project,chartType"})
+
+    assert bulk.counts == {"updated": 3}
+    dashboard = (await bot.get_dashboard(fully_qualified_name="superset.d"))["dashboard"]
+    chart = (await bot.get_chart(fully_qualified_name="superset.c"))["chart"]
+    domain = (await bot.get_entity(kind="KIND_DOMAIN", fully_qualified_name="m"))["entity"]["domain"]
+    for shown in (dashboard, chart, domain):
+        assert {"displayName", "project", "chartType"}.isdisjoint(shown)
+        assert shown["description"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("mask", "violations"),
+    [
+        ("displayName,nonsense", {"options.update_mask.paths[1]": "UNKNOWN_FIELD"}),
+        ("service", {"options.update_mask": "IMMUTABLE"}),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_mask_with_a_field_that_no_kind_has_is_refused(superset: Caller, mask: str, violations: Json) -> None:
+    bulk = await superset.bulk([_chart("c")], options={"updateMask": mask})
+
+    assert bulk.refused is not None
+    assert (bulk.refused.code, bulk.refused.violations) == ("INVALID_ARGUMENT", violations)
+    assert bulk.offsets == []
+    assert (await superset.bulk([_chart("c")])).counts == {"created": 1}
+
+
+@pytest.mark.usefixtures("superset")
+async def test_another_mask_makes_another_write_however_long_it_is(bot: Caller) -> None:
+    mask = "charts,dashboardType,description,displayName,domain,extension,owners"
+    await bot.bulk([_dashboard("d", sourceUrl="https://here", project="P")])
+    await bot.bulk([_dashboard("d", project="P")], options={"updateMask": mask})
+
+    bulk = await bot.bulk([_dashboard("d", project="P")], options={**ALL, "updateMask": f"{mask},sourceUrl"})
+
+    assert bulk.outcome(0) == "UPDATED"
+    assert "sourceUrl" not in (await bot.get_dashboard(fully_qualified_name="superset.d"))["dashboard"]
+
+
+async def test_override_metadata_writes_over_what_people_decided_and_is_a_right_of_its_own(
+    superset: Caller, bot: Caller
+) -> None:
+    await superset.create_dashboard(dashboard={"name": "d", "service": "superset", "displayName": "Ours"})
+    item = _dashboard("d", displayName="Theirs")
+
+    kept = await bot.bulk([item], options=ALL)
+    denied = await bot.bulk([item, _dashboard("new")], options={"overrideMetadata": True})
+    overridden = await superset.bulk([item], options={**ALL, "overrideMetadata": True})
+
+    assert (kept.outcome(0), kept.results[0]["keptFields"]) == ("UNCHANGED", ["display_name"])
+    assert denied.failures == {0: {"": "ACTION_DENIED"}, 1: {"": "ACTION_DENIED"}}
+    assert details_of(denied.statuses[0])["ErrorInfo"]["metadata"]["action"] == "override_metadata"
+    assert (overridden.outcome(0), overridden.results[0].get("keptFields")) == ("UPDATED", None)
+    stored = (await superset.get_dashboard(fully_qualified_name="superset.d"))["dashboard"]
+    assert (stored["displayName"], stored["edited"]["fields"]) == ("Theirs", ["display_name"])

@@ -1,0 +1,318 @@
+"""BulkUpsert as a protocol: how a stream begins and ends, offsets, limits, and what stays of one that breaks off."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from dashboard_catalog.auth.issuing import issue_token
+from dashboards.v1 import bulk_pb2
+from tests.service.caller import Bulk, Caller, Json, Refused, Service
+from tests.service.streams import Stream
+
+pytestmark = pytest.mark.usefixtures("superset")
+
+
+def _chart(name: str, **fields: Any) -> Json:
+    return {"chart": {"name": name, "service": "superset", **fields}}
+
+
+def _charts(first: int, count: int) -> list[Json]:
+    return [_chart(f"n{number}") for number in range(first, first + count)]
+
+
+async def _names(caller: Caller) -> list[str]:
+    found = await caller.list_charts(service="superset", name_prefix="n", page_size=1_000)
+    return [chart["name"] for chart in found.get("charts", [])]
+
+
+def _refused(bulk: Bulk) -> Refused:
+    assert bulk.refused is not None
+    assert not bulk.summary
+    return bulk.refused
+
+
+async def test_nothing_but_items_is_needed(bot: Caller) -> None:
+    async with Stream(bot) as stream:
+        await stream.send(*_charts(0, 2))
+        started = (await stream.read())["started"]
+        assert UUID(started["sessionId"])
+        assert "nextOffset" not in started
+        assert started["limits"] == {
+            "maxMessageBytes": 4 * 1024 * 1024,
+            "maxMessageItems": 1_000,
+            "maxItemBytes": 512 * 1024,
+            "sessionSeconds": str(7 * 24 * 3_600),
+        }
+        assert (await stream.read()) == {"progress": {"nextOffset": "2"}}
+        bulk = await stream.end()
+    assert bulk.summary["created"] == "2"
+    assert bulk.refused is None
+    assert await _names(bot) == ["n0", "n1"]
+
+
+async def test_started_comes_when_the_first_message_is_read_whatever_it_holds(bot: Caller) -> None:
+    for first in ({"options": {"resultView": "RESULT_VIEW_ALL"}}, {"finish": {}}, {}):
+        async with Stream(bot) as stream:
+            await stream.send(**first)
+            assert "started" in await stream.read()
+            bulk = await stream.end()
+        assert bulk.refused is None
+        assert (bulk.counts, list(bulk.summary)) == (dict.fromkeys(bulk.counts, 0), list(bulk.summary))
+
+
+async def test_a_stream_without_a_message_brings_a_summary(bot: Caller) -> None:
+    async with Stream(bot) as stream:
+        bulk = await stream.end()
+
+    assert bulk.refused is None
+    assert "limits" in bulk.started
+    assert bulk.counts == {}
+
+
+async def test_finish_tells_how_many_items_the_whole_stream_holds(bot: Caller) -> None:
+    fits = [
+        await bot.bulk(_charts(0, 2), _charts(2, 1), finish={"totalItems": "3"}),
+        await bot.bulk({"items": _charts(0, 2), "finish": {"totalItems": 2}}),
+        await bot.bulk(_charts(0, 2), finish={}),
+    ]
+    assert [(bulk.refused, sum(bulk.counts.values())) for bulk in fits] == [(None, 3), (None, 2), (None, 2)]
+
+    for total in (2, 4, -1):
+        bulk = await bot.bulk(_charts(0, 2), _charts(2, 1), finish={"totalItems": total})
+        refused = _refused(bulk)
+        assert (refused.code, refused.violations) == ("INVALID_ARGUMENT", {"finish.total_items": "INVALID_VALUE"})
+        # What was applied is acknowledged all the same.
+        assert bulk.offsets[-1] == 3
+
+
+async def test_nothing_comes_after_finish(bot: Caller) -> None:
+    bulk = await bot.bulk(_charts(0, 1), {"finish": {}}, _charts(1, 1))
+
+    refused = _refused(bulk)
+    assert (refused.code, refused.violations) == ("INVALID_ARGUMENT", {"finish": "INVALID_VALUE"})
+    assert await _names(bot) == ["n0"]
+
+
+async def test_options_stand_in_the_first_message_only(bot: Caller) -> None:
+    bulk = await bot.bulk(_charts(0, 1), {"items": _charts(1, 1), "options": {}}, _charts(2, 1))
+
+    refused = _refused(bulk)
+    assert (refused.code, refused.violations) == ("INVALID_ARGUMENT", {"options": "INVALID_VALUE"})
+    assert await _names(bot) == ["n0"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_options_are_checked_before_anything_is_written(bot: Caller) -> None:
+    cases: list[tuple[Json, str, Json, Json]] = [
+        (
+            {"sessionId": "2e1ff2f0-44f5-4b5a-9b0e-1d1ad2d0f9d3"},
+            "UNIMPLEMENTED",
+            {"option": "options.session_id"},
+            {},
+        ),
+        ({"sweep": {}}, "UNIMPLEMENTED", {"option": "options.sweep"}, {}),
+        ({"sessionId": "mine"}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.session_id": "INVALID_FORMAT"}),
+        (
+            {"sweep": {"maxDeletedPercent": 101}, "maxFailures": 10_001},
+            "INVALID_ARGUMENT",
+            {"violations": "2"},
+            {"options.sweep.max_deleted_percent": "OUT_OF_RANGE", "options.max_failures": "OUT_OF_RANGE"},
+        ),
+        ({"maxFailures": -1}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.max_failures": "OUT_OF_RANGE"}),
+        ({"service": "a..b"}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.service": "INVALID_FORMAT"}),
+        ({"resultView": 3}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.result_view": "INVALID_VALUE"}),
+    ]
+    for options, code, metadata, violations in cases:
+        bulk = await bot.bulk(_charts(0, 1), options=options)
+        refused = _refused(bulk)
+        assert (refused.code, refused.metadata, refused.violations) == (code, metadata, violations)
+        assert bulk.offsets == []
+    assert await _names(bot) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_service_in_the_options_limits_nothing(bot: Caller) -> None:
+    bulk = await bot.bulk([{"chart": {"name": "n", "service": "looker"}}], options={"service": "superset"})
+
+    assert bulk.counts == {"created": 1}
+
+
+async def test_a_gap_is_out_of_range_and_says_where_to_go_on(bot: Caller) -> None:
+    first = await bot.bulk({"items": _charts(0, 1), "offset": 1})
+    later = await bot.bulk(_charts(0, 2), {"items": _charts(3, 1), "offset": 3})
+
+    assert (_refused(first).code, _refused(first).metadata) == ("OUT_OF_RANGE", {"next_offset": "0"})
+    assert (_refused(later).code, _refused(later).metadata) == ("OUT_OF_RANGE", {"next_offset": "2"})
+    assert first.started
+    assert later.offsets[-1] == 2
+    assert await _names(bot) == ["n0", "n1"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_an_offset_is_not_negative(bot: Caller) -> None:
+    refused = _refused(await bot.bulk({"items": _charts(0, 1), "offset": -1}))
+
+    assert (refused.code, refused.violations) == ("INVALID_ARGUMENT", {"offset": "OUT_OF_RANGE"})
+    assert await _names(bot) == []
+
+
+async def test_an_offset_below_is_acknowledged_again_and_of_an_overlap_only_the_rest_is_written(bot: Caller) -> None:
+    changed = [_chart(f"n{number}", displayName="again") for number in range(4)]
+    async with Stream(bot) as stream:
+        await stream.send(*_charts(0, 2), options={"resultView": "RESULT_VIEW_ALL"})
+        await stream.read_until(2)
+        await stream.send(*changed[:2], offset=0)
+        below = (await stream.read())["progress"]
+        await stream.send(*changed[1:], offset=1)
+        overlap = (await stream.read())["progress"]
+        await stream.send(_chart("n4"))
+        bulk = await stream.end()
+
+    assert below == {"nextOffset": "2"}
+    assert [int(result["offset"]) for result in overlap["results"]] == [2, 3]
+    assert overlap["nextOffset"] == "4"
+    assert [int(result["offset"]) for result in bulk.results] == [4]
+    assert bulk.counts == {"created": 5}
+    shown = (await bot.list_charts(service="superset", name_prefix="n"))["charts"]
+    assert [chart.get("displayName") for chart in shown] == [None, None, "again", "again", None]
+
+
+async def test_a_message_holds_at_most_1000_items(bot: Caller) -> None:
+    bulk = await bot.bulk(_charts(0, 1_000), _charts(1_000, 1_001))
+
+    refused = _refused(bulk)
+    assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
+    assert refused.metadata == {"limit": "1000", "size": "1001"}
+    assert refused.details["QuotaFailure"]["violations"]
+    assert bulk.offsets[-1] == 1_000
+    assert len(await _names(bot)) == 1_000
+
+
+async def test_a_message_takes_at_most_4_mib(bot: Caller) -> None:
+    large = [_chart(f"n{number}", description="x" * 100_000) for number in range(1, 50)]
+    bulk = await bot.bulk(_charts(0, 1), large)
+
+    refused = _refused(bulk)
+    assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
+    assert refused.metadata["limit"] == str(4 * 1024 * 1024)
+    assert await _names(bot) == ["n0"]
+
+
+async def test_what_is_no_message_ends_the_stream(service: Service, bot: Caller) -> None:
+    async def sent() -> Any:
+        yield bulk_pb2.BulkUpsertRequest(items=[{"chart": {"name": "n0", "service": "superset"}}]).SerializeToString()
+        yield b"\xff\xff"
+
+    method = service._channel.stream_stream(
+        "/dashboards.v1.DashboardService/BulkUpsert",
+        response_deserializer=bulk_pb2.BulkUpsertResponse.FromString,
+    )
+    async with Stream(bot) as stream:
+        stream.call = method(sent(), metadata=bot.metadata)
+        bulk = await stream.rest()
+
+    assert (_refused(bulk).code, _refused(bulk).reason) == ("INVALID_ARGUMENT", "MALFORMED_REQUEST")
+    assert bulk.offsets == [1]
+    assert await _names(bot) == ["n0"]
+
+
+async def test_past_max_failures_the_chunk_commits_and_a_summary_is_sent_before_the_end(bot: Caller) -> None:
+    chunk = [_chart(""), _chart("n0"), _chart("")]
+    for most in (0, 1):
+        bulk = await bot.bulk(chunk, _charts(1, 1), options={"maxFailures": most})
+
+        assert bulk.refused is not None
+        assert (bulk.refused.code, bulk.refused.reason) == ("FAILED_PRECONDITION", "TOO_MANY_FAILURES")
+        assert bulk.refused.metadata == {"failed": "2"}
+        assert bulk.refused.details["PreconditionFailure"]["violations"][0]["type"] == "TOO_MANY_FAILURES"
+        assert sorted(bulk.failures) == [0, 2]
+        assert (bulk.counts["failed"], bulk.offsets[-1]) == (2, 3)
+        assert await _names(bot) == ["n0"]
+
+    within = await bot.bulk(chunk, _charts(1, 1), options={"maxFailures": 2})
+    assert (within.refused, within.counts) == (None, {"created": 1, "unchanged": 1, "failed": 2})
+
+
+async def test_by_default_a_stream_ends_past_10000_failures(bot: Caller) -> None:
+    empty = bulk_pb2.BulkUpsertRequest(items=[{}] * 1_000)
+    last = bulk_pb2.BulkUpsertRequest(items=[{}])
+
+    within = await bot.bulk_requests([empty] * 10)
+    past = await bot.bulk_requests([*[empty] * 10, last])
+
+    assert (within.refused, within.counts) == (None, {"failed": 10_000})
+    assert past.refused is not None
+    assert (past.refused.reason, past.counts) == ("TOO_MANY_FAILURES", {"failed": 10_001})
+    assert len(past.failures) == 10_001
+
+
+async def test_what_was_acknowledged_stays_when_the_client_goes_away(bot: Caller) -> None:
+    async with Stream(bot) as stream:
+        await stream.send(*_charts(0, 500))
+        await stream.read_until(500)
+        await stream.send(*_charts(500, 500))
+    # Cancelled while the second chunk is on its way: it is there whole, or not at all.
+    await bot.bulk([_chart("after")])
+    assert len(await _names(bot)) in (500, 1_000)
+
+
+@pytest.mark.parametrize("milliseconds", [0, 5, 20, 60])
+async def test_a_client_that_goes_away_at_any_time_leaves_whole_chunks_and_a_server_that_serves(
+    service: Service, bot: Caller, milliseconds: int
+) -> None:
+    async def break_off(first: int) -> None:
+        async with Stream(bot) as stream:
+            for chunk in range(4):
+                await stream.send(*_charts(first + chunk * 50, 50))
+            await asyncio.sleep(milliseconds / 1_000)
+
+    await asyncio.gather(*[break_off(first) for first in range(0, 1_000, 200)])
+
+    assert (await bot.bulk([_chart("last")])).counts == {"created": 1}
+    async with service.database.read() as connection:
+        names = set((await connection.execute(text("SELECT name FROM chart WHERE name LIKE 'n%'"))).scalars())
+    chunks = [{f"n{number}" for number in range(first, first + 50)} for first in range(0, 1_000, 50)]
+    assert all(chunk <= names or not chunk & names for chunk in chunks)
+
+
+async def test_a_token_that_expires_on_the_way_ends_the_stream_and_what_came_before_stays(service: Service) -> None:
+    token = issue_token(service.key, "loader", ["ingestion_bot"], lifetime=timedelta(seconds=2))
+    caller = Caller(service._channel, token)
+    async with Stream(caller) as stream:
+        await stream.send(*_charts(0, 1))
+        await stream.read_until(1)
+        await asyncio.sleep(2)
+        await stream.send(*_charts(1, 1))
+        bulk = await stream.rest()
+
+    assert (_refused(bulk).code, _refused(bulk).reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
+    assert await _names(service.caller("loader", "ingestion_bot")) == ["n0"]
+
+
+async def test_a_stream_without_a_token_does_not_begin(service: Service) -> None:
+    bulk = await service.stranger().bulk(_charts(0, 1))
+
+    assert (_refused(bulk).reason, bulk.started) == ("TOKEN_MISSING", {})
+
+
+async def test_a_chunk_that_fails_by_a_mistake_takes_nothing_with_it_that_was_acknowledged(
+    service: Service, bot: Caller
+) -> None:
+    async with Stream(bot) as stream:
+        await stream.send(*_charts(0, 2), _chart(""))
+        await stream.send(*_charts(2, 1))
+        await stream.read_until(4)
+        async with service.database._writers.begin() as connection:
+            await connection.execute(text("ALTER TABLE chart_history RENAME TO gone"))
+        await stream.send(*_charts(3, 1), _chart("n0", displayName="second"))
+        bulk = await stream.end()
+    async with service.database._writers.begin() as connection:
+        await connection.execute(text("ALTER TABLE gone RENAME TO chart_history"))
+
+    assert (_refused(bulk).code, _refused(bulk).reason) == ("INTERNAL", "BUG")
+    assert "chart_history" not in str(_refused(bulk).status)
+    assert await _names(bot) == ["n0", "n1", "n2"]

@@ -1,0 +1,278 @@
+"""ListDashboards and ListCharts: what each filter lets through, in which order, and what of it is shown."""
+
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from dashboards.v1 import chart_pb2, dashboard_pb2, dashboard_service_pb2
+from tests.service.caller import Caller, Json, Refused, Service
+
+ENTITIES: list[Json] = [
+    {"biService": {"name": "my.grafana", "serviceType": "Grafana"}},
+    {"team": {"name": "ann"}},
+    {"user": {"name": "j.doe"}},
+    {"domain": {"name": "vat", "parent": "finance.tax"}},
+    {"domain": {"name": "tax"}},
+    {"tag": {"name": "Work", "classification": "PII", "parent": "PII.Email"}},
+    {"tag": {"name": "Home.Office", "classification": "PII", "parent": "PII.Work"}},
+    {"classification": {"name": "tax"}},
+]
+ANN, J_DOE = {"type": "user", "name": "ann"}, {"type": "user", "name": "j.doe"}
+SALES = {"type": "team", "name": "sales"}
+
+
+def asset(fqn: str, tags: str = "", **fields: Any) -> Json:
+    service, name = fqn.rsplit(".", 1)
+    return {"service": service, "name": name, "tags": [{"tagFQN": tag} for tag in tags.split()], **fields}
+
+
+DASHBOARDS: list[Json] = [
+    asset("superset.a", "PII.Email", owners=[ANN], domain="finance", project="Sales", charts=["superset.c1"]),
+    asset("superset.b", "PII.Work", owners=[SALES], domain="finance.tax", project="sales"),
+    asset("superset.c", 'PII."Home.Office"', domain="finance.tax.vat", charts=["superset.c2", "looker.c1"]),
+    asset("superset.d", "PII.Phone", domain="tax", owners=[ANN, J_DOE]),
+    asset("looker.a", "Tier.Gold PII.Email", owners=[ANN], charts=["superset.c1"], project="Sales"),
+    asset('"my.grafana".a', domain="finance.tax", owners=[J_DOE]),
+    asset("superset.gone", "PII.Email", owners=[ANN], domain="finance", project="Sales", charts=["superset.c1"]),
+]
+LIVE = ["superset.a", "looker.a", '"my.grafana".a', "superset.b", "superset.c", "superset.d"]
+
+
+@pytest.fixture
+async def full(superset: Caller) -> Caller:
+    """The admin, in a catalog that has `DASHBOARDS`, and one chart with everything that a chart can be found by."""
+    chart = asset("looker.x", "PII.Email", owners=[ANN], domain="finance.tax")
+    added = await superset.bulk(
+        [{"entity": entity} for entity in ENTITIES],
+        [{"dashboard": dashboard} for dashboard in DASHBOARDS] + [{"chart": chart}],
+    )
+    assert not added.failures
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+    return superset
+
+
+async def dashboards(caller: Caller, **request: Any) -> list[str]:
+    answer = await caller.list_dashboards(**request)
+    return [dashboard["fullyQualifiedName"] for dashboard in answer.get("dashboards", [])]
+
+
+async def charts(caller: Caller, **request: Any) -> list[str]:
+    answer = await caller.list_charts(**request)
+    return [chart["fullyQualifiedName"] for chart in answer.get("charts", [])]
+
+
+async def test_each_filter_of_dashboards(full: Caller) -> None:
+    found = {
+        # A BI service is named by its fully qualified name, quoted or not where it need not be.
+        ("service", "superset"): ["superset.a", "superset.b", "superset.c", "superset.d"],
+        ("service", '"superset"'): ["superset.a", "superset.b", "superset.c", "superset.d"],
+        ("service", '"my.grafana"'): ['"my.grafana".a'],
+        ("service", "tableau"): [],
+        ("service_type", "Superset"): ["superset.a", "superset.b", "superset.c", "superset.d"],
+        ("service_type", "superset"): [],
+        # Owners by raw name; a user and a team of one name are two.
+        ("owner", "user:ann"): ["superset.a", "looker.a", "superset.d"],
+        ("owner", "team:ann"): [],
+        ("owner", "user:j.doe"): ['"my.grafana".a', "superset.d"],
+        ("owner", "team:sales"): ["superset.b"],
+        ("owner", "user:nobody"): [],
+        # With what is below; another domain of the same name is another domain.
+        ("domain", "finance"): ["superset.a", '"my.grafana".a', "superset.b", "superset.c"],
+        ("domain", "finance.tax"): ['"my.grafana".a', "superset.b", "superset.c"],
+        ("domain", "finance.tax.vat"): ["superset.c"],
+        ("domain", "tax"): ["superset.d"],
+        ("domain", "PII"): [],
+        ("tag", "PII"): ["superset.a", "looker.a", "superset.b", "superset.c", "superset.d"],
+        ("tag", "PII.Email"): ["superset.a", "looker.a", "superset.b", "superset.c"],
+        ("tag", "PII.Work"): ["superset.b", "superset.c"],
+        ("tag", 'PII."Home.Office"'): ["superset.c"],
+        ("tag", "Tier"): ["looker.a"],
+        ("tag", "tax"): [],
+        ("tag", "PII.email"): [],
+        # Also a chart of another BI service.
+        ("chart", "superset.c1"): ["superset.a", "looker.a"],
+        ("chart", "looker.c1"): ["superset.c"],
+        ("chart", "superset.c3"): [],
+        ("chart", "superset.nothing"): [],
+        ("project", "Sales"): ["superset.a", "looker.a"],
+        ("project", "sales"): ["superset.b"],
+        ("project", "Sale"): [],
+        ("name_prefix", "a"): ["superset.a", "looker.a", '"my.grafana".a'],
+        ("name_prefix", "A"): [],
+        ("deleted", "DELETED_EXCLUDE"): LIVE,
+        ("deleted", "DELETED_ONLY"): ["superset.gone"],
+        ("deleted", "DELETED_INCLUDE"): [*LIVE, "superset.gone"],
+    }
+    for (name, value), expected in found.items():
+        listed = await dashboards(full, **{name: value})
+        assert sorted(listed) == sorted(expected), (name, value)
+        assert [fqn.rpartition(".")[2] for fqn in listed] == sorted(fqn.rpartition(".")[2] for fqn in expected)
+
+
+async def test_filters_are_combined_by_and(full: Caller) -> None:
+    assert await dashboards(full, owner="user:ann", tag="PII.Email") == ["superset.a", "looker.a"]
+    assert await dashboards(full, owner="user:ann", tag="PII.Email", service="looker") == ["looker.a"]
+    assert await dashboards(full, owner="user:ann", tag="PII.Email", service="looker", domain="finance") == []
+    assert await dashboards(full, service="superset", service_type="Looker") == []
+    everything: Json = {
+        "service": "superset",
+        "service_type": "Superset",
+        "owner": "user:ann",
+        "domain": "finance",
+        "tag": "PII",
+        "chart": "superset.c1",
+        "project": "Sales",
+        "name_prefix": "a",
+    }
+    assert await dashboards(full, **everything) == ["superset.a"]
+    assert await dashboards(full, **everything, deleted="DELETED_ONLY") == []
+    assert await dashboards(full, **everything | {"name_prefix": "g"}, deleted="DELETED_ONLY") == ["superset.gone"]
+
+
+async def test_charts_have_the_same_filters_and_that_of_the_dashboard_that_holds_them(full: Caller) -> None:
+    # c1 of superset did not go with the deleted dashboard: others hold it.
+    every = ["looker.c1", "looker.x", "superset.c1", "superset.c2", "superset.c3"]
+
+    assert sorted(await charts(full)) == every
+    assert sorted(await charts(full, name_prefix="c", service="looker")) == ["looker.c1"]
+    assert await charts(full, service_type="Looker", owner="user:ann", domain="finance", tag="PII") == ["looker.x"]
+    assert sorted(await charts(full, dashboard="superset.c")) == ["looker.c1", "superset.c2"]
+    assert await charts(full, dashboard="superset.c", service="looker") == ["looker.c1"]
+    assert await charts(full, dashboard="superset.d") == []
+    assert await charts(full, dashboard="superset.nothing") == []
+    await full.delete_chart(fully_qualified_name="superset.c2")
+    assert await charts(full, dashboard="superset.c", deleted="DELETED_ONLY") == ["superset.c2"]
+
+
+async def test_a_deleted_entity_still_finds_what_refers_to_it(full: Caller) -> None:
+    for kind, fqn in {"BI_SERVICE": "looker", "USER": "ann", "DOMAIN": "finance", "CLASSIFICATION": "PII"}.items():
+        await full.delete_entity(kind=f"KIND_{kind}", fully_qualified_name=fqn)
+
+    assert await dashboards(full, service="looker", owner="user:ann", tag="PII") == ["looker.a"]
+    assert await dashboards(full, domain="finance", service="superset") == ["superset.a", "superset.b", "superset.c"]
+
+
+# Collations of languages order these otherwise, and UTF-16 the last of them.
+NAMES = ["B", "Z", "_", "a", "a%", "a_b", "aB", "ab", "e\u0301", "é", "ö", "\ud7ff", "\ue000", "\ufb03", "\uffff"]
+NAMES += ["\U0001f600", "\U0010ffff", "a\U0010ffffz", "a\U0010ffff\U0010ffff"]
+
+
+async def test_names_are_ordered_and_compared_byte_for_byte(superset: Caller) -> None:
+    await superset.bulk([{"dashboard": {"name": name, "service": "looker"}} for name in NAMES])
+    await superset.bulk([{"entity": {"user": {"name": name}}} for name in NAMES])
+    ordered = sorted(NAMES, key=str.encode)
+
+    async def listed(**request: Any) -> list[str]:
+        return [each["name"] for each in (await superset.list_dashboards(**request)).get("dashboards", [])]
+
+    assert await listed() == ordered
+    assert await listed(order_by="name desc") == ordered[::-1]
+    for prefix in ["a", "a_", "a%", "A", "e", "é", "\ud7ff", "\uffff", "\U0010ffff", "a\U0010ffff", NAMES[-1]]:
+        expected = [name for name in ordered if name.startswith(prefix)]
+        assert await listed(name_prefix=prefix) == expected, prefix
+        users = await superset.list_entities(kind="KIND_USER", name_prefix=prefix)
+        assert [each["user"]["name"] for each in users.get("entities", []) if each["user"]["name"] in NAMES] == expected
+    users = await superset.list_entities(kind="KIND_USER")
+    fqns = [each["user"]["fullyQualifiedName"] for each in users["entities"]]
+    assert fqns == sorted(fqns, key=str.encode)
+
+
+async def test_the_four_orders(superset: Caller) -> None:
+    for name in ["b", "c", "a"]:
+        await superset.create_dashboard(dashboard={"name": name, "service": "superset"})
+    await superset.upsert_dashboard(dashboard={"name": "c", "service": "superset", "displayName": "C"})
+    orders = {
+        "": "abc",
+        "name": "abc",
+        "name asc": "abc",
+        "name desc": "cba",
+        "updated_at": "bac",
+        "updatedAt": "bac",
+        "updated_at desc": "cab",
+        " updated_at   desc ": "cab",
+    }
+
+    for order, expected in orders.items():
+        listed = await dashboards(superset, order_by=order)
+        assert listed == [f"superset.{name}" for name in expected], order
+    for order in ["created_at", "name down", "desc", "name,updated_at", "NAME", "name desc desc"]:
+        with pytest.raises(Refused) as refused:
+            await superset.list_charts(order_by=order)
+        assert refused.value.violations == {"order_by": "INVALID_VALUE"}
+
+
+async def test_a_read_mask_names_the_fields_that_are_answered(full: Caller) -> None:
+    async def masked(*paths: str) -> Json:
+        request = dashboard_service_pb2.ListDashboardsRequest(service="looker", read_mask=FieldMask(paths=paths))
+        return await _first(full, request)
+
+    whole = await masked()
+    assert await masked("name") == {"name": "a"}
+    assert await masked("fully_qualified_name", "serviceType") == {
+        "fullyQualifiedName": "looker.a",
+        "serviceType": "Looker",
+    }
+    # Each field alone, in both spellings, is as it is among all.
+    for field in dashboard_pb2.Dashboard.DESCRIPTOR.fields:
+        alone = {field.json_name: whole[field.json_name]} if field.json_name in whole else {}
+        assert await masked(field.name) == await masked(field.json_name) == alone, field.name
+    assert {"charts", "owners", "tags", "service", "version", "etag"} <= whole.keys()
+
+
+async def test_a_get_takes_the_same_read_mask(full: Caller) -> None:
+    whole = (await full.get_chart(fully_qualified_name="looker.x"))["chart"]
+    for field in chart_pb2.Chart.DESCRIPTOR.fields:
+        answer = await full.get_chart(fully_qualified_name="looker.x", read_mask=field.json_name)
+        assert answer["chart"] == {k: v for k, v in whole.items() if k == field.json_name}, field.name
+
+
+async def test_a_path_that_names_no_field_is_refused(full: Caller) -> None:
+    calls = (full.list_dashboards, full.list_charts)
+    for call in calls:
+        with pytest.raises(Refused) as refused:
+            await call(read_mask="name,colour,owners.name")
+        assert refused.value.code == "INVALID_ARGUMENT"
+        assert refused.value.violations == {
+            "read_mask.paths[1]": "UNKNOWN_FIELD",
+            "read_mask.paths[2]": "UNKNOWN_FIELD",
+        }
+    with pytest.raises(Refused) as refused:
+        await full.get_dashboard(fully_qualified_name="superset.a", read_mask="chartType")
+    assert refused.value.violations == {"read_mask.paths[0]": "UNKNOWN_FIELD"}
+    # Charts have no such field.
+    with pytest.raises(Refused):
+        await full.list_charts(read_mask="project")
+
+
+async def test_what_is_wrong_with_filters_order_and_token_is_said_at_once_and_first(service: Service) -> None:
+    nobody = service.caller("nobody")
+    filters = {"service": "a.b", "owner": "ann", "domain": "a..b", "tag": '"PII', "chart": "c1"}
+
+    with pytest.raises(Refused) as refused:
+        await nobody.list_dashboards(**filters, order_by="size", page_token="x")
+
+    assert refused.value.code == "INVALID_ARGUMENT"
+    assert refused.value.violations == {
+        **dict.fromkeys(filters, "INVALID_FORMAT"),
+        "order_by": "INVALID_VALUE",
+        "page_token": "INVALID_PAGE_TOKEN",
+    }
+    with pytest.raises(Refused) as refused:
+        await nobody.list_charts(dashboard="superset")
+    assert refused.value.violations == {"dashboard": "INVALID_FORMAT"}
+
+
+@pytest.mark.parametrize("owner", ["ann", "user:", ":ann", "bot:ann", "User:ann"])
+async def test_an_owner_is_a_user_or_a_team(superset: Caller, owner: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await superset.list_dashboards(owner=owner)
+    assert refused.value.violations == {"owner": "INVALID_FORMAT"}
+
+
+async def _first(caller: Caller, request: dashboard_service_pb2.ListDashboardsRequest) -> Json:
+    """Sends a request whose masks are spelled as they stand; the JSON form of requests would change them."""
+    answer = await caller._stubs["Dashboard"].ListDashboards(request, metadata=caller.metadata)
+    first: Json = json_format.MessageToDict(answer)["dashboards"][0]
+    return first

@@ -1,0 +1,228 @@
+"""Pages of lists: how large, how they follow one another, and what their tokens are good for."""
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.service.caller import Caller, Json, Refused
+
+ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]
+MIB = 1024 * 1024
+
+
+def dashboard(name: str, **fields: Any) -> Json:
+    return {"dashboard": {"name": name, "service": "superset", **fields}}
+
+
+def names_in(answer: Json) -> list[str]:
+    """Returns the names of the assets or entities that a page holds."""
+    assets = [*answer.get("dashboards", []), *answer.get("charts", [])]
+    entities = [one for entity in answer.get("entities", []) for one in entity.values()]
+    return [each["name"] for each in [*assets, *entities]]
+
+
+async def pages(call: Callable[..., Awaitable[Json]], **request: Any) -> AsyncIterator[Json]:
+    """Walks a listing page by page."""
+    token = ""
+    while True:
+        page = await call(page_token=token, **request)
+        yield page
+        token = page.get("nextPageToken", "")
+        if not token:
+            return
+
+
+async def walked(call: Callable[..., Awaitable[Json]], **request: Any) -> list[list[str]]:
+    return [names_in(page) async for page in pages(call, **request)]
+
+
+async def test_fifty_by_default_and_a_thousand_at_most(superset: Caller) -> None:
+    items = [{"chart": {"name": f"x{number:04}", "service": "superset"}} for number in range(1001)]
+    assert (await superset.bulk(items[:1000], items[1000:])).counts == {"created": 1001}
+
+    async def sizes(**request: Any) -> list[int]:
+        return [len(page) for page in await walked(superset.list_charts, name_prefix="x", **request)]
+
+    assert await sizes(page_size=1000) == await sizes(page_size=1001) == await sizes(page_size=2**31 - 1) == [1000, 1]
+    assert len(names_in(await superset.list_charts(page_size=0))) == 50
+    assert await sizes(read_mask="name") == [50] * 20 + [1]
+
+
+@pytest.mark.parametrize("page_size", [-1, -(2**31)])
+async def test_a_negative_size_is_refused(superset: Caller, page_size: int) -> None:
+    calls: list[Callable[[], Awaitable[Json]]] = [
+        lambda: superset.list_dashboards(page_size=page_size),
+        lambda: superset.list_charts(page_size=page_size),
+        lambda: superset.list_entities(kind="KIND_USER", page_size=page_size),
+    ]
+    for call in calls:
+        with pytest.raises(Refused) as refused:
+            await call()
+        assert (refused.value.code, refused.value.violations) == ("INVALID_ARGUMENT", {"page_size": "OUT_OF_RANGE"})
+
+
+async def test_pages_hold_everything_once_in_order(superset: Caller) -> None:
+    # Twelve of one moment, that only their ids can order, and some of others.
+    await superset.bulk([dashboard(f"d{number:02}") for number in range(12)])
+    for number in (3, 11, 7):
+        await superset.upsert_dashboard(**dashboard(f"d{number:02}", displayName="later"))
+    await superset.upsert_dashboard(**dashboard("\U0001f600" * 256))
+
+    for order in ORDERS:
+        whole = names_in(await superset.list_dashboards(order_by=order))
+        assert len(set(whole)) == len(whole) == 13
+        for size in (1, 5, 12, 13):
+            found = await walked(superset.list_dashboards, order_by=order, page_size=size)
+            assert [name for page in found for name in page] == whole, (order, size)
+            # No page is empty, and only the last is not full.
+            assert [len(page) for page in found[:-1]] == [size] * (len(found) - 1)
+            assert found[-1]
+    by_time = {order: names_in(await superset.list_dashboards(order_by=order)) for order in ORDERS}
+    assert by_time["name desc"] == by_time["name"][::-1]
+    assert by_time["updated_at desc"] == by_time["updated_at"][::-1]
+    assert by_time["updated_at"][-4:] == ["d03", "d11", "d07", "\U0001f600" * 256]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_what_was_there_is_seen_once_while_more_comes(superset: Caller, order: str) -> None:
+    there = [f"d{number:02}" for number in range(10)]
+    await superset.bulk([dashboard(name) for name in there[:5]], [dashboard(name) for name in there[5:]])
+
+    seen: list[str] = []
+    async for page in pages(superset.list_dashboards, order_by=order, page_size=3):
+        seen += names_in(page)
+        if len(seen) < 12:
+            # Before all, among what has been seen, among what will be, and after all.
+            await superset.bulk([dashboard(f"{place}-{len(seen)}") for place in ("a", "d00", "d05", "d99")])
+
+    assert sorted(name for name in seen if name in there) == there
+    assert len(set(seen)) == len(seen)
+    # Ascending, what comes behind the page is seen too.
+    assert (len(seen) > 10) is (order != "updated_at desc")
+
+
+async def test_pages_of_entities_hold_everything_once_in_order(superset: Caller) -> None:
+    deep = "x" * 250
+    domains: list[Json] = [{"domain": {"name": '"' * 250}}]
+    fqn = '"' + '"' * 500 + '"'
+    for _ in range(3):
+        domains.append({"domain": {"name": '"' * 250, "parent": fqn}})
+        fqn += '."' + '"' * 500 + '"'
+    await superset.bulk([{"entity": domain} for domain in [*domains, {"domain": {"name": deep}}]])
+
+    whole = names_in(await superset.list_entities(kind="KIND_DOMAIN"))
+    assert len(whole) == 7
+    for size in (1, 2, 7):
+        found = await walked(superset.list_entities, kind="KIND_DOMAIN", page_size=size)
+        assert [name for page in found for name in page] == whole
+    services = await walked(superset.list_entities, kind="KIND_BI_SERVICE", page_size=1)
+    assert services == [["looker"], ["superset"]]
+
+
+async def test_a_page_ends_before_three_mebibytes(superset: Caller) -> None:
+    text = "x" * 100_000
+    items = [dashboard(f"d{number:02}", description=text) for number in range(40)]
+    users = [{"entity": {"user": {"name": f"u{number:02}", "description": text}}} for number in range(40)]
+    await superset.bulk(items[:20], items[20:], users[:20], users[20:])
+
+    for call, request in ((superset.list_dashboards, {}), (superset.list_entities, {"kind": "KIND_USER"})):
+        found = [page async for page in pages(call, name_prefix="d" if not request else "u", page_size=40, **request)]
+        assert [len(names_in(page)) for page in found] == [31, 9]
+        # Nearly all of it is description, which is as long in Python.
+        assert all(len(repr(page)) < 3.01 * MIB for page in found)
+    # What a read mask leaves out takes no room.
+    masked = await walked(superset.list_dashboards, page_size=40, read_mask="name,updatedAt")
+    assert [len(page) for page in masked] == [40]
+
+
+async def test_the_total_is_of_all_that_the_filters_match(superset: Caller) -> None:
+    await superset.bulk([dashboard(f"d{number}", project="p" if number % 2 else "q") for number in range(7)])
+    await superset.delete_dashboard(fully_qualified_name="superset.d1")
+
+    totals = [page.get("total") async for page in pages(superset.list_dashboards, page_size=4, include_total=True)]
+    assert totals == ["6", "6"]
+    for request, total in (
+        ({"project": "p"}, "2"),
+        ({"project": "p", "deleted": "DELETED_INCLUDE"}, "3"),
+        ({"deleted": "DELETED_ONLY"}, "1"),
+        ({"project": "nothing"}, "0"),
+        ({"service": "nothing"}, "0"),
+        ({"owner": "user:nobody"}, "0"),
+    ):
+        assert (await superset.list_dashboards(**request, include_total=True))["total"] == total, request
+    assert "total" not in await superset.list_dashboards()
+    assert (await superset.list_charts(include_total=True))["total"] == "4"
+
+
+async def test_a_token_is_good_only_with_the_filters_and_the_order_it_came_from(superset: Caller) -> None:
+    await superset.bulk([dashboard(f"d{number}") for number in range(4)])
+    token = (await superset.list_dashboards(page_size=2, service="superset", order_by="name desc"))["nextPageToken"]
+    same: Json = {"service": "superset", "order_by": "name desc", "page_token": token}
+
+    # How much of it is shown at once is no part of a listing.
+    for shown in ({"page_size": 1}, {"page_size": 500, "read_mask": "name"}, {"include_total": True}):
+        assert names_in(await superset.list_dashboards(**same | shown))[0] == "d1"
+    # The default, spelled out, is the default.
+    assert await superset.list_dashboards(**same, deleted="DELETED_EXCLUDE")
+    others: list[Json] = [
+        {"service": ""},
+        {"service": "looker"},
+        {"order_by": "name"},
+        {"order_by": "updated_at desc"},
+        {"deleted": "DELETED_INCLUDE"},
+        {"service_type": "Superset"},
+        {"name_prefix": "d"},
+        {"owner": "user:ann"},
+        {"domain": "finance"},
+        {"tag": "PII"},
+        {"chart": "superset.c1"},
+        {"project": "p"},
+    ]
+    for other in others:
+        with pytest.raises(Refused) as refused:
+            await superset.list_dashboards(**same | other)
+        assert refused.value.violations == {"page_token": "INVALID_PAGE_TOKEN"}, other
+    with pytest.raises(Refused) as refused:
+        await superset.list_charts(**same)
+    assert refused.value.violations == {"page_token": "INVALID_PAGE_TOKEN"}
+
+
+async def test_a_token_of_entities_is_good_only_with_kind_and_filters(superset: Caller) -> None:
+    token = (await superset.list_entities(kind="KIND_TAG", page_size=1))["nextPageToken"]
+
+    assert len(names_in(await superset.list_entities(kind="KIND_TAG", page_token=token))) == 3
+    for other in ({"kind": "KIND_USER"}, {"name_prefix": "P"}, {"deleted": "DELETED_INCLUDE"}):
+        with pytest.raises(Refused) as refused:
+            await superset.list_entities(**{"kind": "KIND_TAG", "page_token": token, **other})
+        assert refused.value.violations == {"page_token": "INVALID_PAGE_TOKEN"}
+
+
+async def test_what_is_no_token_is_refused(superset: Caller) -> None:
+    await superset.bulk([dashboard(f"d{number}") for number in range(3)])
+    token = (await superset.list_dashboards(page_size=1))["nextPageToken"]
+    text = base64.urlsafe_b64decode(token)
+    altered = [text.replace(b"d0", b"d9"), text[:-1], text + b"\0", text.replace(b"\0", b" "), text[::-1], b"[" * 3000]
+    garbage = ["x", "!", "ä", "=", "null", token[:-4], token[1:], token * 2, token + "\n", " " + token]
+
+    for bad in [*garbage, *(base64.urlsafe_b64encode(each).decode() for each in altered)]:
+        with pytest.raises(Refused) as refused:
+            await superset.list_dashboards(page_token=bad)
+        assert refused.value.code == "INVALID_ARGUMENT"
+        assert refused.value.violations == {"page_token": "INVALID_PAGE_TOKEN"}, bad
+        with pytest.raises(Refused) as refused:
+            await superset.list_entities(kind="KIND_USER", page_token=bad)
+        assert refused.value.violations == {"page_token": "INVALID_PAGE_TOKEN"}, bad
+    with pytest.raises(Refused) as refused:
+        await superset.list_dashboards(page_token="A" * 4097)
+    assert refused.value.violations == {"page_token": "TOO_LONG"}
+
+
+async def test_the_next_page_goes_on_behind_what_has_gone(superset: Caller) -> None:
+    await superset.bulk([dashboard(f"d{number}") for number in range(4)])
+    token = (await superset.list_dashboards(page_size=2))["nextPageToken"]
+    for name in ("d1", "d2"):
+        await superset.delete_dashboard(fully_qualified_name=f"superset.{name}", hard=True)
+
+    assert names_in(await superset.list_dashboards(page_token=token)) == ["d3"]

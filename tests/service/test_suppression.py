@@ -1,0 +1,264 @@
+"""What an edit deleted stays deleted for ingestion; what ingestion deleted, it may bring back."""
+
+from typing import Any
+
+import pytest
+
+from tests.service.assets import all_rows, each_kind, fqns, history
+from tests.service.caller import Caller, Json, Refused, Service
+from tests.service.ingesting import Told, ingest, ingest_one, labels, stored
+
+
+@each_kind
+async def test_what_an_edit_deleted_is_suppressed_and_nothing_is_written(
+    service: Service, superset: Caller, bot: Caller, kind: str
+) -> None:
+    await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
+    steward = service.caller("stella", "data_steward")
+    await getattr(steward, f"delete_{kind}")(fully_qualified_name="superset.a1")
+    before = await all_rows(service.database)
+    other = {"name": "a1", "displayName": "B", "sourceHash": "2", "extension": {"costCentre": "1"}}
+
+    same = (await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind))[0]
+    bulk = (await ingest(superset, other, kind=kind, mask="description"))[0]
+    unary = await getattr(bot, f"upsert_{kind}")(**{kind: other | {"service": "superset"}})
+
+    assert same == bulk == Told("SUPPRESSED", [], {}, 0.2)
+    assert unary["outcome"] == "OUTCOME_SUPPRESSED"
+    assert (unary[kind]["deleted"], unary[kind]["displayName"]) == (True, "A")
+    assert await all_rows(service.database) == before
+
+
+async def test_suppressed_items_are_counted_and_fail_nothing(superset: Caller) -> None:
+    await ingest(superset, {"name": "d1"}, {"name": "d2"})
+    await superset.delete_dashboard(fully_qualified_name="superset.d1")
+
+    bulk = await superset.bulk(
+        [{"dashboard": {"name": name, "service": "superset", "displayName": "A"}} for name in ("d1", "d2", "d3")]
+    )
+
+    assert bulk.refused is None
+    assert bulk.counts == {"created": 1, "updated": 1, "suppressed": 1}
+    assert bulk.results == []
+
+
+async def test_suppression_tells_nothing_to_a_caller_who_may_not_write(service: Service, superset: Caller) -> None:
+    await ingest_one(superset)
+    await superset.delete_dashboard(fully_qualified_name="superset.d1")
+
+    told = await ingest_one(service.caller("carl", "data_consumer"))
+
+    assert told.refused == {"": "ACTION_DENIED"}
+
+
+async def test_a_bot_creates_or_updates_no_more_than_anybody_what_is_deleted(superset: Caller, bot: Caller) -> None:
+    await ingest_one(superset)
+    await superset.delete_dashboard(fully_qualified_name="superset.d1")
+
+    with pytest.raises(Refused) as refused:
+        await bot.create_dashboard(dashboard=_spec("d1"))
+    assert (refused.value.code, refused.value.metadata["deleted"]) == ("ALREADY_EXISTS", "true")
+    with pytest.raises(Refused) as refused:
+        await bot.update_dashboard(
+            fully_qualified_name="superset.d1", dashboard={"displayName": "A"}, update_mask="displayName"
+        )
+    assert refused.value.code == "NOT_FOUND"
+
+
+@each_kind
+async def test_a_persons_upsert_restores_what_people_deleted_and_ingestion_goes_on(
+    superset: Caller, steward: Caller, kind: str
+) -> None:
+    await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
+    await getattr(superset, f"delete_{kind}")(fully_qualified_name="superset.a1")
+    assert (await ingest(superset, {"name": "a1"}, kind=kind))[0].outcome == "SUPPRESSED"
+
+    answer = await getattr(steward, f"upsert_{kind}")(**{kind: _spec("a1", description="back")})
+
+    assert (answer["outcome"], answer[kind]["version"]) == ("OUTCOME_RESTORED", 0.3)
+    assert "deleted" not in answer[kind]
+    told = (await ingest(superset, {"name": "a1", "displayName": "B", "description": "b"}, kind=kind))[0]
+    assert (told.outcome, told.kept, told.version) == ("UPDATED", ["description"], 0.4)
+
+
+@each_kind
+async def test_a_persons_restoration_ends_the_suppression(superset: Caller, kind: str) -> None:
+    await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
+    await getattr(superset, f"delete_{kind}")(fully_qualified_name="superset.a1")
+
+    await getattr(superset, f"restore_{kind}")(fully_qualified_name="superset.a1")
+
+    told = (await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind))[0]
+    assert (told.outcome, told.version) == ("UPDATED", 0.4)
+
+
+@each_kind
+async def test_override_metadata_restores_as_an_edit_would(superset: Caller, kind: str) -> None:
+    await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
+    await getattr(superset, f"delete_{kind}")(fully_qualified_name="superset.a1")
+
+    told = (await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind, override=True))[0]
+
+    assert (told.outcome, told.version) == ("RESTORED", 0.3)
+    assert (await stored(superset, "a1", kind))["edited"] == {"fields": ["display_name"]}
+
+
+@each_kind
+async def test_ingestion_restores_what_ingestion_deleted_with_its_changes_as_one_version(
+    service: Service, superset: Caller, bot: Caller, kind: str
+) -> None:
+    """Also what people had created."""
+    await getattr(superset, f"create_{kind}")(**{kind: _spec("a1", displayName="A", sourceUrl="https://a")})
+    await getattr(bot, f"delete_{kind}")(fully_qualified_name="superset.a1")
+    spec = {"name": "a1", "displayName": "B", "sourceUrl": "https://b"}
+
+    told = (await ingest(superset, spec, kind=kind))[0]
+
+    after = await stored(superset, "a1", kind)
+    assert told == Told("RESTORED", ["display_name"], {}, 0.3)
+    assert (after["displayName"], after["sourceUrl"], after.get("deleted")) == ("A", "https://b", None)
+    changed = after["changeDescription"]
+    assert sorted(change["name"] for change in changed["fieldsUpdated"]) == ["deleted", "sourceUrl"]
+    assert [row.version for row in await history(service.database, kind)] == [1, 2]
+
+    # A bot's own upsert does so, too.
+    await getattr(bot, f"delete_{kind}")(fully_qualified_name="superset.a1")
+    answer = await getattr(bot, f"upsert_{kind}")(**{kind: spec | {"service": "superset"}})
+    assert (answer["outcome"], answer["keptFields"]) == ("OUTCOME_RESTORED", ["display_name"])
+
+
+async def test_a_refused_restoration_restores_nothing(service: Service, superset: Caller, bot: Caller) -> None:
+    await ingest_one(superset, charts=["superset.c1"])
+    await bot.delete_dashboard(fully_qualified_name="superset.d1")
+    before = await all_rows(service.database)
+
+    told = await ingest_one(superset, charts=["superset.c1"], domain="nowhere")
+
+    assert told.refused == {"dashboard.domain": "UNKNOWN_REFERENCE"}
+    assert await all_rows(service.database) == before
+
+
+async def test_charts_that_an_edit_took_along_are_suppressed_and_left_out(superset: Caller) -> None:
+    await ingest_one(superset, charts=["superset.c1", "superset.c2"])
+    await ingest_one(superset, "d2", charts=["superset.c2"])
+    await superset.delete_dashboard(fully_qualified_name="superset.d1")
+
+    bulk = await superset.bulk(
+        [
+            {"dashboard": _spec("d1", charts=["superset.c1", "superset.c2"])},
+            {"dashboard": _spec("d3", charts=["superset.c1", "superset.c2"])},
+            {"chart": _spec("c1")},
+            {"chart": _spec("c2")},
+        ],
+        options={"resultView": "RESULT_VIEW_ALL"},
+    )
+
+    assert [bulk.outcome(index) for index in range(4)] == ["SUPPRESSED", "CREATED", "SUPPRESSED", "UNCHANGED"]
+    assert bulk.results[1]["keptFields"] == ["charts.superset.c1"]
+    assert fqns((await stored(superset, "d3"))["charts"]) == ["superset.c2"]
+
+
+async def test_charts_that_ingestion_took_along_come_back_with_their_dashboard(superset: Caller, bot: Caller) -> None:
+    await ingest_one(superset, charts=["superset.c1", "superset.c2"])
+    await superset.delete_chart(fully_qualified_name="superset.c2")
+    await bot.delete_dashboard(fully_qualified_name="superset.d1")
+    assert (await stored(superset, "c1", "chart"))["deleted"]
+
+    told = await ingest_one(superset, charts=["superset.c1", "superset.c2", "superset.c3"])
+
+    assert (told.outcome, told.kept) == ("RESTORED", ["charts.superset.c2"])
+    assert fqns((await stored(superset))["charts"]) == ["superset.c1", "superset.c3"]
+    assert "deleted" not in await stored(superset, "c1", "chart")
+    assert (await stored(superset, "c2", "chart"))["deleted"]
+
+
+async def test_a_chart_that_ingestion_took_along_can_come_back_alone(superset: Caller, bot: Caller) -> None:
+    await ingest_one(superset, charts=["superset.c1"])
+    await bot.delete_dashboard(fully_qualified_name="superset.d1")
+
+    told = (await ingest(superset, {"name": "c1"}, kind="chart"))[0]
+
+    assert told.outcome == "RESTORED"
+    assert (await stored(superset))["deleted"]
+    assert (await ingest_one(superset, "d2", charts=["superset.c1"])).kept == []
+
+
+async def test_a_chart_that_people_deleted_is_left_out_of_what_is_ingested_and_named(superset: Caller) -> None:
+    await superset.create_chart(chart=_spec('sales "by" day.eu'))
+    quoted = 'superset."sales ""by"" day.eu"'
+    charts = ["superset.c3", quoted, "superset.c1", "superset.c2"]
+    await ingest_one(superset, charts=charts)
+    for name in (quoted, "superset.c2"):
+        await superset.delete_chart(fully_qualified_name=name)
+
+    changed = await ingest_one(superset, charts=charts, displayName="new")
+    created = await ingest_one(superset, "d2", charts=charts)
+    emptied = await ingest_one(superset, charts=[quoted], sourceUrl="https://a")
+
+    assert changed == Told("UPDATED", [f"charts.{quoted}", "charts.superset.c2"], {}, 0.2)
+    assert created == Told("CREATED", [f"charts.{quoted}", "charts.superset.c2"], {}, 0.1)
+    assert fqns((await stored(superset, "d2"))["charts"]) == ["superset.c3", "superset.c1"]
+    assert emptied.kept == [f"charts.{quoted}"]
+    assert "charts" not in await stored(superset)
+
+
+async def test_a_chart_that_ingestion_deleted_must_not_be_referred_to_anew(superset: Caller, bot: Caller) -> None:
+    await bot.delete_chart(fully_qualified_name="superset.c1")
+
+    told = await ingest_one(superset, charts=["superset.c2", "superset.c1"])
+
+    assert told.refused == {"dashboard.charts[1]": "DELETED_REFERENCE"}
+
+
+async def test_an_edit_leaves_nothing_out(superset: Caller) -> None:
+    await superset.delete_chart(fully_qualified_name="superset.c1")
+
+    with pytest.raises(Refused) as refused:
+        await superset.upsert_dashboard(dashboard=_spec("d1", charts=["superset.c1"]))
+    told = await ingest_one(superset, charts=["superset.c1"], override=True)
+
+    assert refused.value.violations == told.refused == {"dashboard.charts[0]": "DELETED_REFERENCE"}
+
+
+async def test_a_chart_that_the_chunk_brings_back_is_referred_to_by_its_dashboards(
+    superset: Caller, bot: Caller
+) -> None:
+    await bot.delete_chart(fully_qualified_name="superset.c1")
+
+    bulk = await superset.bulk([{"dashboard": _spec("d1", charts=["superset.c1"])}, {"chart": _spec("c1")}])
+
+    assert bulk.counts == {"created": 1, "restored": 1}
+    assert fqns((await stored(superset))["charts"]) == ["superset.c1"]
+
+
+async def test_what_was_deleted_for_good_is_new_to_ingestion(superset: Caller) -> None:
+    await ingest_one(superset, displayName="A")
+    before = await stored(superset)
+    await superset.delete_dashboard(fully_qualified_name="superset.d1", hard=True)
+
+    told = await ingest_one(superset, displayName="A")
+
+    after = await stored(superset)
+    assert (told.outcome, told.version) == ("CREATED", 0.1)
+    assert after["id"] != before["id"]
+
+
+async def test_entities_are_never_suppressed(superset: Caller) -> None:
+    """They have no marks: the last writer wins, and an upsert restores."""
+    await superset.delete_entity(kind="KIND_TAG", fully_qualified_name="PII.Email")
+    assert (await ingest_one(superset, tags=labels("PII.Email"))).refused == {
+        "dashboard.tags[0].tag_fqn": "DELETED_REFERENCE"
+    }
+
+    bulk = await superset.bulk(
+        [
+            {"entity": {"tag": {"name": "Email", "classification": "PII"}}},
+            {"dashboard": _spec("d1", tags=labels("PII.Email"))},
+        ]
+    )
+
+    assert bulk.counts == {"restored": 1, "created": 1}
+
+
+def _spec(name: str, **fields: Any) -> Json:
+    return {"name": name, "service": "superset", **fields}

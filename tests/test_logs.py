@@ -1,0 +1,83 @@
+"""What the log looks like, and what is never in it."""
+
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from dashboard_catalog import logs
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Leaves logging as it was for other tests."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_programs_get_one_object_a_line() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "auto", stream=stream)
+    log = structlog.get_logger("a")
+    log.debug("unseen")
+    log.info("seen", path="x")
+    logging.getLogger("lib").info("unseen")
+    logging.getLogger("lib").warning("of a library: %s", "y")
+    own, library = lines(stream)
+    assert (own["event"], own["level"], own["path"]) == ("seen", "info", "x")
+    assert own["timestamp"].endswith("Z")
+    assert (library["event"], library["level"], library["logger"]) == ("of a library: y", "warning", "lib")
+
+
+def test_tracebacks_show_no_values() -> None:
+    for style in ("json", "console"):
+        stream = io.StringIO()
+        logs.configure("info", style, stream=stream)
+        token = "a-secret-token"
+        try:
+            raise RuntimeError("oops") from ValueError(len(token))
+        except RuntimeError:
+            structlog.get_logger("b").exception("bug")
+        assert "RuntimeError: oops" in stream.getvalue()
+        assert "secret" not in stream.getvalue().replace('token = "a-secret-token"', "")
+
+
+def test_people_get_text() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "console", stream=stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        structlog.get_logger("c").info("serving", address="127.0.0.1:1")
+    assert "serving" in stream.getvalue()
+    assert "\x1b[" not in stream.getvalue()
+
+
+def test_what_a_line_is_about_can_be_added() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "json", context=[lambda _logger, _level, line: line | {"call_id": "c"}], stream=stream)
+    structlog.get_logger("d").info("within")
+    assert lines(stream)[0]["call_id"] == "c"
+
+
+@pytest.mark.parametrize(
+    ("level", "seen"),
+    [("debug", ["debug", "info", "warning", "error"]), ("warning", ["warning", "error"]), ("error", ["error"])],
+)
+def test_the_level_decides_what_is_seen(level: str, seen: list[str]) -> None:
+    stream = io.StringIO()
+    logs.configure(level, "json", stream=stream)
+    for each in ("debug", "info", "warning", "error"):
+        getattr(structlog.get_logger("e"), each)("x")
+    assert [line["level"] for line in lines(stream)] == seen

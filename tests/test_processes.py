@@ -1,0 +1,58 @@
+"""Processes that serve: told to stop, dying, sharing an address."""
+
+import os
+import socket
+import sys
+import time
+
+import pytest
+
+from dashboard_catalog.processes import COULD_NOT_START, WorkersFailed, reserved, supervise
+from dashboard_catalog.settings import Address
+
+
+def test_workers_that_die_at_once_are_given_up() -> None:
+    with pytest.raises(WorkersFailed, match="ended soon after its start"):
+        supervise(2, os._exit, 3)
+
+
+def test_workers_that_could_not_start_are_given_up() -> None:
+    with pytest.raises(WorkersFailed, match="ended soon after its start"):
+        supervise(1, _fail_to_start, 2.5)
+
+
+def _fail_to_start(after: float) -> None:
+    time.sleep(after)
+    sys.exit(COULD_NOT_START)
+
+
+def test_an_address_is_reserved_with_its_port() -> None:
+    with reserved(Address("127.0.0.1", 0)) as address:
+        assert address.port > 0
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((address.host, address.port))
+
+
+def test_workers_can_listen_at_a_reserved_address() -> None:
+    with reserved(Address("127.0.0.1", 0)) as address, socket.socket() as worker:
+        worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        worker.bind((address.host, address.port))
+        worker.listen()
+        with socket.create_connection((address.host, address.port)):
+            worker.accept()[0].close()
+
+
+def test_an_address_in_use_is_not_reserved() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with (
+            pytest.raises(WorkersFailed, match="in use"),
+            reserved(Address("127.0.0.1", taken.getsockname()[1])),
+        ):
+            pass
+
+
+def test_a_host_that_is_not_known_is_not_reserved() -> None:
+    with pytest.raises(WorkersFailed), reserved(Address("no.such.host.invalid", 1)):
+        pass

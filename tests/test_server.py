@@ -1,0 +1,347 @@
+"""The whole server, from its settings to its end; in this process, and as a process of its own."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import ssl
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from dashboard_catalog import server
+from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
+from dashboard_catalog.server import CatalogServer, StartError, build, prepare
+from dashboard_catalog.settings import Settings, environment_name
+from dashboards.v1 import dashboard_service_pb2 as dashboards
+from dashboards.v1.dashboard_service_pb2_grpc import (
+    DashboardServiceStub,
+    add_DashboardServiceServicer_to_server,
+)
+from tests.auth import issuer
+from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused
+
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+
+
+def settings(folder: Path, **given: Any) -> Settings:
+    return Settings.load({"address": "127.0.0.1:0", "data_dir": folder / "data", **given})
+
+
+@asynccontextmanager
+async def running(given: Settings, **parts: Any) -> AsyncIterator[CatalogServer]:
+    await asyncio.to_thread(prepare, given)
+    built = await build(given, **parts)
+    await built.start()
+    yield built
+    await built.drain(seconds=1)
+
+
+def admin(folder: Path) -> tuple[tuple[str, str]]:
+    """Metadata with the token that the server left for its administrator."""
+    token = (folder / "data" / "admin.token").read_text().strip()
+    return (("authorization", f"Bearer {token}"),)
+
+
+async def health(channel: grpc.aio.Channel, service: str = "") -> HealthCheckResponse.ServingStatus:
+    answer = await health_pb2_grpc.HealthStub(channel).Check(HealthCheckRequest(service=service))
+    return answer.status
+
+
+async def code_of_get(channel: grpc.aio.Channel, metadata: Any) -> grpc.StatusCode:
+    code, _ = await refused(DashboardServiceStub(channel).GetDashboard(SOMETHING, metadata=metadata))
+    return code
+
+
+async def test_it_serves_with_what_it_prepared(tmp_path: Path) -> None:
+    async with running(settings(tmp_path)) as built, grpc.aio.insecure_channel(built.address) as channel:
+        for service in ("", SERVICE, "dashboards.v1.ChartService", "dashboards.v1.CatalogService"):
+            assert await health(channel, service) == SERVING
+        assert await code_of_get(channel, admin(tmp_path)) is grpc.StatusCode.NOT_FOUND
+        assert await code_of_get(channel, ()) is grpc.StatusCode.UNAUTHENTICATED
+    assert (tmp_path / "data" / "catalog.db").exists()
+
+
+def test_preparing_again_keeps_what_is_there(tmp_path: Path) -> None:
+    prepare(settings(tmp_path))
+    before = admin(tmp_path)
+    prepare(settings(tmp_path))
+    assert admin(tmp_path) == before
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "data" / "admin.token").stat().st_mode) == 0o600
+
+
+async def test_it_drains(tmp_path: Path) -> None:
+    servicer, let_go = Scripted(), asyncio.Event()
+
+    async def get(_request: Any, _context: Any) -> Any:
+        await let_go.wait()
+        return dashboards.GetDashboardResponse()
+
+    servicer.get = get
+    given = settings(tmp_path)
+    await asyncio.to_thread(prepare, given)
+    built = await build(given, scripted(servicer))
+    await built.start()
+    async with grpc.aio.insecure_channel(built.address) as channel:
+        stub = DashboardServiceStub(channel)
+        runs = stub.GetDashboard(SOMETHING, metadata=admin(tmp_path))
+        while not built._gate.running:
+            await asyncio.sleep(0.01)
+        draining = asyncio.create_task(built.drain(seconds=20))
+        await asyncio.sleep(0.05)
+        assert await health(channel, SERVICE) == await health(channel) == NOT_SERVING
+        code, details = await refused(stub.GetDashboard(SOMETHING, metadata=admin(tmp_path)))
+        assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+        assert not draining.done()
+        let_go.set()
+        assert await runs == dashboards.GetDashboardResponse()
+        async with asyncio.timeout(5):
+            await draining
+    async with grpc.aio.insecure_channel(built.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await health(channel)
+        assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
+    servicer = Scripted()
+
+    async def get(_request: Any, _context: Any) -> Any:
+        await asyncio.sleep(60)
+
+    servicer.get = get
+    async with running(settings(tmp_path), servicers=scripted(servicer)) as built:
+        channel = grpc.aio.insecure_channel(built.address)
+        runs = DashboardServiceStub(channel).GetDashboard(SOMETHING, metadata=admin(tmp_path))
+        while not built._gate.running:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            await built.drain(seconds=0.1)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await runs
+        await channel.close()
+
+
+def scripted(servicer: Scripted) -> server.AddServicers:
+    def add(into: grpc.aio.Server, _database: object, _authorizer: object) -> list[str]:
+        add_DashboardServiceServicer_to_server(servicer, into)  # type: ignore[no-untyped-call]
+        return [SERVICE]
+
+    return add
+
+
+async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    away = settings(tmp_path, database_url="postgresql://ada:secret@127.0.0.1:1/catalog")
+    async with running(away) as built, grpc.aio.insecure_channel(built.address) as channel:
+        assert await health(channel, SERVICE) == NOT_SERVING
+        assert await code_of_get(channel, admin(tmp_path)) is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
+def test_a_schema_of_another_version_is_a_reason(empty_database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="db upgrade"):
+        prepare(settings(tmp_path, database_url=empty_database_url))
+
+
+async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
+    async with running(settings(tmp_path)) as built:
+        with pytest.raises(StartError, match=f"cannot listen at {built.address}"):
+            await build(settings(tmp_path, address=built.address))
+
+
+async def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
+    # Not below tmp_path, which is too long a name for a socket.
+    address = f"unix:/tmp/catalog-{os.getpid()}.sock"
+    async with running(settings(tmp_path, address=address)) as built:
+        assert built.address == address
+        async with grpc.aio.insecure_channel(address) as channel:
+            assert await health(channel) == SERVING
+
+
+async def test_tokens_of_another_issuer_are_accepted(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_bytes(issuer.jwks(issuer.jwk(issuer.P256, kid="k")))
+    given = settings(
+        tmp_path, jwks=str(keys), issuer=issuer.ISSUER, audience=issuer.AUDIENCE, roles_claim="realm.roles"
+    )
+    token = issuer.sign(issuer.P256, "ES256", "k", realm={"roles": ["data_consumer"]})
+    async with running(given) as built, grpc.aio.insecure_channel(built.address) as channel:
+        metadata = (("authorization", f"Bearer {token}"),)
+        assert await code_of_get(channel, metadata) is grpc.StatusCode.NOT_FOUND
+
+
+async def test_policies_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "POLICY_SECONDS", 0.05)
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    for file in DEFAULT_FOLDER.glob("*.cedar"):
+        shutil.copy(file, policies)
+    given = settings(tmp_path, policy_dir=policies)
+    async with running(given) as built, grpc.aio.insecure_channel(built.address) as channel:
+        assert await code_of_get(channel, admin(tmp_path)) is grpc.StatusCode.NOT_FOUND
+        (policies / "nobody.cedar").write_text("forbid (principal, action, resource);")
+        async with asyncio.timeout(10):
+            while await code_of_get(channel, admin(tmp_path)) is not grpc.StatusCode.PERMISSION_DENIED:
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: {"policy_dir": folder / "nowhere"},
+        lambda folder: {"jwks": str(folder / "nowhere"), "issuer": "i", "audience": "a"},
+        lambda folder: {"tls_cert": folder / "nowhere", "tls_key": folder / "nowhere"},
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, make: Callable[[Path], dict[str, Any]]) -> None:
+    with pytest.raises(StartError, match="nowhere"):
+        server.serve(settings(tmp_path, **make(tmp_path)))
+
+
+def write_certificate(folder: Path, name: str) -> None:
+    """Writes a self-signed certificate and its key; `name` tells it from others."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+async def certificate_name(address: str) -> str:
+    """The name in the certificate that a new connection is shown."""
+    host, _, port = address.rpartition(":")
+    pem = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)))
+    return x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()
+
+
+async def test_a_renewed_certificate_is_taken_up(tmp_path: Path) -> None:
+    write_certificate(tmp_path, "first")
+    given = settings(tmp_path, tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem")
+    async with running(given) as built:
+        trusted = grpc.ssl_channel_credentials((tmp_path / "cert.pem").read_bytes())
+        name = (("grpc.ssl_target_name_override", "localhost"),)
+        async with grpc.aio.secure_channel(built.address, trusted, name) as channel:
+            assert await code_of_get(channel, admin(tmp_path)) is grpc.StatusCode.NOT_FOUND
+        assert await certificate_name(built.address) == "CN=first"
+        key = (tmp_path / "key.pem").read_bytes()
+        write_certificate(tmp_path, "second")
+        second_key = (tmp_path / "key.pem").read_bytes()
+        (tmp_path / "key.pem").write_bytes(key)
+        assert await certificate_name(built.address) == "CN=first"
+        (tmp_path / "key.pem").write_bytes(second_key)
+        assert await certificate_name(built.address) == "CN=second"
+
+
+class Process:
+    """`serve` in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[dict[str, Any]] = []
+
+    async def line(self, event: str) -> dict[str, Any]:
+        """Waits for a log line."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(30):
+            while text := await self.process.stderr.readline():
+                # gRPC's own lines are no JSON.
+                if text.startswith(b"{"):
+                    self.lines.append(json.loads(text))
+                    if self.lines[-1]["event"] == event:
+                        return self.lines[-1]
+        raise AssertionError(f"no line {event!r} in {self.lines}")
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(30):
+            await self.process.communicate()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+@asynccontextmanager
+async def process(**given: Any) -> AsyncIterator[Process]:
+    environment = {environment_name(name): str(value) for name, value in given.items()}
+    code = (
+        "from dashboard_catalog import server; from dashboard_catalog.settings import Settings;"
+        "server.serve(Settings.load())"
+    )
+    started = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Process(started)
+    finally:
+        if started.returncode is None:
+            started.kill()
+            await started.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_process(tmp_path: Path, number: signal.Signals) -> None:
+    async with process(address="127.0.0.1:0", data_dir=tmp_path / "data") as one:
+        serving = await one.line("serving")
+        assert serving["database"] == f"sqlite+aiosqlite:///{tmp_path}/data/catalog.db"
+        async with grpc.aio.insecure_channel(serving["address"]) as channel:
+            metadata = (*admin(tmp_path), ("x-request-id", "r-1"))
+            assert await code_of_get(channel, metadata) is grpc.StatusCode.NOT_FOUND
+        call = await one.line("call")
+        assert (call["call_id"], call["code"], call["subject"]) == ("r-1", "NOT_FOUND", "admin")
+        one.process.send_signal(number)
+        await one.line("stopped")
+        assert await one.ended() == 0
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_several_processes_share_an_address(tmp_path: Path, database_url: str) -> None:
+    given = {"address": "127.0.0.1:0", "data_dir": tmp_path / "data", "database_url": database_url}
+    async with process(**given, workers=2) as several:
+        workers = [(await several.line("worker_started"))["pid"] for _ in range(2)]
+        addresses = {(await several.line("serving"))["address"] for _ in range(2)}
+        (address,) = addresses
+        assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
+        # One that has run for a while is replaced.
+        await asyncio.sleep(2)
+        os.kill(workers[0], signal.SIGKILL)
+        assert (await several.line("worker_died"))["pid"] == workers[0]
+        assert (await several.line("serving"))["address"] == address
+        for _ in range(8):
+            assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
+        several.process.send_signal(signal.SIGTERM)
+        assert await several.ended() == 0
+        for pid in workers:
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+async def code_over_new_connection(address: str, folder: Path) -> grpc.StatusCode:
+    options = (("grpc.use_local_subchannel_pool", 1),)
+    async with grpc.aio.insecure_channel(address, options) as channel:
+        return await code_of_get(channel, admin(folder))

@@ -1,0 +1,178 @@
+"""Where settings come from, and what is said of those that cannot be used."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy.engine import make_url
+
+from dashboard_catalog.settings import Address, Settings, SettingsError, environment_name, flag_name
+
+# As fixed by the design: scripts depend on them.
+NAMES = {
+    "ADDRESS",
+    "DATABASE_URL",
+    "DATA_DIR",
+    "WORKERS",
+    "TLS_CERT",
+    "TLS_KEY",
+    "INSECURE",
+    "JWKS",
+    "ISSUER",
+    "AUDIENCE",
+    "SUBJECT_CLAIM",
+    "ROLES_CLAIM",
+    "TEAMS_CLAIM",
+    "SERVICES_CLAIM",
+    "BOT_CLAIM",
+    "POLICY_DIR",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+}
+POSTGRESQL = "postgresql://ada:s%40fe@db/catalog"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(environment_name(name), raising=False)
+
+
+def test_every_setting_has_its_name_and_a_description() -> None:
+    assert {name.upper() for name in Settings.model_fields} == NAMES | {"PGBOUNCER", "MAX_CONCURRENT_CALLS"}
+    assert all(field.description for field in Settings.model_fields.values())
+    assert (environment_name("tls_cert"), flag_name("tls_cert")) == ("DASHBOARD_CATALOG_TLS_CERT", "--tls-cert")
+
+
+def test_defaults_are_a_sqlite_file_on_loopback() -> None:
+    settings = Settings.load()
+    assert (settings.address, settings.workers, settings.insecure) == ("127.0.0.1:50051", 1, False)
+    assert settings.data_dir.name == "dashboard-catalog"
+    assert settings.database_url == f"sqlite+aiosqlite:///{settings.data_dir}/catalog.db"
+    assert settings.admin_token_file == settings.data_dir / "admin.token"
+    assert settings.uses_sqlite
+
+
+def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("DASHBOARD_CATALOG_LOG_LEVEL", "debug")
+    monkeypatch.setenv("DASHBOARD_CATALOG_PGBOUNCER", "true")
+    monkeypatch.setenv("DASHBOARD_CATALOG_JWKS", "")
+    settings = Settings.load({"address": "127.0.0.1:2"})
+    assert (settings.address, settings.log_level, settings.pgbouncer) == ("127.0.0.1:2", "debug", True)
+    assert settings.jwks is None
+
+
+def test_the_data_folder_decides_where_sqlite_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.load({"data_dir": "here"})
+    assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/here/catalog.db"
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings.load().address = "127.0.0.1:2"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    [
+        ("sqlite:///a.db", "sqlite+aiosqlite:///a.db"),
+        ("sqlite:////tmp/a.db", "sqlite+aiosqlite:////tmp/a.db"),
+        ("sqlite+aiosqlite:///a.db", "sqlite+aiosqlite:///a.db"),
+        (POSTGRESQL, "postgresql+asyncpg://ada:s%40fe@db/catalog"),
+        ("postgres://db/catalog", "postgresql+asyncpg://db/catalog"),
+        ("postgresql+asyncpg://db/catalog", "postgresql+asyncpg://db/catalog"),
+        ("postgresql://ada@/catalog?host=/run/pg", "postgresql+asyncpg://ada@/catalog?host=%2Frun%2Fpg"),
+        ("postgresql://db/catalog?sslmode=require", "postgresql+asyncpg://db/catalog?ssl=require"),
+    ],
+)
+def test_urls_of_databases_are_understood(given: str, understood: str) -> None:
+    assert Settings.load({"database_url": given}).database_url == understood
+
+
+def test_a_socket_folder_reaches_the_driver() -> None:
+    url = make_url(Settings.load({"database_url": "postgresql://ada@/catalog?host=/run/pg"}).database_url)
+    assert url.query["host"] == "/run/pg"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"address": "50051"}, "ADDRESS: must be HOST:PORT"),
+        ({"address": "::1:50051"}, "ADDRESS: must be HOST:PORT"),
+        ({"address": "127.0.0.1:65536"}, "ADDRESS: must be HOST:PORT"),
+        ({"address": "127.0.0.1:http"}, "ADDRESS: must be HOST:PORT"),
+        ({"address": "0.0.0.0:50051"}, "ADDRESS: 0.0.0.0:50051 is open to other machines without TLS"),
+        ({"address": "[::]:50051"}, "ADDRESS: [::]:50051 is open to other machines without TLS"),
+        ({"address": "catalog.internal:50051"}, "or accept it with INSECURE"),
+        ({"tls_cert": "cert.pem"}, "TLS_CERT and TLS_KEY must be given together"),
+        ({"tls_key": "key.pem"}, "TLS_CERT and TLS_KEY must be given together"),
+        ({"jwks": "keys.json", "issuer": "https://id"}, "JWKS needs ISSUER and AUDIENCE"),
+        ({"issuer": "https://id"}, "ISSUER and AUDIENCE need JWKS"),
+        ({"jwks": "ftp://id/keys", "issuer": "i", "audience": "a"}, "JWKS: must be a file or an https URL"),
+        ({"workers": 2}, "WORKERS: SQLite is for one server process"),
+        ({"workers": 2, "database_url": POSTGRESQL, "address": "unix:/a"}, "cannot share a Unix socket"),
+        ({"workers": 0}, "WORKERS: "),
+        ({"workers": "many"}, "WORKERS: "),
+        ({"log_level": "loud"}, "LOG_LEVEL: "),
+        ({"log_format": "xml"}, "LOG_FORMAT: "),
+        ({"database_url": "sqlite://"}, "DATABASE_URL: SQLite needs a file"),
+        ({"database_url": "sqlite:///:memory:"}, "DATABASE_URL: SQLite needs a file"),
+        ({"database_url": "mysql://ada:secret@db/x"}, "DATABASE_URL: mysql is not supported"),
+        ({"database_url": "postgresql+psycopg2://ada:secret@db/x"}, "psycopg2 is not supported"),
+        ({"database_url": "ada:secret"}, "DATABASE_URL: must be sqlite:///FILE or postgresql://"),
+        ({"colour": "blue"}, "COLOUR: "),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.load(given)
+    assert problem in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.load({"address": "x", "workers": "y"})
+    assert [line.split(":")[0] for line in str(raised.value).splitlines()] == ["ADDRESS", "WORKERS"]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "catalog.internal:50051"])
+@pytest.mark.parametrize("by", [{"insecure": True}, {"tls_cert": "c.pem", "tls_key": "k.pem"}])
+def test_other_machines_may_come_by_tls_or_on_purpose(address: str, by: dict[str, Any]) -> None:
+    assert Settings.load({"address": address, **by}).address == address
+
+
+def test_passwords_are_not_shown() -> None:
+    url = "postgresql://ada:s3cret@db/catalog?password=s3cret"
+    settings = Settings.load({"database_url": url})
+    assert "s3cret" in settings.database_url
+    assert settings.shown_database_url == "postgresql+asyncpg://ada:***@db/catalog"
+    assert "s3cret" not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "is_loopback"),
+    [
+        ("127.0.0.1:0", "127.0.0.1", 0, True),
+        ("127.9.9.9:1", "127.9.9.9", 1, True),
+        ("localhost:1", "localhost", 1, True),
+        ("[::1]:50051", "::1", 50_051, True),
+        ("10.0.0.1:1", "10.0.0.1", 1, False),
+        ("[2001:db8::1]:1", "2001:db8::1", 1, False),
+        ("localhost.evil.example:1", "localhost.evil.example", 1, False),
+    ],
+)
+def test_addresses_have_parts(text: str, host: str, port: int, is_loopback: bool) -> None:
+    address = Address.parse(text)
+    assert (address.host, address.port, address.is_loopback) == (host, port, is_loopback)
+    assert str(address) == text
+    assert str(address.with_port(7)) == text.rpartition(":")[0] + ":7"
+
+
+def test_a_unix_socket_is_an_address() -> None:
+    address = Address.parse("unix:/run/catalog.sock")
+    assert (address.path, address.is_loopback) == ("/run/catalog.sock", True)
+    assert str(address.with_port(7)) == "unix:/run/catalog.sock"
