@@ -19,8 +19,16 @@ COLUMNS = {
     "source_hash": "text", "version": "int", "updated_at": "timestamptz", "updated_by": "text", "deleted": "bool",
     "change_number": "bigint", "digest": "bytea",
 }  # fmt: skip
-NAMES = ", ".join(COLUMNS)
 FIXED = ("service_id", "name", "id")
+UPDATE = (
+    "UPDATE dashboard SET "
+    + ", ".join(f"{name} = ${place}" for place, name in enumerate(COLUMNS, 1) if name not in FIXED)
+    + " WHERE service_id = $1 AND name = $2 AND id = $3"
+)
+HISTORY = (
+    f"INSERT INTO dashboard_history ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM dashboard"
+    " WHERE service_id = $1 AND name = ANY ($2)"
+)
 INDEXES = {
     "id": "(id)",
     "name": "(deleted, name, service_id)",

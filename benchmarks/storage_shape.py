@@ -12,21 +12,21 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy import column, insert, table
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks import storage_lists
+from benchmarks.processor import postmaster_of, seconds_of_tree
 from benchmarks.storage_lists import sqlite
 from benchmarks.storage_rows import (
     COLUMNS,
-    FIXED,
+    HISTORY,
     LAYOUTS,
-    NAMES,
     SQLITE_LAYOUTS,
+    UPDATE,
     UPDATED,
     WRITTEN,
     Layout,
@@ -43,134 +43,159 @@ from benchmarks.storage_rows import (
 )
 from tests.postgres import PostgresServer, postgres_server
 
-ROUNDS = 3
+ROUNDS = 4
 SETTINGS = {
     "shared_buffers": "512MB", "max_wal_size": "4GB", "work_mem": "32MB", "maintenance_work_mem": "512MB",
     "effective_cache_size": "4GB", "random_page_cost": "1.1", "log_checkpoints": "off",
 }  # fmt: skip
 
 
-async def load(connection: Any, layout: Layout, rows: Sequence[Row]) -> float:
-    """Copies rows into a layout; returns rows a second."""
-    for statement in (*postgresql_tables(layout), *postgresql_indexes(layout), "CHECKPOINT"):
-        await connection.execute(statement)
-    refer = postgresql_references(layout, "d.service_id = $1 AND d.name = ANY ($2)") if layout.references else ""
-    began = time.perf_counter()
-    for chunk in chunks(rows):
-        async with connection.transaction():
-            await connection.copy_records_to_table("dashboard", records=chunk)
-            if refer:
-                await connection.execute(refer, chunk[0][0], [row[1] for row in chunk])
-    return len(rows) / (time.perf_counter() - began)
+class Rate(NamedTuple):
+    """Rows a second, and microseconds of processor time a row, of this process and the database together."""
+
+    rows: float
+    cpu: float
 
 
-async def load_by_sqlalchemy(server: PostgresServer, connection: Any, layout: Layout, rows: Sequence[Row]) -> float:
-    """Inserts rows into a layout by executemany, its references as `load` does."""
-    for statement in (*postgresql_tables(layout), *postgresql_indexes(layout), "CHECKPOINT"):
-        await connection.execute(statement)
-    refer = postgresql_references(layout, "d.service_id = $1 AND d.name = ANY ($2)") if layout.references else ""
-    into = insert(table("dashboard", *map(column, COLUMNS)))
-    engine = create_async_engine(server.url())
-    began = time.perf_counter()
-    for chunk in chunks(rows):
-        async with engine.begin() as session:
-            await session.execute(into, [dict(zip(COLUMNS, row, strict=True)) for row in chunk])
-            if refer:
-                await session.exec_driver_sql(refer, (chunk[0][0], [row[1] for row in chunk]))
-    taken = time.perf_counter() - began
-    await engine.dispose()
-    return len(rows) / taken
+class Writer:
+    """Writes the same rows into one layout after the other, of a database that nobody else uses."""
+
+    def __init__(self, server: PostgresServer, connection: Any) -> None:
+        self._server = server
+        self._connection = connection
+        self._postmaster = postmaster_of(server)
+
+    async def load(self, layout: Layout, rows: Sequence[Row]) -> Rate:
+        """Copies rows into a layout."""
+        refer = await self._empty(layout)
+
+        async def write(chunk: Sequence[Row]) -> None:
+            async with self._connection.transaction():
+                await self._connection.copy_records_to_table("dashboard", records=chunk)
+                if refer:
+                    await self._connection.execute(refer, *keys(chunk))
+
+        return await timed(write, rows, self._cpu)
+
+    async def load_by_sqlalchemy(self, layout: Layout, rows: Sequence[Row]) -> Rate:
+        """Inserts rows into a layout by executemany."""
+        refer = await self._empty(layout)
+        into = insert(table("dashboard", *map(column, COLUMNS)))
+        engine = create_async_engine(self._server.url())
+
+        async def write(chunk: Sequence[Row]) -> None:
+            async with engine.begin() as session:
+                await session.execute(into, [dict(zip(COLUMNS, row, strict=True)) for row in chunk])
+                if refer:
+                    await session.exec_driver_sql(refer, keys(chunk))
+
+        rate = await timed(write, rows, self._cpu)
+        await engine.dispose()
+        return rate
+
+    async def update(self, layout: Layout, rows: Sequence[Row]) -> tuple[Rate, Rate]:
+        """Loads, then gives every row two new versions; returns the rate of each."""
+        await self.load(layout, rows)
+        await self._connection.execute("ANALYZE")
+
+        async def write(chunk: Sequence[Row]) -> None:
+            async with self._connection.transaction():
+                await self._connection.execute(HISTORY, *keys(chunk))
+                await self._connection.executemany(UPDATE, chunk)
+
+        rates = []
+        for edition in (2, 3):
+            rows = changed(rows, edition)
+            await self._connection.execute("CHECKPOINT")
+            rates.append(await timed(write, rows, self._cpu))
+        return rates[0], rates[1]
+
+    async def _empty(self, layout: Layout) -> str:
+        """Makes the tables; returns the statement that adds what they refer to for some names of a service."""
+        for statement in (*postgresql_tables(layout), *postgresql_indexes(layout), "CHECKPOINT"):
+            await self._connection.execute(statement)
+        some = "d.service_id = $1 AND d.name = ANY ($2)"
+        return postgresql_references(layout, some) if layout.references else ""
+
+    def _cpu(self) -> float:
+        return time.process_time() + seconds_of_tree(self._postmaster)
 
 
-async def update(connection: Any, layout: Layout, rows: Sequence[Row]) -> tuple[float, float]:
-    """Loads, then gives every row two new versions; returns rows a second of each."""
-    await load(connection, layout, rows)
-    await connection.execute("ANALYZE")
-    setting = ", ".join(f"{name} = ${place + 1}" for place, name in enumerate(COLUMNS) if name not in FIXED)
-    statement = f"UPDATE dashboard SET {setting} WHERE service_id = $1 AND name = $2 AND id = $3"
-    history = (
-        f"INSERT INTO dashboard_history ({NAMES}) SELECT {NAMES} FROM dashboard"
-        " WHERE service_id = $1 AND name = ANY ($2)"
-    )
-    rates = []
-    for edition in (2, 3):
-        rows = changed(rows, edition)
-        await connection.execute("CHECKPOINT")
-        began = time.perf_counter()
-        for chunk in chunks(rows):
-            async with connection.transaction():
-                await connection.execute(history, chunk[0][0], [row[1] for row in chunk])
-                await connection.executemany(statement, chunk)
-        rates.append(len(rows) / (time.perf_counter() - began))
-    return rates[0], rates[1]
-
-
-async def write_sqlite(folder: Path, layout: Layout, rows: Sequence[Row]) -> tuple[float, float]:
-    """Loads rows, then gives each a new version; returns rows a second of both."""
+async def write_sqlite(folder: Path, layout: Layout, rows: Sequence[Row]) -> tuple[Rate, Rate]:
+    """Loads rows, then gives each a new version; returns the rate of both."""
     into = f"INSERT INTO dashboard VALUES ({', '.join('?' * len(COLUMNS))})"
-    setting = ", ".join(f"{name} = ?{place + 1}" for place, name in enumerate(COLUMNS) if name not in FIXED)
     some = "service_id = ? AND name IN (SELECT value FROM json_each(?))"
+    refer = sqlite_references(layout, f"d.{some.replace('name', 'd.name')}") if layout.references else "SELECT ?, ?"
+    history = HISTORY.replace("$1", "?").replace("= ANY ($2)", "IN (SELECT value FROM json_each(?))")
     async with sqlite(folder / "written.db", sqlite_tables(layout)) as connection:
 
-        async def run(statement: str, before: str, rows: Sequence[Row], after: str) -> float:
-            began = time.perf_counter()
-            for chunk in chunks(rows):
-                keys = (chunk[0][0], json.dumps([row[1] for row in chunk]))
-                await connection.execute("BEGIN IMMEDIATE")
-                if before:
-                    await connection.execute(before, keys)
-                await connection.executemany(statement, chunk)
-                if after:
-                    await connection.execute(after, keys)
-                await connection.execute("COMMIT")
-            return len(rows) / (time.perf_counter() - began)
+        async def write(before: str, statement: str, after: str, chunk: Sequence[Row]) -> None:
+            service_id, names = keys(chunk)
+            await connection.execute("BEGIN IMMEDIATE")
+            await connection.execute(before, (service_id, json.dumps(names)))
+            await connection.executemany(statement, chunk)
+            await connection.execute(after, (service_id, json.dumps(names)))
+            await connection.execute("COMMIT")
 
-        refer = sqlite_references(layout, f"d.{some.replace('name', 'd.name')}") if layout.references else ""
-        loaded = await run(into, "", rows, refer)
-        history = f"INSERT INTO dashboard_history SELECT {NAMES} FROM dashboard WHERE {some}"
-        statement = f"UPDATE dashboard SET {setting} WHERE service_id = ?1 AND name = ?2 AND id = ?3"
-        return loaded, await run(statement, history, changed(rows, 2), "")
+        loaded = await timed(partial(write, "SELECT ?, ?", into, refer), rows, time.process_time)
+        update = partial(write, history, UPDATE.replace("$", "?"), "SELECT ?, ?")
+        return loaded, await timed(update, changed(rows, 2), time.process_time)
 
 
-async def in_rounds(measures: dict[str, Callable[[], Awaitable[Any]]]) -> dict[str, list[Any]]:
+def keys(chunk: Sequence[Row]) -> tuple[Any, list[str]]:
+    """Returns the service of a chunk and its names."""
+    return chunk[0][0], [row[1] for row in chunk]
+
+
+async def timed(
+    write: Callable[[Sequence[Row]], Awaitable[None]], rows: Sequence[Row], cpu: Callable[[], float]
+) -> Rate:
+    began, spent = time.perf_counter(), cpu()
+    for chunk in chunks(rows):
+        await write(chunk)
+    return Rate(len(rows) / (time.perf_counter() - began), 1e6 * (cpu() - spent) / len(rows))
+
+
+async def in_rounds(measures: dict[str, Callable[[], Awaitable[Any]]]) -> dict[str, list[tuple[Rate, ...]]]:
     """Runs all measures in turn, several times, so that what else the machine does touches all alike."""
-    found: dict[str, list[Any]] = {name: [] for name in measures}
+    found: dict[str, list[tuple[Rate, ...]]] = {name: [] for name in measures}
     for _ in range(ROUNDS):
         for name, measure in measures.items():
-            found[name].append(await measure())
+            rates = await measure()
+            found[name].append((rates,) if isinstance(rates, Rate) else rates)
     return found
 
 
-def show_rates(title: str, found: dict[str, list[Any]], bare: float) -> None:
-    print(f"\n{title}, rows a second, share of bare, microseconds a row beyond bare")
-    for name, rates in found.items():
-        columns = list(zip(*rates, strict=True)) if isinstance(rates[0], tuple) else [rates]
-        shown = [f"{median(c):7,.0f} {median(c) / bare:5.2f} {1e6 / median(c) - 1e6 / bare:6.1f}" for c in columns]
-        print(f"  {name:50}", "   ".join(shown))
+def show_rates(title: str, found: dict[str, list[tuple[Rate, ...]]]) -> None:
+    """Prints the best of all rounds, its share of the first measure's, and the least processor time."""
+    print(f"\n{title}: rows a second, share of bare, microseconds of processor a row", flush=True)
+    bare = max(rates[0].rows for rates in next(iter(found.values())))
+    for name, rounds in found.items():
+        best = [
+            (max(rate.rows for rate in rates), min(rate.cpu for rate in rates)) for rates in zip(*rounds, strict=True)
+        ]
+        print(f"  {name:58}", " | ".join(f"{rows:7,.0f} {rows / bare:5.2f} {cpu:6.1f}" for rows, cpu in best))
 
 
 async def measure_writes(server: PostgresServer, folder: Path) -> None:
     rows = {version: list(dashboards(WRITTEN, [1], version)) for version in (4, 7)}
     connection = await asyncpg.connect(host=str(server.folder), user="postgres")
+    writer, bare = Writer(server, connection), LAYOUTS[0]
     for version in (7, 4):
-        found = await in_rounds({x.label: partial(load, connection, x, rows[version]) for x in LAYOUTS})
-        show_rates(f"PostgreSQL, first load by COPY, UUID version {version}", found, median(found[LAYOUTS[0].label]))
-    bare = LAYOUTS[0]
-    many = partial(load_by_sqlalchemy, server, connection)
+        found = await in_rounds({x.label: partial(writer.load, x, rows[version]) for x in LAYOUTS})
+        show_rates(f"PostgreSQL, first load by COPY, UUID version {version}", found)
     measures: dict[str, Callable[[], Awaitable[Any]]] = {
-        "bare, COPY": partial(load, connection, bare, rows[7]),
-        **{f"{x.label}, executemany": partial(many, x, rows[7]) for x in (bare, LAYOUTS[-1])},
-        **{x.label: partial(update, connection, x, rows[7]) for x in UPDATED},
+        "bare, COPY": partial(writer.load, bare, rows[7]),
+        "bare, executemany": partial(writer.load_by_sqlalchemy, bare, rows[7]),
+        "chosen, executemany": partial(writer.load_by_sqlalchemy, LAYOUTS[-1], rows[7]),
+        **{x.label: partial(writer.update, x, rows[7]) for x in UPDATED},
     }
-    found = await in_rounds(measures)
-    title = "PostgreSQL, executemany; every row changed, with history, first and second time"
-    show_rates(title, found, median(found["bare, COPY"]))
+    show_rates("PostgreSQL, executemany; every row changed, history, twice", await in_rounds(measures))
     await connection.close()
     for version in (7, 4):
         kept = [for_sqlite(row) for row in rows[version]]
         found = await in_rounds({x.label: partial(write_sqlite, folder, x, kept) for x in SQLITE_LAYOUTS})
-        first = median(rate for rate, _ in found[bare.label])
-        show_rates(f"SQLite, first load; every row changed, with history, UUID version {version}", found, first)
+        show_rates(f"SQLite, first load; every row changed, history; UUID version {version}", found)
 
 
 def main() -> None:

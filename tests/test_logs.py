@@ -41,17 +41,21 @@ def test_programs_get_one_object_a_line() -> None:
     assert (library["event"], library["level"], library["logger"]) == ("of a library: y", "warning", "lib")
 
 
-def test_tracebacks_show_no_values() -> None:
-    for style in ("json", "console"):
-        stream = io.StringIO()
-        logs.configure("info", style, stream=stream)
-        token = "a-secret-token"
-        try:
-            raise RuntimeError("oops") from ValueError(len(token))
-        except RuntimeError:
-            structlog.get_logger("b").exception("bug")
-        assert "RuntimeError: oops" in stream.getvalue()
-        assert "secret" not in stream.getvalue().replace('token = "a-secret-token"', "")
+def fail(token: str) -> None:
+    raise RuntimeError(f"oops after {len(token)}")
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_tracebacks_show_no_values(style: str) -> None:
+    stream = io.StringIO()
+    logs.configure("info", style, stream=stream)
+    secret = str(("a", "token"))
+    try:
+        fail(secret)
+    except RuntimeError:
+        structlog.get_logger("b").exception("bug")
+    assert "RuntimeError: oops after 14" in stream.getvalue()
+    assert secret not in stream.getvalue()
 
 
 def test_people_get_text() -> None:
@@ -66,7 +70,7 @@ def test_people_get_text() -> None:
 
 def test_what_a_line_is_about_can_be_added() -> None:
     stream = io.StringIO()
-    logs.configure("info", "json", context=[lambda _logger, _level, line: line | {"call_id": "c"}], stream=stream)
+    logs.configure("info", "json", context=[lambda _logger, _level, line: {**line, "call_id": "c"}], stream=stream)
     structlog.get_logger("d").info("within")
     assert lines(stream)[0]["call_id"] == "c"
 

@@ -17,6 +17,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,7 +35,7 @@ from dashboards.v1.dashboard_service_pb2_grpc import (
     add_DashboardServiceServicer_to_server,
 )
 from tests.auth import issuer
-from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused
+from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted, until
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
@@ -48,8 +49,10 @@ async def running(given: Settings, **parts: Any) -> AsyncIterator[CatalogServer]
     await asyncio.to_thread(prepare, given)
     built = await build(given, **parts)
     await built.start()
-    yield built
-    await built.drain(seconds=1)
+    try:
+        yield built
+    finally:
+        await built.drain(seconds=1)
 
 
 def admin(folder: Path) -> tuple[tuple[str, str]]:
@@ -58,13 +61,15 @@ def admin(folder: Path) -> tuple[tuple[str, str]]:
     return (("authorization", f"Bearer {token}"),)
 
 
-async def health(channel: grpc.aio.Channel, service: str = "") -> HealthCheckResponse.ServingStatus:
-    answer = await health_pb2_grpc.HealthStub(channel).Check(HealthCheckRequest(service=service))
+async def health(channel: grpc.aio.Channel, service: str = "") -> Any:
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    answer = await stub.Check(HealthCheckRequest(service=service))
     return answer.status
 
 
 async def code_of_get(channel: grpc.aio.Channel, metadata: Any) -> grpc.StatusCode:
-    code, _ = await refused(DashboardServiceStub(channel).GetDashboard(SOMETHING, metadata=metadata))
+    stub: Any = DashboardServiceStub(channel)
+    code, _ = await refused(stub.GetDashboard(SOMETHING, metadata=metadata))
     return code
 
 
@@ -87,7 +92,7 @@ def test_preparing_again_keeps_what_is_there(tmp_path: Path) -> None:
 
 
 async def test_it_drains(tmp_path: Path) -> None:
-    servicer, let_go = Scripted(), asyncio.Event()
+    servicer, let_go = scripted(), asyncio.Event()
 
     async def get(_request: Any, _context: Any) -> Any:
         await let_go.wait()
@@ -96,13 +101,12 @@ async def test_it_drains(tmp_path: Path) -> None:
     servicer.get = get
     given = settings(tmp_path)
     await asyncio.to_thread(prepare, given)
-    built = await build(given, scripted(servicer))
+    built = await build(given, adding(servicer))
     await built.start()
     async with grpc.aio.insecure_channel(built.address) as channel:
-        stub = DashboardServiceStub(channel)
+        stub: Any = DashboardServiceStub(channel)
         runs = stub.GetDashboard(SOMETHING, metadata=admin(tmp_path))
-        while not built._gate.running:
-            await asyncio.sleep(0.01)
+        await until(lambda: built._gate.running)
         draining = asyncio.create_task(built.drain(seconds=20))
         await asyncio.sleep(0.05)
         assert await health(channel, SERVICE) == await health(channel) == NOT_SERVING
@@ -120,17 +124,17 @@ async def test_it_drains(tmp_path: Path) -> None:
 
 
 async def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
-    servicer = Scripted()
+    servicer = scripted()
 
     async def get(_request: Any, _context: Any) -> Any:
         await asyncio.sleep(60)
 
     servicer.get = get
-    async with running(settings(tmp_path), servicers=scripted(servicer)) as built:
+    async with running(settings(tmp_path), servicers=adding(servicer)) as built:
         channel = grpc.aio.insecure_channel(built.address)
-        runs = DashboardServiceStub(channel).GetDashboard(SOMETHING, metadata=admin(tmp_path))
-        while not built._gate.running:
-            await asyncio.sleep(0.01)
+        stub: Any = DashboardServiceStub(channel)
+        runs = stub.GetDashboard(SOMETHING, metadata=admin(tmp_path))
+        await until(lambda: built._gate.running)
         async with asyncio.timeout(5):
             await built.drain(seconds=0.1)
         with pytest.raises(grpc.aio.AioRpcError):
@@ -138,9 +142,9 @@ async def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
         await channel.close()
 
 
-def scripted(servicer: Scripted) -> server.AddServicers:
+def adding(servicer: Scripted) -> server.AddServicers:
     def add(into: grpc.aio.Server, _database: object, _authorizer: object) -> list[str]:
-        add_DashboardServiceServicer_to_server(servicer, into)  # type: ignore[no-untyped-call]
+        add_DashboardServiceServicer_to_server(servicer, into)
         return [SERVICE]
 
     return add
@@ -198,7 +202,7 @@ async def test_policies_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (policies / "nobody.cedar").write_text("forbid (principal, action, resource);")
         async with asyncio.timeout(10):
             while await code_of_get(channel, admin(tmp_path)) is not grpc.StatusCode.PERMISSION_DENIED:
-                await asyncio.sleep(0.05)
+                pass
 
 
 @pytest.mark.parametrize(
@@ -251,7 +255,9 @@ async def test_a_renewed_certificate_is_taken_up(tmp_path: Path) -> None:
         write_certificate(tmp_path, "second")
         second_key = (tmp_path / "key.pem").read_bytes()
         (tmp_path / "key.pem").write_bytes(key)
-        assert await certificate_name(built.address) == "CN=first"
+        with structlog.testing.capture_logs() as lines:
+            assert await certificate_name(built.address) == "CN=first"
+        assert "certificate_refused" in {line["event"] for line in lines}
         (tmp_path / "key.pem").write_bytes(second_key)
         assert await certificate_name(built.address) == "CN=second"
 

@@ -72,7 +72,7 @@ def test_the_data_folder_decides_where_sqlite_is(tmp_path: Path, monkeypatch: py
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
-        Settings.load().address = "127.0.0.1:2"  # type: ignore[misc]
+        Settings.load().address = "127.0.0.1:2"
 
 
 @pytest.mark.parametrize(

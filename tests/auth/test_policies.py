@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from dashboard_catalog.auth.policies import Authorizer, PolicyError
+from dashboard_catalog.auth.policies import ActionDenied, Authorizer, PolicyError
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.errors import CatalogError, Code, Reason
@@ -155,10 +155,13 @@ def test_check_passes_what_is_allowed() -> None:
     assert [line["event"] for line in logs] == ["policies_loaded"]
 
 
-def test_a_denial_says_action_and_resource_and_is_logged() -> None:
+def test_a_denial_says_action_and_resource_and_is_logged_by_whoever_tells_it() -> None:
     authorizer = Authorizer(None)
-    with capture_logs() as logs, pytest.raises(CatalogError) as caught:
+    with capture_logs() as logs, pytest.raises(ActionDenied) as caught:
         authorizer.check(CONSUMER, Action.UPDATE, DASHBOARD)
+    assert logs == []
+    with capture_logs() as logs:
+        caught.value.log("call-1")
     assert caught.value.reason is Reason.ACTION_DENIED
     assert caught.value.code is Code.PERMISSION_DENIED
     assert caught.value.message == "carol may not update dashboard looker.sales"
@@ -167,6 +170,7 @@ def test_a_denial_says_action_and_resource_and_is_logged() -> None:
         {
             "event": "denied",
             "log_level": "warning",
+            "call_id": "call-1",
             "subject": "carol",
             "action": "update",
             "resource_kind": "dashboard",
@@ -179,8 +183,10 @@ def test_a_denial_says_action_and_resource_and_is_logged() -> None:
 def test_a_denial_by_a_forbid_names_the_policy_in_the_log_only() -> None:
     limited = Principal("carol", frozenset({"admin"}), frozenset(), frozenset({"tableau"}), False, None)
     authorizer = Authorizer(None)
-    with capture_logs() as logs, pytest.raises(CatalogError) as caught:
+    with pytest.raises(ActionDenied) as caught:
         authorizer.check(limited, Action.VIEW, DASHBOARD)
+    with capture_logs() as logs:
+        caught.value.log("call-1")
     assert logs[0]["policies"] == ("services-limit",)
     assert "services" not in caught.value.message
 
@@ -197,6 +203,15 @@ def test_a_denial_is_the_same_for_what_is_absent() -> None:
             authorizer.check(CONSUMER, Action.DELETE, resource)
         said.append((caught.value.reason, caught.value.message, caught.value.metadata, caught.value.resource))
     assert said[0] == said[1]
+
+
+def test_a_denial_may_name_what_was_asked_for_in_place_of_the_action() -> None:
+    with pytest.raises(ActionDenied, match=r"^carol may not upsert dashboard looker.sales$") as caught:
+        Authorizer(None).check(CONSUMER, Action.UPDATE, DASHBOARD, "upsert")
+    assert caught.value.metadata["action"] == "upsert"
+    with capture_logs() as logs:
+        caught.value.log("call-1")
+    assert logs[0]["action"] == "update"
 
 
 def test_a_denial_of_what_has_no_name_names_the_kind() -> None:

@@ -1,4 +1,4 @@
-"""What edits and ingestion make of assets, said as shortly as it can be: the reference that the catalog is held against.
+"""What edits and ingestion make of assets, said as shortly as it can be: the catalog is held against it.
 
 Everything that an asset holds is one flat map of paths, as `kept_fields` names them, to values; what is absent is not
 in it. So a mark, a thing kept and a change are each a path, whatever the field.
@@ -84,11 +84,12 @@ class World:
         asset = self._live(name)
         others = [other for key, other in self.assets.items() if key != name and not other.deleted_by]
         held = {chart for other in others for chart in other.content.get("charts", ())}
-        for chart in {name, *asset.content.get("charts", ())} - held if "charts" in asset.content else {name}:
-            if not self.assets[chart].deleted_by:
-                self._changed(self.assets[chart])
-                self.assets[chart].deleted_by = by
-                self.assets[chart].deleted_with = None if chart == name else name
+        taken_along = [chart for chart in asset.content.get("charts", ()) if chart not in held]
+        for key in (name, *taken_along):
+            gone = self.assets[key]
+            if not gone.deleted_by:
+                self._changed(gone)
+                gone.deleted_by, gone.deleted_with = by, None if key == name else name
         return Told("UPDATED")
 
     def restore(self, name: str) -> Told:
@@ -178,7 +179,7 @@ def merged(asset: Asset, spec: Spec, mask: Iterable[str], by: str) -> Merge:
 
 
 def written(content: Content, spec: Spec, mask: Iterable[str]) -> Content:
-    """Returns what an asset would hold if nobody minded: what is set replaces, what the mask names besides is cleared."""
+    """Returns what an asset would hold if nobody minded: what is set replaces, what the mask adds is cleared."""
     after = dict(content)
     for part in {*spec, *mask}:
         sent = spec.get(part)

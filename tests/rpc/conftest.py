@@ -1,5 +1,6 @@
 """A real server on a real port: the edge around a small servicer whose answers each test decides."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.interceptors import EdgeInterceptor
 from dashboards.v1 import bulk_pb2
 from dashboards.v1 import dashboard_service_pb2 as dashboards
+from dashboards.v1.dashboard_pb2 import Dashboard
 from dashboards.v1.dashboard_service_pb2_grpc import (
     DashboardServiceServicer,
     DashboardServiceStub,
@@ -48,6 +50,11 @@ DETAILS = (
 )
 
 
+def progress(next_offset: int) -> bulk_pb2.BulkUpsertResponse:
+    """Returns a response that says so."""
+    return bulk_pb2.BulkUpsertResponse(progress=bulk_pb2.BulkUpsertProgress(next_offset=next_offset))
+
+
 class Scripted(DashboardServiceServicer):
     """Answers GetDashboard and BulkUpsert with whatever the test puts into `get` and `bulk`."""
 
@@ -62,13 +69,19 @@ class Scripted(DashboardServiceServicer):
         return self.bulk(request_iterator, context)
 
     async def _echo(self, request: Any, _context: Any) -> Any:
-        return dashboards.GetDashboardResponse(dashboard={"fully_qualified_name": request.fully_qualified_name})
+        dashboard = Dashboard(fully_qualified_name=request.fully_qualified_name)
+        return dashboards.GetDashboardResponse(dashboard=dashboard)
 
     async def _count(self, requests: Any, _context: Any) -> AsyncIterator[Any]:
         offset = 0
         async for request in requests:
             offset += len(request.items)
-            yield bulk_pb2.BulkUpsertResponse(progress={"next_offset": offset})
+            yield progress(offset)
+
+
+def scripted() -> Scripted:
+    """Returns a servicer that serves the other methods as the generated one does: not at all."""
+    return Scripted()  # type: ignore[abstract]
 
 
 @dataclass
@@ -89,7 +102,8 @@ class Edge:
         self.metadata = self.token()
 
     @property
-    def stub(self) -> DashboardServiceStub:
+    def stub(self) -> Any:
+        """The generated stub; its types are those of the synchronous one."""
         return DashboardServiceStub(self.channel)
 
     def token(self, seconds: float = 3_600) -> tuple[tuple[str, str]]:
@@ -102,7 +116,7 @@ def details_of(status: Status) -> dict[str, Any]:
     """The details of a status by the names of their messages."""
     found: dict[str, Message] = {}
     for packed in status.details:
-        kind = next(kind for kind in DETAILS if packed.Is(kind.DESCRIPTOR))
+        kind = next(kind for kind in DETAILS if packed.TypeName() == kind.DESCRIPTOR.full_name)
         detail = kind()
         packed.Unpack(detail)
         assert kind.DESCRIPTOR.name not in found
@@ -129,6 +143,13 @@ async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]
     return raised.value.code(), details_of(status_of_call(raised.value))
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until it holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for is not made for tests
+            await asyncio.sleep(0.01)
+
+
 @contextmanager
 def logged(edge: Edge) -> Iterator[list[MutableMapping[str, Any]]]:
     """Collects the log lines of the block, those of its calls included."""
@@ -141,17 +162,17 @@ def logged(edge: Edge) -> Iterator[list[MutableMapping[str, Any]]]:
 async def serving(folder: Path, limit: int = 1_000) -> AsyncIterator[Edge]:
     key = load_or_create_key(folder)
     gate = Gate(limit)
-    servicer = Scripted()
+    servicer = scripted()
     open_services = frozenset({health.SERVICE, *reflection.SERVICES})
     interceptor = EdgeInterceptor(Authenticator(key), gate, open_services)
     server = grpc.aio.server(
         interceptors=[interceptor],
         options=[("grpc.max_receive_message_length", 8 * 1024 * 1024)],
     )
-    add_DashboardServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    add_DashboardServiceServicer_to_server(servicer, server)
 
     async def probe() -> None:
-        if not edge.database_answers:
+        if not served.database_answers:
             raise ConnectionError("no such host: the text of this is for nobody")
 
     database_health = DatabaseHealth([SERVICE], probe, every=0.02)
@@ -160,10 +181,12 @@ async def serving(folder: Path, limit: int = 1_000) -> AsyncIterator[Edge]:
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
-        edge = Edge(servicer, gate, interceptor.access_log, database_health, key, address, channel)
-        yield edge
-    await server.stop(None)
-    interceptor.access_log.flush()
+        served = Edge(servicer, gate, interceptor.access_log, database_health, key, address, channel)
+        try:
+            yield served
+        finally:
+            await server.stop(None)
+            interceptor.access_log.flush()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """What load balancers see: every service follows the database, and none serves once the server drains."""
 
 import asyncio
+from itertools import pairwise
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -15,8 +17,12 @@ SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERV
 UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
 
 
-async def status(edge: Edge, service: str = "") -> HealthCheckResponse.ServingStatus:
-    answer = await health_pb2_grpc.HealthStub(edge.channel).Check(HealthCheckRequest(service=service))
+def stub(edge: Edge) -> Any:
+    return health_pb2_grpc.HealthStub(edge.channel)
+
+
+async def status(edge: Edge, service: str = "") -> Any:
+    answer = await stub(edge).Check(HealthCheckRequest(service=service))
     return answer.status
 
 
@@ -30,7 +36,7 @@ async def test_every_service_follows_the_database(edge: Edge) -> None:
 
 async def test_the_database_is_asked_again_and_again(edge: Edge) -> None:
     asking = asyncio.create_task(edge.health.run())
-    watch = health_pb2_grpc.HealthStub(edge.channel).Watch(HealthCheckRequest(service=SERVICE))
+    watch = stub(edge).Watch(HealthCheckRequest(service=SERVICE))
     assert (await watch.read()).status in {SERVING, UNKNOWN}
     async with asyncio.timeout(5):
         for answers in (False, True, False):
@@ -52,7 +58,7 @@ async def test_a_database_that_does_not_answer_is_asked_less_often() -> None:
     asking = asyncio.create_task(DatabaseHealth([], probe, every=0.01).run())
     await asyncio.sleep(0.5)
     asking.cancel()
-    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(times)]
     assert 3 <= len(waits) <= 6
     assert waits == sorted(waits)
 
@@ -79,13 +85,14 @@ async def test_an_unknown_service_is_not_found(edge: Edge) -> None:
 
 async def test_all_services_are_listed(edge: Edge) -> None:
     await edge.health.look()
-    answer = await health_pb2_grpc.HealthStub(edge.channel).List(health_pb2.HealthListRequest())
+    request = health_pb2.HealthListRequest()  # type: ignore[attr-defined]
+    answer = await stub(edge).List(request)
     assert {name: one.status for name, one in answer.statuses.items()} == {"": SERVING, SERVICE: SERVING}
 
 
 async def test_bytes_that_do_not_decode_are_malformed_here_too(edge: Edge) -> None:
-    call = edge.channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff\xff")
-    code, details = await refused(call)
+    check: Any = edge.channel.unary_unary("/grpc.health.v1.Health/Check")
+    code, details = await refused(check(b"\xff\xff"))
     assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 

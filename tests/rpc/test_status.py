@@ -100,7 +100,7 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
 
 
 def test_there_is_a_case_for_every_reason_of_the_contract() -> None:
-    reasons = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}
+    reasons = {value.name.removeprefix("ERROR_REASON_") for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values}
     assert reasons - {"UNSPECIFIED"} == {reason.value for reason in Reason} == {case.value for case in CASES}
 
 
@@ -193,6 +193,7 @@ violations = st.builds(Violation, texts, st.sampled_from(ViolationReason), texts
     call_id=short,
 )
 def test_no_status_is_too_large_for_trailers(
+    *,
     reason: Reason,
     message: str,
     metadata: dict[str, str],

@@ -25,7 +25,8 @@ KINDS = "KIND_BI_SERVICE, KIND_USER, KIND_TEAM, KIND_DOMAIN, KIND_CLASSIFICATION
 
 
 def create(**spec: Any) -> Message:
-    return dashboard_service_pb2.CreateDashboardRequest(dashboard={"name": "a", "service": "s", **spec})
+    whole = dashboard_pb2.DashboardSpec(**({"name": "a", "service": "s"} | spec))
+    return dashboard_service_pb2.CreateDashboardRequest(dashboard=whole)
 
 
 def get(**fields: Any) -> Message:
@@ -121,13 +122,13 @@ CASES: list[tuple[Message, str, str, str]] = [
         f"must be one of {KINDS}, is 77",
     ),
     (
-        catalog_service_pb2.UpsertEntityRequest(entity={}),
+        catalog_service_pb2.UpsertEntityRequest(entity=entity_pb2.Entity()),
         "entity.entity",
         "REQUIRED",
         "is required: one of bi_service, user, team, domain, classification, tag or custom_property",
     ),
     (
-        bulk_pb2.BulkUpsertRequest(options={"max_failures": 10_001}),
+        bulk_pb2.BulkUpsertRequest(options=bulk_pb2.BulkUpsertOptions(max_failures=10_001)),
         "options.max_failures",
         "OUT_OF_RANGE",
         "must be greater than or equal to 0 and less than or equal to 10000, is 10001",
@@ -157,7 +158,7 @@ def test_all_violations_are_found_at_once() -> None:
 
 
 def test_a_prefix_says_which_item_is_meant() -> None:
-    item = bulk_pb2.BulkUpsertItem(dashboard={"name": "a::b"})
+    item = bulk_pb2.BulkUpsertItem(dashboard=dashboard_pb2.DashboardSpec(name="a::b"))
     assert [v.field for v in violations_of(item, "items[3]")] == ["items[3].dashboard.name"]
 
 

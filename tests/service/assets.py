@@ -1,6 +1,8 @@
 """One kind of asset through its RPCs, for the rules that dashboards and charts share, and the rows behind them."""
 
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,9 +12,35 @@ from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CHART_HISTORY, DASHBOARD_HISTORY, METADATA
 from tests.service.caller import Caller, Json
 
-each_kind = pytest.mark.parametrize("kind", ["dashboard", "chart"])
+KINDS = ["dashboard", "chart"]
 
 _HISTORY = {"dashboard": DASHBOARD_HISTORY, "chart": CHART_HISTORY}
+
+
+# For what is refused before a database is asked.
+on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def each_kind(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Runs a test for dashboards and then for charts, in the same catalog.
+
+    A server of its own costs more than most tests. A test that leaves the catalog unfit for a second run is
+    parametrised with `KINDS` instead.
+    """
+
+    @functools.wraps(test)
+    async def for_each(**fixtures: Any) -> None:
+        for kind in KINDS:
+            try:
+                await test(**fixtures, kind=kind)
+            except BaseException as error:
+                error.add_note(f"kind = {kind!r}")
+                raise
+
+    signature = inspect.signature(test)
+    fixtures = [parameter for name, parameter in signature.parameters.items() if name != "kind"]
+    for_each.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
+    return for_each
 
 
 class Upserted(NamedTuple):

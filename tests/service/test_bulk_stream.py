@@ -1,16 +1,22 @@
 """BulkUpsert as a protocol: how a stream begins and ends, offsets, limits, and what stays of one that breaks off."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from google.protobuf import json_format
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.store.database import Database
 from dashboards.v1 import bulk_pb2
 from tests.service.caller import Bulk, Caller, Json, Refused, Service
+from tests.service.servers import running
 from tests.service.streams import Stream
 
 pytestmark = pytest.mark.usefixtures("superset")
@@ -39,7 +45,7 @@ async def test_nothing_but_items_is_needed(bot: Caller) -> None:
     async with Stream(bot) as stream:
         await stream.send(*_charts(0, 2))
         started = (await stream.read())["started"]
-        assert UUID(started["sessionId"])
+        assert UUID(started["sessionId"]).version == 4
         assert "nextOffset" not in started
         assert started["limits"] == {
             "maxMessageBytes": 4 * 1024 * 1024,
@@ -55,13 +61,14 @@ async def test_nothing_but_items_is_needed(bot: Caller) -> None:
 
 
 async def test_started_comes_when_the_first_message_is_read_whatever_it_holds(bot: Caller) -> None:
-    for first in ({"options": {"resultView": "RESULT_VIEW_ALL"}}, {"finish": {}}, {}):
+    firsts: list[Json] = [{"options": {"resultView": "RESULT_VIEW_ALL"}}, {"finish": {}}, {}]
+    for first in firsts:
         async with Stream(bot) as stream:
             await stream.send(**first)
             assert "started" in await stream.read()
             bulk = await stream.end()
         assert bulk.refused is None
-        assert (bulk.counts, list(bulk.summary)) == (dict.fromkeys(bulk.counts, 0), list(bulk.summary))
+        assert bulk.counts == {}
 
 
 async def test_a_stream_without_a_message_brings_a_summary(bot: Caller) -> None:
@@ -203,11 +210,13 @@ async def test_a_message_takes_at_most_4_mib(bot: Caller) -> None:
 
 
 async def test_what_is_no_message_ends_the_stream(service: Service, bot: Caller) -> None:
-    async def sent() -> Any:
-        yield bulk_pb2.BulkUpsertRequest(items=[{"chart": {"name": "n0", "service": "superset"}}]).SerializeToString()
+    chunk = json_format.ParseDict({"items": _charts(0, 1)}, bulk_pb2.BulkUpsertRequest())
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield chunk.SerializeToString()
         yield b"\xff\xff"
 
-    method = service._channel.stream_stream(
+    method: Any = service._channel.stream_stream(
         "/dashboards.v1.DashboardService/BulkUpsert",
         response_deserializer=bulk_pb2.BulkUpsertResponse.FromString,
     )
@@ -237,17 +246,18 @@ async def test_past_max_failures_the_chunk_commits_and_a_summary_is_sent_before_
     assert (within.refused, within.counts) == (None, {"created": 1, "unchanged": 1, "failed": 2})
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_by_default_a_stream_ends_past_10000_failures(bot: Caller) -> None:
-    empty = bulk_pb2.BulkUpsertRequest(items=[{}] * 1_000)
-    last = bulk_pb2.BulkUpsertRequest(items=[{}])
+    async with Stream(bot) as stream:
+        for _ in range(10):
+            await stream.send(*[{}] * 1_000)
+        await stream.read_until(10_000)
+        await stream.send({})
+        bulk = await stream.end()
 
-    within = await bot.bulk_requests([empty] * 10)
-    past = await bot.bulk_requests([*[empty] * 10, last])
-
-    assert (within.refused, within.counts) == (None, {"failed": 10_000})
-    assert past.refused is not None
-    assert (past.refused.reason, past.counts) == ("TOO_MANY_FAILURES", {"failed": 10_001})
-    assert len(past.failures) == 10_001
+    assert bulk.refused is not None
+    assert (bulk.refused.reason, bulk.refused.metadata) == ("TOO_MANY_FAILURES", {"failed": "10001"})
+    assert bulk.counts == {"failed": 10_001}
 
 
 async def test_what_was_acknowledged_stays_when_the_client_goes_away(bot: Caller) -> None:
@@ -280,17 +290,43 @@ async def test_a_client_that_goes_away_at_any_time_leaves_whole_chunks_and_a_ser
 
 
 async def test_a_token_that_expires_on_the_way_ends_the_stream_and_what_came_before_stays(service: Service) -> None:
-    token = issue_token(service.key, "loader", ["ingestion_bot"], lifetime=timedelta(seconds=2))
+    token = issue_token(service.key, "loader", ["ingestion_bot"], lifetime=timedelta(seconds=0.7))
     caller = Caller(service._channel, token)
     async with Stream(caller) as stream:
         await stream.send(*_charts(0, 1))
         await stream.read_until(1)
-        await asyncio.sleep(2)
+        await asyncio.sleep(0.7)
         await stream.send(*_charts(1, 1))
         bulk = await stream.rest()
 
     assert (_refused(bulk).code, _refused(bulk).reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
     assert await _names(service.caller("loader", "ingestion_bot")) == ["n0"]
+
+
+async def test_when_the_server_drains_a_stream_ends_after_its_chunk_and_what_was_applied_is_acknowledged(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running(database_url, tmp_path / "draining") as (server, service):
+        bot = service.caller("loader", "ingestion_bot")
+        async with Stream(bot) as idle, Stream(bot) as busy:
+            await idle.send(_chart("idle"))
+            await idle.read_until(1)
+            for chunk in range(20):
+                await busy.send(*_charts(chunk * 100, 100))
+            await busy.read_until(100)
+            await server.drain(seconds=10)
+            ended, broken = await asyncio.gather(idle.rest(), busy.rest())
+
+    for bulk in (ended, broken):
+        refused = _refused(bulk)
+        assert (refused.code, refused.reason) == ("UNAVAILABLE", "DRAINING")
+        assert refused.details["RetryInfo"]["retryDelay"]
+    assert broken.offsets[-1] < 2_000
+    database = Database(database_url)
+    async with database.read() as connection:
+        count = (await connection.execute(text("SELECT count(*) FROM chart WHERE name LIKE 'n%'"))).scalar_one()
+    await database.close()
+    assert count == broken.offsets[-1]
 
 
 async def test_a_stream_without_a_token_does_not_begin(service: Service) -> None:
@@ -308,11 +344,13 @@ async def test_a_chunk_that_fails_by_a_mistake_takes_nothing_with_it_that_was_ac
         await stream.read_until(4)
         async with service.database._writers.begin() as connection:
             await connection.execute(text("ALTER TABLE chart_history RENAME TO gone"))
-        await stream.send(*_charts(3, 1), _chart("n0", displayName="second"))
-        bulk = await stream.end()
+        with capture_logs() as logged:
+            await stream.send(*_charts(3, 1), _chart("n0", displayName="second"))
+            bulk = await stream.end()
     async with service.database._writers.begin() as connection:
         await connection.execute(text("ALTER TABLE gone RENAME TO chart_history"))
 
     assert (_refused(bulk).code, _refused(bulk).reason) == ("INTERNAL", "BUG")
     assert "chart_history" not in str(_refused(bulk).status)
+    assert [line["event"] for line in logged if line["log_level"] == "error"] == ["bug"]
     assert await _names(bot) == ["n0", "n1", "n2"]

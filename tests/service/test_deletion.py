@@ -90,9 +90,7 @@ async def test_an_etag_of_another_version_aborts(service: Service, superset: Cal
 
 
 @each_kind
-async def test_validate_only_answers_the_same_and_writes_nothing(
-    service: Service, superset: Caller, kind: str
-) -> None:
+async def test_validate_only_answers_the_same_and_writes_nothing(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1", description="one")
     before = await all_rows(service.database)
@@ -215,6 +213,10 @@ async def test_an_upsert_that_restores_brings_the_charts_back_first(service: Ser
     await dashboards.create("d1", charts=["superset.c1", "superset.c2"])
     await dashboards.delete("d1")
     assert await deleted_charts(superset) == ["superset.c1", "superset.c2"]
+    before = await all_rows(service.database)
+    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        await dashboards.upsert("d1", domain="nowhere")
+    assert await all_rows(service.database) == before
 
     asset, outcome = await dashboards.upsert("d1", charts=["superset.c3", "superset.c1"])
 
@@ -283,6 +285,21 @@ async def test_a_hard_deletion_removes_the_charts_that_go_along(service: Service
     assert sorted(fqns(listed)) == ["looker.c1", "superset.c2", "superset.c3"]
     assert await history(service.database, "chart") == []
     assert not any(chart.get("deleted") for chart in listed)
+
+
+async def test_a_hard_deletion_leaves_the_charts_that_a_deleted_dashboard_would_bring_back(superset: Caller) -> None:
+    dashboards = Assets(superset, "dashboard")
+    await dashboards.create("d1", charts=["superset.c1", "superset.c2"])
+    await dashboards.create("d2", charts=["superset.c1"])
+    await dashboards.delete("d2")
+
+    await dashboards.delete("d1", hard=True)
+
+    restored = await dashboards.restore("d2")
+    assert fqns(restored["charts"]) == ["superset.c1"]
+    assert not restored["charts"][0].get("deleted")
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await superset.get_chart(fully_qualified_name="superset.c2", deleted="DELETED_INCLUDE")
 
 
 async def test_a_chart_that_a_dashboard_holds_is_not_removed(service: Service, superset: Caller) -> None:

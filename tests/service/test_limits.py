@@ -7,7 +7,8 @@ import grpc.aio
 import pytest
 
 from dashboards.v1 import dashboard_service_pb2
-from tests.service.assets import Assets, all_rows, each_kind, fqns
+from dashboards.v1.dashboard_pb2 import DashboardSpec
+from tests.service.assets import Assets, all_rows, each_kind, fqns, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 
 # Four bytes in UTF-8, two units in UTF-16, one character.
@@ -32,13 +33,13 @@ async def refusal(call: Any) -> dict[str, str]:
 async def test_texts_are_limited_in_characters_and_kept_as_sent(superset: Caller, kind: str) -> None:
     texts = TEXTS + OWN_TEXTS[kind]
     assets = Assets(superset, kind)
-    longest = {name: "\u0301" + WIDE * (limit - 2) + "\n" for name, _, limit in texts}
+    longest: Json = {name: "\u0301" + WIDE * (limit - 2) + "\n" for name, _, limit in texts}
 
     created = await assets.create("a1", **longest)
 
     assert {name: created[name] for name in longest} == longest
     assert {name: (await assets.get("a1"))[name] for name in longest} == longest
-    too_long = {name: text + "x" for name, text in longest.items()}
+    too_long: Json = {name: text + "x" for name, text in longest.items()}
     violations = {f"{kind}.{field}": "TOO_LONG" for _, field, _ in texts}
     assert await refusal(assets.create("a2", **too_long)) == violations
     assert await refusal(assets.upsert("a1", **too_long)) == violations
@@ -114,7 +115,7 @@ async def test_a_dashboard_has_at_most_2000_charts_and_100_owners_and_tags(super
     assert fqns(created["charts"]) == most["charts"]
     assert (len(created["owners"]), len(created["tags"])) == (100, 100)
     assert await dashboards.upsert("d1", **most) == (created, "UNCHANGED")
-    more = {
+    more: Json = {
         "charts": [*most["charts"], "superset.c1"],
         "owners": [*most["owners"], {"type": "user", "name": "u100"}],
         "tags": [*most["tags"], {"tagFQN": "PII.t100"}],
@@ -142,11 +143,11 @@ async def test_an_extension_has_at_most_64_kib_also_with_what_is_stored(
     assert await refusal(assets.upsert("a1", extension={"text": fits + "x"})) == {f"{kind}.extension": "TOO_LARGE"}
     before = await all_rows(service.database)
     # Key by key it would grow beyond every limit.
-    more = {"extension": {"more": "y" * 1000}}
+    more: Json = {"extension": {"more": "y" * 1000}}
     assert await refusal(assets.upsert("a1", **more)) == {f"{kind}.extension": "TOO_LARGE"}
     assert await refusal(assets.update("a1", "extension", **more)) == {f"{kind}.extension": "TOO_LARGE"}
     assert await all_rows(service.database) == before
-    more["extension"]["text"] = None  # type: ignore[assignment]
+    more["extension"]["text"] = None
     assert (await assets.upsert("a1", **more)).asset["extension"] == {"more": "y" * 1000}
 
 
@@ -161,7 +162,7 @@ async def test_an_extension_is_at_most_5_deep_with_finite_numbers_and_exact_inte
         assert (await dashboards.upsert("d1", extension={"ratio": number})).asset["extension"] == {"ratio": number}
     for number in (2**53, -(2**53), 1e300):
         assert await refusal(dashboards.upsert("d1", extension={"ratio": number})) == {f"{path}.ratio": "INVALID_VALUE"}
-    request = dashboard_service_pb2.UpsertDashboardRequest(dashboard={"name": "d1", "service": "superset"})
+    request = dashboard_service_pb2.UpsertDashboardRequest(dashboard=DashboardSpec(name="d1", service="superset"))
     for number in (math.nan, math.inf, -math.inf):
         request.dashboard.extension["ratio"] = number
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -197,7 +198,10 @@ async def test_no_text_holds_the_character_zero(service: Service, superset: Call
         f"{kind}.owners[1].fully_qualified_name": "INVALID_FORMAT",
     }
     extension = {"costCentre": "a\0", "x\0": 1}
-    assert set((await refusal(assets.upsert("a1", extension=extension))).values()) <= {"INVALID_FORMAT", "INVALID_VALUE"}
+    assert set((await refusal(assets.upsert("a1", extension=extension))).values()) <= {
+        "INVALID_FORMAT",
+        "INVALID_VALUE",
+    }
     for call in (
         assets.get("a\0"),
         assets.delete("a\0"),
@@ -255,9 +259,10 @@ async def test_more_violations_than_fit_are_counted(superset: Caller) -> None:
     assert len(told) >= 5
 
 
+@on_one_database
 async def test_a_request_has_at_most_4_mib(superset: Caller) -> None:
     create = superset._stubs["Dashboard"].CreateDashboard
-    request = dashboard_service_pb2.CreateDashboardRequest(dashboard={"name": "d1", "service": "superset"})
+    request = dashboard_service_pb2.CreateDashboardRequest(dashboard=DashboardSpec(name="d1", service="superset"))
     request.dashboard.description = "x" * 4_194_000
     request.dashboard.project = "y" * (4 * 1024 * 1024 - request.ByteSize() - 3)
     assert request.ByteSize() == 4 * 1024 * 1024

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.assets import Assets, all_rows, each_kind, fqns
+from tests.service.assets import KINDS, Assets, all_rows, each_kind, fqns, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 
 UNKNOWN_ID = "6f1c1f2e-0000-7000-8000-000000000000"
@@ -25,7 +25,7 @@ async def entity_id(caller: Caller, kind: str, fqn: str) -> str:
     return str(next(iter(entity.values()))["id"])
 
 
-@each_kind
+@pytest.mark.parametrize("kind", KINDS)
 async def test_the_service_must_exist_and_not_be_deleted(superset: Caller, kind: str) -> None:
     create, upsert = getattr(superset, f"create_{kind}"), getattr(superset, f"upsert_{kind}")
     await superset.delete_entity(kind="KIND_BI_SERVICE", fully_qualified_name="looker")
@@ -41,7 +41,7 @@ async def test_the_service_must_exist_and_not_be_deleted(superset: Caller, kind:
         assert await refusal(call()) == {kind: "REQUIRED"}
 
 
-@each_kind
+@pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_stored_never_fails_a_later_write(superset: Caller, kind: str) -> None:
     own: Json = {"charts": ["superset.c1"]} if kind == "dashboard" else {}
     # A disabled tag, a team of another type and a classification that has become exclusive stay as well.
@@ -100,7 +100,7 @@ async def test_charts_must_exist_and_not_be_deleted(service: Service, superset: 
     assert await all_rows(service.database) == before
 
 
-@each_kind
+@pytest.mark.parametrize("kind", KINDS)
 async def test_owners_are_users_or_one_team_of_type_group(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     ann, bob = {"type": "user", "name": "ann"}, {"type": "user", "name": "bob"}
@@ -128,9 +128,7 @@ async def test_owners_are_users_or_one_team_of_type_group(superset: Caller, kind
         assert found == {f"{kind}.{field}": reason for field, reason in violations.items()}, owners
 
     await superset.delete_entity(kind="KIND_USER", fully_qualified_name="bob")
-    assert await refusal(assets.update("a1", "owners", owners=[ann, bob])) == {
-        f"{kind}.owners[1]": "DELETED_REFERENCE"
-    }
+    assert await refusal(assets.update("a1", "owners", owners=[ann, bob])) == {f"{kind}.owners[1]": "DELETED_REFERENCE"}
 
 
 @each_kind
@@ -161,7 +159,7 @@ async def test_the_parts_of_a_reference_must_agree(superset: Caller, kind: str) 
     }
 
 
-@each_kind
+@pytest.mark.parametrize("kind", KINDS)
 async def test_tags_must_exist_and_be_neither_deleted_nor_disabled_nor_exclusive(superset: Caller, kind: str) -> None:
     await superset.upsert_entity(entity={"tag": {"name": "Old", "classification": "PII", "disabled": True}})
     await superset.upsert_entity(entity={"classification": {"name": "Vendor"}})
@@ -183,7 +181,7 @@ async def test_tags_must_exist_and_be_neither_deleted_nor_disabled_nor_exclusive
     assert [tag["tagFQN"] for tag in asset["tags"]] == ["Tier.Silver"]
 
 
-@each_kind
+@pytest.mark.parametrize("kind", KINDS)
 async def test_the_domain_must_exist_and_not_be_deleted(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await superset.delete_entity(kind="KIND_DOMAIN", fully_qualified_name="finance.tax")
@@ -219,6 +217,7 @@ async def test_all_references_that_are_wrong_are_told_at_once(superset: Caller) 
         }
 
 
+@on_one_database
 async def test_all_that_is_wrong_in_shape_is_told_at_once(superset: Caller) -> None:
     spec: Json = {"name": "a::b", "service": "superset", "displayName": "x" * 1025, "dashboardType": "Board"}
     spec |= {"charts": ["superset.c1", ""], "tags": [{"tagFQN": "PII.Email", "state": "Perhaps"}]}
@@ -250,7 +249,9 @@ async def test_all_that_is_wrong_in_shape_is_told_at_once(superset: Caller) -> N
 
 
 @each_kind
-async def test_shape_comes_before_authorization_and_references_after(service: Service, superset: Caller, kind: str) -> None:
+async def test_shape_comes_before_authorization_and_references_after(
+    service: Service, superset: Caller, kind: str
+) -> None:
     await Assets(superset, kind).create("a1")
     viewer = Assets(service.caller("vera", "data_consumer"), kind)
 
@@ -268,20 +269,31 @@ async def test_shape_comes_before_authorization_and_references_after(service: Se
             await viewer.update(name, "domain", domain="nowhere", etag="other")
 
 
-@pytest.mark.parametrize("fqn", ["c1", "superset.c.1", "superset..c1", 'superset."c1', 'superset.a"b', "superset."])
-async def test_a_malformed_fqn_is_answered_with_how_to_quote(superset: Caller, fqn: str) -> None:
-    dashboards = Assets(superset, "dashboard")
+@on_one_database
+async def test_a_malformed_fqn_is_answered_with_how_to_quote(superset: Caller) -> None:
+    upsert = Assets(superset, "dashboard").upsert
 
-    for call, field in (
-        (superset.get_dashboard(fully_qualified_name=fqn), "fully_qualified_name"),
-        (superset.delete_chart(fully_qualified_name=fqn), "fully_qualified_name"),
-        (superset.restore_dashboard(fully_qualified_name=fqn), "fully_qualified_name"),
-        (superset.update_chart(fully_qualified_name=fqn, update_mask="description"), "fully_qualified_name"),
-        (dashboards.upsert("d1", charts=["superset.c1", fqn]), "dashboard.charts[1]"),
-    ):
-        with pytest.raises(Refused) as refused:
-            await call
-        assert refused.value.violations == {field: "INVALID_FORMAT"}
-        (violation,) = refused.value.details["BadRequest"]["fieldViolations"]
-        assert violation["description"].startswith(fqn)
-        assert 'service."sales.by day"' in violation["description"]
+    for fqn in ("c1", "superset.c.1", "superset..c1", 'superset."c1', 'superset.a"b', "superset."):
+        for call, field in (
+            (superset.get_dashboard(fully_qualified_name=fqn), "fully_qualified_name"),
+            (superset.delete_chart(fully_qualified_name=fqn), "fully_qualified_name"),
+            (superset.restore_dashboard(fully_qualified_name=fqn), "fully_qualified_name"),
+            (superset.update_chart(fully_qualified_name=fqn, update_mask="description"), "fully_qualified_name"),
+            (upsert("d1", charts=["superset.c1", fqn]), "dashboard.charts[1]"),
+        ):
+            with pytest.raises(Refused) as refused:
+                await call
+            assert refused.value.violations == {field: "INVALID_FORMAT"}
+            (violation,) = refused.value.details["BadRequest"]["fieldViolations"]
+            assert violation["description"].startswith(fqn)
+            assert 'service."sales.by day"' in violation["description"]
+
+
+@on_one_database
+@each_kind
+async def test_the_asset_must_be_named_by_an_id_or_a_name(superset: Caller, kind: str) -> None:
+    for verb in ("get", "update", "delete", "restore"):
+        call = getattr(superset, f"{verb}_{kind}")
+        assert await refusal(call()) == {"key": "REQUIRED"}
+        assert await refusal(call(fully_qualified_name="")) == {"fully_qualified_name": "REQUIRED"}
+        assert await refusal(call(id="superset.a1")) == {"id": "INVALID_FORMAT"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.assets import Assets, all_rows, each_kind, fqns, timeless
+from tests.service.assets import Assets, all_rows, each_kind, fqns, on_one_database, timeless
 from tests.service.caller import Caller, Json, Refused, Service
 
 FULL: Json = {
@@ -51,6 +51,7 @@ async def test_the_same_again_changes_nothing(superset: Caller, kind: str) -> No
     first = (await assets.upsert("a1", **FULL, **OWN[kind])).asset
 
     assert await assets.upsert("a1", **FULL, **OWN[kind]) == (first, "UNCHANGED")
+    assert await assets.upsert("a1", service='"superset"') == (first, "UNCHANGED")
 
 
 @each_kind
@@ -166,6 +167,7 @@ async def test_the_mask_adds_fields_that_are_written_where_they_are_empty(supers
     assert (await assets.upsert("a1", mask=MASKED)) == (asset, "UNCHANGED")
 
 
+@on_one_database
 @each_kind
 async def test_a_mask_that_names_no_field_or_a_fixed_one_is_refused(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64\x61shboards/v1/asset.proto\x12\rdashboards.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"r\n\x06\x45\x64ited\x12\x1e\n\x06\x66ields\x18\x01 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18@\x12\x1e\n\x04tags\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03(\xe0\x12\x12(\n\x0e\x65xtension_keys\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\x18\x80\x02\"\xc7\x01\n\x11\x43hangeDescription\x12\x30\n\x0c\x66ields_added\x18\x01 \x03(\x0b\x32\x1a.dashboards.v1.FieldChange\x12\x32\n\x0e\x66ields_updated\x18\x02 \x03(\x0b\x32\x1a.dashboards.v1.FieldChange\x12\x32\n\x0e\x66ields_deleted\x18\x03 \x03(\x0b\x32\x1a.dashboards.v1.FieldChange\x12\x18\n\x10previous_version\x18\x04 \x01(\x01\"q\n\x0b\x46ieldChange\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\told_value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12)\n\tnew_value\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value*\xa5\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_CREATED\x10\x01\x12\x13\n\x0fOUTCOME_UPDATED\x10\x02\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x03\x12\x14\n\x10OUTCOME_RESTORED\x10\x04\x12\x16\n\x12OUTCOME_SUPPRESSED\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06*^\n\x07\x44\x65leted\x12\x17\n\x13\x44\x45LETED_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45LETED_EXCLUDE\x10\x01\x12\x13\n\x0f\x44\x45LETED_INCLUDE\x10\x02\x12\x10\n\x0c\x44\x45LETED_ONLY\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64\x61shboards/v1/asset.proto\x12\rdashboards.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"z\n\x06\x45\x64ited\x12\x1e\n\x06\x66ields\x18\x01 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18@\x12\"\n\x04tags\x18\x02 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\xe8\x07\"\tr\x07(\xe0\x12\xba\x01\x01\x00\x12,\n\x0e\x65xtension_keys\x18\x03 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\xe8\x07\"\tr\x07\x18\x80\x02\xba\x01\x01\x00\"\xc7\x01\n\x11\x43hangeDescription\x12\x30\n\x0c\x66ields_added\x18\x01 \x03(\x0b\x32\x1a.dashboards.v1.FieldChange\x12\x32\n\x0e\x66ields_updated\x18\x02 \x03(\x0b\x32\x1a.dashboards.v1.FieldChange\x12\x32\n\x0e\x66ields_deleted\x18\x03 \x03(\x0b\x32\x1a.dashboards.v1.FieldChange\x12\x18\n\x10previous_version\x18\x04 \x01(\x01\"q\n\x0b\x46ieldChange\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\told_value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12)\n\tnew_value\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value*\xa5\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_CREATED\x10\x01\x12\x13\n\x0fOUTCOME_UPDATED\x10\x02\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x03\x12\x14\n\x10OUTCOME_RESTORED\x10\x04\x12\x16\n\x12OUTCOME_SUPPRESSED\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06*^\n\x07\x44\x65leted\x12\x17\n\x13\x44\x45LETED_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45LETED_EXCLUDE\x10\x01\x12\x13\n\x0f\x44\x45LETED_INCLUDE\x10\x02\x12\x10\n\x0c\x44\x45LETED_ONLY\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,17 +36,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EDITED'].fields_by_name['fields']._loaded_options = None
   _globals['_EDITED'].fields_by_name['fields']._serialized_options = b'\272H\013\222\001\010\020d\"\004r\002\030@'
   _globals['_EDITED'].fields_by_name['tags']._loaded_options = None
-  _globals['_EDITED'].fields_by_name['tags']._serialized_options = b'\272H\r\222\001\n\020\350\007\"\005r\003(\340\022'
+  _globals['_EDITED'].fields_by_name['tags']._serialized_options = b'\272H\021\222\001\016\020\350\007\"\tr\007(\340\022\272\001\001\000'
   _globals['_EDITED'].fields_by_name['extension_keys']._loaded_options = None
-  _globals['_EDITED'].fields_by_name['extension_keys']._serialized_options = b'\272H\r\222\001\n\020\350\007\"\005r\003\030\200\002'
-  _globals['_OUTCOME']._serialized_start=537
-  _globals['_OUTCOME']._serialized_end=702
-  _globals['_DELETED']._serialized_start=704
-  _globals['_DELETED']._serialized_end=798
+  _globals['_EDITED'].fields_by_name['extension_keys']._serialized_options = b'\272H\021\222\001\016\020\350\007\"\tr\007\030\200\002\272\001\001\000'
+  _globals['_OUTCOME']._serialized_start=545
+  _globals['_OUTCOME']._serialized_end=710
+  _globals['_DELETED']._serialized_start=712
+  _globals['_DELETED']._serialized_end=806
   _globals['_EDITED']._serialized_start=103
-  _globals['_EDITED']._serialized_end=217
-  _globals['_CHANGEDESCRIPTION']._serialized_start=220
-  _globals['_CHANGEDESCRIPTION']._serialized_end=419
-  _globals['_FIELDCHANGE']._serialized_start=421
-  _globals['_FIELDCHANGE']._serialized_end=534
+  _globals['_EDITED']._serialized_end=225
+  _globals['_CHANGEDESCRIPTION']._serialized_start=228
+  _globals['_CHANGEDESCRIPTION']._serialized_end=427
+  _globals['_FIELDCHANGE']._serialized_start=429
+  _globals['_FIELDCHANGE']._serialized_end=542
 # @@protoc_insertion_point(module_scope)

@@ -18,9 +18,31 @@ from dashboard_catalog.auth.policy_files import (
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.errors import CatalogError, Reason
 
-__all__ = ["Authorizer", "PolicyError"]
+__all__ = ["ActionDenied", "Authorizer", "PolicyError"]
 
 _log = structlog.get_logger("dashboard_catalog.audit")
+
+
+class ActionDenied(CatalogError):
+    """No policy permits it. Says no more than the caller did, so that it tells nothing of what exists."""
+
+    def __init__(
+        self, principal: Principal, action: Action, resource: Resource, decision: Decision, asked: str
+    ) -> None:
+        thing = f"{resource.kind} {resource.name}".strip()
+        text = f"{principal.subject} may not {asked} {thing}"
+        super().__init__(Reason.ACTION_DENIED, text, metadata={"action": asked, "resource": thing})
+        self._line = {
+            "subject": principal.subject,
+            "action": action.value,
+            "resource_kind": resource.kind,
+            "resource_name": resource.name,
+            "policies": decision.policies,
+        }
+
+    def log(self, call_id: str) -> None:
+        """Leaves the audit line. It is for whoever tells the caller, since they know the call, and tell it once."""
+        _log.warning("denied", call_id=call_id, **self._line)
 
 
 class Authorizer:
@@ -45,23 +67,18 @@ class Authorizer:
         """Returns whether `principal` may do `action` with `resource`."""
         return self._decisions.decide(principal, action, resource).allowed
 
-    def check(self, principal: Principal, action: Action, resource: Resource) -> None:
-        """Returns if `principal` may do `action` with `resource`, and logs a denial.
+    def check(self, principal: Principal, action: Action, resource: Resource, asked: str = "") -> None:
+        """Returns if `principal` may do `action` with `resource`.
+
+        Args:
+            asked: What the caller asked for, where the name of the action says more than they did.
 
         Raises:
-            CatalogError: ACTION_DENIED; it says no more than the caller did, so that it tells nothing of
-                what exists.
+            ActionDenied: If they may not.
         """
         decision = self._decisions.decide(principal, action, resource)
-        if decision.allowed:
-            return
-        _log_denial(principal, action, resource, decision)
-        thing = f"{resource.kind} {resource.name}".strip()
-        raise CatalogError(
-            Reason.ACTION_DENIED,
-            f"{principal.subject} may not {action.value} {thing}",
-            metadata={"action": action.value, "resource": thing},
-        )
+        if not decision.allowed:
+            raise ActionDenied(principal, action, resource, decision, asked or action.value)
 
     def reload_if_changed(self) -> bool:
         """Loads the policies again if a file of the folder has changed, and forgets decisions.
@@ -88,14 +105,3 @@ class Authorizer:
         policies = read_policies(self._folder, self._schema)
         _log.info("policies_loaded", folder=str(self._folder), policies=len(policies))
         return Decisions(policies)
-
-
-def _log_denial(principal: Principal, action: Action, resource: Resource, decision: Decision) -> None:
-    _log.warning(
-        "denied",
-        subject=principal.subject,
-        action=action.value,
-        resource_kind=resource.kind,
-        resource_name=resource.name,
-        policies=decision.policies,
-    )

@@ -18,6 +18,7 @@ from dashboard_catalog.catalog.directory import Directory
 from dashboard_catalog.catalog.etag import check_etag
 from dashboard_catalog.catalog.failures import not_found
 from dashboard_catalog.catalog.merge import merged, released
+from dashboard_catalog.catalog.properties.extension_shape import check_size
 from dashboard_catalog.catalog.references import Resolved, Resolver
 from dashboard_catalog.catalog.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
@@ -119,6 +120,9 @@ class AssetWrites:
         if resolver.violations:
             raise _refused(write, resolver)
         merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
+        # Key by key it could grow without end.
+        if grown := check_size(merge.changes.get("extension") or {}, f"{write.kind.name}.extension"):
+            raise invalid(grown)
         changes = dict(merge.changes)
         outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
         if stored.deleted:
@@ -197,9 +201,10 @@ class AssetWrites:
     def _authorize(self, write: AssetWrite, action: Action, resource: Resource) -> None:
         # Named as the caller did: a denial must not tell whether the thing exists.
         resource = dataclasses.replace(resource, name=_shown(write))
-        self._authorizer.check(write.writer.principal, action, resource)
         if write.writer.overrides:
             self._authorizer.check(write.writer.principal, Action.OVERRIDE_METADATA, resource)
+        asked = write.verb.value if write.verb is Verb.UPSERT else action.value
+        self._authorizer.check(write.writer.principal, action, resource, asked)
 
     def _as_sent(self, write: AssetWrite, key: ByName, service: EntityRecord | None) -> Resource:
         return Resource(
@@ -238,7 +243,7 @@ class AssetWrites:
     def _written(
         self, write: AssetWrite, record: AssetRecord, outcome: Outcome, kept: Iterable[str] = ()
     ) -> WrittenAsset:
-        return WrittenAsset(write.kind, self._fqn(record), record, outcome, tuple(kept))
+        return WrittenAsset(write.kind, self._fqn(record), record, outcome, tuple(kept), self._cascade.told())
 
 
 def _shown(write: AssetWrite) -> str:

@@ -29,6 +29,7 @@ class Cascade:
         self._holders: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
         self._dead: set[UUID] = set()
         self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
+        self._told: list[str] = []
 
     async def load(self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
         """Loads the charts that the writes may take along or bring back, and who else holds them."""
@@ -64,7 +65,7 @@ class Cascade:
         for chart in self._own_charts(stored):
             held = self._holders[chart.id].keys() - self._dead
             if not chart.deleted and not held and (write.takes_along is None or write.takes_along(chart)):
-                self._delete_one(write, CHART_KIND, chart, stored.id)
+                self._told.append(self._fqn(self._delete_one(write, CHART_KIND, chart, stored.id)))
                 self._taken_along[stored.id].append(chart.id)
         return deleted
 
@@ -90,6 +91,7 @@ class Cascade:
             chart = self._working.get(id_)
             if chart is not None and chart.deleted and chart.deleted_with == stored.id:
                 self._directory.add_chart(self._change(write, CHART_KIND, chart, RESTORED))
+                self._told.append(self._fqn(chart))
 
     def remove(self, write: AssetWrite, stored: AssetRecord) -> None:
         """Removes an asset for good, with its charts that no other dashboard holds, live or deleted.
@@ -103,9 +105,15 @@ class Cascade:
         for chart in self._own_charts(stored):
             if not (self._holders[chart.id].keys() - {stored.id}):
                 self._working.remove(CHART_KIND, chart)
+                self._told.append(self._fqn(chart))
         self._working.remove(write.kind, stored)
         for holders in self._holders.values():
             holders.pop(stored.id, None)
+
+    def told(self) -> tuple[str, ...]:
+        """Returns the names of the charts that went or came back since it was asked last."""
+        told, self._told = tuple(self._told), []
+        return told
 
     def _own_charts(self, stored: AssetRecord) -> list[AssetRecord]:
         """Returns the charts that an asset holds in its own BI service."""

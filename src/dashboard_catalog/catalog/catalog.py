@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.commands import (
     AssetWrite,
     ByName,
@@ -69,7 +70,8 @@ class Catalog:
     async def _write(self, group: str, write: Write, validate_only: bool) -> tuple[Outcome, tuple[str, ...], Any]:
         if validate_only:
             async with self._database.read() as connection:
-                answer = (await self._answers(connection, Batch([write], validate_only=True)))[0]
+                results = await self._pipeline.run(connection, Batch([write], validate_only=True))
+                answer = (await self._answers(connection, results))[0]
         else:
             answer = await self._writes.submit("all" if self._database.is_sqlite else group, write)
         if isinstance(answer, CatalogError):
@@ -80,8 +82,11 @@ class Catalog:
         """Applies the items of a chunk in one transaction and returns what became of each."""
         if batch.validate_only:
             async with self._database.read() as connection:
-                return await self._pipeline.run(connection, batch)
-        return await self._database.write(lambda connection: self._pipeline.run(connection, batch))
+                results = await self._pipeline.run(connection, batch)
+        else:
+            results = await self._database.write(lambda connection: self._pipeline.run(connection, batch))
+        audit.log_chunk(batch.writes[0].writer, results, validate_only=batch.validate_only)
+        return results
 
     async def delete_entity(
         self, writer: Writer, kind: EntityKind, key: str | UUID, *, hard: bool, validate_only: bool
@@ -98,7 +103,10 @@ class Catalog:
             )
             return (await entity_views(connection, [record]))[0]
 
-        return await self._database.write(work)
+        view = await self._database.write(work)
+        if not validate_only:
+            audit.log_entity(writer, "hard_delete" if hard else "delete", kind, view.record)
+        return view
 
     async def get_asset(self, read: AssetRead) -> AssetView:
         """Returns one asset.
@@ -136,11 +144,17 @@ class Catalog:
         return f"service {write.key.service}" if isinstance(write.key, ByName) else f"id of a {write.kind.name}"
 
     async def _write_together(self, writes: Sequence[Write]) -> list[Answer]:
-        return await self._database.write(lambda connection: self._answers(connection, Batch(writes)))
+        async def work(connection: AsyncConnection) -> tuple[list[Result], list[Answer]]:
+            results = await self._pipeline.run(connection, Batch(writes))
+            return results, await self._answers(connection, results)
 
-    async def _answers(self, connection: AsyncConnection, batch: Batch) -> list[Answer]:
-        """Applies a batch and reads, once for all, what its answers will show."""
-        results = await self._pipeline.run(connection, batch)
+        results, answers = await self._database.write(work)
+        for write, result in zip(writes, results, strict=True):
+            audit.log_write(write, result)
+        return answers
+
+    async def _answers(self, connection: AsyncConnection, results: Sequence[Result]) -> list[Answer]:
+        """Reads, once for all, what the answers to results will show."""
         shown: dict[int, Any] = {}
         for kind in ASSET_KINDS.values():
             written = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind}

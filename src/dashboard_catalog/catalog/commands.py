@@ -126,13 +126,19 @@ class EntityWrite:
 
 @dataclass(frozen=True, slots=True)
 class WrittenAsset:
-    """What became of an asset. `record` is as stored now, or as it last was after a hard deletion."""
+    """What became of an asset.
+
+    Attributes:
+        record: As it is stored now, or as it last was after a hard deletion.
+        charts: Fully qualified names of those that went or came back with it.
+    """
 
     kind: AssetKind
     fqn: str
     record: AssetRecord
     outcome: Outcome
     kept_fields: tuple[str, ...] = ()
+    charts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

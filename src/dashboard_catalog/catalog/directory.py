@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.principal import Resource
 from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import ByName
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
@@ -32,9 +33,9 @@ class KnownChart(NamedTuple):
     deleted_by_edit: bool
 
     @classmethod
-    def of(cls, row: Any) -> "KnownChart":
-        """Returns what is known by a record or a row of `assets.chart_keys`."""
-        return cls(row.id, row.deleted, row.deleted_by_edit)
+    def of(cls, record: AssetRecord) -> "KnownChart":
+        """Returns what is known by a record."""
+        return cls(record.id, record.deleted, record.deleted_by_edit)
 
 
 class Mention(NamedTuple):
@@ -46,13 +47,14 @@ class Mention(NamedTuple):
     @classmethod
     def of(cls, value: dict[str, Any]) -> "Mention | None":
         """Returns what an object points to, if it has the shape of a reference."""
-        id_, fqn, name = (value.get(part) for part in ("id", "fullyQualifiedName", "name"))
+        parts = (value.get(part) for part in ("id", "fullyQualifiedName", "name"))
+        id_, fqn, name = (part if isinstance(part, str) else None for part in parts)
         try:
-            uuid = UUID(id_) if isinstance(id_, str) else None
+            uuid = UUID(id_) if id_ else None
         except ValueError:
             uuid = None
-        fqn = fqn if isinstance(fqn, str) else names.quote(name) if isinstance(name, str) else None
-        return cls(uuid, fqn) if uuid or fqn else None
+        meant = _meant(fqn, name)
+        return cls(uuid, meant) if uuid or meant else None
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class Assumed:
 
     entities: dict[tuple[str, str], EntityRecord] = field(default_factory=dict)
     entities_by_id: dict[UUID, EntityRecord] = field(default_factory=dict)
-    charts: dict[tuple[UUID, str], KnownChart] = field(default_factory=dict)
+    charts: dict[ByName, KnownChart] = field(default_factory=dict)
     # (kind, fully qualified name).
     assets: set[tuple[str, str]] = field(default_factory=set)
 
@@ -76,7 +78,7 @@ class Assumed:
             return
         self.assets.add((kind, fqn))
         if kind == "chart":
-            self.charts[record.service_id, record.name] = KnownChart.of(record)
+            self.charts[ByName(*names.split(fqn, 2))] = KnownChart.of(record)
 
     def _has_room(self) -> bool:
         return len(self.entities) + len(self.assets) < MAX_ASSUMED
@@ -106,10 +108,15 @@ class Directory:
         for record in await entities.by_ids(connection, above):
             self.add(record)
 
-    async def load_charts(self, connection: AsyncConnection, keys: Iterable[tuple[UUID, str]]) -> None:
-        """Loads charts by service id and name."""
-        for row in await assets.chart_keys(connection, (key for key in keys if key not in self._charts)):
-            self._charts[row.service_id, row.name] = KnownChart.of(row)
+    async def load_charts(self, connection: AsyncConnection, keys: Iterable[ByName]) -> None:
+        """Loads charts of BI services that are known."""
+        wanted = [key for key in keys if key not in self._charts]
+        found = (self.service(name) for name in {key.service for key in wanted})
+        services = {service.id: service.name for service in found if service}
+        rows = await assets.chart_keys(connection, services, {key.name for key in wanted})
+        for service_id, name, *known in rows:
+            # What the batch has changed is newer than what is stored.
+            self._charts.setdefault(ByName(services[service_id], name), KnownChart(*known))
 
     async def load_mentions(self, connection: AsyncConnection, mentions: Iterable[Mention]) -> None:
         """Loads what values of reference properties mention, entities and assets alike."""
@@ -138,7 +145,7 @@ class Directory:
 
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart known as it is now."""
-        self._charts[record.service_id, record.name] = KnownChart.of(record)
+        self._charts[ByName(self._by_id[record.service_id].name, record.name)] = KnownChart.of(record)
 
     def add_asset(self, kind: str, fqn: str, record: AssetRecord) -> None:
         """Makes an asset known as it is now."""
@@ -165,14 +172,17 @@ class Directory:
         """Returns the entity of this id."""
         return self._by_id.get(id_)
 
-    def chart(self, service: str, name: str) -> KnownChart | None:
-        """Returns the chart of this raw name in the BI service of this raw name."""
-        record = self.find("bi_service", names.quote(service))
-        return self._charts.get((record.id, name)) if record else None
+    def service(self, name: str) -> EntityRecord | None:
+        """Returns the BI service of this raw name."""
+        return self.find("bi_service", names.quote(name))
+
+    def chart(self, key: ByName) -> KnownChart | None:
+        """Returns the chart of this name."""
+        return self._charts.get(key)
 
     def refers(self, reference: PropertyReference) -> bool:
         """Says whether what a reference property points to exists and is not deleted."""
-        fqn = reference.fully_qualified_name or (names.quote(reference.name) if reference.name else "")
+        fqn = _meant(reference.fully_qualified_name, reference.name) or ""
         for kind in reference.kinds:
             if (kind, (reference.id or "").lower()) in self._assets or (kind, fqn) in self._assets:
                 return True
@@ -211,6 +221,16 @@ class Directory:
 def _above(below: dict[K, V]) -> MutableMapping[K, V]:
     """Returns an empty map that shows what lies below; a plain one where nothing does, for speed."""
     return ChainMap({}, below) if below else {}
+
+
+def _meant(fqn: str | None, name: str | None) -> str | None:
+    """Returns the fully qualified name that a reference means, quoted anew; None if it has none that parses."""
+    if not fqn:
+        return names.quote(name) if name else None
+    try:
+        return names.join(*names.split(fqn))
+    except names.NameSyntaxError:
+        return None
 
 
 def _asset_keys(fqns: Iterable[str]) -> list[tuple[str, str]]:

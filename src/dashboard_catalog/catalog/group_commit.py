@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from dashboard_catalog.errors import CatalogError
@@ -43,6 +44,7 @@ class Grouping(Generic[I, O]):
         queue = self._waiting.get(key)
         if queue is None:
             self._waiting[key] = deque([(item, future)])
+            # In no call's context: what is logged on the way is of all of them.
             task = asyncio.create_task(self._work(key))
             self._working.add(task)
             task.add_done_callback(self._working.discard)

@@ -5,7 +5,7 @@ too, so that pages are full and totals are true.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.auth.principal import Action, Principal
+from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog import names, page_tokens
 from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind, EntityKind
 from dashboard_catalog.catalog.reading import DELETED, entity_resource, viewed
@@ -202,9 +202,8 @@ class Lister:
         only = None
         if listing.kind.name == "bi_service":
             only = [s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)]
-        else:
-            resource = entity_resource(listing.kind, None, listing.kind.name)
-            self._authorizer.check(listing.principal, Action.VIEW, resource)
+        if not only:
+            self._authorizer.check(listing.principal, Action.VIEW, Resource(listing.kind.name))
         records = await entities.page(
             connection,
             listing.kind.name,
@@ -228,7 +227,7 @@ class Lister:
         services = await self._services(connection, listing)
         if services is not None:
             conditions.append(assets.one_of(table.c.service_id, services))
-        ids = _Ids(connection)
+        ids = _Ids(connection, lambda kind, service: self._views(listing.principal, kind, service))
         for column, wanted in (
             ("owners", await ids.owner(filters.owner)),
             ("domain", await ids.with_below("domain", filters.domain)),
@@ -251,10 +250,7 @@ class Lister:
         filters = listing.filters
         name = names.split(filters.service)[0] if filters.service else ""
         known = await entities.of_kind(connection, "bi_service")
-        may_view = {
-            service.id: self._authorizer.allows(listing.principal, Action.VIEW, viewed(listing.kind, service))
-            for service in known
-        }
+        may_view = {service.id: self._views(listing.principal, listing.kind, service) for service in known}
         if not any(may_view.values()):
             self._authorizer.check(listing.principal, Action.VIEW, viewed(listing.kind, None, filters.service))
         wanted = [
@@ -267,11 +263,16 @@ class Lister:
         return [service.id for service in wanted] if len(wanted) < len(known) else None
 
 
+    def _views(self, principal: Principal, kind: AssetKind, service: EntityRecord) -> bool:
+        return self._authorizer.allows(principal, Action.VIEW, viewed(kind, service))
+
+
 class _Ids:
     """From the names in filters to ids; None where a filter is empty."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, may_view: Callable[[AssetKind, EntityRecord], bool]) -> None:
         self._connection = connection
+        self._may_view = may_view
 
     async def owner(self, text: str) -> list[UUID] | None:
         if not text:
@@ -291,19 +292,25 @@ class _Ids:
         return [record.id for record in await entities.all_below(self._connection, top)] if top else []
 
     async def chart(self, text: str) -> list[UUID] | None:
-        return await self._asset(CHART_KIND, text, lambda record: [record.id])
-
-    async def charts_of(self, text: str) -> list[UUID] | None:
-        return await self._asset(DASHBOARD_KIND, text, lambda record: record.charts)
-
-    async def _asset(self, kind: AssetKind, text: str, ids: Any) -> list[UUID] | None:
         if not text:
             return None
+        _, chart = await self._asset(CHART_KIND, text)
+        return [chart.id] if chart else []
+
+    async def charts_of(self, text: str) -> list[UUID] | None:
+        if not text:
+            return None
+        service, dashboard = await self._asset(DASHBOARD_KIND, text)
+        # What a dashboard holds is for those to know who may view it.
+        return dashboard.charts if service and dashboard and self._may_view(DASHBOARD_KIND, service) else []
+
+    async def _asset(self, kind: AssetKind, text: str) -> tuple[EntityRecord | None, Any]:
+        """Returns the asset of a fully qualified name and its BI service, as far as they exist."""
         service_name, name = names.split(text)
         found = await entities.by_fqns(self._connection, [names.quote(service_name)])
         service = next((record for record in found if record.kind == "bi_service"), None)
         records = await kind.table.by_names(self._connection, service.id, [name]) if service else []
-        return list(ids(records[0])) if records else []
+        return service, records[0] if records else None
 
 
 def _ordered(listing: AssetListing, statement: Select[Any], position: Sequence[str] | None) -> Select[Any]:

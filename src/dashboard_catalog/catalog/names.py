@@ -24,6 +24,10 @@ def quote(name: str) -> str:
 
 def join(*names: str) -> str:
     """Returns the fully qualified name of raw names, from the outermost to the innermost."""
+    joined = ".".join(names)
+    # The common case: every dot is one that joins.
+    if '"' not in joined and joined.count(".") == len(names) - 1:
+        return joined
     return ".".join([quote(name) for name in names])
 
 

@@ -80,7 +80,9 @@ class _Run:
         self._assets = {index: write for index, write in writes.items() if isinstance(write, AssetWrite)}
 
     async def all(self) -> list[Result]:
-        await entities.lock_catalog(self._connection, to_write=bool(self._entities))
+        # What is removed for good may be referred to from any service, so nothing else may be on its way.
+        removes = any(write.hard for write in self._assets.values())
+        await entities.lock_catalog(self._connection, to_write=removes or bool(self._entities))
         if self._entities:
             await self._write_entities()
         if self._assets:
@@ -172,8 +174,7 @@ class _Run:
         ids.update(UUID(owner.id) for w in self._assets.values() for owner in w.values.get("owners", ()) if owner.id)
         await self._directory.load(self._connection, ids=ids)
         charts = {chart for write in self._assets.values() for chart in write.values.get("charts", ())}
-        keys = ((self._directory.find("bi_service", names.quote(c.service)), c.name) for c in charts)
-        await self._directory.load_charts(self._connection, [(service.id, name) for service, name in keys if service])
+        await self._directory.load_charts(self._connection, charts)
         if mentions := [m for write in self._assets.values() for m in _mentions(write.values.get("extension"))]:
             await self._directory.load_mentions(self._connection, mentions)
 

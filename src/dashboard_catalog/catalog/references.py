@@ -85,7 +85,7 @@ class Resolver:
         ids = []
         for key, index in charts.items():
             fqn = names.join(*key)
-            chart = self._directory.chart(*key)
+            chart = self._directory.chart(key)
             if self._directory.has_failed("chart", fqn):
                 self._refuse(f"charts[{index}]", ViolationReason.FAILED_REFERENCE, f"chart {fqn} failed in this chunk")
             elif chart is None:

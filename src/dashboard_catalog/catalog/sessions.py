@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
-from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog import audit, names
 from dashboard_catalog.catalog.commands import Writer
 from dashboard_catalog.catalog.directory import Assumed
 from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result
@@ -94,6 +94,7 @@ class Session:
             return record, results
 
         self.record, results = await self._database.write(work)
+        audit.log_chunk(self._request.writer, results, validate_only=False)
         return results
 
     async def failures(self, first: int, end: int, limit: int) -> list[tuple[FailureRecord, CatalogError]]:
@@ -116,6 +117,8 @@ class Session:
 
         if not self.record.finished:
             self.record = await self._database.write(work)
+            if self.record.swept is not None:
+                audit.log_sweep(self._request.writer, self._request.service or "", self.record.swept)
 
     async def _locked(self, connection: AsyncConnection) -> SessionRecord:
         record = await sessions.lock(connection, self.record.service_id, self.record.id)
@@ -175,6 +178,7 @@ class Rehearsal(Session):
             results = await written(
                 self._pipeline, connection, items, validate_only=True, assumed=self._assumed
             )
+        audit.log_chunk(self._request.writer, results, validate_only=True)
         if self.record.sweeps:
             self._mentions.update(Mentions.of(items, self._request.service or ""))
         self.record.counts = dict(Counter(self.record.counts) + tally(results))

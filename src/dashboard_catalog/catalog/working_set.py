@@ -44,6 +44,8 @@ class WorkingSet:
         self._changed: dict[tuple[str, UUID], dict[UUID, AssetRecord]] = defaultdict(dict)
         self._touched: dict[tuple[str, UUID], dict[UUID, AssetRecord]] = defaultdict(dict)
         self._removed: dict[tuple[str, UUID], dict[UUID, AssetRecord]] = defaultdict(dict)
+        # Versions that are stored where the next one will be, by id; and those that never were.
+        self._replaced: dict[tuple[str, UUID], dict[UUID, AssetRecord]] = defaultdict(dict)
         self._history: dict[tuple[str, UUID], list[AssetRecord]] = defaultdict(list)
 
     def add_service(self, service_id: UUID, last_change: int) -> None:
@@ -98,7 +100,10 @@ class WorkingSet:
         after.version += 1
         after.change = described(before, changes)
         self._stamp(after, writer)
-        self._history[place].append(before)
+        if any(before.id in written[place] for written in (self._new, self._changed, self._touched)):
+            self._history[place].append(before)
+        else:
+            self._replaced[place][before.id] = before
         self._by_id[after.id] = self._by_key[kind.name, after.service_id, after.name] = after
         stored_as = self._new if after.id in self._new[place] else self._changed
         stored_as[place][after.id] = after
@@ -120,25 +125,27 @@ class WorkingSet:
         self._by_key.pop((*place, record.name))
         self._removed[place][record.id] = record
         self._changed[place].pop(record.id, None)
-        self._history[place] = [older for older in self._history[place] if older.id != record.id]
+        self._replaced[place].pop(record.id, None)
+        if left := [older for older in self._history.pop(place, ()) if older.id != record.id]:
+            self._history[place] = left
 
     async def store(self, connection: AsyncConnection) -> None:
         """Writes everything: for each service a number of statements that does not depend on how much there is."""
         for (kind_name, service_id), removed in self._removed.items():
             await ASSET_KINDS[kind_name].table.remove(connection, service_id, removed)
         for (kind_name, _), new in self._new.items():
-            if new:
-                await ASSET_KINDS[kind_name].table.insert(connection, list(new.values()))
+            await ASSET_KINDS[kind_name].table.insert(connection, list(new.values()))
+        for (kind_name, service_id), replaced in self._replaced.items():
+            if names := [record.name for record in replaced.values()]:
+                await ASSET_KINDS[kind_name].table.copy_to_history(connection, service_id, names)
         for (kind_name, _), history in self._history.items():
-            if history:
-                await ASSET_KINDS[kind_name].table.insert_history(connection, history)
+            await ASSET_KINDS[kind_name].table.insert_history(connection, history)
         for (kind_name, _), changed in self._changed.items():
-            if changed:
-                await ASSET_KINDS[kind_name].table.update(connection, list(changed.values()))
+            await ASSET_KINDS[kind_name].table.update(connection, list(changed.values()))
         for place, touched in self._touched.items():
-            if only := [record for id_, record in touched.items() if id_ not in self._changed[place]]:
-                await ASSET_KINDS[place[0]].table.update_unversioned(connection, only)
-        for service_id in {place[1] for place in (*self._new, *self._history)}:
+            only = [record for id_, record in touched.items() if id_ not in self._changed[place]]
+            await ASSET_KINDS[place[0]].table.update_unversioned(connection, only)
+        for service_id in {place[1] for place in (*self._new, *self._replaced)}:
             await entities.advance(connection, service_id, self._sequences[service_id])
 
     def _set(self, record: AssetRecord, values: Mapping[str, Any]) -> None:

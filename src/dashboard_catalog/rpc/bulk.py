@@ -11,10 +11,11 @@ from dashboard_catalog.catalog.pipeline import Batch, Result, Write
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.rpc.bulk_items import LIMITS, Item, read_item, result_of
 from dashboard_catalog.rpc.bulk_options import BulkOptions
+from dashboard_catalog.rpc.call import current_call
 from dashboard_catalog.rpc.outbox import Outbox, Send
 from dashboards.v1 import bulk_pb2
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger("dashboard_catalog.audit")
 
 FAILED = "failed"
 
@@ -34,6 +35,7 @@ class BulkStream:
         self._next_offset = 0
         self._finish: bulk_pb2.BulkUpsertFinish | None = None
         self._outcomes: Counter[str] = Counter()
+        self._ended = False
 
     async def run(self, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest]) -> None:
         """Serves the stream to its end.
@@ -43,7 +45,15 @@ class BulkStream:
         """
         first = await anext(requests, bulk_pb2.BulkUpsertRequest())
         await self._start(first)
-        async with Outbox(self._send) as outbox:
+        try:
+            await self._serve(first, requests)
+        finally:
+            self._log_end()
+
+    async def _serve(
+        self, first: bulk_pb2.BulkUpsertRequest, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest]
+    ) -> None:
+        async with Outbox(self._send, waits=self._options.all_results) as outbox:
             await self._apply(first, outbox)
             async for request in requests:
                 self._check_order(request)
@@ -62,14 +72,14 @@ class BulkStream:
     async def _apply(self, request: bulk_pb2.BulkUpsertRequest, outbox: Outbox) -> None:
         """Applies one message, which is one transaction, and tells what became of it."""
         items = self._new_items(request)
-        if items:
-            results = await self._write(items)
-            told = [
-                result_of(item, result)
-                for item, result in zip(items, results, strict=True)
-                if self._options.all_results or isinstance(result, CatalogError)
-            ]
-            self._next_offset += len(items)
+        results = await self._write(items) if items else []
+        told = [
+            result_of(item, result)
+            for item, result in zip(items, results, strict=True)
+            if self._options.all_results or isinstance(result, CatalogError)
+        ]
+        self._next_offset += len(items)
+        if request.items:
             await outbox.progress(self._next_offset, told)
         self._finish = request.finish if request.HasField("finish") else None
         if self._outcomes[FAILED] > self._options.max_failures:
@@ -133,12 +143,25 @@ class BulkStream:
     async def _end(self, outbox: Outbox) -> None:
         """Sends what is held, then the summary."""
         await outbox.close()
-        counts = {name: self._outcomes[name] for name in _COUNTS}
+        self._ended = True
         summary = bulk_pb2.BulkUpsertSummary()
-        for name, count in counts.items():
-            setattr(summary, name, count)
+        for name in _COUNTS:
+            setattr(summary, name, self._outcomes[name])
         await self._send(bulk_pb2.BulkUpsertResponse(summary=summary))
-        _log.info("bulk_ended", session=str(self._options.session_id), items=self._next_offset, **counts)
+
+    def _log_end(self) -> None:
+        """Leaves the audit line of the stream, however it ended."""
+        call = current_call()
+        _log.info(
+            "bulk_ended",
+            subject=call.principal.subject,
+            call_id=call.id,
+            session=str(self._options.session_id),
+            validate_only=self._options.validate_only,
+            complete=self._ended,
+            items=self._next_offset,
+            **{name: self._outcomes[name] for name in _COUNTS},
+        )
 
 
 _COUNTS = ("created", "updated", "unchanged", "restored", "suppressed", FAILED)

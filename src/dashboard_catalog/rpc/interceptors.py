@@ -28,6 +28,7 @@ import grpc.aio
 import structlog
 from google.protobuf.message import Message
 
+from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.errors import CatalogError, Reason, invalid
 from dashboard_catalog.rpc.access_log import AccessLog
@@ -135,6 +136,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             observed.log("CANCELLED")
             raise
         except CatalogError as error:
+            if isinstance(error, ActionDenied):
+                error.log(observed.call_id)
             await observed.refuse(error)
         except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
             _log.exception("bug", call_id=observed.call_id, method=method.name)

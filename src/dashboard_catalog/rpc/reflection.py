@@ -24,8 +24,8 @@ SERVICES = frozenset({V1, V1ALPHA})
 _SHOWN_BESIDE = (error_details_pb2.DESCRIPTOR,)
 
 
-class ReflectionServicer(reflection.aio.ReflectionServicer):
-    """The packaged servicer, with whole files where there are any."""
+class ReflectionServicer:
+    """Answers what the packaged servicer answers, with whole files where there are any."""
 
     def __init__(self, services: Iterable[str], whole_files: Mapping[str, bytes]) -> None:
         """Takes what to show.
@@ -34,12 +34,12 @@ class ReflectionServicer(reflection.aio.ReflectionServicer):
             services: Full names of all services.
             whole_files: Serialized `FileDescriptorProto` by name.
         """
-        super().__init__(services, descriptor_pool.Default())
+        self._packaged: Any = reflection.aio.ReflectionServicer(services, descriptor_pool.Default())
         self._whole_files = whole_files
 
     async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
         """Answers one question after another."""
-        async for answer in super().ServerReflectionInfo(request_iterator, context):
+        async for answer in self._packaged.ServerReflectionInfo(request_iterator, context):
             if answer.HasField("file_descriptor_response"):
                 shown = answer.file_descriptor_response.file_descriptor_proto
                 shown[:] = [self._whole(text) for text in shown]

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store.many import ForMany
 from dashboard_catalog.store.tables import (
     CHART,
     CHART_HISTORY,
@@ -63,12 +64,15 @@ class AssetTable(Generic[A]):
         c = table.c
         one = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
         changing = [name for name in self.columns if name not in _FIXED]
-        self._insert = insert(table)
-        self._insert_history = insert(history)
-        self._update = update(table).where(one).values({name: bindparam(name) for name in changing})
-        self._update_unversioned = update(table).where(one).values({name: bindparam(name) for name in _UNVERSIONED})
+        self._insert = ForMany(insert(table))
+        self._insert_history = ForMany(insert(history))
+        self._update = ForMany(update(table).where(one).values({name: bindparam(name) for name in changing}))
+        self._update_unversioned = ForMany(
+            update(table).where(one).values({name: bindparam(name) for name in _UNVERSIONED})
+        )
         in_service = c.service_id == bindparam("service_id")
         self._by_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
+        self._copy_to_history = insert(history).from_select(self.columns, self._by_names)
         self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
         self._taken_along = self.select().where(
             in_service, c.deleted, any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
@@ -91,7 +95,7 @@ class AssetTable(Generic[A]):
         self, connection: AsyncConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
     ) -> list[A]:
         """Returns the records of a statement made by `select`."""
-        return [self.from_row(row) for row in await connection.execute(statement, parameters)]
+        return [self.from_row(row) for row in (await connection.execute(statement, parameters)).all()]
 
     async def by_names(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
         """Returns those of `names` that the service has, deleted ones too."""
@@ -113,28 +117,23 @@ class AssetTable(Generic[A]):
 
     async def insert(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores new assets."""
-        await connection.execute(self._insert, [self._named(self.to_row(record)) for record in records])
+        await self._insert.run(connection, records)
+
+    async def copy_to_history(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> None:
+        """Stores the versions that are in the table now as older ones, before they are updated."""
+        await connection.execute(self._copy_to_history, {"service_id": service_id, "names": names})
 
     async def insert_history(self, connection: AsyncConnection, records: Sequence[A]) -> None:
-        """Stores older versions."""
-        await connection.execute(self._insert_history, [self._named(self.to_row(record)) for record in records])
+        """Stores older versions that have never been in the table."""
+        await self._insert_history.run(connection, records)
 
     async def update(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores new versions of assets that exist."""
-        rows = [self._named(self.to_row(record)) for record in records]
-        for row in rows:
-            row["b_service_id"], row["b_name"] = row.pop("service_id"), row.pop("name")
-            del row["id"]
-        await connection.execute(self._update, rows)
+        await self._update.run(connection, records)
 
     async def update_unversioned(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores marks, digests and the like of assets that did not change otherwise."""
-        rows = [
-            {"b_service_id": record.service_id, "b_name": record.name}
-            | {name: getattr(record, name) for name in _UNVERSIONED}
-            for record in records
-        ]
-        await connection.execute(self._update_unversioned, rows)
+        await self._update_unversioned.run(connection, records)
 
     async def remove(self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]) -> None:
         """Removes assets with all their versions."""
@@ -145,9 +144,6 @@ class AssetTable(Generic[A]):
                     any_of(table.c.id, bindparam("ids", list(ids), UUID_LIST)),
                 )
             )
-
-    def _named(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        return dict(zip(self.columns, row, strict=True))
 
 
 _TABLES = {"dashboard": DASHBOARD, "chart": CHART}
@@ -166,19 +162,17 @@ _holders = select(
 ).where(overlaps(DASHBOARD.c.charts, bindparam("ids", type_=UUID_LIST)))
 
 
-async def chart_keys(connection: AsyncConnection, keys: Iterable[tuple[UUID, str]]) -> list[Any]:
-    """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts with these (service id, name)."""
-    wanted = set(keys)
-    if not wanted:
+async def chart_keys(connection: AsyncConnection, service_ids: Iterable[UUID], names: Iterable[str]) -> list[Any]:
+    """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts with these names in these services."""
+    parameters = {"service_ids": list(service_ids), "names": list(names)}
+    if not parameters["service_ids"]:
         return []
-    parameters = {"service_ids": list({key[0] for key in wanted}), "names": list({key[1] for key in wanted})}
-    rows = await connection.execute(_chart_keys, parameters)
-    return [row for row in rows if (row.service_id, row.name) in wanted]
+    return list((await connection.execute(_chart_keys, parameters)).all())
 
 
 async def chart_references(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Any]:
     """Returns rows (service_id, name, id, display_name, deleted) of the charts with these ids."""
-    return list(await connection.execute(_chart_references, {"ids": list(ids)}))
+    return list((await connection.execute(_chart_references, {"ids": list(ids)})).all())
 
 
 async def holders(connection: AsyncConnection, chart_ids: Iterable[UUID]) -> list[Any]:

@@ -5,12 +5,12 @@ Everything above runs its work through `Database.read` and `Database.write` and 
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import asyncpg
 import structlog
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -25,10 +25,23 @@ _log = structlog.get_logger(__name__)
 
 # A lost race: another try can win. Classes and codes of SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
 _RETRYABLE_STATES = ("40001", "40P01", "55P03", "23505")
-# The server cannot be reached, is starting or stopping, or has no room for another connection.
-_AWAY_STATES = ("08", "57P", "53300", "53400")
+# The server cannot be reached, is starting or stopping, is short of something, or has ended what took too long.
+_AWAY_STATES = ("08", "53", "57P", "58", "57014", "25P03")
+# The same of SQLite, by the names of https://www.sqlite.org/rescode.html
+_RETRYABLE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+_AWAY_NAMES = (
+    "SQLITE_CANTOPEN",
+    "SQLITE_FULL",
+    "SQLITE_INTERRUPT",
+    "SQLITE_IOERR",
+    "SQLITE_NOMEM",
+    "SQLITE_PROTOCOL",
+    "SQLITE_READONLY",
+)
+# What COPY raises does not pass through SQLAlchemy.
+_COPY_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 _ATTEMPTS = 6
-_BUSY_SECONDS = 10
+_BUSY_SECONDS = 2
 
 
 class LostRace(Exception):
@@ -40,29 +53,27 @@ def _state_of(error: BaseException) -> str:
     return str(getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
-def _is_busy(error: DBAPIError) -> bool:
-    """Says whether SQLite refused because another writer holds the file or made the key first."""
-    cause: BaseException | None = error.orig
-    while cause is not None:
-        name = getattr(cause, "sqlite_errorname", "")
-        if name.startswith(
-            ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
-        ):
-            return True
-        cause = cause.__cause__
-    return False
+def _sqlite_name_of(error: BaseException | None) -> str:
+    """Returns SQLite's name of an error that it caused, or an empty text."""
+    while error is not None:
+        if name := getattr(error, "sqlite_errorname", ""):
+            return str(name)
+        error = getattr(error, "orig", None) or error.__cause__
+    return ""
 
 
-def _is_away(error: BaseException, state: str) -> bool:
-    if isinstance(error, OSError | PoolTimeoutError | DisconnectionError | asyncio.TimeoutError):
+def _is_lost_race(error: BaseException) -> bool:
+    return _state_of(error) in _RETRYABLE_STATES or _sqlite_name_of(error).startswith(_RETRYABLE_NAMES)
+
+
+def _is_away(error: BaseException) -> bool:
+    if isinstance(error, OSError | PoolTimeoutError | DisconnectionError | TimeoutError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     # asyncpg says so without a SQLSTATE where the connection broke under it.
     broken = type(getattr(error, "orig", error)).__name__ in ("InterfaceError", "ConnectionDoesNotExistError")
-    if isinstance(getattr(error, "orig", None), sqlite3.OperationalError):
-        return True
-    return state.startswith(_AWAY_STATES) or broken
+    return broken or _state_of(error).startswith(_AWAY_STATES) or _sqlite_name_of(error).startswith(_AWAY_NAMES)
 
 
 @asynccontextmanager
@@ -70,12 +81,12 @@ async def _translated() -> AsyncIterator[None]:
     """Turns what a driver raises into `LostRace` or UNAVAILABLE; anything else is a bug and passes."""
     try:
         yield
-    except (TimeoutError, DBAPIError, OSError, PoolTimeoutError, DisconnectionError) as error:
-        state = _state_of(error)
-        if state in _RETRYABLE_STATES or (isinstance(error, DBAPIError) and _is_busy(error)):
+    except (TimeoutError, DBAPIError, OSError, PoolTimeoutError, DisconnectionError, *_COPY_ERRORS) as error:
+        if _is_lost_race(error):
             raise LostRace from error
-        if _is_away(error, state):
-            _log.warning("database_unavailable", sqlstate=state, error=type(error).__name__)
+        if _is_away(error):
+            said = _state_of(error) or _sqlite_name_of(error)
+            _log.warning("database_unavailable", said=said, error=type(error).__name__)
             raise CatalogError(
                 Reason.DATABASE_UNAVAILABLE, "the database is not available; try again", retry_after=1.0
             ) from error
@@ -99,6 +110,7 @@ class Database:
             self._writers = _sqlite_engine(url, "BEGIN IMMEDIATE", 1)
         else:
             self._readers = self._writers = _postgresql_engine(url, pgbouncer, pool_size)
+        self._writing: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -116,9 +128,18 @@ class Database:
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs `work` in a transaction and commits it; runs it again if it loses a race.
 
+        It goes on to its end when its caller is cancelled: a transaction that breaks off half-way can leave its
+        connection, and with it SQLite's one lock, to the garbage collector.
+
         Raises:
             CatalogError: UNAVAILABLE if the database is away, or the race was lost every time.
         """
+        writing = asyncio.create_task(self._write(work))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        return await asyncio.shield(writing)
+
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         for attempt in range(_ATTEMPTS):
             try:
                 async with _translated(), self._writers.begin() as connection:
@@ -138,7 +159,9 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, when what is being written has been."""
+        if self._writing:
+            await asyncio.wait(self._writing)
         await self._readers.dispose()
         await self._writers.dispose()
 

@@ -34,7 +34,7 @@ async def fetch(
     connection: AsyncConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
 ) -> list[EntityRecord]:
     """Returns the records of a statement that selects all columns of `ENTITY`."""
-    return [_from_row(row) for row in await connection.execute(statement, parameters)]
+    return [_from_row(row) for row in (await connection.execute(statement, parameters)).all()]
 
 
 async def by_fqns(connection: AsyncConnection, fqns: Iterable[str]) -> list[EntityRecord]:

@@ -55,11 +55,16 @@ def check_json(value: Mapping[str, Any], path: str) -> list[Violation]:
     """Returns the violations of depth, size, numbers and characters in `value`, which stands at `path`."""
     found: list[Violation] = []
     _walk(value, path, 1, found)
+    return found + check_size(value, path)
+
+
+def check_size(value: Mapping[str, Any], path: str) -> list[Violation]:
+    """Returns the violation of `value`, which stands at `path`, if it is too large."""
     size = len(_ENCODER.encode(value).encode())
-    if size > MAX_BYTES:
-        text = f"has {size} bytes as compact JSON in UTF-8, at most {MAX_BYTES} are allowed"
-        found.append(Violation(path, ViolationReason.TOO_LARGE, text))
-    return found
+    if size <= MAX_BYTES:
+        return []
+    text = f"has {size} bytes as compact JSON in UTF-8, at most {MAX_BYTES} are allowed"
+    return [Violation(path, ViolationReason.TOO_LARGE, text)]
 
 
 def _walk(value: Any, path: str, depth: int, found: list[Violation]) -> None:

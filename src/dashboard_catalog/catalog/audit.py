@@ -1,0 +1,67 @@
+"""The audit lines of writes: who did what with which thing, in which call. Each is left once its write is committed.
+
+Denials are logged by whoever tells the caller (`ActionDenied.log`); here are those of the items of a stream.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from dashboard_catalog.auth.policies import ActionDenied
+from dashboard_catalog.catalog.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
+from dashboard_catalog.catalog.kinds import EntityKind
+from dashboard_catalog.catalog.pipeline import Result, Write
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.tables import EntityRecord
+
+_log = structlog.get_logger("dashboard_catalog.audit")
+
+
+def log_write(write: Write, result: Result) -> None:
+    """Leaves the line of one write, also of one that changed nothing; none of a refused one."""
+    if isinstance(result, WrittenAsset) and isinstance(write, AssetWrite):
+        _log.info(
+            "written",
+            **_who(write.writer),
+            action="hard_delete" if write.hard else write.verb.value,
+            kind=result.kind.name,
+            fqn=result.fqn,
+            version=f"{result.record.version / 10:.1f}",
+            outcome=None if write.verb is Verb.DELETE else result.outcome.value,
+            charts=result.charts,
+        )
+    elif isinstance(result, WrittenEntity):
+        log_entity(write.writer, "upsert", result.kind, result.record, result.outcome.value)
+
+
+def log_entity(writer: Writer, action: str, kind: EntityKind, record: EntityRecord, outcome: str | None = None) -> None:
+    """Leaves the line of one write of an entity."""
+    _log.info("written", **_who(writer), action=action, kind=kind.name, fqn=record.fqn, outcome=outcome)
+
+
+def log_chunk(writer: Writer, results: Sequence[Result], *, validate_only: bool) -> None:
+    """Leaves one line for what a chunk wrote, and one for each item that was denied."""
+    for result in results:
+        if isinstance(result, ActionDenied):
+            result.log(writer.call_id)
+    if not validate_only:
+        counts = Counter("failed" if isinstance(result, CatalogError) else result.outcome.lower() for result in results)
+        _log.info("chunk_written", **_who(writer), session=str(writer.session_id), items=len(results), **counts)
+
+
+def log_sweep(writer: Writer, service: str, result: Mapping[str, Any]) -> None:
+    """Leaves the line of a sweep, also of one that the guard stopped.
+
+    Args:
+        service: Raw name of the BI service.
+        result: `SweepResult.document`.
+    """
+    told = {name: value for name, value in result.items() if name != "sample"}
+    _log.info("swept", **_who(writer), session=str(writer.session_id), service=service, **told)
+
+
+def _who(writer: Writer) -> dict[str, str]:
+    # Writes of several calls are committed together, by a task that is none of theirs: so the call is named.
+    return {"subject": writer.principal.subject, "call_id": writer.call_id}

@@ -1,0 +1,170 @@
+"""Concurrent calls become one batch, and each caller gets its own answer, whatever happens to the others."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard_catalog.catalog.group_commit import Grouping
+from dashboard_catalog.errors import CatalogError, Reason
+
+
+class Work:
+    """Squares numbers in batches, none before it is let; refuses as it is told.
+
+    Attributes:
+        batches: What was run, in its order.
+    """
+
+    def __init__(self, mistakes: Sequence[int] = (), unavailable: Sequence[int] = ()) -> None:
+        self.batches: list[list[int]] = []
+        self.let = asyncio.Event()
+        self._mistakes = mistakes
+        self._unavailable = unavailable
+
+    async def run(self, items: Sequence[int]) -> list[int]:
+        self.batches.append(list(items))
+        await self.let.wait()
+        if set(items) & set(self._mistakes):
+            raise ZeroDivisionError
+        if set(items) & set(self._unavailable):
+            raise CatalogError(Reason.DATABASE_UNAVAILABLE, "away")
+        return [item * item for item in items]
+
+
+def _grouping(work: Work, most: int = 500) -> Grouping[int, int]:
+    """Returns a grouping whose batches hold either negative items or others."""
+    return Grouping(work.run, lambda item: item < 0, most)
+
+
+async def _submitted(grouping: Grouping[int, int], *items: int, key: str = "a") -> list[asyncio.Task[int]]:
+    """Submits items one after the other and returns their answers to come."""
+    tasks = []
+    for item in items:
+        tasks.append(asyncio.create_task(grouping.submit(key, item)))
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_arrives_while_a_batch_is_on_its_way_is_the_next_one() -> None:
+    work = Work()
+    tasks = await _submitted(_grouping(work), *range(6))
+    work.let.set()
+
+    assert await asyncio.gather(*tasks) == [0, 1, 4, 9, 16, 25]
+    assert work.batches == [[0], [1, 2, 3, 4, 5]]
+
+
+async def test_one_alone_does_not_wait_for_others() -> None:
+    work = Work()
+    work.let.set()
+    grouping = _grouping(work)
+
+    assert [await grouping.submit("a", item) for item in range(3)] == [0, 1, 4]
+    assert work.batches == [[0], [1], [2]]
+
+
+async def test_keys_have_nothing_to_do_with_each_other() -> None:
+    work = Work()
+    grouping = _grouping(work)
+    tasks = [*await _submitted(grouping, 1, 2, key="a"), *await _submitted(grouping, 3, 4, key="b")]
+    await asyncio.sleep(0)
+    assert work.batches == [[1], [3]]
+    work.let.set()
+
+    assert await asyncio.gather(*tasks) == [1, 4, 9, 16]
+    assert work.batches == [[1], [3], [2], [4]]
+
+
+async def test_what_does_not_fit_together_is_run_in_its_order() -> None:
+    work = Work()
+    tasks = await _submitted(_grouping(work), 0, 1, 2, -3, -4, 5)
+    work.let.set()
+
+    await asyncio.gather(*tasks)
+    assert work.batches == [[0], [1, 2], [-3, -4], [5]]
+
+
+async def test_a_batch_is_limited() -> None:
+    work = Work()
+    tasks = await _submitted(_grouping(work, most=2), *range(6))
+    work.let.set()
+
+    await asyncio.gather(*tasks)
+    assert work.batches == [[0], [1, 2], [3, 4], [5]]
+
+
+async def test_a_mistake_that_one_item_brings_to_light_is_its_own() -> None:
+    work = Work(mistakes=[2])
+    tasks = await _submitted(_grouping(work), *range(4))
+    work.let.set()
+
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer) if isinstance(answer, Exception) else answer for answer in answers] == [
+        0, 1, ZeroDivisionError, 9,
+    ]  # fmt: skip
+    assert work.batches == [[0], [1, 2, 3], [1], [2], [3]]
+
+
+async def test_a_database_that_is_away_is_so_for_all() -> None:
+    work = Work(unavailable=[2])
+    tasks = await _submitted(_grouping(work), *range(4))
+    work.let.set()
+
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert answers[0] == 0
+    assert all(isinstance(answer, CatalogError) for answer in answers[1:])
+    assert work.batches == [[0], [1, 2, 3]]
+
+
+async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:
+    work = Work()
+    grouping = _grouping(work)
+    tasks = await _submitted(grouping, *range(4))
+    tasks[0].cancel()
+    tasks[2].cancel()
+    await asyncio.sleep(0)
+    work.let.set()
+
+    assert await asyncio.gather(tasks[1], tasks[3]) == [1, 9]
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    assert await grouping.submit("a", 5) == 25
+
+
+async def test_nothing_is_kept_of_keys_that_are_done_with() -> None:
+    work = Work(mistakes=[3])
+    work.let.set()
+    grouping = _grouping(work)
+    await asyncio.gather(*[grouping.submit(f"key {n}", n) for n in range(50)], return_exceptions=True)
+    await asyncio.sleep(0)
+
+    assert (len(grouping._waiting), len(grouping._working)) == (0, 0)
+
+
+@given(
+    items=st.lists(st.tuples(st.sampled_from("abc"), st.integers(-5, 5)), max_size=30),
+    most=st.integers(1, 4),
+    pauses=st.sets(st.integers(0, 30)),
+)
+def test_whoever_calls_when_is_answered_what_they_asked(
+    items: list[tuple[str, int]], most: int, pauses: set[int]
+) -> None:
+    async def ask() -> None:
+        work = Work(mistakes=[3])
+        work.let.set()
+        grouping = _grouping(work, most)
+        tasks = []
+        for place, (key, item) in enumerate(items):
+            tasks.append(asyncio.create_task(grouping.submit(key, item)))
+            if place in pauses:
+                await asyncio.sleep(0)
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+
+        for (_, item), answer in zip(items, answers, strict=True):
+            assert isinstance(answer, ZeroDivisionError) if item == 3 else answer == item * item
+        assert all(len(batch) <= most and len({item < 0 for item in batch}) == 1 for batch in work.batches)
+
+    asyncio.run(ask())

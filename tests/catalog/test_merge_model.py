@@ -1,0 +1,166 @@
+"""Random lives of a few assets: after each write the catalog says and holds what the model does."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.store.database import Database
+from tests.catalog.merge_model import EDIT, INGESTION, OVERRIDE, Asset, Refused, Spec, World
+from tests.catalog.named_assets import CHARTS, DASHBOARDS, TAGS, Held, NamedAssets, add_entities
+
+PLAIN, OTHER = ("Manual", "Confirmed"), ("Derived", "Suggested")
+FULL: Spec = {
+    "display_name": "A",
+    "owners": ("ann",),
+    "domain": "finance",
+    "tags": {"PII.Email": PLAIN, "Tier.Gold": PLAIN},
+    "extension": {"costCentre": "1", "budget": 1},
+    "source_url": "https://a",
+}
+NOTHING: frozenset[str] = frozenset()
+
+names = st.sampled_from([*DASHBOARDS, DASHBOARDS[0], *CHARTS])
+writers = st.sampled_from([EDIT, INGESTION])
+parts: dict[str, st.SearchStrategy[Any]] = {
+    "display_name": st.sampled_from(["A", "B"]),
+    "owners": st.sampled_from([("ann",), ("bob",), ("ann", "bob")]),
+    "domain": st.sampled_from(["finance", "sales"]),
+    "tags": st.dictionaries(st.sampled_from(TAGS), st.sampled_from([PLAIN, OTHER]), min_size=1).filter(
+        lambda sent: not sent.keys() >= {"Tier.Gold", "Tier.Silver"}
+    ),
+    "extension": st.fixed_dictionaries(
+        {}, optional={"costCentre": st.sampled_from(["1", "2", None]), "budget": st.sampled_from([1, 2, None])}
+    ).filter(bool),
+    "source_url": st.sampled_from(["https://a", "https://b"]),
+    "charts": st.sampled_from([CHARTS, CHARTS[:1], CHARTS[1:], CHARTS[::-1]]),
+}
+specs = st.fixed_dictionaries({}, optional=parts)
+masks = st.frozensets(st.sampled_from(sorted(parts)), max_size=3)
+stewarded = [
+    *("display_name", "owners", "domain", "extension.costCentre", "extension.budget"),
+    *(f"tags.{fqn}" for fqn in TAGS),
+]
+
+
+class Lives(RuleBasedStateMachine):
+    """Does the same to assets in the catalog and in the model, and compares."""
+
+    def __init__(self, runner: asyncio.Runner, catalog: NamedAssets) -> None:
+        super().__init__()
+        self._runner = runner
+        self._catalog = catalog
+        self._model = World()
+        self._ingested: dict[str, tuple[Spec, frozenset[str]]] = {}
+
+    @initialize()
+    def begin(self) -> None:
+        """Ingests everything once."""
+        for name in CHARTS:
+            self.upsert(name, INGESTION, FULL, NOTHING)
+        for name, charts in zip(DASHBOARDS, (CHARTS, CHARTS[:1]), strict=True):
+            self.upsert(name, INGESTION, {**FULL, "charts": charts}, NOTHING)
+
+    def teardown(self) -> None:
+        """Compares all that is held: a write may have changed more than it answered."""
+        held = self._runner.run(self._catalog.held(self._model.assets))
+        assert held == {name: _shown(asset) for name, asset in self._model.assets.items()}
+        self._runner.run(self._catalog.disable(()))
+
+    @rule(name=names, by=writers | st.just(OVERRIDE), spec=specs, mask=st.just(NOTHING) | masks)
+    def upsert(self, name: str, by: str, spec: Spec, mask: frozenset[str]) -> None:
+        if by == INGESTION:
+            self._ingested[name] = spec, mask
+        self._both("upsert", name, by, *_fitting(name, spec, mask))
+
+    @rule(name=names)
+    def ingest_the_same_again(self, name: str) -> None:
+        self.upsert(name, INGESTION, *self._ingested[name])
+
+    @rule(name=names, by=writers, spec=specs, mask=masks)
+    def update(self, name: str, by: str, spec: Spec, mask: frozenset[str]) -> None:
+        self._both("update", name, by, *_fitting(name, spec, mask))
+
+    @rule(name=names, spec=specs, mask=masks, release=st.frozensets(st.sampled_from(stewarded), min_size=1))
+    def release(self, name: str, spec: Spec, mask: frozenset[str], release: frozenset[str]) -> None:
+        self._both("update", name, EDIT, *_fitting(name, spec, mask), release)
+
+    @rule(name=names, by=writers)
+    def delete(self, name: str, by: str) -> None:
+        self._both("delete", name, by)
+
+    @rule(name=names)
+    def restore(self, name: str) -> None:
+        self._both("restore", name)
+
+    @rule(tags=st.frozensets(st.sampled_from(TAGS), max_size=2))
+    def disable(self, tags: frozenset[str]) -> None:
+        self._model.disabled_tags = set(tags)
+        self._runner.run(self._catalog.disable(tags))
+
+    def _both(self, verb: str, name: str, *arguments: Any) -> None:
+        told: object
+        try:
+            told, held = self._runner.run(getattr(self._catalog, verb)(name, *arguments))
+        except Refused as refused:
+            told, held = refused.why, None
+        try:
+            wanted: object = getattr(self._model, verb)(name, *arguments)
+        except Refused as refused:
+            wanted = refused.why
+        assert told == wanted
+        if held is not None:
+            assert held == _shown(self._model.assets[name])
+
+
+def _fitting(name: str, spec: Spec, mask: frozenset[str]) -> tuple[Spec, frozenset[str]]:
+    """Returns what there is of a write for the kind of the asset: charts hold no charts."""
+    unfit = {"charts"} if name in CHARTS else set()
+    return {part: value for part, value in spec.items() if part not in unfit}, mask - unfit
+
+
+def _shown(asset: Asset) -> Held:
+    return Held(asset.content, asset.marks, asset.version, asset.deleted_by is not None)
+
+
+@pytest.fixture
+def run(migrated_sqlite: Path, tmp_path: Path) -> Iterator[tuple[asyncio.Runner, Catalog]]:
+    """A loop, and a catalog in it that has what assets refer to."""
+    file = tmp_path / "catalog.db"
+    shutil.copy(migrated_sqlite, file)
+    database = Database(f"sqlite+aiosqlite:///{file}")
+    catalog = Catalog(database, Authorizer(None))
+    with asyncio.Runner() as runner:
+        runner.run(add_entities(catalog))
+        yield runner, catalog
+        runner.run(database.close())
+
+
+def test_the_catalog_does_what_the_model_does(run: tuple[asyncio.Runner, Catalog]) -> None:
+    runner, catalog = run
+    numbers = count()
+
+    class Here(Lives):
+        def __init__(self) -> None:
+            super().__init__(runner, NamedAssets(catalog, next(numbers)))
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=15,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,66 @@
+"""A checkout as a newcomer has it, with the catalog of `make run` in it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / "examples" / "run.py"
+LAST_LINE = "Ctrl-C stops it"
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody uses."""
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return int(chosen.getsockname()[1])
+
+
+@pytest.fixture
+def run_sample(tmp_path: Path, port: int) -> Iterator[Start]:
+    """Starts `examples/run.py` from a folder that is not the checkout's; it is gone after the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(**environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, RUN, "--port", str(port), "--data-dir", tmp_path / ".data"]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            command, text=True, cwd=tmp_path, env=os.environ | environment, stdout=pipe, stderr=pipe
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, run_sample: Start) -> Path:
+    """A folder with what the documents use of a checkout, while the sample is served."""
+    tmp_path.joinpath(".venv").symlink_to(sys.prefix)
+    for name in ("examples", "generated", "protos"):
+        tmp_path.joinpath(name).symlink_to(ROOT / name)
+    until_it_serves(run_sample())
+    return tmp_path
+
+
+def until_it_serves(process: subprocess.Popen[str]) -> str:
+    """Returns what `examples/run.py` prints until the server serves the sample."""
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if line.startswith(LAST_LINE):
+            return printed
+    raise AssertionError(f"it ended with status {process.wait()}: {process.stderr and process.stderr.read()}")

@@ -1,0 +1,86 @@
+"""docs/limits.md holds the limits of the code and of the contract's annotations, each with its number."""
+
+from google.protobuf.message import Message
+
+from buf.validate import validate_pb2
+from dashboard_catalog.auth import jwks, jwks_url, key_sets
+from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
+from dashboard_catalog.catalog import listing, names
+from dashboard_catalog.catalog.directory import MAX_ASSUMED
+from dashboard_catalog.catalog.properties import extension_shape
+from dashboard_catalog.rpc import bulk_options, outbox, pages, requests, status
+from dashboard_catalog.rpc.bulk_items import LIMITS
+from dashboard_catalog.settings import Settings
+from dashboards.v1 import asset_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
+from tests.docs.conftest import ROOT
+
+DASHBOARD, CHART = dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec
+
+
+def rules_of(message: type[Message], field: str) -> validate_pb2.FieldRules:
+    return message.DESCRIPTOR.fields_by_name[field].GetOptions().Extensions[validate_pb2.field]
+
+
+def characters(message: type[Message], field: str) -> str:
+    return f"{rules_of(message, field).string.max_len:,} characters"
+
+
+def elements(message: type[Message], field: str) -> str:
+    return f"{rules_of(message, field).repeated.max_items:,}"
+
+
+def size(number: int) -> str:
+    unit, name = (2**20, "MiB") if number >= 2**20 else (2**10, "KiB")
+    assert number % unit == 0
+    return f"{number // unit} {name}"
+
+
+ROWS = {
+    "a request, and a message of a stream": size(requests.MAX_MESSAGE_BYTES),
+    "items in a message of `BulkUpsert`": f"{LIMITS.max_message_items:,}",
+    "an item of `BulkUpsert`": size(LIMITS.max_item_bytes),
+    "failed items before a stream ends": f"{bulk_options.MAX_FAILURES:,}",
+    "names that a stream which only validates counts as existing": f"{MAX_ASSUMED:,}",
+    "a page, after which it ends early": size(pages.MAX_PAGE_BYTES),
+    "results in a progress message": size(outbox.MAX_HELD_BYTES),
+    "a page of a list": f"{listing.MAX_PAGE_SIZE:,}, {listing.DEFAULT_PAGE_SIZE} by default",
+    "the status of an error with its details": size(status.MAX_STATUS_BYTES),
+    "calls at once": f"{Settings.model_fields['max_concurrent_calls'].default:,} a process (`MAX_CONCURRENT_CALLS`)",
+    "a name": characters(DASHBOARD, "name"),
+    "a fully qualified name": f"{names.MAX_FQN_BYTES:,} bytes",
+    "display name": characters(DASHBOARD, "display_name"),
+    "description": characters(DASHBOARD, "description"),
+    "project": characters(DASHBOARD, "project"),
+    "source URL": characters(DASHBOARD, "source_url"),
+    "source hash": characters(DASHBOARD, "source_hash"),
+    "type of a chart": characters(CHART, "chart_type"),
+    "type of a BI service": characters(entity_pb2.BiService, "service_type"),
+    "email": characters(entity_pb2.User, "email"),
+    "charts of a dashboard": elements(DASHBOARD, "charts"),
+    "owners": elements(DASHBOARD, "owners"),
+    "tags": elements(DASHBOARD, "tags"),
+    "parents of a team": elements(entity_pb2.Team, "parents"),
+    "extension": f"{size(extension_shape.MAX_BYTES)} as compact JSON, {extension_shape.MAX_DEPTH} levels deep",
+    "a whole number in an extension": "2^53 - 1",
+    "tags, and extension keys, in one release": elements(asset_pb2.Edited, "tags"),
+    "an etag": characters(dashboard_service_pb2.UpdateDashboardRequest, "etag"),
+    "a page token": characters(dashboard_service_pb2.ListDashboardsRequest, "page_token"),
+    "the life of a token that is issued here": f"{LONGEST_LIFETIME.days:,} days",
+    "clocks may differ for tokens of others by": f"{jwks.EXTERNAL_LEEWAY:.0f} s",
+    "a JWKS document": f"{size(key_sets.LARGEST_DOCUMENT)}, {key_sets.MOST_KEYS} keys, {jwks_url.FETCH_SECONDS:.0f} s",
+}
+
+
+def test_the_table_of_limits_is_that_of_the_code() -> None:
+    rows = [f"| {what} | {limit} |" for what, limit in ROWS.items()]
+    assert "\n".join(["|---|---|", *rows, ""]) in ROOT.joinpath("docs/limits.md").read_text()
+
+
+def test_the_numbers_that_the_table_words_are_the_codes() -> None:
+    assert extension_shape.MAX_INTEGER == 2**53 - 1
+    assert elements(asset_pb2.Edited, "extension_keys") == elements(asset_pb2.Edited, "tags")
+
+
+def test_charts_have_the_limits_of_dashboards() -> None:
+    for field in ("name", "display_name", "description", "source_url", "source_hash", "owners", "tags"):
+        assert rules_of(CHART, field) == rules_of(DASHBOARD, field)

@@ -1,0 +1,52 @@
+"""Counts what a server asks of its database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from dashboard_catalog.store.database import Database
+
+
+class Counted:
+    """What was asked so far; an executemany is one statement.
+
+    Attributes:
+        statements: The texts of all statements, in their order.
+        commits: How many transactions were committed.
+        rollbacks: How many were rolled back.
+    """
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self.commits = 0
+        self.rollbacks = 0
+
+    def statement(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.statements.append(statement)
+
+    def commit(self, _connection: Any) -> None:
+        self.commits += 1
+
+    def rollback(self, _connection: Any) -> None:
+        self.rollbacks += 1
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[Counted]:
+    """Counts what writers ask of a database while the block runs."""
+    engine = database._writers.sync_engine
+    found = Counted()
+    listeners: list[tuple[str, Callable[..., None]]] = [
+        ("before_cursor_execute", found.statement),
+        ("commit", found.commit),
+        ("rollback", found.rollback),
+    ]
+    for name, listener in listeners:
+        event.listen(engine, name, listener)
+    try:
+        yield found
+    finally:
+        for name, listener in listeners:
+            event.remove(engine, name, listener)

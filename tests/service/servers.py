@@ -1,0 +1,28 @@
+"""Servers beside the one of the fixtures: with settings of their own, or several on one database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.server import CatalogServer, build
+from dashboard_catalog.settings import Settings
+from tests.service.caller import Service
+
+
+@asynccontextmanager
+async def running(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[tuple[CatalogServer, Service]]:
+    """Runs a server until the block is left, if it has not been drained before.
+
+    Args:
+        folder: Its data folder; servers that share it share their signing key.
+        settings: Other settings, by field name.
+    """
+    key = load_or_create_key(folder)
+    given = {"address": "127.0.0.1:0", "database_url": database_url, "data_dir": folder, **settings}
+    server = await build(Settings.load(given))
+    await server.start()
+    async with Service(server.address, key, server.database) as service:
+        yield server, service
+    await server.drain(seconds=5)

@@ -1,0 +1,151 @@
+"""Who calls: every RPC of the three services asks for a good token, health and reflection for none."""
+
+import asyncio
+import base64
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import jwt
+import pytest
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+from structlog.testing import capture_logs
+
+from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.auth.keys import load_or_create_key
+from dashboards.v1 import catalog_service_pb2, chart_service_pb2, dashboard_service_pb2, entity_pb2
+from tests.service.caller import Refused, Service
+
+# What is decided without the database is tested on one.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+# Every RPC of the contract, and whether it streams.
+METHODS = {
+    f"/{service.full_name}/{method.name}": method.client_streaming
+    for module in (dashboard_service_pb2, chart_service_pb2, catalog_service_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+
+
+async def called(channel: Any, path: str, authorization: str | None, request: bytes = b"") -> bytes:
+    """Calls a method with the bytes of a request and returns those of its first answer."""
+    metadata = [] if authorization is None else [("authorization", authorization)]
+    if METHODS.get(path, True):
+        answer: bytes = await channel.stream_stream(path)([request], metadata=metadata, timeout=10).read()
+    else:
+        answer = await channel.unary_unary(path)(request, metadata=metadata, timeout=10)
+    return answer
+
+
+async def refusal(channel: Any, path: str, authorization: str | None, request: bytes = b"") -> Refused:
+    """Calls a method that refuses."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await called(channel, path, authorization, request)
+    return Refused(caught.value)
+
+
+def bad_tokens(service: Service, folder: Path) -> dict[str, tuple[str | None, str]]:
+    """Returns `authorization` as it must not be, with the reason for which it is refused."""
+    good = service.token("admin", "admin")
+    header, payload, signature = good.split(".")
+    other = service.token("eve").split(".")[2]
+    claims = jwt.decode(good, options={"verify_signature": False})
+    strange = issue_token(load_or_create_key(folder), "admin", ["admin"])
+    unsigned = jwt.encode(claims, "", algorithm="none")
+    shared = jwt.encode(claims, "secret" * 8, algorithm="HS256", headers={"kid": service.key.kid})
+
+    def signed(**changed: object) -> str:
+        return jwt.encode(
+            {**claims, **changed}, service.key.private, service.key.algorithm, headers={"kid": service.key.kid}
+        )
+
+    more = base64.urlsafe_b64encode(json.dumps({**claims, "sub": "eve"}).encode()).decode().rstrip("=")
+    return {
+        "none": (None, "TOKEN_MISSING"),
+        "empty": ("", "TOKEN_MISSING"),
+        "another scheme": (f"Basic {good}", "TOKEN_MALFORMED"),
+        "no scheme": (good, "TOKEN_MALFORMED"),
+        "no token": ("Bearer ", "TOKEN_MALFORMED"),
+        "no JWT": ("Bearer abc", "TOKEN_MALFORMED"),
+        "cut": (f"Bearer {header}.{payload}", "TOKEN_MALFORMED"),
+        "another signature": (f"Bearer {header}.{payload}.{other}", "TOKEN_INVALID"),
+        "changed claims": (f"Bearer {header}.{more}.{signature}", "TOKEN_INVALID"),
+        "another key": (f"Bearer {strange}", "TOKEN_INVALID"),
+        "unsigned": (f"Bearer {unsigned}", "TOKEN_INVALID"),
+        "a shared secret": (f"Bearer {shared}", "TOKEN_INVALID"),
+        "another issuer": (f"Bearer {signed(iss='eve')}", "TOKEN_INVALID"),
+        "another audience": (f"Bearer {signed(aud='eve')}", "TOKEN_INVALID"),
+        "no subject": (f"Bearer {signed(sub='')}", "TOKEN_INVALID"),
+        "expired": (f"Bearer {signed(exp=claims['iat'] - 1)}", "TOKEN_EXPIRED"),
+    }
+
+
+async def test_every_rpc_refuses_every_bad_token(service: Service, tmp_path: Path) -> None:
+    assert len(METHODS) == 19
+    bad = bad_tokens(service, tmp_path / "other")
+
+    async def check(channel: grpc.aio.Channel, path: str, case: str) -> None:
+        authorization, reason = bad[case]
+        refused = await refusal(channel, path, authorization)
+        assert (refused.code, refused.reason) == ("UNAUTHENTICATED", reason), (path, case)
+        assert set(refused.details) == {"ErrorInfo", "RequestInfo"}, (path, case)
+        assert not refused.metadata
+
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        await asyncio.gather(*(check(channel, path, case) for path in METHODS for case in bad))
+
+
+async def test_a_good_token_is_asked_for_before_the_request_is_looked_at(service: Service) -> None:
+    good = f"bearer  {service.token('nobody')}"
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        for path, streams in METHODS.items():
+            if not streams:
+                # With any token that is good, it is the request that is wrong now, or the right that is missing.
+                refused = await refusal(channel, path, good)
+                assert refused.code in ("INVALID_ARGUMENT", "PERMISSION_DENIED"), path
+            for unreadable in (b"\xff\xff", b"x" * 5_000_000):
+                assert (await refusal(channel, path, None, unreadable)).code == "UNAUTHENTICATED", path
+
+
+async def test_an_own_token_expires_without_leeway(service: Service) -> None:
+    token = issue_token(service.key, "ann", ["data_consumer"], lifetime=timedelta(seconds=0.5))
+    request = catalog_service_pb2.ListEntitiesRequest(kind=entity_pb2.KIND_USER).SerializeToString()
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        assert await called(channel, "/dashboards.v1.CatalogService/ListEntities", f"Bearer {token}", request) == b""
+        await asyncio.sleep(0.5)
+        refused = await refusal(channel, "/dashboards.v1.CatalogService/ListEntities", f"Bearer {token}", request)
+    assert (refused.code, refused.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
+
+
+async def test_health_and_reflection_are_open(service: Service) -> None:
+    names = ["dashboards.v1.DashboardService", "dashboards.v1.ChartService", "dashboards.v1.CatalogService"]
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        health: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+        for name in ["", *names]:
+            answer = await health(health_pb2.HealthCheckRequest(service=name).SerializeToString())
+            assert health_pb2.HealthCheckResponse.FromString(answer).status == health_pb2.HealthCheckResponse.SERVING
+        request = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()
+        for version in ("v1", "v1alpha"):
+            path = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+            answer = await called(channel, path, None, request)
+            listed = reflection_pb2.ServerReflectionResponse.FromString(answer).list_services_response.service
+            assert {each.name for each in listed} >= set(names)
+
+
+async def test_tokens_are_never_logged_nor_answered(service: Service, tmp_path: Path) -> None:
+    bad = bad_tokens(service, tmp_path / "other")
+    with capture_logs() as logs:
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            refused = [await refusal(channel, "/dashboards.v1.ChartService/GetChart", a) for a, _ in bad.values()]
+        # The lines of calls are written a moment later.
+        await asyncio.sleep(0.1)
+    said = repr([(each.message, each.details) for each in refused]) + repr(logs)
+    assert repr(logs).count("UNAUTHENTICATED") == len(bad)
+    parts = {part for authorization, _ in bad.values() for part in (authorization or "").split(" ")[-1].split(".")}
+    assert not any(part in said for part in parts if len(part) > 10)

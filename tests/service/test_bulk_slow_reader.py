@@ -1,0 +1,194 @@
+"""BulkUpsert with clients that read late, or not at all: nobody is stuck, and what the server holds is bounded."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc.aio
+import pytest
+from sqlalchemy import text
+
+from dashboard_catalog.rpc.outbox import MAX_HELD_BYTES, Outbox
+from dashboards.v1 import asset_pb2, bulk_pb2
+from tests.service.caller import Caller, Json, Service
+from tests.service.streams import Stream
+
+SMALL = 300
+CHUNKS = 20
+
+
+def _chart(name: str, **fields: Any) -> Json:
+    return {"chart": {"name": name, "service": "superset", **fields}}
+
+
+def _refused(name: str) -> Json:
+    """Returns an item whose status is as large as they get: 4 KiB."""
+    return {
+        "dashboard": {"name": name, "service": "superset", "charts": [f"superset.{n}{'c' * 230}" for n in range(10)]}
+    }
+
+
+@pytest.mark.usefixtures("superset")
+async def test_a_client_that_sends_everything_first_gets_everything_afterwards(bot: Caller) -> None:
+    async with Stream(bot) as stream:
+        for number in range(SMALL):
+            await stream.send(_chart(f"n{number % 500}") if number % 10 else _refused(f"bad{number}"))
+        await stream.call.done_writing()
+        bulk = await stream.rest()
+
+    assert bulk.refused is None
+    assert sorted(bulk.failures) == list(range(0, SMALL, 10))
+    assert (bulk.counts["failed"], sum(bulk.counts.values())) == (SMALL / 10, SMALL)
+    assert bulk.offsets == sorted(bulk.offsets)
+    assert bulk.offsets[-1] == SMALL
+
+
+@asynccontextmanager
+async def _caller_that_buffers_little(service: Service) -> AsyncIterator[Caller]:
+    options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]
+    async with grpc.aio.insecure_channel(service.address, options=options) as channel:
+        yield Caller(channel, service.token("loader", "ingestion_bot"))
+
+
+async def _applied(service: Service) -> int:
+    async with service.database.read() as connection:
+        found = await connection.execute(text("SELECT count(*) FROM chart WHERE name LIKE 'n%'"))
+        return int(found.scalar_one())
+
+
+async def _applied_at_rest(service: Service) -> int:
+    """Returns how many chunks have been applied, when no more are."""
+    applied = [-1, 0]
+    while applied[-1] != applied[-2]:
+        await asyncio.sleep(0.7)
+        applied.append(await _applied(service))
+    return applied[-1]
+
+
+@pytest.mark.usefixtures("superset")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_with_all_results_the_server_waits_for_its_reader_and_goes_on_with_it(service: Service) -> None:
+    async def send(stream: Stream) -> None:
+        await stream.send(options={"resultView": "RESULT_VIEW_ALL"})
+        for number in range(CHUNKS):
+            await stream.send(*[_refused("bad")] * 199, _chart(f"n{number}"))
+        await stream.call.done_writing()
+
+    async with _caller_that_buffers_little(service) as caller, Stream(caller) as stream:
+        sending = asyncio.create_task(send(stream))
+        assert 0 < await _applied_at_rest(service) < CHUNKS / 2
+        bulk = await stream.rest()
+        await sending
+
+    assert (bulk.refused, bulk.counts) == (None, {"created": CHUNKS, "failed": CHUNKS * 199})
+    assert [int(result.get("offset", 0)) for result in bulk.results] == list(range(CHUNKS * 200))
+    assert await _applied(service) == CHUNKS
+
+
+class Reader:
+    """Reads nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        self.read: list[bulk_pb2.BulkUpsertResponse] = []
+
+    async def take(self, response: bulk_pb2.BulkUpsertResponse) -> None:
+        await self.reads.wait()
+        self.read.append(response)
+
+    @property
+    def offsets(self) -> list[int]:
+        return [response.progress.next_offset for response in self.read]
+
+    @property
+    def results(self) -> list[int]:
+        return [result.offset for response in self.read for result in response.progress.results]
+
+
+def _results(first: int, count: int, size: int) -> list[bulk_pb2.BulkUpsertResult]:
+    results = []
+    for offset in range(first, first + count):
+        result = bulk_pb2.BulkUpsertResult(offset=offset, outcome=asset_pb2.OUTCOME_FAILED)
+        result.status.code = 3
+        result.status.details.add(value=b"x" * size)
+        results.append(result)
+    return results
+
+
+@asynccontextmanager
+async def _outbox(reader: Reader, *, waits: bool) -> AsyncIterator[Outbox]:
+    async with Outbox(reader.take, waits=waits) as outbox:
+        yield outbox
+        reader.reads.set()
+        await outbox.close()
+
+
+async def test_progress_merges_while_nobody_reads() -> None:
+    reader = Reader()
+    async with _outbox(reader, waits=False) as outbox:
+        for offset in range(1, 5_001):
+            await outbox.progress(offset, [])
+
+    assert len(reader.read) <= 2
+    assert reader.offsets[-1] == 5_000
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_is_held_leaves_in_responses_of_at_most_3_mib_and_an_offset_follows_its_results(waits: bool) -> None:
+    reader = Reader()
+    async with _outbox(reader, waits=waits) as outbox:
+        await outbox.progress(1_000, _results(0, 1_000, 4_000))
+        reader.reads.set()
+        await outbox.progress(2_000, _results(1_000, 1_000, 4_000))
+
+    assert reader.results == list(range(2_000))
+    assert max(response.ByteSize() for response in reader.read) <= MAX_HELD_BYTES + 1_024
+    told = 0
+    for response in reader.read:
+        told += len(response.progress.results)
+        assert response.progress.next_offset <= told
+    assert reader.offsets[-1] == 2_000
+
+
+async def test_all_results_wait_for_room() -> None:
+    reader = Reader()
+    async with _outbox(reader, waits=True) as outbox:
+        await outbox.progress(1_000, _results(0, 1_000, 4_000))
+        waiting = asyncio.create_task(outbox.progress(2_000, _results(1_000, 1_000, 4_000)))
+        third = asyncio.create_task(outbox.progress(3_000, _results(2_000, 1_000, 4_000)))
+        await asyncio.sleep(0.05)
+        assert outbox._held_bytes <= MAX_HELD_BYTES + 1_000 * 4_100
+        assert not third.done()
+        reader.reads.set()
+        await asyncio.gather(waiting, third)
+
+    assert reader.results == list(range(3_000))
+
+
+async def test_failures_do_not_wait_and_lose_their_details_beyond_the_bound() -> None:
+    reader = Reader()
+    async with _outbox(reader, waits=False) as outbox:
+        for first in range(0, 10_000, 1_000):
+            await outbox.progress(first + 1_000, _results(first, 1_000, 4_000))
+        assert outbox._held_bytes < MAX_HELD_BYTES + 10_000 * 50
+
+    assert reader.results == list(range(10_000))
+    assert all(result.status.code == 3 for response in reader.read for result in response.progress.results)
+
+
+async def _fail(reader: Reader) -> None:
+    async with Outbox(reader.take, waits=True) as outbox:
+        await outbox.progress(1, _results(0, 1, 10))
+        await outbox.progress(2, _results(1, 1, 10))
+        raise ValueError("broken")
+
+
+async def test_a_stream_that_fails_tells_what_it_holds_to_a_reader_and_does_not_wait_for_ever_for_one() -> None:
+    for reads in (True, False):
+        reader = Reader()
+        if reads:
+            reader.reads.set()
+        with pytest.raises(ValueError, match="broken"):
+            await _fail(reader)
+        assert (reader.offsets[-1:] == [2]) is reads

@@ -1,0 +1,201 @@
+"""validate_only, in bulk and in every unary write: the same path and the same answers, and nothing written."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from dashboard_catalog.catalog import directory
+from dashboard_catalog.store.tables import METADATA
+from tests.service.caller import Caller, Json, Refused, Service
+
+VALIDATING = {"validateOnly": True, "resultView": "RESULT_VIEW_ALL"}
+
+
+async def _rows(service: Service) -> dict[str, list[Any]]:
+    """Returns everything that is stored."""
+    async with service.database.read() as connection:
+        return {
+            table.name: sorted(map(str, await connection.execute(select(*table.c)))) for table in METADATA.sorted_tables
+        }
+
+
+def _dashboard(name: str, service: str = "superset", **fields: Any) -> Json:
+    return {"dashboard": {"name": name, "service": service, **fields}}
+
+
+def _chart(name: str, service: str = "superset", **fields: Any) -> Json:
+    return {"chart": {"name": name, "service": service, **fields}}
+
+
+async def test_a_stream_that_validates_takes_what_it_has_accepted_as_existing(service: Service, admin: Caller) -> None:
+    before = await _rows(service)
+    chunks: list[list[Json]] = [
+        [{"entity": {"biService": {"name": "new", "serviceType": "Superset"}}}],
+        [
+            {"entity": {"user": {"name": "eve"}}},
+            {"entity": {"domain": {"name": "finance"}}},
+            {"entity": {"classification": {"name": "Tier", "mutuallyExclusive": True}}},
+            {"entity": {"customProperty": {"name": "size", "appliesTo": "dashboard", "propertyType": "integer"}}},
+            {
+                "entity": {
+                    "customProperty": {
+                        "name": "source",
+                        "appliesTo": "dashboard",
+                        "propertyType": "entityReference",
+                        "config": {"entityTypes": ["chart", "dashboard"]},
+                    }
+                }
+            },
+        ],
+        [
+            {"entity": {"domain": {"name": "tax", "parent": "finance"}}},
+            {"entity": {"tag": {"name": "Gold", "classification": "Tier"}}},
+            {"entity": {"tag": {"name": "Silver", "classification": "Tier"}}},
+            {"entity": {"team": {"name": "sales"}}},
+        ],
+        [_chart("c1", "new"), _chart("c2", "new", owners=[{"type": "user", "name": "eve"}])],
+        [
+            _dashboard(
+                "d1",
+                "new",
+                charts=["new.c1", "new.c2"],
+                domain="finance.tax",
+                owners=[{"type": "team", "name": "sales"}],
+                tags=[{"tagFQN": "Tier.Gold"}],
+                extension={"size": 3, "source": {"type": "chart", "fullyQualifiedName": "new.c1"}},
+            )
+        ],
+        [_dashboard("d2", "new", extension={"source": {"type": "dashboard", "fullyQualifiedName": "new.d1"}})],
+        # What has been accepted is judged by what it is.
+        [
+            _dashboard("d3", "new", tags=[{"tagFQN": "Tier.Gold"}, {"tagFQN": "Tier.Silver"}]),
+            _dashboard("d4", "new", extension={"size": "three"}, charts=["new.c3"]),
+        ],
+    ]
+    bulk = await admin.bulk(*chunks, options=VALIDATING)
+
+    assert bulk.failures == {
+        14: {"dashboard.tags[1].tag_fqn": "MUTUALLY_EXCLUSIVE"},
+        15: {"dashboard.charts[0]": "UNKNOWN_REFERENCE", "dashboard.extension.size": "INVALID_PROPERTY"},
+    }
+    assert bulk.counts == {"created": 14, "failed": 2}
+    assert bulk.offsets[-1] == 16
+    assert await _rows(service) == before
+
+
+async def test_what_a_validating_stream_has_refused_does_not_exist_for_it(superset: Caller) -> None:
+    bulk = await superset.bulk(
+        [_chart("bad", domain="none"), {"entity": {"user": {"name": "x" * 300}}}],
+        [_dashboard("d", charts=["superset.bad"], owners=[{"type": "user", "name": "x" * 200}])],
+        options=VALIDATING,
+    )
+
+    assert bulk.failures[2] == {"dashboard.charts[0]": "UNKNOWN_REFERENCE", "dashboard.owners[0]": "UNKNOWN_REFERENCE"}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_validating_stream_remembers_a_million_names_and_no_more(
+    superset: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert directory.MAX_ASSUMED == 1_000_000
+    monkeypatch.setattr(directory, "MAX_ASSUMED", 2)
+
+    bulk = await superset.bulk(
+        [_chart("a"), _chart("b"), _chart("c")],
+        [_dashboard("d", charts=["superset.a", "superset.b", "superset.c"])],
+        options=VALIDATING,
+    )
+
+    assert bulk.failures == {3: {"dashboard.charts[2]": "UNKNOWN_REFERENCE"}}
+
+
+async def test_validation_answers_as_the_write_would_and_writes_nothing(service: Service, superset: Caller) -> None:
+    bot = service.caller("loader", "ingestion_bot")
+    await bot.bulk([_dashboard("same"), _dashboard("changing"), _dashboard("gone"), _chart("c")])
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+    items: list[Json] = [
+        _dashboard("same"),
+        _dashboard("changing", displayName="Changed", charts=["superset.c"]),
+        _dashboard("gone"),
+        _dashboard("new"),
+        _dashboard("bad", charts=["superset.none"]),
+        {"entity": {"domain": {"name": "finance"}}},
+        {"entity": {"user": {"name": "eve"}}},
+    ]
+    before = await _rows(service)
+    validated = await bot.bulk(items, options=VALIDATING)
+    assert await _rows(service) == before
+    written = await bot.bulk(items, options={"resultView": "RESULT_VIEW_ALL"})
+
+    assert validated.counts == written.counts
+    assert validated.counts == {"created": 1, "updated": 1, "unchanged": 2, "suppressed": 1, "failed": 2}
+    for ours, theirs in zip(validated.results, written.results, strict=True):
+        assert (ours["outcome"], ours.get("version")) == (theirs["outcome"], theirs.get("version"))
+        assert ours.get("status", {}).get("message") == theirs.get("status", {}).get("message")
+
+
+async def test_a_validating_stream_leaves_its_entities_to_others(service: Service, superset: Caller) -> None:
+    await superset.bulk([{"entity": {"team": {"name": "new", "teamType": "Department"}}}], options=VALIDATING)
+
+    bulk = await superset.bulk(
+        [{"entity": {"team": {"name": "sales", "teamType": "Department"}}}],
+        [_chart("c", owners=[{"type": "team", "name": "sales"}])],
+        options=VALIDATING,
+    )
+    assert bulk.failures == {1: {"chart.owners": "OWNER_RULE"}}
+
+    after = await superset.bulk([_chart("c", owners=[{"type": "team", "name": "sales"}])])
+    assert after.counts == {"created": 1}
+    async with service.database.read() as connection:
+        teams = METADATA.tables["entity"].c
+        count = await connection.execute(select(func.count()).where(teams.kind == "team", teams.name == "new"))
+        assert count.scalar_one() == 0
+
+
+async def test_every_unary_write_can_be_validated_only(service: Service, superset: Caller) -> None:
+    spec = {"name": "d", "service": "superset", "displayName": "D", "charts": ["superset.c1"]}
+    await superset.create_dashboard(dashboard=spec)
+    held = {"fully_qualified_name": "superset.d"}
+    before = await _rows(service)
+
+    created = await superset.create_dashboard(dashboard={**spec, "name": "new"}, validate_only=True)
+    upserted = await superset.upsert_dashboard(dashboard={**spec, "displayName": "E"}, validate_only=True)
+    updated = await superset.update_dashboard(
+        **held, dashboard={"project": "P"}, update_mask="project", validate_only=True
+    )
+    deleted = await superset.delete_dashboard(**held, validate_only=True)
+    removed = await superset.delete_dashboard(**held, hard=True, validate_only=True)
+    chart = await superset.create_chart(chart={"name": "new", "service": "superset"}, validate_only=True)
+    entity = await superset.upsert_entity(entity={"domain": {"name": "hr", "parent": "finance"}}, validate_only=True)
+    gone = await superset.delete_entity(kind="KIND_USER", fully_qualified_name="ann", validate_only=True)
+
+    assert await _rows(service) == before
+    assert (created["dashboard"]["fullyQualifiedName"], created["dashboard"]["version"]) == ("superset.new", 0.1)
+    assert [chart["name"] for chart in created["dashboard"]["charts"]] == ["c1"]
+    assert (upserted["outcome"], upserted["dashboard"]["version"]) == ("OUTCOME_UPDATED", 0.2)
+    assert (updated["dashboard"]["project"], updated["dashboard"]["version"]) == ("P", 0.2)
+    assert (deleted["dashboard"]["deleted"], removed["dashboard"]["name"]) == (True, "d")
+    assert chart["chart"]["fullyQualifiedName"] == "superset.new"
+    assert (entity["outcome"], entity["entity"]["domain"]["fullyQualifiedName"]) == ("OUTCOME_CREATED", "finance.hr")
+    assert gone["entity"]["user"]["deleted"] is True
+
+
+async def test_validation_refuses_what_the_write_would_refuse(superset: Caller) -> None:
+    await superset.create_dashboard(dashboard={"name": "d", "service": "superset", "tags": [{"tagFQN": "PII.Email"}]})
+    held = {"fully_qualified_name": "superset.d"}
+    calls: list[tuple[str, Json]] = [
+        ("create_dashboard", {"dashboard": {"name": "d", "service": "superset"}}),
+        ("upsert_dashboard", {"dashboard": {"name": "e", "service": "none", "domain": "none"}}),
+        ("update_dashboard", {**held, "etag": "old", "update_mask": "project"}),
+        ("delete_dashboard", {"fully_qualified_name": "superset.none"}),
+        ("upsert_entity", {"entity": {"tag": {"name": "x", "classification": "none"}}}),
+        ("delete_entity", {"kind": "KIND_TAG", "fully_qualified_name": "PII.Email", "hard": True}),
+    ]
+    for method, request in calls:
+        refusals = []
+        for validate_only in (True, False):
+            with pytest.raises(Refused) as refused:
+                await getattr(superset, method)(**request, validate_only=validate_only)
+            refusals.append((refused.value.code, refused.value.message, refused.value.violations))
+        assert refusals[0] == refusals[1], method
