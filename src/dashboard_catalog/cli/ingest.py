@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dashboard_catalog.cli.chunks import chunks_of
+from dashboard_catalog.client.chunks import chunks_of
 from dashboard_catalog.cli.connection import ConnectionOptions, connect
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.options import JsonOption, with_option_groups

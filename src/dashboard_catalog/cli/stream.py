@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import grpc
 
-from dashboard_catalog.cli.chunks import Item
+from dashboard_catalog.client.chunks import Item
 from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.failures import CommandError, failure_of, failure_of_call
 from dashboard_catalog.cli.kinds import Kind

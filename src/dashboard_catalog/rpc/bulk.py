@@ -148,7 +148,7 @@ class _Stream:
         if first < known:
             await self._repeat(first, known, outbox)
         if first < known and not items:
-            await outbox.progress(known, self._session.record.next_offset, ())
+            await outbox.progress(known, known, ())
         if items and self._session.record.finished:
             raise _refused("items", ViolationReason.INVALID_VALUE, "the session has finished; begin another")
         if items:
@@ -182,7 +182,8 @@ class _Stream:
     async def _repeat(self, first: int, end: int, outbox: Outbox) -> None:
         """Tells again which of the items that have been written were refused."""
         while results := await self.reload(first, end):
-            await outbox.progress(first, self._session.record.next_offset, results)
+            # Not further than this: what is told as durable is told with all its results.
+            await outbox.progress(first, results[-1].offset + 1, results)
             first = results[-1].offset + 1
 
     def _offset_of(self, request: bulk_pb2.BulkUpsertRequest) -> int:
