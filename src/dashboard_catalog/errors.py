@@ -172,6 +172,4 @@ def invalid(violations: Sequence[Violation]) -> CatalogError:
     """Returns the INVALID_ARGUMENT error that reports all of `violations` at once."""
     first = violations[0]
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-    return CatalogError(
-        Reason.INVALID_REQUEST, f"{first.field}: {first.description}{more}", violations=violations
-    )
+    return CatalogError(Reason.INVALID_REQUEST, f"{first.field}: {first.description}{more}", violations=violations)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.catalog import Catalog
@@ -29,7 +28,7 @@ FULL: Spec = {
 }
 NOTHING: frozenset[str] = frozenset()
 
-names = st.sampled_from([*DASHBOARDS, DASHBOARDS[0], *CHARTS])
+names = st.sampled_from([*DASHBOARDS, *CHARTS, *DASHBOARDS[:1] * 4])
 writers = st.sampled_from([EDIT, INGESTION])
 parts: dict[str, st.SearchStrategy[Any]] = {
     "display_name": st.sampled_from(["A", "B"]),
@@ -44,7 +43,9 @@ parts: dict[str, st.SearchStrategy[Any]] = {
     "source_url": st.sampled_from(["https://a", "https://b"]),
     "charts": st.sampled_from([CHARTS, CHARTS[:1], CHARTS[1:], CHARTS[::-1]]),
 }
-specs = st.fixed_dictionaries({}, optional=parts)
+specs = st.lists(st.sampled_from(sorted(parts)), min_size=1, max_size=4, unique=True).flatmap(
+    lambda chosen: st.fixed_dictionaries({part: parts[part] for part in chosen})
+)
 masks = st.frozensets(st.sampled_from(sorted(parts)), max_size=3)
 stewarded = [
     *("display_name", "owners", "domain", "extension.costCentre", "extension.budget"),
@@ -52,65 +53,54 @@ stewarded = [
 ]
 
 
-class Lives(RuleBasedStateMachine):
+class Life:
     """Does the same to assets in the catalog and in the model, and compares."""
 
-    def __init__(self, runner: asyncio.Runner, catalog: NamedAssets) -> None:
-        super().__init__()
-        self._runner = runner
+    def __init__(self, catalog: NamedAssets) -> None:
         self._catalog = catalog
         self._model = World()
         self._ingested: dict[str, tuple[Spec, frozenset[str]]] = {}
 
-    @initialize()
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """Ingests everything once."""
         for name in CHARTS:
-            self.upsert(name, INGESTION, FULL, NOTHING)
+            await self.upsert(name, INGESTION, FULL, NOTHING)
         for name, charts in zip(DASHBOARDS, (CHARTS, CHARTS[:1]), strict=True):
-            self.upsert(name, INGESTION, {**FULL, "charts": charts}, NOTHING)
+            await self.upsert(name, INGESTION, {**FULL, "charts": charts}, NOTHING)
 
-    def teardown(self) -> None:
+    async def end(self) -> None:
         """Compares all that is held: a write may have changed more than it answered."""
-        held = self._runner.run(self._catalog.held(self._model.assets))
+        held = await self._catalog.held(self._model.assets)
         assert held == {name: _shown(asset) for name, asset in self._model.assets.items()}
-        self._runner.run(self._catalog.disable(()))
 
-    @rule(name=names, by=writers | st.just(OVERRIDE), spec=specs, mask=st.just(NOTHING) | masks)
-    def upsert(self, name: str, by: str, spec: Spec, mask: frozenset[str]) -> None:
+    async def upsert(self, name: str, by: str, spec: Spec, mask: frozenset[str]) -> None:
         if by == INGESTION:
             self._ingested[name] = spec, mask
-        self._both("upsert", name, by, *_fitting(name, spec, mask))
+        await self._both("upsert", name, by, *_fitting(name, spec, mask))
 
-    @rule(name=names)
-    def ingest_the_same_again(self, name: str) -> None:
-        self.upsert(name, INGESTION, *self._ingested[name])
+    async def ingest_again(self, name: str) -> None:
+        await self.upsert(name, INGESTION, *self._ingested[name])
 
-    @rule(name=names, by=writers, spec=specs, mask=masks)
-    def update(self, name: str, by: str, spec: Spec, mask: frozenset[str]) -> None:
-        self._both("update", name, by, *_fitting(name, spec, mask))
+    async def update(self, name: str, by: str, spec: Spec, mask: frozenset[str]) -> None:
+        await self._both("update", name, by, *_fitting(name, spec, mask))
 
-    @rule(name=names, spec=specs, mask=masks, release=st.frozensets(st.sampled_from(stewarded), min_size=1))
-    def release(self, name: str, spec: Spec, mask: frozenset[str], release: frozenset[str]) -> None:
-        self._both("update", name, EDIT, *_fitting(name, spec, mask), release)
+    async def release(self, name: str, spec: Spec, mask: frozenset[str], release: frozenset[str]) -> None:
+        await self._both("update", name, EDIT, *_fitting(name, spec, mask), release)
 
-    @rule(name=names, by=writers)
-    def delete(self, name: str, by: str) -> None:
-        self._both("delete", name, by)
+    async def delete(self, name: str, by: str) -> None:
+        await self._both("delete", name, by)
 
-    @rule(name=names)
-    def restore(self, name: str) -> None:
-        self._both("restore", name)
+    async def restore(self, name: str) -> None:
+        await self._both("restore", name)
 
-    @rule(tags=st.frozensets(st.sampled_from(TAGS), max_size=2))
-    def disable(self, tags: frozenset[str]) -> None:
+    async def disable(self, tags: frozenset[str]) -> None:
         self._model.disabled_tags = set(tags)
-        self._runner.run(self._catalog.disable(tags))
+        await self._catalog.disable(tags)
 
-    def _both(self, verb: str, name: str, *arguments: Any) -> None:
+    async def _both(self, verb: str, name: str, *arguments: Any) -> None:
         told: object
         try:
-            told, held = self._runner.run(getattr(self._catalog, verb)(name, *arguments))
+            told, held = await getattr(self._catalog, verb)(name, *arguments)
         except Refused as refused:
             told, held = refused.why, None
         try:
@@ -120,6 +110,20 @@ class Lives(RuleBasedStateMachine):
         assert told == wanted
         if held is not None:
             assert held == _shown(self._model.assets[name])
+
+
+steps = st.one_of(
+    st.tuples(st.just(Life.upsert), names, st.just(EDIT), specs, masks),
+    st.tuples(st.just(Life.upsert), names, st.just(INGESTION), specs, masks),
+    st.tuples(st.just(Life.upsert), names, st.just(INGESTION), specs, st.just(NOTHING)),
+    st.tuples(st.just(Life.upsert), names, st.just(OVERRIDE), specs, st.just(NOTHING)),
+    st.tuples(st.just(Life.update), names, writers, specs, masks),
+    st.tuples(st.just(Life.ingest_again), names),
+    st.tuples(st.just(Life.release), names, specs, masks, st.frozensets(st.sampled_from(stewarded), min_size=1)),
+    st.tuples(st.just(Life.delete), names, writers),
+    st.tuples(st.just(Life.restore), names),
+    st.tuples(st.just(Life.disable), st.frozensets(st.sampled_from(TAGS), max_size=2)),
+)
 
 
 def _fitting(name: str, spec: Spec, mask: frozenset[str]) -> tuple[Spec, frozenset[str]]:
@@ -145,22 +149,29 @@ def run(migrated_sqlite: Path, tmp_path: Path) -> Iterator[tuple[asyncio.Runner,
         runner.run(database.close())
 
 
-def test_the_catalog_does_what_the_model_does(run: tuple[asyncio.Runner, Catalog]) -> None:
+_lives = count()
+
+
+@settings(
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(life=st.lists(steps, min_size=16, max_size=16))
+def test_the_catalog_does_what_the_model_does(run: tuple[asyncio.Runner, Catalog], life: list[Any]) -> None:
     runner, catalog = run
-    numbers = count()
+    assets = NamedAssets(catalog, next(_lives))
 
-    class Here(Lives):
-        def __init__(self) -> None:
-            super().__init__(runner, NamedAssets(catalog, next(numbers)))
+    async def live() -> None:
+        one = Life(assets)
+        await one.begin()
+        try:
+            for step, *arguments in life:
+                await step(one, *arguments)
+            await one.end()
+        finally:
+            await assets.disable(())
 
-    run_state_machine_as_test(
-        Here,
-        settings=settings(
-            max_examples=60,
-            stateful_step_count=15,
-            derandomize=True,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    runner.run(live())

@@ -115,13 +115,7 @@ async def test_options_stand_in_the_first_message_only(bot: Caller) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_options_are_checked_before_anything_is_written(bot: Caller) -> None:
     cases: list[tuple[Json, str, Json, Json]] = [
-        (
-            {"sessionId": "2e1ff2f0-44f5-4b5a-9b0e-1d1ad2d0f9d3"},
-            "UNIMPLEMENTED",
-            {"option": "options.session_id"},
-            {},
-        ),
-        ({"sweep": {}}, "UNIMPLEMENTED", {"option": "options.sweep"}, {}),
+        ({"sweep": {}}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.service": "REQUIRED"}),
         ({"sessionId": "mine"}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.session_id": "INVALID_FORMAT"}),
         (
             {"sweep": {"maxDeletedPercent": 101}, "maxFailures": 10_001},

@@ -392,7 +392,9 @@ class BulkUpsertProgress(_message.Message):
     NEXT_OFFSET_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
     next_offset: _builtins.int
-    """Everything below this offset has been committed or refused."""
+    """Everything below this offset has been committed or refused, and its results have been sent. After a break, go on from
+    the last one that was read.
+    """
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkUpsertResult]:
         """Results in the order of their offsets within a chunk, by the view asked for."""

@@ -109,7 +109,5 @@ def _parse(pem: bytes, path: Path) -> SigningKey:
 
 def _fingerprint(public: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey) -> str:
     digest = hashes.Hash(hashes.SHA256())
-    digest.update(
-        public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    digest.update(public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
     return digest.finalize().hex()[:32]

@@ -43,9 +43,7 @@ class _Verified(NamedTuple):
 class Authenticator:
     """Accepts the catalog's own tokens and those of one external issuer."""
 
-    def __init__(
-        self, key: SigningKey, external: TrustedIssuer | None = None, tokens_kept: int = TOKENS_KEPT
-    ) -> None:
+    def __init__(self, key: SigningKey, external: TrustedIssuer | None = None, tokens_kept: int = TOKENS_KEPT) -> None:
         own = own_issuer(key)
         self._issuers = {own.name: own}
         if external is not None:

@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.commands import AssetWrite, Verb, Writer, Written
 from dashboard_catalog.catalog.kinds import EntityKind
 from dashboard_catalog.catalog.pipeline import Result, Write
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.tables import EntityRecord, SessionRecord
 
 _log = structlog.get_logger("dashboard_catalog.audit")
 
@@ -49,6 +49,19 @@ def log_chunk(writer: Writer, results: Sequence[Result], *, validate_only: bool)
     if not validate_only:
         counts = Counter("failed" if isinstance(result, CatalogError) else result.outcome.lower() for result in results)
         _log.info("chunk_written", **_who(writer), session=str(writer.session_id), items=len(results), **counts)
+
+
+def log_stream(writer: Writer, session: SessionRecord, *, validate_only: bool) -> None:
+    """Leaves the line of a stream, however it ended."""
+    _log.info(
+        "bulk_ended",
+        **_who(writer),
+        session=str(session.id),
+        validate_only=validate_only,
+        complete=session.finished,
+        items=session.next_offset,
+        **session.counts,
+    )
 
 
 def log_sweep(writer: Writer, service: str, result: Mapping[str, Any]) -> None:

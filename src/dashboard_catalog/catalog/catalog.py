@@ -28,6 +28,7 @@ from dashboard_catalog.catalog.kinds import ASSET_KINDS, EntityKind
 from dashboard_catalog.catalog.listing import AssetListing, AssetPage, EntityListing, EntityPage, Lister
 from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result, Write
 from dashboard_catalog.catalog.reading import AssetRead, Reader
+from dashboard_catalog.catalog.sessions import Session, SessionRequest, open_session, rehearse_session
 from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.database import Database
@@ -78,15 +79,14 @@ class Catalog:
             raise answer
         return answer
 
-    async def write_chunk(self, batch: Batch) -> list[Result]:
-        """Applies the items of a chunk in one transaction and returns what became of each."""
-        if batch.validate_only:
-            async with self._database.read() as connection:
-                results = await self._pipeline.run(connection, batch)
-        else:
-            results = await self._database.write(lambda connection: self._pipeline.run(connection, batch))
-        audit.log_chunk(batch.writes[0].writer, results, validate_only=batch.validate_only)
-        return results
+    async def open_session(self, request: SessionRequest, *, validate_only: bool) -> Session:
+        """Begins or resumes the session of a bulk stream. See `sessions`.
+
+        Raises:
+            CatalogError: If the session cannot be had.
+        """
+        opening = rehearse_session if validate_only else open_session
+        return await opening(self._database, self._authorizer, self._pipeline, request)
 
     async def delete_entity(
         self, writer: Writer, kind: EntityKind, key: str | UUID, *, hard: bool, validate_only: bool

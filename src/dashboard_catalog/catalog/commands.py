@@ -8,6 +8,7 @@ from uuid import UUID
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.kinds import AssetKind, EntityKind
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
 
@@ -122,6 +123,21 @@ class EntityWrite:
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
     mask: frozenset[str] = frozenset()
+
+
+class ChunkItem(NamedTuple):
+    """An item of a bulk stream at its place in it.
+
+    Attributes:
+        kind: Its kind, empty if the item holds nothing.
+        fqn: Its fully qualified name, empty if that cannot be told.
+        write: What it asks for, or why that cannot be told.
+    """
+
+    offset: int
+    kind: str
+    fqn: str
+    write: AssetWrite | EntityWrite | CatalogError
 
 
 @dataclass(frozen=True, slots=True)

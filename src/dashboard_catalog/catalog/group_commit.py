@@ -45,7 +45,7 @@ class Grouping(Generic[I, O]):
         if queue is None:
             self._waiting[key] = deque([(item, future)])
             # In no call's context: what is logged on the way is of all of them.
-            task = asyncio.create_task(self._work(key))
+            task = asyncio.create_task(self._work(key), context=Context())
             self._working.add(task)
             task.add_done_callback(self._working.discard)
         else:

@@ -262,7 +262,6 @@ class Lister:
         ]
         return [service.id for service in wanted] if len(wanted) < len(known) else None
 
-
     def _views(self, principal: Principal, kind: AssetKind, service: EntityRecord) -> bool:
         return self._authorizer.allows(principal, Action.VIEW, viewed(kind, service))
 

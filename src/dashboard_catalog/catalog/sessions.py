@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
 from dashboard_catalog.catalog import audit, names
-from dashboard_catalog.catalog.commands import Writer
+from dashboard_catalog.catalog.commands import ChunkItem, Writer
 from dashboard_catalog.catalog.directory import Assumed
 from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result
 from dashboard_catalog.catalog.sweeping import Mentions, Sweep, SweepResult
@@ -28,7 +28,7 @@ from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord, FailureReco
 KEPT = timedelta(days=7)
 """How long a session is kept after its last chunk."""
 
-# A sweeping session that has been silent for so long no longer keeps others from sweeping its service.
+# A sweeping session whose server died keeps others from sweeping its service for so long.
 _SILENT = timedelta(minutes=10)
 _EXPIRED_AT_ONCE = 20
 FAILED = "failed"
@@ -50,20 +50,6 @@ class SessionRequest:
     service: str | None
     options: bytes
     max_deleted_percent: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkItem:
-    """An item of a chunk as the session remembers it.
-
-    Attributes:
-        fqn: Empty if it cannot be told.
-        write: What it asks for, or why that cannot be told.
-    """
-
-    kind: str
-    fqn: str
-    write: Any
 
 
 class Session:
@@ -120,6 +106,18 @@ class Session:
             if self.record.swept is not None:
                 audit.log_sweep(self._request.writer, self._request.service or "", self.record.swept)
 
+    async def release(self) -> None:
+        """Tells that the connection has ended, so that another session may sweep the service."""
+
+        async def work(connection: AsyncConnection) -> None:
+            record = await sessions.lock(connection, self.record.service_id, self.record.id)
+            if record is not None and record.connection == self._connection:
+                record.connection = None
+                await sessions.save(connection, record)
+
+        if self.record.sweeps and not self.record.finished:
+            await self._database.write(work)
+
     async def _locked(self, connection: AsyncConnection) -> SessionRecord:
         record = await sessions.lock(connection, self.record.service_id, self.record.id)
         if record is None or record.connection != self._connection or record.next_offset != self.record.next_offset:
@@ -133,20 +131,7 @@ class Session:
     async def _remember(
         self, connection: AsyncConnection, record: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]
     ) -> None:
-        first = record.next_offset
-        failures = [
-            FailureRecord(
-                service_id=record.service_id,
-                session_id=record.id,
-                item_offset=first + place,
-                kind=item.kind,
-                fqn=item.fqn,
-                error=document_of(result),
-            )
-            for place, (item, result) in enumerate(zip(items, results, strict=True))
-            if isinstance(result, CatalogError)
-        ]
-        if failures:
+        if failures := _failures(record, items, results):
             await sessions.add_failures(connection, failures)
         if record.sweeps:
             mentions = Mentions.of(items, self._request.service or "")
@@ -171,19 +156,27 @@ class Rehearsal(Session):
         super().__init__(database, pipeline, request, record)
         self._assumed = Assumed()
         self._mentions = Mentions()
+        self._failures: list[FailureRecord] = []
 
     async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
         """Does everything but write, and returns what would have become of each item."""
         async with self._database.read() as connection:
-            results = await written(
-                self._pipeline, connection, items, validate_only=True, assumed=self._assumed
-            )
+            results = await written(self._pipeline, connection, items, validate_only=True, assumed=self._assumed)
         audit.log_chunk(self._request.writer, results, validate_only=True)
         if self.record.sweeps:
             self._mentions.update(Mentions.of(items, self._request.service or ""))
+        self._failures += _failures(self.record, items, results)
         self.record.counts = dict(Counter(self.record.counts) + tally(results))
         self.record.next_offset += len(items)
         return results
+
+    async def failures(self, first: int, end: int, limit: int) -> list[tuple[FailureRecord, CatalogError]]:
+        """Returns the refused items with offsets from `first` and below `end`, at most `limit`, and their errors."""
+        found = [failure for failure in self._failures if first <= failure.item_offset < end]
+        return [(failure, error_of(failure.error)) for failure in found[:limit]]
+
+    async def release(self) -> None:
+        """Does nothing: nobody waits for a rehearsal."""
 
     async def finish(self) -> None:
         """Shows what the sweep would delete, if the session asked for one."""
@@ -217,8 +210,8 @@ async def open_session(
     """Begins or resumes a session; from now on its older connections can write no more.
 
     Raises:
-        CatalogError: PERMISSION_DENIED if it is somebody else's or must not sweep, INVALID_ARGUMENT if it was begun with
-            other options, FAILED_PRECONDITION if another session is sweeping the service.
+        CatalogError: PERMISSION_DENIED if it is somebody else's or must not sweep, INVALID_ARGUMENT if it was begun
+            with other options, FAILED_PRECONDITION if another session is sweeping the service.
     """
 
     async def work(connection: AsyncConnection) -> SessionRecord:
@@ -242,7 +235,9 @@ async def open_session(
     return Session(database, pipeline, request, await database.write(work))
 
 
-async def written(pipeline: Pipeline, connection: AsyncConnection, items: Sequence[ChunkItem], **batch: Any) -> list[Result]:
+async def written(
+    pipeline: Pipeline, connection: AsyncConnection, items: Sequence[ChunkItem], **batch: Any
+) -> list[Result]:
     """Applies the items of a chunk that can be read, and returns what became of each of all."""
     writes = [item.write for item in items if not isinstance(item.write, CatalogError)]
     failed = [(item.kind, item.fqn) for item in items if isinstance(item.write, CatalogError)]
@@ -285,9 +280,22 @@ def error_of(document: Mapping[str, Any]) -> CatalogError:
     )
 
 
-async def _begun(
-    connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None
-) -> SessionRecord:
+def _failures(record: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]) -> list[FailureRecord]:
+    return [
+        FailureRecord(
+            service_id=record.service_id,
+            session_id=record.id,
+            item_offset=item.offset,
+            kind=item.kind,
+            fqn=item.fqn,
+            error=document_of(result),
+        )
+        for item, result in zip(items, results, strict=True)
+        if isinstance(result, CatalogError)
+    ]
+
+
+async def _begun(connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None) -> SessionRecord:
     return SessionRecord(
         service_id=service.id if service else CATALOG_ID,
         id=request.id,

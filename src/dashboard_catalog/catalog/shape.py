@@ -64,7 +64,7 @@ def _tags(labels: list[SentLabel], violations: list[Violation]) -> dict[str, tup
     tags: dict[str, tuple[int, SentLabel]] = {}
     for index, label in enumerate(labels):
         fqn = requoted(label.tag_fqn, f"tags[{index}].tag_fqn", violations)
-        tags.setdefault(fqn, (index, label._replace(tag_fqn=fqn)))
+        tags.setdefault(fqn, (index, label if fqn == label.tag_fqn else label._replace(tag_fqn=fqn)))
     return tags
 
 
@@ -81,7 +81,8 @@ def _owners(references: list[SentReference], violations: list[Violation]) -> dic
             violations.append(Violation(path, ViolationReason.REQUIRED, "needs an id or a name"))
         else:
             fqn = requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
-            owners.setdefault(reference._replace(fqn=fqn, id=reference.id.lower()), index)
+            exact = SentReference(reference.type, reference.id.lower(), reference.name, fqn)
+            owners.setdefault(exact, index)
     return owners
 
 

@@ -132,9 +132,7 @@ class Sweep:
         max_deleted_percent: Nothing is deleted if more than this share of five or more assets would be.
     """
 
-    def __init__(
-        self, pipeline: Pipeline, writer: Writer, max_deleted_percent: int, *, preview: bool = False
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, writer: Writer, max_deleted_percent: int, *, preview: bool = False) -> None:
         self._pipeline = pipeline
         self._writer = writer
         self._percent = max_deleted_percent

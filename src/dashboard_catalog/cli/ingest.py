@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from dashboard_catalog.cli.chunks import chunks_of
 from dashboard_catalog.cli.connection import ConnectionOptions, connect
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
@@ -17,6 +16,7 @@ from dashboard_catalog.cli.reading import Reading
 from dashboard_catalog.cli.report import Report
 from dashboard_catalog.cli.sources import sources_in
 from dashboard_catalog.cli.stream import BulkUpload
+from dashboard_catalog.client.chunks import chunks_of
 from dashboards.v1 import bulk_pb2
 
 MAX_FAILURES = 10_000

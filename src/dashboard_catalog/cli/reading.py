@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from dashboard_catalog.cli.bodies import Made, full_name, make_item
-from dashboard_catalog.cli.chunks import MAX_BYTES, Item
 from dashboard_catalog.cli.failures import Failure, Problem
 from dashboard_catalog.cli.items import Body, Found, items_in
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.report import FailedItem, Report
 from dashboard_catalog.cli.sources import Source
+from dashboard_catalog.client.chunks import MAX_BYTES, Item
 
 
 class Reading:

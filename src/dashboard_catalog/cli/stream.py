@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import grpc
 
-from dashboard_catalog.cli.chunks import Item
 from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.failures import CommandError, failure_of, failure_of_call
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.report import OUTCOMES, FailedItem, Report
+from dashboard_catalog.client.chunks import Item
 from dashboards.v1 import asset_pb2, bulk_pb2
 
 

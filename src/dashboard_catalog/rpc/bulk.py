@@ -1,99 +1,185 @@
-"""The stream that loads many items: messages in, chunks through the write path, progress and a summary out."""
+"""The stream that loads many items: messages in, chunks through the write path, progress and a summary out.
 
-from collections import Counter
+While one chunk is written, the next is read and checked; never more than that is in flight.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
-import structlog
-
+from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.directory import Assumed
-from dashboard_catalog.catalog.pipeline import Batch, Result, Write
+from dashboard_catalog.catalog.commands import ChunkItem
+from dashboard_catalog.catalog.sessions import FAILED, Session
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
-from dashboard_catalog.rpc.bulk_items import LIMITS, Item, read_item, result_of
+from dashboard_catalog.rpc.bulk_items import LIMITS, failure_result, read_item, result_of
 from dashboard_catalog.rpc.bulk_options import BulkOptions
-from dashboard_catalog.rpc.call import current_call
 from dashboard_catalog.rpc.outbox import Outbox, Send
 from dashboards.v1 import bulk_pb2
 
-_log = structlog.get_logger("dashboard_catalog.audit")
+_COUNTS = ("created", "updated", "unchanged", "restored", "suppressed", FAILED)
+# So many statuses of 4 KiB fit into a response.
+_RELOADED_AT_ONCE = 500
 
-FAILED = "failed"
 
-
-class BulkStream:
-    """One call of BulkUpsert.
+async def serve_bulk(catalog: Catalog, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest], send: Send) -> None:
+    """Serves one call of BulkUpsert to its end.
 
     Args:
         send: Sends one response; waits while the client does not read.
+
+    Raises:
+        CatalogError: For what ends the stream; items that fail are results.
     """
+    first = await anext(requests, bulk_pb2.BulkUpsertRequest())
+    options = BulkOptions(first.options)
+    request = options.session_request()
+    session = await catalog.open_session(request, validate_only=options.validate_only)
+    try:
+        await _serve(_Stream(options, session), first, requests, send)
+    finally:
+        audit.log_stream(request.writer, session.record, validate_only=options.validate_only)
+        await session.release()
 
-    def __init__(self, catalog: Catalog, send: Send) -> None:
-        self._catalog = catalog
-        self._send = send
-        self._options = BulkOptions(bulk_pb2.BulkUpsertOptions())
-        self._assumed: Assumed | None = None
-        self._next_offset = 0
-        self._finish: bulk_pb2.BulkUpsertFinish | None = None
-        self._outcomes: Counter[str] = Counter()
-        self._ended = False
 
-    async def run(self, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest]) -> None:
-        """Serves the stream to its end.
-
-        Raises:
-            CatalogError: For what ends the stream; items that fail are results.
-        """
-        first = await anext(requests, bulk_pb2.BulkUpsertRequest())
-        await self._start(first)
+async def _serve(
+    stream: "_Stream",
+    first: bulk_pb2.BulkUpsertRequest,
+    requests: AsyncIterator[bulk_pb2.BulkUpsertRequest],
+    send: Send,
+) -> None:
+    await send(stream.started())
+    async with Outbox(send, stream.reload if stream.may_drop_results else None) as outbox:
         try:
-            await self._serve(first, requests)
-        finally:
-            self._log_end()
+            await stream.run(first, requests, outbox)
+        except CatalogError as error:
+            if error.reason is Reason.TOO_MANY_FAILURES:
+                await outbox.close()
+                await send(stream.summary())
+            raise
+        await outbox.close()
+        await send(stream.summary())
 
-    async def _serve(
-        self, first: bulk_pb2.BulkUpsertRequest, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest]
+
+class _Stream:
+    """The messages of one call, each a chunk of its session."""
+
+    def __init__(self, options: BulkOptions, session: Session) -> None:
+        self._options = options
+        self._session = session
+        # Offset of the next message, where it does not say.
+        self._position = 0
+        # Everything below has been written or is being written.
+        self._accepted = session.record.next_offset
+        self._finish: bulk_pb2.BulkUpsertFinish | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def may_drop_results(self) -> bool:
+        """Whether results that do not fit into memory can be read again: the session keeps failures, nothing else."""
+        return not self._options.all_results
+
+    def started(self) -> bulk_pb2.BulkUpsertResponse:
+        """Returns the first response."""
+        record = self._session.record
+        started = bulk_pb2.BulkUpsertStarted(session_id=str(record.id), next_offset=record.next_offset, limits=LIMITS)
+        return bulk_pb2.BulkUpsertResponse(started=started)
+
+    def summary(self) -> bulk_pb2.BulkUpsertResponse:
+        """Returns the last response."""
+        summary = bulk_pb2.BulkUpsertSummary()
+        for name in _COUNTS:
+            setattr(summary, name, self._session.record.counts.get(name, 0))
+        if swept := self._session.record.swept:
+            summary.sweep.outcome = bulk_pb2.SweepOutcome.Value(f"SWEEP_OUTCOME_{swept['outcome']}")
+            summary.sweep.deleted = swept["deleted"]
+            summary.sweep.would_delete = swept["would_delete"]
+            summary.sweep.sample.extend(swept["sample"])
+        return bulk_pb2.BulkUpsertResponse(summary=summary)
+
+    async def run(
+        self,
+        first: bulk_pb2.BulkUpsertRequest,
+        requests: AsyncIterator[bulk_pb2.BulkUpsertRequest],
+        outbox: Outbox,
     ) -> None:
-        async with Outbox(self._send, waits=self._options.all_results) as outbox:
-            await self._apply(first, outbox)
+        """Writes everything that comes, then finishes the session."""
+        try:
+            await self._take(first, outbox)
             async for request in requests:
                 self._check_order(request)
-                await self._apply(request, outbox)
-            self._check_total()
-            await self._end(outbox)
+                await self._take(request, outbox)
+            await self._written()
+        except CatalogError:
+            if self._writing is not None:
+                # The message that follows it is at fault, not this chunk.
+                with suppress(CatalogError):
+                    await self._writing
+            raise
+        except asyncio.CancelledError:
+            if self._writing is not None:
+                self._writing.cancel()
+            raise
+        self._check_total()
+        await self._session.finish()
 
-    async def _start(self, first: bulk_pb2.BulkUpsertRequest) -> None:
-        self._options = BulkOptions(first.options)
-        self._assumed = Assumed() if self._options.validate_only else None
-        started = bulk_pb2.BulkUpsertStarted(
-            session_id=str(self._options.session_id), next_offset=self._next_offset, limits=LIMITS
-        )
-        await self._send(bulk_pb2.BulkUpsertResponse(started=started))
+    async def reload(self, first: int, end: int) -> list[bulk_pb2.BulkUpsertResult]:
+        """Returns results of refused items that the session keeps."""
+        found = await self._session.failures(first, end, _RELOADED_AT_ONCE)
+        return [failure_result(failure.item_offset, failure.kind, failure.fqn, error) for failure, error in found]
 
-    async def _apply(self, request: bulk_pb2.BulkUpsertRequest, outbox: Outbox) -> None:
-        """Applies one message, which is one transaction, and tells what became of it."""
-        items = self._new_items(request)
-        results = await self._write(items) if items else []
+    async def _take(self, request: bulk_pb2.BulkUpsertRequest, outbox: Outbox) -> None:
+        """Reads one message, and begins to write it when the one before is written."""
+        first = self._offset_of(request)
+        end = first + len(request.items)
+        self._position = end
+        known = min(self._accepted, end)
+        items = [
+            read_item(known + place, item, self._options) for place, item in enumerate(request.items[known - first :])
+        ]
+        await self._written()
+        if first < known:
+            await self._repeat(first, known, outbox)
+        if first < known and not items:
+            await outbox.progress(known, known, ())
+        if items and self._session.record.finished:
+            raise _refused("items", ViolationReason.INVALID_VALUE, "the session has finished; begin another")
+        if items:
+            self._accepted = end
+            self._writing = asyncio.create_task(self._write(items, outbox))
+        self._finish = request.finish if request.HasField("finish") else None
+
+    async def _written(self) -> None:
+        """Returns when the chunk that is in flight has been written."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+        failed = self._session.record.counts.get(FAILED, 0)
+        if failed > self._options.max_failures:
+            raise CatalogError(
+                Reason.TOO_MANY_FAILURES,
+                f"{failed} items failed, more than max_failures {self._options.max_failures}",
+                metadata={"failed": str(failed)},
+                resource=("session", str(self._session.record.id)),
+            )
+
+    async def _write(self, items: Sequence[ChunkItem], outbox: Outbox) -> None:
+        results = await self._session.write(items)
         told = [
             result_of(item, result)
             for item, result in zip(items, results, strict=True)
             if self._options.all_results or isinstance(result, CatalogError)
         ]
-        self._next_offset += len(items)
-        if request.items:
-            await outbox.progress(self._next_offset, told)
-        self._finish = request.finish if request.HasField("finish") else None
-        if self._outcomes[FAILED] > self._options.max_failures:
-            await self._end(outbox)
-            failed = self._outcomes[FAILED]
-            raise CatalogError(
-                Reason.TOO_MANY_FAILURES,
-                f"{failed} items failed, more than max_failures {self._options.max_failures}",
-                metadata={"failed": str(failed)},
-                resource=("session", str(self._options.session_id)),
-            )
+        await outbox.progress(items[0].offset, self._session.record.next_offset, told)
 
-    def _new_items(self, request: bulk_pb2.BulkUpsertRequest) -> list[Item]:
-        """Returns the items of a message that lie at or above the next offset, each at its place in the stream."""
+    async def _repeat(self, first: int, end: int, outbox: Outbox) -> None:
+        """Tells again which of the items that have been written were refused."""
+        while results := await self.reload(first, end):
+            # Not further than this: what is told as durable is told with all its results.
+            await outbox.progress(first, results[-1].offset + 1, results)
+            first = results[-1].offset + 1
+
+    def _offset_of(self, request: bulk_pb2.BulkUpsertRequest) -> int:
         if len(request.items) > LIMITS.max_message_items:
             limit, size = LIMITS.max_message_items, len(request.items)
             raise CatalogError(
@@ -102,30 +188,16 @@ class BulkStream:
                 metadata={"limit": str(limit), "size": str(size)},
                 resource=("message", "items"),
             )
-        offset = request.offset if request.HasField("offset") else self._next_offset
+        offset = request.offset if request.HasField("offset") else self._position
         if offset < 0:
             raise _refused("offset", ViolationReason.OUT_OF_RANGE, "must not be negative")
-        if offset > self._next_offset:
+        if offset > self._accepted:
             raise CatalogError(
                 Reason.OFFSET_GAP,
-                f"the next offset is {self._next_offset}, not {offset}",
-                metadata={"next_offset": str(self._next_offset)},
+                f"the next offset is {self._accepted}, not {offset}",
+                metadata={"next_offset": str(self._accepted)},
             )
-        known = self._next_offset - offset
-        return [
-            read_item(offset + place, item, self._options) for place, item in enumerate(request.items) if place >= known
-        ]
-
-    async def _write(self, items: Sequence[Item]) -> list[Result]:
-        """Writes the items that could be read, and returns what became of each of all."""
-        writes: list[Write] = [item.write for item in items if not isinstance(item.write, CatalogError)]
-        batch = Batch(writes, validate_only=self._options.validate_only, assumed=self._assumed, is_chunk=True)
-        batch.failed = [(item.kind, item.fqn) for item in items if isinstance(item.write, CatalogError)]
-        written = iter(await self._catalog.write_chunk(batch) if writes else ())
-        results = [item.write if isinstance(item.write, CatalogError) else next(written) for item in items]
-        for result in results:
-            self._outcomes[FAILED if isinstance(result, CatalogError) else result.outcome.lower()] += 1
-        return results
+        return offset
 
     def _check_order(self, request: bulk_pb2.BulkUpsertRequest) -> None:
         if request.HasField("options"):
@@ -134,37 +206,13 @@ class BulkStream:
             raise _refused("finish", ViolationReason.INVALID_VALUE, "stands in the last message only")
 
     def _check_total(self) -> None:
-        if self._finish is None or not self._finish.HasField("total_items"):
-            return
-        if self._finish.total_items != self._next_offset:
-            text = f"is {self._finish.total_items}, but {self._next_offset} items came"
-            raise _refused("finish.total_items", ViolationReason.INVALID_VALUE, text)
-
-    async def _end(self, outbox: Outbox) -> None:
-        """Sends what is held, then the summary."""
-        await outbox.close()
-        self._ended = True
-        summary = bulk_pb2.BulkUpsertSummary()
-        for name in _COUNTS:
-            setattr(summary, name, self._outcomes[name])
-        await self._send(bulk_pb2.BulkUpsertResponse(summary=summary))
-
-    def _log_end(self) -> None:
-        """Leaves the audit line of the stream, however it ended."""
-        call = current_call()
-        _log.info(
-            "bulk_ended",
-            subject=call.principal.subject,
-            call_id=call.id,
-            session=str(self._options.session_id),
-            validate_only=self._options.validate_only,
-            complete=self._ended,
-            items=self._next_offset,
-            **{name: self._outcomes[name] for name in _COUNTS},
-        )
-
-
-_COUNTS = ("created", "updated", "unchanged", "restored", "suppressed", FAILED)
+        total = self._finish.total_items if self._finish and self._finish.HasField("total_items") else None
+        came = self._session.record.next_offset
+        if total is None and self._options.sweeps and not self._session.record.finished:
+            text = "is required with a sweep: how many items the whole stream holds"
+            raise _refused("finish.total_items", ViolationReason.REQUIRED, text)
+        if total is not None and total != came:
+            raise _refused("finish.total_items", ViolationReason.INVALID_VALUE, f"is {total}, but {came} items came")
 
 
 def _refused(field: str, reason: ViolationReason, text: str) -> CatalogError:

@@ -1,9 +1,9 @@
 """One item of a bulk stream: how it is read, and how it is answered."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import Verb, WrittenAsset
+from dashboard_catalog.catalog.commands import ChunkItem, Verb, WrittenAsset
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.pipeline import Result, Write
 from dashboard_catalog.errors import CatalogError, Reason, invalid
@@ -23,46 +23,41 @@ LIMITS = bulk_pb2.BulkUpsertLimits(
 )
 
 
-class Item(NamedTuple):
-    """An item at its place in the stream.
-
-    Attributes:
-        kind: Its kind, empty if the item holds nothing.
-        fqn: Its fully qualified name, empty if that cannot be told.
-        write: What it asks for, or why it cannot be read.
-    """
-
-    offset: int
-    kind: str
-    fqn: str
-    write: Write | CatalogError
-
-
-def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) -> Item:
+def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) -> ChunkItem:
     """Returns an item as the catalog takes it; what is wrong with it is its own failure."""
     which = sent.WhichOneof("item")
     kind = sent.entity.WhichOneof("entity") if which == "entity" else which
     fqn = _fqn(sent, kind)
     try:
-        return Item(offset, kind or "", fqn, _write(sent, kind or "", options))
+        return ChunkItem(offset, kind or "", fqn, _write(sent, kind or "", options))
     except CatalogError as error:
-        return Item(offset, kind or "", fqn, error)
+        return ChunkItem(offset, kind or "", fqn, error)
 
 
-def result_of(item: Item, result: Result) -> bulk_pb2.BulkUpsertResult:
+def result_of(item: ChunkItem, result: Result) -> bulk_pb2.BulkUpsertResult:
     """Returns what the client is told of an item."""
-    kind = entity_pb2.Kind.Value(f"KIND_{item.kind.upper()}") if item.kind else entity_pb2.KIND_UNSPECIFIED
-    told = bulk_pb2.BulkUpsertResult(offset=item.offset, kind=kind, fully_qualified_name=item.fqn)
     if isinstance(result, CatalogError):
-        told.outcome = asset_pb2.OUTCOME_FAILED
-        told.status.CopyFrom(status_of(result, current_call().id))
-        return told
+        return failure_result(item.offset, item.kind, item.fqn, result)
+    told = _result(item.offset, item.kind, item.fqn)
     told.outcome = outcome_message(result.outcome)
     told.id = str(result.record.id)
     told.kept_fields.extend(result.kept_fields)
     if isinstance(result, WrittenAsset):
         told.version = result.record.version / 10
     return told
+
+
+def failure_result(offset: int, kind: str, fqn: str, error: CatalogError) -> bulk_pb2.BulkUpsertResult:
+    """Returns what the client is told of an item that was refused."""
+    told = _result(offset, kind, fqn)
+    told.outcome = asset_pb2.OUTCOME_FAILED
+    told.status.CopyFrom(status_of(error, current_call().id))
+    return told
+
+
+def _result(offset: int, kind: str, fqn: str) -> bulk_pb2.BulkUpsertResult:
+    number = entity_pb2.Kind.Value(f"KIND_{kind.upper()}") if kind else entity_pb2.KIND_UNSPECIFIED
+    return bulk_pb2.BulkUpsertResult(offset=offset, kind=number, fully_qualified_name=fqn)
 
 
 def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Write:

@@ -1,12 +1,14 @@
 """The options of a bulk stream, checked once."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import Writer
-from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.catalog.sessions import SessionRequest
+from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.rpc import masks
 from dashboard_catalog.rpc.call import current_call
 from dashboard_catalog.rpc.validation import violations_of
@@ -19,7 +21,7 @@ _MASKED: Mapping[str, Any] = {
     "chart": chart_pb2.ChartSpec.DESCRIPTOR,
     **{field.name: field.message_type for field in entity_pb2.Entity.DESCRIPTOR.fields},
 }
-_NOT_SERVED = ("session_id", "sweep")
+_MAX_DELETED_PERCENT = 50
 
 
 class BulkOptions:
@@ -29,7 +31,7 @@ class BulkOptions:
         sent: As sent, with nothing checked.
 
     Raises:
-        CatalogError: INVALID_ARGUMENT for what does not fit, UNIMPLEMENTED for an option that is not served.
+        CatalogError: INVALID_ARGUMENT for what does not fit.
     """
 
     def __init__(self, sent: bulk_pb2.BulkUpsertOptions) -> None:
@@ -39,22 +41,34 @@ class BulkOptions:
                 names.split(sent.service, 1)
             except names.NameSyntaxError as error:
                 violations.append(Violation("options.service", ViolationReason.INVALID_FORMAT, str(error)))
+        if sent.HasField("sweep") and not sent.service:
+            text = "is required with a sweep: the BI service that is swept"
+            violations.append(Violation("options.service", ViolationReason.REQUIRED, text))
         if violations:
             raise invalid(violations)
-        for option in _NOT_SERVED:
-            if option in {field.name for field, _ in sent.ListFields()}:
-                raise CatalogError(
-                    Reason.UNSUPPORTED_OPTION,
-                    f"options.{option} is not served yet",
-                    metadata={"option": f"options.{option}"},
-                )
         fields = masks.written_fields(sent.update_mask, list(_MASKED.values()), "options.update_mask")
         self.masks = dict(zip(_MASKED, fields, strict=True))
-        self.session_id = uuid4()
+        self.session_id = UUID(sent.session_id) if sent.session_id else uuid4()
+        self.sweeps = sent.HasField("sweep")
         self.validate_only = sent.validate_only
+        self._sent = sent
         self.all_results = sent.result_view == bulk_pb2.RESULT_VIEW_ALL
         self.max_failures = sent.max_failures if sent.HasField("max_failures") else MAX_FAILURES
         self.overrides = sent.override_metadata
+
+    def session_request(self) -> SessionRequest:
+        """Returns what these options say of the session."""
+        told = bulk_pb2.BulkUpsertOptions()
+        told.CopyFrom(self._sent)
+        told.ClearField("session_id")
+        percent = self._sent.sweep.max_deleted_percent if self._sent.sweep.HasField("max_deleted_percent") else None
+        return SessionRequest(
+            id=self.session_id,
+            writer=self.writer(),
+            service=names.split(self._sent.service, 1)[0] if self._sent.service else None,
+            options=hashlib.blake2b(told.SerializeToString(deterministic=True), digest_size=16).digest(),
+            max_deleted_percent=(_MAX_DELETED_PERCENT if percent is None else percent) if self.sweeps else None,
+        )
 
     def writer(self) -> Writer:
         """Returns who writes the items of the stream: everything that comes through it is ingestion."""

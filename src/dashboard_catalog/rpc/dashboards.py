@@ -8,7 +8,7 @@ import grpc.aio
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.kinds import DASHBOARD_KIND
 from dashboard_catalog.rpc.asset_calls import AssetCalls
-from dashboard_catalog.rpc.bulk import BulkStream
+from dashboard_catalog.rpc.bulk import serve_bulk
 from dashboards.v1 import bulk_pb2, dashboard_pb2, dashboard_service_pb2_grpc
 from dashboards.v1 import dashboard_service_pb2 as messages
 
@@ -35,7 +35,7 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     async def BulkUpsert(  # type: ignore[override]
         self, request_iterator: AsyncIterator[bulk_pb2.BulkUpsertRequest], context: Context
     ) -> None:
-        await BulkStream(self._catalog, context.write).run(request_iterator)
+        await serve_bulk(self._catalog, request_iterator, context.write)
 
     async def GetDashboard(
         self, request: messages.GetDashboardRequest, context: Context

@@ -161,6 +161,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
     async def _run(self, method: Method, request: Any, context: Context, principal: Principal | None) -> Any:
         received: Message | RequestStream
         if method.requests_stream:
+            # Sent before anything is read, so that a client knows that its stream was let in.
+            await context.send_initial_metadata(())
             received = RequestStream(context, method.parse, self._gate, principal)
         else:
             received = decode(request, method.parse)

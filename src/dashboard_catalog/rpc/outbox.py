@@ -1,7 +1,7 @@
 """What a stream has to say to a reader that may be slow.
 
-Progress merges while the reader does not read. Failures are held until it does, however many a stream may have, so that
-a client is served that sends everything before it reads anything; one that asks for all results must read as it sends.
+Progress merges while the reader does not read. Failures that do not fit into memory are dropped and read again from the
+session when their turn comes; where that cannot be, the stream waits for its reader.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ MAX_HELD_BYTES = 3 * 1024 * 1024
 _LAST_SECONDS = 1.0
 
 Send = Callable[[bulk_pb2.BulkUpsertResponse], Awaitable[None]]
+Reload = Callable[[int, int], Awaitable[list[bulk_pb2.BulkUpsertResult]]]
+"""Returns the first of the results with offsets from one number and below another; none if there are none."""
 
 
 class Outbox:
@@ -27,16 +29,18 @@ class Outbox:
 
     Args:
         send: Sends one response; waits while the client does not read.
-        waits: Whether `progress` waits while too much is held. Otherwise statuses lose their details then, and keep
-            code and message.
+        reload: Reads results again; None where nobody keeps them, then the stream waits for its reader.
     """
 
-    def __init__(self, send: Send, *, waits: bool) -> None:
+    def __init__(self, send: Send, reload: Reload | None) -> None:
         self._send = send
-        self._waits = waits
+        self._reload = reload
         self._held: deque[bulk_pb2.BulkUpsertResult] = deque()
         self._held_bytes = 0
-        self._next_offset: int | None = None
+        # From here on, results are no longer held.
+        self._dropped_from: int | None = None
+        self._durable = 0
+        self._untold = False
         self._changed = asyncio.Condition()
         self._closing = False
         self._sending = asyncio.create_task(self._run())
@@ -53,26 +57,33 @@ class Outbox:
                     await self.close()
         self._sending.cancel()
 
-    async def progress(self, next_offset: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
-        """Tells that everything below `next_offset` is durable."""
+    async def progress(self, first: int, next_offset: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
+        """Tells that everything below `next_offset` is durable.
+
+        Args:
+            first: Offset of the first item that the results are about.
+        """
         async with self._changed:
-            if self._waits:
-                await self._changed.wait_for(lambda: not self._is_full() or self._sending.done())
+            if self._reload is None:
+                await self._changed.wait_for(lambda: self._held_bytes <= MAX_HELD_BYTES or self._sending.done())
             if self._sending.done():
                 self._sending.result()
-            for result in results:
-                if self._is_full() and not self._waits:
-                    del result.status.details[:]
-                self._held.append(result)
-                self._held_bytes += _size(result)
-            self._next_offset = next_offset
+            self._hold(first, results)
+            self._durable, self._untold = next_offset, True
             self._changed.notify_all()
 
-    def _is_full(self) -> bool:
-        return self._held_bytes > MAX_HELD_BYTES
+    def _hold(self, first: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
+        if self._dropped_from is not None:
+            return
+        if self._reload is not None and self._held_bytes > MAX_HELD_BYTES:
+            self._dropped_from = first
+            return
+        for result in results:
+            self._held.append(result)
+            self._held_bytes += _size(result)
 
     async def close(self) -> None:
-        """Returns when everything that is held has been sent."""
+        """Returns when everything has been sent."""
         async with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -88,22 +99,44 @@ class Outbox:
                 self._changed.notify_all()
 
     async def _next(self) -> bulk_pb2.BulkUpsertProgress | None:
-        """Takes as much as fits into one response; the new offset goes with the last of it. None at the end."""
+        """Takes the next response; its offset is never above a result that is still to come. None at the end."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._next_offset is not None or self._closing)
-            if self._next_offset is None:
-                return None
-            taken: list[bulk_pb2.BulkUpsertResult] = []
-            size = 0
-            while self._held and (not taken or size + _size(self._held[0]) <= MAX_HELD_BYTES):
-                taken.append(self._held.popleft())
-                size += _size(taken[-1])
-            self._held_bytes -= size
-            self._changed.notify_all()
+            await self._changed.wait_for(lambda: self._untold or self._closing)
             if self._held:
-                return bulk_pb2.BulkUpsertProgress(next_offset=self._held[0].offset, results=taken)
-            next_offset, self._next_offset = self._next_offset, None
-            return bulk_pb2.BulkUpsertProgress(next_offset=next_offset, results=taken)
+                return self._taken()
+            if self._dropped_from is None:
+                told, self._untold = self._untold, False
+                return bulk_pb2.BulkUpsertProgress(next_offset=self._durable) if told else None
+            first, end = self._dropped_from, self._durable
+        return await self._reloaded(first, end)
+
+    def _taken(self) -> bulk_pb2.BulkUpsertProgress:
+        """Takes as many of the held results as fit into a response."""
+        taken: list[bulk_pb2.BulkUpsertResult] = []
+        size = 0
+        while self._held and (not taken or size + _size(self._held[0]) <= MAX_HELD_BYTES):
+            taken.append(self._held.popleft())
+            size += _size(taken[-1])
+        self._held_bytes -= size
+        self._changed.notify_all()
+        if self._held:
+            return bulk_pb2.BulkUpsertProgress(next_offset=self._held[0].offset, results=taken)
+        if self._dropped_from is not None:
+            return bulk_pb2.BulkUpsertProgress(next_offset=self._dropped_from, results=taken)
+        self._untold = False
+        return bulk_pb2.BulkUpsertProgress(next_offset=self._durable, results=taken)
+
+    async def _reloaded(self, first: int, end: int) -> bulk_pb2.BulkUpsertProgress:
+        results = await self._reload(first, end) if self._reload else []
+        async with self._changed:
+            if results:
+                self._dropped_from = results[-1].offset + 1
+            elif end == self._durable:
+                # Caught up: what comes from now on is held again.
+                self._dropped_from, self._untold = None, False
+            else:
+                self._dropped_from = end
+            return bulk_pb2.BulkUpsertProgress(next_offset=self._dropped_from or end, results=results)
 
 
 def _size(result: bulk_pb2.BulkUpsertResult) -> int:

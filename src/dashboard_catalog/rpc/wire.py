@@ -28,12 +28,12 @@ _ENTITY_OUTPUT = ("id", "fully_qualified_name", "deleted", "updated_at", "update
 # From messages.
 
 
-def spec_values(spec: Message) -> dict[str, Any]:
-    """Returns the fields that a spec sets, by name, with references as sent; without name and service."""
+def spec_values(spec: Any) -> dict[str, Any]:
+    """Returns the fields that a spec sets to more than nothing, with references as sent; without name and service."""
     return {
-        field.name: _FROM_PROTO[field.name](value) if field.name in _FROM_PROTO else value
-        for field, value in spec.ListFields()
-        if field.name not in ("name", "service")
+        name: read(value) if read else value
+        for name, read in _SPEC_FIELDS[type(spec)]
+        if (value := getattr(spec, name)) and (name != "extension" or spec.HasField(name))
     }
 
 
@@ -87,6 +87,15 @@ _FROM_PROTO: Mapping[str, Callable[[Any], Any]] = {
     "owners": _owners,
     "tags": _labels,
     "extension": from_struct,
+}
+# Looked up once: asking a descriptor for its fields takes longer than reading them.
+_SPEC_FIELDS: Mapping[type[Any], list[tuple[str, Callable[[Any], Any] | None]]] = {
+    spec: [
+        (field.name, _FROM_PROTO.get(field.name))
+        for field in spec.DESCRIPTOR.fields
+        if field.name not in ("name", "service")
+    ]
+    for spec in (dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec)
 }
 
 

@@ -109,6 +109,12 @@ class AssetTable(Generic[A]):
         """Returns what the deletion of assets with these ids took along and is still deleted."""
         return await self.fetch(connection, self._taken_along, {"service_id": service_id, "ids": list(ids)})
 
+    async def ingested_names(self, connection: AsyncConnection, service_id: UUID) -> list[tuple[str, int]]:
+        """Returns (name, number of the last change) of what ingestion has written in a service and is not deleted."""
+        c = self.table.c
+        found = select(c.name, c.change_number).where(c.service_id == service_id, c.ingested, ~c.deleted)
+        return [(row.name, row.change_number) for row in await connection.execute(found)]
+
     async def version(self, connection: AsyncConnection, service_id: UUID, asset_id: UUID, version: int) -> A | None:
         """Returns an older version, or None if there is none of that number."""
         parameters = {"service_id": service_id, "id": asset_id, "version": version}
@@ -163,7 +169,7 @@ _holders = select(
 
 
 async def chart_keys(connection: AsyncConnection, service_ids: Iterable[UUID], names: Iterable[str]) -> list[Any]:
-    """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts with these names in these services."""
+    """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts of these names in these services."""
     parameters = {"service_ids": list(service_ids), "names": list(names)}
     if not parameters["service_ids"]:
         return []

@@ -64,13 +64,10 @@ async def save(connection: AsyncConnection, record: SessionRecord) -> None:
 
 
 async def sweeping(connection: AsyncConnection, service_id: UUID, since: datetime) -> list[UUID]:
-    """Returns the ids of the unfinished sweeping sessions of a service that wrote after `since`."""
-    rows = await connection.execute(
-        select(SESSION.c.id).where(
-            SESSION.c.service_id == service_id, SESSION.c.sweeps, ~SESSION.c.finished, SESSION.c.updated_at > since
-        )
-    )
-    return list(rows.scalars())
+    """Returns the ids of the sweeping sessions of a service that have a connection and wrote after `since`."""
+    c = SESSION.c
+    alive = (c.connection.is_not(None), ~c.finished, c.updated_at > since)
+    return list(await connection.scalars(select(c.id).where(c.service_id == service_id, c.sweeps, *alive)))
 
 
 async def add_failures(connection: AsyncConnection, records: Sequence[FailureRecord]) -> None:

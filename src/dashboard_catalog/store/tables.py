@@ -149,8 +149,8 @@ class SessionRecord:
     owner: str = stored(Text())
     # Digest of its options: a resumed session must have the same.
     options: bytes = stored(LargeBinary())
-    # The connection that may write; the newest wins.
-    connection: UUID = stored(Uuid())
+    # The connection that may write; the newest wins. None once it is known to have ended.
+    connection: UUID | None = stored(Uuid(), null=True)
     next_offset: int = stored(BigInteger(), default=0)
     # Outcome in lower case -> how many items.
     counts: dict[str, int] = stored(DOCUMENT, default=dict)

@@ -9,11 +9,28 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Boolean, ColumnElement, DateTime, Dialect, Text, TypeDecorator, Uuid
+from asyncpg.pgproto import pgproto
+from sqlalchemy import CHAR, JSON, Boolean, ColumnElement, DateTime, Dialect, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+
+class _UuidAsHex(TypeDecorator[UUID]):
+    """A UUID as its hex form, for SQLite.
+
+    It is read as asyncpg's subclass of `uuid.UUID`, as from PostgreSQL: several times as fast to make and to print.
+    """
+
+    impl = CHAR(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.hex
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> UUID | None:
+        return None if value is None else pgproto.UUID(value)
 
 
 class _UuidsAsJson(TypeDecorator[list[UUID]]):
@@ -28,7 +45,7 @@ class _UuidsAsJson(TypeDecorator[list[UUID]]):
         return '["' + '","'.join([item.hex for item in value]) + '"]' if value else "[]"
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> list[UUID] | None:
-        return None if value is None else [UUID(hex=item) for item in json.loads(value)]
+        return None if value is None else [pgproto.UUID(item) for item in json.loads(value)]
 
 
 class _TextsAsJson(TypeDecorator[list[str]]):
@@ -57,6 +74,7 @@ class _UtcText(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+ID = Uuid().with_variant(_UuidAsHex(), "sqlite")
 UUID_LIST = ARRAY(Uuid()).with_variant(_UuidsAsJson(), "sqlite")
 TEXT_LIST = ARRAY(Text()).with_variant(_TextsAsJson(), "sqlite")
 TIMESTAMP = DateTime(timezone=True).with_variant(_UtcText(), "sqlite")

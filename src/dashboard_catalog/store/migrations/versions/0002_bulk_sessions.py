@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("options", sa.LargeBinary(), nullable=False),
-        sa.Column("connection", sa.Uuid(), nullable=False),
+        sa.Column("connection", sa.Uuid(), nullable=True),
         sa.Column("next_offset", sa.BigInteger(), nullable=False),
         sa.Column("counts", DOCUMENT, nullable=False),
         sa.Column("sweeps", sa.Boolean(), nullable=False),

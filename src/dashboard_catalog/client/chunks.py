@@ -3,11 +3,12 @@
 Holds a bounded number of items, whatever the length of the stream.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
-from dashboards.v1 import bulk_pb2
+from dashboards.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2
 
 MAX_ITEMS = 1_000
 MAX_BYTES = 3 * 2**20
@@ -22,7 +23,7 @@ class Item:
     """One item to send.
 
     Attributes:
-        place: Where it was written.
+        place: What the caller calls it: a line of a file, say.
         stage: Its place in the order of loading: items of different stages share no chunk.
         service: What it is grouped by.
         message: The item.
@@ -34,6 +35,36 @@ class Item:
     service: str
     message: bulk_pb2.BulkUpsertItem
     size: int
+
+
+def item_of(sent: Any) -> Item:
+    """Returns a message of the contract as an item: a `BulkUpsertItem`, or what one can hold.
+
+    Raises:
+        TypeError: If it is anything else.
+    """
+    if isinstance(sent, Item):
+        return sent
+    message = sent if isinstance(sent, bulk_pb2.BulkUpsertItem) else _wrapped(sent)
+    which = message.WhichOneof("item") or ""
+    one = getattr(message, which) if which else None
+    return Item("", which, getattr(one, "service", ""), message, message.ByteSize())
+
+
+def _wrapped(sent: Any) -> bulk_pb2.BulkUpsertItem:
+    field = _FIELDS.get(type(sent))
+    if field is None:
+        raise TypeError(
+            f"{type(sent).__name__} cannot be loaded: give DashboardSpec, ChartSpec, Entity or BulkUpsertItem"
+        )
+    return bulk_pb2.BulkUpsertItem(**{field: sent})
+
+
+_FIELDS: Mapping[type[Any], str] = {
+    dashboard_pb2.DashboardSpec: "dashboard",
+    chart_pb2.ChartSpec: "chart",
+    entity_pb2.Entity: "entity",
+}
 
 
 @dataclass(slots=True)

@@ -1,0 +1,25 @@
+"""A Python client of the catalog, for jobs and services: channels that retry rightly, loads that resume by themselves.
+
+    async with connect_async("catalog.example:443", token=token, credentials=grpc.ssl_channel_credentials()) as catalog:
+        load = catalog.bulk_upsert(items, service="superset")
+        async for failure in load:
+            print(failure.fqn, failure.status.message)
+        print(load.summary)
+
+Unary calls go through the generated stubs on `catalog.channel`. Knows the contract, nothing of the server.
+"""
+
+from dashboard_catalog.client.bulk import BulkLoad, ItemFailure, LoadOptions
+from dashboard_catalog.client.catalog import AsyncCatalogClient, CatalogClient, connect, connect_async
+from dashboard_catalog.client.channel import SERVICE_CONFIG
+
+__all__ = [
+    "SERVICE_CONFIG",
+    "AsyncCatalogClient",
+    "BulkLoad",
+    "CatalogClient",
+    "ItemFailure",
+    "LoadOptions",
+    "connect",
+    "connect_async",
+]

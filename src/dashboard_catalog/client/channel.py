@@ -1,0 +1,94 @@
+"""Channels to a catalog: which calls are retried, how soon a broken connection is tried again, and TLS."""
+
+import json
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import grpc
+import grpc.aio
+
+SERVICE_CONFIG = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.2s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+    }
+)
+"""What a client of the catalog retries: UNAVAILABLE, and only that."""
+
+Token = str | Callable[[], str] | None
+"""A token, or what returns the one to use now."""
+
+
+class UnsafeTarget(ValueError):
+    """A token would leave this machine unencrypted."""
+
+
+def channel_options(address: str) -> list[tuple[str, str | int]]:
+    """Returns the options of a channel to a catalog."""
+    options: list[tuple[str, str | int]] = [
+        ("grpc.service_config", SERVICE_CONFIG),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.keepalive_time_ms", 60_000),
+    ]
+    if is_loopback(address):
+        # gRPC would send even this through the proxy that the environment names.
+        options.append(("grpc.enable_http_proxy", 0))
+    return options
+
+
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    """Opens a channel; unencrypted without credentials."""
+    if credentials is None:
+        return grpc.insecure_channel(address, channel_options(address))
+    return grpc.secure_channel(address, credentials, channel_options(address))
+
+
+def open_async_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    """Opens a channel for asyncio; unencrypted without credentials."""
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, channel_options(address))
+    return grpc.aio.secure_channel(address, credentials, channel_options(address))
+
+
+def metadata_for(token: Token) -> list[tuple[str, str]]:
+    """Returns the metadata that goes with every call."""
+    told = token() if callable(token) else token
+    return [("authorization", f"Bearer {told}")] if told else []
+
+
+def check_safe(address: str, token: Token, *, encrypted: bool, insecure: bool) -> None:
+    """Returns unless a token would leave this machine unencrypted.
+
+    Raises:
+        UnsafeTarget: If it would, and `insecure` does not accept that.
+    """
+    if token and not (encrypted or insecure or is_loopback(address)):
+        raise UnsafeTarget(f"a token would travel unencrypted to {address}")
+
+
+def is_loopback(address: str) -> bool:
+    """Says whether a gRPC address surely is on this machine."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = _host(address)
+    try:
+        return ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        return host == "localhost"
+
+
+def _host(address: str) -> str:
+    authority = address.rsplit("/", maxsplit=1)[-1]
+    host = authority.rsplit(":", maxsplit=1)[0] if ":" in authority else authority
+    return host.strip("[]")

@@ -1,0 +1,168 @@
+"""What one batch makes of its assets: new ids, versions that are written twice, and nothing left of what is removed."""
+
+import time
+from collections.abc import AsyncIterator
+from uuid import RFC_4122, UUID
+
+import pytest
+from sqlalchemy import select
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.catalog.commands import AssetWrite, ByName, EntityWrite, Verb, Writer
+from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
+from dashboard_catalog.catalog.pipeline import Batch, Result
+from dashboard_catalog.catalog.working_set import new_id
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import (
+    CHART,
+    CHART_HISTORY,
+    DASHBOARD,
+    DASHBOARD_HISTORY,
+    SERVICE_SEQUENCE,
+    AssetRecord,
+)
+
+ADMIN = Principal("admin", frozenset({"admin"}), frozenset(), None, False, None)
+EDIT = Writer(principal=ADMIN, ingests=False, call_id="call")
+INGESTION = Writer(principal=ADMIN, ingests=True, call_id="call")
+
+
+def test_ids_are_different_and_of_version_7() -> None:
+    ids = [new_id() for _ in range(10_000)]
+
+    assert len(set(ids)) == 10_000
+    assert {(id_.version, id_.variant) for id_ in ids} == {(7, RFC_4122)}
+
+
+def test_ids_sort_by_the_time_they_were_made_at() -> None:
+    ids, times = [], []
+    for _ in range(20):
+        times.append(time.time_ns() // 1_000_000)
+        ids.append(new_id())
+        time.sleep(0.002)
+
+    assert ids == sorted(ids)
+    assert [id_.hex for id_ in ids] == sorted(id_.hex for id_ in ids)
+    assert all(0 <= (id_.int >> 80) - made <= 1_000 for id_, made in zip(ids, times, strict=True))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def catalog(database: Database) -> Catalog:
+    """A catalog that has the BI service `s`."""
+    catalog = Catalog(database, Authorizer(None))
+    values = {"service_type": "Superset"}
+    await catalog.write_entity(EntityWrite(kind=ENTITY_KINDS["bi_service"], writer=EDIT, name="s", values=values))
+    return catalog
+
+
+def _write(verb: Verb, name: str, *, by: Writer = EDIT, kind: AssetKind = DASHBOARD_KIND, **more: object) -> AssetWrite:
+    hard = more.pop("hard", False)
+    return AssetWrite(kind=kind, verb=verb, writer=by, key=ByName("s", name), values=more, hard=bool(hard))
+
+
+async def _run(catalog: Catalog, *writes: AssetWrite) -> list[AssetRecord]:
+    results: list[Result] = await catalog.write_chunk(Batch(writes))
+    assert not [result.message for result in results if isinstance(result, CatalogError)]
+    return [result.record for result in results]  # type: ignore[union-attr,misc]
+
+
+async def _stored(database: Database) -> dict[str, list[tuple[UUID, int]]]:
+    """Returns id and version of all rows of assets, by table, and the number of the last change."""
+    async with database.read() as connection:
+        return {
+            table.name: sorted(tuple(row) for row in await connection.execute(select(table.c.id, table.c.version)))
+            for table in (DASHBOARD, DASHBOARD_HISTORY, CHART, CHART_HISTORY)
+        }
+
+
+async def test_an_asset_written_several_times_in_a_batch_gets_all_its_versions(
+    catalog: Catalog, database: Database
+) -> None:
+    first = await _run(catalog, *[_write(Verb.UPSERT, "d", project=f"P{number}") for number in range(3)])
+    second = await _run(catalog, *[_write(Verb.UPSERT, "d", project=f"Q{number}") for number in range(3)])
+
+    id_ = first[0].id
+    records = first + second
+    assert [(record.id, record.version) for record in records] == [(id_, version) for version in range(1, 7)]
+    assert [record.project for record in records] == ["P0", "P1", "P2", "Q0", "Q1", "Q2"]  # type: ignore[attr-defined]
+    stored = await _stored(database)
+    assert stored["dashboard"] == [(id_, 6)]
+    assert stored["dashboard_history"] == [(id_, version) for version in range(1, 6)]
+    async with database.read() as connection:
+        columns = DASHBOARD_HISTORY.c
+        history = await connection.execute(select(columns.version, columns.project, columns.change_number))
+        assert sorted(map(tuple, history)) == [(n + 1, p, n + 1) for n, p in enumerate(["P0", "P1", "P2", "Q0", "Q1"])]
+        last = await connection.execute(
+            select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == first[0].service_id)
+        )
+        assert last.scalar_one() == 6
+
+
+async def test_marks_and_digests_of_an_asset_that_is_also_changed_are_stored_with_it(
+    catalog: Catalog, database: Database
+) -> None:
+    await _run(catalog, _write(Verb.UPSERT, "d", by=INGESTION, source_hash="1"))
+    await _run(
+        catalog,
+        _write(Verb.UPSERT, "d", by=INGESTION, source_hash="2"),
+        _write(Verb.UPSERT, "d", display_name="D"),
+        _write(Verb.UPSERT, "d", by=INGESTION, display_name="E", source_hash="3"),
+    )
+
+    async with database.read() as connection:
+        (now,) = await DASHBOARD_KIND.table.by_names(connection, *await _place(database, "d"))
+        older = await DASHBOARD_KIND.table.version(connection, now.service_id, now.id, 1)
+    assert (now.version, now.display_name, now.source_hash) == (2, "D", "3")
+    assert now.edited == {"fields": ["display_name"]}
+    assert now.ingested
+    assert older is not None
+    assert (older.display_name, older.edited) == (None, None)
+
+
+async def _place(database: Database, name: str) -> tuple[UUID, list[str]]:
+    async with database.read() as connection:
+        return (await connection.execute(select(DASHBOARD.c.service_id))).scalar_one(), [name]
+
+
+async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(
+    catalog: Catalog, database: Database
+) -> None:
+    await _run(catalog, *[_write(Verb.UPSERT, name, kind=CHART_KIND) for name in ("c", "own")])
+    charts = {ByName("s", name): index for index, name in enumerate(("c", "own"))}
+    await _run(catalog, _write(Verb.UPSERT, "d", charts=charts), _write(Verb.UPSERT, "other", charts=charts))
+    await _run(catalog, _write(Verb.UPSERT, "other", charts={ByName("s", "c"): 0}))
+
+    for verb in (Verb.DELETE, Verb.RESTORE):
+        await _run(catalog, _write(verb, "d"))
+    await _run(
+        catalog,
+        _write(Verb.DELETE, "d"),
+        _write(Verb.RESTORE, "d"),
+        _write(Verb.DELETE, "d", hard=True),
+    )
+
+    stored = await _stored(database)
+    (dashboard,), (chart,) = stored["dashboard"], stored["chart"]
+    assert {id_ for id_, _ in stored["dashboard_history"]} == {dashboard[0]}
+    assert {id_ for id_, _ in stored["chart_history"]} <= {chart[0]}
+
+
+async def test_a_chart_that_went_along_with_what_is_removed_is_removed_too(
+    catalog: Catalog, database: Database
+) -> None:
+    await _run(catalog, _write(Verb.UPSERT, "c", kind=CHART_KIND))
+    await _run(catalog, _write(Verb.UPSERT, "d", charts={ByName("s", "c"): 0}))
+
+    await _run(catalog, _write(Verb.DELETE, "d"), _write(Verb.DELETE, "d", hard=True))
+
+    assert await _stored(database) == {"dashboard": [], "dashboard_history": [], "chart": [], "chart_history": []}

@@ -1,0 +1,130 @@
+"""The client's bulk load against a real server: groups, resumes by itself, tells every failure once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.client import connect, connect_async
+from dashboard_catalog.server import CatalogServer, build
+from dashboard_catalog.settings import Settings
+from dashboards.v1.chart_pb2 import ChartSpec
+from dashboards.v1.dashboard_pb2 import DashboardSpec
+from dashboards.v1.entity_pb2 import BiService, Entity
+
+SERVICE = Entity(bi_service=BiService(name="s", service_type="Superset"))
+
+
+class Restarting:
+    """A server that can be stopped and started again on its port."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.token = issue_token(load_or_create_key(settings.data_dir), "loader", ("ingestion_bot",), bot=True)
+        self._server: CatalogServer | None = None
+
+    async def start(self) -> None:
+        self._server = await build(self.settings)
+        await self._server.start()
+        self.settings = self.settings.model_copy(update={"address": self._server.address})
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.drain(seconds=0)
+
+
+@pytest.fixture
+async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Restarting]:
+    server = Restarting(Settings(address="127.0.0.1:0", database_url=database_url, data_dir=tmp_path / "data"))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+def _items(charts: int, dashboards: int) -> list[Any]:
+    bad = [ChartSpec(name=f"bad{number}", service="nowhere") for number in range(5)]
+    return [
+        SERVICE,
+        *[ChartSpec(name=f"c{number}", service="s") for number in range(charts)],
+        *bad,
+        *[DashboardSpec(name=f"d{number}", service="s", charts=[f"s.c{number}"]) for number in range(dashboards)],
+    ]
+
+
+async def test_a_load_tells_its_failures_its_progress_and_its_summary(server: Restarting) -> None:
+    seen: list[int] = []
+    async with connect_async(server.settings.address, token=server.token) as catalog:
+        load = catalog.bulk_upsert(_items(1500, 20), seen.append)
+        failed = [failure.fqn async for failure in load]
+
+    assert failed == [f"nowhere.bad{number}" for number in range(5)]
+    assert seen == sorted(seen)
+    assert seen[-1] == 1526
+    assert load.summary is not None
+    assert (load.summary.created, load.summary.failed) == (1521, 5)
+
+
+async def test_a_load_survives_restarts_of_the_server(server: Restarting) -> None:
+    async with connect_async(server.settings.address, token=server.token) as catalog:
+        load = catalog.bulk_upsert(_items(12_000, 2_000), give_up_seconds=60)
+
+        async def restart() -> None:
+            for _ in range(3):
+                await asyncio.sleep(0.3)
+                await server.stop()
+                await server.start()
+
+        restarting = asyncio.create_task(restart())
+        failed = [failure.fqn async for failure in load]
+        await restarting
+
+    assert failed == [f"nowhere.bad{number}" for number in range(5)]
+    assert load.summary is not None
+    assert (load.summary.created, load.summary.updated, load.summary.failed) == (14_001, 0, 5)
+
+
+async def test_another_process_goes_on_with_a_session_and_hears_its_failures(server: Restarting) -> None:
+    options = {"session_id": "11111111-2222-4333-8444-555555555555"}
+    async with connect_async(server.settings.address, token=server.token) as catalog:
+        first = catalog.bulk_upsert(_items(3_000, 10), **options)
+        async for _ in first:
+            # The process is gone with its first failure.
+            break
+        again = catalog.bulk_upsert(_items(3_000, 10), **options)
+        failed = [failure.fqn async for failure in again]
+
+    assert failed == [f"nowhere.bad{number}" for number in range(5)]
+    assert again.summary is not None
+    assert (again.summary.created, again.summary.updated) == (3_011, 0)
+
+
+async def test_what_is_not_unavailable_ends_the_load(server: Restarting) -> None:
+    async with connect_async(server.settings.address, token="no token") as catalog:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            _ = [failure async for failure in catalog.bulk_upsert([SERVICE])]
+
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_load_gives_up_when_nothing_answers() -> None:
+    async with connect_async("127.0.0.1:1") as catalog:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            _ = [failure async for failure in catalog.bulk_upsert([SERVICE], give_up_seconds=0.5)]
+
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_callers_without_asyncio_are_served(server: Restarting) -> None:
+    def load() -> tuple[list[str], int]:
+        with connect(server.settings.address, token=lambda: server.token) as catalog:
+            loading = catalog.bulk_upsert(_items(10, 3))
+            failed = [failure.fqn for failure in loading]
+        assert loading.summary is not None
+        return failed, loading.summary.created
+
+    assert await asyncio.to_thread(load) == ([f"nowhere.bad{number}" for number in range(5)], 14)

@@ -1,0 +1,126 @@
+"""Sessions of BulkUpsert: exactly once, resumed after any break, one owner, one connection, one end."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from tests.service.caller import Caller, Json, Service
+from tests.service.streams import Stream
+
+
+def _charts(first: int, count: int) -> list[Json]:
+    return [{"chart": {"name": f"n{number}", "service": "superset"}} for number in range(first, first + count)]
+
+
+pytestmark = pytest.mark.usefixtures("superset")
+
+
+async def _versions(service: Service) -> dict[str, int]:
+    async with service.database.read() as connection:
+        rows = await connection.execute(text("SELECT name, version FROM chart WHERE name LIKE 'n%'"))
+        return {row.name: row.version for row in rows}
+
+
+async def test_a_session_goes_on_where_it_was(bot: Caller) -> None:
+    options: Json = {"sessionId": str(uuid4())}
+
+    first = await bot.bulk(_charts(0, 3), options=options)
+    again = await bot.bulk({"items": _charts(0, 3) + _charts(3, 2), "offset": 0}, options=options)
+
+    assert first.counts == {"created": 3}
+    # It had ended: its items are acknowledged, more are refused.
+    assert again.started["nextOffset"] == "3"
+    assert again.refused is not None
+    assert again.refused.violations == {"items": "INVALID_VALUE"}
+
+
+async def test_what_was_written_before_a_break_is_written_once(bot: Caller, service: Service) -> None:
+    options: Json = {"sessionId": str(uuid4())}
+    async with Stream(bot) as broken:
+        await broken.send(*_charts(0, 3), {"chart": {"name": "", "service": "superset"}}, options=options)
+        await broken.read_until(4)
+        broken.call.cancel()
+
+    resumed = await bot.bulk(
+        {"items": [*_charts(0, 3), {"chart": {"name": "", "service": "superset"}}, *_charts(3, 2)]},
+        options=options,
+        finish={"totalItems": 6},
+    )
+
+    assert resumed.started["nextOffset"] == "4"
+    assert resumed.failures == {3: {"chart.name": "REQUIRED"}}
+    assert resumed.counts == {"created": 5, "failed": 1}
+    assert await _versions(service) == {f"n{number}": 1 for number in range(5)}
+
+
+async def test_a_finished_session_answers_its_summary_again(bot: Caller) -> None:
+    options: Json = {"sessionId": str(uuid4())}
+    first = await bot.bulk(_charts(0, 3), options=options, finish={"totalItems": 3})
+
+    again = await bot.bulk(_charts(0, 3), options=options, finish={"totalItems": 3})
+
+    assert again.started["nextOffset"] == "3"
+    assert again.summary == first.summary
+
+
+async def test_the_newest_connection_wins_and_the_old_one_is_told(bot: Caller, service: Service) -> None:
+    options: Json = {"sessionId": str(uuid4())}
+    async with Stream(bot) as old, Stream(bot) as new:
+        await old.send(*_charts(0, 2), options=options)
+        await old.read_until(2)
+        await new.send(options=options)
+        assert (await new.read())["started"]["nextOffset"] == "2"
+        await old.send(*_charts(2, 2))
+        told = await old.end()
+        await new.send(*_charts(2, 1), offset=2)
+        ended = await new.end()
+
+    assert told.refused is not None
+    assert (told.refused.code, told.refused.reason) == ("FAILED_PRECONDITION", "SESSION_SUPERSEDED")
+    assert ended.counts == {"created": 3}
+    assert await _versions(service) == {"n0": 1, "n1": 1, "n2": 1}
+
+
+async def test_nobody_else_can_touch_a_session(bot: Caller, superset: Caller) -> None:
+    options: Json = {"sessionId": str(uuid4())}
+    await bot.bulk(_charts(0, 1), options=options)
+
+    refused = (await superset.bulk(_charts(1, 1), options=options)).refused
+
+    assert refused is not None
+    assert (refused.code, refused.reason) == ("PERMISSION_DENIED", "ACTION_DENIED")
+    assert refused.metadata == {"action": "resume", "resource": f"session {options['sessionId']}"}
+
+
+async def test_a_resumed_session_has_the_same_options(bot: Caller) -> None:
+    session: Json = {"sessionId": str(uuid4())}
+    await bot.bulk(_charts(0, 1), options={**session, "maxFailures": 3})
+
+    refused = (await bot.bulk(_charts(0, 1), options={**session, "maxFailures": 4})).refused
+
+    assert refused is not None
+    assert refused.violations == {"options.session_id": "INVALID_VALUE"}
+    assert (await bot.bulk(_charts(0, 1), options={**session, "maxFailures": 3})).refused is None
+
+
+async def test_a_session_is_forgotten_after_seven_days(bot: Caller, service: Service) -> None:
+    options: Json = {"sessionId": str(uuid4())}
+    await bot.bulk([{"chart": {"name": "", "service": "superset"}}], options=options)
+    async with service.database._writers.begin() as connection:
+        await connection.execute(text("UPDATE bulk_session SET updated_at = '2020-01-01 00:00:00'"))
+
+    again = await bot.bulk(_charts(0, 1), options=options)
+
+    assert again.started.get("nextOffset", "0") == "0"
+    async with service.database.read() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM bulk_failure"))).scalar_one() == 0
+
+
+async def test_a_stream_without_a_session_can_be_resumed_by_the_id_it_was_told(bot: Caller) -> None:
+    first = await bot.bulk(_charts(0, 2))
+
+    again = await bot.bulk(_charts(0, 2), options={"sessionId": first.started["sessionId"]})
+
+    assert again.started["nextOffset"] == "2"
+    assert again.summary == first.summary
