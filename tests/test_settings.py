@@ -131,6 +131,9 @@ def test_settings_that_cannot_be_used_are_named(given: dict[str, Any], problem: 
         Settings.load(given)
     assert problem in str(raised.value)
     assert "secret" not in str(raised.value)
+    with pytest.raises(ValidationError) as raw:
+        Settings(**given)
+    assert "secret" not in str(raw.value)
 
 
 def test_all_problems_are_named_at_once() -> None:

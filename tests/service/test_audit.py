@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, MutableMapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
@@ -117,10 +118,7 @@ async def test_a_stream_leaves_a_line_a_chunk_and_one_at_its_end(superset: Calle
         "complete": True,
         "items": 5,
         "created": 3,
-        "updated": 0,
         "unchanged": 1,
-        "restored": 0,
-        "suppressed": 0,
         "failed": 1,
     }
 
@@ -133,6 +131,42 @@ async def test_a_stream_that_breaks_leaves_its_line_too(superset: Caller, logs: 
     assert bulk.refused is not None
     (ended,) = audited(logs, "bulk_ended")
     assert (ended["complete"], ended["items"], ended["created"]) == (False, 1, 1)
+
+
+async def test_a_sweep_leaves_its_line_also_if_it_deletes_nothing(superset: Caller, logs: Lines) -> None:
+    await superset.bulk([{"chart": {"name": f"n{number}", "service": "looker"}} for number in range(10)])
+    outcomes: dict[int, Json] = {9: {"deleted": 2}, 1: {"would_delete": 8}}
+
+    for kept, expected in outcomes.items():
+        items = [{"chart": {"name": f"n{number}", "service": "looker"}} for number in range(kept)]
+        options = {"sessionId": str(uuid4()), "service": "looker", "sweep": {}}
+        audited(logs)
+        bulk = await superset.bulk(items, options=options, finish={"totalItems": kept})
+        (swept,) = audited(logs, "swept")
+        assert swept.pop("call_id")
+        assert {key: swept[key] for key in swept if swept[key] != 0} == {
+            "subject": "admin",
+            "session": options["sessionId"],
+            "service": "looker",
+            "outcome": bulk.summary["sweep"]["outcome"].removeprefix("SWEEP_OUTCOME_"),
+            **expected,
+        }
+
+
+async def test_a_denied_session_leaves_its_line(service: Service, superset: Caller, bot: Caller, logs: Lines) -> None:
+    options = {"sessionId": str(uuid4()), "service": "looker"}
+    await superset.bulk([{"chart": {"name": "x", "service": "looker"}}], options=options)
+    steward = service.caller("stella", "data_steward")
+    for caller, asked, action in (
+        (bot, options, ("loader", "resume", "session", options["sessionId"])),
+        (steward, {"service": "looker", "sweep": {}}, ("stella", "sweep", "bi_service", "looker")),
+    ):
+        audited(logs)
+        bulk = await caller.bulk([], options=asked)
+        assert bulk.refused is not None
+        (denied,) = audited(logs, "denied")
+        assert denied.pop("call_id")
+        assert tuple(denied.values()) == action
 
 
 @pytest.mark.usefixtures("superset")

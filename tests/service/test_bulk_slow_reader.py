@@ -116,9 +116,14 @@ def _results(first: int, count: int, size: int) -> list[bulk_pb2.BulkUpsertResul
     return results
 
 
+async def _kept(first: int, end: int) -> list[bulk_pb2.BulkUpsertResult]:
+    """Reads results again, as a session does that keeps them all."""
+    return _results(first, min(500, end - first), 4_000)
+
+
 @asynccontextmanager
 async def _outbox(reader: Reader, *, waits: bool) -> AsyncIterator[Outbox]:
-    async with Outbox(reader.take, waits=waits) as outbox:
+    async with Outbox(reader.take, None if waits else _kept) as outbox:
         yield outbox
         reader.reads.set()
         await outbox.close()
@@ -128,7 +133,7 @@ async def test_progress_merges_while_nobody_reads() -> None:
     reader = Reader()
     async with _outbox(reader, waits=False) as outbox:
         for offset in range(1, 5_001):
-            await outbox.progress(offset, [])
+            await outbox.progress(offset - 1, offset, [])
 
     assert len(reader.read) <= 2
     assert reader.offsets[-1] == 5_000
@@ -138,9 +143,9 @@ async def test_progress_merges_while_nobody_reads() -> None:
 async def test_what_is_held_leaves_in_responses_of_at_most_3_mib_and_an_offset_follows_its_results(waits: bool) -> None:
     reader = Reader()
     async with _outbox(reader, waits=waits) as outbox:
-        await outbox.progress(1_000, _results(0, 1_000, 4_000))
+        await outbox.progress(0, 1_000, _results(0, 1_000, 4_000))
         reader.reads.set()
-        await outbox.progress(2_000, _results(1_000, 1_000, 4_000))
+        await outbox.progress(1_000, 2_000, _results(1_000, 1_000, 4_000))
 
     assert reader.results == list(range(2_000))
     assert max(response.ByteSize() for response in reader.read) <= MAX_HELD_BYTES + 1_024
@@ -154,9 +159,9 @@ async def test_what_is_held_leaves_in_responses_of_at_most_3_mib_and_an_offset_f
 async def test_all_results_wait_for_room() -> None:
     reader = Reader()
     async with _outbox(reader, waits=True) as outbox:
-        await outbox.progress(1_000, _results(0, 1_000, 4_000))
-        waiting = asyncio.create_task(outbox.progress(2_000, _results(1_000, 1_000, 4_000)))
-        third = asyncio.create_task(outbox.progress(3_000, _results(2_000, 1_000, 4_000)))
+        await outbox.progress(0, 1_000, _results(0, 1_000, 4_000))
+        waiting = asyncio.create_task(outbox.progress(1_000, 2_000, _results(1_000, 1_000, 4_000)))
+        third = asyncio.create_task(outbox.progress(2_000, 3_000, _results(2_000, 1_000, 4_000)))
         await asyncio.sleep(0.05)
         assert outbox._held_bytes <= MAX_HELD_BYTES + 1_000 * 4_100
         assert not third.done()
@@ -166,21 +171,23 @@ async def test_all_results_wait_for_room() -> None:
     assert reader.results == list(range(3_000))
 
 
-async def test_failures_do_not_wait_and_lose_their_details_beyond_the_bound() -> None:
+async def test_failures_do_not_wait_and_what_is_not_held_is_read_again_from_where_it_is_kept() -> None:
     reader = Reader()
     async with _outbox(reader, waits=False) as outbox:
         for first in range(0, 10_000, 1_000):
-            await outbox.progress(first + 1_000, _results(first, 1_000, 4_000))
-        assert outbox._held_bytes < MAX_HELD_BYTES + 10_000 * 50
+            await outbox.progress(first, first + 1_000, _results(first, 1_000, 4_000))
+        assert outbox._held_bytes < MAX_HELD_BYTES + 1_000 * 4_100
 
     assert reader.results == list(range(10_000))
+    assert reader.offsets == sorted(reader.offsets)
+    assert reader.offsets[-1] == 10_000
     assert all(result.status.code == 3 for response in reader.read for result in response.progress.results)
 
 
 async def _fail(reader: Reader) -> None:
-    async with Outbox(reader.take, waits=True) as outbox:
-        await outbox.progress(1, _results(0, 1, 10))
-        await outbox.progress(2, _results(1, 1, 10))
+    async with Outbox(reader.take, None) as outbox:
+        await outbox.progress(0, 1, _results(0, 1, 10))
+        await outbox.progress(1, 2, _results(1, 1, 10))
         raise ValueError("broken")
 
 

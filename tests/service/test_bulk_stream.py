@@ -118,7 +118,7 @@ async def test_options_are_checked_before_anything_is_written(bot: Caller) -> No
         ({"sweep": {}}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.service": "REQUIRED"}),
         ({"sessionId": "mine"}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.session_id": "INVALID_FORMAT"}),
         (
-            {"sweep": {"maxDeletedPercent": 101}, "maxFailures": 10_001},
+            {"service": "superset", "sweep": {"maxDeletedPercent": 101}, "maxFailures": 10_001},
             "INVALID_ARGUMENT",
             {"violations": "2"},
             {"options.sweep.max_deleted_percent": "OUT_OF_RANGE", "options.max_failures": "OUT_OF_RANGE"},

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -133,6 +134,7 @@ async def test_a_write_goes_on_when_its_caller_is_cancelled(database: Database) 
     await database.write(_statements("INSERT INTO t VALUES (100, 0)"))
 
     assert time.monotonic() - began < 1
+    await database.close()
     assert len(await _rows(database)) == 21
 
 
@@ -256,10 +258,6 @@ _KILL_OTHERS = (
 )
 
 
-def _kill_all(postgres: PostgresServer, database_url: str) -> None:
-    postgres.execute(_KILL_OTHERS, database=database_url.rpartition("/")[2].partition("?")[0] or "postgres")
-
-
 def _name(database_url: str) -> str:
     return database_url.partition("@/")[2].partition("?")[0]
 
@@ -333,33 +331,39 @@ async def test_a_server_that_is_not_there_is_unavailable(url: str) -> None:
     await database.close()
 
 
-async def test_a_database_that_is_not_there_or_not_ours_is_unavailable_without_its_name(
-    postgres: PostgresServer,
-) -> None:
-    for url in (postgres.url("nowhere"), postgres.url().replace("postgres@", "nobody@")):
+async def test_a_database_that_does_not_exist_or_lets_nobody_in_is_unavailable(postgres: PostgresServer) -> None:
+    for url in (postgres.url("nowhere"), postgres.url().replace("postgres@", "stranger@")):
         database = Database(url)
-        with pytest.raises(Exception) as raised:
+        with pytest.raises(CatalogError) as raised:
             await database.ping()
+        _check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
         await database.close()
-        print(type(raised.value), raised.value)
 
 
 # Behind a pooler in transaction mode.
 
 
-@ON_POSTGRESQL
-@pytest.mark.parametrize(("pgbouncer", "kept"), [(True, 0), (False, 2)])
-async def test_behind_pgbouncer_no_prepared_statement_outlives_its_transaction(
-    database: Database, database_url: str, pgbouncer: bool, kept: int
-) -> None:
-    pooled = Database(database_url, pgbouncer=pgbouncer, pool_size=1)
-    for number in range(3):
-        await pooled.write(_statements(f"INSERT INTO t VALUES ({number}, 0)", "SELECT a FROM t"))
+async def _prepared_after_three_writes(url: str, *, pgbouncer: bool) -> list[str]:
+    """Returns the names of the statements that are prepared on a connection after its transactions."""
+    pooled = Database(url, pgbouncer=pgbouncer, pool_size=1)
+    for _ in range(3):
+        await pooled.write(_statements("SELECT a FROM t", "SELECT b FROM t"))
     async with pooled.read() as connection:
-        names = (await connection.execute(text("SELECT name FROM pg_prepared_statements"))).scalars().all()
-    # That of the question is there itself.
-    assert len(names) - 1 == 0 if pgbouncer else len(names) - 1 >= kept
+        names = list((await connection.execute(text("SELECT name FROM pg_prepared_statements"))).scalars())
     await pooled.close()
+    return names
+
+
+@ON_POSTGRESQL
+@pytest.mark.usefixtures("database")
+async def test_behind_pgbouncer_no_prepared_statement_outlives_its_transaction(database_url: str) -> None:
+    with_it = await _prepared_after_three_writes(database_url, pgbouncer=True)
+    without = await _prepared_after_three_writes(database_url, pgbouncer=False)
+
+    # The question itself is one.
+    assert len(with_it) == 1
+    assert UUID(with_it[0].strip("_")).version == 4
+    assert len(without) >= 3
 
 
 # SQLite, where the other writer is another process.
@@ -407,21 +411,12 @@ async def test_a_file_that_stays_busy_is_unavailable(
 
 
 @ON_SQLITE
-async def test_a_full_or_closed_disk_is_unavailable(database: Database) -> None:
-    fill = "INSERT INTO t SELECT value, 0 FROM generate_series(1, 1)"
-    for pragma, undo in (("max_page_count = 1", "max_page_count = 1000000"), ("query_only = 1", "query_only = 0")):
-        with pytest.raises(CatalogError) as raised:
-            await database.write(
-                _statements(
-                    f"PRAGMA {pragma}",
-                    "CREATE TABLE large AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000)"
-                    " SELECT i, 'x' AS t FROM n",
-                )
-            )
-        _check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
-        await database.write(_statements(f"PRAGMA {undo}"))
-    assert fill
-    await database.write(_statements("INSERT INTO t VALUES (1, 0)"))
+async def test_a_disk_that_is_full_is_unavailable(database: Database) -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT i, 0 FROM n"
+    with pytest.raises(CatalogError) as raised:
+        await database.write(_statements("PRAGMA max_page_count = 1", f"INSERT INTO t {numbers}"))
+    _check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    assert await _rows(database) == []
 
 
 @ON_SQLITE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from dashboard_catalog.auth.decisions import Decision, Decisions
+from dashboard_catalog.auth.decisions import Decisions
 from dashboard_catalog.auth.policy_files import (
     DEFAULT_FOLDER,
     PolicyError,
@@ -24,20 +24,27 @@ _log = structlog.get_logger("dashboard_catalog.audit")
 
 
 class ActionDenied(CatalogError):
-    """No policy permits it. Says no more than the caller did, so that it tells nothing of what exists."""
+    """The caller may not do it. Says no more than they did, so that it tells nothing of what exists.
+
+    Args:
+        action: What was decided.
+        policies: Those that decided, for the log.
+        asked: What the caller asked for, where the name of the action says more than they did.
+    """
 
     def __init__(
-        self, principal: Principal, action: Action, resource: Resource, decision: Decision, asked: str
+        self, principal: Principal, action: str, resource: Resource, policies: tuple[str, ...] = (), asked: str = ""
     ) -> None:
+        asked = asked or str(action)
         thing = f"{resource.kind} {resource.name}".strip()
         text = f"{principal.subject} may not {asked} {thing}"
         super().__init__(Reason.ACTION_DENIED, text, metadata={"action": asked, "resource": thing})
         self._line = {
             "subject": principal.subject,
-            "action": action.value,
+            "action": str(action),
             "resource_kind": resource.kind,
             "resource_name": resource.name,
-            "policies": decision.policies,
+            "policies": policies,
         }
 
     def log(self, call_id: str) -> None:
@@ -71,14 +78,14 @@ class Authorizer:
         """Returns if `principal` may do `action` with `resource`.
 
         Args:
-            asked: What the caller asked for, where the name of the action says more than they did.
+            asked: See `ActionDenied`.
 
         Raises:
             ActionDenied: If they may not.
         """
         decision = self._decisions.decide(principal, action, resource)
         if not decision.allowed:
-            raise ActionDenied(principal, action, resource, decision, asked or action.value)
+            raise ActionDenied(principal, action, resource, decision.policies, asked)
 
     def reload_if_changed(self) -> bool:
         """Loads the policies again if a file of the folder has changed, and forgets decisions.

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
 from dashboard_catalog.catalog import audit, names
 from dashboard_catalog.catalog.commands import ChunkItem, Writer
@@ -310,11 +310,7 @@ async def _begun(connection: AsyncConnection, request: SessionRequest, service: 
 
 def _check_same(found: SessionRecord, request: SessionRequest) -> None:
     if found.owner != request.writer.principal.subject:
-        raise CatalogError(
-            Reason.ACTION_DENIED,
-            "the session belongs to somebody else",
-            metadata={"action": "resume", "resource": f"session {found.id}"},
-        )
+        raise ActionDenied(request.writer.principal, "resume", Resource("session", name=str(found.id)))
     if found.options != request.options:
         text = "names a session that was begun with other options: resume it with the same, or begin another"
         raise invalid([Violation("options.session_id", ViolationReason.INVALID_VALUE, text)])

@@ -25,8 +25,9 @@ _log = structlog.get_logger(__name__)
 
 # A lost race: another try can win. Classes and codes of SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
 _RETRYABLE_STATES = ("40001", "40P01", "55P03", "23505")
-# The server cannot be reached, is starting or stopping, is short of something, or has ended what took too long.
-_AWAY_STATES = ("08", "53", "57P", "58", "57014", "25P03")
+# The server cannot be reached, lets nobody in, is starting or stopping, is short of something, or has ended what took
+# too long.
+_AWAY_STATES = ("08", "28", "3D000", "53", "57P", "58", "57014", "25P03")
 # The same of SQLite, by the names of https://www.sqlite.org/rescode.html
 _RETRYABLE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 _AWAY_NAMES = (
@@ -73,7 +74,7 @@ def _is_away(error: BaseException) -> bool:
         return True
     # asyncpg says so without a SQLSTATE where the connection broke under it.
     broken = type(getattr(error, "orig", error)).__name__ in ("InterfaceError", "ConnectionDoesNotExistError")
-    return broken or _state_of(error).startswith(_AWAY_STATES) or _sqlite_name_of(error).startswith(_AWAY_NAMES)
+    return _state_of(error).startswith(_AWAY_STATES) or _sqlite_name_of(error).startswith(_AWAY_NAMES)
 
 
 @asynccontextmanager

@@ -24,12 +24,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    Uuid,
     text,
 )
 from sqlalchemy.types import TypeEngine
 
-from dashboard_catalog.store.types import DOCUMENT, KEY_TEXT, TIMESTAMP, UUID_LIST
+from dashboard_catalog.store.types import DOCUMENT, ID, KEY_TEXT, TIMESTAMP, UUID_LIST
 
 METADATA = MetaData()
 CATALOG_ID = UUID(int=0)
@@ -65,16 +64,16 @@ def stored(
 class AssetRecord:
     """A row of a kind of asset, in one of its versions. References are held by id."""
 
-    service_id: UUID = stored(Uuid(), key=True)
+    service_id: UUID = stored(ID, key=True)
     name: str = stored(KEY_TEXT, key=True)
-    id: UUID = stored(Uuid())
+    id: UUID = stored(ID)
     # In tenths: 1 is version 0.1.
     version: int = stored(Integer(), default=1)
     display_name: str | None = stored(Text(), null=True)
     description: str | None = stored(Text(), null=True)
     source_url: str | None = stored(Text(), null=True)
     owners: list[UUID] = stored(UUID_LIST, default=list)
-    domain: UUID | None = stored(Uuid(), null=True)
+    domain: UUID | None = stored(ID, null=True)
     tags: list[UUID] = stored(UUID_LIST, default=list)
     # Tag id in hex -> [label type, state], of labels that are not Manual and Confirmed.
     tag_labels: dict[str, list[str]] | None = stored(DOCUMENT, null=True)
@@ -82,7 +81,7 @@ class AssetRecord:
     source_hash: str | None = stored(Text(), null=True)
     deleted: bool = stored(Boolean(), default=False)
     # The asset whose deletion took this one along.
-    deleted_with: UUID | None = stored(Uuid(), null=True)
+    deleted_with: UUID | None = stored(ID, null=True)
     # Whether people deleted it: then ingestion leaves it deleted.
     deleted_by_edit: bool = stored(Boolean(), default=False)
     # {"fields": [...], "tags": [hex ids], "extension_keys": [...]}: what people have decided.
@@ -99,7 +98,7 @@ class AssetRecord:
     # How this version came: by ingestion or by an edit, in which call, in which bulk session.
     by_ingestion: bool = stored(Boolean())
     call_id: str = stored(Text())
-    session_id: UUID | None = stored(Uuid(), null=True)
+    session_id: UUID | None = stored(ID, null=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +121,7 @@ class ChartRecord(AssetRecord):
 class EntityRecord:
     """A row of `entity`: a BI service, user, team, domain, classification, tag or custom property."""
 
-    id: UUID = stored(Uuid(), key=True)
+    id: UUID = stored(ID, key=True)
     kind: str = stored(Text())
     name: str = stored(KEY_TEXT)
     fqn: str = stored(KEY_TEXT)
@@ -144,13 +143,13 @@ class SessionRecord:
     """A row of `bulk_session`: how far a bulk stream has come, committed with each of its chunks."""
 
     # The BI service that the session is about, or `CATALOG_ID`.
-    service_id: UUID = stored(Uuid(), key=True)
-    id: UUID = stored(Uuid(), key=True)
+    service_id: UUID = stored(ID, key=True)
+    id: UUID = stored(ID, key=True)
     owner: str = stored(Text())
     # Digest of its options: a resumed session must have the same.
     options: bytes = stored(LargeBinary())
     # The connection that may write; the newest wins. None once it is known to have ended.
-    connection: UUID | None = stored(Uuid(), null=True)
+    connection: UUID | None = stored(ID, null=True)
     next_offset: int = stored(BigInteger(), default=0)
     # Outcome in lower case -> how many items.
     counts: dict[str, int] = stored(DOCUMENT, default=dict)
@@ -169,8 +168,8 @@ class SessionRecord:
 class FailureRecord:
     """A row of `bulk_failure`: an item of a session that was refused."""
 
-    service_id: UUID = stored(Uuid(), key=True)
-    session_id: UUID = stored(Uuid(), key=True)
+    service_id: UUID = stored(ID, key=True)
+    session_id: UUID = stored(ID, key=True)
     item_offset: int = stored(BigInteger(), key=True)
     kind: str = stored(Text())
     fqn: str = stored(Text())
@@ -182,8 +181,8 @@ class FailureRecord:
 class MentionRecord:
     """A row of `bulk_mention`: what one chunk of a sweeping session mentioned, as 8-byte digests of names."""
 
-    service_id: UUID = stored(Uuid(), key=True)
-    session_id: UUID = stored(Uuid(), key=True)
+    service_id: UUID = stored(ID, key=True)
+    session_id: UUID = stored(ID, key=True)
     item_offset: int = stored(BigInteger(), key=True)
     # `dashboard`, `chart`, or `held` for charts that dashboards refer to.
     kind: str = stored(Text(), key=True)
@@ -269,6 +268,6 @@ MENTION = _table("bulk_mention", MentionRecord)
 SERVICE_SEQUENCE = Table(
     "service_sequence",
     METADATA,
-    Column("service_id", Uuid(), primary_key=True),
+    Column("service_id", ID, primary_key=True),
     Column("last_change", BigInteger(), nullable=False),
 )
