@@ -9,7 +9,7 @@ import ssl
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -272,13 +272,14 @@ class Process:
     async def line(self, event: str) -> dict[str, Any]:
         """Waits for a log line."""
         assert self.process.stderr is not None
-        async with asyncio.timeout(30):
-            while text := await self.process.stderr.readline():
-                # gRPC's own lines are no JSON.
-                if text.startswith(b"{"):
-                    self.lines.append(json.loads(text))
-                    if self.lines[-1]["event"] == event:
-                        return self.lines[-1]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                while text := await self.process.stderr.readline():
+                    # gRPC's own lines are no JSON.
+                    line = json.loads(text) if text.startswith(b"{") else {"event": text.decode()}
+                    self.lines.append(line)
+                    if line["event"] == event:
+                        return line
         raise AssertionError(f"no line {event!r} in {self.lines}")
 
     async def ended(self) -> int:

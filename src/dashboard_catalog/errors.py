@@ -5,10 +5,13 @@ The names of `Reason` and `ViolationReason` are those of the contract's `ErrorRe
 `ViolationReason` enums without their prefixes; a test holds them equal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Code(StrEnum):
@@ -173,3 +176,36 @@ def invalid(violations: Sequence[Violation]) -> CatalogError:
     first = violations[0]
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
     return CatalogError(Reason.INVALID_REQUEST, f"{first.field}: {first.description}{more}", violations=violations)
+
+
+class Violations(list[Violation]):
+    """Collects what is wrong with a request, so that everything of a phase is told at once, each field once."""
+
+    def gather(self, read: Callable[[], T], under: str = "") -> T | None:
+        """Returns what `read` returns, or None if it refuses fields; those are collected.
+
+        Args:
+            under: Field path that the refused ones lie below.
+        """
+        try:
+            return read()
+        except CatalogError as error:
+            if not error.violations:
+                raise
+            self.add(error.violations, under)
+        return None
+
+    def add(self, violations: Iterable[Violation], under: str = "") -> None:
+        """Collects violations of fields that are not yet named."""
+        named = {violation.field for violation in self}
+        told = (violation.under(under) if under else violation for violation in violations)
+        self.extend(violation for violation in told if violation.field not in named)
+
+    def check(self) -> None:
+        """Returns if nothing is wrong.
+
+        Raises:
+            CatalogError: INVALID_ARGUMENT otherwise.
+        """
+        if self:
+            raise invalid(self)

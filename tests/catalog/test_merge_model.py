@@ -22,7 +22,7 @@ FULL: Spec = {
     "display_name": "A",
     "owners": ("ann",),
     "domain": "finance",
-    "tags": {"PII.Email": PLAIN, "Tier.Gold": PLAIN},
+    "tags": {"PII.Email": PLAIN},
     "extension": {"costCentre": "1", "budget": 1},
     "source_url": "https://a",
 }

@@ -1,7 +1,8 @@
 """What one batch makes of its assets: new ids, versions that are written twice, and nothing left of what is removed."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -9,10 +10,9 @@ from sqlalchemy import select
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.commands import AssetWrite, ByName, EntityWrite, Verb, Writer
 from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
-from dashboard_catalog.catalog.pipeline import Batch, Result
+from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Write
 from dashboard_catalog.catalog.working_set import new_id
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.database import Database
@@ -22,8 +22,9 @@ from dashboard_catalog.store.tables import (
     DASHBOARD,
     DASHBOARD_HISTORY,
     SERVICE_SEQUENCE,
-    AssetRecord,
 )
+
+Run = Callable[..., Awaitable[list[Any]]]
 
 ADMIN = Principal("admin", frozenset({"admin"}), frozenset(), None, False, None)
 EDIT = Writer(principal=ADMIN, ingests=False, call_id="call")
@@ -57,23 +58,23 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def catalog(database: Database) -> Catalog:
-    """A catalog that has the BI service `s`."""
-    catalog = Catalog(database, Authorizer(None))
+async def run(database: Database) -> Run:
+    """Runs writes as one batch, in a catalog that has the BI service `s`."""
+    pipeline = Pipeline(Authorizer(None))
+
+    async def run(*writes: Write) -> list[Any]:
+        results = await database.write(lambda connection: pipeline.run(connection, Batch(writes)))
+        assert not [result.message for result in results if isinstance(result, CatalogError)]
+        return [result.record for result in results if not isinstance(result, CatalogError)]
+
     values = {"service_type": "Superset"}
-    await catalog.write_entity(EntityWrite(kind=ENTITY_KINDS["bi_service"], writer=EDIT, name="s", values=values))
-    return catalog
+    await run(EntityWrite(kind=ENTITY_KINDS["bi_service"], writer=EDIT, name="s", values=values))
+    return run
 
 
 def _write(verb: Verb, name: str, *, by: Writer = EDIT, kind: AssetKind = DASHBOARD_KIND, **more: object) -> AssetWrite:
     hard = more.pop("hard", False)
     return AssetWrite(kind=kind, verb=verb, writer=by, key=ByName("s", name), values=more, hard=bool(hard))
-
-
-async def _run(catalog: Catalog, *writes: AssetWrite) -> list[AssetRecord]:
-    results: list[Result] = await catalog.write_chunk(Batch(writes))
-    assert not [result.message for result in results if isinstance(result, CatalogError)]
-    return [result.record for result in results]  # type: ignore[union-attr,misc]
 
 
 async def _stored(database: Database) -> dict[str, list[tuple[UUID, int]]]:
@@ -85,16 +86,14 @@ async def _stored(database: Database) -> dict[str, list[tuple[UUID, int]]]:
         }
 
 
-async def test_an_asset_written_several_times_in_a_batch_gets_all_its_versions(
-    catalog: Catalog, database: Database
-) -> None:
-    first = await _run(catalog, *[_write(Verb.UPSERT, "d", project=f"P{number}") for number in range(3)])
-    second = await _run(catalog, *[_write(Verb.UPSERT, "d", project=f"Q{number}") for number in range(3)])
+async def test_an_asset_written_several_times_in_a_batch_gets_all_its_versions(run: Run, database: Database) -> None:
+    first = await run(*[_write(Verb.UPSERT, "d", project=f"P{number}") for number in range(3)])
+    second = await run(*[_write(Verb.UPSERT, "d", project=f"Q{number}") for number in range(3)])
 
     id_ = first[0].id
     records = first + second
     assert [(record.id, record.version) for record in records] == [(id_, version) for version in range(1, 7)]
-    assert [record.project for record in records] == ["P0", "P1", "P2", "Q0", "Q1", "Q2"]  # type: ignore[attr-defined]
+    assert [record.project for record in records] == ["P0", "P1", "P2", "Q0", "Q1", "Q2"]
     stored = await _stored(database)
     assert stored["dashboard"] == [(id_, 6)]
     assert stored["dashboard_history"] == [(id_, version) for version in range(1, 6)]
@@ -109,11 +108,10 @@ async def test_an_asset_written_several_times_in_a_batch_gets_all_its_versions(
 
 
 async def test_marks_and_digests_of_an_asset_that_is_also_changed_are_stored_with_it(
-    catalog: Catalog, database: Database
+    run: Run, database: Database
 ) -> None:
-    await _run(catalog, _write(Verb.UPSERT, "d", by=INGESTION, source_hash="1"))
-    await _run(
-        catalog,
+    await run(_write(Verb.UPSERT, "d", by=INGESTION, source_hash="1"))
+    await run(
         _write(Verb.UPSERT, "d", by=INGESTION, source_hash="2"),
         _write(Verb.UPSERT, "d", display_name="D"),
         _write(Verb.UPSERT, "d", by=INGESTION, display_name="E", source_hash="3"),
@@ -134,18 +132,15 @@ async def _place(database: Database, name: str) -> tuple[UUID, list[str]]:
         return (await connection.execute(select(DASHBOARD.c.service_id))).scalar_one(), [name]
 
 
-async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(
-    catalog: Catalog, database: Database
-) -> None:
-    await _run(catalog, *[_write(Verb.UPSERT, name, kind=CHART_KIND) for name in ("c", "own")])
+async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(run: Run, database: Database) -> None:
+    await run(*[_write(Verb.UPSERT, name, kind=CHART_KIND) for name in ("c", "own")])
     charts = {ByName("s", name): index for index, name in enumerate(("c", "own"))}
-    await _run(catalog, _write(Verb.UPSERT, "d", charts=charts), _write(Verb.UPSERT, "other", charts=charts))
-    await _run(catalog, _write(Verb.UPSERT, "other", charts={ByName("s", "c"): 0}))
+    await run(_write(Verb.UPSERT, "d", charts=charts), _write(Verb.UPSERT, "other", charts=charts))
+    await run(_write(Verb.UPSERT, "other", charts={ByName("s", "c"): 0}))
 
     for verb in (Verb.DELETE, Verb.RESTORE):
-        await _run(catalog, _write(verb, "d"))
-    await _run(
-        catalog,
+        await run(_write(verb, "d"))
+    await run(
         _write(Verb.DELETE, "d"),
         _write(Verb.RESTORE, "d"),
         _write(Verb.DELETE, "d", hard=True),
@@ -157,12 +152,10 @@ async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(
     assert {id_ for id_, _ in stored["chart_history"]} <= {chart[0]}
 
 
-async def test_a_chart_that_went_along_with_what_is_removed_is_removed_too(
-    catalog: Catalog, database: Database
-) -> None:
-    await _run(catalog, _write(Verb.UPSERT, "c", kind=CHART_KIND))
-    await _run(catalog, _write(Verb.UPSERT, "d", charts={ByName("s", "c"): 0}))
+async def test_a_chart_that_went_along_with_what_is_removed_is_removed_too(run: Run, database: Database) -> None:
+    await run(_write(Verb.UPSERT, "c", kind=CHART_KIND))
+    await run(_write(Verb.UPSERT, "d", charts={ByName("s", "c"): 0}))
 
-    await _run(catalog, _write(Verb.DELETE, "d"), _write(Verb.DELETE, "d", hard=True))
+    await run(_write(Verb.DELETE, "d"), _write(Verb.DELETE, "d", hard=True))
 
     assert await _stored(database) == {"dashboard": [], "dashboard_history": [], "chart": [], "chart_history": []}

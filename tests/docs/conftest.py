@@ -13,6 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "examples" / "run.py"
 LAST_LINE = "Ctrl-C stops it"
+# Programs that are started from another folder find the same code, and no settings of the developer.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_CATALOG_")} | {
+    "PYTHONPATH": os.pathsep.join(filter(None, sys.path))
+}
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -31,10 +35,10 @@ def run_sample(tmp_path: Path, port: int) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def start(**environment: str) -> subprocess.Popen[str]:
-        command = [sys.executable, RUN, "--port", str(port), "--data-dir", tmp_path / ".data"]
+        command = [sys.executable, str(RUN), "--port", str(port), "--data-dir", str(tmp_path / ".data")]
         pipe = subprocess.PIPE
         process = subprocess.Popen(
-            command, text=True, cwd=tmp_path, env=os.environ | environment, stdout=pipe, stderr=pipe
+            command, text=True, cwd=tmp_path, env=ENVIRONMENT | environment, stdout=pipe, stderr=pipe
         )
         started.append(process)
         return process
@@ -42,7 +46,7 @@ def run_sample(tmp_path: Path, port: int) -> Iterator[Start]:
     yield start
     for process in started:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ A block of the language `console` holds commands after `$ `, continued after `> 
 blocks are only shown. What differs from run to run, such as ids and times, is masked on both sides.
 """
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -25,6 +24,7 @@ _MASKS = {
     "<call>": r"\b[0-9a-f]{32}\b",
     "<time>": r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)",
     "<epoch>": r"\b1[789]\d{8}(?:\.\d+)?\b",
+    "<revision>": r"\b\d{4}(?=: run `db upgrade`)",
     "in <seconds>": r"\bin \d+(?:\.\d+)? s \([\d,]+ a second\)",
     '"duration_ms": <ms>': r'"duration_ms": [\d.]+',
     "127.0.0.1:<port>": r"\b127\.0\.0\.1:\d+",
@@ -55,12 +55,12 @@ class Session:
     Args:
         folder: Where it works, and where its files are written.
         shown: What stands in documents for what is different here, such as an address.
+        environment: Of the shell.
     """
 
-    def __init__(self, folder: Path, shown: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, shown: Mapping[str, str], environment: Mapping[str, str]) -> None:
         self._folder = folder
         self._shown = shown
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_CATALOG_")}
         self._shell = subprocess.Popen(
             ["bash", "--norc"],
             cwd=folder,

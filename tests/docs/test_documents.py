@@ -4,24 +4,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.conftest import ROOT
+from dashboard_catalog.settings import Settings
+from tests.docs.conftest import ENVIRONMENT, ROOT
 from tests.docs.session import Session, fits, steps_of
+from tests.postgres import PostgresServer
 
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 WITH_EXAMPLES = [path for path in DOCUMENTS if any(steps_of(path.read_text()))]
-IN_DOCUMENTS = "127.0.0.1:50051"
+ADDRESS = "127.0.0.1:50051"
+DATABASE = "postgresql://catalog:secret@db.example.com/catalog"
+DATABASE_WITHOUT_PASSWORD = "postgresql+asyncpg://catalog:***@db.example.com/catalog"
 
 
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.stem)
-def test_the_examples_of_a_document_give_what_it_shows(document: Path, checkout: Path, port: int) -> None:
-    with Session(checkout, {IN_DOCUMENTS: f"127.0.0.1:{port}"}) as session:
-        different = list(session.follow(document.read_text()))
+def test_the_examples_of_a_document_give_what_it_shows(
+    document: Path, checkout: Path, port: int, request: pytest.FixtureRequest
+) -> None:
+    text = document.read_text()
+    shown = {ADDRESS: f"127.0.0.1:{port}"}
+    if f"={DATABASE}" in text:
+        database = empty_database(request.getfixturevalue("postgres"))
+        shown |= {DATABASE_WITHOUT_PASSWORD: database, DATABASE: database}
+    with Session(checkout, shown, ENVIRONMENT) as session:
+        different = list(session.follow(text))
     assert not different, "\n\n".join(different)
+
+
+def empty_database(server: PostgresServer) -> str:
+    """Returns the address of a database without tables, as the commands show it."""
+    server.execute("CREATE DATABASE documents")
+    return Settings.load({"database_url": server.url("documents")}).shown_database_url
 
 
 def test_another_output_than_the_one_shown_is_found(tmp_path: Path) -> None:
     document = "```console\n$ echo one\none\n$ echo two \\\n>   three\ntwo 3\n$ seq 3\n1\n...\n3\n$ false\n```\n"
-    with Session(tmp_path, {}) as session:
+    with Session(tmp_path, {}, ENVIRONMENT) as session:
         assert list(session.follow(document)) == ["line 4: $ echo two \\\n  three\ntwo three"]
 
 

@@ -5,7 +5,7 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.auth import jwks, jwks_url, key_sets
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
-from dashboard_catalog.catalog import listing, names
+from dashboard_catalog.catalog import listing, names, sessions
 from dashboard_catalog.catalog.directory import MAX_ASSUMED
 from dashboard_catalog.catalog.properties import extension_shape
 from dashboard_catalog.rpc import bulk_options, outbox, pages, requests, status
@@ -40,6 +40,7 @@ ROWS = {
     "items in a message of `BulkUpsert`": f"{LIMITS.max_message_items:,}",
     "an item of `BulkUpsert`": size(LIMITS.max_item_bytes),
     "failed items before a stream ends": f"{bulk_options.MAX_FAILURES:,}",
+    "a session of `BulkUpsert`, after its last chunk": f"{LIMITS.session_seconds // 86_400} days",
     "names that a stream which only validates counts as existing": f"{MAX_ASSUMED:,}",
     "a page, after which it ends early": size(pages.MAX_PAGE_BYTES),
     "results in a progress message": size(outbox.MAX_HELD_BYTES),
@@ -77,6 +78,7 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
 
 
 def test_the_numbers_that_the_table_words_are_the_codes() -> None:
+    assert sessions.KEPT.total_seconds() == LIMITS.session_seconds
     assert extension_shape.MAX_INTEGER == 2**53 - 1
     assert elements(asset_pb2.Edited, "extension_keys") == elements(asset_pb2.Edited, "tags")
 

@@ -25,7 +25,7 @@ def test_ctrl_c_ends_it_cleanly_and_a_second_run_finds_the_data(run_sample: Star
         printed = until_it_serves(process).splitlines()
         assert printed[1].split() == outcomes
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=20)
+        _, complaints = process.communicate(timeout=60)
         assert process.returncode == 0
         assert complaints == ""
 
@@ -33,7 +33,7 @@ def test_ctrl_c_ends_it_cleanly_and_a_second_run_finds_the_data(run_sample: Star
 def test_a_port_in_use_is_told_in_one_line(run_sample: Start, port: int) -> None:
     until_it_serves(run_sample())
     second = run_sample()
-    _, complaint = second.communicate(timeout=20)
+    _, complaint = second.communicate(timeout=60)
     assert second.returncode == 1
     assert complaint == f"Port {port} is in use. Choose another: make run PORT={port + 1}\n"
 
@@ -41,7 +41,7 @@ def test_a_port_in_use_is_told_in_one_line(run_sample: Start, port: int) -> None
 def test_what_the_server_cannot_do_is_told_by_the_server(run_sample: Start, tmp_path: Path) -> None:
     tmp_path.joinpath(".data").write_text("a file where the folder should be")
     process = run_sample()
-    _, complaint = process.communicate(timeout=20)
+    _, complaint = process.communicate(timeout=60)
     assert process.returncode == 2
     assert complaint.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in complaint

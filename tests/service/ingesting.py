@@ -1,9 +1,11 @@
 """Ingestion of single assets, for tests of what people and ingestion do to one another."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.service.caller import Caller, Json
 
+ANN: list[Json] = [{"type": "user", "name": "ann"}]
+BOB: list[Json] = [{"type": "user", "name": "bob"}]
 ALL_RESULTS: Json = {"resultView": "RESULT_VIEW_ALL"}
 
 
@@ -14,6 +16,20 @@ class Told(NamedTuple):
     kept: list[str]
     refused: dict[str, str]
     version: float
+
+
+def spec(name: str = "d1", **fields: Any) -> Json:
+    """Returns the spec of an asset of BI service `superset`, with fields in their JSON spelling."""
+    return {"name": name, "service": "superset", **fields}
+
+
+async def update(caller: Caller, *mask: str, name: str = "d1", **fields: Any) -> Json:
+    """Updates the fields of a dashboard of BI service `superset` that `mask` names, and returns it."""
+    answer = await caller.update_dashboard(
+        fully_qualified_name=f"superset.{name}", dashboard=fields, update_mask=",".join(mask or fields)
+    )
+    dashboard: Json = answer["dashboard"]
+    return dashboard
 
 
 async def ingest(
@@ -41,10 +57,10 @@ async def ingest(
 
 
 async def ingest_one(
-    caller: Caller, name: str = "d1", *, mask: str = "", override: bool = False, **spec: object
+    caller: Caller, name: str = "d1", *, mask: str = "", override: bool = False, **fields: Any
 ) -> Told:
-    """Ingests the dashboard `name` of BI service `superset` with the fields of `spec` in their JSON spelling."""
-    return (await ingest(caller, {"name": name, **spec}, mask=mask, override=override))[0]
+    """Ingests the dashboard `name` of BI service `superset` with `fields` in their JSON spelling."""
+    return (await ingest(caller, {"name": name, **fields}, mask=mask, override=override))[0]
 
 
 async def stored(caller: Caller, name: str = "d1", kind: str = "dashboard") -> Json:
@@ -59,6 +75,7 @@ def tags_of(asset: Json) -> list[str]:
     return [tag["tagFQN"] for tag in asset.get("tags", [])]
 
 
-def labels(*fqns: str) -> list[Json]:
-    """Returns tag labels as sent."""
-    return [{"tagFQN": fqn} for fqn in fqns]
+def labels(*fqns: str, state: str = "Confirmed", label_type: str = "Manual") -> list[Json]:
+    """Returns tag labels, as they are sent and read."""
+    label = {"source": "Classification", "labelType": label_type, "state": state}
+    return [{"tagFQN": fqn, **label} for fqn in fqns]

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard_catalog.rpc.call import add_call
+from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused, Service, details_of
 
 Lines = list[MutableMapping[str, Any]]
@@ -29,6 +30,7 @@ def audited(lines: Lines, event: str = "written") -> Lines:
     return [{key: line[key] for key in line if key not in same and line[key] not in (None, ())} for line in taken]
 
 
+@on_one_database
 async def test_every_write_of_an_asset(superset: Caller, logs: Lines) -> None:
     spec: Json = {"name": "d", "service": "superset", "charts": ["superset.c1", "superset.c2"]}
     key = {"fully_qualified_name": "superset.d"}
@@ -56,6 +58,7 @@ async def test_every_write_of_an_asset(superset: Caller, logs: Lines) -> None:
         assert written == {**line, **expected}
 
 
+@on_one_database
 async def test_every_write_of_an_entity(superset: Caller, logs: Lines) -> None:
     user: Json = {"entity": {"user": {"name": "j.doe"}}}
     key = {"kind": "KIND_USER", "fully_qualified_name": '"j.doe"'}
@@ -75,6 +78,7 @@ async def test_every_write_of_an_entity(superset: Caller, logs: Lines) -> None:
         assert written == {"subject": "admin", "kind": "user", "fqn": '"j.doe"', **expected}
 
 
+@on_one_database
 async def test_what_is_only_tried_or_refused_leaves_no_line_of_a_write(superset: Caller, logs: Lines) -> None:
     spec: Json = {"name": "d", "service": "superset"}
     key = {"fully_qualified_name": "superset.c1"}
@@ -94,6 +98,7 @@ async def test_what_is_only_tried_or_refused_leaves_no_line_of_a_write(superset:
     assert (ended["validate_only"], ended["created"]) == (True, 1)
 
 
+@on_one_database
 async def test_a_stream_leaves_a_line_a_chunk_and_one_at_its_end(superset: Caller, logs: Lines) -> None:
     good = [{"dashboard": {"name": name, "service": "superset"}} for name in "abc"]
     bad = {"dashboard": {"name": "x", "service": "superset", "domain": "nowhere"}}
@@ -123,6 +128,7 @@ async def test_a_stream_leaves_a_line_a_chunk_and_one_at_its_end(superset: Calle
     }
 
 
+@on_one_database
 async def test_a_stream_that_breaks_leaves_its_line_too(superset: Caller, logs: Lines) -> None:
     audited(logs)
 
@@ -133,6 +139,7 @@ async def test_a_stream_that_breaks_leaves_its_line_too(superset: Caller, logs: 
     assert (ended["complete"], ended["items"], ended["created"]) == (False, 1, 1)
 
 
+@on_one_database
 async def test_a_sweep_leaves_its_line_also_if_it_deletes_nothing(superset: Caller, logs: Lines) -> None:
     await superset.bulk([{"chart": {"name": f"n{number}", "service": "looker"}} for number in range(10)])
     outcomes: dict[int, Json] = {9: {"deleted": 2}, 1: {"would_delete": 8}}
@@ -153,6 +160,7 @@ async def test_a_sweep_leaves_its_line_also_if_it_deletes_nothing(superset: Call
         }
 
 
+@on_one_database
 async def test_a_denied_session_leaves_its_line(service: Service, superset: Caller, bot: Caller, logs: Lines) -> None:
     options = {"sessionId": str(uuid4()), "service": "looker"}
     await superset.bulk([{"chart": {"name": "x", "service": "looker"}}], options=options)
@@ -170,6 +178,7 @@ async def test_a_denied_session_leaves_its_line(service: Service, superset: Call
 
 
 @pytest.mark.usefixtures("superset")
+@on_one_database
 async def test_every_denial(service: Service, logs: Lines) -> None:
     nobody = service.caller("eve", services=["looker"])
     key = {"fully_qualified_name": "superset.c1"}

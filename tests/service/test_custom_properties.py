@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused
 from tests.service.entities import deleted, read, refused, upserted
 
@@ -75,6 +76,7 @@ async def test_the_seventeen_types_take_what_fits_and_refuse_what_does_not(super
     assert caught.value.violations == {f"chart.extension.{key}": reason for key, reason in wrong.items()}
 
 
+@on_one_database
 async def test_what_a_definition_must_say(superset: Caller) -> None:
     cases: list[tuple[str, Json, dict[str, str]]] = [
         ("string", {"values": ["a"]}, {"config": "INVALID_VALUE"}),
@@ -103,6 +105,7 @@ async def test_what_a_definition_must_say(superset: Caller) -> None:
     assert (await read(superset, "customProperty", 'dashboard."a.b (c)"'))["name"] == "a.b (c)"
 
 
+@on_one_database
 async def test_the_type_never_changes_but_the_config_may(superset: Caller) -> None:
     await define(superset, "colour", "enum", values=["red", "blue"])
     name: Json = {"name": "colour", "appliesTo": "dashboard"}
@@ -122,6 +125,7 @@ async def test_the_type_never_changes_but_the_config_may(superset: Caller) -> No
     await define(superset, "colour", "string")
 
 
+@on_one_database
 async def test_a_property_is_of_one_kind_of_asset(superset: Caller) -> None:
     assert await write_refused(superset, {"nothing": 1, "costCentre": "X1"}) == {"nothing": "UNKNOWN_PROPERTY"}
     with pytest.raises(Refused) as caught:
@@ -176,6 +180,7 @@ async def test_what_is_stored_never_fails_a_later_write(superset: Caller) -> Non
     }
 
 
+@on_one_database
 async def test_values_are_kept_in_one_form(superset: Caller) -> None:
     await define(superset, "colour", "enum", values=["red", "blue"], multiSelect=True)
     await define(superset, "due", "date-cp", format="d MMMM yyyy")

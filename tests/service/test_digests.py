@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.service.assets import all_rows, fqns, history
+from tests.service.assets import all_rows, fqns, history, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.ingesting import Told, ingest, ingest_one, labels, stored, tags_of
+from tests.service.ingesting import ANN, BOB, Told, ingest, ingest_one, labels, stored, tags_of, update
 
 SPEC: Json = {
     "displayName": "A",
     "sourceUrl": "https://a",
     "charts": ["superset.c1", "superset.c2"],
-    "owners": [{"type": "user", "name": "ann"}],
+    "owners": ANN,
     "tags": labels("PII.Email"),
     "extension": {"costCentre": "1", "budget": 1},
     "sourceHash": "1",
@@ -55,7 +55,7 @@ async def test_the_same_spec_again_is_not_looked_at_whatever_became_of_its_refer
     await ingest_one(superset, **sent)
     await superset.update_dashboard(
         fully_qualified_name="superset.d1",
-        dashboard={"owners": [{"type": "user", "name": "bob"}], "tags": labels("PII.Email")},
+        dashboard={"owners": BOB, "tags": labels("PII.Email")},
         update_mask="owners,tags",
     )
     first = await ingest_one(superset, **sent)
@@ -104,12 +104,12 @@ async def test_bulk_and_a_bots_upsert_share_the_digest(ingested: Caller, bot: Ca
 
 
 WRITES: dict[str, Callable[[Caller, Caller], Awaitable[object]]] = {
-    "an edit of what is stewarded": lambda admin, _bot: _update(admin, displayName="B"),
-    "an edit of what is not": lambda admin, _bot: _update(admin, sourceUrl="https://b"),
+    "an edit of what is stewarded": lambda admin, _bot: update(admin, displayName="B"),
+    "an edit of what is not": lambda admin, _bot: update(admin, sourceUrl="https://b"),
     "an upsert of a person": lambda admin, _bot: admin.upsert_dashboard(
         dashboard={"name": "d1", "service": "superset", "project": "b"}
     ),
-    "an update of a bot": lambda _admin, bot: _update(bot, project="b"),
+    "an update of a bot": lambda _admin, bot: update(bot, project="b"),
     "another spec": lambda admin, _bot: ingest_one(admin, **SPEC | {"displayName": "B"}),
     "another spec that changes nothing": lambda admin, _bot: ingest_one(admin, displayName="A"),
     "the same with another mask": lambda admin, _bot: ingest_one(admin, **SPEC, mask="description"),
@@ -120,7 +120,7 @@ WRITES: dict[str, Callable[[Caller, Caller], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_one_database
 async def test_every_other_write_that_changes_the_asset_clears_the_digest(
     ingested: Caller, bot: Caller, write: str
 ) -> None:
@@ -148,7 +148,7 @@ async def test_a_write_that_changes_neither_leaves_the_digest(service: Service, 
     before = await all_rows(service.database)
     stranger = service.caller("carl", "data_consumer")
 
-    await _update(ingested, displayName="A")
+    await update(ingested, displayName="A")
     await ingested.upsert_dashboard(dashboard={"name": "d1", "service": "superset", "sourceUrl": "https://a"})
     await ingested.update_dashboard(fully_qualified_name="superset.d1", release={"fields": ["owners"]})
     await ingested.update_dashboard(
@@ -159,7 +159,7 @@ async def test_a_write_that_changes_neither_leaves_the_digest(service: Service, 
     )
     for caller, spec in ((ingested, {"domain": "nowhere"}), (stranger, {"displayName": "B"})):
         with pytest.raises(Refused):
-            await _update(caller, **spec)
+            await update(caller, **spec)
     assert (await ingest_one(ingested, domain="nowhere")).refused
     assert await _looks_again(ingested) is False
 
@@ -187,7 +187,7 @@ async def test_another_mask_or_option_is_another_digest(superset: Caller) -> Non
     assert "displayName" not in await stored(superset)
 
 
-async def test_a_deleted_asset_is_restored_even_by_the_same_spec(service: Service, superset: Caller) -> None:
+async def test_a_deleted_asset_is_restored_even_by_the_samespec(service: Service, superset: Caller) -> None:
     await ingest_one(superset, **SPEC)
     bot = service.caller("loader", "ingestion_bot")
     await bot.delete_dashboard(fully_qualified_name="superset.d1")
@@ -250,13 +250,13 @@ async def test_source_hash_is_kept_and_never_compared(service: Service, superset
     assert (await ingest_one(superset, **without | {"project": "b"})).outcome == "UNCHANGED"
     assert (await stored(superset)) == after, "a spec without one leaves it"
 
-    assert (await _update(superset, sourceHash="3"))["version"] == 0.2
+    assert (await update(superset, sourceHash="3"))["version"] == 0.2
     assert len(await history(service.database, "dashboard")) == 1
 
 
 async def test_source_hash_is_that_of_the_last_write_that_held_one(superset: Caller) -> None:
     await ingest_one(superset, **SPEC)
-    await _update(superset, sourceHash="by hand")
+    await update(superset, sourceHash="by hand")
     assert (await stored(superset))["sourceHash"] == "by hand"
 
     told = await ingest_one(superset, **SPEC)
@@ -306,14 +306,6 @@ async def test_the_same_spec_twice_in_one_chunk_is_created_and_then_unchanged(su
 
 def _without_c1(spec: Json) -> Json:
     return spec | {"charts": ["superset.c2"]}
-
-
-async def _update(caller: Caller, **fields: Any) -> Json:
-    answer = await caller.update_dashboard(
-        fully_qualified_name="superset.d1", dashboard=fields, update_mask=",".join(fields)
-    )
-    dashboard: Json = answer["dashboard"]
-    return dashboard
 
 
 async def _delete_and_restore(caller: Caller) -> None:

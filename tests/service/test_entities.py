@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from dashboards.v1 import catalog_service_pb2, entity_pb2
-from tests.service.assets import all_rows
+from tests.service.assets import all_rows, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.entities import EXAMPLES, kind_of, read, refused, snake, upserted
 
@@ -31,6 +31,7 @@ async def test_all_fields_come_back_and_keep_their_place_in_lists(superset: Call
         assert all(list(each) == [kind] for each in listed)
 
 
+@on_one_database
 async def test_what_is_given_by_the_catalog_is_ignored_when_sent(superset: Caller) -> None:
     sent: Json = {
         "id": "x",
@@ -68,6 +69,7 @@ async def test_names_are_parsed_and_quoted_anew(superset: Caller) -> None:
         assert (await upserted(superset, "user", name=name))["outcome"] == "CREATED"
 
 
+@on_one_database
 async def test_a_name_is_required_and_has_its_limits(superset: Caller) -> None:
     for kind, _, _, least in EXAMPLES:
         fields = {key: value for key, value in least.items() if key != "name"}
@@ -84,6 +86,7 @@ async def test_a_name_is_required_and_has_its_limits(superset: Caller) -> None:
         assert caught.value.violations == {"fully_qualified_name": "INVALID_FORMAT"}
 
 
+@on_one_database
 async def test_a_whole_name_has_at_most_2400_bytes(superset: Caller) -> None:
     above, depth = "", 0
     while len(above) + 251 <= 2400:
@@ -93,6 +96,7 @@ async def test_a_whole_name_has_at_most_2400_bytes(superset: Caller) -> None:
     assert await refused(superset, "domain", name="d" * 250, parent=above) == {"entity.domain.name": "TOO_LONG"}
 
 
+@on_one_database
 async def test_what_is_required(superset: Caller) -> None:
     assert await refused(superset, "biService", name="x") == {"entity.bi_service.service_type": "REQUIRED"}
     assert await refused(superset, "tag", name="x") == {"entity.tag.classification": "REQUIRED"}
@@ -120,6 +124,7 @@ async def test_what_is_required(superset: Caller) -> None:
         assert caught.value.violations == {"kind": "INVALID_VALUE"}
 
 
+@on_one_database
 async def test_what_is_closed_takes_only_its_values(superset: Caller) -> None:
     assert await refused(superset, "team", name="x", teamType="Squad") == {"entity.team.team_type": "INVALID_VALUE"}
     assert await refused(superset, "customProperty", name="x", appliesTo="user", propertyType="string") == {
@@ -134,6 +139,7 @@ async def test_what_is_closed_takes_only_its_values(superset: Caller) -> None:
         assert (await upserted(superset, "team", name="x", teamType=team_type))["teamType"] == team_type
 
 
+@on_one_database
 async def test_what_is_part_of_a_name_never_changes(superset: Caller) -> None:
     # Another value makes another entity.
     for parent in ("", "finance"):
@@ -181,6 +187,7 @@ async def test_a_mask_clears(superset: Caller) -> None:
         assert left["outcome"] == "UNCHANGED"
 
 
+@on_one_database
 async def test_a_mask_is_spelled_either_way_and_names_fields_of_the_kind(superset: Caller) -> None:
     for path in ("display_name", "displayName"):
         await upserted(superset, "user", name="ann", displayName="Ann")
@@ -211,6 +218,7 @@ async def test_what_changes_nothing_writes_nothing(service: Service, superset: C
         assert await all_rows(service.database) == rows
 
 
+@on_one_database
 async def test_what_is_not_there(superset: Caller) -> None:
     user = (await read(superset, "user", "ann"))["id"]
     missing: list[tuple[str, Json]] = [
@@ -252,6 +260,7 @@ async def test_parents_form_no_circle(superset: Caller) -> None:
         }
 
 
+@on_one_database
 async def test_parents_form_no_circle_within_a_chunk(superset: Caller) -> None:
     def team(name: str, *above: str) -> Json:
         return {"entity": {"team": {"name": name, "parents": above}}}
@@ -285,6 +294,7 @@ async def test_the_same_entity_twice_in_a_chunk_is_written_in_the_order_of_the_c
     assert (team["displayName"], team["parents"]) == ("last", ["top", "middle"])
 
 
+@on_one_database
 async def test_a_parent_must_exist(superset: Caller) -> None:
     unknown = "UNKNOWN_REFERENCE"
     assert await refused(superset, "team", name="x", parents=["sales", "no", "ann"]) == {
@@ -300,6 +310,7 @@ async def test_a_parent_must_exist(superset: Caller) -> None:
     assert await refused(superset, "team", name="x", parents=["sales"] * 101) == {"entity.team.parents": "TOO_MANY"}
 
 
+@on_one_database
 async def test_the_parent_of_a_tag_is_of_its_classification(superset: Caller) -> None:
     of_another = {"entity.tag.parent": "CONFLICTING_PARTS"}
     assert await refused(superset, "tag", name="x", classification="PII", parent="Tier.Gold") == of_another

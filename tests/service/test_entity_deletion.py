@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.assets import all_rows
+from tests.service.assets import all_rows, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.entities import EXAMPLES, deleted, kind_of, read, refused, upserted
 
@@ -59,6 +59,7 @@ async def test_a_soft_deletion_is_seen_and_an_upsert_undoes_it(superset: Caller)
         assert back == {**stored, "description": "Back", "updatedAt": back["updatedAt"]}
 
 
+@on_one_database
 async def test_validate_only_deletes_nothing(service: Service, superset: Caller) -> None:
     rows = await all_rows(service.database)
 
@@ -122,6 +123,7 @@ async def test_a_soft_deleted_entity_is_refused_for_new_references(superset: Cal
     await superset.create_chart(chart={"name": "c", "service": "looker"})
 
 
+@on_one_database
 async def test_a_soft_deleted_parent_is_refused_for_new_children_only(superset: Caller) -> None:
     await upserted(superset, "team", name="north", parents=["sales"])
     await upserted(superset, "tag", name="Work", classification="PII", parent="PII.Email")

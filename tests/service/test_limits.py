@@ -278,3 +278,20 @@ async def test_a_request_has_at_most_4_mib(superset: Caller) -> None:
     assert (error.code, error.reason) == ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
     assert error.metadata == {"limit": "4194304", "size": "4194305"}
     assert error.details["QuotaFailure"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_every_part_of_shape_is_told_together(superset: Caller) -> None:
+    spec = {"name": "a::b", "service": "bi.eu", "displayName": "x" * 1025, "domain": 'fin"ance'}
+    wrong = {
+        "dashboard.name": "INVALID_FORMAT",
+        "dashboard.service": "INVALID_FORMAT",
+        "dashboard.display_name": "TOO_LONG",
+        "dashboard.domain": "INVALID_FORMAT",
+    }
+    mask = {"update_mask.paths[0]": "UNKNOWN_FIELD"}
+    assert await refusal(superset.create_dashboard(dashboard=spec)) == wrong
+    assert await refusal(superset.upsert_dashboard(dashboard=spec, update_mask="nope")) == wrong | mask
+    update = superset.update_dashboard(fully_qualified_name="d1", dashboard=spec, update_mask="nope")
+    assert await refusal(update) == wrong | mask | {"fully_qualified_name": "INVALID_FORMAT"}
+    assert (await superset.bulk([{"dashboard": spec}])).failures == {0: wrong}

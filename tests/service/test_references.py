@@ -294,6 +294,7 @@ async def test_a_malformed_fqn_is_answered_with_how_to_quote(superset: Caller) -
 async def test_the_asset_must_be_named_by_an_id_or_a_name(superset: Caller, kind: str) -> None:
     for verb in ("get", "update", "delete", "restore"):
         call = getattr(superset, f"{verb}_{kind}")
-        assert await refusal(call()) == {"key": "REQUIRED"}
-        assert await refusal(call(fully_qualified_name="")) == {"fully_qualified_name": "REQUIRED"}
-        assert await refusal(call(id="superset.a1")) == {"id": "INVALID_FORMAT"}
+        mask: Json = {"update_mask": "REQUIRED"} if verb == "update" else {}
+        assert await refusal(call()) == {"key": "REQUIRED"} | mask
+        assert await refusal(call(fully_qualified_name="")) == {"fully_qualified_name": "REQUIRED"} | mask
+        assert await refusal(call(id="superset.a1")) == {"id": "INVALID_FORMAT"} | mask

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.service.assets import all_rows, each_kind, history
+from tests.service.assets import all_rows, each_kind, history, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.ingesting import ingest, ingest_one, labels, stored, tags_of
+from tests.service.ingesting import ANN, BOB, ingest, ingest_one, labels, spec, stored, tags_of
 
 BY_PEOPLE: Json = {
     "displayName": "A",
     "description": "a",
-    "owners": [{"type": "user", "name": "ann"}],
+    "owners": ANN,
     "domain": "finance",
     "tags": labels("PII.Email", "Tier.Gold"),
     "extension": {"costCentre": "1", "budget": 1},
@@ -19,7 +19,7 @@ BY_PEOPLE: Json = {
 BY_TOOL: Json = {
     "displayName": "B",
     "description": "b",
-    "owners": [{"type": "user", "name": "bob"}],
+    "owners": BOB,
     "domain": "finance.tax",
     "tags": labels("PII.Phone"),
     "extension": {"costCentre": "2", "budget": 2},
@@ -63,7 +63,7 @@ async def test_what_is_released_keeps_its_value_until_ingestion_writes_it(supers
         ({"extensionKeys": ["budget"]}, "extensionKeys", ["extension.costCentre"]),
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_one_database
 async def test_only_what_is_named_is_released(superset: Caller, release: Json, left: str, kept: list[str]) -> None:
     await ingest_one(superset, **BY_TOOL)
     await _edit(superset, **BY_PEOPLE)
@@ -85,6 +85,7 @@ def _is_of(path: str, part: str) -> bool:
     return {"tags": "tags", "extension": "extensionKeys"}.get(prefix, "fields") == part
 
 
+@on_one_database
 async def test_what_people_cleared_and_released_is_filled_by_ingestion(superset: Caller) -> None:
     await ingest_one(superset, **BY_TOOL)
     await superset.update_dashboard(
@@ -102,8 +103,9 @@ async def test_what_people_cleared_and_released_is_filled_by_ingestion(superset:
     assert after["edited"] == {"extensionKeys": ["costCentre"]}
 
 
+@on_one_database
 async def test_a_released_label_is_taken_off_and_excludes_nothing(superset: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", tags=labels("Tier.Gold", "PII.Email")))
+    await superset.create_dashboard(dashboard=spec(tags=labels("Tier.Gold", "PII.Email")))
     assert (await ingest_one(superset, tags=labels("Tier.Silver"))).outcome == "UNCHANGED"
 
     await _release(superset, tags=["Tier.Gold"])
@@ -113,8 +115,9 @@ async def test_a_released_label_is_taken_off_and_excludes_nothing(superset: Call
     assert tags_of(await stored(superset)) == ["PII.Email", "Tier.Silver"]
 
 
+@on_one_database
 async def test_what_ingestion_does_not_send_stays_after_its_release(superset: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", **BY_PEOPLE))
+    await superset.create_dashboard(dashboard=spec(**BY_PEOPLE))
     before = await stored(superset)
 
     await _release(superset, **before.pop("edited"))
@@ -126,7 +129,7 @@ async def test_what_ingestion_does_not_send_stays_after_its_release(superset: Ca
 
 @each_kind
 async def test_a_release_is_no_change(service: Service, superset: Caller, kind: str) -> None:
-    await getattr(superset, f"create_{kind}")(**{kind: _spec("a1", displayName="A")})
+    await getattr(superset, f"create_{kind}")(**{kind: spec("a1", displayName="A")})
     before = await stored(superset, "a1", kind)
 
     steward = service.caller("stella", "data_steward")
@@ -140,8 +143,9 @@ async def test_a_release_is_no_change(service: Service, superset: Caller, kind: 
     assert (told[0].outcome, told[0].version) == ("UPDATED", 0.2)
 
 
+@on_one_database
 async def test_what_is_edited_after_its_release_is_marked_again(superset: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", displayName="A"))
+    await superset.create_dashboard(dashboard=spec(displayName="A"))
     await _release(superset, fields=["display_name"])
     await ingest_one(superset, displayName="B")
     await _edit(superset, displayName="B")
@@ -153,9 +157,10 @@ async def test_what_is_edited_after_its_release_is_marked_again(superset: Caller
     assert (await ingest_one(superset, displayName="B")).kept == ["display_name"]
 
 
+@on_one_database
 async def test_an_update_may_write_and_release_at_once(superset: Caller) -> None:
     """What is released is not marked by the very same update."""
-    await superset.create_dashboard(dashboard=_spec("d1", displayName="A", description="a"))
+    await superset.create_dashboard(dashboard=spec(displayName="A", description="a"))
 
     answer = await superset.update_dashboard(
         fully_qualified_name="superset.d1",
@@ -169,8 +174,9 @@ async def test_an_update_may_write_and_release_at_once(superset: Caller) -> None
     assert dashboard["edited"] == {"fields": ["description"]}
 
 
+@on_one_database
 async def test_releasing_what_is_not_marked_changes_nothing(service: Service, superset: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", displayName="A"))
+    await superset.create_dashboard(dashboard=spec(displayName="A"))
     before = await all_rows(service.database)
 
     await _release(superset, fields=["owners"], tags=["PII.Email", "PII.Nonsense"], extensionKeys=["nonsense"])
@@ -179,8 +185,9 @@ async def test_releasing_what_is_not_marked_changes_nothing(service: Service, su
     assert await all_rows(service.database) == before
 
 
+@on_one_database
 async def test_a_release_that_names_nothing_stewarded_is_refused_with_all_else_that_is_wrong(superset: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", displayName="A"))
+    await superset.create_dashboard(dashboard=spec(displayName="A"))
 
     with pytest.raises(Refused) as refused:
         await superset.update_dashboard(
@@ -198,10 +205,11 @@ async def test_a_release_that_names_nothing_stewarded_is_refused_with_all_else_t
     }
 
 
+@on_one_database
 async def test_a_release_needs_the_right_to_update_the_right_etag_and_an_asset_that_is_not_deleted(
     service: Service, superset: Caller
 ) -> None:
-    created = await superset.create_dashboard(dashboard=_spec("d1", displayName="A", owners=BY_PEOPLE["owners"]))
+    created = await superset.create_dashboard(dashboard=spec(displayName="A", owners=BY_PEOPLE["owners"]))
     release = {"fully_qualified_name": "superset.d1", "release": {"fields": ["display_name"]}}
 
     for caller, etag, code in (
@@ -224,6 +232,7 @@ async def test_a_release_needs_the_right_to_update_the_right_etag_and_an_asset_t
     assert refused.value.code == "NOT_FOUND"
 
 
+@on_one_database
 async def test_a_mark_goes_with_its_tag(superset: Caller) -> None:
     await ingest_one(superset, tags=labels("PII.Email", "PII.Phone"))
     await superset.update_dashboard(fully_qualified_name="superset.d1", dashboard={}, update_mask="tags")
@@ -238,13 +247,9 @@ async def _release(caller: Caller, **marks: list[str]) -> Json:
 
 
 async def _edit(caller: Caller, **fields: Any) -> Json:
-    return _dashboard(await caller.upsert_dashboard(dashboard=_spec("d1", **fields)))
+    return _dashboard(await caller.upsert_dashboard(dashboard=spec(**fields)))
 
 
 def _dashboard(answer: Json) -> Json:
     dashboard: Json = answer["dashboard"]
     return dashboard
-
-
-def _spec(name: str, **fields: Any) -> Json:
-    return {"name": name, "service": "superset", **fields}

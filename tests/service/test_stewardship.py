@@ -9,9 +9,7 @@ import pytest
 
 from tests.service.assets import all_rows, each_kind, fqns
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.ingesting import ingest, ingest_one, labels, stored, tags_of
-
-ANN, BOB = [{"type": "user", "name": "ann"}], [{"type": "user", "name": "bob"}]
+from tests.service.ingesting import ANN, BOB, ingest, ingest_one, labels, spec, stored, tags_of, update
 
 
 class Part(NamedTuple):
@@ -28,10 +26,6 @@ class Part(NamedTuple):
     mark: Json
     values: list[Any]
     read: Callable[[Json], Any]
-
-
-def _label(state: str, label_type: str = "Manual") -> list[Json]:
-    return [{"tagFQN": "PII.Email", "labelType": label_type, "state": state, "source": "Classification"}]
 
 
 PARTS = {
@@ -52,7 +46,7 @@ PARTS = {
     "tags": Part(
         "tags.PII.Email",
         {"tags": ["PII.Email"]},
-        [_label("Confirmed"), _label("Suggested"), _label("Confirmed", "Derived")],
+        [labels("PII.Email"), labels("PII.Email", state="Suggested"), labels("PII.Email", label_type="Derived")],
         lambda d: d.get("tags"),
     ),
     "extension": Part(
@@ -124,9 +118,9 @@ async def _edit(caller: Caller, kind: str, case: str) -> None:
     part, edit, _ = case.split()
     first, by_edit, _ = PARTS[part].values
     value = {"sets": by_edit, "changes": by_edit, "clears": None, "repeats": first}[edit]
-    update = getattr(caller, f"update_{kind}")
-    spec = {} if value is None else {part: value}
-    await update(fully_qualified_name=f"superset.{case}", update_mask=part, **{kind: spec})
+    sent = {} if value is None else {part: value}
+    call = getattr(caller, f"update_{kind}")
+    await call(fully_qualified_name=f"superset.{case}", update_mask=part, **{kind: sent})
 
 
 def _second(case: str) -> Json:
@@ -149,31 +143,31 @@ async def test_bulk_upsert_by_anybody_and_every_call_of_a_bot_is_ingestion_and_a
     await ingest(superset, {"name": "bulk", "displayName": "A", "owners": ANN})
     for bot in (robot, loader):
         subject = "robot" if bot is robot else "loader"
-        await bot.create_dashboard(dashboard=_spec(f"{subject} creates", displayName="A"))
-        await bot.upsert_dashboard(dashboard=_spec(f"{subject} upserts", displayName="A"))
+        await bot.create_dashboard(dashboard=spec(f"{subject} creates", displayName="A"))
+        await bot.upsert_dashboard(dashboard=spec(f"{subject} upserts", displayName="A"))
         for changed in (f"{subject} creates", f"{subject} upserts"):
-            await _update(bot, changed, "displayName", displayName="B")
+            await update(bot, name=changed, displayName="B")
 
     listed = await superset.list_dashboards()
     assert [d["name"] for d in listed["dashboards"] if d.get("edited")] == []
     assert [d["displayName"] for d in listed["dashboards"]] == ["A", *["B"] * 4]
 
-    await steward.create_dashboard(dashboard=_spec("created", displayName="A"))
-    await steward.upsert_dashboard(dashboard=_spec("upserted", displayName="A"))
+    await steward.create_dashboard(dashboard=spec("created", displayName="A"))
+    await steward.upsert_dashboard(dashboard=spec("upserted", displayName="A"))
     for editor, name in ((steward, "loader creates"), (superset, "robot upserts"), (owner, "bulk")):
-        await _update(editor, name, "displayName", displayName="C")
+        await update(editor, name=name, displayName="C")
 
     for name in ("created", "upserted", "loader creates", "robot upserts", "bulk"):
         assert (await stored(superset, name))["edited"] == {"fields": ["display_name"]}, name
 
 
 async def test_each_way_of_ingestion_leaves_what_people_decided(superset: Caller, bot: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", description="by people", sourceUrl="https://a"))
-    spec = _spec("d1", description="by the tool", sourceUrl="https://b")
+    await superset.create_dashboard(dashboard=spec(description="by people", sourceUrl="https://a"))
+    sent = spec(description="by the tool", sourceUrl="https://b")
 
-    upserted = await bot.upsert_dashboard(dashboard=spec)
-    updated = await _update(bot, "d1", "description", "sourceUrl", description="x", sourceUrl="https://c")
-    cleared = await _update(bot, "d1", "description", "sourceUrl")
+    upserted = await bot.upsert_dashboard(dashboard=sent)
+    updated = await update(bot, "description", "sourceUrl", description="x", sourceUrl="https://c")
+    cleared = await update(bot, "description", "sourceUrl")
     bulk = await ingest_one(superset, description="by the tool", sourceUrl="https://d")
 
     assert upserted["keptFields"] == ["description"]
@@ -185,9 +179,9 @@ async def test_each_way_of_ingestion_leaves_what_people_decided(superset: Caller
 
 
 async def test_an_edit_meets_no_marks_and_is_told_of_nothing_kept(superset: Caller, steward: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", description="one", tags=labels("PII.Email")))
+    await superset.create_dashboard(dashboard=spec(description="one", tags=labels("PII.Email")))
 
-    answer = await steward.upsert_dashboard(dashboard=_spec("d1", description="two", tags=labels("PII.Phone")))
+    answer = await steward.upsert_dashboard(dashboard=spec(description="two", tags=labels("PII.Phone")))
 
     assert answer["dashboard"]["description"] == "two"
     assert tags_of(answer["dashboard"]) == ["PII.Phone"]
@@ -196,8 +190,8 @@ async def test_an_edit_meets_no_marks_and_is_told_of_nothing_kept(superset: Call
 
 async def test_a_mark_stays_when_an_edit_returns_to_what_ingestion_says(superset: Caller) -> None:
     await ingest_one(superset, displayName="A")
-    await _update(superset, "d1", "displayName", displayName="B")
-    await _update(superset, "d1", "displayName", displayName="A")
+    await update(superset, displayName="B")
+    await update(superset, displayName="A")
 
     told = await ingest_one(superset, displayName="Z")
 
@@ -206,7 +200,7 @@ async def test_a_mark_stays_when_an_edit_returns_to_what_ingestion_says(superset
 
 
 async def test_ingestion_fills_what_people_left_empty(superset: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", displayName="A"))
+    await superset.create_dashboard(dashboard=spec(displayName="A"))
 
     told = await ingest_one(superset, displayName="Z", owners=ANN, domain="finance", description="new")
 
@@ -221,7 +215,7 @@ async def test_ingestion_fills_what_people_left_empty(superset: Caller) -> None:
 async def test_owners_in_another_order_are_no_edit(superset: Caller) -> None:
     await ingest_one(superset, owners=ANN + BOB)
 
-    answer = await superset.upsert_dashboard(dashboard=_spec("d1", owners=BOB + ANN))
+    answer = await superset.upsert_dashboard(dashboard=spec(owners=BOB + ANN))
 
     assert answer["outcome"] == "OUTCOME_UNCHANGED"
     assert "edited" not in answer["dashboard"]
@@ -229,13 +223,13 @@ async def test_owners_in_another_order_are_no_edit(superset: Caller) -> None:
 
 async def test_everything_else_is_always_refreshed(superset: Caller) -> None:
     await superset.create_dashboard(
-        dashboard=_spec(
-            "d1", sourceUrl="https://a", project="a", dashboardType="Report", charts=["superset.c1", "superset.c2"]
+        dashboard=spec(
+            sourceUrl="https://a", project="a", dashboardType="Report", charts=["superset.c1", "superset.c2"]
         )
     )
-    await superset.create_chart(chart=_spec("k1", sourceUrl="https://a", chartType="Bar"))
+    await superset.create_chart(chart=spec("k1", sourceUrl="https://a", chartType="Bar"))
 
-    fresh = {"sourceUrl": "https://b", "project": "b", "dashboardType": "Dashboard", "charts": ["superset.c2"]}
+    fresh: Json = {"sourceUrl": "https://b", "project": "b", "dashboardType": "Dashboard", "charts": ["superset.c2"]}
     dashboard = await ingest_one(superset, **fresh)
     chart = (await ingest(superset, {"name": "k1", "sourceUrl": "https://b", "chartType": "Pie"}, kind="chart"))[0]
 
@@ -254,184 +248,8 @@ async def test_everything_else_is_always_refreshed(superset: Caller) -> None:
     assert not {"sourceUrl", "project", "charts"} & after.keys()
 
 
-async def test_ingested_tags_replace_unmarked_labels_and_stay_beside_marked_ones(superset: Caller) -> None:
-    await ingest_one(superset, tags=labels("PII.Email", "Tier.Gold"))
-    await _update(superset, "d1", "tags", tags=labels("PII.Email", "Tier.Gold", "PII.Phone"))
-    assert (await stored(superset))["edited"] == {"tags": ["PII.Phone"]}
-
-    told = await ingest_one(superset, tags=labels("Tier.Silver"))
-
-    after = await stored(superset)
-    assert (told.outcome, told.kept) == ("UPDATED", ["tags.PII.Phone"])
-    assert tags_of(after) == ["PII.Phone", "Tier.Silver"]
-    assert after["edited"] == {"tags": ["PII.Phone"]}
-
-
-async def test_a_label_that_people_took_off_is_not_put_on_again(superset: Caller) -> None:
-    await ingest_one(superset, tags=labels("PII.Email", "PII.Phone"))
-    await _update(superset, "d1", "tags", tags=labels("PII.Phone"))
-
-    told = await ingest_one(superset, tags=labels("PII.Email", "PII.Phone", "Tier.Gold"))
-
-    after = await stored(superset)
-    assert told.kept == ["tags.PII.Email"]
-    assert tags_of(after) == ["PII.Phone", "Tier.Gold"]
-    assert after["edited"] == {"tags": ["PII.Email"]}
-
-
-async def test_an_ingested_label_that_excludes_a_marked_one_is_left_out_and_named(superset: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", tags=labels("Tier.Gold")))
-
-    told = await ingest_one(superset, tags=labels("PII.Email", "Tier.Silver"))
-
-    assert sorted(told.kept) == ["tags.Tier.Gold", "tags.Tier.Silver"]
-    assert tags_of(await stored(superset)) == ["PII.Email", "Tier.Gold"]
-
-
-async def test_a_label_that_people_took_off_excludes_nothing(superset: Caller) -> None:
-    await ingest_one(superset, tags=labels("Tier.Gold"))
-    await _update(superset, "d1", "tags")
-
-    told = await ingest_one(superset, tags=labels("Tier.Silver"))
-
-    assert told.kept == []
-    assert tags_of(await stored(superset)) == ["Tier.Silver"]
-
-
-async def test_an_edit_may_exchange_an_ingested_label_for_one_that_excludes_it(superset: Caller) -> None:
-    await ingest_one(superset, tags=labels("Tier.Gold"))
-    edited = await _update(superset, "d1", "tags", tags=labels("Tier.Silver"))
-    assert edited["edited"] == {"tags": ["Tier.Gold", "Tier.Silver"]}
-
-    told = await ingest_one(superset, tags=labels("Tier.Gold"))
-
-    assert (told.outcome, sorted(told.kept)) == ("UNCHANGED", ["tags.Tier.Gold", "tags.Tier.Silver"])
-    assert tags_of(await stored(superset)) == ["Tier.Silver"]
-
-
-async def test_extension_is_decided_key_by_key(superset: Caller) -> None:
-    await ingest_one(superset, extension={"costCentre": "1", "budget": 1})
-    edited = await superset.upsert_dashboard(dashboard=_spec("d1", extension={"budget": None}))
-    assert edited["dashboard"]["extension"] == {"costCentre": "1"}
-    assert edited["dashboard"]["edited"] == {"extensionKeys": ["budget"]}
-
-    told = await ingest_one(superset, extension={"costCentre": "2", "budget": 2})
-
-    assert (told.outcome, told.kept) == ("UPDATED", ["extension.budget"])
-    assert (await stored(superset))["extension"] == {"costCentre": "2"}
-
-    # A key that ingestion sends as null is cleared, but not one that is marked.
-    await superset.upsert_dashboard(dashboard=_spec("d1", extension={"budget": 3}))
-    told = await ingest_one(superset, extension={"costCentre": None, "budget": None})
-
-    assert (told.outcome, told.kept) == ("UPDATED", ["extension.budget"])
-    assert (await stored(superset))["extension"] == {"budget": 3}
-
-
-async def test_everything_that_is_kept_is_named_at_once_and_every_time(superset: Caller) -> None:
-    await superset.create_dashboard(
-        dashboard=_spec(
-            "d1",
-            displayName="A",
-            description="a",
-            owners=ANN,
-            domain="finance",
-            tags=_label("Suggested"),
-            extension={"costCentre": "1", "budget": 1},
-        )
-    )
-    sent = {
-        "displayName": "B",
-        "description": "b",
-        "owners": BOB,
-        "domain": "finance.tax",
-        "tags": labels("PII.Email"),
-        "extension": {"costCentre": "2", "budget": None},
-    }
-
-    told = [await ingest_one(superset, **sent) for _ in range(2)]
-
-    kept = ["description", "display_name", "domain", "extension.budget", "extension.costCentre", "owners"]
-    assert [(one.outcome, sorted(one.kept)) for one in told] == [("UNCHANGED", [*kept, "tags.PII.Email"])] * 2
-    marks = (await stored(superset))["edited"]
-    assert {part: sorted(names) for part, names in marks.items()} == {
-        "fields": ["description", "display_name", "domain", "owners"],
-        "tags": ["PII.Email"],
-        "extensionKeys": ["budget", "costCentre"],
-    }
-
-
-async def test_what_is_left_alone_may_refer_to_what_is_gone(superset: Caller) -> None:
-    """Only references that a write adds must exist."""
-    await ingest_one(superset, owners=ANN, domain="finance.tax", tags=labels("PII.Email", "PII.Phone"))
-    await _update(superset, "d1", "owners", "domain", "tags", owners=BOB, domain="finance")
-    for kind, fqn in (("USER", "ann"), ("DOMAIN", "finance.tax"), ("TAG", "PII.Email")):
-        await superset.delete_entity(kind=f"KIND_{kind}", fully_qualified_name=fqn)
-    await superset.upsert_entity(entity={"tag": {"name": "Phone", "classification": "PII", "disabled": True}})
-
-    told = await ingest_one(
-        superset,
-        displayName="new",
-        owners=ANN,
-        domain="finance.tax",
-        tags=labels("PII.Email", "PII.Phone"),
-    )
-
-    assert told.refused == {}
-    assert told.outcome == "UPDATED"
-    assert sorted(told.kept) == ["domain", "owners", "tags.PII.Email", "tags.PII.Phone"]
-
-
-async def test_a_marked_value_is_compared_in_the_form_that_is_stored(superset: Caller) -> None:
-    config = {"values": ["a", "b", "c"], "multiSelect": True}
-    definition = {"name": "audience", "appliesTo": "dashboard", "propertyType": "enum", "config": config}
-    await superset.upsert_entity(entity={"customProperty": definition})
-    await superset.create_dashboard(dashboard=_spec("d1", extension={"audience": ["b", "a"]}))
-
-    same = await ingest_one(superset, extension={"audience": ["b", "a"]})
-    wrong = await ingest_one(superset, extension={"audience": ["nobody"]})
-
-    assert (same.outcome, same.kept) == ("UNCHANGED", [])
-    assert (wrong.outcome, wrong.kept) == ("UNCHANGED", ["extension.audience"])
-
-
-async def test_override_metadata_writes_as_an_edit_would(superset: Caller) -> None:
-    await superset.create_dashboard(
-        dashboard=_spec("d1", displayName="A", description="a", owners=ANN, tags=labels("Tier.Gold", "PII.Email"))
-    )
-
-    told = await ingest_one(superset, override=True, displayName="B", owners=BOB, tags=labels("Tier.Silver"))
-
-    after = await stored(superset)
-    assert (told.outcome, told.kept) == ("UPDATED", [])
-    assert (after["displayName"], after["owners"][0]["name"], tags_of(after)) == ("B", "bob", ["Tier.Silver"])
-    assert after["description"] == "a", "override erases nothing by omission"
-
-    # What it wrote is marked like any edit.
-    told = await ingest_one(superset, name="d2", override=True, displayName="A", domain="finance")
-    again = await ingest_one(superset, name="d2", displayName="Z", domain="finance.tax", description="z")
-
-    after = await stored(superset, "d2")
-    assert (told.outcome, again.kept) == ("CREATED", ["display_name", "domain"])
-    assert (after["displayName"], after["description"]) == ("A", "z")
-    assert after["edited"] == {"fields": ["display_name", "domain"]}
-
-
-async def test_override_metadata_without_the_right_is_refused_item_by_item(
-    service: Service, superset: Caller, bot: Caller, steward: Caller
-) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", displayName="A"))
-    before = await all_rows(service.database)
-
-    for caller in (bot, steward):
-        told = await ingest(caller, {"name": "d1", "displayName": "B"}, {"name": "new"}, override=True)
-        assert [one.refused for one in told] == [{"": "ACTION_DENIED"}] * 2
-
-    assert await all_rows(service.database) == before
-
-
 async def test_marks_survive_deletion_and_restoration(superset: Caller, bot: Caller) -> None:
-    await superset.create_dashboard(dashboard=_spec("d1", displayName="A"))
+    await superset.create_dashboard(dashboard=spec(displayName="A"))
     await bot.delete_dashboard(fully_qualified_name="superset.d1")
 
     told = await ingest_one(superset, displayName="B", sourceUrl="https://b")
@@ -444,8 +262,8 @@ async def test_marks_survive_deletion_and_restoration(superset: Caller, bot: Cal
 
 async def test_an_older_version_shows_the_marks_it_had(superset: Caller) -> None:
     await ingest_one(superset, displayName="A")
-    await _update(superset, "d1", "displayName", displayName="B")
-    await _update(superset, "d1", "description", description="b")
+    await update(superset, displayName="B")
+    await update(superset, description="b")
 
     get = superset.get_dashboard
     marks = [
@@ -476,18 +294,6 @@ async def test_a_refused_edit_marks_nothing(service: Service, superset: Caller) 
     before = await all_rows(service.database)
 
     with pytest.raises(Refused):
-        await _update(superset, "d1", "displayName", "domain", displayName="B", domain="nowhere")
+        await update(superset, "displayName", "domain", displayName="B", domain="nowhere")
 
     assert await all_rows(service.database) == before
-
-
-def _spec(name: str, **fields: Any) -> Json:
-    return {"name": name, "service": "superset", **fields}
-
-
-async def _update(caller: Caller, name: str, *mask: str, **fields: Any) -> Json:
-    answer = await caller.update_dashboard(
-        fully_qualified_name=f"superset.{name}", dashboard=fields, update_mask=",".join(mask)
-    )
-    dashboard: Json = answer["dashboard"]
-    return dashboard

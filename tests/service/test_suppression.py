@@ -1,12 +1,10 @@
 """What an edit deleted stays deleted for ingestion; what ingestion deleted, it may bring back."""
 
-from typing import Any
-
 import pytest
 
 from tests.service.assets import all_rows, each_kind, fqns, history
-from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.ingesting import Told, ingest, ingest_one, labels, stored
+from tests.service.caller import Caller, Refused, Service
+from tests.service.ingesting import Told, ingest, ingest_one, labels, spec, stored
 
 
 @each_kind
@@ -56,7 +54,7 @@ async def test_a_bot_creates_or_updates_no_more_than_anybody_what_is_deleted(sup
     await superset.delete_dashboard(fully_qualified_name="superset.d1")
 
     with pytest.raises(Refused) as refused:
-        await bot.create_dashboard(dashboard=_spec("d1"))
+        await bot.create_dashboard(dashboard=spec())
     assert (refused.value.code, refused.value.metadata["deleted"]) == ("ALREADY_EXISTS", "true")
     with pytest.raises(Refused) as refused:
         await bot.update_dashboard(
@@ -73,7 +71,7 @@ async def test_a_persons_upsert_restores_what_people_deleted_and_ingestion_goes_
     await getattr(superset, f"delete_{kind}")(fully_qualified_name="superset.a1")
     assert (await ingest(superset, {"name": "a1"}, kind=kind))[0].outcome == "SUPPRESSED"
 
-    answer = await getattr(steward, f"upsert_{kind}")(**{kind: _spec("a1", description="back")})
+    answer = await getattr(steward, f"upsert_{kind}")(**{kind: spec("a1", description="back")})
 
     assert (answer["outcome"], answer[kind]["version"]) == ("OUTCOME_RESTORED", 0.3)
     assert "deleted" not in answer[kind]
@@ -108,11 +106,11 @@ async def test_ingestion_restores_what_ingestion_deleted_with_its_changes_as_one
     service: Service, superset: Caller, bot: Caller, kind: str
 ) -> None:
     """Also what people had created."""
-    await getattr(superset, f"create_{kind}")(**{kind: _spec("a1", displayName="A", sourceUrl="https://a")})
+    await getattr(superset, f"create_{kind}")(**{kind: spec("a1", displayName="A", sourceUrl="https://a")})
     await getattr(bot, f"delete_{kind}")(fully_qualified_name="superset.a1")
-    spec = {"name": "a1", "displayName": "B", "sourceUrl": "https://b"}
+    sent = {"name": "a1", "displayName": "B", "sourceUrl": "https://b"}
 
-    told = (await ingest(superset, spec, kind=kind))[0]
+    told = (await ingest(superset, sent, kind=kind))[0]
 
     after = await stored(superset, "a1", kind)
     assert told == Told("RESTORED", ["display_name"], {}, 0.3)
@@ -123,7 +121,7 @@ async def test_ingestion_restores_what_ingestion_deleted_with_its_changes_as_one
 
     # A bot's own upsert does so, too.
     await getattr(bot, f"delete_{kind}")(fully_qualified_name="superset.a1")
-    answer = await getattr(bot, f"upsert_{kind}")(**{kind: spec | {"service": "superset"}})
+    answer = await getattr(bot, f"upsert_{kind}")(**{kind: sent | {"service": "superset"}})
     assert (answer["outcome"], answer["keptFields"]) == ("OUTCOME_RESTORED", ["display_name"])
 
 
@@ -145,10 +143,10 @@ async def test_charts_that_an_edit_took_along_are_suppressed_and_left_out(supers
 
     bulk = await superset.bulk(
         [
-            {"dashboard": _spec("d1", charts=["superset.c1", "superset.c2"])},
-            {"dashboard": _spec("d3", charts=["superset.c1", "superset.c2"])},
-            {"chart": _spec("c1")},
-            {"chart": _spec("c2")},
+            {"dashboard": spec(charts=["superset.c1", "superset.c2"])},
+            {"dashboard": spec("d3", charts=["superset.c1", "superset.c2"])},
+            {"chart": spec("c1")},
+            {"chart": spec("c2")},
         ],
         options={"resultView": "RESULT_VIEW_ALL"},
     )
@@ -184,7 +182,7 @@ async def test_a_chart_that_ingestion_took_along_can_come_back_alone(superset: C
 
 
 async def test_a_chart_that_people_deleted_is_left_out_of_what_is_ingested_and_named(superset: Caller) -> None:
-    await superset.create_chart(chart=_spec('sales "by" day.eu'))
+    await superset.create_chart(chart=spec('sales "by" day.eu'))
     quoted = 'superset."sales ""by"" day.eu"'
     charts = ["superset.c3", quoted, "superset.c1", "superset.c2"]
     await ingest_one(superset, charts=charts)
@@ -214,7 +212,7 @@ async def test_an_edit_leaves_nothing_out(superset: Caller) -> None:
     await superset.delete_chart(fully_qualified_name="superset.c1")
 
     with pytest.raises(Refused) as refused:
-        await superset.upsert_dashboard(dashboard=_spec("d1", charts=["superset.c1"]))
+        await superset.upsert_dashboard(dashboard=spec(charts=["superset.c1"]))
     told = await ingest_one(superset, charts=["superset.c1"], override=True)
 
     assert refused.value.violations == told.refused == {"dashboard.charts[0]": "DELETED_REFERENCE"}
@@ -225,7 +223,7 @@ async def test_a_chart_that_the_chunk_brings_back_is_referred_to_by_its_dashboar
 ) -> None:
     await bot.delete_chart(fully_qualified_name="superset.c1")
 
-    bulk = await superset.bulk([{"dashboard": _spec("d1", charts=["superset.c1"])}, {"chart": _spec("c1")}])
+    bulk = await superset.bulk([{"dashboard": spec(charts=["superset.c1"])}, {"chart": spec("c1")}])
 
     assert bulk.counts == {"created": 1, "restored": 1}
     assert fqns((await stored(superset))["charts"]) == ["superset.c1"]
@@ -253,12 +251,8 @@ async def test_entities_are_never_suppressed(superset: Caller) -> None:
     bulk = await superset.bulk(
         [
             {"entity": {"tag": {"name": "Email", "classification": "PII"}}},
-            {"dashboard": _spec("d1", tags=labels("PII.Email"))},
+            {"dashboard": spec(tags=labels("PII.Email"))},
         ]
     )
 
     assert bulk.counts == {"restored": 1, "created": 1}
-
-
-def _spec(name: str, **fields: Any) -> Json:
-    return {"name": name, "service": "superset", **fields}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
-from tests.service.assets import all_rows
+from tests.service.assets import all_rows, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.servers import running
 
@@ -71,6 +71,7 @@ async def test_lists_totals_and_pages_hold_what_may_be_viewed(service: Service, 
     assert len((await limited.list_entities(kind="KIND_TAG"))["entities"]) == 4
 
 
+@on_one_database
 async def test_a_get_beyond_the_limit_is_denied_whether_or_not_it_is_there(superset: Caller, limited: Caller) -> None:
     assert (await limited.get_dashboard(fully_qualified_name="superset.d1"))["dashboard"]["name"] == "d1"
     for kind, call in (("dashboard", limited.get_dashboard), ("chart", limited.get_chart)):
@@ -93,6 +94,7 @@ async def test_a_get_beyond_the_limit_is_denied_whether_or_not_it_is_there(super
     assert caught.value.code == "NOT_FOUND"
 
 
+@on_one_database
 async def test_a_write_beyond_the_limit_is_denied_whether_or_not_it_is_there(service: Service, limited: Caller) -> None:
     rows = await all_rows(service.database)
     for name in ("d1", "none"):
@@ -126,6 +128,7 @@ async def test_a_write_beyond_the_limit_is_denied_whether_or_not_it_is_there(ser
     assert await all_rows(service.database) == rows
 
 
+@on_one_database
 async def test_within_the_limit_a_token_writes_as_its_roles_may(service: Service, limited: Caller) -> None:
     # A chart of another service may be referred to.
     spec: Json = {"name": "new", "service": "superset", "charts": ["looker.c1"]}
@@ -217,6 +220,7 @@ async def test_a_change_of_domain_needs_the_right_in_the_new_one(governed: Servi
     assert caught.value.violations == {"dashboard.domain": "UNKNOWN_REFERENCE"}
 
 
+@on_one_database
 async def test_what_is_new_is_decided_as_sent_and_what_is_absent_without_attributes(governed: Service) -> None:
     keeper = governed.caller("kim", "keeper")
     for name, domain in (("new", "finance"), ("newer", "finance.tax")):
@@ -234,6 +238,7 @@ async def test_what_is_new_is_decided_as_sent_and_what_is_absent_without_attribu
     assert await keeper.delete_dashboard(fully_qualified_name="superset.new")
 
 
+@on_one_database
 async def test_viewing_is_decided_for_each_service(governed: Service) -> None:
     viewer, nobody = governed.caller("lou", "looker"), governed.caller("lou")
 
@@ -246,7 +251,7 @@ async def test_viewing_is_decided_for_each_service(governed: Service) -> None:
         await denial(getattr(nobody, f"list_{kind}s"), service="looker")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_one_database
 async def test_changed_policies_take_effect_while_the_server_runs(governed: Service, tmp_path: Path) -> None:
     nobody = governed.caller("lou", "newcomer")
     await denial(nobody.list_charts)

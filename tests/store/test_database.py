@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.errors import CatalogError, Code, Reason
 from dashboard_catalog.store import database as database_module
+from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import CATALOG_ID, ChartRecord
 from tests.postgres import PostgresServer
 
 Work = Callable[[AsyncConnection], Awaitable[Any]]
@@ -284,6 +287,51 @@ async def test_a_connection_that_is_killed_is_unavailable_and_another_one_serves
         except CatalogError as error:
             _check_unavailable(error, Reason.DATABASE_UNAVAILABLE)
     assert await _rows(database) == []
+
+
+def _chart() -> ChartRecord:
+    return ChartRecord(
+        service_id=CATALOG_ID,
+        id=CATALOG_ID,
+        name="c",
+        change_number=1,
+        updated_at=datetime.now(UTC),
+        updated_by="",
+        by_ingestion=True,
+        call_id="",
+    )
+
+
+async def test_a_lost_race_for_a_key_of_an_asset_is_run_again(database: Database) -> None:
+    await database.write(lambda connection: CHARTS.insert(connection, [_chart()]))
+    tries = 0
+
+    async def work(connection: AsyncConnection) -> None:
+        nonlocal tries
+        tries += 1
+        await CHARTS.insert(connection, [_chart()])
+
+    with pytest.raises(CatalogError) as raised:
+        await database.write(work)
+    _check_unavailable(raised.value, Reason.CONFLICTING_WRITE)
+    assert tries > 1
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_connection_that_is_killed_before_rows_are_copied_is_unavailable(
+    database: Database, database_url: str, postgres: PostgresServer, begun: bool
+) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        if begun:
+            await connection.execute(text("SELECT 1"))
+        await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
+        await CHARTS.insert(connection, [_chart()])
+
+    with pytest.raises(CatalogError) as raised:
+        await database.write(work)
+    _check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    await database.write(lambda connection: CHARTS.insert(connection, [_chart()]))
 
 
 @ON_POSTGRESQL

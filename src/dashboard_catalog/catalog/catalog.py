@@ -70,9 +70,7 @@ class Catalog:
 
     async def _write(self, group: str, write: Write, validate_only: bool) -> tuple[Outcome, tuple[str, ...], Any]:
         if validate_only:
-            async with self._database.read() as connection:
-                results = await self._pipeline.run(connection, Batch([write], validate_only=True))
-                answer = (await self._answers(connection, results))[0]
+            _, (answer,) = await self._database.rehearse(lambda connection: self._apply(connection, [write]))
         else:
             answer = await self._writes.submit("all" if self._database.is_sqlite else group, write)
         if isinstance(answer, CatalogError):
@@ -98,14 +96,13 @@ class Catalog:
         """
 
         async def work(connection: AsyncConnection) -> EntityView:
-            record = await delete_entity(
-                connection, self._authorizer, writer, kind, key, hard=hard, validate_only=validate_only
-            )
+            record = await delete_entity(connection, self._authorizer, writer, kind, key, hard=hard)
             return (await entity_views(connection, [record]))[0]
 
+        if validate_only:
+            return await self._database.rehearse(work)
         view = await self._database.write(work)
-        if not validate_only:
-            audit.log_entity(writer, "hard_delete" if hard else "delete", kind, view.record)
+        audit.log_entity(writer, "hard_delete" if hard else "delete", kind, view.record)
         return view
 
     async def get_asset(self, read: AssetRead) -> AssetView:
@@ -144,14 +141,14 @@ class Catalog:
         return f"service {write.key.service}" if isinstance(write.key, ByName) else f"id of a {write.kind.name}"
 
     async def _write_together(self, writes: Sequence[Write]) -> list[Answer]:
-        async def work(connection: AsyncConnection) -> tuple[list[Result], list[Answer]]:
-            results = await self._pipeline.run(connection, Batch(writes))
-            return results, await self._answers(connection, results)
-
-        results, answers = await self._database.write(work)
+        results, answers = await self._database.write(lambda connection: self._apply(connection, writes))
         for write, result in zip(writes, results, strict=True):
             audit.log_write(write, result)
         return answers
+
+    async def _apply(self, connection: AsyncConnection, writes: Sequence[Write]) -> tuple[list[Result], list[Answer]]:
+        results = await self._pipeline.run(connection, Batch(writes))
+        return results, await self._answers(connection, results)
 
     async def _answers(self, connection: AsyncConnection, results: Sequence[Result]) -> list[Answer]:
         """Reads, once for all, what the answers to results will show."""

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from dashboard_catalog.catalog.merge import labels_of
+from dashboard_catalog.catalog.properties.extension_shape import same_json
 from dashboard_catalog.store.tables import AssetRecord
 
 REFERENCE_FIELDS = ("owners", "domains", "charts")
@@ -72,7 +73,7 @@ class _Description:
         if gone:
             self._add("deleted", "extension", gone)
         for key in old.keys() & new.keys():
-            if old[key] != new[key]:
+            if not same_json(old[key], new[key]):
                 self._add("updated", f"extension.{key}", old[key], new[key])
 
 

@@ -125,6 +125,33 @@ class EntityWrite:
     mask: frozenset[str] = frozenset()
 
 
+@dataclass(slots=True, kw_only=True)
+class Unread:
+    """An upsert of one asset by a stream, of which no more than name and digest has been looked at.
+
+    Attributes:
+        digest: As of the `AssetWrite` that `read` returns.
+        reader: Reads the rest.
+    """
+
+    kind: AssetKind
+    writer: Writer
+    key: ByName
+    digest: bytes
+    reader: Callable[[], AssetWrite]
+    _read: AssetWrite | None = None
+
+    def read(self) -> AssetWrite:
+        """Returns the write that it is.
+
+        Raises:
+            CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
+        """
+        if self._read is None:
+            self._read = self.reader()
+        return self._read
+
+
 class ChunkItem(NamedTuple):
     """An item of a bulk stream at its place in it.
 
@@ -137,11 +164,24 @@ class ChunkItem(NamedTuple):
     offset: int
     kind: str
     fqn: str
-    write: AssetWrite | EntityWrite | CatalogError
+    write: AssetWrite | Unread | EntityWrite | CatalogError
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenAsset:
+class Recognised(NamedTuple):
+    """What became of an asset that a stream brought as it is stored.
+
+    Attributes:
+        record: A row that has its id and version.
+    """
+
+    kind: AssetKind
+    fqn: str
+    record: Any
+    outcome: Outcome = Outcome.UNCHANGED
+    kept_fields: tuple[str, ...] = ()
+
+
+class WrittenAsset(NamedTuple):
     """What became of an asset.
 
     Attributes:

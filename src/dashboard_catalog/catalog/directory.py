@@ -95,6 +95,9 @@ class Directory:
         self._failed: set[tuple[str, str]] = set()
         # (kind, id) and (kind, fully qualified name) of assets that reference properties point to.
         self._assets: set[tuple[str, str]] = set()
+        # Whether any do.
+        self._mentioned = False
+        self._resources: dict[tuple[Any, ...], Resource] = {}
 
     async def load(self, connection: AsyncConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
         """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags."""
@@ -120,6 +123,7 @@ class Directory:
 
     async def load_mentions(self, connection: AsyncConnection, mentions: Iterable[Mention]) -> None:
         """Loads what values of reference properties mention, entities and assets alike."""
+        self._mentioned = True
         ids = {mention.id for mention in mentions if mention.id}
         fqns = {mention.fqn for mention in mentions if mention.fqn}
         keys = defaultdict(list)
@@ -135,7 +139,7 @@ class Directory:
             await self.load(connection, ids={record.service_id for record in found})
             for record in found:
                 if not record.deleted:
-                    fqn = self.resource(kind, record).name
+                    fqn = self._fqn(record)
                     self._assets |= {(kind, str(record.id)), (kind, fqn)}
 
     def add(self, record: EntityRecord) -> None:
@@ -151,6 +155,8 @@ class Directory:
         """Makes an asset known as it is now."""
         if kind == "chart":
             self.add_chart(record)
+        if not self._mentioned:
+            return
         if record.deleted:
             self._assets -= {(kind, str(record.id)), (kind, fqn)}
         else:
@@ -159,6 +165,11 @@ class Directory:
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers an item of the chunk that was refused: what refers to it is refused too."""
         self._failed.add((kind, fqn))
+
+    @property
+    def any_failed(self) -> bool:
+        """Whether any item of the chunk was refused."""
+        return bool(self._failed)
 
     def has_failed(self, kind: str, fqn: str) -> bool:
         """Says whether an item of the chunk with this name was refused."""
@@ -202,20 +213,33 @@ class Directory:
         classification = self._by_id.get(tag.parents[0])
         return tag.parents[0] if classification and classification.attributes["mutually_exclusive"] else None
 
-    def resource(self, kind: str, record: AssetRecord) -> Resource:
-        """Returns an asset as authorization sees it."""
-        service = self._by_id.get(record.service_id)
+    def resource(self, kind: str, service_id: UUID, record: Any) -> Resource:
+        """Returns an asset as authorization sees it, without its name: the same object for all that are alike.
+
+        Args:
+            record: Has its owners, domain and tags.
+        """
+        alike = (kind, service_id, record.domain, *record.owners, None, *record.tags)
+        if alike not in self._resources:
+            self._resources[alike] = self._resource(kind, service_id, record)
+        return self._resources[alike]
+
+    def _resource(self, kind: str, service_id: UUID, record: Any) -> Resource:
+        service = self._by_id.get(service_id)
         owners = [self._by_id[id_] for id_ in record.owners if id_ in self._by_id]
         domain = self._by_id.get(record.domain) if record.domain else None
         return Resource(
             kind=kind,
-            name=names.join(service.name, record.name) if service else record.name,
             service=service.name if service else None,
             service_type=service.attributes["service_type"] if service else None,
             owners=frozenset(f"{owner.kind}:{owner.name}" for owner in owners),
             domain=domain.fqn if domain else None,
             tags=frozenset(self.fqns(record.tags)),
         )
+
+    def _fqn(self, record: AssetRecord) -> str:
+        service = self._by_id.get(record.service_id)
+        return names.join(service.name, record.name) if service else record.name
 
 
 def _above(below: dict[K, V]) -> MutableMapping[K, V]:

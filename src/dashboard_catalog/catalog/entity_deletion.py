@@ -39,7 +39,6 @@ async def delete_entity(
     key: str | UUID,
     *,
     hard: bool,
-    validate_only: bool,
 ) -> EntityRecord:
     """Deletes an entity in the transaction of `connection` and returns it as deleted.
 
@@ -56,16 +55,14 @@ async def delete_entity(
         referrers, count = await _referrers(connection, record)
         if count:
             raise still_referenced(kind.name, record.fqn, referrers, count)
-        if not validate_only:
-            await entities.remove(connection, record)
+        await entities.remove(connection, record)
         return record
     record.deleted = True
     record.updated_at = WorkingSet().now
     record.updated_by, record.call_id = writer.principal.subject, writer.call_id
-    if not validate_only:
-        record.change_number = await entities.lock_service(connection, CATALOG_ID) + 1
-        await entities.save(connection, [], [record])
-        await entities.advance(connection, CATALOG_ID, record.change_number)
+    record.change_number = await entities.lock_service(connection, CATALOG_ID) + 1
+    await entities.save(connection, [], [record])
+    await entities.advance(connection, CATALOG_ID, record.change_number)
     return record
 
 

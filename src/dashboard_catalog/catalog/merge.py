@@ -11,6 +11,7 @@ from uuid import UUID
 
 from dashboard_catalog.catalog.commands import Marks
 from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.properties.extension_shape import same_json
 from dashboard_catalog.catalog.references import TagLabel
 from dashboard_catalog.store.tables import AssetRecord
 
@@ -137,11 +138,11 @@ class _Merging:
         new = dict(old)
         # Without a value the mask clears every key.
         for key, value in sorted((dict.fromkeys(old) if sent is None else sent).items()):
-            if old.get(key) == value or not self._may_write("extension_keys", key, f"extension.{key}"):
+            if same_json(old.get(key), value) or not self._may_write("extension_keys", key, f"extension.{key}"):
                 continue
             if value is None:
                 del new[key]
             else:
                 new[key] = value
-        if new != old:
+        if not same_json(new, old):
             self._merge.changes["extension"] = new or None

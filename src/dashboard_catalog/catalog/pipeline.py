@@ -1,6 +1,6 @@
 """The one write path: every create, upsert, update, delete and restore runs through `Pipeline.run`, in batches.
 
-    lock and load what is stored -> authorize -> resolve references -> merge -> write -> outcomes
+    lock -> recognise what is unchanged -> load what is stored -> authorize -> resolve references -> merge -> write
 
 A batch is one transaction. The number of statements depends on the BI services in it, never on the number of writes.
 One refused write fails alone.
@@ -18,16 +18,25 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.asset_writes import AssetWrites
 from dashboard_catalog.catalog.cascade import Cascade
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, EntityWrite, WrittenAsset, WrittenEntity
+from dashboard_catalog.catalog.commands import (
+    AssetWrite,
+    ByName,
+    EntityWrite,
+    Recognised,
+    Unread,
+    WrittenAsset,
+    WrittenEntity,
+)
 from dashboard_catalog.catalog.directory import Assumed, Directory, Mention
 from dashboard_catalog.catalog.entity_writes import EntityWrites, in_order
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, AssetKind
+from dashboard_catalog.catalog.recognition import Recognition
 from dashboard_catalog.catalog.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
 
-Write = AssetWrite | EntityWrite
-Written = WrittenAsset | WrittenEntity
+Write = AssetWrite | Unread | EntityWrite
+Written = WrittenAsset | Recognised | WrittenEntity
 Result = Written | CatalogError
 
 
@@ -75,7 +84,9 @@ class _Run:
         self._entity_writes = EntityWrites(authorizer, self._directory, self._working.now)
         self._asset_writes = AssetWrites(authorizer, self._directory, self._working, self._cascade)
         self._results: dict[int, Result] = {}
+        self._recognition = Recognition(authorizer, self._directory)
         writes = dict(enumerate(batch.writes))
+        self._unread = {index: write for index, write in writes.items() if isinstance(write, Unread)}
         self._entities = {index: write for index, write in writes.items() if isinstance(write, EntityWrite)}
         self._assets = {index: write for index, write in writes.items() if isinstance(write, AssetWrite)}
 
@@ -85,7 +96,7 @@ class _Run:
         await entities.lock_catalog(self._connection, to_write=removes or bool(self._entities))
         if self._entities:
             await self._write_entities()
-        if self._assets:
+        if self._assets or self._unread:
             await self._write_assets()
         return [self._results[index] for index in range(len(self._batch.writes))]
 
@@ -109,6 +120,7 @@ class _Run:
     async def _write_assets(self) -> None:
         located = await self._locate()
         await self._lock(located)
+        await self._recognise()
         await self._load(located)
         await self._load_references()
         stored = [(write, self._stored(write, located)) for write in self._assets.values()]
@@ -144,20 +156,44 @@ class _Run:
             ids = {w.key for w in self._assets.values() if w.kind is kind and isinstance(w.key, UUID)}
             for record in await kind.table.by_ids(self._connection, ids) if ids else ():
                 located[record.id] = record.service_id, record.name
-        fqns = {names.quote(w.key.service) for w in self._assets.values() if isinstance(w.key, ByName)}
+        keys = [write.key for write in self._upcoming()]
         await self._directory.load(
             self._connection,
-            fqns=fqns | set(_referenced_fqns(self._assets.values())),
+            fqns={names.quote(key.service) for key in keys if isinstance(key, ByName)},
             ids={service_id for service_id, _ in located.values()},
         )
         return located
 
     async def _lock(self, located: Mapping[UUID, tuple[UUID, str]]) -> None:
         """Locks the services of the batch, in the order that every batch keeps."""
-        services = {key[0] for write in self._assets.values() if (key := self._key(write, located))}
+        services = {key[0] for write in self._upcoming() if (key := self._key(write, located))}
         for service_id in sorted(services):
             last = await entities.lock_service(self._connection, service_id) if not self._batch.validate_only else 0
             self._working.add_service(service_id, last)
+
+    async def _recognise(self) -> None:
+        """Answers what comes as it is stored, and reads the rest."""
+        places: dict[tuple[AssetKind, str], list[int]] = defaultdict(list)
+        for index, unread in self._unread.items():
+            places[unread.kind, unread.key.service].append(index)
+        for (kind, service_name), indexes in places.items():
+            writes = [self._unread[index] for index in indexes]
+            service = self._directory.service(service_name)
+            known = await self._recognition.recognised(self._connection, kind, service, writes) if service else {}
+            for index, write in zip(indexes, writes, strict=True):
+                if recognised := known.get(write.key.name):
+                    self._results[index] = recognised
+                else:
+                    self._read(index, write)
+        # In the order they were sent.
+        self._assets = dict(sorted(self._assets.items()))
+
+    def _read(self, index: int, unread: Unread) -> None:
+        try:
+            self._assets[index] = unread.read()
+        except CatalogError as error:
+            self._results[index] = error
+            self._refused(unread.kind.name, names.join(*unread.key))
 
     async def _load(self, located: Mapping[UUID, tuple[UUID, str]]) -> None:
         wanted: dict[tuple[AssetKind, UUID], list[str]] = defaultdict(list)
@@ -172,16 +208,19 @@ class _Run:
         for record in self._working.records():
             ids.update(record.owners, record.tags, [record.domain] if record.domain else [])
         ids.update(UUID(owner.id) for w in self._assets.values() for owner in w.values.get("owners", ()) if owner.id)
-        await self._directory.load(self._connection, ids=ids)
+        await self._directory.load(self._connection, fqns=_referenced_fqns(self._assets.values()), ids=ids)
         charts = {chart for write in self._assets.values() for chart in write.values.get("charts", ())}
         await self._directory.load_charts(self._connection, charts)
         if mentions := [m for write in self._assets.values() for m in _mentions(write.values.get("extension"))]:
             await self._directory.load_mentions(self._connection, mentions)
 
-    def _key(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
+    def _upcoming(self) -> list[AssetWrite | Unread]:
+        return [*self._assets.values(), *self._unread.values()]
+
+    def _key(self, write: AssetWrite | Unread, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
         if isinstance(write.key, UUID):
             return located.get(write.key)
-        service = self._directory.find("bi_service", names.quote(write.key.service))
+        service = self._directory.service(write.key.service)
         return (service.id, write.key.name) if service else None
 
     def _stored(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> Any:

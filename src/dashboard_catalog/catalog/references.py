@@ -12,6 +12,7 @@ from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference, Writer
 from dashboard_catalog.catalog.directory import Directory
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference, compile_property
+from dashboard_catalog.catalog.properties.extension_shape import same_json
 from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
@@ -81,6 +82,10 @@ class Resolver:
         self.violations[known:] = [v for v in self.violations[known:] if v.reason is ViolationReason.FAILED_REFERENCE]
 
     def _charts(self, charts: Mapping[ByName, int]) -> list[UUID]:
+        known = [self._directory.chart(key) for key in charts]
+        if not self._directory.any_failed and all(chart and not chart.deleted for chart in known):
+            # The common case: there is nothing to say about any of them.
+            return [chart.id for chart in known if chart]
         held = set(self._held("charts"))
         ids = []
         for key, index in charts.items():
@@ -167,7 +172,7 @@ class Resolver:
         resolved = {}
         for key, value in extension.items():
             known = len(self.violations)
-            resolved[key] = value if value is None or value == stored.get(key) else self._property(key, value)
+            resolved[key] = value if value is None or same_json(value, stored.get(key)) else self._property(key, value)
             if key in self._decided.get("extension_keys", ()):
                 self._forgive(known)
         return resolved

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, Verb, Writer
+from dashboard_catalog.catalog.commands import AssetWrite, ByName, Unread, Verb, Writer
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.catalog.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
@@ -120,9 +120,8 @@ class Mentions:
         in_service, name = names.split(item.fqn, 2)
         if in_service == service:
             self.digests[item.kind].add(_digest(name))
-        if isinstance(item.write, AssetWrite):
-            held = item.write.values.get("charts", ())
-            self.digests[_HELD].update(_digest(chart.name) for chart in held if chart.service == service)
+        held = _held(item.write)
+        self.digests[_HELD].update(_digest(chart.name) for chart in held if chart.service == service)
 
 
 class Sweep:
@@ -197,6 +196,15 @@ class Sweep:
             results = await self._pipeline.run(connection, Batch(writes))
             deleted += sum(not isinstance(result, CatalogError) for result in results)
         return deleted
+
+
+def _held(write: Any) -> Iterable[ByName]:
+    """Returns the charts that an item refers to, as far as it can be read."""
+    try:
+        write = write.read() if isinstance(write, Unread) else write
+    except CatalogError:
+        return ()
+    return write.values.get("charts", ()) if isinstance(write, AssetWrite) else ()
 
 
 def _digest(name: str) -> bytes:

@@ -9,17 +9,27 @@
 Unary calls go through the generated stubs on `catalog.channel`. Knows the contract, nothing of the server.
 """
 
-from dashboard_catalog.client.bulk import BulkLoad, ItemFailure, LoadOptions
+from dashboard_catalog.client.blocking import SyncLoad
+from dashboard_catalog.client.bulk import BulkLoad, ItemFailure
 from dashboard_catalog.client.catalog import AsyncCatalogClient, CatalogClient, connect, connect_async
-from dashboard_catalog.client.channel import SERVICE_CONFIG
+from dashboard_catalog.client.channel import SERVICE_CONFIG, Token, UnsafeTarget
+from dashboard_catalog.client.chunks import Item, item_of
+from dashboard_catalog.client.options import LoadOptions
+from dashboard_catalog.client.retries import reason_of
 
 __all__ = [
     "SERVICE_CONFIG",
     "AsyncCatalogClient",
     "BulkLoad",
     "CatalogClient",
+    "Item",
     "ItemFailure",
     "LoadOptions",
+    "SyncLoad",
+    "Token",
+    "UnsafeTarget",
     "connect",
     "connect_async",
+    "item_of",
+    "reason_of",
 ]

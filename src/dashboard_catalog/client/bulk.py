@@ -5,11 +5,9 @@ once, and every failure is told once.
 """
 
 import asyncio
-import random
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,54 +17,26 @@ import grpc.aio
 from google.rpc import status_pb2
 
 from dashboard_catalog.client.channel import Token, metadata_for
-from dashboard_catalog.client.chunks import Item, chunks_of, item_of
-from dashboards.v1 import asset_pb2, bulk_pb2
+from dashboard_catalog.client.chunks import Item, chunks_from
+from dashboard_catalog.client.options import GIVE_UP_SECONDS, LoadOptions, message_of
+from dashboard_catalog.client.pending import Chunk, Pending
+from dashboard_catalog.client.retries import Retries
+from dashboards.v1 import asset_pb2, bulk_pb2, entity_pb2
 
 if TYPE_CHECKING:
     # Stubs know it, the generated code has one class for both.
     from dashboards.v1.dashboard_service_pb2_grpc import DashboardServiceAsyncStub
 
-# So many chunks are on their way: enough that the server never waits.
-_CHUNKS_IN_FLIGHT = 8
-_METADATA_SECONDS = 5.0
-_FIRST_BACKOFF_SECONDS = 0.2
-_MAX_BACKOFF_SECONDS = 10.0
+Progress = Callable[[int], None]
+"""Takes the number of items that the server is done with."""
+ConnectionLost = Callable[[grpc.aio.AioRpcError], None]
+"""Takes why."""
 
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How a load is written; see the contract's `BulkUpsertOptions`.
-
-    Attributes:
-        session_id: Names the load, so that another process can go on with it; a new one by default.
-        service: Fully qualified name of the BI service that it is about.
-        update_mask: Fields that are written even where they are empty.
-        sweep_percent: Sweep `service` afterwards, unless more than this share would go; None for no sweep.
-        give_up_seconds: How long a broken connection is tried again without any progress.
-    """
-
-    session_id: str = ""
-    service: str = ""
-    update_mask: tuple[str, ...] = ()
-    override_metadata: bool = False
-    validate_only: bool = False
-    max_failures: int | None = None
-    sweep_percent: int | None = None
-    give_up_seconds: float = 300.0
-
-    def message(self, session_id: str) -> bulk_pb2.BulkUpsertOptions:
-        """Returns them as the contract says them."""
-        options = bulk_pb2.BulkUpsertOptions(
-            session_id=session_id,
-            service=self.service,
-            override_metadata=self.override_metadata,
-            validate_only=self.validate_only,
-            max_failures=self.max_failures,
-        )
-        options.update_mask.paths.extend(self.update_mask)
-        if self.sweep_percent is not None:
-            options.sweep.max_deleted_percent = self.sweep_percent
-        return options
+# What a write says to a call that has ended.
+_ENDED = (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
+# What gRPC says of a call when a write to it fails; why it has ended comes a moment later.
+_NOT_YET_KNOWN = "Internal error from Core"
+_KNOWN_AFTER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,177 +45,214 @@ class ItemFailure:
 
     Attributes:
         item: As it was sent; `item.place` is what the caller called it.
+        kind: Its kind; unspecified if it has none.
         fqn: Its fully qualified name, empty if that cannot be told.
         status: Why, as the unary call would have said it.
     """
 
     item: Item
+    kind: entity_pb2.Kind.ValueType
     fqn: str
     status: status_pb2.Status
-
-
-@dataclass(slots=True)
-class _Chunk:
-    offset: int
-    items: list[Item]
-
-    @property
-    def end(self) -> int:
-        return self.offset + len(self.items)
-
-    def request(self) -> bulk_pb2.BulkUpsertRequest:
-        return bulk_pb2.BulkUpsertRequest(offset=self.offset, items=[item.message for item in self.items])
 
 
 class BulkLoad:
     """One load. Iterate over it to run it: it yields every failure once, and then `summary` is set.
 
+    Leaving the iteration early ends the load, after what the server is done with by then.
+
     Args:
-        items: `Item`s, or messages of the contract (`BulkUpsertItem`, `DashboardSpec`, `ChartSpec`, `Entity`); read
-            once, as the server takes them. Entities first, then charts, then dashboards.
+        items: `Item`s, or messages of the contract (`BulkUpsertItem`, `DashboardSpec`, `ChartSpec`, `Entity`), from an
+            iterable, or an async one where the source is waited for. They are read once, as the server takes them, and
+            sent in chunks of one kind and one BI service as far as that goes. Among each 10,000 items, entities are
+            sent first, then charts, then dashboards; so what an item refers to comes before it or soon after.
         on_progress: Called with the number of items that the server is done with.
+        on_connection_lost: Called when the connection has broken, with why, before it is tried again; once, however
+            many tries that takes.
+
+    Attributes:
+        session_id: Names the load.
+        began_at: How many of the items the server was done with before this load reached it, in an earlier load of the
+            same `session_id`; None while the server has not answered.
+        summary: Counts of the whole session, once it has ended; also if it ended by too many failures.
 
     Raises:
-        grpc.aio.AioRpcError: From iterating, if the load ends before its time. What was acknowledged is kept, and the
-            same load with the same `session_id` goes on.
+        grpc.aio.AioRpcError: From iterating, if the load ends before its time. What was acknowledged is kept, and a
+            load of the same items with the same options and `session_id` goes on.
+        TypeError: From iterating, if an item is none.
+        RuntimeError: If it is iterated over twice.
+
+    Whatever `items`, a token that is called or a callback raises ends the load, too, and is raised from iterating.
     """
 
     def __init__(
         self,
         stub: "DashboardServiceAsyncStub",
         token: Token,
-        items: Iterable[Any],
+        items: Iterable[Any] | AsyncIterable[Any],
         options: LoadOptions,
-        on_progress: Callable[[int], None] | None = None,
+        on_progress: Progress | None = None,
+        on_connection_lost: ConnectionLost | None = None,
     ) -> None:
-        self.session_id = options.session_id or str(uuid4())
+        self.session_id = options.get("session_id") or str(uuid4())
+        self.began_at: int | None = None
         self.summary: bulk_pb2.BulkUpsertSummary | None = None
         self._stub = stub
         self._token = token
         self._options = options
         self._on_progress = on_progress or (lambda _done: None)
-        self._chunks: Iterator[list[Item]] = chunks_of(map(item_of, items))
-        self._unacknowledged: deque[_Chunk] = deque()
-        self._sent_to = 0
-        self._acknowledged = 0
-        self._exhausted = False
-        self._room = asyncio.Condition()
+        self._on_connection_lost = on_connection_lost or (lambda _error: None)
+        self._pending = Pending(chunks_from(items))
+        self._retries = Retries(options.get("give_up_seconds", GIVE_UP_SECONDS), can_renew=callable(token))
         self._failures: asyncio.Queue[ItemFailure | None] = asyncio.Queue()
-        self._patience = time.monotonic()
+        # The failures of all items below have been told.
+        self._told = 0
+        self._has_begun = False
 
     async def __aiter__(self) -> AsyncIterator[ItemFailure]:
+        if self._has_begun:
+            raise RuntimeError("a load runs once; another one with the same session_id goes on with it")
+        self._has_begun = True
         running = asyncio.create_task(self._run())
+        running.add_done_callback(lambda _: self._failures.put_nowait(None))
         try:
             while (failure := await self._failures.get()) is not None:
                 yield failure
             await running
         finally:
-            running.cancel()
+            await _end(running)
+            await self._pending.close()
 
     async def _run(self) -> None:
-        try:
-            attempt = 0
-            while self.summary is None:
-                before = self._acknowledged
-                try:
-                    await self._connect()
-                except grpc.aio.AioRpcError as error:
-                    attempt = 0 if self._acknowledged > before else attempt + 1
-                    await self._wait(error, attempt)
-        finally:
-            self._failures.put_nowait(None)
+        while True:
+            try:
+                return await self._connect()
+            except grpc.aio.AioRpcError as error:
+                await self._recover(error)
+            except _CallersError as error:
+                raised = error.raised
+                break
+        raise raised
 
-    async def _wait(self, error: grpc.aio.AioRpcError, attempt: int) -> None:
-        """Waits before the next connection, or gives up by raising the error."""
-        if not (error.code() is grpc.StatusCode.UNAVAILABLE or _broke_while_writing(error)):
+    async def _recover(self, error: grpc.aio.AioRpcError) -> None:
+        """Returns when it is time for another connection; raises the error if there is no point in one."""
+        if self._options.get("validate_only") and self._pending.acknowledged:
+            # The server has kept nothing of it to go on with.
             raise error
-        if time.monotonic() - self._patience > self._options.give_up_seconds:
-            raise error
-        most = min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**attempt)
-        await asyncio.sleep(random.uniform(most / 2, most))
+        delay = self._retries.delay(error)
+        if delay and self._retries.is_first:
+            self._on_connection_lost(error)
+        await asyncio.sleep(delay)
 
     async def _connect(self) -> None:
-        """Runs one connection to its end."""
-        call: Any = self._stub.BulkUpsert(metadata=metadata_for(self._token))
-        sending = asyncio.create_task(self._send(call))
+        """Runs one connection to its end.
+
+        Raises:
+            grpc.aio.AioRpcError: If it ended before its time.
+            _CallersError: For what the connection is not to blame for.
+        """
+        with _of_caller():
+            metadata = metadata_for(self._token)
+        call: Any = self._stub.BulkUpsert(metadata=metadata)
+        sending, reading = asyncio.create_task(self._send(call)), asyncio.create_task(self._read(call))
         try:
-            while (response := await call.read()) is not grpc.aio.EOF:
-                await self._take(response)
+            await asyncio.wait([sending, reading], return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+            await asyncio.wait([reading])
+            reading.result()
         finally:
-            sending.cancel()
             call.cancel()
-        # A stream that ends without its summary or an error was cut by something in between.
-        if self.summary is None:
-            raise await _ended(call)
+            await _end(sending, reading)
 
     async def _send(self, call: Any) -> None:
-        # The server answers metadata before it reads, so a call that it refuses ends before anything is written to it.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_METADATA_SECONDS):
-                await call.initial_metadata()
-        if call.done():
-            return
-        options = self._options.message(self.session_id)
-        await call.write(bulk_pb2.BulkUpsertRequest(options=options))
-        for unacknowledged in list(self._unacknowledged):
-            await call.write(unacknowledged.request())
-        while (chunk := await self._next_chunk()) is not None:
-            await call.write(chunk.request())
-        finish = bulk_pb2.BulkUpsertFinish(total_items=self._sent_to)
-        await call.write(bulk_pb2.BulkUpsertRequest(finish=finish))
-        await call.done_writing()
+        """Sends all that the server does not have; stops early if the call ends: reading it tells why."""
+        with suppress(*_ENDED):
+            await call.write(bulk_pb2.BulkUpsertRequest(options=message_of(self._options, self.session_id)))
+            sent = 0
+            while (chunk := await self._chunk_after(sent)) is not None:
+                await call.write(chunk.request())
+                sent = chunk.end
+            await call.write(
+                bulk_pb2.BulkUpsertRequest(finish=bulk_pb2.BulkUpsertFinish(total_items=self._pending.end))
+            )
+            await call.done_writing()
 
-    async def _next_chunk(self) -> _Chunk | None:
-        async with self._room:
-            await self._room.wait_for(lambda: len(self._unacknowledged) < _CHUNKS_IN_FLIGHT)
-        items = None if self._exhausted else next(self._chunks, None)
-        if items is None:
-            self._exhausted = True
-            return None
-        chunk = _Chunk(self._sent_to, items)
-        self._sent_to = chunk.end
-        self._unacknowledged.append(chunk)
+    async def _chunk_after(self, offset: int) -> Chunk | None:
+        with _of_caller():
+            chunk = await self._pending.after(offset)
         return chunk
 
-    async def _take(self, response: bulk_pb2.BulkUpsertResponse) -> None:
-        self._patience = time.monotonic()
+    async def _read(self, call: Any) -> None:
+        self.summary = None
+        # Not by `call.read()`: after a failed write it hides what has arrived before.
+        with suppress(grpc.aio.AioRpcError):
+            async for response in call:
+                self._take(response)
+        code, details = await _status_of(call)
+        if code is grpc.StatusCode.OK:
+            if self.summary is not None:
+                return
+            code, details = grpc.StatusCode.UNAVAILABLE, "the stream ended without its summary"
+        raise grpc.aio.AioRpcError(code, await call.initial_metadata(), await call.trailing_metadata(), details)
+
+    def _take(self, response: bulk_pb2.BulkUpsertResponse) -> None:
         match response.WhichOneof("response"):
+            case "started":
+                if self.began_at is None:
+                    self.began_at = response.started.next_offset
+                if self._pending.is_idle:
+                    self._retries.got_on()
             case "progress":
                 for result in response.progress.results:
-                    # Below what is acknowledged, an earlier connection has told it already.
-                    if result.outcome == asset_pb2.OUTCOME_FAILED and result.offset >= self._acknowledged:
-                        self._failures.put_nowait(self._failure(result))
-                await self._acknowledge(response.progress.next_offset)
+                    self._tell(result)
+                self._acknowledge(response.progress.next_offset)
             case "summary":
                 self.summary = response.summary
 
-    def _failure(self, result: bulk_pb2.BulkUpsertResult) -> ItemFailure:
-        chunk = next(each for each in self._unacknowledged if each.offset <= result.offset < each.end)
-        return ItemFailure(chunk.items[result.offset - chunk.offset], result.fully_qualified_name, result.status)
-
-    async def _acknowledge(self, next_offset: int) -> None:
-        # A session that another process began is further than this one: its failures are still to come.
-        next_offset = min(next_offset, self._sent_to)
-        if next_offset <= self._acknowledged:
+    def _tell(self, result: bulk_pb2.BulkUpsertResult) -> None:
+        # What is below, an earlier connection has told.
+        if result.outcome != asset_pb2.OUTCOME_FAILED or result.offset < max(self._told, self._pending.acknowledged):
             return
-        self._acknowledged = next_offset
-        async with self._room:
-            while self._unacknowledged and self._unacknowledged[0].end <= next_offset:
-                self._unacknowledged.popleft()
-            self._room.notify_all()
-        self._on_progress(next_offset)
+        self._told = result.offset + 1
+        item = self._pending.item_at(result.offset)
+        self._failures.put_nowait(ItemFailure(item, result.kind, result.fully_qualified_name, result.status))
+
+    def _acknowledge(self, next_offset: int) -> None:
+        if self._pending.acknowledge(next_offset):
+            self._retries.got_on()
+            with _of_caller():
+                self._on_progress(self._pending.acknowledged)
 
 
-def _broke_while_writing(error: grpc.aio.AioRpcError) -> bool:
-    """Says whether gRPC noticed by a failing write that the connection is gone, before it learned the status."""
-    return error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core"
+class _CallersError(Exception):
+    """Something that the caller's own code raised: not to be taken for the connection's."""
+
+    def __init__(self, raised: Exception) -> None:
+        super().__init__()
+        self.raised = raised
 
 
-async def _ended(call: Any) -> grpc.aio.AioRpcError:
-    code = await call.code()
-    return grpc.aio.AioRpcError(
-        code if code is not grpc.StatusCode.OK else grpc.StatusCode.UNAVAILABLE,
-        await call.initial_metadata(),
-        await call.trailing_metadata(),
-        await call.details() or "the stream ended without a summary",
-    )
+@contextmanager
+def _of_caller() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise _CallersError(error) from error
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancels tasks and waits until they have ended, however they do."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+
+
+async def _status_of(call: Any) -> tuple[grpc.StatusCode, str]:
+    known_at = time.monotonic() + _KNOWN_AFTER_SECONDS
+    while await call.details() == _NOT_YET_KNOWN and time.monotonic() < known_at:
+        await asyncio.sleep(0.01)
+    return await call.code(), await call.details()

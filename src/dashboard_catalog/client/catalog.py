@@ -1,21 +1,17 @@
 """The two faces of the client: for asyncio, and for everybody else."""
 
-import asyncio
-import queue
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import grpc
 import grpc.aio
 
-from dashboard_catalog.client.bulk import BulkLoad, ItemFailure, LoadOptions
+from dashboard_catalog.client.blocking import SyncLoad
+from dashboard_catalog.client.bulk import BulkLoad, ConnectionLost, Progress
 from dashboard_catalog.client.channel import Token, check_safe, metadata_for, open_async_channel, open_channel
-from dashboards.v1 import bulk_pb2
+from dashboard_catalog.client.options import LoadOptions
 from dashboards.v1.dashboard_service_pb2_grpc import DashboardServiceStub
-
-Progress = Callable[[int], None]
 
 
 class AsyncCatalogClient:
@@ -34,49 +30,16 @@ class AsyncCatalogClient:
         """The metadata that goes with every call."""
         return metadata_for(self._token)
 
-    def bulk_upsert(self, items: Iterable[Any], on_progress: Progress | None = None, **options: Any) -> BulkLoad:
-        """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
-        return BulkLoad(DashboardServiceStub(self.channel), self._token, items, LoadOptions(**options), on_progress)
-
-
-class SyncLoad:
-    """A load for callers without asyncio: it runs in a thread of its own. Iterate over it to run it; see `BulkLoad`."""
-
-    def __init__(
+    def bulk_upsert(
         self,
-        open_client: Callable[[], AsyncCatalogClient],
-        items: Iterable[Any],
-        on_progress: Progress | None,
-        **options: Any,
-    ) -> None:
-        self.summary: bulk_pb2.BulkUpsertSummary | None = None
-        self._open_client = open_client
-        self._items = items
-        self._on_progress = on_progress
-        self._options = options
-        self._told: queue.Queue[ItemFailure | BaseException | None] = queue.Queue()
-
-    def __iter__(self) -> Iterator[ItemFailure]:
-        thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="bulk-upsert", daemon=True)
-        thread.start()
-        while (told := self._told.get()) is not None:
-            if isinstance(told, BaseException):
-                raise told
-            yield told
-        thread.join()
-
-    async def _run(self) -> None:
-        client = self._open_client()
-        try:
-            load = client.bulk_upsert(self._items, self._on_progress, **self._options)
-            async for failure in load:
-                self._told.put(failure)
-            self.summary = load.summary
-        except BaseException as error:  # noqa: BLE001 - raised again where the load is iterated over
-            self._told.put(error)
-        finally:
-            await client.channel.close()
-            self._told.put(None)
+        items: Iterable[Any] | AsyncIterable[Any],
+        on_progress: Progress | None = None,
+        on_connection_lost: ConnectionLost | None = None,
+        **options: Unpack[LoadOptions],
+    ) -> BulkLoad:
+        """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
+        stub = DashboardServiceStub(self.channel)
+        return BulkLoad(stub, self._token, items, options, on_progress, on_connection_lost)
 
 
 class CatalogClient:
@@ -96,9 +59,15 @@ class CatalogClient:
         """The metadata that goes with every call."""
         return metadata_for(self._token)
 
-    def bulk_upsert(self, items: Iterable[Any], on_progress: Progress | None = None, **options: Any) -> SyncLoad:
-        """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
-        return SyncLoad(self._open_client, items, on_progress, **options)
+    def bulk_upsert(
+        self,
+        items: Iterable[Any] | AsyncIterable[Any],
+        on_progress: Progress | None = None,
+        on_connection_lost: ConnectionLost | None = None,
+        **options: Unpack[LoadOptions],
+    ) -> SyncLoad:
+        """Returns a load to iterate over. See `SyncLoad`; `options` are those of `LoadOptions`."""
+        return SyncLoad(self._open_client, items, options, on_progress, on_connection_lost)
 
 
 @asynccontextmanager

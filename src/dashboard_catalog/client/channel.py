@@ -50,15 +50,15 @@ def channel_options(address: str) -> list[tuple[str, str | int]]:
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
     """Opens a channel; unencrypted without credentials."""
     if credentials is None:
-        return grpc.insecure_channel(address, channel_options(address))
-    return grpc.secure_channel(address, credentials, channel_options(address))
+        return grpc.insecure_channel(_target(address), channel_options(address))
+    return grpc.secure_channel(_target(address), credentials, channel_options(address))
 
 
 def open_async_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
     """Opens a channel for asyncio; unencrypted without credentials."""
     if credentials is None:
-        return grpc.aio.insecure_channel(address, channel_options(address))
-    return grpc.aio.secure_channel(address, credentials, channel_options(address))
+        return grpc.aio.insecure_channel(_target(address), channel_options(address))
+    return grpc.aio.secure_channel(_target(address), credentials, channel_options(address))
 
 
 def metadata_for(token: Token) -> list[tuple[str, str]]:
@@ -86,6 +86,11 @@ def is_loopback(address: str) -> bool:
         return ip_address(host).is_loopback or ip_address(host).is_unspecified
     except ValueError:
         return host == "localhost"
+
+
+def _target(address: str) -> str:
+    """Returns where to call a server that listens on all of its machine's addresses."""
+    return address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
 
 
 def _host(address: str) -> str:

@@ -4,12 +4,12 @@ While one chunk is written, the next is read and checked; never more than that i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.commands import ChunkItem
+from dashboard_catalog.catalog.commands import ChunkItem, Recognised, Unread
 from dashboard_catalog.catalog.sessions import FAILED, Session
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.rpc.bulk_items import LIMITS, failure_result, read_item, result_of
@@ -20,6 +20,8 @@ from dashboards.v1 import bulk_pb2
 _COUNTS = ("created", "updated", "unchanged", "restored", "suppressed", FAILED)
 # So many statuses of 4 KiB fit into a response.
 _RELOADED_AT_ONCE = 500
+# Between them the write that is in flight goes on.
+_READ_AT_ONCE = 50
 
 
 async def serve_bulk(catalog: Catalog, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest], send: Send) -> None:
@@ -73,6 +75,8 @@ class _Stream:
         self._accepted = session.record.next_offset
         self._finish: bulk_pb2.BulkUpsertFinish | None = None
         self._writing: asyncio.Task[None] | None = None
+        # Whether most items of the last chunk had to be read.
+        self._mostly_new = False
 
     @property
     def may_drop_results(self) -> bool:
@@ -106,7 +110,7 @@ class _Stream:
         """Writes everything that comes, then finishes the session."""
         try:
             await self._take(first, outbox)
-            async for request in requests:
+            while (request := await self._next(requests)) is not None:
                 self._check_order(request)
                 await self._take(request, outbox)
             await self._written()
@@ -128,15 +132,25 @@ class _Stream:
         found = await self._session.failures(first, end, _RELOADED_AT_ONCE)
         return [failure_result(failure.item_offset, failure.kind, failure.fqn, error) for failure, error in found]
 
+    async def _next(self, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest]) -> bulk_pb2.BulkUpsertRequest | None:
+        """Returns the next message, None at the end; a chunk that fails meanwhile is not kept until one comes."""
+        coming = asyncio.ensure_future(anext(requests, None))
+        try:
+            if self._writing is not None:
+                await asyncio.wait({coming, self._writing}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    await self._written()
+            return await coming
+        finally:
+            coming.cancel()
+
     async def _take(self, request: bulk_pb2.BulkUpsertRequest, outbox: Outbox) -> None:
         """Reads one message, and begins to write it when the one before is written."""
         first = self._offset_of(request)
         end = first + len(request.items)
         self._position = end
         known = min(self._accepted, end)
-        items = [
-            read_item(known + place, item, self._options) for place, item in enumerate(request.items[known - first :])
-        ]
+        items = await self._read(request.items[known - first :], known)
         await self._written()
         if first < known:
             await self._repeat(first, known, outbox)
@@ -148,6 +162,19 @@ class _Stream:
             self._accepted = end
             self._writing = asyncio.create_task(self._write(items, outbox))
         self._finish = request.finish if request.HasField("finish") else None
+
+    async def _read(self, sent: Iterable[bulk_pb2.BulkUpsertItem], offset: int) -> list[ChunkItem]:
+        """Reads items while the chunk before is written: what is likely to be recognised only as far as that takes."""
+        items = []
+        for place, one in enumerate(sent):
+            if place % _READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            item = read_item(offset + place, one, self._options)
+            if self._mostly_new and isinstance(item.write, Unread):
+                with suppress(CatalogError):
+                    item.write.read()
+            items.append(item)
+        return items
 
     async def _written(self) -> None:
         """Returns when the chunk that is in flight has been written."""
@@ -165,6 +192,7 @@ class _Stream:
 
     async def _write(self, items: Sequence[ChunkItem], outbox: Outbox) -> None:
         results = await self._session.write(items)
+        self._mostly_new = sum(isinstance(result, Recognised) for result in results) * 2 < len(results)
         told = [
             result_of(item, result)
             for item, result in zip(items, results, strict=True)

@@ -3,11 +3,13 @@
 from typing import Any
 
 from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import ChunkItem, Verb, WrittenAsset
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS
+from dashboard_catalog.catalog.commands import AssetWrite, ChunkItem, Unread, Verb, WrittenEntity
+from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.pipeline import Result, Write
-from dashboard_catalog.errors import CatalogError, Reason, invalid
-from dashboard_catalog.rpc.asset_calls import asset_write, outcome_message
+from dashboard_catalog.catalog.shape import asset_key
+from dashboard_catalog.errors import CatalogError, Reason, Violations, invalid
+from dashboard_catalog.rpc import wire
+from dashboard_catalog.rpc.asset_requests import asset_write, digest_of
 from dashboard_catalog.rpc.bulk_options import BulkOptions
 from dashboard_catalog.rpc.call import current_call
 from dashboard_catalog.rpc.entities import entity_write
@@ -21,6 +23,8 @@ LIMITS = bulk_pb2.BulkUpsertLimits(
     max_item_bytes=512 * 1024,
     session_seconds=7 * 24 * 60 * 60,
 )
+
+_LONGEST_NAME = 256
 
 
 def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) -> ChunkItem:
@@ -39,10 +43,10 @@ def result_of(item: ChunkItem, result: Result) -> bulk_pb2.BulkUpsertResult:
     if isinstance(result, CatalogError):
         return failure_result(item.offset, item.kind, item.fqn, result)
     told = _result(item.offset, item.kind, item.fqn)
-    told.outcome = outcome_message(result.outcome)
+    told.outcome = wire.outcome_message(result.outcome)
     told.id = str(result.record.id)
     told.kept_fields.extend(result.kept_fields)
-    if isinstance(result, WrittenAsset):
+    if not isinstance(result, WrittenEntity):
         told.version = result.record.version / 10
     return told
 
@@ -69,12 +73,28 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Wr
             metadata={"limit": str(LIMITS.max_item_bytes), "size": str(size)},
             resource=("item", "bytes"),
         )
+    if kind in ASSET_KINDS:
+        return _asset_write(sent, ASSET_KINDS[kind], options)
     if violations := violations_of(sent):
         raise invalid(violations)
-    if kind in ASSET_KINDS:
-        mask = options.masks[kind]
-        return asset_write(ASSET_KINDS[kind], getattr(sent, kind), Verb.UPSERT, options.writer(), mask)
-    return entity_write(sent.entity, options.writer(), options.masks[kind])
+    return entity_write(sent.entity, options.writer, options.masks[kind])
+
+
+def _asset_write(sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, options: BulkOptions) -> AssetWrite | Unread:
+    spec, mask, by = getattr(sent, kind.name), options.masks[kind.name], options.writer
+
+    def read() -> AssetWrite:
+        violations = Violations(violations_of(sent))
+        write = violations.gather(lambda: asset_write(kind, spec, Verb.UPSERT, by, mask))
+        if write is None or violations:
+            raise invalid(violations)
+        return write
+
+    key = asset_key(spec.service, spec.name, [])
+    # The database is asked for it before it is read: so it has a name that any takes, and asks for no right of its own.
+    if by.overrides or key is None or not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in key):
+        return read()
+    return Unread(kind=kind, writer=by, key=key, digest=digest_of(spec, mask, by), reader=read)
 
 
 def _fqn(sent: bulk_pb2.BulkUpsertItem, kind: str | None) -> str:

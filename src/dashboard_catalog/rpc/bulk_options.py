@@ -54,7 +54,9 @@ class BulkOptions:
         self._sent = sent
         self.all_results = sent.result_view == bulk_pb2.RESULT_VIEW_ALL
         self.max_failures = sent.max_failures if sent.HasField("max_failures") else MAX_FAILURES
-        self.overrides = sent.override_metadata
+        # Everything that comes through a stream is ingestion.
+        call = current_call()
+        self.writer = Writer(call.principal, True, call.id, sent.override_metadata, self.session_id)
 
     def session_request(self) -> SessionRequest:
         """Returns what these options say of the session."""
@@ -64,19 +66,8 @@ class BulkOptions:
         percent = self._sent.sweep.max_deleted_percent if self._sent.sweep.HasField("max_deleted_percent") else None
         return SessionRequest(
             id=self.session_id,
-            writer=self.writer(),
+            writer=self.writer,
             service=names.split(self._sent.service, 1)[0] if self._sent.service else None,
             options=hashlib.blake2b(told.SerializeToString(deterministic=True), digest_size=16).digest(),
             max_deleted_percent=(_MAX_DELETED_PERCENT if percent is None else percent) if self.sweeps else None,
-        )
-
-    def writer(self) -> Writer:
-        """Returns who writes the items of the stream: everything that comes through it is ingestion."""
-        call = current_call()
-        return Writer(
-            principal=call.principal,
-            ingests=True,
-            call_id=call.id,
-            overrides=self.overrides,
-            session_id=self.session_id,
         )

@@ -12,9 +12,9 @@ from dashboard_catalog.catalog.commands import EntityWrite, Writer
 from dashboard_catalog.catalog.entity_writes import checked_entity
 from dashboard_catalog.catalog.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.listing import EntityListing, page_size_of
-from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, Violations, invalid
 from dashboard_catalog.rpc import masks, wire
-from dashboard_catalog.rpc.asset_calls import DELETED, outcome_message, writer
+from dashboard_catalog.rpc.asset_requests import DELETED, writer
 from dashboard_catalog.rpc.call import current_call
 from dashboard_catalog.rpc.pages import fill_page
 from dashboards.v1 import catalog_service_pb2 as messages
@@ -36,12 +36,9 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def UpsertEntity(
         self, request: messages.UpsertEntityRequest, context: Context
     ) -> messages.UpsertEntityResponse:
-        mask: frozenset[str] = frozenset()
-        if request.update_mask.paths:
-            (mask,) = masks.written_fields(request.update_mask, [_one(request.entity).DESCRIPTOR])
-        write = entity_write(request.entity, writer(), mask)
+        write = read_upsert(request)
         outcome, view = await self._catalog.write_entity(write, validate_only=request.validate_only)
-        return messages.UpsertEntityResponse(entity=wire.entity_message(view), outcome=outcome_message(outcome))
+        return messages.UpsertEntityResponse(entity=wire.entity_message(view), outcome=wire.outcome_message(outcome))
 
     async def GetEntity(self, request: messages.GetEntityRequest, context: Context) -> messages.GetEntityResponse:
         view = await self._catalog.get_entity(current_call().principal, _KINDS[request.kind], _key(request))
@@ -79,6 +76,22 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
                 return messages.DeleteEntityResponse()
             raise
         return messages.DeleteEntityResponse(entity=wire.entity_message(view))
+
+
+def read_upsert(request: messages.UpsertEntityRequest) -> EntityWrite:
+    """Returns the write that a request asks for.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
+    """
+    violations = Violations()
+    fields = _one(request.entity).DESCRIPTOR
+    found = violations.gather(lambda: masks.written_fields(request.update_mask, [fields]))
+    mask = found[0] if found else frozenset()
+    write = violations.gather(lambda: entity_write(request.entity, writer(), mask))
+    if write is None or violations:
+        raise invalid(violations)
+    return write
 
 
 def entity_write(entity: entity_pb2.Entity, by: Writer, mask: frozenset[str] = frozenset()) -> EntityWrite:

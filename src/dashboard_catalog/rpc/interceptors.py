@@ -36,7 +36,7 @@ from dashboard_catalog.rpc.call import Call, enter_call
 from dashboard_catalog.rpc.gate import Gate
 from dashboard_catalog.rpc.observation import CallIds, Observation
 from dashboard_catalog.rpc.requests import Context, RequestStream, decode
-from dashboard_catalog.rpc.validation import violations_of
+from dashboard_catalog.rpc.shape import shape_violations
 
 # In quotes: generic in its stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -166,7 +166,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             received = RequestStream(context, method.parse, self._gate, principal)
         else:
             received = decode(request, method.parse)
-            if not method.is_open and (violations := violations_of(received)):
+            if not method.is_open and (violations := shape_violations(received)):
                 raise invalid(violations)
         answer = method.behaviour(received, context)
         if method.responses_stream and hasattr(answer, "__aiter__"):

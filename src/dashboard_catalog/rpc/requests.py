@@ -83,9 +83,9 @@ class RequestStream(AsyncIterator[Message]):
         """
         self._gate.check_not_draining()
         read = asyncio.ensure_future(self._context.read())
+        read.add_done_callback(_ignore_outcome)
         await asyncio.wait({read, self._gate.drained}, return_when=asyncio.FIRST_COMPLETED)
         if not read.done():
-            read.add_done_callback(_ignore_outcome)
             self._gate.check_not_draining()
         return read.result()
 

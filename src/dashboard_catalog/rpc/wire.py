@@ -13,7 +13,7 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
-from dashboard_catalog.catalog.commands import Marks, SentLabel, SentReference
+from dashboard_catalog.catalog.commands import Marks, Outcome, SentLabel, SentReference
 from dashboard_catalog.catalog.etag import etag_of
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.merge import READ_AS, labels_of
@@ -100,6 +100,11 @@ _SPEC_FIELDS: Mapping[type[Any], list[tuple[str, Callable[[Any], Any] | None]]] 
 
 
 # To messages.
+
+
+def outcome_message(outcome: Outcome) -> "asset_pb2.Outcome.ValueType":
+    """Returns the contract's value of an outcome."""
+    return asset_pb2.Outcome.Value(f"OUTCOME_{outcome}")
 
 
 def asset_message(view: AssetView) -> Any:

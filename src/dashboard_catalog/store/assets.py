@@ -43,6 +43,7 @@ A = TypeVar("A", bound=AssetRecord)
 # What a write stores without making a version.
 _UNVERSIONED = ("edited", "digest", "source_hash", "ingested")
 _FIXED = ("service_id", "name", "id")
+_RECOGNISED_BY = ("name", "digest", "id", "version", "owners", "domain", "tags")
 
 
 class AssetTable(Generic[A]):
@@ -73,6 +74,13 @@ class AssetTable(Generic[A]):
         in_service = c.service_id == bindparam("service_id")
         self._by_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
         self._copy_to_history = insert(history).from_select(self.columns, self._by_names)
+        self._ingested = select(*[c[name] for name in _RECOGNISED_BY]).where(
+            in_service,
+            any_of(c.name, bindparam("names", type_=TEXT_LIST)),
+            c.digest.is_not(None),
+            c.edited.is_(None),
+            ~c.deleted,
+        )
         self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
         self._taken_along = self.select().where(
             in_service, c.deleted, any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
@@ -100,6 +108,14 @@ class AssetTable(Generic[A]):
     async def by_names(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
         """Returns those of `names` that the service has, deleted ones too."""
         return await self.fetch(connection, self._by_names, {"service_id": service_id, "names": names})
+
+    async def ingested(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[Any]:
+        """Returns rows (name, digest, id, version, owners, domain, tags) of those of `names` that have a digest.
+
+        Deleted ones and those that people have marked are not among them.
+        """
+        parameters = {"service_id": service_id, "names": names}
+        return list((await connection.execute(self._ingested, parameters)).all())
 
     async def by_ids(self, connection: AsyncConnection, ids: Iterable[UUID]) -> list[A]:
         """Returns the assets with these ids, of any service, deleted ones too."""

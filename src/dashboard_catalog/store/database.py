@@ -72,8 +72,6 @@ def _is_away(error: BaseException) -> bool:
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    # asyncpg says so without a SQLSTATE where the connection broke under it.
-    broken = type(getattr(error, "orig", error)).__name__ in ("InterfaceError", "ConnectionDoesNotExistError")
     return _state_of(error).startswith(_AWAY_STATES) or _sqlite_name_of(error).startswith(_AWAY_NAMES)
 
 
@@ -135,16 +133,30 @@ class Database:
         Raises:
             CatalogError: UNAVAILABLE if the database is away, or the race was lost every time.
         """
-        writing = asyncio.create_task(self._write(work))
+        return await self._to_its_end(work, keep=True)
+
+    async def rehearse(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work` as `write` does, and rolls back what it has written.
+
+        Raises:
+            CatalogError: As `write`.
+        """
+        return await self._to_its_end(work, keep=False)
+
+    async def _to_its_end(self, work: Callable[[AsyncConnection], Awaitable[T]], *, keep: bool) -> T:
+        writing = asyncio.create_task(self._write(work, keep=keep))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
         return await asyncio.shield(writing)
 
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]], *, keep: bool) -> T:
         for attempt in range(_ATTEMPTS):
             try:
-                async with _translated(), self._writers.begin() as connection:
-                    return await work(connection)
+                async with _translated(), self._writers.connect() as connection, connection.begin() as transaction:
+                    result = await work(connection)
+                    if not keep:
+                        await transaction.rollback()
+                    return result
             except LostRace as error:
                 _log.info("write_retried", attempt=attempt + 1, cause=type(error.__cause__).__name__)
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from asyncpg import InterfaceError
 from sqlalchemy import ARRAY, Boolean, Dialect, Insert, TableClause, Update
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Row = tuple[Any, ...]
@@ -81,9 +83,19 @@ def _form(statement: Insert | Update, dialect: Dialect) -> _Form:
 
 
 async def _copy(connection: AsyncConnection, table: TableClause, rows: list[Row]) -> None:
-    """Copies rows of all columns of a table, in their order, into it."""
+    """Copies rows of all columns of a table, in their order, into it.
+
+    Raises:
+        PostgresError: The driver's own, since SQLAlchemy sees nothing of it.
+        DisconnectionError: If the connection is closed.
+    """
     driver: Any = (await connection.get_raw_connection()).driver_connection
     if not driver.is_in_transaction():
         # SQLAlchemy begins one with the first statement that it sees.
         await connection.exec_driver_sql("SELECT 1")
-    await driver.copy_records_to_table(table.name, records=rows, columns=list(table.c.keys()))
+    try:
+        await driver.copy_records_to_table(table.name, records=rows, columns=list(table.c.keys()))
+    except InterfaceError as error:
+        if driver.is_closed():
+            raise DisconnectionError from error
+        raise

@@ -23,6 +23,7 @@ _NAME_RULE = (
     "with letters, digits, spaces and any of _-.,;%#@!'(){}[]|=+?`"
 )
 _SHOWN_CHARACTERS = 64
+_SORTED = json.JSONEncoder(sort_keys=True)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -98,6 +99,11 @@ def _scalar_fault(value: Any) -> str | None:
     if kind is int and not -MAX_INTEGER <= value <= MAX_INTEGER:
         return f"is a whole number beyond 2^53 - 1 ({MAX_INTEGER}), which is not exact in JSON; send a string"
     return None
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Says whether two values are the same in JSON, where `true` is not 1, as Python thinks."""
+    return one == other and (isinstance(one, str) or _SORTED.encode(one) == _SORTED.encode(other))
 
 
 def field_step(key: str) -> str:

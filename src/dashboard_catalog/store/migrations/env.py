@@ -1,25 +1,40 @@
-"""Runs the migrations on the database that `store.migrate` names."""
+"""Runs the migrations on the database that `store.migrate` names: all that are missing in one transaction."""
 
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store.tables import METADATA
 
+# Any fixed number serves; it says "migrations of the dashboard catalog" to whoever looks at pg_locks.
+_LOCK = 0x0DA5_B0A2_D0CA_7A11
+
 
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=METADATA)
+    _lock(connection)
+    context.configure(connection=connection, target_metadata=METADATA, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
 
 
+def _lock(connection: Connection) -> None:
+    """Waits until no other process migrates the database."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(bindparam("key", _LOCK))))
+    else:
+        # The driver would begin with the first INSERT only.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 async def _connect_and_run(url: str) -> None:
     engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(_run)
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_run)
+    finally:
+        await engine.dispose()
 
 
 asyncio.run(_connect_and_run(context.config.attributes["url"]))

@@ -6,7 +6,7 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.cli import chunks
+from dashboard_catalog.client import chunks
 from dashboard_catalog.client.chunks import MAX_BYTES, MAX_ITEMS, Item, chunks_of
 from dashboards.v1 import bulk_pb2
 

@@ -1,0 +1,56 @@
+"""Recognises what a stream brings again unchanged, before anything of it but its name and digest is looked at.
+
+The digest stands for a spec that was found right when it was ingested. It is cleared by every other write of the asset,
+and what people have decided is left to the full path, which tells what it keeps.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action, Principal, Resource
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import Recognised, Unread
+from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.kinds import AssetKind
+from dashboard_catalog.store.tables import EntityRecord
+
+
+class Recognition:
+    """Compares what a batch brings with the digests that are stored."""
+
+    def __init__(self, authorizer: Authorizer, directory: Directory) -> None:
+        self._authorizer = authorizer
+        self._directory = directory
+
+    async def recognised(
+        self, connection: AsyncConnection, kind: AssetKind, service: EntityRecord, unread: Sequence[Unread]
+    ) -> dict[str, Recognised]:
+        """Returns, by name, those of `unread` that are stored as they come and that their writer may write.
+
+        Args:
+            unread: Assets of this kind and service. Of a name that comes in two versions none is recognised.
+        """
+        asked = [write.key.name for write in unread]
+        rows = {row.name: row for row in await kind.table.ingested(connection, service.id, asked)}
+        for write in unread:
+            if write.key.name in rows and rows[write.key.name].digest != write.digest:
+                del rows[write.key.name]
+        await self._directory.load(connection, ids={id_ for row in rows.values() for id_ in _referred(row)})
+        principals = {write.key.name: write.writer.principal for write in unread}
+        return {
+            name: Recognised(kind, names.join(service.name, name), row)
+            for name, row in rows.items()
+            if self._may_write(principals[name], self._directory.resource(kind.name, service.id, row))
+        }
+
+    def _may_write(self, principal: Principal, resource: Resource) -> bool:
+        # What is denied goes the full way and is refused there.
+        return self._authorizer.allows(principal, Action.UPDATE, resource)
+
+
+def _referred(row: Any) -> Sequence[UUID]:
+    return [*row.owners, *row.tags, *([row.domain] if row.domain else [])]

@@ -1,0 +1,218 @@
+"""From the requests of a kind of asset to what the catalog is asked for.
+
+Each reading tells everything that is wrong with the shape of its request at once.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.commands import AssetWrite, ByName, Marks, Verb, Writer
+from dashboard_catalog.catalog.kinds import AssetKind
+from dashboard_catalog.catalog.listing import AssetFilters, AssetListing, order_of, page_size_of
+from dashboard_catalog.catalog.merge import STEWARDED_FIELDS
+from dashboard_catalog.catalog.reading import AssetRead
+from dashboard_catalog.catalog.shape import asset_key, requoted, shaped
+from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
+from dashboard_catalog.rpc import masks, wire
+from dashboard_catalog.rpc.call import current_call
+from dashboards.v1 import asset_pb2
+
+DELETED: Mapping[int, str] = {
+    asset_pb2.DELETED_UNSPECIFIED: "exclude",
+    asset_pb2.DELETED_EXCLUDE: "exclude",
+    asset_pb2.DELETED_INCLUDE: "include",
+    asset_pb2.DELETED_ONLY: "only",
+}
+_FILTERS = [name for name in AssetFilters.__dataclass_fields__ if name not in ("deleted", "order_by")]
+
+
+class AssetRequests:
+    """Reads the requests of one kind of asset.
+
+    Every method raises INVALID_ARGUMENT with everything that is wrong with the shape of its request.
+
+    Args:
+        spec: The message that callers write.
+        resource: The message that is answered.
+    """
+
+    def __init__(self, kind: AssetKind, spec: type[Message], resource: type[Message]) -> None:
+        self._kind = kind
+        self._spec: Any = spec.DESCRIPTOR
+        self._resource: Any = resource.DESCRIPTOR
+
+    def create(self, request: Any) -> AssetWrite:
+        """Reads Create."""
+        return asset_write(self._kind, getattr(request, self._kind.name), Verb.CREATE, writer())
+
+    def upsert(self, request: Any) -> AssetWrite:
+        """Reads Upsert."""
+        violations = Violations()
+        mask = self._mask(request, violations)
+        spec = getattr(request, self._kind.name)
+        write = violations.gather(lambda: asset_write(self._kind, spec, Verb.UPSERT, writer(), mask))
+        if write is None or violations:
+            raise invalid(violations)
+        write.etag = request.etag
+        return write
+
+    def update(self, request: Any) -> AssetWrite:
+        """Reads Update."""
+        violations, of_spec = Violations(), Violations()
+        key = violations.gather(lambda: key_of(request))
+        mask = self._mask(request, violations)
+        spec = getattr(request, self._kind.name)
+        values = shaped(wire.spec_values(spec), of_spec)
+        identity = _identity(spec, of_spec)
+        violations.add(of_spec, self._kind.name)
+        release = _release(request, self._spec, violations) if request.HasField("release") else None
+        if not request.update_mask.paths and release is None:
+            text = "is required, unless release is given: the fields that are written"
+            violations.append(Violation("update_mask", ViolationReason.REQUIRED, text))
+        if key is None or violations:
+            raise invalid(violations)
+        return AssetWrite(
+            kind=self._kind,
+            verb=Verb.UPDATE,
+            writer=writer(),
+            key=key,
+            identity=identity,
+            values={name: value for name, value in values.items() if name in mask},
+            mask=mask,
+            release=release,
+            etag=request.etag,
+        )
+
+    def delete(self, request: Any) -> AssetWrite:
+        """Reads Delete."""
+        return AssetWrite(
+            kind=self._kind,
+            verb=Verb.DELETE,
+            writer=writer(),
+            key=key_of(request),
+            etag=request.etag,
+            hard=request.hard,
+        )
+
+    def restore(self, request: Any) -> AssetWrite:
+        """Reads Restore."""
+        return AssetWrite(kind=self._kind, verb=Verb.RESTORE, writer=writer(), key=key_of(request))
+
+    def read(self, request: Any) -> tuple[AssetRead, frozenset[str]]:
+        """Reads Get: what is asked for, and which fields are answered, none meaning all."""
+        violations = Violations()
+        fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
+        key = violations.gather(lambda: key_of(request))
+        version = violations.gather(lambda: _tenths(request.version)) if request.HasField("version") else None
+        if key is None or violations:
+            raise invalid(violations)
+        deleted = DELETED.get(request.deleted, "")
+        read = AssetRead(self._kind, current_call().principal, key=key, version=version, deleted=deleted)
+        return read, fields or frozenset()
+
+    def listing(self, request: Any) -> tuple[AssetListing, frozenset[str]]:
+        """Reads List: the page asked for, and which fields are answered, none meaning all."""
+        violations = Violations()
+        fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
+        sent = {name: getattr(request, name) for name in _FILTERS if hasattr(request, name)}
+        filters = AssetFilters(**sent, deleted=DELETED.get(request.deleted, ""), order_by=order_of(request.order_by))
+        listing = AssetListing(
+            kind=self._kind,
+            principal=current_call().principal,
+            filters=filters,
+            page_size=page_size_of(request.page_size),
+            page_token=request.page_token,
+            include_total=request.include_total,
+            with_charts=not fields or bool(fields & {"charts", "change_description"}),
+        )
+        violations.gather(listing.position)
+        violations.check()
+        return listing, fields or frozenset()
+
+    def _mask(self, request: Any, violations: Violations) -> frozenset[str]:
+        found = violations.gather(lambda: masks.written_fields(request.update_mask, [self._spec]))
+        return found[0] if found else frozenset()
+
+
+def asset_write(kind: AssetKind, spec: Any, verb: Verb, by: Writer, mask: frozenset[str] = frozenset()) -> AssetWrite:
+    """Returns the write that a spec asks for.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
+    """
+    violations: list[Violation] = []
+    key = asset_key(spec.service, spec.name, violations)
+    values = shaped(wire.spec_values(spec), violations)
+    if violations or key is None:
+        raise invalid([violation.under(kind.name) for violation in violations])
+    digest = digest_of(spec, mask, by) if by.ingests and verb is Verb.UPSERT else None
+    return AssetWrite(kind=kind, verb=verb, writer=by, key=key, values=values, mask=mask, digest=digest)
+
+
+def writer() -> Writer:
+    """Returns who writes in the current call."""
+    call = current_call()
+    return Writer(principal=call.principal, ingests=call.principal.ingests, call_id=call.id)
+
+
+def key_of(request: Any) -> ByName | UUID:
+    """Returns the asset that a request names, by id or by fully qualified name.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT if the name does not parse.
+    """
+    try:
+        if request.WhichOneof("key") == "id":
+            return UUID(request.id)
+        return ByName(*names.split(request.fully_qualified_name, 2))
+    except ValueError as error:
+        violation = Violation(request.WhichOneof("key") or "key", ViolationReason.INVALID_FORMAT, str(error))
+        raise invalid([violation]) from None
+
+
+def digest_of(spec: Message, mask: frozenset[str], by: Writer) -> bytes:
+    """Returns the digest of an ingested spec with the options that it is written by."""
+    options = f"{','.join(sorted(mask))};{by.overrides};".encode()
+    return hashlib.blake2b(options + spec.SerializeToString(deterministic=True), digest_size=16).digest()
+
+
+def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
+    """Returns name and service, raw, as far as the spec of an update repeats them."""
+    identity = {"name": spec.name} if spec.name else {}
+    if spec.service:
+        try:
+            identity["service"] = names.split(spec.service, 1)[0]
+        except names.NameSyntaxError as error:
+            violations.append(Violation("service", ViolationReason.INVALID_FORMAT, str(error)))
+    return identity
+
+
+def _release(request: Any, spec: Any, violations: list[Violation]) -> Marks:
+    """Returns the marks that an update gives back, named as the catalog names them."""
+    sent = wire.marks_of(request.release)
+    spellings = masks.spellings(spec)
+    fields = tuple(spellings.get(field, field) for field in sent.fields)
+    violations += [
+        Violation(
+            f"release.fields[{index}]",
+            ViolationReason.UNKNOWN_FIELD,
+            f"names no stewarded field; there are {', '.join(STEWARDED_FIELDS)}",
+        )
+        for index, field in enumerate(fields)
+        if field not in STEWARDED_FIELDS
+    ]
+    tags = tuple(requoted(fqn, f"release.tags[{index}]", violations) for index, fqn in enumerate(sent.tags))
+    return Marks(fields, tags, sent.extension_keys)
+
+
+def _tenths(version: float) -> int:
+    tenths = round(version * 10) if math.isfinite(version) else -1
+    if tenths < 0 or abs(version * 10 - tenths) > 1e-6 or tenths >= 2**31:
+        raise invalid([Violation("version", ViolationReason.INVALID_VALUE, "must be a multiple of 0.1, such as 0.3")])
+    return tenths

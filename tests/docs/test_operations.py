@@ -1,0 +1,18 @@
+"""docs/operations.md lists every event of the log, and none that there is not."""
+
+import re
+
+from tests.docs.conftest import ROOT
+
+LOGGED = re.compile(r'\b_log\.\w+\(\s*"(?P<event>\w+)"')
+LISTED = re.compile(r"^\| (?P<events>`.+?`) \| (?:info|warning|error) \|", re.MULTILINE)
+# Its level is worked out, so it is not written as the others are.
+OF_CALLS = "call"
+
+
+def test_every_event_of_the_log_is_listed() -> None:
+    sources = (path.read_text() for path in ROOT.joinpath("src").rglob("*.py"))
+    logged = {found["event"] for source in sources for found in LOGGED.finditer(source)}
+    rows = LISTED.finditer(ROOT.joinpath("docs/operations.md").read_text())
+    listed = {event for row in rows for event in re.findall("`(.+?)`", row["events"])}
+    assert listed == logged | {OF_CALLS}

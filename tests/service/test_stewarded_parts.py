@@ -1,0 +1,151 @@
+"""Tags are decided label by label, extension key by key; what is left alone is named, and asks for nothing."""
+
+from tests.service.assets import on_one_database
+from tests.service.caller import Caller, Json
+from tests.service.ingesting import ANN, BOB, ingest_one, labels, spec, stored, tags_of, update
+
+
+@on_one_database
+async def test_ingested_tags_replace_unmarked_labels_and_stay_beside_marked_ones(superset: Caller) -> None:
+    await ingest_one(superset, tags=labels("PII.Email", "Tier.Gold"))
+    await update(superset, tags=labels("PII.Email", "Tier.Gold", "PII.Phone"))
+    assert (await stored(superset))["edited"] == {"tags": ["PII.Phone"]}
+
+    told = await ingest_one(superset, tags=labels("Tier.Silver"))
+
+    after = await stored(superset)
+    assert (told.outcome, told.kept) == ("UPDATED", ["tags.PII.Phone"])
+    assert tags_of(after) == ["PII.Phone", "Tier.Silver"]
+    assert after["edited"] == {"tags": ["PII.Phone"]}
+
+
+@on_one_database
+async def test_a_label_that_people_took_off_is_not_put_on_again(superset: Caller) -> None:
+    await ingest_one(superset, tags=labels("PII.Email", "PII.Phone"))
+    await update(superset, tags=labels("PII.Phone"))
+
+    told = await ingest_one(superset, tags=labels("PII.Email", "PII.Phone", "Tier.Gold"))
+
+    after = await stored(superset)
+    assert told.kept == ["tags.PII.Email"]
+    assert tags_of(after) == ["PII.Phone", "Tier.Gold"]
+    assert after["edited"] == {"tags": ["PII.Email"]}
+
+
+@on_one_database
+async def test_an_ingested_label_that_excludes_a_marked_one_is_left_out_and_named(superset: Caller) -> None:
+    await superset.create_dashboard(dashboard=spec(tags=labels("Tier.Gold")))
+
+    told = await ingest_one(superset, tags=labels("PII.Email", "Tier.Silver"))
+
+    assert sorted(told.kept) == ["tags.Tier.Gold", "tags.Tier.Silver"]
+    assert tags_of(await stored(superset)) == ["PII.Email", "Tier.Gold"]
+
+
+@on_one_database
+async def test_a_label_that_people_took_off_excludes_nothing(superset: Caller) -> None:
+    await ingest_one(superset, tags=labels("Tier.Gold"))
+    await update(superset, "tags")
+
+    told = await ingest_one(superset, tags=labels("Tier.Silver"))
+
+    assert told.kept == []
+    assert tags_of(await stored(superset)) == ["Tier.Silver"]
+
+
+async def test_an_edit_may_exchange_an_ingested_label_for_one_that_excludes_it(superset: Caller) -> None:
+    await ingest_one(superset, tags=labels("Tier.Gold"))
+    edited = await update(superset, tags=labels("Tier.Silver"))
+    assert edited["edited"] == {"tags": ["Tier.Gold", "Tier.Silver"]}
+
+    told = await ingest_one(superset, tags=labels("Tier.Gold"))
+
+    assert (told.outcome, sorted(told.kept)) == ("UNCHANGED", ["tags.Tier.Gold", "tags.Tier.Silver"])
+    assert tags_of(await stored(superset)) == ["Tier.Silver"]
+
+
+async def test_extension_is_decided_key_by_key(superset: Caller) -> None:
+    await ingest_one(superset, extension={"costCentre": "1", "budget": 1})
+    edited = await superset.upsert_dashboard(dashboard=spec(extension={"budget": None}))
+    assert edited["dashboard"]["extension"] == {"costCentre": "1"}
+    assert edited["dashboard"]["edited"] == {"extensionKeys": ["budget"]}
+
+    told = await ingest_one(superset, extension={"costCentre": "2", "budget": 2})
+
+    assert (told.outcome, told.kept) == ("UPDATED", ["extension.budget"])
+    assert (await stored(superset))["extension"] == {"costCentre": "2"}
+
+    # A key that ingestion sends as null is cleared, but not one that is marked.
+    await superset.upsert_dashboard(dashboard=spec(extension={"budget": 3}))
+    told = await ingest_one(superset, extension={"costCentre": None, "budget": None})
+
+    assert (told.outcome, told.kept) == ("UPDATED", ["extension.budget"])
+    assert (await stored(superset))["extension"] == {"budget": 3}
+
+
+async def test_everything_that_is_kept_is_named_at_once_and_every_time(superset: Caller) -> None:
+    await superset.create_dashboard(
+        dashboard=spec(
+            displayName="A",
+            description="a",
+            owners=ANN,
+            domain="finance",
+            tags=labels("PII.Email", state="Suggested"),
+            extension={"costCentre": "1", "budget": 1},
+        )
+    )
+    sent: Json = {
+        "displayName": "B",
+        "description": "b",
+        "owners": BOB,
+        "domain": "finance.tax",
+        "tags": labels("PII.Email"),
+        "extension": {"costCentre": "2", "budget": None},
+    }
+
+    told = [await ingest_one(superset, **sent) for _ in range(2)]
+
+    kept = ["description", "display_name", "domain", "extension.budget", "extension.costCentre", "owners"]
+    assert [(one.outcome, sorted(one.kept)) for one in told] == [("UNCHANGED", [*kept, "tags.PII.Email"])] * 2
+    marks = (await stored(superset))["edited"]
+    assert {part: sorted(names) for part, names in marks.items()} == {
+        "fields": ["description", "display_name", "domain", "owners"],
+        "tags": ["PII.Email"],
+        "extensionKeys": ["budget", "costCentre"],
+    }
+
+
+@on_one_database
+async def test_what_is_left_alone_may_refer_to_what_is_gone(superset: Caller) -> None:
+    """Only references that a write adds must exist."""
+    await ingest_one(superset, owners=ANN, domain="finance.tax", tags=labels("PII.Email", "PII.Phone"))
+    await update(superset, "owners", "domain", "tags", owners=BOB, domain="finance")
+    for kind, fqn in (("USER", "ann"), ("DOMAIN", "finance.tax"), ("TAG", "PII.Email")):
+        await superset.delete_entity(kind=f"KIND_{kind}", fully_qualified_name=fqn)
+    await superset.upsert_entity(entity={"tag": {"name": "Phone", "classification": "PII", "disabled": True}})
+
+    told = await ingest_one(
+        superset,
+        displayName="new",
+        owners=ANN,
+        domain="finance.tax",
+        tags=labels("PII.Email", "PII.Phone"),
+    )
+
+    assert told.refused == {}
+    assert told.outcome == "UPDATED"
+    assert sorted(told.kept) == ["domain", "owners", "tags.PII.Email", "tags.PII.Phone"]
+
+
+@on_one_database
+async def test_a_marked_value_is_compared_in_the_form_that_is_stored(superset: Caller) -> None:
+    config = {"values": ["a", "b", "c"], "multiSelect": True}
+    definition = {"name": "audience", "appliesTo": "dashboard", "propertyType": "enum", "config": config}
+    await superset.upsert_entity(entity={"customProperty": definition})
+    await superset.create_dashboard(dashboard=spec(extension={"audience": ["b", "a"]}))
+
+    same = await ingest_one(superset, extension={"audience": ["b", "a"]})
+    wrong = await ingest_one(superset, extension={"audience": ["nobody"]})
+
+    assert (same.outcome, same.kept) == ("UNCHANGED", [])
+    assert (wrong.outcome, wrong.kept) == ("UNCHANGED", ["extension.audience"])

@@ -1,0 +1,150 @@
+"""The migrations make the tables that the code has, once, whole or not at all, whoever else runs them at the time."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from dashboard_catalog.store import migrate
+from dashboard_catalog.store.tables import CATALOG_ID, METADATA
+
+HEAD = max(file.name[:4] for file in (Path(migrate.__file__).parent / "migrations" / "versions").glob("0*.py"))
+
+
+def _asked(url: str, statement: str) -> list[Any]:
+    async def ask() -> list[Any]:
+        engine = create_async_engine(url)
+        try:
+            async with engine.begin() as connection:
+                result = await connection.execute(text(statement))
+                return list(result) if result.returns_rows else []
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(ask())
+
+
+def _tables(url: str) -> set[str]:
+    async def ask() -> set[str]:
+        engine = create_async_engine(url)
+        try:
+            async with engine.connect() as connection:
+                return set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(ask())
+
+
+def test_the_migrations_make_the_tables_of_the_code(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+
+    assert migrate.drift(empty_database_url) == []
+    assert _tables(empty_database_url) == {*METADATA.tables, "alembic_version"}
+    migrate.check(empty_database_url)
+
+
+def test_a_table_that_differs_shows(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    _asked(empty_database_url, "DROP TABLE chart_history")
+
+    assert migrate.drift(empty_database_url)
+
+
+def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    _asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
+    migrate.upgrade(empty_database_url)
+
+    assert _asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
+
+
+def test_the_sequence_of_the_catalog_itself_comes_with_the_schema(database_url: str) -> None:
+    ((service_id, last_change),) = _asked(database_url, "SELECT service_id, last_change FROM service_sequence")
+
+    assert (str(service_id).replace("-", ""), last_change) == (CATALOG_ID.hex, 0)
+
+
+def test_a_schema_that_is_not_of_this_version_is_told(empty_database_url: str) -> None:
+    with pytest.raises(migrate.SchemaOutdated, match=f"is at nothing, this version needs {HEAD}: run `db upgrade`"):
+        migrate.check(empty_database_url)
+
+    command.upgrade(migrate._config(empty_database_url), "0001")
+    with pytest.raises(migrate.SchemaOutdated, match=f"is at 0001, this version needs {HEAD}"):
+        migrate.check(empty_database_url)
+    _asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
+
+    migrate.upgrade(empty_database_url)
+    migrate.check(empty_database_url)
+    assert _asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
+
+
+_FAILING = """
+from alembic import op
+from sqlalchemy import Column, Integer
+revision, down_revision, branch_labels, depends_on = "9999", "{head}", None, None
+
+def upgrade():
+    op.create_table("half", Column("a", Integer()))
+    op.execute("INSERT INTO half VALUES (1)")
+    op.execute("INSERT INTO nowhere VALUES (1)")
+"""
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str, tmp_path: Path) -> None:
+    migrate.upgrade(empty_database_url)
+    before = _tables(empty_database_url)
+    folder = tmp_path / "migrations"
+    shutil.copytree(Path(migrate.__file__).parent / "migrations", folder)
+    (folder / "versions" / "9999_failing.py").write_text(_FAILING.format(head=HEAD))
+    config = migrate._config(empty_database_url)
+    config.set_main_option("script_location", str(folder))
+
+    for _ in range(2):
+        with pytest.raises(Exception, match="nowhere"):
+            command.upgrade(config, "head")
+        assert _tables(empty_database_url) == before
+        migrate.check(empty_database_url)
+
+
+_AT_ONCE = """
+import sys, time
+from dashboard_catalog.store import migrate
+print("ready", flush=True)
+sys.stdin.read()
+migrate.upgrade(sys.argv[1])
+"""
+
+
+def test_several_processes_may_upgrade_at_once(empty_database_url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _AT_ONCE, empty_database_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+    ended = [process.wait(30) for process in processes]
+    said = [process.stderr.read().decode() for process in processes if process.stderr]
+    for process in processes:
+        process.stdout.close()  # type: ignore[union-attr]
+        process.stderr.close()  # type: ignore[union-attr]
+
+    assert ended == [0, 0], said
+    assert migrate.drift(empty_database_url) == []

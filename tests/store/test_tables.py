@@ -1,0 +1,66 @@
+"""Records and their tables agree, and keys are such that tables can be distributed by BI service."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from dashboard_catalog.store.tables import (
+    CHART,
+    CHART_HISTORY,
+    DASHBOARD,
+    DASHBOARD_HISTORY,
+    ENTITY,
+    METADATA,
+    ChartRecord,
+    DashboardRecord,
+    EntityRecord,
+    column_names,
+    record_maker,
+    row_of,
+)
+
+RECORDS: list[tuple[type[Any], Table]] = [
+    (DashboardRecord, DASHBOARD),
+    (DashboardRecord, DASHBOARD_HISTORY),
+    (ChartRecord, CHART),
+    (ChartRecord, CHART_HISTORY),
+    (EntityRecord, ENTITY),
+]
+# What belongs to the catalog as a whole: on a cluster every node holds them.
+CATALOG_WIDE = {"entity"}
+
+
+@pytest.mark.parametrize(("record", "table"), RECORDS, ids=lambda value: getattr(value, "name", ""))
+def test_a_record_has_the_columns_of_its_table_in_their_order(record: type[Any], table: Table) -> None:
+    assert column_names(record) == tuple(table.c.keys())
+    for field in dataclasses.fields(record):
+        column = table.c[field.name]
+        optional = field.default is None
+        assert (column.nullable, type(column.type)) == (optional, type(field.metadata["type"])), field.name
+
+
+@pytest.mark.parametrize(("record", "table"), RECORDS, ids=lambda value: getattr(value, "name", ""))
+def test_a_record_goes_to_a_row_and_back(record: type[Any], table: Table) -> None:
+    row = [f"value of {column.name}" for column in table.c]
+
+    made = record_maker(record)(row)
+
+    assert row_of(record)(made) == tuple(row)
+    assert all(getattr(made, column.name) == f"value of {column.name}" for column in table.c)
+
+
+def test_keys_of_tables_of_a_service_begin_with_it() -> None:
+    for table in METADATA.sorted_tables:
+        keys = [column.name for column in table.primary_key]
+        unique = [[column.name for column in index.columns] for index in table.indexes if index.unique]
+        if table.name not in CATALOG_WIDE:
+            assert all(key[0] == "service_id" for key in (keys, *unique)), table.name
+
+
+def test_history_is_kept_in_the_columns_of_the_asset() -> None:
+    for table, history in ((DASHBOARD, DASHBOARD_HISTORY), (CHART, CHART_HISTORY)):
+        columns = [(column.name, str(column.type), column.nullable) for column in table.c]
+        assert [(column.name, str(column.type), column.nullable) for column in history.c] == columns
+        assert [column.name for column in history.primary_key] == ["service_id", "id", "version"]

@@ -1,0 +1,213 @@
+"""Column types and conditions mean the same on both databases, whatever texts they hold."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, ParamSpec
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select
+from sqlalchemy.types import TypeEngine
+
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.types import (
+    DOCUMENT,
+    ID,
+    KEY_TEXT,
+    TEXT_LIST,
+    TIMESTAMP,
+    UUID_LIST,
+    any_of,
+    begins_with,
+    has_key,
+    overlaps,
+)
+
+P = ParamSpec("P")
+
+# Everything that a string of a message can hold, but U+0000; awkward things more often than chance has it.
+AWKWARD = [
+    "", "'", '"', "\\", '\\"', "a\\u0041", "{a,b}", "NULL", "null", "a,b", "%", "_", "$1", "?", ":a", "1", "1.0",
+    " a ", "\n", "\t",
+    "é", "e\u0301", "ß", "İ", "\u202e", "\x01", "\x7f", "\ufeff", "\uffff",
+    "\U0001f600", "\U0001f469\u200d\U0001f467", "\U0010ffff",
+]  # fmt: skip
+TEXTS = st.sampled_from(AWKWARD) | st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12
+)
+SMALL = st.sampled_from(["a", "A", "aa", "ä", '"', "\\", "1"])
+IDS = st.sampled_from([UUID(int=n) for n in (0, 1, 16, 2**128 - 1)])
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=9))])
+TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=ZONES)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-(2.0**53), 2.0**53) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+class Asking:
+    """A database that is asked without waiting, as hypothesis needs it."""
+
+    def __init__(self, runner: asyncio.Runner, database: Database) -> None:
+        self._runner = runner
+        self._database = database
+
+    def run(self, statement: Any, parameters: Any = None) -> list[Any]:
+        async def work(connection: Any) -> list[Any]:
+            result = await connection.execute(statement, parameters)
+            return list(result) if result.returns_rows else []
+
+        return self._runner.run(self._database.write(work))
+
+    def holds(self, condition: Any) -> bool:
+        ((answer,),) = self.run(select(condition))
+        return bool(answer)
+
+
+@pytest.fixture
+def asking(database_url: str) -> Iterator[Asking]:
+    with asyncio.Runner() as runner:
+
+        async def opened() -> Database:
+            return Database(database_url)
+
+        database = runner.run(opened())
+        yield Asking(runner, database)
+        runner.run(database.close())
+
+
+def _often(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    """Checks a rule with some hundred examples."""
+
+    def decorate(rule: Callable[..., None]) -> Callable[[], None]:
+        return settings(max_examples=60, deadline=None, database=None)(given(**strategies)(rule))
+
+    return decorate
+
+
+def _texts(values: list[str]) -> Any:
+    return bindparam(None, values, TEXT_LIST)
+
+
+def _ids(values: list[UUID]) -> Any:
+    return bindparam(None, values, UUID_LIST)
+
+
+def test_any_of_is_membership(asking: Asking) -> None:
+    @_often(value=TEXTS | SMALL, values=st.lists(TEXTS | SMALL, max_size=5))
+    def of_texts(value: str, values: list[str]) -> None:
+        assert asking.holds(any_of(bindparam(None, value, KEY_TEXT), _texts(values))) == (value in values)
+        assert asking.holds(any_of(bindparam(None, value, KEY_TEXT), _texts([*values, value])))
+
+    @_often(value=IDS, values=st.lists(IDS, max_size=3))
+    def of_ids(value: UUID, values: list[UUID]) -> None:
+        assert asking.holds(any_of(bindparam(None, value, ID), _ids(values))) == (value in values)
+
+    of_texts()
+    of_ids()
+
+
+def test_overlaps_is_a_common_element(asking: Asking) -> None:
+    @_often(held=st.lists(TEXTS | SMALL, max_size=5), values=st.lists(TEXTS | SMALL, max_size=5))
+    def of_texts(held: list[str], values: list[str]) -> None:
+        assert asking.holds(overlaps(_texts(held), _texts(values))) == bool(set(held) & set(values))
+
+    @_often(held=st.lists(IDS, max_size=3), values=st.lists(IDS, max_size=3))
+    def of_ids(held: list[UUID], values: list[UUID]) -> None:
+        assert asking.holds(overlaps(_ids(held), _ids(values))) == bool(set(held) & set(values))
+
+    of_texts()
+    of_ids()
+
+
+def test_has_key_is_a_key_at_the_top(asking: Asking) -> None:
+    @_often(document=st.dictionaries(TEXTS | SMALL, VALUES, max_size=4), key=TEXTS | SMALL)
+    def rule(document: dict[str, Any], key: str) -> None:
+        held = bindparam(None, document, DOCUMENT)
+        assert asking.holds(has_key(held, literal(key))) == (key in document)
+        for known in document:
+            assert asking.holds(has_key(held, literal(known)))
+
+    rule()
+
+
+def test_begins_with_is_a_prefix(asking: Asking) -> None:
+    @_often(text=TEXTS, prefix=TEXTS, length=st.integers(0, 5))
+    def rule(text: str, prefix: str, length: int) -> None:
+        for start in (prefix, text[:length], text + prefix):
+            column = bindparam(None, text, KEY_TEXT)
+            assert asking.holds(begins_with(column, start)) == text.startswith(start), start
+
+    rule()
+
+
+def _table(type_: TypeEngine[Any]) -> Table:
+    return Table("things", MetaData(), Column("value", type_))
+
+
+def _stored(asking: Asking, type_: TypeEngine[Any], *values: Any) -> list[Any]:
+    """Returns what is read of values that were stored, in the order of the column."""
+    table = _table(type_)
+    asking.run(table.delete())
+    asking.run(insert(table), [{"value": value} for value in values])
+    return [row.value for row in asking.run(select(table.c.value))]
+
+
+def _make(asking: Asking, type_: TypeEngine[Any]) -> Table:
+    async def work(connection: Any) -> None:
+        await connection.run_sync(_table(type_).create)
+
+    asking._runner.run(asking._database.write(work))
+    return _table(type_)
+
+
+@pytest.mark.parametrize(
+    ("type_", "strategy"),
+    [
+        pytest.param(KEY_TEXT, TEXTS, id="text"),
+        pytest.param(ID, st.uuids(), id="id"),
+        pytest.param(TEXT_LIST, st.lists(TEXTS, max_size=4), id="texts"),
+        pytest.param(UUID_LIST, st.lists(st.uuids(), max_size=4), id="ids"),
+        pytest.param(DOCUMENT, st.dictionaries(TEXTS, VALUES, max_size=4), id="document"),
+        pytest.param(TIMESTAMP, TIMES, id="time"),
+    ],
+)
+def test_what_is_stored_is_read(asking: Asking, type_: TypeEngine[Any], strategy: st.SearchStrategy[Any]) -> None:
+    _make(asking, type_)
+
+    @_often(value=strategy)
+    def rule(value: Any) -> None:
+        assert _stored(asking, type_, value) == [value]
+
+    rule()
+    assert _stored(asking, type_, None) == [None]
+
+
+def test_a_time_is_read_in_utc(asking: Asking) -> None:
+    _make(asking, TIMESTAMP)
+    local = datetime(2026, 3, 29, 3, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=-5)))
+
+    (read,) = _stored(asking, TIMESTAMP, local)
+
+    assert (read, read.utcoffset()) == (local, timedelta(0))
+
+
+def test_texts_sort_byte_for_byte(asking: Asking) -> None:
+    table = _make(asking, KEY_TEXT)
+
+    @_often(values=st.lists(TEXTS | SMALL, max_size=8, unique=True))
+    def rule(values: list[str]) -> None:
+        asking.run(table.delete())
+        if values:
+            asking.run(insert(table), [{"value": value} for value in values])
+        read = [row.value for row in asking.run(select(table.c.value).order_by(table.c.value))]
+        assert read == sorted(values, key=str.encode)
+        for pivot in values:
+            after = asking.run(select(table.c.value).where(table.c.value > pivot))
+            assert {row.value for row in after} == {value for value in values if value.encode() > pivot.encode()}
+
+    rule()
