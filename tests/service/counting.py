@@ -1,16 +1,18 @@
 """Counts what a server asks of its database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import TableClause, event
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store import many
 from dashboard_catalog.store.database import Database
 
 
 class Counted:
-    """What was asked so far; an executemany is one statement.
+    """What was asked so far; an executemany is one statement, and so is a COPY.
 
     Attributes:
         statements: The texts of all statements, in their order.
@@ -38,6 +40,13 @@ def counted(database: Database) -> Iterator[Counted]:
     """Counts what writers ask of a database while the block runs."""
     engine = database._writers.sync_engine
     found = Counted()
+    copy = many._copy
+
+    # SQLAlchemy sees nothing of it.
+    async def copied(connection: AsyncConnection, table: TableClause, rows: Sequence[Any]) -> None:
+        found.statements.append(f"COPY {table.name}")
+        await copy(connection, table, list(rows))
+
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("before_cursor_execute", found.statement),
         ("commit", found.commit),
@@ -45,8 +54,10 @@ def counted(database: Database) -> Iterator[Counted]:
     ]
     for name, listener in listeners:
         event.listen(engine, name, listener)
+    many._copy = copied
     try:
         yield found
     finally:
+        many._copy = copy
         for name, listener in listeners:
             event.remove(engine, name, listener)

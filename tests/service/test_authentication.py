@@ -38,9 +38,9 @@ async def called(channel: Any, path: str, authorization: str | None, request: by
     """Calls a method with the bytes of a request and returns those of its first answer."""
     metadata = [] if authorization is None else [("authorization", authorization)]
     if METHODS.get(path, True):
-        answer: bytes = await channel.stream_stream(path)([request], metadata=metadata, timeout=10).read()
+        answer: bytes = await channel.stream_stream(path)([request], metadata=metadata, timeout=60).read()
     else:
-        answer = await channel.unary_unary(path)(request, metadata=metadata, timeout=10)
+        answer = await channel.unary_unary(path)(request, metadata=metadata, timeout=60)
     return answer
 
 

@@ -277,6 +277,9 @@ async def test_parents_form_no_circle_within_a_chunk(superset: Caller) -> None:
     twice = await superset.bulk([team("t7"), team("t8", "t7"), team("t7", "t8")])
     assert twice.failures == {2: {"entity.team.parents[0]": "CIRCULAR_PARENT"}}
     assert (await read(superset, "team", "t8"))["parents"] == ["t7"]
+    # And so for a stream that only validates, over its chunks.
+    tried = await superset.bulk([team("u1")], [team("u2", "u1")], [team("u1", "u2")], options={"validate_only": True})
+    assert tried.failures == {2: {"entity.team.parents[0]": "CIRCULAR_PARENT"}}
 
 
 async def test_the_same_entity_twice_in_a_chunk_is_written_in_the_order_of_the_chunk(superset: Caller) -> None:

@@ -179,6 +179,10 @@ class Directory:
         """Returns the entity of this kind and name."""
         return self._by_fqn.get((kind, fqn))
 
+    def assumed(self, kind: str) -> list[EntityRecord]:
+        """Returns the entities of a kind that count as existing, as the stream has left them."""
+        return [record for record in self._assumed.entities_by_id.values() if record.kind == kind]
+
     def get(self, id_: UUID) -> EntityRecord | None:
         """Returns the entity of this id."""
         return self._by_id.get(id_)

@@ -97,7 +97,8 @@ class EntityWrites:
         fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
         await self._directory.load(connection, fqns=fqns)
         for kind in {write.kind.name for write in batch if write.kind.name in ("team", "tag")}:
-            self._above |= {record.id: record.parents for record in await entities.of_kind(connection, kind)}
+            known = [*await entities.of_kind(connection, kind), *self._directory.assumed(kind)]
+            self._above |= {record.id: record.parents for record in known}
         self._last_change = await entities.lock_service(connection, CATALOG_ID)
 
     def apply(self, write: EntityWrite) -> WrittenEntity:

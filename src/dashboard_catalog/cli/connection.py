@@ -1,19 +1,19 @@
 """How the client commands reach a server: its address, a token and TLS."""
 
-import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import grpc
 import typer
 
+from dashboard_catalog import client
 from dashboard_catalog.cli.failures import CommandError, Failure, failure_of_call
+from dashboard_catalog.client.channel import is_loopback
 from dashboard_catalog.settings import Settings, environment_name
 from dashboards.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from dashboards.v1.chart_service_pb2_grpc import ChartServiceStub
@@ -21,23 +21,6 @@ from dashboards.v1.dashboard_service_pb2_grpc import DashboardServiceStub
 
 CALL_SECONDS = 60
 """How long a unary call may take."""
-
-_RETRY_ONLY_UNAVAILABLE = json.dumps(
-    {
-        "methodConfig": [
-            {
-                "name": [{}],
-                "retryPolicy": {
-                    "maxAttempts": 4,
-                    "initialBackoff": "0.2s",
-                    "maxBackoff": "2s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            }
-        ]
-    }
-)
 
 # gRPC's words before the cause.
 _LAST_ERROR = re.compile(r"^.*last error: \w+: \S+: ")
@@ -76,9 +59,10 @@ class ConnectionOptions:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open channel and what goes with every call on it."""
+    """A client, its stubs, and what goes with every call of theirs."""
 
     address: str
+    client: client.CatalogClient
     metadata: tuple[tuple[str, str], ...]
     dashboards: DashboardServiceStub
     charts: ChartServiceStub
@@ -104,41 +88,29 @@ def connect(options: ConnectionOptions) -> Iterator[Connection]:
     """
     if not options.address.strip():
         raise CommandError("--address is empty: give HOST:PORT")
-    token = _token(options)
-    if token and not (options.tls_ca or options.insecure or is_loopback(options.address)):
-        raise CommandError(
-            f"a token would travel unencrypted to {options.address}: call by TLS with --tls-ca FILE, "
-            "or accept it with --insecure"
-        )
-    with _channel(options) as channel:
-        connection = Connection(
-            address=options.address,
-            metadata=(("authorization", f"Bearer {token}"),) if token else (),
-            dashboards=DashboardServiceStub(channel),
-            charts=ChartServiceStub(channel),
-            catalog=CatalogServiceStub(channel),
-        )
-        try:
-            yield connection
-        except grpc.RpcError as error:
-            raise connection.explain(error) from error
-
-
-def is_loopback(address: str) -> bool:
-    """Says whether a gRPC address surely is on this machine."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = _host(address)
+    token, credentials = _token(options), _credentials(options)
     try:
-        return ip_address(host).is_loopback or ip_address(host).is_unspecified
-    except ValueError:
-        return host == "localhost"
+        with client.connect(
+            options.address, token=token, credentials=credentials, insecure=options.insecure
+        ) as connected:
+            yield from _used(options.address, connected)
+    except client.UnsafeTarget as error:
+        raise CommandError(f"{error}: call by TLS with --tls-ca FILE, or accept it with --insecure") from error
 
 
-def _host(address: str) -> str:
-    authority = address.rsplit("/", maxsplit=1)[-1]
-    host = authority.rsplit(":", maxsplit=1)[0] if ":" in authority else authority
-    return host.strip("[]")
+def _used(address: str, connected: client.CatalogClient) -> Iterator[Connection]:
+    connection = Connection(
+        address=address,
+        client=connected,
+        metadata=tuple(connected.metadata),
+        dashboards=DashboardServiceStub(connected.channel),
+        charts=ChartServiceStub(connected.channel),
+        catalog=CatalogServiceStub(connected.channel),
+    )
+    try:
+        yield connection
+    except grpc.RpcError as error:
+        raise connection.explain(error) from error
 
 
 def _explanation(failure: Failure, *, with_token: bool) -> Iterator[str]:
@@ -152,15 +124,8 @@ def _explanation(failure: Failure, *, with_token: bool) -> Iterator[str]:
         yield f"(call {failure.call_id})"
 
 
-def _channel(options: ConnectionOptions) -> grpc.Channel:
-    settings: list[tuple[str, str | int]] = [("grpc.service_config", _RETRY_ONLY_UNAVAILABLE)]
-    if is_loopback(options.address):
-        # gRPC would send even this through the proxy that the environment names.
-        settings.append(("grpc.enable_http_proxy", 0))
-    target = options.address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
-    if options.tls_ca is None:
-        return grpc.insecure_channel(target, settings)
-    return grpc.secure_channel(target, grpc.ssl_channel_credentials(_trusted(options.tls_ca)), settings)
+def _credentials(options: ConnectionOptions) -> grpc.ChannelCredentials | None:
+    return None if options.tls_ca is None else grpc.ssl_channel_credentials(_trusted(options.tls_ca))
 
 
 def _trusted(tls_ca: str) -> bytes | None:
@@ -192,7 +157,7 @@ def _from_file(path: Path) -> str:
 
 
 def _left_by_server() -> str | None:
-    path = _settings_here().admin_token_file
+    path = settings_here().admin_token_file
     try:
         return _checked(path.read_text(), str(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -201,7 +166,7 @@ def _left_by_server() -> str | None:
         raise CommandError(f"cannot read the token in {path}: {error.strerror}") from error
 
 
-def _settings_here() -> Settings:
+def settings_here() -> Settings:
     """Returns settings of which only the data folder counts: a server's are not to be checked here."""
     given = os.environ.get(environment_name("data_dir"))
     return Settings.model_construct(data_dir=Path(given).expanduser()) if given else Settings.model_construct()

@@ -82,9 +82,9 @@ def failure_of(status: status_pb2.Status) -> Failure:
 def failure_of_call(error: grpc.RpcError) -> Failure:
     """Returns what a failed call says, whether or not a server of the catalog answered it."""
     status = status_pb2.Status(code=error.code().value[0], message=error.details() or "")
-    for entry in error.trailing_metadata() or ():
-        if entry.key == "grpc-status-details-bin" and isinstance(entry.value, bytes):
-            status.ParseFromString(entry.value)
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            status.ParseFromString(value)
     return failure_of(status)
 
 

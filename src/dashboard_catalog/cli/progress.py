@@ -1,8 +1,9 @@
 """Shows how far an ingestion is: a bar on a terminal, now and then a line elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.progress import (
     BarColumn,
@@ -10,6 +11,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -28,27 +30,50 @@ class _RateColumn(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
 
 
+class Shown(Protocol):
+    """What is shown while an ingestion runs."""
+
+    def done(self, items: int) -> None:
+        """Shows how many items are done."""
+
+    def say(self, text: str) -> None:
+        """Shows a line beside that."""
+
+
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function that shows how many of `total` items are done."""
+def progress(total: int) -> Iterator[Shown]:
+    """Shows how many of `total` items are done while the block runs."""
     console = output.notices()
     if not console.is_terminal:
-        yield _lines(total)
+        yield _Lines(total)
         return
     columns = (TextColumn("Loading"), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as shown:
-        task = shown.add_task("", total=total)
-        yield lambda done: shown.update(task, completed=done)
+        yield _Bar(shown, shown.add_task("", total=total))
 
 
-def _lines(total: int) -> Callable[[int], None]:
-    began = last = time.monotonic()
+class _Bar:
+    def __init__(self, shown: Progress, task: TaskID) -> None:
+        self._shown = shown
+        self._task = task
 
-    def show(done: int) -> None:
-        nonlocal last
+    def done(self, items: int) -> None:
+        self._shown.update(self._task, completed=items)
+
+    def say(self, text: str) -> None:
+        self._shown.console.print(output.cell(text), soft_wrap=True)
+
+
+class _Lines:
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._began = self._last = time.monotonic()
+
+    def done(self, items: int) -> None:
         now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
-            last = now
-            output.say(f"{done:,} of {total:,} items, {done / (now - began):,.0f} a second")
+        if now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = now
+            self.say(f"{items:,} of {self._total:,} items, {items / (now - self._began):,.0f} a second")
 
-    return show
+    def say(self, text: str) -> None:
+        output.say(text)

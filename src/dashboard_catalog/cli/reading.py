@@ -13,7 +13,8 @@ from dashboard_catalog.cli.items import Body, Found, items_in
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.report import FailedItem, Report
 from dashboard_catalog.cli.sources import Source
-from dashboard_catalog.client.chunks import MAX_BYTES, Item
+from dashboard_catalog.client import Item, item_of
+from dashboards.v1 import bulk_pb2
 
 
 class Reading:
@@ -23,15 +24,24 @@ class Reading:
         sources: Where it is.
         default: Kind of a body that could be a dashboard as well as a chart.
         strict: Whether an item with a field that the catalog does not keep is refused.
+        sweeps: Whether what is not mentioned will be deleted.
         max_failures: After more items than this that make no message, nothing more is read.
         report: Counts what is read.
     """
 
     def __init__(
-        self, sources: list[Source], default: Kind | None, *, strict: bool, max_failures: int, report: Report
+        self,
+        sources: list[Source],
+        default: Kind | None,
+        *,
+        strict: bool,
+        sweeps: bool,
+        max_failures: int,
+        report: Report,
     ) -> None:
         self._default = default
         self._strict = strict
+        self._sweeps = sweeps
         self._max_failures = max_failures
         self._report = report
         self._held = [(source, self._survey(source)) for source in sources]
@@ -47,6 +57,14 @@ class Reading:
 
     def items(self) -> Iterator[Item]:
         """Yields what can be sent; what cannot goes to the report."""
+        yield from self._readable()
+        if self._sweeps and self._report.refused:
+            # Nobody knows what the refused ones would have mentioned: an item without content tells the server so, and
+            # it deletes nothing. It stands for one of them.
+            self._report.refused -= 1
+            yield item_of(bulk_pb2.BulkUpsertItem())
+
+    def _readable(self) -> Iterator[Item]:
         for kind in Kind:
             for source, held in self._held:
                 for found in items_in(source, self._default) if held[kind] else ():
@@ -70,16 +88,13 @@ class Reading:
         if problems := self._problems(made):
             self._refuse(found, full_name(body), problems)
             return
-        stage = kind if kind.is_asset else "entity"
+        item = item_of(made.item, found.place)
         self._report.dropped.update(made.dropped)
-        self._report.sent[stage] += 1
-        service = str(getattr(made.item, stage).service) if kind.is_asset else ""
-        yield Item(found.place, stage, service, made.item, made.item.ByteSize())
+        self._report.sent[item.kind] += 1
+        yield item
 
     def _problems(self, made: Made) -> tuple[Problem, ...]:
         unknown = [Problem(path, "is no field of the catalog") for path in made.dropped if self._strict]
-        if not made.problems and (size := made.item.ByteSize()) > MAX_BYTES:
-            return (Problem("", f"is {size:,} bytes long; a message holds {MAX_BYTES:,}"),)
         return (*made.problems, *unknown)
 
     def _refuse(self, found: Found, name: str, problems: tuple[Problem, ...]) -> None:

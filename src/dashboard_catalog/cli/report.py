@@ -11,6 +11,8 @@ from rich.text import Text
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.failures import Failure
+from dashboard_catalog.cli.swept import Swept
+from dashboards.v1 import bulk_pb2
 
 OUTCOMES = ("created", "updated", "unchanged", "restored", "suppressed", "failed")
 
@@ -45,6 +47,9 @@ class Report:
         dropped: Fields that the catalog does not keep, by path.
         failures: The first failed items.
         stopped: Why it ended early; empty if it did not.
+        swept: What the sweep did, if there was to be one.
+        session_id: Names the load in the server's log.
+        resumed_after: How many items an earlier load of the same session had done.
         seconds: How long it took.
     """
 
@@ -56,6 +61,9 @@ class Report:
     dropped: Counter[str] = field(default_factory=Counter)
     failures: list[FailedItem] = field(default_factory=list)
     stopped: str = ""
+    swept: Swept | None = None
+    session_id: str = ""
+    resumed_after: int = 0
     seconds: float = 0.0
 
     @property
@@ -63,18 +71,28 @@ class Report:
         """All items that were not written, for whatever reason."""
         return self.outcomes["failed"] + self.refused
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all that was asked for has been done."""
+        return not (self.failed or self.stopped or (self.swept and self.swept.was_stopped))
+
+    def take(self, summary: bulk_pb2.BulkUpsertSummary) -> None:
+        """Takes the counts of the server."""
+        for outcome in OUTCOMES:
+            self.outcomes[outcome] = getattr(summary, outcome)
+
     def add_failure(self, failed: FailedItem) -> None:
         """Keeps a failure if there is room to show it."""
         if self.shown is None or len(self.failures) < self.shown:
             self.failures.append(failed)
 
-    def print_for_people(self, *, validate_only: bool) -> None:
+    def print_for_people(self, *, dry_run: bool) -> None:
         """Prints failures, what was left out, and the counts, to standard output."""
         console = output.results()
         for part in self._failure_lines():
             console.print(part, soft_wrap=True)
         console.print(self._count_table())
-        for line in self._remarks(validate_only=validate_only):
+        for line in self._remarks(dry_run=dry_run):
             console.print(output.cell(line), soft_wrap=True)
 
     def print_for_programs(self) -> None:
@@ -100,18 +118,22 @@ class Report:
         table.add_row(*(output.cell(f"{counts.get(outcome, 0):,}") for outcome in OUTCOMES))
         return table
 
-    def _remarks(self, *, validate_only: bool) -> Iterator[str]:
+    def _remarks(self, *, dry_run: bool) -> Iterator[str]:
         total = sum(self.sent.values())
         kinds = ", ".join(f"{count:,} {_plural(kind, count)}" for kind, count in self.sent.items())
-        did = "checked, nothing was written" if validate_only else "sent"
+        did = "checked, nothing was written" if dry_run else "sent"
         rate = total / self.seconds if self.seconds else 0
         time = f"{self.seconds:.{0 if self.seconds >= 10 else 2}f} s"
         yield f"{self.source}: {kinds or 'no items'} {did} in {time} ({rate:,.0f} a second)"
+        if self.resumed_after:
+            yield f"Resumed: {self.resumed_after:,} of them had been done before"
         if self.dropped:
             fields = ", ".join(f"{path} ({count:,})" for path, count in self.dropped.most_common())
             yield f"Not kept by the catalog and left out: {fields}"
         if self.stopped:
             yield f"Stopped early: {self.stopped}"
+        if self.swept:
+            yield from self.swept.lines()
 
     def _as_json(self) -> dict[str, Any]:
         return {
@@ -123,6 +145,9 @@ class Report:
             "droppedFields": dict(self.dropped),
             "failures": [_failure_as_json(one) for one in self.failures],
             "stopped": self.stopped,
+            "sweep": self.swept.as_json() if self.swept else None,
+            "sessionId": self.session_id,
+            "resumedAfter": self.resumed_after,
             "seconds": round(self.seconds, 3),
         }
 

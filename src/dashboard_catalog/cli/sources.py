@@ -4,12 +4,13 @@ A source can be read several times, once for each kind of item, and holds no mor
 memory. What the values mean is not known here.
 """
 
+import hashlib
 import json
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -56,6 +57,10 @@ class Source(Protocol):
         """What people know it by: the name of its file, or `-`."""
 
     @property
+    def path(self) -> Path:
+        """Where it is read."""
+
+    @property
     def holding(self) -> Holding | None:
         """What its bodies are, if that is certain."""
 
@@ -84,6 +89,7 @@ class Document:
     """JSON values over any number of lines, held in memory."""
 
     name: str
+    path: Path
     values: tuple[object, ...]
     holding: Holding | None = None
 
@@ -112,6 +118,15 @@ def sources_in(path: str, scratch: Path) -> list[Source]:
         return [_sniffed(given.name, given)]
     with _opened(given) as pipe:
         return [_sniffed(given.name, _copy(pipe, scratch))]
+
+
+def content_of(sources: Iterable[Source]) -> str:
+    """Returns a digest of all that the sources hold."""
+    digest = hashlib.sha256()
+    for source in sources:
+        with _opened(source.path) as file:
+            digest.update(f"{source.name}\n".encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _in_folder(folder: Path) -> list[Source]:
@@ -143,7 +158,7 @@ def _sniffed(name: str, path: Path, holding: Holding | None = None) -> Source:
     with _opened(path) as file:
         first = next((line.strip() for line in file if line.strip()), b"")
     if _is_unfinished(first):
-        return Document(name, tuple(_values(name, path)), holding)
+        return Document(name, path, tuple(_values(name, path)), holding)
     return Lines(name, path, holding)
 
 

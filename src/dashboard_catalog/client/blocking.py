@@ -36,6 +36,7 @@ class SyncLoad:
         open_client: "Callable[[], AsyncCatalogClient]",
         items: Iterable[Any] | AsyncIterable[Any],
         options: LoadOptions,
+        *,
         on_progress: Progress | None = None,
         on_connection_lost: ConnectionLost | None = None,
     ) -> None:

@@ -5,7 +5,6 @@ once, and every failure is told once.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,7 +35,8 @@ ConnectionLost = Callable[[grpc.aio.AioRpcError], None]
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
 # What gRPC says of a call when a write to it fails; why it has ended comes a moment later.
 _NOT_YET_KNOWN = "Internal error from Core"
-_KNOWN_AFTER_SECONDS = 1.0
+_LOOKS = 100
+_SECONDS_BETWEEN_LOOKS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class BulkLoad:
         token: Token,
         items: Iterable[Any] | AsyncIterable[Any],
         options: LoadOptions,
+        *,
         on_progress: Progress | None = None,
         on_connection_lost: ConnectionLost | None = None,
     ) -> None:
@@ -118,21 +119,23 @@ class BulkLoad:
         try:
             while (failure := await self._failures.get()) is not None:
                 yield failure
-            await running
+            if (raised := await running) is not None:
+                raise raised
         finally:
             await _end(running)
             await self._pending.close()
 
-    async def _run(self) -> None:
+    async def _run(self) -> Exception | None:
+        """Runs connections until one ends well, and returns what the caller's own code raised, if it did."""
         while True:
             try:
-                return await self._connect()
+                await self._connect()
             except grpc.aio.AioRpcError as error:
                 await self._recover(error)
             except _CallersError as error:
-                raised = error.raised
-                break
-        raise raised
+                return error.raised
+            else:
+                return None
 
     async def _recover(self, error: grpc.aio.AioRpcError) -> None:
         """Returns when it is time for another connection; raises the error if there is no point in one."""
@@ -151,6 +154,7 @@ class BulkLoad:
             grpc.aio.AioRpcError: If it ended before its time.
             _CallersError: For what the connection is not to blame for.
         """
+        self.summary = None
         with _of_caller():
             metadata = metadata_for(self._token)
         call: Any = self._stub.BulkUpsert(metadata=metadata)
@@ -173,18 +177,15 @@ class BulkLoad:
             while (chunk := await self._chunk_after(sent)) is not None:
                 await call.write(chunk.request())
                 sent = chunk.end
-            await call.write(
-                bulk_pb2.BulkUpsertRequest(finish=bulk_pb2.BulkUpsertFinish(total_items=self._pending.end))
-            )
+            finish = bulk_pb2.BulkUpsertFinish(total_items=self._pending.end)
+            await call.write(bulk_pb2.BulkUpsertRequest(finish=finish))
             await call.done_writing()
 
     async def _chunk_after(self, offset: int) -> Chunk | None:
         with _of_caller():
-            chunk = await self._pending.after(offset)
-        return chunk
+            return await self._pending.after(offset)
 
     async def _read(self, call: Any) -> None:
-        self.summary = None
         # Not by `call.read()`: after a failed write it hides what has arrived before.
         with suppress(grpc.aio.AioRpcError):
             async for response in call:
@@ -241,7 +242,7 @@ def _of_caller() -> Iterator[None]:
         raise _CallersError(error) from error
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
+async def _end(*tasks: asyncio.Task[Any]) -> None:
     """Cancels tasks and waits until they have ended, however they do."""
     for task in tasks:
         task.cancel()
@@ -252,7 +253,8 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
 
 
 async def _status_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    known_at = time.monotonic() + _KNOWN_AFTER_SECONDS
-    while await call.details() == _NOT_YET_KNOWN and time.monotonic() < known_at:
-        await asyncio.sleep(0.01)
+    for _ in range(_LOOKS):
+        if await call.details() != _NOT_YET_KNOWN:
+            break
+        await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
     return await call.code(), await call.details()

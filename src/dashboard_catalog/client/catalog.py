@@ -39,7 +39,9 @@ class AsyncCatalogClient:
     ) -> BulkLoad:
         """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
         stub = DashboardServiceStub(self.channel)
-        return BulkLoad(stub, self._token, items, options, on_progress, on_connection_lost)
+        return BulkLoad(
+            stub, self._token, items, options, on_progress=on_progress, on_connection_lost=on_connection_lost
+        )
 
 
 class CatalogClient:
@@ -67,7 +69,9 @@ class CatalogClient:
         **options: Unpack[LoadOptions],
     ) -> SyncLoad:
         """Returns a load to iterate over. See `SyncLoad`; `options` are those of `LoadOptions`."""
-        return SyncLoad(self._open_client, items, options, on_progress, on_connection_lost)
+        return SyncLoad(
+            self._open_client, items, options, on_progress=on_progress, on_connection_lost=on_connection_lost
+        )
 
 
 @asynccontextmanager

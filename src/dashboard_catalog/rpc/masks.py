@@ -8,6 +8,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 
 _FIXED = ("name", "service")
+# What entities answer in the message that is also sent.
+_ANSWERED_ONLY = ("id", "fully_qualified_name", "deleted", "updated_at", "updated_by")
 
 
 def fields_of(mask: FieldMask, descriptor: Descriptor, path: str) -> frozenset[str]:
@@ -30,24 +32,33 @@ def written_fields(
     Raises:
         CatalogError: INVALID_ARGUMENT if a path names a field of none of them, or one that never changes.
     """
-    found = fields_of_any(mask, descriptors, path)
+    found = fields_of_any(mask, descriptors, path, without=_ANSWERED_ONLY)
     fixed = [name for name in _FIXED if any(name in fields for fields in found)]
     if fixed:
-        raise invalid([Violation(path, ViolationReason.IMMUTABLE, f"{' and '.join(fixed)} never change")])
+        text = f"{' and '.join(fixed)} cannot be changed"
+        raise invalid([Violation(path, ViolationReason.IMMUTABLE, text)])
     return found
 
 
-def fields_of_any(mask: FieldMask, descriptors: Sequence[Descriptor], path: str) -> list[frozenset[str]]:
+def fields_of_any(
+    mask: FieldMask, descriptors: Sequence[Descriptor], path: str, without: Sequence[str] = ()
+) -> list[frozenset[str]]:
     """Returns the fields that a mask names, for each of several messages; every path names a field of one of them.
+
+    Args:
+        without: Fields that no mask may name.
 
     Raises:
         CatalogError: INVALID_ARGUMENT otherwise.
     """
     if not mask.paths:
         return [frozenset() for _ in descriptors]
-    known = [spellings(descriptor) for descriptor in descriptors]
+    known = [
+        {spelling: name for spelling, name in spellings(descriptor).items() if name not in without}
+        for descriptor in descriptors
+    ]
     violations = [
-        Violation(f"{path}.paths[{index}]", ViolationReason.UNKNOWN_FIELD, _hint(descriptors))
+        Violation(f"{path}.paths[{index}]", ViolationReason.UNKNOWN_FIELD, _hint(descriptors, without))
         for index, name in enumerate(mask.paths)
         if not any(name in names for names in known)
     ]
@@ -61,6 +72,6 @@ def spellings(descriptor: Descriptor) -> dict[str, str]:
     return {spelling: field.name for field in descriptor.fields for spelling in (field.name, field.json_name)}
 
 
-def _hint(descriptors: Iterable[Descriptor]) -> str:
+def _hint(descriptors: Iterable[Descriptor], without: Sequence[str]) -> str:
     names = dict.fromkeys(field.name for descriptor in descriptors for field in descriptor.fields)
-    return f"names no field; there are {', '.join(name for name in names if name not in _FIXED)}"
+    return f"names no field; there are {', '.join(name for name in names if name not in (*_FIXED, *without))}"

@@ -1,0 +1,158 @@
+"""How many statements a batch takes depends on what is in it, never on how much; an executemany counts as one."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.commands import AssetWrite, ByName, Verb, Writer
+from dashboard_catalog.catalog.kinds import ASSET_KINDS
+from dashboard_catalog.catalog.pipeline import Batch, Pipeline
+from dashboard_catalog.errors import CatalogError
+from tests.service.caller import Caller, Json, Service
+from tests.service.counting import counted
+
+SIZES = (1, 100, 1_000)
+MOST = 40
+
+Items = Callable[[Sequence[int]], list[Json]]
+
+
+def _dashboards(numbers: Sequence[int], **fields: Any) -> list[Json]:
+    rich = {
+        "service": "superset",
+        "charts": ["superset.c1", "looker.c1"],
+        "owners": [{"type": "user", "name": "ann"}],
+        "domain": "finance.tax",
+        "tags": [{"tagFQN": "PII.Email"}, {"tagFQN": "Tier.Gold"}],
+        "extension": {"costCentre": "X", "budget": 3},
+    }
+    return [{"dashboard": {"name": f"d{number}", **rich, **fields}} for number in numbers]
+
+
+def _charts(numbers: Sequence[int], **fields: Any) -> list[Json]:
+    return [{"chart": {"name": f"n{number}", "service": "superset", **fields}} for number in numbers]
+
+
+def _mixed(numbers: Sequence[int]) -> list[Json]:
+    """Returns of everything something: new, changed, unchanged and refused."""
+    thirds = [numbers[place::3] or numbers for place in range(3)]
+    return [
+        *_charts(thirds[0]),
+        *_dashboards(thirds[1], displayName="Mixed"),
+        *_dashboards(thirds[2], charts=[f"superset.n{number}" for number in thirds[0][:5]], domain="none"),
+    ]
+
+
+CASES: dict[str, tuple[Items, ...]] = {
+    "create charts": (_charts,),
+    "create dashboards": (_dashboards,),
+    "update": (_dashboards, lambda numbers: _dashboards(numbers, displayName="Changed")),
+    "unchanged": (_dashboards, _dashboards),
+    "unchanged, as another spec": (_dashboards, lambda numbers: _dashboards(numbers, sourceHash="1")),
+    "refused": (lambda numbers: _dashboards(numbers, domain="none"),),
+    "users": (lambda numbers: [{"entity": {"user": {"name": f"u{number}"}}} for number in numbers],),
+    "mixed": (_dashboards, _mixed),
+}
+
+
+@pytest.mark.usefixtures("superset")
+@pytest.mark.parametrize("case", CASES)
+async def test_a_chunk_of_one_service_takes_the_same_statements_whatever_its_size(
+    service: Service, bot: Caller, admin: Caller, case: str
+) -> None:
+    *before, items = CASES[case]
+    caller = admin if case == "users" else bot
+    taken: dict[int, list[str]] = {}
+    first = 0
+    for size in SIZES:
+        numbers = range(first, first + size)
+        first += size
+        for earlier in before:
+            assert (await caller.bulk(earlier(numbers))).failures == {}
+        with counted(service.database) as asked:
+            bulk = await caller.bulk(items(numbers))
+        assert sum(bulk.counts.values()) == len(items(numbers))
+        taken[size] = asked.statements
+
+    assert len(taken[1]) <= MOST
+    for size in SIZES[1:]:
+        assert len(taken[size]) == len(taken[1]), _difference(taken[1], taken[size])
+
+
+def _difference(few: Sequence[str], many: Sequence[str]) -> str:
+    return "\n".join(["of one item:", *few, "of many:", *many])
+
+
+ADMIN = Principal("admin", frozenset({"admin"}), frozenset(), None, False, None)
+EDIT = Writer(principal=ADMIN, ingests=False, call_id="call")
+
+Run = Callable[[Verb, Sequence[int], bool], Awaitable[int]]
+
+
+@pytest.fixture
+def run(service: Service) -> Run:
+    """Deletes or restores dashboards by number in one batch, and returns how many statements it took."""
+    pipeline = Pipeline(Authorizer(None))
+
+    async def run(verb: Verb, numbers: Sequence[int], hard: bool) -> int:
+        kind = ASSET_KINDS["dashboard"]
+        writes = [
+            AssetWrite(kind=kind, verb=verb, writer=EDIT, key=ByName("superset", f"d{number}"), hard=hard)
+            for number in numbers
+        ]
+        with counted(service.database) as asked:
+            results = await service.database.write(lambda connection: pipeline.run(connection, Batch(writes)))
+        assert not [result.message for result in results if isinstance(result, CatalogError)]
+        return len(asked.statements)
+
+    return run
+
+
+@pytest.mark.usefixtures("superset")
+async def test_deletion_and_restoration_take_the_same_statements_whatever_their_number(run: Run, bot: Caller) -> None:
+    taken: dict[int, list[int]] = {}
+    first = 0
+    for size in SIZES:
+        numbers = range(first, first + size)
+        first += size
+        await bot.bulk(_charts(numbers))
+        own = [
+            {"dashboard": {"name": f"d{number}", "service": "superset", "charts": [f"superset.n{number}"]}}
+            for number in numbers
+        ]
+        await bot.bulk(own)
+        taken[size] = [
+            await run(Verb.DELETE, numbers, False),
+            await run(Verb.RESTORE, numbers, False),
+            await run(Verb.DELETE, numbers, False),
+            await run(Verb.DELETE, numbers, True),
+        ]
+
+    assert max(taken[1]) <= MOST
+    assert taken == dict.fromkeys(SIZES, taken[1])
+
+
+@pytest.mark.usefixtures("superset")
+async def test_a_unary_write_is_a_batch_of_one(service: Service, bot: Caller) -> None:
+    with counted(service.database) as in_bulk:
+        await bot.bulk(_dashboards([1]))
+    with counted(service.database) as unary:
+        await bot.upsert_dashboard(**_dashboards([2])[0])
+
+    assert unary.commits == 1
+    written = [statement for statement in in_bulk.statements if "dashboard" in statement]
+    assert [statement for statement in unary.statements if statement in written] == written
+
+
+@pytest.mark.usefixtures("superset")
+async def test_unchanged_items_write_nothing_of_assets(service: Service, bot: Caller) -> None:
+    await bot.bulk(_charts(range(10)), _dashboards(range(10)))
+
+    with counted(service.database) as asked:
+        await bot.bulk(_charts(range(10)), _dashboards(range(10)))
+
+    writing = [text for text in asked.statements if text.split()[0] in ("INSERT", "UPDATE", "DELETE", "COPY")]
+    assert not [text for text in writing if "bulk_" not in text]
