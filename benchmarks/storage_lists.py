@@ -300,6 +300,11 @@ async def measure_postgresql(server: PostgresServer, count: int) -> None:
         taken, in_all = await timed(partial(run, counted)), (await run(counted))[0][0]
         print(f"  {listing.label:32}", " | ".join(shown), f"| total {taken:7.1f} | {in_all:9,}", flush=True)
     await measure_other_orders(connection)
+    sizes = "SELECT relname, pg_relation_size(oid) / 1000000 FROM pg_class WHERE relname ~ '^(dashboard|reference)'"
+    print(
+        "  megabytes:",
+        ", ".join(f"{name} {size}" for name, size in await run((f"{sizes} AND relkind IN ('r', 'i')", []))),
+    )
     await connection.close()
 
 

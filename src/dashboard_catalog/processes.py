@@ -74,7 +74,7 @@ def reserved(address: Address) -> Iterator[Address]:
 def supervise(count: int, target: Callable[..., None], *args: Any) -> None:
     """Runs `count` processes of `target(*args)` until SIGTERM or SIGINT, then until they have ended.
 
-    A second SIGINT ends them at once.
+    A second signal ends them at once.
 
     Raises:
         WorkersFailed: If one dies soon after its start; the others have ended then.
@@ -88,7 +88,7 @@ def supervise(count: int, target: Callable[..., None], *args: Any) -> None:
                 workers.replace_dead()
         finally:
             workers.stop()
-            while workers.running and not workers.wait(told_to_stop):
+            while workers.are_left() and not workers.wait(told_to_stop):
                 pass
             workers.kill()
 
@@ -102,10 +102,6 @@ class _Workers:
         self._args = args
         self._started: dict[BaseProcess, float] = {}
 
-    @property
-    def running(self) -> list[BaseProcess]:
-        return [process for process in self._started if process.is_alive()]
-
     def start(self) -> None:
         process = self._spawn.Process(target=self._target, args=self._args)
         process.start()
@@ -113,8 +109,11 @@ class _Workers:
         _log.info("worker_started", pid=process.pid)
 
     def wait(self, told_to_stop: int) -> bool:
-        """Returns once a process has ended, or a signal has come: True for a signal."""
-        ready = wait([*(process.sentinel for process in self.running), told_to_stop])
+        """Returns once a process has ended, or a signal has come: True for a signal.
+
+        Waits for those as well that may have ended since the last look, or it would wait for ever.
+        """
+        ready = wait([*(process.sentinel for process in self._started), told_to_stop])
         return told_to_stop in ready and bool(os.read(told_to_stop, 1))
 
     def replace_dead(self) -> None:
@@ -126,13 +125,17 @@ class _Workers:
             self.start()
 
     def stop(self) -> None:
-        for process in self.running:
+        for process in self._started:
             process.terminate()
 
+    def are_left(self) -> bool:
+        """Returns whether any has not ended, and forgets those that have."""
+        self._started = {process: began for process, began in self._started.items() if process.is_alive()}
+        return bool(self._started)
+
     def kill(self) -> None:
-        for process in self.running:
-            process.kill()
         for process in self._started:
+            process.kill()
             process.join()
 
 

@@ -81,6 +81,16 @@ class Life:
     async def ingest_again(self, name: str) -> None:
         await self.upsert(name, INGESTION, *self._ingested[name])
 
+    async def ingest_what_is_held(self, name: str) -> None:
+        spec: dict[str, Any] = {}
+        for path, value in self._model.assets[name].content.items():
+            part, dot, key = path.partition(".")
+            if dot:
+                spec.setdefault(part, {})[key] = value
+            else:
+                spec[part] = value
+        await self.upsert(name, INGESTION, spec, NOTHING)
+
     async def update(self, name: str, by: str, spec: Spec, mask: frozenset[str]) -> None:
         await self._both("update", name, by, *_fitting(name, spec, mask))
 
@@ -119,6 +129,7 @@ steps = st.one_of(
     st.tuples(st.just(Life.upsert), names, st.just(OVERRIDE), specs, st.just(NOTHING)),
     st.tuples(st.just(Life.update), names, writers, specs, masks),
     st.tuples(st.just(Life.ingest_again), names),
+    st.tuples(st.just(Life.ingest_what_is_held), names),
     st.tuples(st.just(Life.release), names, specs, masks, st.frozensets(st.sampled_from(stewarded), min_size=1)),
     st.tuples(st.just(Life.delete), names, writers),
     st.tuples(st.just(Life.restore), names),

@@ -135,6 +135,12 @@ async def test_deletion_and_restoration_take_the_same_statements_whatever_their_
     assert taken == dict.fromkeys(SIZES, taken[1])
 
 
+def _writing(statements: Sequence[str]) -> list[str]:
+    """Returns those that write, but for what a stream writes about itself."""
+    verbs = ("INSERT", "UPDATE", "DELETE", "COPY")
+    return [text for text in statements if text.split()[0] in verbs and "bulk_" not in text]
+
+
 @pytest.mark.usefixtures("superset")
 async def test_a_unary_write_is_a_batch_of_one(service: Service, bot: Caller) -> None:
     with counted(service.database) as in_bulk:
@@ -143,8 +149,7 @@ async def test_a_unary_write_is_a_batch_of_one(service: Service, bot: Caller) ->
         await bot.upsert_dashboard(**_dashboards([2])[0])
 
     assert unary.commits == 1
-    written = [statement for statement in in_bulk.statements if "dashboard" in statement]
-    assert [statement for statement in unary.statements if statement in written] == written
+    assert _writing(unary.statements) == _writing(in_bulk.statements) != []
 
 
 @pytest.mark.usefixtures("superset")
@@ -154,5 +159,4 @@ async def test_unchanged_items_write_nothing_of_assets(service: Service, bot: Ca
     with counted(service.database) as asked:
         await bot.bulk(_charts(range(10)), _dashboards(range(10)))
 
-    writing = [text for text in asked.statements if text.split()[0] in ("INSERT", "UPDATE", "DELETE", "COPY")]
-    assert not [text for text in writing if "bulk_" not in text]
+    assert _writing(asked.statements) == []

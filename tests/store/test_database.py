@@ -289,11 +289,11 @@ async def test_a_connection_that_is_killed_is_unavailable_and_another_one_serves
     assert await _rows(database) == []
 
 
-def _chart() -> ChartRecord:
+def _chart(name: str = "c") -> ChartRecord:
     return ChartRecord(
         service_id=CATALOG_ID,
         id=CATALOG_ID,
-        name="c",
+        name=name,
         change_number=1,
         updated_at=datetime.now(UTC),
         updated_by="",
@@ -394,8 +394,9 @@ async def test_a_database_that_does_not_exist_or_lets_nobody_in_is_unavailable(p
 async def _prepared_after_three_writes(url: str, *, pgbouncer: bool) -> list[str]:
     """Returns the names of the statements that are prepared on a connection after its transactions."""
     pooled = Database(url, pgbouncer=pgbouncer, pool_size=1)
-    for _ in range(3):
+    for number in range(3):
         await pooled.write(_statements("SELECT a FROM t", "SELECT b FROM t"))
+        await pooled.write(lambda connection, name=str(number): CHARTS.insert(connection, [_chart(name)]))  # type: ignore[misc]
     async with pooled.read() as connection:
         names = list((await connection.execute(text("SELECT name FROM pg_prepared_statements"))).scalars())
     await pooled.close()

@@ -20,11 +20,12 @@ from dashboard_catalog.store.tables import EntityRecord
 
 
 class Recognition:
-    """Compares what a batch brings with the digests that are stored."""
+    """Compares what one batch of a stream, so of one caller, brings with the digests that are stored."""
 
     def __init__(self, authorizer: Authorizer, directory: Directory) -> None:
         self._authorizer = authorizer
         self._directory = directory
+        self._decided: dict[int, bool] = {}
 
     async def recognised(
         self, connection: AsyncConnection, kind: AssetKind, service: EntityRecord, unread: Sequence[Unread]
@@ -32,7 +33,7 @@ class Recognition:
         """Returns, by name, those of `unread` that are stored as they come and that their writer may write.
 
         Args:
-            unread: Assets of this kind and service. Of a name that comes in two versions none is recognised.
+            unread: Assets of this kind and service, at least one. Of a name that comes in two ways none is recognised.
         """
         asked = [write.key.name for write in unread]
         rows = {row.name: row for row in await kind.table.ingested(connection, service.id, asked)}
@@ -40,16 +41,18 @@ class Recognition:
             if write.key.name in rows and rows[write.key.name].digest != write.digest:
                 del rows[write.key.name]
         await self._directory.load(connection, ids={id_ for row in rows.values() for id_ in _referred(row)})
-        principals = {write.key.name: write.writer.principal for write in unread}
         return {
             name: Recognised(kind, names.join(service.name, name), row)
             for name, row in rows.items()
-            if self._may_write(principals[name], self._directory.resource(kind.name, service.id, row))
+            # What is denied goes the full way and is refused there.
+            if self._may_write(unread[0].writer.principal, self._directory.resource(kind.name, service.id, row))
         }
 
     def _may_write(self, principal: Principal, resource: Resource) -> bool:
-        # What is denied goes the full way and is refused there.
-        return self._authorizer.allows(principal, Action.UPDATE, resource)
+        # The directory gives one resource for all assets that are alike.
+        if id(resource) not in self._decided:
+            self._decided[id(resource)] = self._authorizer.allows(principal, Action.UPDATE, resource)
+        return self._decided[id(resource)]
 
 
 def _referred(row: Any) -> Sequence[UUID]:

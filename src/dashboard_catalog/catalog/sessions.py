@@ -261,10 +261,10 @@ def document_of(error: CatalogError) -> dict[str, Any]:
     """Returns what an error is made of, as JSON values."""
     return {
         "reason": error.reason,
-        "message": error.message,
-        "metadata": dict(error.metadata),
-        "violations": [[each.field, each.reason, each.description] for each in error.violations],
-        "resource": error.resource,
+        "message": _storable(error.message),
+        "metadata": {key: _storable(value) for key, value in error.metadata.items()},
+        "violations": [[_storable(each.field), each.reason, _storable(each.description)] for each in error.violations],
+        "resource": [_storable(part) for part in error.resource] if error.resource else None,
     }
 
 
@@ -287,12 +287,17 @@ def _failures(record: SessionRecord, items: Sequence[ChunkItem], results: Sequen
             session_id=record.id,
             item_offset=item.offset,
             kind=item.kind,
-            fqn=item.fqn,
+            fqn=_storable(item.fqn),
             error=document_of(result),
         )
         for item, result in zip(items, results, strict=True)
         if isinstance(result, CatalogError)
     ]
+
+
+def _storable(text: str) -> str:
+    """Returns a text that may be what a caller was refused for: with a mark for U+0000, which no database keeps."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 async def _begun(connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None) -> SessionRecord:

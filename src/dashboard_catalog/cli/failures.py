@@ -8,6 +8,8 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from dashboard_catalog.client import status_of
+
 Detail = TypeVar("Detail", bound=Message)
 
 _CODES = {number: name for name, number in code_pb2.Code.items()}
@@ -81,11 +83,7 @@ def failure_of(status: status_pb2.Status) -> Failure:
 
 def failure_of_call(error: grpc.RpcError) -> Failure:
     """Returns what a failed call says, whether or not a server of the catalog answered it."""
-    status = status_pb2.Status(code=error.code().value[0], message=error.details() or "")
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            status.ParseFromString(value)
-    return failure_of(status)
+    return failure_of(status_of(error) or status_pb2.Status(code=error.code().value[0], message=error.details() or ""))
 
 
 def _problems(status: status_pb2.Status) -> Iterator[Problem]:

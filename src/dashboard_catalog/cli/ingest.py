@@ -1,26 +1,35 @@
 """`dashboard-catalog ingest`: loads a folder, a file or standard input through BulkUpsert."""
 
+import hashlib
+import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from dashboard_catalog.cli.connection import ConnectionOptions, connect
+from dashboard_catalog.cli import output
+from dashboard_catalog.cli.connection import ConnectionOptions, connect, settings_here
+from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.loading import Loading
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
 from dashboard_catalog.cli.progress import progress
 from dashboard_catalog.cli.reading import Reading
 from dashboard_catalog.cli.report import Report
-from dashboard_catalog.cli.sources import sources_in
-from dashboard_catalog.cli.stream import BulkUpload
-from dashboard_catalog.client.chunks import chunks_of
-from dashboards.v1 import bulk_pb2
+from dashboard_catalog.cli.sources import Source, content_of, sources_in
+from dashboard_catalog.cli.swept import Swept
+from dashboard_catalog.cli.unfinished import Unfinished
+from dashboard_catalog.client import LoadOptions
 
 MAX_FAILURES = 10_000
 SHOWN_FAILURES = 50
+MAX_DELETED_PERCENT = 50
+GIVE_UP_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,35 @@ class IngestOptions:
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse items with fields that the catalog does not keep.")
     ] = False
-    validate_only: Annotated[bool, typer.Option("--validate-only", help="Do everything but write.")] = False
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SERVICE",
+            help="Afterwards delete dashboards and charts of this BI service that are not among what is loaded; only "
+            "what ingestion has written, and restored when it is loaded again. A right of its own.",
+        ),
+    ] = None
+    max_deleted_percent: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=100,
+            metavar="N",
+            help="Delete nothing if more than this share of a kind would go.  [default: "
+            f"{MAX_DELETED_PERCENT}; with --sweep]",
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Do everything but write; with --sweep, show what would be deleted.")
+    ] = False
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the last load of PATH, if it has not come to its end in the last 7 days and PATH and "
+            "options are the same; else begin.",
+        ),
+    ] = False
     override_metadata: Annotated[
         bool,
         typer.Option("--override-metadata", help="Write over what people have decided. A right of its own."),
@@ -53,6 +90,9 @@ class IngestOptions:
     all_failures: Annotated[
         bool, typer.Option("--all-failures", help=f"List all failures, not only the first {SHOWN_FAILURES}.")
     ] = False
+    give_up_after: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long a lost connection is tried again.")
+    ] = GIVE_UP_SECONDS
 
 
 @with_option_groups
@@ -76,9 +116,16 @@ def ingest(
     OpenMetadata's API takes it. Entities are loaded first, then charts, then dashboards. Loading the
     same again changes nothing.
 
-    Exit status: 0 if all is loaded, 1 if some items failed, 2 if it could not be done.
+    A connection that is lost is tried again. What was interrupted otherwise goes on with --resume, also
+    another day.
+
+    Exit status: 0 if all is loaded, 1 if some items failed or the sweep was stopped, 2 if it could not
+    be done.
     """
+    _check(how)
     report = Report(path, None if how.all_failures else SHOWN_FAILURES)
+    if how.sweep is not None:
+        report.swept = Swept(how.sweep)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         _load(path, Path(scratch), how, connection, report)
@@ -86,37 +133,68 @@ def ingest(
     if as_json:
         report.print_for_programs()
     else:
-        report.print_for_people(validate_only=how.validate_only)
-    if report.failed or report.stopped:
+        report.print_for_people(dry_run=how.dry_run)
+    if not report.is_done:
         raise typer.Exit(1)
+
+
+def _check(how: IngestOptions) -> None:
+    if how.max_deleted_percent is not None and how.sweep is None:
+        raise CommandError("--max-deleted-percent is for --sweep")
+    if how.resume and how.dry_run:
+        raise CommandError("--resume goes on with what has been written; --dry-run writes nothing")
 
 
 def _load(path: str, scratch: Path, how: IngestOptions, connection: ConnectionOptions, report: Report) -> None:
     with connect(connection) as connected:
+        sources = sources_in(path, scratch)
         reading = Reading(
-            sources_in(path, scratch),
+            sources,
             None if how.kind is None else Kind(how.kind),
             strict=how.strict,
+            sweeps=how.sweep is not None,
             max_failures=how.max_failures,
             report=report,
         )
         options = _options(how, replace_charts=Path(path).is_dir() and _holds_both(reading))
-        upload = BulkUpload(connected, options, chunks_of(reading.items()), report)
-        with progress(reading.total) as show:
-            upload.run(lambda durable: show(durable + report.refused))
+        unfinished = None
+        if not how.dry_run:
+            fingerprint = _fingerprint(how, options, sources)
+            unfinished = Unfinished(settings_here().data_dir, connection.address, path, fingerprint)
+        if how.resume and unfinished:
+            options |= _resumed(path, unfinished)
+        with progress(reading.total) as shown:
+            Loading(connected, reading.items(), options, report=report, shown=shown, unfinished=unfinished).run()
 
 
 def _holds_both(reading: Reading) -> bool:
     return reading.holds(Kind.CHART) and reading.holds(Kind.DASHBOARD)
 
 
-def _options(how: IngestOptions, *, replace_charts: bool) -> bulk_pb2.BulkUpsertOptions:
-    options = bulk_pb2.BulkUpsertOptions(
+def _options(how: IngestOptions, *, replace_charts: bool) -> LoadOptions:
+    options = LoadOptions(
         override_metadata=how.override_metadata,
-        validate_only=how.validate_only,
+        validate_only=how.dry_run,
         max_failures=how.max_failures,
+        update_mask=list(dict.fromkeys([*(how.replace or ()), *(["charts"] if replace_charts else ())])),
+        give_up_seconds=how.give_up_after,
     )
-    paths = dict.fromkeys([*(how.replace or ()), *(["charts"] if replace_charts else ())])
-    if paths:
-        options.update_mask.paths.extend(paths)
+    if how.sweep is not None:
+        percent = MAX_DELETED_PERCENT if how.max_deleted_percent is None else how.max_deleted_percent
+        options |= LoadOptions(service=how.sweep, sweep_percent=percent)
     return options
+
+
+def _fingerprint(how: IngestOptions, options: LoadOptions, sources: Sequence[Source]) -> str:
+    """Returns what stands for the items in their order and for how they are written."""
+    written = {name: value for name, value in options.items() if name != "give_up_seconds"}
+    whole = [version("dashboard-catalog"), how.kind, how.strict, written, content_of(sources)]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+
+def _resumed(path: str, unfinished: Unfinished) -> LoadOptions:
+    session_id = unfinished.session()
+    if session_id is None:
+        output.say(f"no unfinished load of {path} as it is now: beginning")
+        return LoadOptions()
+    return LoadOptions(session_id=session_id)

@@ -1,18 +1,17 @@
 """Runs one load for `ingest`: from the items through the client into a report."""
 
 from collections.abc import Iterable
-from typing import NoReturn
 
 import grpc
 import grpc.aio
 
 from dashboard_catalog.cli.connection import Connection
-from dashboard_catalog.cli.failures import CommandError, failure_of, failure_of_call
+from dashboard_catalog.cli.failures import CommandError, failure_of
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.progress import Shown
 from dashboard_catalog.cli.report import FailedItem, Report
 from dashboard_catalog.cli.unfinished import Unfinished
-from dashboard_catalog.client import Item, ItemFailure, LoadOptions
+from dashboard_catalog.client import Item, ItemFailure, LoadOptions, reason_of
 
 
 class Loading:
@@ -20,43 +19,50 @@ class Loading:
 
     Args:
         connection: To the server.
+        items: What is sent; read in another thread.
+        options: How it is written.
         report: Filled as answers come.
         shown: Shows how far it is.
         unfinished: Remembers it while it has not ended; None if it cannot be resumed.
     """
 
-    def __init__(self, connection: Connection, report: Report, shown: Shown, unfinished: Unfinished | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        items: Iterable[Item],
+        options: LoadOptions,
+        *,
+        report: Report,
+        shown: Shown,
+        unfinished: Unfinished | None,
+    ) -> None:
         self._connection = connection
         self._report = report
         self._shown = shown
         self._unfinished = unfinished
+        self._load = connection.client.bulk_upsert(items, self._progress, self._lost, **options)
         self._done = 0
-        self._can_be_resumed = False
 
-    def run(self, items: Iterable[Item], options: LoadOptions, fingerprint: str) -> None:
+    def run(self) -> None:
         """Sends everything and reads everything.
 
-        Args:
-            items: What is sent; read in another thread.
-            options: How it is written.
-            fingerprint: Stands for both.
-
         Raises:
-            CommandError: If the load ends before its time; what was acknowledged is kept by the server.
+            CommandError: If it ends before its time; what was acknowledged is kept by the server.
         """
-        self._load = self._connection.client.bulk_upsert(items, self._progress, self._lost, **options)
-        if self._unfinished is not None:
-            self._can_be_resumed = self._unfinished.begin(self._load.session_id, fingerprint)
+        can_be_resumed = self._unfinished is not None and self._unfinished.begin(self._load.session_id)
         try:
             for failure in self._load:
                 self._fail(failure)
         except KeyboardInterrupt:
-            raise CommandError(f"interrupted{self._what_is_done('. ')}") from None
+            raise CommandError(" ".join(["interrupted.", *self._what_is_done(can_be_resumed)])) from None
         except grpc.RpcError as error:
-            self._end(error)
-        self._finish()
+            if reason_of(error) != "TOO_MANY_FAILURES":
+                explained = str(self._connection.explain(error))
+                raise CommandError("\n".join([explained, *self._what_is_done(can_be_resumed)])) from error
+            self._report.stopped = error.details() or ""
+        self._end()
 
-    def _finish(self) -> None:
+    def _end(self) -> None:
         if self._unfinished is not None:
             self._unfinished.end()
         self._report.session_id = self._load.session_id
@@ -73,3 +79,17 @@ class Loading:
             # There never was a connection: better said at once.
             raise error
         self._shown.say("connection lost, trying again")
+
+    def _fail(self, failure: ItemFailure) -> None:
+        # One without content stands for what could not be read, of which the report knows.
+        if failure.item.kind:
+            kind, status = Kind.named(failure.kind), failure_of(failure.status)
+            self._report.add_failure(FailedItem(failure.item.place, kind, failure.fqn, status))
+
+    def _what_is_done(self, can_be_resumed: bool) -> list[str]:
+        if not self._done or self._unfinished is None:
+            return []
+        done = f"{self._done:,} item{'s were' if self._done > 1 else ' was'} done."
+        if not can_be_resumed:
+            return [done, "Run it again: that is safe, and leaves them unchanged."]
+        return [done, "Run it again with --resume to go on from there, or without: that is safe, too."]

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Literal, NoReturn, Protocol
@@ -144,7 +145,7 @@ def _copy(stream: BinaryIO, scratch: Path) -> Path:
     return Path(copy.name)
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:

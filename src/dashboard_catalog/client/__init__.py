@@ -15,7 +15,7 @@ from dashboard_catalog.client.catalog import AsyncCatalogClient, CatalogClient, 
 from dashboard_catalog.client.channel import SERVICE_CONFIG, Token, UnsafeTarget
 from dashboard_catalog.client.chunks import Item, item_of
 from dashboard_catalog.client.options import LoadOptions
-from dashboard_catalog.client.retries import reason_of
+from dashboard_catalog.client.status import reason_of, status_of
 
 __all__ = [
     "SERVICE_CONFIG",
@@ -32,4 +32,5 @@ __all__ = [
     "connect_async",
     "item_of",
     "reason_of",
+    "status_of",
 ]

@@ -5,11 +5,11 @@ import time
 
 import grpc
 import grpc.aio
-from google.rpc import error_details_pb2, status_pb2
+
+from dashboard_catalog.client.status import reason_of, status_of
 
 _FIRST_BACKOFF_SECONDS = 0.2
 _MAX_BACKOFF_SECONDS = 10.0
-_DETAILS = "grpc-status-details-bin"
 # What gRPC and proxies say of a stream that was cut.
 _CUT = frozenset(
     (
@@ -69,21 +69,4 @@ def is_cut(error: grpc.aio.AioRpcError) -> bool:
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return True
     # The catalog always gives details.
-    return error.code() in _CUT and _status_of(error) is None
-
-
-def reason_of(error: grpc.aio.AioRpcError) -> str:
-    """Returns the name of the contract's `ErrorReason`, or an empty text if the catalog has not said any."""
-    info = error_details_pb2.ErrorInfo()
-    status = _status_of(error)
-    for detail in status.details if status else ():
-        if detail.Unpack(info):
-            return info.reason
-    return ""
-
-
-def _status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS:
-            return status_pb2.Status.FromString(value if isinstance(value, bytes) else value.encode())
-    return None
+    return error.code() in _CUT and status_of(error) is None

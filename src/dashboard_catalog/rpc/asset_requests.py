@@ -140,8 +140,19 @@ class AssetRequests:
         return found[0] if found else frozenset()
 
 
-def asset_write(kind: AssetKind, spec: Any, verb: Verb, by: Writer, mask: frozenset[str] = frozenset()) -> AssetWrite:
+def asset_write(
+    kind: AssetKind,
+    spec: Any,
+    verb: Verb,
+    by: Writer,
+    mask: frozenset[str] = frozenset(),
+    *,
+    digest: bytes | None = None,
+) -> AssetWrite:
     """Returns the write that a spec asks for.
+
+    Args:
+        digest: That of an upsert by ingestion, if it is known already.
 
     Raises:
         CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
@@ -151,7 +162,8 @@ def asset_write(kind: AssetKind, spec: Any, verb: Verb, by: Writer, mask: frozen
     values = shaped(wire.spec_values(spec), violations)
     if violations or key is None:
         raise invalid([violation.under(kind.name) for violation in violations])
-    digest = digest_of(spec, mask, by) if by.ingests and verb is Verb.UPSERT else None
+    if digest is None and by.ingests and verb is Verb.UPSERT:
+        digest = digest_of(spec, mask, by)
     return AssetWrite(kind=kind, verb=verb, writer=by, key=key, values=values, mask=mask, digest=digest)
 
 

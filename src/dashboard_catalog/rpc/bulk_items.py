@@ -82,10 +82,11 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Wr
 
 def _asset_write(sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, options: BulkOptions) -> AssetWrite | Unread:
     spec, mask, by = getattr(sent, kind.name), options.masks[kind.name], options.writer
+    digest = digest_of(spec, mask, by)
 
     def read() -> AssetWrite:
         violations = Violations(violations_of(sent))
-        write = violations.gather(lambda: asset_write(kind, spec, Verb.UPSERT, by, mask))
+        write = violations.gather(lambda: asset_write(kind, spec, Verb.UPSERT, by, mask, digest=digest))
         if write is None or violations:
             raise invalid(violations)
         return write
@@ -94,7 +95,7 @@ def _asset_write(sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, options: BulkOp
     # The database is asked for it before it is read: so it has a name that any takes, and asks for no right of its own.
     if by.overrides or key is None or not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in key):
         return read()
-    return Unread(kind=kind, writer=by, key=key, digest=digest_of(spec, mask, by), reader=read)
+    return Unread(kind=kind, writer=by, key=key, digest=digest, reader=read)
 
 
 def _fqn(sent: bulk_pb2.BulkUpsertItem, kind: str | None) -> str:

@@ -1,0 +1,146 @@
+"""A server in a process of its own, to be killed at any moment or at a chosen one, and started again on its port.
+
+The processes are forked from one that has loaded the server, since loading takes longer than all the rest.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.processes import run_until_told
+from dashboard_catalog.server import AddServicers, add_servicers, build, prepare
+from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import SessionRecord
+
+T = TypeVar("T")
+
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["dashboard_catalog.server"])
+
+
+@dataclass(frozen=True, slots=True)
+class Failpoint:
+    """Where a server kills itself.
+
+    Attributes:
+        where: Of a transaction: when all is written but its commit, or between its commit and the acknowledgement.
+        write: Which one, counted from the start of the server; None for the one that ends a session.
+    """
+
+    where: Literal["before", "after"]
+    write: int | None = None
+
+
+class Dying(Database):
+    """A database whose server dies at a failpoint."""
+
+    def __init__(self, url: str, failpoint: Failpoint) -> None:
+        super().__init__(url)
+        self._failpoint = failpoint
+        self._writes = 0
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        self._writes += 1
+        is_chosen = self._writes == self._failpoint.write
+
+        async def worked(connection: AsyncConnection) -> T:
+            result = await work(connection)
+            self._pass("before", is_chosen, result)
+            return result
+
+        result = await super().write(worked)
+        self._pass("after", is_chosen, result)
+        return result
+
+    def _pass(self, where: str, is_chosen: bool, result: object) -> None:
+        if self._failpoint.write is None:
+            is_chosen = isinstance(result, SessionRecord) and result.finished
+        if is_chosen and where == self._failpoint.where:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Killable:
+    """The server; not running until it is started.
+
+    Attributes:
+        address: Where it listens, each time that it is started.
+        token: Of a bot.
+        kills: How often it has died.
+    """
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._settings = Settings(address=self.address, database_url=database_url, data_dir=folder)
+        self.token = issue_token(load_or_create_key(folder), "loader", ("ingestion_bot",), bot=True)
+        self.kills = 0
+        self._log = folder / "server.log"
+        self._process: multiprocessing.process.BaseProcess | None = None
+
+    def start(self, failpoint: Failpoint | None = None) -> None:
+        """Starts it; it may take a moment until it listens."""
+        self._process = _PROCESSES.Process(target=_run, args=(self._settings, failpoint, self._log), daemon=True)
+        self._process.start()
+
+    async def kill(self) -> None:
+        """Kills it, and returns when it is dead."""
+        if self._process is not None:
+            self._process.kill()
+            await self.died()
+
+    async def died(self) -> None:
+        """Returns when it has been killed, by whomever."""
+        process = self._process
+        assert process is not None
+        while process.is_alive():
+            await asyncio.sleep(0.01)
+        assert process.exitcode == -signal.SIGKILL, self._log.read_text()
+        self.kills += 1
+
+    def stop(self) -> None:
+        """Kills it, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+
+
+@contextmanager
+def killable(database_url: str, folder: Path) -> Iterator[Killable]:
+    """Gives a server that does not outlive the block."""
+    server = Killable(database_url, folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _run(settings: Settings, failpoint: Failpoint | None, log: Path) -> None:
+    with log.open("ab") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    prepare(settings)
+
+    async def main(told_to_stop: asyncio.Event) -> None:
+        server = await build(settings, _dying(settings.database_url, failpoint) if failpoint else add_servicers)
+        await server.start()
+        await told_to_stop.wait()
+        await server.drain()
+
+    run_until_told(main)
+
+
+def _dying(url: str, failpoint: Failpoint) -> AddServicers:
+    return lambda server, _database, authorizer: add_servicers(server, Dying(url, failpoint), authorizer)
