@@ -9,12 +9,12 @@ that ends.
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,19 +23,44 @@ START_SECONDS = 60
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # Ends the server when standard input closes, which it does also when this process is killed.
 UNTIL_INPUT_CLOSES = '"$@" & read -r _; kill -QUIT $!; wait'
+# What it says of those that come while it starts.
+_TOO_EARLY = "FATAL:  the database system is"
 
 
-@dataclass(frozen=True)
 class PostgresServer:
-    """A running server.
+    """A server of its own; runs once it is started, also after it has been stopped.
 
     Attributes:
         folder: Holds its socket, its data and its log.
         programs: Holds `psql` and the like.
     """
 
-    folder: Path
-    programs: Path
+    def __init__(self, folder: Path, programs: Path, settings: Mapping[str, str | int]) -> None:
+        self.folder = folder
+        self.programs = programs
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, and returns when it takes connections.
+
+        Raises:
+            RuntimeError: With its log, if it does not start.
+        """
+        log_begins = _log(self.folder).stat().st_size
+        self._process = _start(self.folder, self.programs, self._settings)
+        _wait_until_ready(self.folder, log_begins)
+
+    def stop(self, *, in_order: bool = False) -> None:
+        """Ends it if it runs: at once, as by a crash, or in order, with its connections closed and all written."""
+        if self._process is None:
+            return
+        if in_order:
+            os.kill(int(_status(self.folder).read_text().split()[0]), signal.SIGINT)
+            while _status(self.folder).exists():
+                time.sleep(0.02)
+        self._process.communicate()
+        self._process = None
 
     def url(self, database: str = "postgres") -> str:
         """Returns the address of one of its databases, as `DATABASE_URL` takes it."""
@@ -66,12 +91,12 @@ def postgres_server(**settings: str | int) -> Iterator[PostgresServer]:
         if _is_root():
             _give_to_nobody(folder)
         _initialize(folder, programs)
-        process = _start(folder, programs, settings)
+        server = PostgresServer(folder, programs, settings)
         try:
-            _wait_until_ready(folder)
-            yield PostgresServer(folder, programs)
+            server.start()
+            yield server
         finally:
-            process.communicate()
+            server.stop()
 
 
 def _is_root() -> bool:
@@ -106,7 +131,7 @@ def _initialize(folder: Path, programs: Path) -> None:
         raise RuntimeError(_log(folder).read_text())
 
 
-def _start(folder: Path, programs: Path, settings: dict[str, str | int]) -> subprocess.Popen[bytes]:
+def _start(folder: Path, programs: Path, settings: Mapping[str, str | int]) -> subprocess.Popen[bytes]:
     chosen = {"listen_addresses": "", "unix_socket_directories": folder, **settings}
     options = [f"--{name}={value}" for name, value in chosen.items()]
     server = [str(programs / "postgres"), "-D", str(folder / "data"), *options]
@@ -130,14 +155,18 @@ def _spawn(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait_until_ready(folder: Path) -> None:
-    status = folder / "data" / "postmaster.pid"
+def _wait_until_ready(folder: Path, log_begins: int) -> None:
+    status = _status(folder)
     deadline = time.monotonic() + START_SECONDS
     while not (status.exists() and status.read_text().rstrip().endswith("ready")):
-        log = _log(folder).read_text()
-        if "FATAL" in log or time.monotonic() > deadline:
+        log = _log(folder).read_bytes()[log_begins:].decode()
+        if "FATAL" in log.replace(_TOO_EARLY, "") or time.monotonic() > deadline:
             raise RuntimeError(log)
         time.sleep(0.02)
+
+
+def _status(folder: Path) -> Path:
+    return folder / "data" / "postmaster.pid"
 
 
 def _log(folder: Path) -> Path:

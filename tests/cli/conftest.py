@@ -16,6 +16,7 @@ from dashboard_catalog.server import build, prepare
 from dashboard_catalog.settings import Settings
 from tests.cli.background import in_background
 from tests.cli.small_catalog import SmallCatalog, small_server
+from tests.cli.source import chart, dashboard, write_lines
 
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]
@@ -64,6 +65,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
     with in_background(small_server(catalog)) as address:
         monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
         yield catalog
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A BI service with two charts and a dashboard, to be loaded."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "service.json").write_text('{\n"name": "s", "serviceType": "Looker"\n}')
+    write_lines(tmp_path / "in" / "charts.ndjson", chart("a"), chart("b"))
+    write_lines(tmp_path / "in" / "dashboards.ndjson", dashboard("d", "s.a", "s.b"))
+    return tmp_path / "in"
 
 
 @pytest.fixture

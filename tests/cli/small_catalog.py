@@ -26,6 +26,7 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         authorizations: The `authorization` of every stream.
         hang_after: After so many items it answers nothing more.
         break_after: After so many items it goes away.
+        breaks: How often it does that.
     """
 
     def __init__(self) -> None:
@@ -33,25 +34,25 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         self.authorizations: list[object] = []
         self.hang_after: int | None = None
         self.break_after: int | None = None
+        self.breaks = 1_000
         self._known: set[tuple[str, str]] = set()
+        # Of each session: how many items of each outcome.
+        self._sessions: dict[str, Counter[str]] = {}
 
     # The generated signature leaves open whether a servicer is sync or aio.
     async def BulkUpsert(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         stream: list[bulk_pb2.BulkUpsertRequest] = []
         self.streams.append(stream)
         self.authorizations.append(dict(context.invocation_metadata()).get("authorization"))
-        options, counts, done = bulk_pb2.BulkUpsertOptions(), Counter[str](), 0
+        options, counts = bulk_pb2.BulkUpsertOptions(), Counter[str]()
         async for request in requests:
+            stream.append(request)
             if request.HasField("options"):
                 options = request.options
-                yield bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="one"))
-            stream.append(request)
-            failed = [one for at, item in enumerate(request.items) for one in self._failed(done + at, item)]
-            done += len(request.items)
-            counts.update(failed=len(failed), created=len(request.items) - len(failed))
-            await self._misbehave(done, context)
-            progress = bulk_pb2.BulkUpsertProgress(next_offset=done, results=failed)
-            yield bulk_pb2.BulkUpsertResponse(progress=progress)
+                counts = self._sessions.setdefault(options.session_id, Counter())
+                started = bulk_pb2.BulkUpsertStarted(session_id=options.session_id, next_offset=counts.total())
+                yield bulk_pb2.BulkUpsertResponse(started=started)
+            yield bulk_pb2.BulkUpsertResponse(progress=await self._taken(request, counts, context))
             if counts["failed"] > options.max_failures:
                 break
         summary = json_format.ParseDict(dict(counts), bulk_pb2.BulkUpsertSummary())
@@ -60,10 +61,21 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
             text = f"more than {options.max_failures} items failed"
             await _end(context, _status(code_pb2.FAILED_PRECONDITION, "TOO_MANY_FAILURES", text))
 
+    async def _taken(
+        self, request: bulk_pb2.BulkUpsertRequest, counts: "Counter[str]", context: Any
+    ) -> bulk_pb2.BulkUpsertProgress:
+        done = counts.total()
+        new = request.items[done - request.offset :] if request.items else ()
+        failed = [one for at, item in enumerate(new, start=done) for one in self._failed(at, item)]
+        counts.update(failed=len(failed), created=len(new) - len(failed))
+        await self._misbehave(counts.total(), context)
+        return bulk_pb2.BulkUpsertProgress(next_offset=counts.total(), results=failed)
+
     async def _misbehave(self, done: int, context: Any) -> None:
         if self.hang_after is not None and done >= self.hang_after:
             await asyncio.sleep(60)
-        if self.break_after is not None and done >= self.break_after:
+        if self.break_after is not None and done >= self.break_after and self.breaks:
+            self.breaks -= 1
             await _end(context, _status(code_pb2.UNAVAILABLE, "DRAINING", "the server is stopping"))
 
     def _failed(self, offset: int, item: bulk_pb2.BulkUpsertItem) -> Iterator[bulk_pb2.BulkUpsertResult]:

@@ -1,46 +1,14 @@
 """Where the commands connect to, and which token they send there."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dashboard_catalog.cli import connection
-from dashboard_catalog.cli.connection import is_loopback
 from dashboard_catalog.cli.failures import Failure, Problem
 from tests.cli.conftest import Run
 from tests.cli.small_catalog import SmallCatalog
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1:50051",
-        "127.8.8.8:1",
-        "[::1]:50051",
-        "localhost:1",
-        "unix:/run/x.sock",
-        "0.0.0.0:1",
-        "dns:///localhost:1",
-    ],
-)
-def test_addresses_of_this_machine(address: str) -> None:
-    assert is_loopback(address)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "10.0.0.1:50051",
-        "example.com:443",
-        "localhost.example.com:1",
-        "[2001:db8::1]:50051",
-        "dns:///example.com:1",
-    ],
-)
-def test_addresses_of_other_machines(address: str) -> None:
-    assert not is_loopback(address)
 
 
 @pytest.fixture
@@ -136,8 +104,3 @@ def test_every_violation_is_told_on_a_line() -> None:
         "  owner: is no owner",
         "(call abc)",
     ]
-
-
-def test_only_unavailable_is_retried() -> None:
-    [method] = json.loads(connection._RETRY_ONLY_UNAVAILABLE)["methodConfig"]
-    assert method["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]

@@ -1,5 +1,6 @@
 """Which items are in what was read, and of which kind each is."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ NAMED = {"name": "n", "service": "s"}
 
 
 def items(value: Any, holding: Holding | None = None, default: Kind | None = None) -> list[Found]:
-    return list(items_in(Document("file", (value,), holding), default))
+    return list(items_in(Document("file", Path("file"), (value,), holding), default))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import load_or_create_key
-from dashboard_catalog.client import connect, connect_async
+from dashboard_catalog.client import LoadOptions, connect, connect_async
 from dashboard_catalog.server import CatalogServer, build
 from dashboard_catalog.settings import Settings
 from dashboards.v1.chart_pb2 import ChartSpec
@@ -40,7 +40,8 @@ class Restarting:
 
 @pytest.fixture
 async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Restarting]:
-    server = Restarting(Settings(address="127.0.0.1:0", database_url=database_url, data_dir=tmp_path / "data"))
+    settings = {"address": "127.0.0.1:0", "database_url": database_url, "data_dir": tmp_path / "data"}
+    server = Restarting(Settings.load(settings))
     await server.start()
     yield server
     await server.stop()
@@ -89,7 +90,7 @@ async def test_a_load_survives_restarts_of_the_server(server: Restarting) -> Non
 
 
 async def test_another_process_goes_on_with_a_session_and_hears_its_failures(server: Restarting) -> None:
-    options = {"session_id": "11111111-2222-4333-8444-555555555555"}
+    options = LoadOptions(session_id="11111111-2222-4333-8444-555555555555")
     async with connect_async(server.settings.address, token=server.token) as catalog:
         first = catalog.bulk_upsert(_items(3_000, 10), **options)
         async for _ in first:

@@ -3,18 +3,21 @@
 from collections import defaultdict
 from itertools import groupby
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard_catalog.client import chunks
-from dashboard_catalog.client.chunks import MAX_BYTES, MAX_ITEMS, Item, chunks_of
+from dashboard_catalog.client.chunks import MAX_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, Item, chunks_of, item_of
 from dashboards.v1 import bulk_pb2
+from dashboards.v1.dashboard_pb2 import DashboardSpec
+from dashboards.v1.entity_pb2 import Entity, Tag
 
 MESSAGE = bulk_pb2.BulkUpsertItem()
 
 
-def item(place: int, service: str = "s", size: int = 100, stage: str = "chart") -> Item:
-    return Item(str(place), stage, service, MESSAGE, size)
+def item(place: int, service: str = "s", size: int = 100, kind: str = "chart") -> Item:
+    return Item(str(place), kind, service, MESSAGE, size)
 
 
 def test_nothing_makes_no_chunk() -> None:
@@ -32,10 +35,47 @@ def test_a_chunk_ends_before_its_bytes_are_too_many() -> None:
     assert [len(chunk) for chunk in made] == [3, 3, 1]
 
 
-def test_stages_share_no_chunk_and_keep_their_order() -> None:
-    stages = ["entity"] * 3 + ["chart"] * 2 + ["dashboard"]
-    made = list(chunks_of(item(place, stage=stage) for place, stage in enumerate(stages)))
-    assert [{one.stage for one in chunk} for chunk in made] == [{"entity"}, {"chart"}, {"dashboard"}]
+def test_kinds_share_no_chunk_and_keep_their_order() -> None:
+    kinds = ["entity"] * 3 + ["chart"] * 2 + ["dashboard"]
+    made = list(chunks_of(item(place, kind=kind) for place, kind in enumerate(kinds)))
+    assert [{one.kind for one in chunk} for chunk in made] == [{"entity"}, {"chart"}, {"dashboard"}]
+
+
+def test_kinds_that_alternate_are_grouped_with_what_is_referred_to_first() -> None:
+    # As one walks through a BI tool: each dashboard after its charts.
+    kinds = ["entity", *["dashboard", "chart", "chart", "chart"] * 2_000]
+    made = list(chunks_of(item(place, kind=kind) for place, kind in enumerate(kinds)))
+    assert [(chunk[0].kind, len(chunk)) for chunk in made] == [
+        ("entity", 1),
+        *[*[("chart", 1_000)] * 3, ("dashboard", 1_000)] * 2,
+    ]
+
+
+def test_a_full_chunk_goes_after_what_it_may_refer_to() -> None:
+    kinds = ["chart", *["dashboard"] * 1_500, "chart", "entity"]
+    made = list(chunks_of(item(place, service=kind, kind=kind) for place, kind in enumerate(kinds)))
+    assert [(chunk[0].kind, len(chunk)) for chunk in made] == [
+        ("chart", 1),
+        ("dashboard", 1_000),
+        ("entity", 1),
+        ("chart", 1),
+        ("dashboard", 500),
+    ]
+
+
+def test_an_item_that_no_message_holds_is_sent_in_part_and_refused_for_its_size() -> None:
+    whole = item_of(DashboardSpec(name="d", service="s", display_name="x" * 5 * 2**20), "line 3")
+    sent = whole.sent.dashboard
+    assert whole.message.ByteSize() > 5 * 2**20
+    assert (sent.name, sent.service, sent.display_name) == ("d", "s", "")
+    assert MAX_ITEM_BYTES < whole.sent.ByteSize() <= whole.sent_size
+    [tag] = chunks_of([Entity(tag=Tag(name="t", classification="c", description="x" * 5 * 2**20))])
+    assert (tag[0].sent.entity.tag.name, tag[0].sent.entity.tag.classification) == ("t", "c")
+
+
+def test_what_is_no_item_is_refused() -> None:
+    with pytest.raises(TypeError, match="str cannot be loaded: give DashboardSpec"):
+        list(chunks_of(["s.d"]))
 
 
 def test_services_that_alternate_are_grouped() -> None:
@@ -68,17 +108,22 @@ def test_a_chunk_is_ready_before_all_is_read() -> None:
     )
 )
 def test_any_items_keep_their_order_within_a_service(given_items: list[tuple[str, int, str]]) -> None:
-    given_items.sort(key=lambda one: one[2])
     items = [item(place, *one) for place, one in enumerate(given_items)]
     made = list(chunks_of(items))
     sent = defaultdict(list)
     for chunk in made:
         assert 0 < len(chunk) <= MAX_ITEMS
         assert sum(one.size for one in chunk) <= MAX_BYTES
+        assert len({one.kind for one in chunk}) == 1
         services = [one.service for one in chunk]
         assert len(list(groupby(services))) == len(set(services))
         for one in chunk:
-            sent[one.stage, one.service].append(one.place)
+            sent[one.kind, one.service].append(one.place)
     assert sum(map(len, made)) == len(items)
-    for (stage, service), places in sent.items():
-        assert places == [one.place for one in items if (one.stage, one.service) == (stage, service)]
+    for (kind, service), places in sent.items():
+        assert places == [one.place for one in items if (one.kind, one.service) == (kind, service)]
+    # No dashboard goes before a chart that it comes after.
+    order = [one for chunk in made for one in chunk]
+    for at, one in enumerate(order):
+        if one.kind == "dashboard":
+            assert all(int(later.place) > int(one.place) for later in order[at:] if later.kind == "chart")

@@ -89,10 +89,14 @@ class Load:
         """The names of those that must be refused."""
         return [f"{self._service}.{number:06}" for number in range(1, self.count) if self._is_bad(number)]
 
+    @property
+    def good(self) -> list[str]:
+        """The names, without the service, of those that must be stored."""
+        return [f"{number:06}" for number in range(1, self.count) if not self._is_bad(number)]
+
     async def check(self, load: BulkLoad, database_url: str) -> None:
-        """Asserts that every item was written once and every failure told once."""
-        good = sorted(set(range(1, self.count)) - {number for number in range(1, self.count) if self._is_bad(number)})
-        created = len(good) + 1
+        """Asserts that every item was written once, into an empty catalog, and every failure told once."""
+        created = len(self.good) + 1
         assert sorted(self.failed) == self.bad
         assert self.done == self.count
         assert load.summary is not None
@@ -106,7 +110,7 @@ class Load:
                 return [tuple(row) for row in await connection.execute(select(*columns))]
 
             assets = [row for table in (DASHBOARD, CHART) for row in await rows(table.c.name, table.c.version)]
-            assert sorted(assets) == [(f"{number:06}", 1) for number in good]
+            assert sorted(assets) == [(name, 1) for name in self.good]
             assert [await rows(func.count(table.c.id)) for table in (DASHBOARD_HISTORY, CHART_HISTORY)] == [[(0,)]] * 2
             # Every change takes a number: the service one of the catalog's, each asset one of the service's.
             assert sorted(await rows(SERVICE_SEQUENCE.c.last_change)) == [(1,), (created - 1,)]

@@ -9,15 +9,24 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc.aio
 import pytest
+from sqlalchemy import select
 
+from dashboard_catalog.client import LoadOptions
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import CHART, DASHBOARD
+from dashboards.v1.bulk_pb2 import SWEEP_OUTCOME_DONE
 from tests.crash.killable import Failpoint, Killable, killable
 from tests.crash.loads import Load
+from tests.service.caller import Caller
 
 ITEMS = int(os.environ.get("CRASH_ITEMS", "10000"))
 KILLS = int(os.environ.get("CRASH_KILLS", "4"))
 # Enough for a chunk that is sent, however many items wait for company.
 _BETWEEN_KILLS = 2_000
+# The first write of a server opens the session, the second is a chunk.
+_FAILPOINTS = [Failpoint("after", write=2), Failpoint("before", write=2), Failpoint("after", write=1)]
 
 
 @pytest.fixture
@@ -44,8 +53,7 @@ async def _torment(server: Killable, load: Load, kills: int) -> None:
             server.start()
             await _kill_at_random(server, load)
         else:
-            # The first write of a connection opens the session, the second is a chunk.
-            server.start(Failpoint(random.choice(["before", "after", "after"]), write=random.choice([1, 2, 2])))
+            server.start(_FAILPOINTS[kill // 2 % len(_FAILPOINTS)])
             await server.died()
     load.hold_at(load.count)
     for where in ("before", "after"):
@@ -63,3 +71,59 @@ async def test_a_load_survives_a_server_that_is_killed_again_and_again(server: K
 
     await load.check(loading.result(), database_url)
     assert server.kills == KILLS + 2
+
+
+async def _upsert(server: Killable, name: str) -> None:
+    """Ingests a dashboard by itself, as soon as the server listens."""
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        await channel.channel_ready()
+        await Caller(channel, server.token).upsert_dashboard(dashboard={"name": name, "service": "s"})
+
+
+async def _versions(database_url: str) -> dict[str, tuple[bool, int]]:
+    """Returns of every asset, by name, whether it is deleted and its version."""
+    database = Database(database_url)
+    async with database.read() as connection:
+        found = [
+            row
+            for table in (DASHBOARD, CHART)
+            for row in await connection.execute(select(table.c.name, table.c.deleted, table.c.version))
+        ]
+    await database.close()
+    return {row.name: (row.deleted, row.version) for row in found}
+
+
+async def test_a_sweeping_load_whose_server_is_killed_sweeps_once_what_it_did_not_mention(
+    server: Killable, database_url: str
+) -> None:
+    whole, shorter = Load(6_000), Load(5_000)
+
+    async def torment() -> None:
+        shorter.hold_at(4_500)
+        server.start(Failpoint("after", write=2))
+        await server.died()
+        server.start()
+        await _upsert(server, "since")
+        await server.kill()
+        shorter.hold_at(shorter.count)
+        for where in ("before", "after"):
+            server.start(Failpoint(where))
+            await server.died()
+        server.start()
+
+    server.start()
+    await whole.run(server.address, server.token, {"service": "s"})
+    await server.kill()
+    async with asyncio.TaskGroup() as tasks:
+        options: LoadOptions = {"service": "s", "sweep_percent": 50}
+        loading = tasks.create_task(shorter.run(server.address, server.token, options))
+        tasks.create_task(torment())
+
+    summary = loading.result().summary
+    gone = set(whole.good) - set(shorter.good)
+    assert summary is not None
+    assert (summary.unchanged, summary.failed) == (len(shorter.good) + 1, len(shorter.bad))
+    assert (summary.sweep.outcome, summary.sweep.deleted) == (SWEEP_OUTCOME_DONE, len(gone))
+    assert shorter.failed == shorter.bad
+    expected = {name: (True, 2) if name in gone else (False, 1) for name in [*whole.good, "since"]}
+    assert await _versions(database_url) == expected

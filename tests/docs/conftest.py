@@ -50,13 +50,19 @@ def run_sample(tmp_path: Path, port: int) -> Iterator[Start]:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, run_sample: Start) -> Path:
-    """A folder with what the documents use of a checkout, while the sample is served."""
+def checkout(tmp_path: Path) -> Path:
+    """A folder with what the documents use of a checkout."""
     tmp_path.joinpath(".venv").symlink_to(sys.prefix)
     for name in ("examples", "generated", "protos"):
         tmp_path.joinpath(name).symlink_to(ROOT / name)
-    until_it_serves(run_sample())
     return tmp_path
+
+
+@pytest.fixture
+def served(run_sample: Start, port: int) -> str:
+    """The address at which the sample is served."""
+    until_it_serves(run_sample())
+    return f"127.0.0.1:{port}"
 
 
 def until_it_serves(process: subprocess.Popen[str]) -> str:

@@ -12,14 +12,18 @@ ELSEWHERE = {
 }
 
 
-def test_the_printed_lines_work_when_pasted(run_sample: Start) -> None:
+def test_the_printed_lines_work_when_pasted_and_a_second_run_is_told_of_the_first(run_sample: Start, port: int) -> None:
     printed = until_it_serves(run_sample(**ELSEWHERE))
     grpcurl, listing = [line for line in printed.splitlines() if "/bin/" in line]
     assert '"displayName": "Sales overview"' in pasted(grpcurl)
     assert "superset.sales_overview" in pasted(listing)
+    second = run_sample()
+    _, complaint = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert complaint == f"Port {port} is in use. Choose another: make run PORT={port + 1}\n"
 
 
-def test_ctrl_c_ends_it_cleanly_and_a_second_run_finds_the_data(run_sample: Start) -> None:
+def test_ctrl_c_ends_it_cleanly_and_the_next_run_finds_the_data(run_sample: Start) -> None:
     for outcomes in (["28", "0", "0", "0", "0", "0"], ["0", "0", "28", "0", "0", "0"]):
         process = run_sample()
         printed = until_it_serves(process).splitlines()
@@ -28,14 +32,6 @@ def test_ctrl_c_ends_it_cleanly_and_a_second_run_finds_the_data(run_sample: Star
         _, complaints = process.communicate(timeout=60)
         assert process.returncode == 0
         assert complaints == ""
-
-
-def test_a_port_in_use_is_told_in_one_line(run_sample: Start, port: int) -> None:
-    until_it_serves(run_sample())
-    second = run_sample()
-    _, complaint = second.communicate(timeout=60)
-    assert second.returncode == 1
-    assert complaint == f"Port {port} is in use. Choose another: make run PORT={port + 1}\n"
 
 
 def test_what_the_server_cannot_do_is_told_by_the_server(run_sample: Start, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ async def running(database_url: str, folder: Path, **settings: Any) -> AsyncIter
     given = {"address": "127.0.0.1:0", "database_url": database_url, "data_dir": folder, **settings}
     server = await build(Settings.load(given))
     await server.start()
-    async with Service(server.address, key, server.database) as service:
-        yield server, service
-    await server.drain(seconds=5)
+    try:
+        async with Service(server.address, key, server.database) as service:
+            yield server, service
+    finally:
+        await server.drain(seconds=5)

@@ -54,11 +54,11 @@ class Loading:
             for failure in self._load:
                 self._fail(failure)
         except KeyboardInterrupt:
-            raise CommandError(" ".join(["interrupted.", *self._what_is_done(can_be_resumed)])) from None
+            raise CommandError(f"interrupted. {self._what_is_done(can_be_resumed)}".rstrip()) from None
         except grpc.RpcError as error:
             if reason_of(error) != "TOO_MANY_FAILURES":
-                explained = str(self._connection.explain(error))
-                raise CommandError("\n".join([explained, *self._what_is_done(can_be_resumed)])) from error
+                explained = self._connection.explain(error)
+                raise CommandError(f"{explained}\n{self._what_is_done(can_be_resumed)}".rstrip()) from error
             self._report.stopped = error.details() or ""
         self._end()
 
@@ -86,10 +86,10 @@ class Loading:
             kind, status = Kind.named(failure.kind), failure_of(failure.status)
             self._report.add_failure(FailedItem(failure.item.place, kind, failure.fqn, status))
 
-    def _what_is_done(self, can_be_resumed: bool) -> list[str]:
+    def _what_is_done(self, can_be_resumed: bool) -> str:
         if not self._done or self._unfinished is None:
-            return []
-        done = f"{self._done:,} item{'s were' if self._done > 1 else ' was'} done."
-        if not can_be_resumed:
-            return [done, "Run it again: that is safe, and leaves them unchanged."]
-        return [done, "Run it again with --resume to go on from there, or without: that is safe, too."]
+            return ""
+        done = f"{self._done:,} item{'s were' if self._done > 1 else ' was'} done. Run it again"
+        if can_be_resumed:
+            return f"{done} with --resume to go on from there, or without: that is safe, too."
+        return f"{done}: that is safe, and leaves them unchanged."

@@ -77,9 +77,11 @@ class Report:
         return not (self.failed or self.stopped or (self.swept and self.swept.was_stopped))
 
     def take(self, summary: bulk_pb2.BulkUpsertSummary) -> None:
-        """Takes the counts of the server."""
+        """Takes what the server says of the whole."""
         for outcome in OUTCOMES:
             self.outcomes[outcome] = getattr(summary, outcome)
+        if self.swept:
+            self.swept = Swept.of(self.swept.service, summary)
 
     def add_failure(self, failed: FailedItem) -> None:
         """Keeps a failure if there is room to show it."""

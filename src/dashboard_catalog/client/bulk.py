@@ -33,7 +33,7 @@ ConnectionLost = Callable[[grpc.aio.AioRpcError], None]
 
 # What a write says to a call that has ended.
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
-# What gRPC says of a call when a write to it fails; why it has ended comes a moment later.
+# What gRPC says of a call when a write to it fails first; why it has ended comes a moment later.
 _NOT_YET_KNOWN = "Internal error from Core"
 _LOOKS = 100
 _SECONDS_BETWEEN_LOOKS = 0.01
@@ -159,9 +159,11 @@ class BulkLoad:
             metadata = metadata_for(self._token)
         call: Any = self._stub.BulkUpsert(metadata=metadata)
         sending, reading = asyncio.create_task(self._send(call)), asyncio.create_task(self._read(call))
+        # A write that fails now would put a status of its own in the place of the one that says why the call has ended.
+        call.add_done_callback(lambda _: sending.cancel())
         try:
             await asyncio.wait([sending, reading], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
+            if sending.done() and not sending.cancelled():
                 sending.result()
             await asyncio.wait([reading])
             reading.result()

@@ -42,7 +42,8 @@ def message_of(options: LoadOptions, session_id: str) -> bulk_pb2.BulkUpsertOpti
         validate_only=options.get("validate_only", False),
         max_failures=options.get("max_failures"),
     )
-    message.update_mask.paths.extend(options.get("update_mask", ()))
+    if paths := options.get("update_mask"):
+        message.update_mask.paths.extend(paths)
     if (percent := options.get("sweep_percent")) is not None:
         message.sweep.max_deleted_percent = percent
     return message

@@ -1,0 +1,53 @@
+"""Channels: what is retried, and which addresses a token may be sent to unencrypted."""
+
+import json
+
+import pytest
+
+from dashboard_catalog.client import SERVICE_CONFIG, UnsafeTarget, connect, connect_async
+from dashboard_catalog.client.channel import is_loopback
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:50051",
+        "127.8.8.8:1",
+        "[::1]:50051",
+        "localhost:1",
+        "unix:/run/x.sock",
+        "0.0.0.0:1",
+        "dns:///localhost:1",
+    ],
+)
+def test_addresses_of_this_machine(address: str) -> None:
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.1:50051",
+        "example.com:443",
+        "localhost.example.com:1",
+        "[2001:db8::1]:50051",
+        "dns:///example.com:1",
+    ],
+)
+def test_addresses_of_other_machines(address: str) -> None:
+    assert not is_loopback(address)
+
+
+def test_only_unavailable_is_retried() -> None:
+    [method] = json.loads(SERVICE_CONFIG)["methodConfig"]
+    assert method["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+
+
+async def test_a_token_does_not_leave_the_machine_unencrypted_unless_that_is_wanted() -> None:
+    with pytest.raises(UnsafeTarget, match=r"unencrypted to 192\.0\.2\.1:50051"), connect("192.0.2.1:50051", token="t"):
+        pass
+    with pytest.raises(UnsafeTarget):
+        async with connect_async("192.0.2.1:50051", token=lambda: "t"):
+            pass
+    with connect("192.0.2.1:50051", token="t", insecure=True), connect("192.0.2.1:50051"):
+        pass

@@ -1,0 +1,52 @@
+"""PostgreSQL goes away in the middle of a stream, in order or as by a crash, and comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dashboard_catalog.store.migrate import upgrade
+from tests.crash.loads import Load
+from tests.postgres import THROWAWAY, PostgresServer, postgres_server
+from tests.service.caller import Service
+from tests.service.servers import running
+
+ITEMS = 12_000
+RESTARTS = 3
+
+
+@pytest.fixture
+async def postgres(tmp_path: Path) -> AsyncIterator[PostgresServer]:
+    """A server that keeps what it has committed, if it is killed itself."""
+    with postgres_server(**{**THROWAWAY, "synchronous_commit": "on"}) as server:
+        await asyncio.to_thread(upgrade, server.url())
+        yield server
+
+
+@pytest.fixture
+async def service(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[Service]:
+    async with running(postgres.url(), tmp_path / "data") as (_, service):
+        yield service
+
+
+async def _restart_again_and_again(postgres: PostgresServer, load: Load) -> None:
+    for restart in range(RESTARTS):
+        load.hold_at(ITEMS * (restart + 1) // (RESTARTS + 1))
+        before = load.done
+        while load.done == before:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(postgres.stop, in_order=restart % 2 == 0)
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(postgres.start)
+    load.hold_at(ITEMS)
+
+
+async def test_a_load_survives_restarts_of_postgresql(postgres: PostgresServer, service: Service) -> None:
+    load = Load(ITEMS)
+    token = service.token("loader", "ingestion_bot", bot=True)
+    async with asyncio.TaskGroup() as tasks:
+        loading = tasks.create_task(load.run(service.address, token, {"service": "s"}))
+        tasks.create_task(_restart_again_and_again(postgres, load))
+
+    await load.check(loading.result(), postgres.url())

@@ -1,0 +1,101 @@
+"""Several ingestion jobs at once, into one BI service and into several, while people write one by one."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+
+from dashboard_catalog.client import BulkLoad, connect_async
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, DASHBOARD_HISTORY, SERVICE_SEQUENCE
+from dashboards.v1.bulk_pb2 import BulkUpsertSummary
+from dashboards.v1.chart_pb2 import ChartSpec
+from dashboards.v1.dashboard_pb2 import DashboardSpec
+from dashboards.v1.entity_pb2 import BiService, Entity
+from tests.service.caller import Caller, Service
+
+CHARTS = 1_000
+DASHBOARDS = 300
+EDITS = 200
+
+
+def _items(service: str) -> list[Any]:
+    return [
+        Entity(bi_service=BiService(name=service, service_type="Superset")),
+        *[ChartSpec(name=f"c{number}", service=service) for number in range(CHARTS)],
+        *[
+            DashboardSpec(name=f"d{number}", service=service, project="P", charts=[f"{service}.c{number}"])
+            for number in range(DASHBOARDS)
+        ],
+    ]
+
+
+async def _load(service: Service, job: int, items: list[Any]) -> tuple[BulkUpsertSummary, list[str]]:
+    lost: list[str] = []
+    async with connect_async(
+        service.address, token=service.token(f"loader{job}", "ingestion_bot", bot=True)
+    ) as catalog:
+        load: BulkLoad = catalog.bulk_upsert(items, on_connection_lost=lambda error: lost.append(str(error)))
+        failed = [failure.status.message async for failure in load]
+    assert load.summary is not None
+    return load.summary, failed + lost
+
+
+async def _edit(caller: Caller, services: list[str]) -> Counter[str]:
+    """Upserts one after the other dashboards that the jobs load too, and others that they don't."""
+    outcomes: Counter[str] = Counter()
+    for number in range(EDITS):
+        name = f"d{number}" if number % 2 else f"own{number}"
+        spec = {"name": name, "service": services[number % len(services)], "displayName": "Ours"}
+        outcomes[(await caller.upsert_dashboard(dashboard=spec))["outcome"]] += 1
+    return outcomes
+
+
+async def _check(database: Database, services: int, told: Counter[str]) -> None:
+    async with database.read() as connection:
+
+        async def one(statement: Any) -> int:
+            return int((await connection.execute(statement)).scalar_one())
+
+        stored = {table: await one(select(func.count(table.c.id))) for table in (CHART, DASHBOARD)}
+        versions = [await one(select(func.sum(table.c.version))) for table in (CHART, DASHBOARD)]
+        history = [await one(select(func.count(table.c.id))) for table in (CHART_HISTORY, DASHBOARD_HISTORY)]
+        changes = await one(select(func.sum(SERVICE_SEQUENCE.c.last_change)))
+        shown = select(func.count(DASHBOARD.c.id)).where(DASHBOARD.c.display_name == "Ours")
+        assert await one(shown) == EDITS
+
+    assert stored == {CHART: services * CHARTS, DASHBOARD: services * DASHBOARDS + EDITS // 2}
+    # The services themselves were created too.
+    assert told["created"] == sum(stored.values()) + services
+    # A version of an asset is a change that somebody was told of, and all but the last are history.
+    assert sum(versions) == told["created"] - services + told["updated"]
+    assert sum(history) == told["updated"]
+    assert changes == told["created"] + told["updated"]
+
+
+@pytest.mark.parametrize("services", [["s0"], ["s0", "s1", "s2", "s3"]], ids=["two-into-one", "four-into-four"])
+async def test_jobs_and_edits_at_once_are_all_written(service: Service, admin: Caller, services: list[str]) -> None:
+    jobs = max(2, len(services))
+    for name in services:
+        await admin.upsert_entity(entity={"biService": {"name": name, "serviceType": "Superset"}})
+    # Each job loads all services, so that every pair of them meets; each begins with another one.
+    loads = [
+        [item for turn in range(len(services)) for item in _items(services[(job + turn) % len(services)])]
+        for job in range(jobs)
+    ]
+    results, edits = await asyncio.gather(
+        asyncio.gather(*[_load(service, job, items) for job, items in enumerate(loads)]), _edit(admin, services)
+    )
+
+    assert [problems for _, problems in results] == [[]] * jobs
+    assert [sum(count for _, count in summary.ListFields()) for summary, _ in results] == [len(loads[0])] * jobs
+    told = Counter({name: sum(getattr(summary, name) for summary, _ in results) for name in ("created", "updated")})
+    told["created"] += edits["OUTCOME_CREATED"] + len(services)
+    told["updated"] += edits["OUTCOME_UPDATED"]
+    await _check(service.database, len(services), told)
+    if not service.database.is_sqlite:
+        async with service.database.read() as connection:
+            deadlocks = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+            assert (await connection.execute(deadlocks)).scalar_one() == 0

@@ -1,0 +1,51 @@
+"""What the tests of `Database` ask of a database, and how they look at what is answered."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.errors import CatalogError, Code, Reason
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import CATALOG_ID, ChartRecord
+
+Work = Callable[[AsyncConnection], Awaitable[Any]]
+
+
+def statements(*texts: str) -> Work:
+    """Returns the work of running statements."""
+
+    async def work(connection: AsyncConnection) -> None:
+        for statement in texts:
+            await connection.execute(text(statement))
+
+    return work
+
+
+async def rows(database: Database) -> list[tuple[int, int]]:
+    """Returns what the table `t` holds."""
+    async with database.read() as connection:
+        return [(row.a, row.b) for row in await connection.execute(text("SELECT a, b FROM t ORDER BY a"))]
+
+
+def check_unavailable(error: CatalogError, reason: Reason) -> None:
+    """Holds an error to be one that callers may retry and that tells nothing of its cause."""
+    assert (error.code, error.reason) == (Code.UNAVAILABLE, reason)
+    assert error.retry_after
+    assert "the text" not in error.message
+
+
+def chart(name: str = "c") -> ChartRecord:
+    """Returns a chart that can be stored."""
+    return ChartRecord(
+        service_id=CATALOG_ID,
+        id=CATALOG_ID,
+        name=name,
+        change_number=1,
+        updated_at=datetime.now(UTC),
+        updated_by="",
+        by_ingestion=True,
+        call_id="",
+    )

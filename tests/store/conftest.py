@@ -1,0 +1,17 @@
+"""A database to try things with."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from dashboard_catalog.store.database import Database
+from tests.store.asking import statements
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database with a table `t` of its own."""
+    database = Database(database_url, pool_size=3)
+    await database.write(statements("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER)"))
+    yield database
+    await database.close()

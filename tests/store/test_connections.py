@@ -1,0 +1,144 @@
+"""Connections that are killed, refused or pooled by another: callers are told to try again, and the next one serves."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.store.assets import CHARTS
+from dashboard_catalog.store.database import Database
+from tests.postgres import PostgresServer
+from tests.store.asking import chart, check_unavailable, rows, statements
+
+ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+_KILL_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def _name(database_url: str) -> str:
+    return database_url.partition("@/")[2].partition("?")[0]
+
+
+@ON_POSTGRESQL
+async def test_a_connection_that_is_killed_is_unavailable_and_another_one_serves(
+    database: Database, database_url: str, postgres: PostgresServer
+) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text("INSERT INTO t VALUES (1, 0)"))
+        await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
+        await connection.execute(text("INSERT INTO t VALUES (2, 0)"))
+
+    with pytest.raises(CatalogError) as raised:
+        await database.write(work)
+    check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    assert await rows(database) == []
+
+    await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
+    for _ in range(5):
+        try:
+            await database.ping()
+            break
+        except CatalogError as error:
+            check_unavailable(error, Reason.DATABASE_UNAVAILABLE)
+    assert await rows(database) == []
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_connection_that_is_killed_before_rows_are_copied_is_unavailable(
+    database: Database, database_url: str, postgres: PostgresServer, begun: bool
+) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        if begun:
+            await connection.execute(text("SELECT 1"))
+        await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
+        await CHARTS.insert(connection, [chart()])
+
+    with pytest.raises(CatalogError) as raised:
+        await database.write(work)
+    check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    await database.write(lambda connection: CHARTS.insert(connection, [chart()]))
+
+
+@ON_POSTGRESQL
+async def test_connections_killed_at_any_time_bring_unavailable_or_a_whole_write(
+    database: Database, database_url: str, postgres: PostgresServer
+) -> None:
+    async def write(number: int) -> bool:
+        try:
+            await database.write(
+                statements(f"INSERT INTO t VALUES ({2 * number}, 0)", f"INSERT INTO t VALUES ({2 * number + 1}, 0)")
+            )
+        except CatalogError as error:
+            check_unavailable(error, Reason.DATABASE_UNAVAILABLE)
+            return False
+        return True
+
+    async def kill() -> None:
+        for _ in range(4):
+            await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
+
+    *done, _ = await asyncio.gather(*[write(number) for number in range(300)], kill())
+
+    for _ in range(5):
+        if await write(1_000):
+            break
+    stored = {a for a, _ in await rows(database)}
+    assert all({2 * number, 2 * number + 1} <= stored for number, well in enumerate(done) if well)
+    assert all((2 * number in stored) == (2 * number + 1 in stored) for number in range(300))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://nobody@127.0.0.1:1/catalog",
+        "postgresql+asyncpg://nobody@/catalog?host=/nowhere",
+        "sqlite+aiosqlite:////nowhere/catalog.db",
+    ],
+)
+async def test_a_server_that_is_not_there_is_unavailable(url: str) -> None:
+    database = Database(url)
+    for attempt in (database.ping(), database.write(statements("SELECT 1"))):
+        with pytest.raises(CatalogError) as raised:
+            await attempt
+        check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    await database.close()
+
+
+async def test_a_database_that_does_not_exist_or_lets_nobody_in_is_unavailable(postgres: PostgresServer) -> None:
+    for url in (postgres.url("nowhere"), postgres.url().replace("postgres@", "stranger@")):
+        database = Database(url)
+        with pytest.raises(CatalogError) as raised:
+            await database.ping()
+        check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+        await database.close()
+
+
+async def _prepared_after_three_writes(url: str, *, pgbouncer: bool) -> list[str]:
+    """Returns the names of the statements that are prepared on a connection after its transactions."""
+    pooled = Database(url, pgbouncer=pgbouncer, pool_size=1)
+    for number in range(3):
+        await pooled.write(statements("SELECT a FROM t", "SELECT b FROM t"))
+        await pooled.write(lambda connection, name=f"{pgbouncer} {number}": CHARTS.insert(connection, [chart(name)]))  # type: ignore[misc]
+    async with pooled.read() as connection:
+        names = list((await connection.execute(text("SELECT name FROM pg_prepared_statements"))).scalars())
+    await pooled.close()
+    return names
+
+
+@ON_POSTGRESQL
+@pytest.mark.usefixtures("database")
+async def test_behind_pgbouncer_no_prepared_statement_outlives_its_transaction(database_url: str) -> None:
+    with_it = await _prepared_after_three_writes(database_url, pgbouncer=True)
+    without = await _prepared_after_three_writes(database_url, pgbouncer=False)
+
+    # The question itself is one.
+    assert len(with_it) == 1
+    assert UUID(with_it[0].strip("_")).version == 4
+    assert len(without) >= 3

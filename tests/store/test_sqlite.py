@@ -1,0 +1,75 @@
+"""A SQLite file: other processes hold its one lock, its disk is full, and many write to it at once."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.store import database as database_module
+from dashboard_catalog.store.database import Database
+from tests.store.asking import check_unavailable, rows, statements
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+_HOLD = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+connection.execute("ROLLBACK")
+"""
+
+
+def _held_elsewhere(file: Path, seconds: float) -> subprocess.Popen[bytes]:
+    """Returns a process that holds the file's one lock, when it does."""
+    process = subprocess.Popen([sys.executable, "-c", _HOLD, str(file), str(seconds)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+async def test_a_file_that_another_process_writes_to_is_waited_for(database: Database, tmp_path: Path) -> None:
+    with _held_elsewhere(tmp_path / "catalog.db", 0.3):
+        assert await rows(database) == []
+        await database.write(statements("INSERT INTO t VALUES (1, 0)"))
+    assert await rows(database) == [(1, 0)]
+
+
+async def test_a_file_that_stays_busy_is_unavailable(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.02)
+    hurried = Database(database_url)
+    with _held_elsewhere(tmp_path / "catalog.db", 60) as process:
+        with pytest.raises(CatalogError) as raised:
+            await hurried.write(statements("INSERT INTO t VALUES (1, 0)"))
+        process.kill()
+    check_unavailable(raised.value, Reason.CONFLICTING_WRITE)
+    await hurried.write(statements("INSERT INTO t VALUES (1, 0)"))
+    assert await rows(database) == [(1, 0)]
+    await hurried.close()
+
+
+async def test_a_disk_that_is_full_is_unavailable(database: Database) -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT i, 0 FROM n"
+    with pytest.raises(CatalogError) as raised:
+        await database.write(statements("PRAGMA max_page_count = 1", f"INSERT INTO t {numbers}"))
+    check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    assert await rows(database) == []
+
+
+async def test_writers_of_one_process_queue_and_readers_do_not_wait_for_them(database: Database) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        (count,) = (await connection.execute(text("SELECT count(*) FROM t"))).one()
+        await connection.execute(text("INSERT INTO t VALUES (:a, 0)"), {"a": count})
+
+    reads = [rows(database) for _ in range(20)]
+    await asyncio.gather(*[database.write(work) for _ in range(100)], *reads)
+
+    assert len(await rows(database)) == 100
