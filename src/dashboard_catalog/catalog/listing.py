@@ -5,13 +5,12 @@ too, so that pages are full and totals are true.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -21,9 +20,9 @@ from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, AssetKin
 from dashboard_catalog.catalog.reading import DELETED, entity_resource, viewed
 from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
-from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store import entities, lists
+from dashboard_catalog.store.lists import ListFilters, ListOrder, Position
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
-from dashboard_catalog.store.types import begins_with
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
@@ -81,11 +80,13 @@ class AssetListing:
 
     def token_after(self, record: AssetRecord) -> str:
         """Returns the token of the page that begins after an asset."""
-        column = _ORDERS[self.filters.order_by][0]
-        value = record.name if column == "name" else record.updated_at.isoformat()
-        return page_tokens.encode((self.kind.name, self.filters), [value, record.id.hex])
+        if _ORDERS[self.filters.order_by].by_time:
+            position = [record.updated_at.isoformat(), record.id.hex]
+        else:
+            position = [record.name, record.service_id.hex]
+        return page_tokens.encode((self.kind.name, self.filters), position)
 
-    def position(self) -> list[str] | None:
+    def position(self) -> Position | None:
         """Returns where the page before ended.
 
         Raises:
@@ -95,7 +96,10 @@ class AssetListing:
         position = page_tokens.decode((self.kind.name, self.filters), self.page_token, violations)
         if violations:
             raise invalid(violations)
-        return position
+        if position is None:
+            return None
+        by_time = _ORDERS[self.filters.order_by].by_time
+        return datetime.fromisoformat(position[0]) if by_time else position[0], UUID(hex=position[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +152,10 @@ class EntityPage:
 
 
 _ORDERS = {
-    "name": ("name", False),
-    "name desc": ("name", True),
-    "updated_at": ("updated_at", False),
-    "updated_at desc": ("updated_at", True),
+    "name": ListOrder(),
+    "name desc": ListOrder(descending=True),
+    "updated_at": ListOrder(by_time=True),
+    "updated_at desc": ListOrder(by_time=True, descending=True),
 }
 
 
@@ -178,16 +182,13 @@ class Lister:
             CatalogError: PERMISSION_DENIED if the caller may view nothing at all, INVALID_ARGUMENT for a filter that
                 does not parse or a wrong page token.
         """
-        position = listing.position()
-        conditions = await self._conditions(connection, listing)
-        if conditions is None:
+        after = listing.position()
+        filters = await self._filters(connection, listing)
+        if filters is None:
             return AssetPage([], more=False, total=0 if listing.include_total else None)
-        statement = _ordered(listing, listing.kind.table.select().where(*conditions), position)
-        records = await listing.kind.table.fetch(connection, statement.limit(listing.page_size + 1))
-        total = None
-        if listing.include_total:
-            counted = select(func.count()).select_from(listing.kind.table.table).where(*conditions)
-            total = await connection.scalar(counted)
+        table, order = listing.kind.table, _ORDERS[listing.filters.order_by]
+        records = await lists.page(connection, table, filters, order=order, after=after, limit=listing.page_size + 1)
+        total = await lists.total(connection, table, filters) if listing.include_total else None
         page = records[: listing.page_size]
         shown = await views(connection, listing.kind, page, with_charts=listing.with_charts)
         return AssetPage(shown, more=len(records) > listing.page_size, total=total)
@@ -220,30 +221,26 @@ class Lister:
         resource = entity_resource(listing.kind, service, service.id)
         return self._authorizer.allows(listing.principal, Action.VIEW, resource)
 
-    async def _conditions(self, connection: AsyncConnection, listing: AssetListing) -> list[ColumnElement[bool]] | None:
-        """Returns the conditions of a listing, or None if nothing can meet them."""
-        filters, table = listing.filters, listing.kind.table.table
-        conditions = [assets.deleted_in(table, DELETED[filters.deleted])]
+    async def _filters(self, connection: AsyncConnection, listing: AssetListing) -> ListFilters | None:
+        """Returns the filters of a listing by ids, or None if nothing can match them."""
+        sent = listing.filters
         services = await self._services(connection, listing)
-        if services is not None:
-            conditions.append(assets.one_of(table.c.service_id, services))
         ids = _Ids(connection, lambda kind, service: self._views(listing.principal, kind, service))
-        for column, wanted in (
-            ("owners", await ids.owner(filters.owner)),
-            ("domain", await ids.with_below("domain", filters.domain)),
-            ("tags", await ids.with_below("tag", filters.tag)),
-            ("charts", await ids.chart(filters.chart)),
-            ("id", await ids.charts_of(filters.dashboard)),
-        ):
-            if wanted is not None:
-                if not wanted:
-                    return None
-                conditions.append(assets.one_of(table.c[column], wanted))
-        if filters.project:
-            conditions.append(table.c.project == filters.project)
-        if filters.name_prefix:
-            conditions.append(begins_with(table.c.name, filters.name_prefix))
-        return None if services == [] else conditions
+        owners, tags = await ids.owner(sent.owner), await ids.with_below("tag", sent.tag)
+        domains = await ids.with_below("domain", sent.domain)
+        charts, of_dashboard = await ids.chart(sent.chart), await ids.charts_of(sent.dashboard)
+        if any(wanted == [] for wanted in (services, owners, tags, domains, charts, of_dashboard)):
+            return None
+        return ListFilters(
+            services=services,
+            targets=[wanted for wanted in (owners, tags) if wanted is not None],
+            charts=charts,
+            ids=of_dashboard,
+            domains=domains,
+            project=sent.project,
+            name_prefix=sent.name_prefix,
+            deleted=DELETED[sent.deleted],
+        )
 
     async def _services(self, connection: AsyncConnection, listing: AssetListing) -> list[UUID] | None:
         """Returns the ids of the BI services that a listing is about, or None for all there are."""
@@ -310,14 +307,3 @@ class _Ids:
         service = next((record for record in found if record.kind == "bi_service"), None)
         records = await kind.table.by_names(self._connection, service.id, [name]) if service else []
         return service, records[0] if records else None
-
-
-def _ordered(listing: AssetListing, statement: Select[Any], position: Sequence[str] | None) -> Select[Any]:
-    name, descending = _ORDERS[listing.filters.order_by]
-    columns = listing.kind.table.table.c
-    key = tuple_(columns[name], columns.id)
-    if position:
-        value = position[0] if name == "name" else datetime.fromisoformat(position[0])
-        after = tuple_(value, UUID(hex=position[1]), types=[columns[name].type, columns.id.type])
-        statement = statement.where(key < after if descending else key > after)
-    return statement.order_by(*(part.desc() if descending else part for part in (columns[name], columns.id)))

@@ -38,6 +38,8 @@ class WorkingSet:
         self.now = now or datetime.now(UTC)
         self._by_key: dict[tuple[str, UUID, str], AssetRecord] = {}
         self._by_id: dict[UUID, AssetRecord] = {}
+        # As they are in the database; none for new ones.
+        self._stored_as: dict[UUID, AssetRecord] = {}
         self._sequences: dict[UUID, int] = {}
         # Of each kind and service: records by id, so that one written twice is stored once.
         self._new: dict[tuple[str, UUID], dict[UUID, AssetRecord]] = defaultdict(dict)
@@ -56,7 +58,7 @@ class WorkingSet:
         """Adds what is stored, unless the batch knows it already."""
         for record in records:
             if record.id not in self._by_id:
-                self._by_id[record.id] = record
+                self._by_id[record.id] = self._stored_as[record.id] = record
                 self._by_key[kind.name, record.service_id, record.name] = record
 
     def find(self, kind: AssetKind, service_id: UUID | None, name: str) -> AssetRecord | None:
@@ -89,7 +91,7 @@ class WorkingSet:
         """Makes a blank asset version 0.1."""
         self._set(record, values)
         self._stamp(record, writer)
-        self.add(kind, [record])
+        self._by_id[record.id] = self._by_key[kind.name, record.service_id, record.name] = record
         self._new[kind.name, record.service_id][record.id] = record
 
     def change(self, kind: AssetKind, before: AssetRecord, changes: Mapping[str, Any], writer: Writer) -> AssetRecord:
@@ -132,7 +134,11 @@ class WorkingSet:
     async def store(self, connection: AsyncConnection) -> None:
         """Writes everything: for each service a number of statements that does not depend on how much there is."""
         for (kind_name, service_id), removed in self._removed.items():
-            await ASSET_KINDS[kind_name].table.remove(connection, service_id, removed)
+            table = ASSET_KINDS[kind_name].table
+            await table.references.remove(
+                connection, [self._stored_as[id_] for id_ in removed if id_ in self._stored_as]
+            )
+            await table.remove(connection, service_id, removed)
         for (kind_name, _), new in self._new.items():
             await ASSET_KINDS[kind_name].table.insert(connection, list(new.values()))
         for (kind_name, service_id), replaced in self._replaced.items():
@@ -145,8 +151,23 @@ class WorkingSet:
         for place, touched in self._touched.items():
             only = [record for id_, record in touched.items() if id_ not in self._changed[place]]
             await ASSET_KINDS[place[0]].table.update_unversioned(connection, only)
+        for place in {*self._new, *self._changed}:
+            await self._store_references(connection, *place)
         for service_id in {place[1] for place in (*self._new, *self._replaced)}:
             await entities.advance(connection, service_id, self._sequences[service_id])
+
+    async def _store_references(self, connection: AsyncConnection, kind_name: str, service_id: UUID) -> None:
+        """Makes the assets that are new, or refer to other things than before, be found by what they refer to."""
+        references = ASSET_KINDS[kind_name].table.references
+        moved = {
+            id_: self._stored_as[id_]
+            for id_, record in self._changed[kind_name, service_id].items()
+            if references.differ(self._stored_as[id_], record)
+        }
+        await references.remove(connection, list(moved.values()))
+        names = [record.name for record in (*self._new[kind_name, service_id].values(), *moved.values())]
+        if names:
+            await references.add(connection, service_id, names)
 
     def _set(self, record: AssetRecord, values: Mapping[str, Any]) -> None:
         for name, value in values.items():

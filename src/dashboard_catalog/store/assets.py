@@ -8,9 +8,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
-    Column,
     ColumnElement,
+    FromClause,
     Select,
     Table,
     bindparam,
@@ -24,11 +23,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.many import ForMany
+from dashboard_catalog.store.references import References
 from dashboard_catalog.store.tables import (
     CHART,
     CHART_HISTORY,
+    CHART_REFERENCE,
     DASHBOARD,
     DASHBOARD_HISTORY,
+    DASHBOARD_REFERENCE,
     AssetRecord,
     ChartRecord,
     DashboardRecord,
@@ -36,7 +38,7 @@ from dashboard_catalog.store.tables import (
     record_maker,
     row_of,
 )
-from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, has_key, overlaps
+from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, has_key
 
 A = TypeVar("A", bound=AssetRecord)
 
@@ -53,12 +55,14 @@ class AssetTable(Generic[A]):
         record: Type of the rows.
         table: Where the newest version of each asset is.
         history: Where the older versions are, in the same columns.
+        references: Where assets are found by what they refer to.
     """
 
-    def __init__(self, record: type[A], table: Table, history: Table) -> None:
+    def __init__(self, record: type[A], table: Table, history: Table, references: Table) -> None:
         self.record = record
         self.table = table
         self.history = history
+        self.references = References(table, references)
         self.columns = column_names(record)
         self.to_row = row_of(record)
         self.from_row = record_maker(record)
@@ -169,8 +173,8 @@ class AssetTable(Generic[A]):
 
 
 _TABLES = {"dashboard": DASHBOARD, "chart": CHART}
-DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY)
-CHARTS = AssetTable(ChartRecord, CHART, CHART_HISTORY)
+DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY, DASHBOARD_REFERENCE)
+CHARTS = AssetTable(ChartRecord, CHART, CHART_HISTORY, CHART_REFERENCE)
 
 _chart_keys = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.deleted, CHART.c.deleted_by_edit).where(
     any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
@@ -179,9 +183,7 @@ _chart_keys = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.delet
 _chart_references = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted).where(
     any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST))
 )
-_holders = select(
-    DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted
-).where(overlaps(DASHBOARD.c.charts, bindparam("ids", type_=UUID_LIST)))
+_holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted)
 
 
 async def chart_keys(connection: AsyncConnection, service_ids: Iterable[UUID], names: Iterable[str]) -> list[Any]:
@@ -200,7 +202,11 @@ async def chart_references(connection: AsyncConnection, ids: Iterable[UUID]) -> 
 async def holders(connection: AsyncConnection, chart_ids: Iterable[UUID]) -> list[Any]:
     """Returns rows (id, service_id, name, charts, deleted) of the dashboards that hold any of these charts."""
     ids = list(chart_ids)
-    return list(await connection.execute(_holders, {"ids": ids})) if ids else []
+    if not ids:
+        return []
+    found = DASHBOARDS.references.of_charts(connection.dialect.name, ids).subquery()
+    one = (DASHBOARD.c.service_id == found.c.service_id) & (DASHBOARD.c.name == found.c.name)
+    return list((await connection.execute(_holders.join(found, one))).all())
 
 
 class Referrer(NamedTuple):
@@ -218,34 +224,26 @@ async def any_reference(connection: AsyncConnection, column: str, ids: list[UUID
     Args:
         column: `owners`, `tags`, `domain` or `service_id`.
     """
-    held = overlaps if column in ("owners", "tags") else any_of
     found: list[Referrer] = []
-    for kind, table in _TABLES.items():
-        found += await _referrers(connection, kind, held(table.c[column], bindparam("ids", ids, UUID_LIST)), limit)
+    tables: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
+    for kind, table in tables.items():
+        if column in ("owners", "tags"):
+            found += await _referrers(connection, kind, table.references.of(ids).subquery(), true(), limit)
+        else:
+            one = any_of(table.table.c[column], bindparam("ids", ids, UUID_LIST))
+            found += await _referrers(connection, kind, table.table, one, limit)
     return found
 
 
 async def with_property(connection: AsyncConnection, kind: str, key: str, limit: int) -> list[Referrer]:
     """Returns at most `limit` assets of a kind whose extension has `key`."""
-    return await _referrers(connection, kind, has_key(_TABLES[kind].c.extension, bindparam("key", key)), limit)
+    table = _TABLES[kind]
+    return await _referrers(connection, kind, table, has_key(table.c.extension, bindparam("key", key)), limit)
 
 
 async def _referrers(
-    connection: AsyncConnection, kind: str, condition: ColumnElement[bool], limit: int
+    connection: AsyncConnection, kind: str, among: FromClause, condition: ColumnElement[bool], limit: int
 ) -> list[Referrer]:
-    c = _TABLES[kind].c
+    c = among.c
     rows = await connection.execute(select(c.service_id, c.name, func.count().over()).where(condition).limit(limit))
     return [Referrer(kind, *row) for row in rows]
-
-
-def deleted_in(table: Table, values: Sequence[bool]) -> ColumnElement[bool]:
-    """Returns the condition that `deleted` is one of `values`."""
-    if len(values) > 1:
-        return true()
-    return table.c.deleted if values[0] else ~table.c.deleted
-
-
-def one_of(column: Column[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
-    """Returns the condition that an id column is, or a list column holds, any of `ids`."""
-    condition = overlaps if isinstance(column.type, ARRAY) else any_of
-    return condition(column, bindparam(None, list(ids), UUID_LIST))

@@ -227,17 +227,38 @@ def _table(name: str, record: type[Any], *indexes: Index, keys: tuple[str, ...] 
     return Table(name, METADATA, *columns, *indexes)
 
 
+def _listed_by(kind: str, column: str) -> Index:
+    """Returns the index that a page of one value of a column is read from, in order."""
+    there = text(f"{column} IS NOT NULL")
+    return Index(
+        f"{kind}_by_{column}", column, "deleted", "name", "service_id", postgresql_where=there, sqlite_where=there
+    )
+
+
 def _asset_indexes(kind: str) -> list[Index]:
     """Returns the indexes of every kind of asset; docs/decisions/0001 has what each costs and serves."""
-    live = text("NOT deleted")
     return [
         Index(f"{kind}_id", "id"),
-        Index(f"{kind}_by_name", "name", "id"),
+        Index(f"{kind}_by_name", "deleted", "name", "service_id"),
         Index(f"{kind}_by_time", "updated_at", "id"),
-        Index(f"{kind}_by_domain", "domain", "name", postgresql_where=live, sqlite_where=live),
-        Index(f"{kind}_by_owner", "owners", postgresql_using="gin").ddl_if(dialect="postgresql"),
-        Index(f"{kind}_by_tag", "tags", postgresql_using="gin").ddl_if(dialect="postgresql"),
+        _listed_by(kind, "domain"),
     ]
+
+
+def _references(kind: str) -> Table:
+    """Makes the table that assets are found in by what they refer to: owners and tags, on SQLite charts as well.
+
+    A row is part of a sorted range for each thing referred to, so that a page is a piece of one, or of several at once.
+    """
+    return Table(
+        f"{kind}_reference",
+        METADATA,
+        Column("service_id", ID, nullable=False),
+        Column("target_id", ID, nullable=False),
+        Column("deleted", Boolean(), nullable=False),
+        Column("name", KEY_TEXT, nullable=False),
+        Index(f"{kind}_reference_by_target", "target_id", "deleted", "name", "service_id"),
+    )
 
 
 def _history(kind: str, record: type[Any]) -> Table:
@@ -248,11 +269,15 @@ DASHBOARD = _table(
     "dashboard",
     DashboardRecord,
     *_asset_indexes("dashboard"),
-    Index("dashboard_by_project", "project", "name"),
-    Index("dashboard_by_chart", "charts", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    _listed_by("dashboard", "project"),
+    Index("dashboard_by_chart", "charts", postgresql_using="gin", postgresql_with={"fastupdate": "off"}).ddl_if(
+        dialect="postgresql"
+    ),
 )
+DASHBOARD_REFERENCE = _references("dashboard")
 DASHBOARD_HISTORY = _history("dashboard", DashboardRecord)
 CHART = _table("chart", ChartRecord, *_asset_indexes("chart"))
+CHART_REFERENCE = _references("chart")
 CHART_HISTORY = _history("chart", ChartRecord)
 ENTITY = _table(
     "entity",

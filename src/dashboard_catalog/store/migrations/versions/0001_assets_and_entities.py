@@ -81,14 +81,20 @@ def upgrade() -> None:
         _create(kind, ASSET_COLUMNS + own, "service_id", "name")
         _create(f"{kind}_history", ASSET_COLUMNS + own, "service_id", "id", "version")
         op.create_index(f"{kind}_id", kind, ["id"])
-        op.create_index(f"{kind}_by_name", kind, ["name", "id"])
+        op.create_index(f"{kind}_by_name", kind, ["deleted", "name", "service_id"])
         op.create_index(f"{kind}_by_time", kind, ["updated_at", "id"])
-        live = sa.text("NOT deleted")
-        op.create_index(f"{kind}_by_domain", kind, ["domain", "name"], postgresql_where=live, sqlite_where=live)
-        _create_gin_index(f"{kind}_by_owner", kind, "owners")
-        _create_gin_index(f"{kind}_by_tag", kind, "tags")
-    op.create_index("dashboard_by_project", "dashboard", ["project", "name"])
-    _create_gin_index("dashboard_by_chart", "dashboard", "charts")
+        _create_listed_by(kind, "domain")
+        op.create_table(
+            f"{kind}_reference",
+            sa.Column("service_id", sa.Uuid(), nullable=False),
+            sa.Column("target_id", sa.Uuid(), nullable=False),
+            sa.Column("deleted", sa.Boolean(), nullable=False),
+            sa.Column("name", KEY_TEXT, nullable=False),
+        )
+        target = ["target_id", "deleted", "name", "service_id"]
+        op.create_index(f"{kind}_reference_by_target", f"{kind}_reference", target)
+    _create_listed_by("dashboard", "project")
+    _create_gin_index("dashboard_by_chart", "dashboard", "charts", postgresql_with={"fastupdate": "off"})
     _create("entity", ENTITY_COLUMNS, "id")
     op.create_index("entity_fqn", "entity", ["kind", "fqn"], unique=True)
     op.create_index("entity_by_fqn", "entity", ["fqn"])
@@ -110,6 +116,12 @@ def _create(name: str, columns: Columns, *key: str) -> sa.Table:
     )
 
 
-def _create_gin_index(name: str, table: str, column: str) -> None:
+def _create_listed_by(kind: str, column: str) -> None:
+    there = sa.text(f"{column} IS NOT NULL")
+    columns = [column, "deleted", "name", "service_id"]
+    op.create_index(f"{kind}_by_{column}", kind, columns, postgresql_where=there, sqlite_where=there)
+
+
+def _create_gin_index(name: str, table: str, column: str, **options: Any) -> None:
     if op.get_bind().dialect.name == "postgresql":
-        op.create_index(name, table, [column], postgresql_using="gin")
+        op.create_index(name, table, [column], postgresql_using="gin", **options)

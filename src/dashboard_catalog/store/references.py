@@ -1,0 +1,94 @@
+"""Where assets are found by what they refer to: kept beside them, read as sorted ranges.
+
+On PostgreSQL the charts of dashboards are found by an index of the list itself; SQLite has none such.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Table, TextClause, bindparam, delete, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.store.types import ID, TEXT_LIST, UUID_LIST, any_of, overlaps
+
+_LISTS = ("owners", "tags")
+_LISTS_ON_SQLITE = ("owners", "tags", "charts")
+
+
+class References:
+    """The rows of `KIND_reference` for one kind of asset.
+
+    Args:
+        table: The assets.
+        rows: Their references.
+    """
+
+    def __init__(self, table: Table, rows: Table) -> None:
+        self.table = table
+        self.rows = rows
+        c = rows.c
+        self._remove = delete(rows).where(
+            c.service_id == bindparam("b_service_id"),
+            c.name == bindparam("b_name"),
+            c.deleted == bindparam("b_deleted"),
+            any_of(c.target_id, bindparam("targets", type_=UUID_LIST)),
+        )
+        self._add = {"postgresql": self._add_on_postgresql(), "sqlite": self._add_on_sqlite()}
+
+    def differ(self, one: Any, other: Any) -> bool:
+        """Says whether two versions of an asset are found by different rows."""
+        return one.deleted != other.deleted or self._targets(one) != self._targets(other)
+
+    async def add(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> None:
+        """Adds the rows of stored assets that have none."""
+        await connection.execute(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
+
+    async def remove(self, connection: AsyncConnection, records: Sequence[Any]) -> None:
+        """Removes the rows of assets as they were stored until now."""
+        rows = [
+            {"b_service_id": one.service_id, "b_name": one.name, "b_deleted": one.deleted, "targets": targets}
+            for one in records
+            if (targets := list(self._targets(one)))
+        ]
+        if rows:
+            await connection.execute(self._remove, rows)
+
+    def of(self, ids: Sequence[UUID]) -> Select[Any]:
+        """Returns the statement for (name, service_id, deleted) of what refers to any of `ids`, each once."""
+        c = self.rows.c
+        found = select(c.name, c.service_id, c.deleted)
+        if len(ids) == 1:
+            return found.where(c.target_id == ids[0])
+        return found.where(any_of(c.target_id, bindparam(None, list(ids), UUID_LIST))).distinct()
+
+    def of_charts(self, dialect: str, ids: Sequence[UUID]) -> Select[Any]:
+        """Returns the statement for (name, service_id, deleted) of the dashboards that hold any of these charts."""
+        if dialect == "sqlite":
+            return self.of(ids)
+        c = self.table.c
+        held = select(c.name, c.service_id, c.deleted).where(overlaps(c.charts, bindparam(None, list(ids), UUID_LIST)))
+        # Without a limit of its own the planner would rather walk all names until a page is full.
+        found = held.offset(0).subquery()
+        return select(found.c.name, found.c.service_id, found.c.deleted)
+
+    def _targets(self, record: Any) -> set[UUID]:
+        return {id_ for name in _LISTS_ON_SQLITE for id_ in getattr(record, name, ())}
+
+    def _add_on_postgresql(self) -> TextClause:
+        return text(
+            f"INSERT INTO {self.rows.name} (service_id, target_id, deleted, name)"
+            " SELECT one.service_id, target.id, one.deleted, one.name"
+            f" FROM {self.table.name} AS one CROSS JOIN LATERAL (SELECT DISTINCT unnest({' || '.join(_LISTS)}) AS id)"
+            " AS target WHERE one.service_id = :service_id AND one.name = ANY (:names)"
+        ).bindparams(bindparam("service_id", type_=ID), bindparam("names", type_=TEXT_LIST))
+
+    def _add_on_sqlite(self) -> TextClause:
+        lists = [name for name in _LISTS_ON_SQLITE if name in self.table.c]
+        targets = " UNION ".join(f"SELECT value FROM json_each(one.{name})" for name in lists)
+        return text(
+            f"INSERT INTO {self.rows.name} (service_id, target_id, deleted, name)"
+            " SELECT one.service_id, target.value, one.deleted, one.name"
+            f" FROM {self.table.name} AS one, json_each((SELECT json_group_array(value) FROM ({targets}))) AS target"
+            " WHERE one.service_id = :service_id AND one.name IN (SELECT value FROM json_each(:names))"
+        ).bindparams(bindparam("service_id", type_=ID), bindparam("names", type_=TEXT_LIST))
