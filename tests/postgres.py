@@ -11,6 +11,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,10 @@ START_SECONDS = 60
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # Ends the server when standard input closes, which it does also when this process is killed.
 UNTIL_INPUT_CLOSES = '"$@" & read -r _; kill -QUIT $!; wait'
+# Becomes another user, then another program. `Popen` would do it after a `fork`, at which gRPC can hang where it runs.
+_AS = (
+    "import os, sys; u, g, *c = sys.argv[1:]; os.setgroups([]); os.setgid(int(g)); os.setuid(int(u)); os.execv(c[0], c)"
+)
 # What it says of those that come while it starts.
 _TOO_EARLY = "FATAL:  the database system is"
 
@@ -135,23 +140,17 @@ def _start(folder: Path, programs: Path, settings: Mapping[str, str | int]) -> s
     chosen = {"listen_addresses": "", "unix_socket_directories": folder, **settings}
     options = [f"--{name}={value}" for name, value in chosen.items()]
     server = [str(programs / "postgres"), "-D", str(folder / "data"), *options]
-    return _spawn(folder, ["sh", "-c", UNTIL_INPUT_CLOSES, "sh", *server])
+    return _spawn(folder, ["/bin/sh", "-c", UNTIL_INPUT_CLOSES, "sh", *server])
 
 
 def _spawn(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
     """Starts `command` with a pipe for input and the log for output, away from the terminal's Ctrl-C."""
-    nobody = pwd.getpwnam("nobody") if _is_root() else None
+    if _is_root():
+        nobody = pwd.getpwnam("nobody")
+        command = [sys.executable, "-I", "-S", "-c", _AS, str(nobody.pw_uid), str(nobody.pw_gid), *command]
     with _log(folder).open("ab") as log:
         return subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            user=nobody.pw_uid if nobody else None,
-            group=nobody.pw_gid if nobody else None,
-            extra_groups=[] if nobody else None,
+            command, cwd=folder, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
         )
 
 

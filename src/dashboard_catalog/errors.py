@@ -56,7 +56,6 @@ class Reason(StrEnum):
     CONFLICTING_WRITE = "CONFLICTING_WRITE"
     DRAINING = "DRAINING"
     UNKNOWN_METHOD = "UNKNOWN_METHOD"
-    UNSUPPORTED_OPTION = "UNSUPPORTED_OPTION"
     BUG = "BUG"
 
 
@@ -84,7 +83,6 @@ CODE_OF: Mapping[Reason, Code] = MappingProxyType(
         Reason.CONFLICTING_WRITE: Code.UNAVAILABLE,
         Reason.DRAINING: Code.UNAVAILABLE,
         Reason.UNKNOWN_METHOD: Code.UNIMPLEMENTED,
-        Reason.UNSUPPORTED_OPTION: Code.UNIMPLEMENTED,
         Reason.BUG: Code.INTERNAL,
     }
 )

@@ -84,7 +84,7 @@ class Killable:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self._settings = Settings(address=self.address, database_url=database_url, data_dir=folder)
+        self._settings = Settings.load({"address": self.address, "database_url": database_url, "data_dir": folder})
         self.token = issue_token(load_or_create_key(folder), "loader", ("ingestion_bot",), bot=True)
         self.kills = 0
         self._log = folder / "server.log"
@@ -105,8 +105,14 @@ class Killable:
         """Returns when it has been killed, by whomever."""
         process = self._process
         assert process is not None
-        while process.is_alive():
-            await asyncio.sleep(0.01)
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(process.sentinel, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(process.sentinel)
+        process.join()
         assert process.exitcode == -signal.SIGKILL, self._log.read_text()
         self.kills += 1
 

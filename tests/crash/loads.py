@@ -42,6 +42,7 @@ class Load:
         self._service = service
         self._limit = count
         self._opened = asyncio.Event()
+        self._got_on = asyncio.Event()
 
     def items(self) -> Iterator[Any]:
         """Yields all of them."""
@@ -60,6 +61,11 @@ class Load:
         """Lets no item from this place on be read; until it is said anew."""
         self._limit = limit
         self._opened.set()
+
+    async def gets_on(self) -> None:
+        """Returns when the server is done with more than it was."""
+        self._got_on.clear()
+        await self._got_on.wait()
 
     async def released(self) -> AsyncIterator[Any]:
         """Yields the items as far as they are not held."""
@@ -80,6 +86,7 @@ class Load:
     def _note(self, done: int) -> None:
         assert done > self.done
         self.done = done
+        self._got_on.set()
 
     def _is_bad(self, number: int) -> bool:
         return number % _BAD == 0

@@ -17,7 +17,7 @@ RESTARTS = 3
 
 
 @pytest.fixture
-async def postgres(tmp_path: Path) -> AsyncIterator[PostgresServer]:
+async def postgres() -> AsyncIterator[PostgresServer]:
     """A server that keeps what it has committed, if it is killed itself."""
     with postgres_server(**{**THROWAWAY, "synchronous_commit": "on"}) as server:
         await asyncio.to_thread(upgrade, server.url())
@@ -33,9 +33,7 @@ async def service(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[Ser
 async def _restart_again_and_again(postgres: PostgresServer, load: Load) -> None:
     for restart in range(RESTARTS):
         load.hold_at(ITEMS * (restart + 1) // (RESTARTS + 1))
-        before = load.done
-        while load.done == before:
-            await asyncio.sleep(0.01)
+        await load.gets_on()
         await asyncio.to_thread(postgres.stop, in_order=restart % 2 == 0)
         await asyncio.sleep(0.2)
         await asyncio.to_thread(postgres.start)

@@ -91,10 +91,6 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
     Reason.CONFLICTING_WRITE: (CatalogError(Reason.CONFLICTING_WRITE, "lost"), {"RetryInfo": "seconds: 1"}),
     Reason.DRAINING: (CatalogError(Reason.DRAINING, "stopping"), {"RetryInfo": "seconds: 1"}),
     Reason.UNKNOWN_METHOD: (CatalogError(Reason.UNKNOWN_METHOD, "none", metadata={"method": "/x/Y"}), {}),
-    Reason.UNSUPPORTED_OPTION: (
-        CatalogError(Reason.UNSUPPORTED_OPTION, "not served yet", metadata={"option": "options.sweep"}),
-        {},
-    ),
     Reason.BUG: (CatalogError(Reason.BUG, "a mistake"), {}),
 }
 

@@ -124,3 +124,13 @@ async def test_a_stream_without_a_session_can_be_resumed_by_the_id_it_was_told(b
 
     assert again.started["nextOffset"] == "2"
     assert again.summary == first.summary
+
+
+async def test_a_session_is_found_whatever_service_its_options_name(bot: Caller) -> None:
+    session: Json = {"sessionId": str(uuid4())}
+    await bot.bulk(_charts(0, 2), options={**session, "service": "superset"})
+
+    refused = (await bot.bulk(_charts(0, 2), options=session)).refused
+
+    assert refused is not None
+    assert refused.violations == {"options.session_id": "INVALID_VALUE"}

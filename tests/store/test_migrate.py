@@ -86,6 +86,12 @@ def test_a_schema_that_is_not_of_this_version_is_told(empty_database_url: str) -
     assert _asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
 
 
+def test_a_schema_of_a_later_version_serves_an_older_server(database_url: str) -> None:
+    _asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+
+    migrate.check(database_url)
+
+
 _FAILING = """
 from alembic import op
 from sqlalchemy import Column, Integer

@@ -145,21 +145,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Metadata: method: what was called.
     """
-    ERROR_REASON_UNSUPPORTED_OPTION: _ErrorReason.ValueType  # 21
-    """UNIMPLEMENTED: the option is in the contract and not served yet.
-
-    Example: `options.session_id`.
-
-    Metadata: option: which one.
-    """
-    ERROR_REASON_BUG: _ErrorReason.ValueType  # 22
+    ERROR_REASON_BUG: _ErrorReason.ValueType  # 21
     """INTERNAL: a mistake of the server; the call's id leads to its log."""
-    ERROR_REASON_SESSION_SUPERSEDED: _ErrorReason.ValueType  # 23
+    ERROR_REASON_SESSION_SUPERSEDED: _ErrorReason.ValueType  # 22
     """FAILED_PRECONDITION: a newer connection writes the bulk session; this one may not any more.
 
     Example: a job that was believed dead goes on.
     """
-    ERROR_REASON_SWEEP_IN_PROGRESS: _ErrorReason.ValueType  # 24
+    ERROR_REASON_SWEEP_IN_PROGRESS: _ErrorReason.ValueType  # 23
     """FAILED_PRECONDITION: another unfinished session is sweeping the BI service.
 
     Example: the same job started twice.
@@ -291,21 +284,14 @@ Example: a misspelt method.
 
 Metadata: method: what was called.
 """
-ERROR_REASON_UNSUPPORTED_OPTION: ErrorReason.ValueType  # 21
-"""UNIMPLEMENTED: the option is in the contract and not served yet.
-
-Example: `options.session_id`.
-
-Metadata: option: which one.
-"""
-ERROR_REASON_BUG: ErrorReason.ValueType  # 22
+ERROR_REASON_BUG: ErrorReason.ValueType  # 21
 """INTERNAL: a mistake of the server; the call's id leads to its log."""
-ERROR_REASON_SESSION_SUPERSEDED: ErrorReason.ValueType  # 23
+ERROR_REASON_SESSION_SUPERSEDED: ErrorReason.ValueType  # 22
 """FAILED_PRECONDITION: a newer connection writes the bulk session; this one may not any more.
 
 Example: a job that was believed dead goes on.
 """
-ERROR_REASON_SWEEP_IN_PROGRESS: ErrorReason.ValueType  # 24
+ERROR_REASON_SWEEP_IN_PROGRESS: ErrorReason.ValueType  # 23
 """FAILED_PRECONDITION: another unfinished session is sweeping the BI service.
 
 Example: the same job started twice.

@@ -217,8 +217,7 @@ async def open_session(
     async def work(connection: AsyncConnection) -> SessionRecord:
         await sessions.expire(connection, datetime.now(UTC) - KEPT, _EXPIRED_AT_ONCE)
         service = await find_service(connection, request.service)
-        homes = [CATALOG_ID, *([service.id] if service else [])]
-        found = await sessions.find(connection, homes, request.id)
+        found = await sessions.find(connection, request.id)
         if request.max_deleted_percent is not None:
             _authorize_sweep(authorizer, request, service)
             await _check_no_other_sweep(connection, request, service)

@@ -29,16 +29,14 @@ def upgrade(url: str) -> None:
 
 
 def check(url: str) -> None:
-    """Returns if the database is at the schema of this version.
+    """Returns if the database is at the schema of this version, or of a later one: migrations only add.
 
     Raises:
         SchemaOutdated: With what is missing.
     """
-    current, head = (
-        asyncio.run(_on_connection(url, _revision)),
-        ScriptDirectory.from_config(_config(url)).get_current_head(),
-    )
-    if current != head:
+    current, scripts = asyncio.run(_on_connection(url, _revision)), ScriptDirectory.from_config(_config(url))
+    head, known = scripts.get_current_head(), {script.revision for script in scripts.walk_revisions()}
+    if current is None or (current in known and current != head):
         raise SchemaOutdated(f"the schema is at {current or 'nothing'}, this version needs {head}: run `db upgrade`")
 
 

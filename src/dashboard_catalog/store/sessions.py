@@ -1,6 +1,6 @@
 """Statements about the sessions of bulk streams."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,15 +19,12 @@ from dashboard_catalog.store.tables import (
     record_maker,
     row_of,
 )
-from dashboard_catalog.store.types import UUID_LIST, any_of
 
 _from_row = record_maker(SessionRecord)
 _failure_from_row = record_maker(FailureRecord)
 _to_row, _failure_to_row, _mention_to_row = row_of(SessionRecord), row_of(FailureRecord), row_of(MentionRecord)
 _FIXED = ("service_id", "id")
-_find = select(*SESSION.c).where(
-    any_of(SESSION.c.service_id, bindparam("homes", type_=UUID_LIST)), SESSION.c.id == bindparam("id")
-)
+_find = select(*SESSION.c).where(SESSION.c.id == bindparam("id"))
 _lock = (
     select(*SESSION.c)
     .where(SESSION.c.service_id == bindparam("service_id"), SESSION.c.id == bindparam("id"))
@@ -40,9 +37,9 @@ _update = (
 )
 
 
-async def find(connection: AsyncConnection, homes: Iterable[UUID], session_id: UUID) -> SessionRecord | None:
-    """Returns the session of this id that lives with one of `homes`."""
-    row = (await connection.execute(_find, {"homes": list(homes), "id": session_id})).first()
+async def find(connection: AsyncConnection, session_id: UUID) -> SessionRecord | None:
+    """Returns the session of this id, wherever it lives."""
+    row = (await connection.execute(_find, {"id": session_id})).first()
     return _from_row(row) if row else None
 
 

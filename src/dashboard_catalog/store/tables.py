@@ -258,6 +258,8 @@ def _references(kind: str) -> Table:
         Column("deleted", Boolean(), nullable=False),
         Column("name", KEY_TEXT, nullable=False),
         Index(f"{kind}_reference_by_target", "target_id", "deleted", "name", "service_id"),
+        # Ranges are read from the index alone only where pages are known to be visible.
+        postgresql_with={"autovacuum_vacuum_insert_scale_factor": "0.02"},
     )
 
 
@@ -286,7 +288,9 @@ ENTITY = _table(
     Index("entity_by_fqn", "fqn"),
     Index("entity_by_parent", "parents", postgresql_using="gin").ddl_if(dialect="postgresql"),
 )
-SESSION = _table("bulk_session", SessionRecord, Index("bulk_session_by_time", "updated_at"))
+SESSION = _table(
+    "bulk_session", SessionRecord, Index("bulk_session_id", "id"), Index("bulk_session_by_time", "updated_at")
+)
 FAILURE = _table("bulk_failure", FailureRecord)
 MENTION = _table("bulk_mention", MentionRecord)
 # The number of the last change of each BI service. Its row is the lock of the service.

@@ -90,6 +90,7 @@ def upgrade() -> None:
             sa.Column("target_id", sa.Uuid(), nullable=False),
             sa.Column("deleted", sa.Boolean(), nullable=False),
             sa.Column("name", KEY_TEXT, nullable=False),
+            postgresql_with={"autovacuum_vacuum_insert_scale_factor": "0.02"},
         )
         target = ["target_id", "deleted", "name", "service_id"]
         op.create_index(f"{kind}_reference_by_target", f"{kind}_reference", target)

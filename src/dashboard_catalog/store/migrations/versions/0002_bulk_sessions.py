@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("service_id", "id"),
     )
+    op.create_index("bulk_session_id", "bulk_session", ["id"])
     op.create_index("bulk_session_by_time", "bulk_session", ["updated_at"])
     op.create_table(
         "bulk_failure",

@@ -1,0 +1,213 @@
+"""Loads over connections that break: every item is written once and every failure told once, wherever it happens."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any
+
+import grpc
+import pytest
+
+from dashboard_catalog.client import AsyncCatalogClient, BulkLoad, chunks, connect_async, reason_of
+from dashboards.v1.chart_pb2 import ChartSpec
+from dashboards.v1.dashboard_pb2 import DashboardSpec
+from dashboards.v1.entity_pb2 import BiService, Entity
+from tests.client.conftest import Restarting
+from tests.client.cutting import CuttingProxy, never
+from tests.client.forgetful import Forgetful
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MAX_ITEMS", 4)
+
+
+@pytest.fixture
+async def catalog(server: Restarting, proxy: CuttingProxy) -> AsyncIterator[AsyncCatalogClient]:
+    async with connect_async(proxy.address, token=server.token) as catalog:
+        yield catalog
+
+
+def items_of(service: str) -> list[Any]:
+    """Returns 24 items in eight chunks; every third chart is refused, and so is the last dashboard."""
+    return [
+        Entity(bi_service=BiService(name=service, service_type="Superset")),
+        *[ChartSpec(name=f"c{number}", service=service if number % 3 else "nowhere") for number in range(15)],
+        *[DashboardSpec(name=f"d{number}", service=service, charts=[f"{service}.c1"]) for number in range(7)],
+        DashboardSpec(name="d7", service=service, charts=[f"{service}.c0"]),
+    ]
+
+
+def refused_of(service: str) -> list[str]:
+    return [*[f"nowhere.c{number}" for number in range(0, 15, 3)], f"{service}.d7"]
+
+
+async def run(load: BulkLoad, told: list[str] | None = None) -> list[str]:
+    """Runs a load, and returns which items it tells as refused.
+
+    Args:
+        told: Holds them also if it ends by an error.
+    """
+    told = [] if told is None else told
+    async for failure in load:
+        told.append(failure.fqn)
+    return told
+
+
+def counts(load: BulkLoad) -> dict[str, int]:
+    assert load.summary is not None
+    return {field.name: value for field, value in load.summary.ListFields()}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL],
+    ids=lambda code: code.name,
+)
+async def test_a_stream_may_be_cut_before_any_response(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy, code: grpc.StatusCode
+) -> None:
+    proxy.code = code
+    for cut_before in count():
+        proxy.cut_once(cut_before)
+        service = f"s{cut_before}"
+        seen: list[int] = []
+        load = catalog.bulk_upsert(items_of(service), seen.append)
+
+        assert await run(load) == refused_of(service)
+        assert counts(load) == {"created": 18, "failed": 6}
+        assert seen == sorted(set(seen))
+        assert seen[-1] == 24
+        if proxy.connections == 1:
+            break
+    assert cut_before >= 3
+
+
+@ON_SQLITE
+async def test_connections_that_bring_two_responses_each_are_enough(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy
+) -> None:
+    proxy.cut = lambda _connection, response: response == 2
+    lost: list[grpc.aio.AioRpcError] = []
+    load = catalog.bulk_upsert(items_of("s"), on_connection_lost=lost.append, give_up_seconds=5)
+    assert await run(load) == refused_of("s")
+    assert counts(load) == {"created": 18, "failed": 6}
+    assert proxy.connections >= 3
+    assert 1 <= len(lost) < proxy.connections
+
+
+@ON_SQLITE
+async def test_too_many_failures_are_told_wherever_the_stream_is_cut(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy
+) -> None:
+    for cut_before in count():
+        proxy.cut_once(cut_before)
+        load = catalog.bulk_upsert(items_of(f"s{cut_before}"), max_failures=3)
+        failed: list[str] = []
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await run(load, failed)
+        assert reason_of(ended.value) == "TOO_MANY_FAILURES"
+        assert failed == refused_of("s")[:4]
+        assert counts(load)["failed"] == 4
+        if proxy.connections == 1:
+            break
+    assert cut_before >= 3
+
+
+async def test_results_that_come_before_they_are_acknowledged_are_told_once(forgetful: Forgetful) -> None:
+    forgetful.results_apart = True
+    items = [ChartSpec(name=f"{'' if number % 3 else 'bad'}{number}", service="s") for number in range(24)]
+    expected = [f"bad{number}" for number in range(0, 24, 3)]
+    async with connect_async(forgetful.address) as catalog:
+        for cut_before in count():
+            forgetful.responses, forgetful.streams, forgetful.cut_before = 0, 0, cut_before
+            load = catalog.bulk_upsert(items)
+            assert await run(load) == expected
+            assert counts(load) == {"created": 16, "failed": 8}
+            if forgetful.streams == 1:
+                break
+    # Started, eight results, six acknowledgements, the summary.
+    assert cut_before == 16
+
+
+@ON_SQLITE
+async def test_a_load_that_does_not_get_on_is_given_up_and_another_goes_on(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy
+) -> None:
+    proxy.cut = lambda connection, response: response == (4 if connection == 0 else 1)
+    first = catalog.bulk_upsert(items_of("s"), give_up_seconds=0.3)
+    with pytest.raises(grpc.aio.AioRpcError) as given_up:
+        await run(first)
+    assert (given_up.value.code(), given_up.value.details()) == (grpc.StatusCode.UNAVAILABLE, "cut")
+    assert proxy.connections > 3
+
+    proxy.cut = never
+    second = catalog.bulk_upsert(items_of("s"), session_id=first.session_id)
+    assert await run(second) == refused_of("s")
+    assert counts(second) == {"created": 18, "failed": 6}
+    assert (first.began_at, first.summary) == (0, None)
+    assert second.began_at
+
+
+@ON_SQLITE
+async def test_time_in_which_the_source_has_nothing_does_not_count_as_failing(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy
+) -> None:
+    async def slowly() -> AsyncIterator[Any]:
+        for item in items_of("s"):
+            if isinstance(item, DashboardSpec) and item.name == "d6":
+                for _ in range(4):
+                    await asyncio.sleep(0.15)
+                    proxy.cut_now()
+            yield item
+
+    load = catalog.bulk_upsert(slowly(), give_up_seconds=0.3)
+    assert await run(load) == refused_of("s")
+    assert counts(load) == {"created": 18, "failed": 6}
+    assert proxy.connections == 5
+
+
+@ON_SQLITE
+async def test_a_rehearsal_does_not_go_on_with_what_nobody_has_kept(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy
+) -> None:
+    proxy.cut_once(before=1)
+    load = catalog.bulk_upsert(items_of("s"), validate_only=True)
+    assert await run(load) == refused_of("s")
+
+    proxy.cut_once(before=2)
+    load = catalog.bulk_upsert(items_of("s"), validate_only=True)
+    with pytest.raises(grpc.aio.AioRpcError, match="cut"):
+        await run(load)
+
+
+@ON_SQLITE
+async def test_a_session_that_another_connection_has_taken_over_ends_with_a_clear_error(
+    catalog: AsyncCatalogClient,
+) -> None:
+    begun, taken_over = asyncio.Event(), asyncio.Event()
+
+    async def halting() -> AsyncIterator[Any]:
+        for item in items_of("s"):
+            if isinstance(item, DashboardSpec):
+                await taken_over.wait()
+            yield item
+
+    async def take_over(load: BulkLoad) -> list[str]:
+        await begun.wait()
+        newer = catalog.bulk_upsert(items_of("s"), session_id=load.session_id)
+        try:
+            return await run(newer)
+        finally:
+            taken_over.set()
+
+    older = catalog.bulk_upsert(halting(), lambda _done: begun.set())
+    told, ended = await asyncio.gather(take_over(older), run(older), return_exceptions=True)
+    assert told == refused_of("s")
+    assert isinstance(ended, grpc.aio.AioRpcError)
+    assert reason_of(ended) == "SESSION_SUPERSEDED"
+    assert ended.details() == "a newer connection writes this session; this one has ended"
