@@ -1,7 +1,7 @@
 """The floors: the same rows, written by the shortest program there is.
 
-*bare*: into one table with a primary key. *same*: into the catalog's own table, with its indexes. The rows are those
-that the catalog has stored, in transactions of the same size.
+*bare*: into one table with a primary key. *same*: into the catalog's own tables, with their indexes and with the rows
+that assets are found by. All rows are those that the catalog has stored, in transactions of the same size.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from tests.postgres import PostgresServer
 
 ROUNDS = 3
 _DATABASE = "floor"
+# In the order of their assets.
+_REFERENCES = "SELECT r.* FROM {0}_reference AS r JOIN {0} AS a USING (service_id, name) ORDER BY a.id"
 
 Row = tuple[Any, ...]
 
@@ -48,7 +50,7 @@ class Floors(NamedTuple):
 
 
 def on_postgresql(server: PostgresServer, database: str, table: str, chunk: int) -> Floors:
-    """Copies the rows of a table of `database` into the tables of another database of the server."""
+    """Copies assets of `database`, from the table of their kind, into tables of another database of the server."""
     server.execute(f"CREATE DATABASE {_DATABASE}")
     try:
         migrate.upgrade(server.url(_DATABASE))
@@ -59,21 +61,26 @@ def on_postgresql(server: PostgresServer, database: str, table: str, chunk: int)
 
 async def _on_postgresql(server: PostgresServer, database: str, table: str, chunk: int) -> Floors:
     source = await _connect(server, database)
-    rows = [tuple(row) for row in await source.fetch(f"SELECT * FROM {table}")]
+    assets = [tuple(row) for row in await source.fetch(f"SELECT * FROM {table} ORDER BY id")]
+    references = [tuple(row) for row in await source.fetch(_REFERENCES.format(table))]
     await source.close()
     target = await _connect(server, _DATABASE)
     await target.execute(f"CREATE TABLE bare (LIKE {table}, PRIMARY KEY (service_id, name))")
 
-    async def copied(name: str) -> Floor:
-        await target.execute(f"TRUNCATE {name}")
+    async def copied(*tables: tuple[str, list[Row]]) -> Floor:
+        chunks = list(zip(*(_chunks(rows, chunk * len(rows) // len(assets)) for _, rows in tables), strict=True))
+        await target.execute(f"TRUNCATE {', '.join(name for name, _ in tables)}")
         clock = _Clock(processor.postmaster_of(server))
-        for some in _chunks(rows, chunk):
-            await target.copy_records_to_table(name, records=some)
-        return clock.stop(len(rows))
+        for some in chunks:
+            async with target.transaction():
+                for (name, _), rows in zip(tables, some, strict=True):
+                    await target.copy_records_to_table(name, records=rows)
+        return clock.stop(len(assets))
 
+    real = (table, assets), (f"{table}_reference", references)
     floors = Floors(
-        _middle([await copied("bare") for _ in range(ROUNDS)]),
-        _middle([await copied(table) for _ in range(ROUNDS)]),
+        _middle([await copied(("bare", assets)) for _ in range(ROUNDS)]),
+        _middle([await copied(*real) for _ in range(ROUNDS)]),
     )
     await target.close()
     return floors
@@ -84,29 +91,32 @@ async def _connect(server: PostgresServer, database: str) -> Any:
 
 
 def on_sqlite(database_url: str, table: str, chunk: int, folder: Path) -> Floors:
-    """Writes the rows of a table of the catalog's file into files with the same table, bare and with its indexes."""
+    """Writes assets of the catalog's file, from the table of their kind, into the same table of other files."""
     with closing(sqlite3.connect(make_url(database_url).database or "")) as source:
-        rows = source.execute(f"SELECT * FROM {table}").fetchall()
-        query = "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type DESC"
-        bare, *indexes = [sql for (sql,) in source.execute(query, [table])]
-    insert = f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})"
+        assets = source.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+        references = source.execute(_REFERENCES.format(table)).fetchall()
+        query = "SELECT sql FROM sqlite_master WHERE tbl_name IN (?, ?) AND sql IS NOT NULL ORDER BY type DESC, name"
+        bare, *rest = [sql for (sql,) in source.execute(query, [table, f"{table}_reference"])]
 
-    def written(statements: Sequence[str]) -> Floor:
+    def written(statements: Sequence[str], *tables: tuple[str, list[Row]]) -> Floor:
+        chunks = list(zip(*(_chunks(rows, chunk * len(rows) // len(assets)) for _, rows in tables), strict=True))
         file = folder / "floor.db"
         file.unlink(missing_ok=True)
         with closing(sqlite3.connect(file, isolation_level=None)) as target:
             for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", *statements):
                 target.execute(statement)
             clock = _Clock(None)
-            for some in _chunks(rows, chunk):
+            for some in chunks:
                 target.execute("BEGIN")
-                target.executemany(insert, some)
+                for (name, _), rows in zip(tables, some, strict=True):
+                    target.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
                 target.execute("COMMIT")
-            return clock.stop(len(rows))
+            return clock.stop(len(assets))
 
+    real = (table, assets), (f"{table}_reference", references)
     return Floors(
-        _middle([written([bare]) for _ in range(ROUNDS)]),
-        _middle([written([bare, *indexes]) for _ in range(ROUNDS)]),
+        _middle([written([bare], (table, assets)) for _ in range(ROUNDS)]),
+        _middle([written([bare, *rest], *real) for _ in range(ROUNDS)]),
     )
 
 

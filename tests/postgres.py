@@ -26,7 +26,8 @@ THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 UNTIL_INPUT_CLOSES = '"$@" & read -r _; kill -QUIT $!; wait'
 # Becomes another user, then another program. `Popen` would do it after a `fork`, at which gRPC can hang where it runs.
 _AS = (
-    "import os, sys; u, g, *c = sys.argv[1:]; os.setgroups([]); os.setgid(int(g)); os.setuid(int(u)); os.execv(c[0], c)"
+    "import os, sys; user, group, *command = sys.argv[1:]; os.setgroups([]); "
+    "os.setgid(int(group)); os.setuid(int(user)); os.execv(command[0], command)"
 )
 # What it says of those that come while it starts.
 _TOO_EARLY = "FATAL:  the database system is"

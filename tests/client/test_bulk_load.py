@@ -1,50 +1,18 @@
 """The client's bulk load against a real server: groups, resumes by itself, tells every failure once."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
-from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.keys import load_or_create_key
-from dashboard_catalog.client import LoadOptions, connect, connect_async
-from dashboard_catalog.server import CatalogServer, build
-from dashboard_catalog.settings import Settings
+from dashboard_catalog.client import LoadOptions, connect, connect_async, item_of
 from dashboards.v1.chart_pb2 import ChartSpec
 from dashboards.v1.dashboard_pb2 import DashboardSpec
 from dashboards.v1.entity_pb2 import BiService, Entity
+from tests.client.conftest import Restarting
 
 SERVICE = Entity(bi_service=BiService(name="s", service_type="Superset"))
-
-
-class Restarting:
-    """A server that can be stopped and started again on its port."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.token = issue_token(load_or_create_key(settings.data_dir), "loader", ("ingestion_bot",), bot=True)
-        self._server: CatalogServer | None = None
-
-    async def start(self) -> None:
-        self._server = await build(self.settings)
-        await self._server.start()
-        self.settings = self.settings.model_copy(update={"address": self._server.address})
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.drain(seconds=0)
-
-
-@pytest.fixture
-async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Restarting]:
-    settings = {"address": "127.0.0.1:0", "database_url": database_url, "data_dir": tmp_path / "data"}
-    server = Restarting(Settings.load(settings))
-    await server.start()
-    yield server
-    await server.stop()
 
 
 def _items(charts: int, dashboards: int) -> list[Any]:
@@ -59,7 +27,7 @@ def _items(charts: int, dashboards: int) -> list[Any]:
 
 async def test_a_load_tells_its_failures_its_progress_and_its_summary(server: Restarting) -> None:
     seen: list[int] = []
-    async with connect_async(server.settings.address, token=server.token) as catalog:
+    async with connect_async(server.address, token=server.token) as catalog:
         load = catalog.bulk_upsert(_items(1500, 20), seen.append)
         failed = [failure.fqn async for failure in load]
 
@@ -70,8 +38,42 @@ async def test_a_load_tells_its_failures_its_progress_and_its_summary(server: Re
     assert (load.summary.created, load.summary.failed) == (1521, 5)
 
 
+async def test_kinds_may_come_mixed_with_what_is_referred_to_first(server: Restarting) -> None:
+    def walk() -> Any:
+        for number in range(700):
+            yield ChartSpec(name=f"c{number}", service="s")
+            yield DashboardSpec(name=f"d{number}", service="s", charts=[f"s.c{number}"])
+        yield SERVICE
+
+    seen: list[int] = []
+    async with connect_async(server.address, token=server.token) as catalog:
+        load = catalog.bulk_upsert(walk(), seen.append)
+        assert [failure async for failure in load] == []
+    assert load.summary is not None
+    assert load.summary.created == 1401
+    # A chunk for each kind.
+    assert len(seen) <= 3
+
+
+async def test_an_item_that_is_too_large_fails_alone_whatever_its_size(server: Restarting) -> None:
+    sizes = [100, 600 * 2**10, 5 * 2**20]
+    charts = [ChartSpec(name=f"c{size}", service="s", description="x" * size) for size in sizes]
+    async with connect_async(server.address, token=server.token) as catalog:
+        load = catalog.bulk_upsert([SERVICE, *(item_of(chart, f"row {at}") for at, chart in enumerate(charts))])
+        failures = [failure async for failure in load]
+
+    assert [(failure.item.place, failure.fqn) for failure in failures] == [
+        ("row 1", "s.c614400"),
+        ("row 2", "s.c5242880"),
+    ]
+    assert all("an item must be at most 524288 bytes" in failure.status.message for failure in failures)
+    assert failures[1].item.message.chart == charts[2]
+    assert load.summary is not None
+    assert (load.summary.created, load.summary.failed) == (2, 2)
+
+
 async def test_a_load_survives_restarts_of_the_server(server: Restarting) -> None:
-    async with connect_async(server.settings.address, token=server.token) as catalog:
+    async with connect_async(server.address, token=server.token) as catalog:
         load = catalog.bulk_upsert(_items(12_000, 2_000), give_up_seconds=60)
 
         async def restart() -> None:
@@ -91,7 +93,7 @@ async def test_a_load_survives_restarts_of_the_server(server: Restarting) -> Non
 
 async def test_another_process_goes_on_with_a_session_and_hears_its_failures(server: Restarting) -> None:
     options = LoadOptions(session_id="11111111-2222-4333-8444-555555555555")
-    async with connect_async(server.settings.address, token=server.token) as catalog:
+    async with connect_async(server.address, token=server.token) as catalog:
         first = catalog.bulk_upsert(_items(3_000, 10), **options)
         async for _ in first:
             # The process is gone with its first failure.
@@ -105,7 +107,7 @@ async def test_another_process_goes_on_with_a_session_and_hears_its_failures(ser
 
 
 async def test_what_is_not_unavailable_ends_the_load(server: Restarting) -> None:
-    async with connect_async(server.settings.address, token="no token") as catalog:
+    async with connect_async(server.address, token="no token") as catalog:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             _ = [failure async for failure in catalog.bulk_upsert([SERVICE])]
 
@@ -122,7 +124,7 @@ async def test_a_load_gives_up_when_nothing_answers() -> None:
 
 async def test_callers_without_asyncio_are_served(server: Restarting) -> None:
     def load() -> tuple[list[str], int]:
-        with connect(server.settings.address, token=lambda: server.token) as catalog:
+        with connect(server.address, token=lambda: server.token) as catalog:
             loading = catalog.bulk_upsert(_items(10, 3))
             failed = [failure.fqn for failure in loading]
         assert loading.summary is not None

@@ -20,6 +20,8 @@ from tests.service.servers import running
 from tests.service.streams import Stream
 
 pytestmark = pytest.mark.usefixtures("superset")
+# Of rules that no database has to do with.
+ONCE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _chart(name: str, **fields: Any) -> Json:
@@ -60,6 +62,7 @@ async def test_nothing_but_items_is_needed(bot: Caller) -> None:
     assert await _names(bot) == ["n0", "n1"]
 
 
+@ONCE
 async def test_started_comes_when_the_first_message_is_read_whatever_it_holds(bot: Caller) -> None:
     firsts: list[Json] = [{"options": {"resultView": "RESULT_VIEW_ALL"}}, {"finish": {}}, {}]
     for first in firsts:
@@ -71,6 +74,7 @@ async def test_started_comes_when_the_first_message_is_read_whatever_it_holds(bo
         assert bulk.counts == {}
 
 
+@ONCE
 async def test_a_stream_without_a_message_brings_a_summary(bot: Caller) -> None:
     async with Stream(bot) as stream:
         bulk = await stream.end()
@@ -96,6 +100,7 @@ async def test_finish_tells_how_many_items_the_whole_stream_holds(bot: Caller) -
         assert bulk.offsets[-1] == 3
 
 
+@ONCE
 async def test_nothing_comes_after_finish(bot: Caller) -> None:
     bulk = await bot.bulk(_charts(0, 1), {"finish": {}}, _charts(1, 1))
 
@@ -104,6 +109,7 @@ async def test_nothing_comes_after_finish(bot: Caller) -> None:
     assert await _names(bot) == ["n0"]
 
 
+@ONCE
 async def test_options_stand_in_the_first_message_only(bot: Caller) -> None:
     bulk = await bot.bulk(_charts(0, 1), {"items": _charts(1, 1), "options": {}}, _charts(2, 1))
 
@@ -112,7 +118,7 @@ async def test_options_stand_in_the_first_message_only(bot: Caller) -> None:
     assert await _names(bot) == ["n0"]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ONCE
 async def test_options_are_checked_before_anything_is_written(bot: Caller) -> None:
     cases: list[tuple[Json, str, Json, Json]] = [
         ({"sweep": {}}, "INVALID_ARGUMENT", {"violations": "1"}, {"options.service": "REQUIRED"}),
@@ -135,7 +141,7 @@ async def test_options_are_checked_before_anything_is_written(bot: Caller) -> No
     assert await _names(bot) == []
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ONCE
 async def test_a_service_in_the_options_limits_nothing(bot: Caller) -> None:
     bulk = await bot.bulk([{"chart": {"name": "n", "service": "looker"}}], options={"service": "superset"})
 
@@ -153,7 +159,7 @@ async def test_a_gap_is_out_of_range_and_says_where_to_go_on(bot: Caller) -> Non
     assert await _names(bot) == ["n0", "n1"]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ONCE
 async def test_an_offset_is_not_negative(bot: Caller) -> None:
     refused = _refused(await bot.bulk({"items": _charts(0, 1), "offset": -1}))
 
@@ -182,6 +188,7 @@ async def test_an_offset_below_is_acknowledged_again_and_of_an_overlap_only_the_
     assert [chart.get("displayName") for chart in shown] == [None, None, "again", "again", None]
 
 
+@ONCE
 async def test_a_message_holds_at_most_1000_items(bot: Caller) -> None:
     bulk = await bot.bulk(_charts(0, 1_000), _charts(1_000, 1_001))
 
@@ -193,6 +200,7 @@ async def test_a_message_holds_at_most_1000_items(bot: Caller) -> None:
     assert len(await _names(bot)) == 1_000
 
 
+@ONCE
 async def test_a_message_takes_at_most_4_mib(bot: Caller) -> None:
     large = [_chart(f"n{number}", description="x" * 100_000) for number in range(1, 50)]
     bulk = await bot.bulk(_charts(0, 1), large)
@@ -203,6 +211,7 @@ async def test_a_message_takes_at_most_4_mib(bot: Caller) -> None:
     assert await _names(bot) == ["n0"]
 
 
+@ONCE
 async def test_what_is_no_message_ends_the_stream(service: Service, bot: Caller) -> None:
     chunk = json_format.ParseDict({"items": _charts(0, 1)}, bulk_pb2.BulkUpsertRequest())
 
@@ -240,7 +249,7 @@ async def test_past_max_failures_the_chunk_commits_and_a_summary_is_sent_before_
     assert (within.refused, within.counts) == (None, {"created": 1, "unchanged": 1, "failed": 2})
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ONCE
 async def test_by_default_a_stream_ends_past_10000_failures(bot: Caller) -> None:
     async with Stream(bot) as stream:
         for _ in range(10):
@@ -325,6 +334,7 @@ async def test_when_the_server_drains_a_stream_ends_after_its_chunk_and_what_was
     assert count == broken.offsets[-1]
 
 
+@ONCE
 async def test_a_stream_without_a_token_does_not_begin(service: Service) -> None:
     bulk = await service.stranger().bulk(_charts(0, 1))
 

@@ -59,31 +59,30 @@ CASES: dict[str, tuple[Items, ...]] = {
 
 
 @pytest.mark.usefixtures("superset")
-@pytest.mark.parametrize("case", CASES)
 async def test_a_chunk_of_one_service_takes_the_same_statements_whatever_its_size(
-    service: Service, bot: Caller, admin: Caller, case: str
+    service: Service, bot: Caller, admin: Caller
 ) -> None:
-    *before, items = CASES[case]
-    caller = admin if case == "users" else bot
-    taken: dict[int, list[str]] = {}
     first = 0
-    for size in SIZES:
-        numbers = range(first, first + size)
-        first += size
-        for earlier in before:
-            assert (await caller.bulk(earlier(numbers))).failures == {}
-        with counted(service.database) as asked:
-            bulk = await caller.bulk(items(numbers))
-        assert sum(bulk.counts.values()) == len(items(numbers))
-        taken[size] = asked.statements
+    for case, (*before, items) in CASES.items():
+        caller = admin if case == "users" else bot
+        taken: dict[int, list[str]] = {}
+        for size in SIZES:
+            numbers = range(first, first + size)
+            first += size
+            for earlier in before:
+                assert (await caller.bulk(earlier(numbers))).failures == {}
+            with counted(service.database) as asked:
+                bulk = await caller.bulk(items(numbers))
+            assert sum(bulk.counts.values()) == len(items(numbers))
+            taken[size] = asked.statements
 
-    assert len(taken[1]) <= MOST
-    for size in SIZES[1:]:
-        assert len(taken[size]) == len(taken[1]), _difference(taken[1], taken[size])
+        assert len(taken[1]) <= MOST
+        for size in SIZES[1:]:
+            assert len(taken[size]) == len(taken[1]), case + _difference(taken[1], taken[size])
 
 
 def _difference(few: Sequence[str], many: Sequence[str]) -> str:
-    return "\n".join(["of one item:", *few, "of many:", *many])
+    return "\n".join([": of one item:", *few, "of many:", *many])
 
 
 ADMIN = Principal("admin", frozenset({"admin"}), frozenset(), None, False, None)

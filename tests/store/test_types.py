@@ -81,10 +81,10 @@ def asking(database_url: str) -> Iterator[Asking]:
 
 
 def _often(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[[], None]]:
-    """Checks a rule with some hundred examples."""
+    """Checks a rule with many examples."""
 
     def decorate(rule: Callable[..., None]) -> Callable[[], None]:
-        return settings(max_examples=60, deadline=None, database=None)(given(**strategies)(rule))
+        return settings(max_examples=40, deadline=None, database=None)(given(**strategies)(rule))
 
     return decorate
 

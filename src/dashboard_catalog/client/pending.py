@@ -32,6 +32,10 @@ class Chunk:
         """Place after its last item."""
         return self.offset + len(self.items)
 
+    def after(self, offset: int) -> "Chunk":
+        """Returns its items from an offset on."""
+        return Chunk(offset, self.items[offset - self.offset :])
+
     def request(self) -> bulk_pb2.BulkUpsertRequest:
         """Returns it as the contract says it."""
         return bulk_pb2.BulkUpsertRequest(offset=self.offset, items=[item.sent for item in self.items])
@@ -108,6 +112,8 @@ class Pending:
         self.acknowledged = next_offset
         while self._chunks and self._chunks[0].end <= next_offset:
             self._chunks.popleft()
+        if self._chunks and self._chunks[0].offset < next_offset:
+            self._chunks[0] = self._chunks[0].after(next_offset)
         self._room.set()
         return True
 

@@ -114,6 +114,7 @@ class _Stream:
                 self._check_order(request)
                 await self._take(request, outbox)
             await self._written()
+            self._check_failures()
         except CatalogError:
             if self._writing is not None:
                 # The message that follows it is at fault, not this chunk.
@@ -159,6 +160,8 @@ class _Stream:
         if items and self._session.record.finished:
             raise _refused("items", ViolationReason.INVALID_VALUE, "the session has finished; begin another")
         if items:
+            # Not before: a client that goes on with a session past its limit hears what it has not yet heard.
+            self._check_failures()
             self._accepted = end
             self._writing = asyncio.create_task(self._write(items, outbox))
         self._finish = request.finish if request.HasField("finish") else None
@@ -181,6 +184,9 @@ class _Stream:
         if self._writing is not None:
             writing, self._writing = self._writing, None
             await writing
+            self._check_failures()
+
+    def _check_failures(self) -> None:
         failed = self._session.record.counts.get(FAILED, 0)
         if failed > self._options.max_failures:
             raise CatalogError(

@@ -1,0 +1,108 @@
+"""The load for callers without asyncio: everything that the other does, and no thread is left."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from dashboard_catalog.client import CatalogClient, SyncLoad, connect
+from dashboards.v1.chart_pb2 import ChartSpec
+from tests.client.forgetful import Forgetful
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+@pytest.fixture
+def catalog(forgetful: Forgetful) -> Iterator[CatalogClient]:
+    with connect(forgetful.address) as catalog:
+        yield catalog
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left(forgetful: Forgetful) -> Iterator[None]:
+    yield
+    until = time.monotonic() + 5
+    while forgetful.open_streams and time.monotonic() < until:
+        time.sleep(0.01)
+    assert forgetful.open_streams == 0
+    assert [thread for thread in threading.enumerate() if thread.name == "bulk-upsert"] == []
+
+
+def charts(count: int, refused: int = 0) -> Iterator[ChartSpec]:
+    yield from (ChartSpec(name=f"{'bad' if number < refused else 'c'}{number}", service="s") for number in range(count))
+
+
+def outcome(load: SyncLoad) -> tuple[list[str], int]:
+    failed = [failure.fqn for failure in load]
+    assert load.summary is not None
+    return failed, load.summary.created
+
+
+def test_a_load_tells_its_failures_its_progress_and_its_summary(catalog: CatalogClient) -> None:
+    seen: list[int] = []
+    load = catalog.bulk_upsert(charts(2_500, refused=2), seen.append)
+    assert (load.began_at, load.summary) == (None, None)
+    assert outcome(load) == (["bad0", "bad1"], 2_498)
+    assert seen == [1_000, 2_000, 2_500]
+    assert load.began_at == 0
+
+
+def test_a_connection_that_breaks_is_told_and_the_load_goes_on(catalog: CatalogClient, forgetful: Forgetful) -> None:
+    lost: list[grpc.aio.AioRpcError] = []
+    forgetful.cut_before = 2
+    load = catalog.bulk_upsert(charts(2_500, refused=2), on_connection_lost=lost.append)
+    assert outcome(load) == (["bad0", "bad1"], 2_498)
+    assert [error.details() for error in lost] == ["cut"]
+
+
+def test_another_load_goes_on_with_its_session(catalog: CatalogClient) -> None:
+    first = catalog.bulk_upsert(charts(2_500, refused=2))
+    for _ in first:
+        break
+    again = catalog.bulk_upsert(charts(2_500, refused=2), session_id=first.session_id)
+    assert outcome(again) == (["bad0", "bad1"], 2_498)
+
+
+@pytest.mark.parametrize("where", ["items", "progress"])
+def test_what_the_callers_own_code_raises_ends_the_load(catalog: CatalogClient, where: str) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError(where)
+
+    def failing() -> Iterator[ChartSpec]:
+        yield from charts(1_500)
+        fail()
+
+    items = failing() if where == "items" else charts(1_500)
+    load = catalog.bulk_upsert(items, fail if where == "progress" else None)
+    with pytest.raises(ZeroDivisionError, match=where):
+        _ = list(load)
+    assert load.summary is None
+
+
+def test_what_the_caller_raises_while_it_handles_a_failure_ends_the_load(catalog: CatalogClient) -> None:
+    def interrupt() -> None:
+        for _ in catalog.bulk_upsert(charts(20_000, refused=1)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+
+
+def test_a_load_that_nobody_answers_is_given_up() -> None:
+    with connect("127.0.0.1:1") as catalog, pytest.raises(grpc.RpcError) as given_up:
+        _ = list(catalog.bulk_upsert(charts(3), give_up_seconds=0))
+    assert given_up.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_several_loads_run_at_once(catalog: CatalogClient) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        loads = [catalog.bulk_upsert(charts(count, refused=1)) for count in (3_000, 2_000, 10)]
+        assert list(pool.map(outcome, loads)) == [(["bad0"], 2_999), (["bad0"], 1_999), (["bad0"], 9)]
+
+
+async def test_it_runs_where_an_event_loop_runs_already(catalog: CatalogClient) -> None:
+    # As in a notebook.
+    assert outcome(catalog.bulk_upsert(charts(3))) == ([], 3)

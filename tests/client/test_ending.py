@@ -1,0 +1,234 @@
+"""How loads end: by what the caller's own code raises, by leaving, cancelling, tokens; and what they leave behind."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.client import AsyncCatalogClient, Item, chunks, connect_async, reason_of
+from dashboard_catalog.client.chunks import _WINDOW_ITEMS, MAX_ITEMS
+from dashboard_catalog.client.pending import CHUNKS_IN_FLIGHT
+from dashboards.v1.chart_pb2 import ChartSpec
+from tests.client.conftest import Restarting
+from tests.client.forgetful import Forgetful
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+class Odd(Exception):
+    """Something that only a caller raises."""
+
+
+@pytest.fixture
+async def catalog(forgetful: Forgetful) -> AsyncIterator[AsyncCatalogClient]:
+    async with connect_async(forgetful.address) as catalog:
+        yield catalog
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MAX_ITEMS", 4)
+
+
+def charts(count: int, refused: int = 0) -> Iterator[ChartSpec]:
+    yield from (ChartSpec(name=f"{'bad' if number < refused else 'c'}{number}", service="s") for number in range(count))
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it does not come")
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize(
+    "error",
+    [Odd(), grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())],
+    ids=["any", "of gRPC"],
+)
+@pytest.mark.parametrize("where", ["items", "async items", "progress", "token"])
+async def test_what_the_callers_own_code_raises_ends_the_load(
+    forgetful: Forgetful, where: str, error: Exception
+) -> None:
+    def fail(*_: object) -> Any:
+        raise error
+
+    def failing() -> Iterator[Any]:
+        yield from charts(9)
+        fail()
+
+    async def failing_async() -> AsyncIterator[Any]:
+        for item in failing():
+            yield item
+
+    sources: dict[str, Callable[[], Any]] = {"items": failing, "async items": failing_async}
+    items = sources.get(where, lambda: charts(9))()
+    async with connect_async(forgetful.address, token=fail if where == "token" else None) as catalog:
+        load = catalog.bulk_upsert(items, fail if where == "progress" else None)
+        with pytest.raises(type(error)) as raised:
+            _ = [failure async for failure in load]
+    assert raised.value is error
+    # Not taken for the end of the items, nor for a broken connection.
+    assert load.summary is None
+    assert forgetful.streams <= 1
+    await eventually(lambda: forgetful.open_streams == 0)
+
+
+async def test_an_error_of_the_callback_for_a_lost_connection_ends_the_load(
+    catalog: AsyncCatalogClient, forgetful: Forgetful
+) -> None:
+    def give_up(error: grpc.aio.AioRpcError) -> None:
+        raise error
+
+    forgetful.cut_before = 1
+    with pytest.raises(grpc.aio.AioRpcError, match="cut"):
+        _ = [failure async for failure in catalog.bulk_upsert(charts(3), on_connection_lost=give_up)]
+    assert forgetful.streams == 1
+
+
+async def test_a_load_that_is_left_early_leaves_nothing(catalog: AsyncCatalogClient, forgetful: Forgetful) -> None:
+    ended: list[str] = []
+
+    async def endless() -> AsyncIterator[Any]:
+        try:
+            for item in charts(3_000, refused=1):
+                yield item
+            await asyncio.Event().wait()
+        finally:
+            ended.append("source")
+
+    before = asyncio.all_tasks()
+    async for failure in catalog.bulk_upsert(endless()):
+        assert failure.fqn == "bad0"
+        break
+    await eventually(lambda: not asyncio.all_tasks() - before and forgetful.open_streams == 0)
+    assert ended == ["source"]
+
+
+@pytest.mark.parametrize("waits_for", ["source", "server", "retry"])
+async def test_a_load_that_is_cancelled_leaves_nothing(
+    catalog: AsyncCatalogClient, forgetful: Forgetful, waits_for: str
+) -> None:
+    waiting = asyncio.Event()
+
+    async def halting() -> AsyncIterator[Any]:
+        waiting.set()
+        await asyncio.Event().wait()
+        yield
+
+    async def run() -> None:
+        items = halting() if waits_for == "source" else charts(5_000)
+        lost: Callable[[Any], None] = lambda _: waiting.set()  # noqa: E731
+        load = catalog.bulk_upsert(items, lambda _: waiting.set(), lost)
+        _ = [failure async for failure in load]
+
+    if waits_for == "retry":
+        forgetful.cut_before = 0
+    before = asyncio.all_tasks()
+    running = asyncio.create_task(run())
+    await waiting.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await eventually(lambda: not asyncio.all_tasks() - before and forgetful.open_streams == 0)
+
+
+async def test_a_load_runs_once(catalog: AsyncCatalogClient) -> None:
+    load = catalog.bulk_upsert(charts(3))
+    assert [failure async for failure in load] == []
+    with pytest.raises(RuntimeError, match="a load runs once"):
+        _ = [failure async for failure in load]
+
+
+async def test_two_loads_run_at_once(catalog: AsyncCatalogClient) -> None:
+    async def run(count: int) -> tuple[int, int]:
+        load = catalog.bulk_upsert(charts(count, refused=2))
+        failed = [failure.item.message.chart.name async for failure in load]
+        assert failed == ["bad0", "bad1"]
+        assert load.summary is not None
+        return load.summary.created, load.summary.failed
+
+    assert list(await asyncio.gather(run(3_000), run(2_000), run(10))) == [(2_998, 2), (1_998, 2), (8, 2)]
+
+
+async def test_nothing_to_load_is_a_load(catalog: AsyncCatalogClient) -> None:
+    load = catalog.bulk_upsert([])
+    assert [failure async for failure in load] == []
+    assert load.summary is not None
+    assert load.began_at == 0
+
+
+async def test_no_more_is_held_than_the_window_and_what_is_on_its_way(catalog: AsyncCatalogClient) -> None:
+    most = calls = 0
+
+    def count(_done: int) -> None:
+        nonlocal most, calls
+        calls += 1
+        if calls % 20 == 0:
+            most = max(most, sum(type(one) is Item for one in gc.get_objects()))
+
+    # All of one service; then of services that take turns, which are held as long as possible to be grouped.
+    for items in (charts(100_000), (ChartSpec(name="c", service=f"s{at % 5_000}") for at in range(100_000))):
+        load = catalog.bulk_upsert(items, count)
+        assert [failure async for failure in load] == []
+    assert 0 < most <= _WINDOW_ITEMS + (CHUNKS_IN_FLIGHT + 1) * MAX_ITEMS
+
+
+@ON_SQLITE
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("can_renew", [True, False])
+async def test_a_token_that_expires_on_the_way_is_fetched_anew_where_that_is_possible(
+    server: Restarting, can_renew: bool
+) -> None:
+    key = load_or_create_key(server.settings.data_dir)
+    fetched: list[str] = []
+
+    def fetch() -> str:
+        lifetime = timedelta(seconds=1 if not fetched else 60)
+        fetched.append(issue_token(key, "loader", ("ingestion_bot",), bot=True, lifetime=lifetime))
+        return fetched[-1]
+
+    async def slowly() -> AsyncIterator[Any]:
+        for chart in charts(12):
+            if chart.name == "c5":
+                await asyncio.sleep(1.5)
+            yield chart
+
+    lost: list[grpc.aio.AioRpcError] = []
+    async with connect_async(server.address, token=fetch if can_renew else fetch()) as catalog:
+        load = catalog.bulk_upsert(slowly(), on_connection_lost=lost.append)
+        if can_renew:
+            assert [failure.fqn async for failure in load] == [f"s.c{number}" for number in range(12)]
+        else:
+            with pytest.raises(grpc.aio.AioRpcError) as ended:
+                _ = [failure async for failure in load]
+            assert reason_of(ended.value) == "TOKEN_EXPIRED"
+    assert lost == []
+    assert len(fetched) == (2 if can_renew else 1)
+
+
+@ON_SQLITE
+async def test_a_token_that_is_expired_again_is_not_fetched_forever(server: Restarting) -> None:
+    key = load_or_create_key(server.settings.data_dir)
+    expired = issue_token(key, "loader", ("ingestion_bot",), lifetime=timedelta(microseconds=1))
+    fetched: list[str] = []
+
+    def fetch() -> str:
+        fetched.append(expired)
+        return expired
+
+    async with connect_async(server.address, token=fetch) as catalog:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            _ = [failure async for failure in catalog.bulk_upsert(charts(3))]
+    assert reason_of(refused.value) == "TOKEN_EXPIRED"
+    assert len(fetched) == 2
