@@ -22,8 +22,8 @@ def main() -> None:
     size = Size(arguments.items, arguments.chunk, arguments.calls, arguments.callers)
     profiler = Profiler(arguments.profile) if arguments.profile else None
 
-    def watch(server: Server, name: str) -> AbstractContextManager[None]:
-        return profiler.watch(server.pid, name) if profiler else nullcontext()
+    def watch(server: Server, name: str, items: int) -> AbstractContextManager[None]:
+        return profiler.watch(server.pid, name, items) if profiler else nullcontext()
 
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
         folder = Path(name)
@@ -42,7 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--chunk", type=int, default=1_000, help="items in a message (%(default)s)")
     parser.add_argument("--calls", type=int, default=10_000, help="unary calls (%(default)s)")
     parser.add_argument("--callers", type=int, default=64, help="unary calls at once (%(default)s)")
-    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="where stacks of the server are kept")
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="say where the time goes; keeps stacks there")
     return parser.parse_args()
 
 

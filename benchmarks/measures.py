@@ -1,10 +1,9 @@
 """The measures of one database: bulk loads, unary calls, and the floors beside them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks import client, data, floors, processor
 from benchmarks.client import Sent
@@ -15,8 +14,8 @@ from tests.postgres import postgres_server
 
 POSTGRESQL_SETTINGS: dict[str, str | int] = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
-Watch = Callable[[Server, "str"], Any]
-"""Makes the context that a measure runs in: a profiler, or nothing."""
+Watch = Callable[[Server, str, int], AbstractContextManager[None]]
+"""Makes the context that a measure of so many items runs in: a profiler, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ class _Bench:
         """Adds a line for what the block notes."""
         sent: list[Sent] = []
         before = self._server.cpu()
-        with self._watch(self._server, f"{self._name} {work}"):
+        with self._watch(self._server, f"{self._name} {work}", items):
             yield sent.append
         server, database = (after - start for after, start in zip(self._server.cpu(), before, strict=True))
         measure = Measure(self._name, work, items, sent[0].seconds, (sent[0].cpu, server, database))

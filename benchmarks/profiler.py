@@ -1,6 +1,7 @@
 """Says where the server's time goes: samples its stacks while it is measured, and sums them up by component.
 
-py-spy samples what runs, not what waits; a sample counts for the innermost frame that a component is known for.
+py-spy samples the thread that holds the interpreter; what runs beside it (SQLite, threads of gRPC, the disk) does not
+show. A sample counts for the innermost frame that a component is known for.
 """
 
 import re
@@ -18,10 +19,10 @@ RATE = 400
 # Parts of "function (file:line)", the most particular first.
 _COMPONENTS: Mapping[str, str] = {
     r"violations_of|protovalidate": "validate",
-    r"^_digest ": "digest",
-    r"^decode |^FromString": "parse",
-    r"rpc/(wire|masks)\.py": "wire",
-    r"rpc/bulk_items\.py|rpc/asset_calls\.py|rpc/call\.py|rpc/bulk_options\.py": "read items",
+    r"^digest_of ": "digest",
+    r"^decode ": "parse",
+    r"rpc/(wire|masks|asset_requests|asset_calls)\.py": "messages",
+    r"rpc/bulk_items\.py|rpc/bulk_options\.py|catalog/recognition\.py": "recognise",
     r"rpc/outbox\.py|rpc/bulk\.py": "stream",
     r"rpc/": "edge",
     r"structlog|dashboard_catalog/logs\.py": "log",
@@ -33,11 +34,12 @@ _COMPONENTS: Mapping[str, str] = {
     r"catalog/directory\.py": "directory",
     r"catalog/views\.py": "views",
     r"catalog/names\.py": "names",
-    r"catalog/(asset_writes|etag)\.py": "apply",
+    r"catalog/(asset_writes|etag)\.py": "authorize and apply",
+    r"catalog/(sessions|sweeping)\.py": "session",
     r"catalog/": "pipeline",
     r"/auth/": "auth",
     r"store/types\.py|sqltypes\.py|uuid\.py|_py_util|processors|/json/": "types",
-    r"store/(assets|tables|entities)\.py": "rows and records",
+    r"store/many\.py|store/(assets|tables|entities|references)\.py": "rows and records",
     r"store/": "store",
     r"asyncpg/": "asyncpg",
     r"aiosqlite/": "aiosqlite",
@@ -55,8 +57,8 @@ class Profiler:
         folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def watch(self, pid: int, name: str) -> Iterator[None]:
-        """Samples a process while the block runs."""
+    def watch(self, pid: int, name: str, items: int) -> Iterator[None]:
+        """Samples a process while the block runs, and prints what an item takes."""
         file = self._folder / f"{re.sub('[^A-Za-z]+', '-', name)}.raw"
         program = Path(sys.executable).with_name("py-spy")
         options = ["--pid", str(pid), "--gil", "--rate", str(RATE), "--format", "raw", "--output", str(file)]
@@ -68,17 +70,17 @@ class Profiler:
             finally:
                 sampling.send_signal(signal.SIGINT)
                 sampling.wait()
-        print(name, shares(file), sep="\n")
+        print(name, _by_component(file, items), sep="\n")
 
 
-def shares(file: Path) -> str:
-    """Returns the share of each component in the samples of a raw file, as text."""
+def _by_component(file: Path, items: int) -> str:
+    """Returns what each component takes of an item, as text, from a raw file of stacks."""
     counts: Counter[str] = Counter()
     for line in file.read_text().splitlines():
         stack, _, samples = line.rpartition(" ")
         counts[_component(stack)] += int(samples)
-    total = counts.total()
-    return "\n".join(f"  {count / total:6.1%}  {component}" for component, count in counts.most_common())
+    taken = {component: count / RATE / items * 1e6 for component, count in counts.most_common()}
+    return "\n".join(f"  {microseconds:7.1f}  {component}" for component, microseconds in taken.items())
 
 
 def _component(stack: str) -> str:

@@ -20,7 +20,7 @@ class Goal(NamedTuple):
     least: float
 
 
-# docs/design has them; those of SQLite compare it with PostgreSQL.
+# What is aimed at; SQLite is compared with PostgreSQL besides.
 _GOALS: Mapping[str, Sequence[Goal]] = {
     "first load": (Goal("bare", 0.25), Goal("same", 0.5)),
     "nothing changed": (Goal("bare", 0.8),),
@@ -55,7 +55,7 @@ def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
             for floor, (rows, seconds, program, server) in rates_of._asdict().items():
                 _add(table, Measure(name, f"{floor}: {kind}s", rows, seconds, (program, 0, server)), "")
         memory.append(f"{name} {measured.memory} MiB")
-    console = Console(width=140)
+    console = Console(width=160)
     console.print(table)
     console.print(
         f"client, server, database: microseconds of processor time an item. Server's peak memory: {', '.join(memory)}."

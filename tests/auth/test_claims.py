@@ -146,9 +146,7 @@ json_values = st.recursive(
 
 
 @given(
-    st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(["sub", "roles", "teams", "services", "bot", "exp"], json_values)
-    )
+    st.fixed_dictionaries({}, optional=dict.fromkeys(["sub", "roles", "teams", "services", "bot", "exp"], json_values))
 )
 def test_any_claims_give_a_principal_or_an_invalid_token(claims: dict[str, Any]) -> None:
     reason = None

@@ -112,9 +112,7 @@ def test_what_is_left_out_of_a_question_decides_nothing(
 
 
 def test_entities_fit_the_schema() -> None:
-    resource = Resource(
-        "dashboard", "x", "looker", "Looker", frozenset({"user:alice"}), "A.B", frozenset({"C.D"})
-    )
+    resource = Resource("dashboard", "x", "looker", "Looker", frozenset({"user:alice"}), "A.B", frozenset({"C.D"}))
     limited = dataclasses.replace(EDITOR, services=frozenset({"looker"}), bot=True)
     question = Question(
         *(limited.subject, limited.roles, limited.teams, limited.services, limited.bot, Action.VIEW),

@@ -72,9 +72,7 @@ def test_a_token_that_would_not_be_accepted_is_not_issued(
         issue_token(key, **{"subject": "bob", "roles": ["admin"], **arguments})
 
 
-async def test_the_administrator_gets_a_token_that_only_its_owner_can_read(
-    tmp_path: Path, key: SigningKey
-) -> None:
+async def test_the_administrator_gets_a_token_that_only_its_owner_can_read(tmp_path: Path, key: SigningKey) -> None:
     path = ensure_admin_token(tmp_path, key)
     assert path == tmp_path / "admin.token"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -93,9 +91,7 @@ def test_a_token_that_is_good_is_kept(tmp_path: Path, key: SigningKey) -> None:
     assert (tmp_path / ADMIN_FILE).stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(
-    "which", ["another key", "ends soon", "ended", "no admin", "external", "no token", "binary"]
-)
+@pytest.mark.parametrize("which", ["another key", "ends soon", "ended", "no admin", "external", "no token", "binary"])
 def test_a_token_that_is_not_good_is_renewed(tmp_path: Path, key: SigningKey, which: str) -> None:
     long = timedelta(days=300)
     other = load_or_create_key(tmp_path / "other")

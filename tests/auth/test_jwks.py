@@ -85,9 +85,7 @@ def test_the_settings_give_a_file_or_a_url(path: Path) -> None:
         (OWN_ISSUER, AUDIENCE, "is the catalog itself"),
     ],
 )
-def test_settings_that_trust_too_much_are_refused(
-    path: Path, issuer: str, audience: str, problem: str
-) -> None:
+def test_settings_that_trust_too_much_are_refused(path: Path, issuer: str, audience: str, problem: str) -> None:
     with pytest.raises(JwksError, match=problem):
         external_issuer(str(path), issuer, audience, ClaimNames())
 

@@ -101,9 +101,7 @@ def test_a_key_that_others_can_read_is_used_with_a_warning(tmp_path: Path) -> No
     ],
     ids=["empty", "broken", "with password", "RSA"],
 )
-def test_a_file_without_a_usable_key_is_refused_and_left_as_it_is(
-    tmp_path: Path, content: bytes, problem: str
-) -> None:
+def test_a_file_without_a_usable_key_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / KEY_FILE).write_bytes(content)
     with pytest.raises(KeyFileError, match=problem) as caught:
         load_or_create_key(tmp_path)

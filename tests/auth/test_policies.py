@@ -193,9 +193,7 @@ def test_a_denial_by_a_forbid_names_the_policy_in_the_log_only() -> None:
 
 def test_a_denial_is_the_same_for_what_is_absent() -> None:
     authorizer = Authorizer(None)
-    stored = Resource(
-        "dashboard", "looker.sales", "looker", "Looker", frozenset({"team:A"}), "B", frozenset({"C.D"})
-    )
+    stored = Resource("dashboard", "looker.sales", "looker", "Looker", frozenset({"team:A"}), "B", frozenset({"C.D"}))
     absent = Resource("dashboard", "looker.sales", service="looker")
     said = []
     for resource in (stored, absent):

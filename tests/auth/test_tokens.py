@@ -67,9 +67,7 @@ async def test_an_audience_may_be_one_of_several(authenticator: Authenticator) -
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", " Bearer", "Bearer "])
-async def test_the_scheme_is_read_as_http_does(
-    authenticator: Authenticator, key: SigningKey, scheme: str
-) -> None:
+async def test_the_scheme_is_read_as_http_does(authenticator: Authenticator, key: SigningKey, scheme: str) -> None:
     principal = await authenticator.authenticate(f"{scheme} {issue_token(key, 'bob', [])} ")
     assert principal.subject == "bob"
 
@@ -79,9 +77,7 @@ async def test_names_of_claims_are_those_of_the_settings_for_external_tokens_onl
 ) -> None:
     names = ClaimNames(subject="email", roles="realm_access.roles")
     authenticator = trusting(key, JwksFile(jwks_path), names)
-    external = sign(
-        ED25519, "EdDSA", "e", sub=7, email="alice@x", realm_access={"roles": ["admin"]}, roles=["no"]
-    )
+    external = sign(ED25519, "EdDSA", "e", sub=7, email="alice@x", realm_access={"roles": ["admin"]}, roles=["no"])
     principal = await authenticator.authenticate(f"Bearer {external}")
     assert (principal.subject, principal.roles) == ("alice@x", frozenset({"admin"}))
     own = await authenticator.authenticate(f"Bearer {issue_token(key, 'bob', ['data_steward'])}")
@@ -139,9 +135,7 @@ def test_any_text_is_refused_without_another_error(text: str) -> None:
     header=st.dictionaries(
         st.sampled_from(["alg", "kid", "typ", "crit", "jku"]), st.text() | st.integers() | st.none()
     ),
-    claims=st.dictionaries(
-        st.sampled_from(["iss", "aud", "sub", "exp"]), st.text() | st.integers() | st.none()
-    ),
+    claims=st.dictionaries(st.sampled_from(["iss", "aud", "sub", "exp"]), st.text() | st.integers() | st.none()),
     signature=st.binary(max_size=70),
 )
 def test_any_unsigned_content_is_refused_without_another_error(
@@ -159,10 +153,7 @@ async def test_without_an_external_issuer_only_own_tokens_are_accepted(key: Sign
 
 
 async def test_an_expired_token_says_so(authenticator: Authenticator) -> None:
-    assert (
-        await reason(authenticator, sign(ED25519, "EdDSA", "e", exp=int(time.time()) - 61))
-        is Reason.TOKEN_EXPIRED
-    )
+    assert await reason(authenticator, sign(ED25519, "EdDSA", "e", exp=int(time.time()) - 61)) is Reason.TOKEN_EXPIRED
 
 
 async def test_an_expired_token_of_another_key_is_invalid(authenticator: Authenticator) -> None:
@@ -233,9 +224,7 @@ async def test_new_keys_without_names_are_found_too(key: SigningKey, jwks_server
     assert await subject(authenticator, sign(second, "EdDSA"))
 
 
-async def test_a_bad_signature_by_a_known_key_fetches_nothing(
-    key: SigningKey, jwks_server: JwksServer
-) -> None:
+async def test_a_bad_signature_by_a_known_key_fetches_nothing(key: SigningKey, jwks_server: JwksServer) -> None:
     jwks_server.document = jwks(jwk(ED25519, kid="1"))
     authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0))
     await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1')}")
@@ -248,17 +237,14 @@ async def test_a_flood_of_unknown_keys_is_one_fetch(key: SigningKey, jwks_server
     authenticator = trusting(key, JwksUrl(jwks_server.url))
     stranger = new_ed25519()
     calls = [
-        authenticator.authenticate(f"Bearer {sign(stranger, 'EdDSA', f'unknown{number}')}")
-        for number in range(50)
+        authenticator.authenticate(f"Bearer {sign(stranger, 'EdDSA', f'unknown{number}')}") for number in range(50)
     ]
     errors = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(error, CatalogError) and error.reason is Reason.TOKEN_INVALID for error in errors)
     assert len(jwks_server.paths) == 1
 
 
-async def test_the_issuer_may_be_away_while_its_keys_are_known(
-    key: SigningKey, jwks_server: JwksServer
-) -> None:
+async def test_the_issuer_may_be_away_while_its_keys_are_known(key: SigningKey, jwks_server: JwksServer) -> None:
     jwks_server.document = jwks(jwk(ED25519, kid="1"))
     authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0, refresh_every=0))
     await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1')}")
@@ -269,9 +255,7 @@ async def test_the_issuer_may_be_away_while_its_keys_are_known(
     assert await reason(authenticator, sign(new_rsa(), "RS256", "2")) is Reason.TOKEN_INVALID
 
 
-async def test_own_tokens_do_not_wait_for_the_external_issuer(
-    key: SigningKey, jwks_server: JwksServer
-) -> None:
+async def test_own_tokens_do_not_wait_for_the_external_issuer(key: SigningKey, jwks_server: JwksServer) -> None:
     authenticator = trusting(key, JwksUrl(jwks_server.url))
     assert await subject(authenticator, issue_token(key, "bob", []))
     assert jwks_server.paths == []

@@ -56,9 +56,7 @@ async def test_algorithms_of_the_same_keys_that_are_not_allowed(
     assert await reason(authenticator, sign(p384, "ES384", "p")) is Reason.TOKEN_INVALID
 
 
-async def test_an_algorithm_that_does_not_fit_the_key(
-    authenticator: Authenticator, rsa_key: rsa.RSAPrivateKey
-) -> None:
+async def test_an_algorithm_that_does_not_fit_the_key(authenticator: Authenticator, rsa_key: rsa.RSAPrivateKey) -> None:
     assert await reason(authenticator, sign(rsa_key, "RS256", "e")) is Reason.TOKEN_INVALID
     assert await reason(authenticator, sign(P256, "ES256", "r")) is Reason.TOKEN_INVALID
     header, rest = sign(ED25519, "EdDSA", "e").split(".", 1)
@@ -79,9 +77,7 @@ async def test_claims_that_were_changed(authenticator: Authenticator) -> None:
     assert await reason(authenticator, f"{header}.{changed}.{signature}") is Reason.TOKEN_INVALID
 
 
-async def test_keys_that_a_token_brings_or_points_to(
-    authenticator: Authenticator, jwks_server: JwksServer
-) -> None:
+async def test_keys_that_a_token_brings_or_points_to(authenticator: Authenticator, jwks_server: JwksServer) -> None:
     stranger = new_ed25519()
     jwks_server.document = jwks(jwk(stranger, kid="mine"))
     for header in ({"jku": jwks_server.url}, {"x5u": jwks_server.url}, {"jwk": jwk(stranger)}):
@@ -107,17 +103,13 @@ async def test_the_external_key_cannot_speak_for_the_catalog(authenticator: Auth
     assert await reason(authenticator, token) is Reason.TOKEN_INVALID
 
 
-async def test_the_own_key_cannot_speak_for_the_external_issuer(
-    authenticator: Authenticator, key: SigningKey
-) -> None:
+async def test_the_own_key_cannot_speak_for_the_external_issuer(authenticator: Authenticator, key: SigningKey) -> None:
     assert await reason(authenticator, sign(key.private, "EdDSA", key.kid)) is Reason.TOKEN_INVALID
 
 
 async def test_keys_with_the_same_name_are_all_tried(key: SigningKey, tmp_path: Path) -> None:
     second = new_ed25519()
-    (tmp_path / "twice.json").write_bytes(
-        jwks(jwk(ED25519, kid="e"), jwk(P256, kid="e"), jwk(second, kid="e"))
-    )
+    (tmp_path / "twice.json").write_bytes(jwks(jwk(ED25519, kid="e"), jwk(P256, kid="e"), jwk(second, kid="e")))
     authenticator = trusting(key, JwksFile(tmp_path / "twice.json"))
     for private, algorithm in ((ED25519, "EdDSA"), (P256, "ES256"), (second, "EdDSA")):
         assert await subject(authenticator, sign(private, algorithm, "e"))

@@ -24,6 +24,7 @@ class CuttingProxy(grpc.GenericRpcHandler):
     Attributes:
         address: Where it listens.
         cut: Where streams are cut.
+        cut_ends: On so many connections, whatever the server says after the last response is lost.
         code: How they end then.
         connections: How many there have been.
         responses: How many were handed on.
@@ -31,6 +32,7 @@ class CuttingProxy(grpc.GenericRpcHandler):
 
     def __init__(self, server: str) -> None:
         self.cut: Cut = never
+        self.cut_ends = 0
         self.code = grpc.StatusCode.UNAVAILABLE
         self.connections = 0
         self.responses = 0
@@ -90,7 +92,7 @@ class CuttingProxy(grpc.GenericRpcHandler):
             await context.write(response)
             self.responses += 1
             number += 1
-        return False
+        return connection < self.cut_ends
 
     async def _end(self, context: Any) -> None:
         if self.code is not grpc.StatusCode.OK:

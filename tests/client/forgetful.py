@@ -23,6 +23,7 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
     Attributes:
         address: Where it listens.
         results_apart: Whether it tells results one by one, each before it acknowledges anything.
+        is_silent: Whether it acknowledges nothing.
         cut_before: Number of the response, of all there ever were, in whose place the stream is cut.
         responses: How many there have been.
         streams: How many there have been.
@@ -32,6 +33,7 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
     def __init__(self) -> None:
         self.address = ""
         self.results_apart = False
+        self.is_silent = False
         self.cut_before: int | None = None
         self.responses = 0
         self.streams = 0
@@ -59,7 +61,7 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
                 session = self._sessions.setdefault(request.options.session_id, _Session())
                 started = bulk_pb2.BulkUpsertStarted(next_offset=session.next_offset)
                 yield bulk_pb2.BulkUpsertResponse(started=started)
-            elif request.items:
+            elif request.items and not self.is_silent:
                 for progress in self._taken(session, request):
                     yield bulk_pb2.BulkUpsertResponse(progress=progress)
         failed = len(session.refused)

@@ -91,10 +91,14 @@ def test_what_the_caller_raises_while_it_handles_a_failure_ends_the_load(catalog
         interrupt()
 
 
-def test_a_load_that_nobody_answers_is_given_up() -> None:
-    with connect("127.0.0.1:1") as catalog, pytest.raises(grpc.RpcError) as given_up:
-        _ = list(catalog.bulk_upsert(charts(3), give_up_seconds=0))
-    assert given_up.value.code() is grpc.StatusCode.UNAVAILABLE
+def test_an_error_of_the_call_is_raised(catalog: CatalogClient, forgetful: Forgetful) -> None:
+    def give_up(error: grpc.aio.AioRpcError) -> None:
+        raise error
+
+    forgetful.cut_before = 1
+    with pytest.raises(grpc.RpcError) as raised:
+        _ = list(catalog.bulk_upsert(charts(3), on_connection_lost=give_up))
+    assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_several_loads_run_at_once(catalog: CatalogClient) -> None:

@@ -184,6 +184,29 @@ async def test_no_more_is_held_than_the_window_and_what_is_on_its_way(catalog: A
     assert 0 < most <= _WINDOW_ITEMS + (CHUNKS_IN_FLIGHT + 1) * MAX_ITEMS
 
 
+async def test_a_source_is_read_no_further_than_the_server_follows(
+    catalog: AsyncCatalogClient, forgetful: Forgetful
+) -> None:
+    read = 0
+
+    def counted() -> Iterator[ChartSpec]:
+        nonlocal read
+        for chart in charts(100_000):
+            read += 1
+            yield chart
+
+    async def run() -> None:
+        _ = [failure async for failure in catalog.bulk_upsert(counted())]
+
+    forgetful.is_silent = True
+    running = asyncio.create_task(run())
+    await eventually(lambda: read >= CHUNKS_IN_FLIGHT * MAX_ITEMS)
+    await asyncio.sleep(0.3)
+    assert read == CHUNKS_IN_FLIGHT * MAX_ITEMS + 1
+    running.cancel()
+    await asyncio.wait([running])
+
+
 @ON_SQLITE
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("can_renew", [True, False])

@@ -118,6 +118,24 @@ async def test_too_many_failures_are_told_wherever_the_stream_is_cut(
     assert cut_before >= 3
 
 
+@ON_SQLITE
+async def test_a_summary_does_not_count_before_the_stream_has_ended(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy
+) -> None:
+    proxy.cut_ends = 1
+    load = catalog.bulk_upsert(items_of("s"))
+    assert await run(load) == refused_of("s")
+    assert counts(load) == {"created": 18, "failed": 6}
+    assert proxy.connections == 2
+
+    proxy.connections = 0
+    load = catalog.bulk_upsert(items_of("t"), max_failures=3)
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await run(load)
+    assert reason_of(ended.value) == "TOO_MANY_FAILURES"
+    assert counts(load)["failed"] == 4
+
+
 async def test_results_that_come_before_they_are_acknowledged_are_told_once(forgetful: Forgetful) -> None:
     forgetful.results_apart = True
     items = [ChartSpec(name=f"{'' if number % 3 else 'bad'}{number}", service="s") for number in range(24)]

@@ -5,22 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from dashboard_catalog.auth.keys import load_or_create_key
-from dashboard_catalog.server import build
-from dashboard_catalog.settings import Settings
 from tests.service.caller import Caller, Service
+from tests.service.servers import running
 
 
 @pytest.fixture
 async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     """A running server with an empty catalog."""
-    settings = Settings(address="127.0.0.1:0", database_url=database_url, data_dir=tmp_path / "data")
-    key = load_or_create_key(settings.data_dir)
-    server = await build(settings)
-    await server.start()
-    async with Service(server.address, key, server.database) as running:
-        yield running
-    await server.drain(seconds=5)
+    async with running(database_url, tmp_path / "data") as (_, service):
+        yield service
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def _sqlite_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
         # SQLAlchemy begins transactions itself, below; the driver must not.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

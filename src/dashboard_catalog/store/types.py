@@ -99,6 +99,8 @@ def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
 
 class _Condition(FunctionElement[bool]):
     type = Boolean()
+    # Else SQLAlchemy would write `... = 1` for SQLite, and what is compared so no index serves.
+    _is_implicitly_boolean = True
 
 
 class any_of(_Condition):  # noqa: N801 - reads as SQL does

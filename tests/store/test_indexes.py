@@ -1,0 +1,54 @@
+"""On SQLite no statement of a call walks a whole table of assets or entities.
+
+It has no other way to make arrays of parameters: a comparison that its planner does not see through costs nothing but
+time, and that grows with the catalog.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects.sqlite import aiosqlite
+
+from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
+
+TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
+STATEMENTS: dict[str, ClauseElement] = {
+    "chart_keys": assets._chart_keys,
+    "chart_references": assets._chart_references,
+    "entities.by_fqns": entities._by_fqns,
+    "entities.by_ids": entities._by_ids,
+} | {
+    f"{kind}.{name}": statement
+    for kind, table in TABLES.items()
+    for name, statement in {
+        "by_names": table._by_names,
+        "by_ids": table._by_ids,
+        "ingested": table._ingested,
+        "copy_to_history": table._copy_to_history,
+        "update": table._update._statement,
+        "references.remove": table.references._remove,
+        "references.add": table.references._add["sqlite"],
+    }.items()
+}
+
+
+@pytest.fixture
+def file(migrated_sqlite: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(migrated_sqlite)) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
+def test_no_statement_of_a_call_walks_a_whole_table(file: sqlite3.Connection, statement: ClauseElement) -> None:
+    sql = str(statement.compile(dialect=aiosqlite.dialect()))
+
+    plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
+
+    assert not [step for step in plan if step.startswith(("SCAN dashboard", "SCAN chart", "SCAN entity", "SCAN one"))]
+    assert [step for step in plan if step.startswith("SEARCH")]
