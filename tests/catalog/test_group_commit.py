@@ -34,9 +34,9 @@ class Work:
         return [item * item for item in items]
 
 
-def _grouping(work: Work, most: int = 500) -> Grouping[int, int]:
+def _grouping(work: Work, most: int = 500, idle_turns: int = 0) -> Grouping[int, int]:
     """Returns a grouping whose batches hold either negative items or others."""
-    return Grouping(work.run, lambda item: item < 0, most)
+    return Grouping(work.run, lambda item: item < 0, most, idle_turns)
 
 
 async def _submitted(grouping: Grouping[int, int], *items: int, key: str = "a") -> list[asyncio.Task[int]]:
@@ -55,6 +55,18 @@ async def test_what_arrives_while_a_batch_is_on_its_way_is_the_next_one() -> Non
 
     assert await asyncio.gather(*tasks) == [0, 1, 4, 9, 16, 25]
     assert work.batches == [[0], [1, 2, 3, 4, 5]]
+
+
+async def test_what_arrives_one_after_the_other_is_waited_for_while_it_arrives() -> None:
+    work = Work()
+    work.let.set()
+    grouping = _grouping(work, idle_turns=3)
+    together = await _submitted(grouping, *range(10))
+    await asyncio.gather(*together)
+    alone = await _submitted(grouping, 10)
+
+    assert await asyncio.gather(*together, *alone) == [item * item for item in range(11)]
+    assert work.batches == [list(range(10)), [10]]
 
 
 async def test_one_alone_does_not_wait_for_others() -> None:

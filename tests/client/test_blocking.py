@@ -66,6 +66,13 @@ def test_another_load_goes_on_with_its_session(catalog: CatalogClient) -> None:
     assert outcome(again) == (["bad0", "bad1"], 2_498)
 
 
+def test_a_load_runs_once(catalog: CatalogClient) -> None:
+    load = catalog.bulk_upsert(charts(3))
+    assert outcome(load) == ([], 3)
+    with pytest.raises(RuntimeError, match="a load runs once"):
+        outcome(load)
+
+
 @pytest.mark.parametrize("where", ["items", "progress"])
 def test_what_the_callers_own_code_raises_ends_the_load(catalog: CatalogClient, where: str) -> None:
     def fail(*_: object) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import uuid4
 
-from dashboard_catalog.client.bulk import BulkLoad, ConnectionLost, ItemFailure, Progress
+from dashboard_catalog.client.bulk import RUNS_ONCE, BulkLoad, ConnectionLost, ItemFailure, Progress
 from dashboard_catalog.client.options import LoadOptions
 from dashboards.v1 import bulk_pb2
 
@@ -58,6 +58,8 @@ class SyncLoad:
         return self._load.summary if self._load else None
 
     def __iter__(self) -> Iterator[ItemFailure]:
+        if self._load is not None:
+            raise RuntimeError(RUNS_ONCE)
         with _thread() as call:
             failures = self._run()
             while (failure := call(_next(failures))) is not None:

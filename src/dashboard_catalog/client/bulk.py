@@ -31,6 +31,8 @@ Progress = Callable[[int], None]
 ConnectionLost = Callable[[grpc.aio.AioRpcError], None]
 """Takes why."""
 
+RUNS_ONCE = "a load runs once; another one with the same session_id goes on with it"
+
 # What a write says to a call that has ended.
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
 # What gRPC says of a call when a write to it fails first; why it has ended comes a moment later.
@@ -112,7 +114,7 @@ class BulkLoad:
 
     async def __aiter__(self) -> AsyncIterator[ItemFailure]:
         if self._has_begun:
-            raise RuntimeError("a load runs once; another one with the same session_id goes on with it")
+            raise RuntimeError(RUNS_ONCE)
         self._has_begun = True
         running = asyncio.create_task(self._run())
         running.add_done_callback(lambda _: self._failures.put_nowait(None))
