@@ -32,9 +32,10 @@ class Restarting:
         await self._server.start()
         self.settings = self.settings.model_copy(update={"address": self._server.address})
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float = 0) -> None:
+        """Stops it, with what still runs after so many seconds."""
         if self._server is not None:
-            await self._server.drain(seconds=0)
+            await self._server.drain(seconds)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Restarting]
     server = Restarting(Settings.load(settings))
     await server.start()
     yield server
-    await server.stop()
+    await server.stop(seconds=5)
 
 
 @pytest.fixture
