@@ -25,6 +25,7 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
         results_apart: Whether it tells results one by one, each before it acknowledges anything.
         is_silent: Whether it acknowledges nothing.
         cut_before: Number of the response, of all there ever were, in whose place the stream is cut.
+        end_before: Number of the response before which the stream ends well, though not all has come.
         responses: How many there have been.
         streams: How many there have been.
         open_streams: How many there are.
@@ -35,6 +36,7 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
         self.results_apart = False
         self.is_silent = False
         self.cut_before: int | None = None
+        self.end_before: int | None = None
         self.responses = 0
         self.streams = 0
         self.open_streams = 0
@@ -46,6 +48,10 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
         self.open_streams += 1
         try:
             async for response in self._responses(requests):
+                if self.responses == self.end_before:
+                    self.responses += 1
+                    yield bulk_pb2.BulkUpsertResponse(summary=bulk_pb2.BulkUpsertSummary())
+                    return
                 if self.responses == self.cut_before:
                     self.responses += 1
                     await context.abort(grpc.StatusCode.UNAVAILABLE, "cut")

@@ -39,8 +39,11 @@ def test_addresses_of_other_machines(address: str) -> None:
 
 
 def test_only_unavailable_is_retried() -> None:
-    [method] = json.loads(SERVICE_CONFIG)["methodConfig"]
-    assert method["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+    [stream, other] = json.loads(SERVICE_CONFIG)["methodConfig"]
+    assert other["name"] == [{}]
+    assert other["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+    # Of a stream that gRPC tries again, it loses messages.
+    assert stream == {"name": [{"service": "dashboards.v1.DashboardService", "method": "BulkUpsert"}]}
 
 
 async def test_a_token_does_not_leave_the_machine_unencrypted_unless_that_is_wanted() -> None:

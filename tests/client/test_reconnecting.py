@@ -152,6 +152,26 @@ async def test_results_that_come_before_they_are_acknowledged_are_told_once(forg
     assert cut_before == 16
 
 
+async def test_a_stream_that_ends_well_before_all_was_acknowledged_has_not_ended(forgetful: Forgetful) -> None:
+    # Started, and an acknowledgement of each of the six chunks.
+    for end_before in range(7):
+        forgetful.responses, forgetful.end_before = 0, end_before
+        async with connect_async(forgetful.address) as catalog:
+            load = catalog.bulk_upsert([ChartSpec(name=f"c{number}", service="s") for number in range(24)])
+            assert await run(load) == []
+        assert counts(load) == {"created": 24}
+
+
+async def test_grpc_does_not_try_again_by_itself(forgetful: Forgetful) -> None:
+    forgetful.cut_before = 0
+    lost: list[grpc.aio.AioRpcError] = []
+    async with connect_async(forgetful.address) as catalog:
+        load = catalog.bulk_upsert([ChartSpec(name="c", service="s")], on_connection_lost=lost.append)
+        assert await run(load) == []
+    assert [error.details() for error in lost] == ["cut"]
+    assert forgetful.streams == 2
+
+
 @ON_SQLITE
 async def test_a_load_that_does_not_get_on_is_given_up_and_another_goes_on(
     catalog: AsyncCatalogClient, proxy: CuttingProxy

@@ -2,18 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from uuid import uuid4
+from typing import Any, Protocol, TypeVar
 
-from dashboard_catalog.client.bulk import RUNS_ONCE, BulkLoad, ConnectionLost, ItemFailure, Progress
-from dashboard_catalog.client.options import LoadOptions
+from dashboard_catalog.client.bulk import BulkLoad, ItemFailure
 from dashboards.v1 import bulk_pb2
-
-if TYPE_CHECKING:
-    from dashboard_catalog.client.catalog import AsyncCatalogClient
 
 T = TypeVar("T")
 
@@ -31,49 +26,25 @@ class SyncLoad:
     While it runs, its items are read and its callbacks called in a thread of the load.
     """
 
-    def __init__(
-        self,
-        open_client: "Callable[[], AsyncCatalogClient]",
-        items: Iterable[Any] | AsyncIterable[Any],
-        options: LoadOptions,
-        *,
-        on_progress: Progress | None = None,
-        on_connection_lost: ConnectionLost | None = None,
-    ) -> None:
-        self.session_id = options.get("session_id") or str(uuid4())
-        self._open_client = open_client
-        self._items = items
-        self._options: LoadOptions = {**options, "session_id": self.session_id}
-        self._callbacks = (on_progress, on_connection_lost)
-        self._load: BulkLoad | None = None
+    def __init__(self, load: BulkLoad) -> None:
+        self.session_id = load.session_id
+        self._load = load
 
     @property
     def began_at(self) -> int | None:
         """As of `BulkLoad`."""
-        return self._load.began_at if self._load else None
+        return self._load.began_at
 
     @property
     def summary(self) -> bulk_pb2.BulkUpsertSummary | None:
         """As of `BulkLoad`."""
-        return self._load.summary if self._load else None
+        return self._load.summary
 
     def __iter__(self) -> Iterator[ItemFailure]:
-        if self._load is not None:
-            raise RuntimeError(RUNS_ONCE)
         with _thread() as call:
-            failures = self._run()
+            failures = aiter(self._load)
             while (failure := call(_next(failures))) is not None:
                 yield failure
-
-    async def _run(self) -> AsyncIterator[ItemFailure]:
-        client = self._open_client()
-        try:
-            load = client.bulk_upsert(self._items, *self._callbacks, **self._options)
-            self._load = load
-            async for failure in load:
-                yield failure
-        finally:
-            await client.channel.close()
 
 
 async def _next(failures: AsyncIterator[ItemFailure]) -> ItemFailure | None:

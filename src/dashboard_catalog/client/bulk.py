@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -21,17 +21,13 @@ from dashboard_catalog.client.options import GIVE_UP_SECONDS, LoadOptions, messa
 from dashboard_catalog.client.pending import Chunk, Pending
 from dashboard_catalog.client.retries import Retries
 from dashboards.v1 import asset_pb2, bulk_pb2, entity_pb2
+from dashboards.v1.dashboard_service_pb2_grpc import DashboardServiceStub
 
-if TYPE_CHECKING:
-    # Stubs know it, the generated code has one class for both.
-    from dashboards.v1.dashboard_service_pb2_grpc import DashboardServiceAsyncStub
-
+OpenChannel = Callable[[], grpc.aio.Channel]
 Progress = Callable[[int], None]
 """Takes the number of items that the server is done with."""
 ConnectionLost = Callable[[grpc.aio.AioRpcError], None]
 """Takes why."""
-
-RUNS_ONCE = "a load runs once; another one with the same session_id goes on with it"
 
 # What a write says to a call that has ended.
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
@@ -64,6 +60,8 @@ class BulkLoad:
     Leaving the iteration early ends the load, after what the server is done with by then.
 
     Args:
+        open_channel: Opens the channel of the load, on which gRPC must not retry anything.
+        token: A token, or what returns the one to use now.
         items: `Item`s, or messages of the contract (`BulkUpsertItem`, `DashboardSpec`, `ChartSpec`, `Entity`), from an
             iterable, or an async one where the source is waited for. They are read once, as the server takes them, and
             sent in chunks of one kind and one BI service as far as that goes. Among each 10,000 items, entities are
@@ -89,7 +87,7 @@ class BulkLoad:
 
     def __init__(
         self,
-        stub: "DashboardServiceAsyncStub",
+        open_channel: OpenChannel,
         token: Token,
         items: Iterable[Any] | AsyncIterable[Any],
         options: LoadOptions,
@@ -100,7 +98,7 @@ class BulkLoad:
         self.session_id = options.get("session_id") or str(uuid4())
         self.began_at: int | None = None
         self.summary: bulk_pb2.BulkUpsertSummary | None = None
-        self._stub = stub
+        self._open_channel = open_channel
         self._token = token
         self._options = options
         self._on_progress = on_progress or (lambda _done: None)
@@ -114,7 +112,7 @@ class BulkLoad:
 
     async def __aiter__(self) -> AsyncIterator[ItemFailure]:
         if self._has_begun:
-            raise RuntimeError(RUNS_ONCE)
+            raise RuntimeError("a load runs once; another one with the same session_id goes on with it")
         self._has_begun = True
         running = asyncio.create_task(self._run())
         running.add_done_callback(lambda _: self._failures.put_nowait(None))
@@ -129,15 +127,17 @@ class BulkLoad:
 
     async def _run(self) -> Exception | None:
         """Runs connections until one ends well, and returns what the caller's own code raised, if it did."""
-        while True:
-            try:
-                await self._connect()
-            except grpc.aio.AioRpcError as error:
-                await self._recover(error)
-            except _CallersError as error:
-                return error.raised
-            else:
-                return None
+        async with self._open_channel() as channel:
+            stub: Any = DashboardServiceStub(channel)
+            while True:
+                try:
+                    await self._connect(stub)
+                except grpc.aio.AioRpcError as error:
+                    await self._recover(error)
+                except _CallersError as error:
+                    return error.raised
+                else:
+                    return None
 
     async def _recover(self, error: grpc.aio.AioRpcError) -> None:
         """Returns when it is time for another connection; raises the error if there is no point in one."""
@@ -149,7 +149,7 @@ class BulkLoad:
             self._on_connection_lost(error)
         await asyncio.sleep(delay)
 
-    async def _connect(self) -> None:
+    async def _connect(self, stub: Any) -> None:
         """Runs one connection to its end.
 
         Raises:
@@ -159,7 +159,7 @@ class BulkLoad:
         self.summary = None
         with _of_caller():
             metadata = metadata_for(self._token)
-        call: Any = self._stub.BulkUpsert(metadata=metadata)
+        call = stub.BulkUpsert(metadata=metadata)
         sending, reading = asyncio.create_task(self._send(call)), asyncio.create_task(self._read(call))
         # A write that fails now would put a status of its own in the place of the one that says why the call has ended.
         call.add_done_callback(lambda _: sending.cancel())
@@ -196,9 +196,9 @@ class BulkLoad:
                 self._take(response)
         code, details = await _status_of(call)
         if code is grpc.StatusCode.OK:
-            if self.summary is not None:
+            if self.summary is not None and self._pending.is_done:
                 return
-            code, details = grpc.StatusCode.UNAVAILABLE, "the stream ended without its summary"
+            code, details = grpc.StatusCode.UNAVAILABLE, "the stream ended before its time"
         raise grpc.aio.AioRpcError(code, await call.initial_metadata(), await call.trailing_metadata(), details)
 
     def _take(self, response: bulk_pb2.BulkUpsertResponse) -> None:

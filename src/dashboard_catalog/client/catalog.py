@@ -1,17 +1,24 @@
 """The two faces of the client: for asyncio, and for everybody else."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Unpack
 
 import grpc
 import grpc.aio
 
 from dashboard_catalog.client.blocking import SyncLoad
-from dashboard_catalog.client.bulk import BulkLoad, ConnectionLost, Progress
-from dashboard_catalog.client.channel import Token, check_safe, metadata_for, open_async_channel, open_channel
+from dashboard_catalog.client.bulk import BulkLoad, ConnectionLost, OpenChannel, Progress
+from dashboard_catalog.client.channel import (
+    Token,
+    check_safe,
+    metadata_for,
+    open_async_channel,
+    open_channel,
+    open_load_channel,
+)
 from dashboard_catalog.client.options import LoadOptions
-from dashboards.v1.dashboard_service_pb2_grpc import DashboardServiceStub
 
 
 class AsyncCatalogClient:
@@ -21,9 +28,10 @@ class AsyncCatalogClient:
         channel: For the generated stubs; retries UNAVAILABLE.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, token: Token) -> None:
+    def __init__(self, channel: grpc.aio.Channel, token: Token, open_load_channel: OpenChannel) -> None:
         self.channel = channel
         self._token = token
+        self._open_load_channel = open_load_channel
 
     @property
     def metadata(self) -> list[tuple[str, str]]:
@@ -38,9 +46,13 @@ class AsyncCatalogClient:
         **options: Unpack[LoadOptions],
     ) -> BulkLoad:
         """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
-        stub = DashboardServiceStub(self.channel)
         return BulkLoad(
-            stub, self._token, items, options, on_progress=on_progress, on_connection_lost=on_connection_lost
+            self._open_load_channel,
+            self._token,
+            items,
+            options,
+            on_progress=on_progress,
+            on_connection_lost=on_connection_lost,
         )
 
 
@@ -51,10 +63,10 @@ class CatalogClient:
         channel: For the generated stubs; retries UNAVAILABLE.
     """
 
-    def __init__(self, channel: grpc.Channel, token: Token, open_client: Callable[[], AsyncCatalogClient]) -> None:
+    def __init__(self, channel: grpc.Channel, token: Token, open_load_channel: OpenChannel) -> None:
         self.channel = channel
         self._token = token
-        self._open_client = open_client
+        self._open_load_channel = open_load_channel
 
     @property
     def metadata(self) -> list[tuple[str, str]]:
@@ -69,9 +81,15 @@ class CatalogClient:
         **options: Unpack[LoadOptions],
     ) -> SyncLoad:
         """Returns a load to iterate over. See `SyncLoad`; `options` are those of `LoadOptions`."""
-        return SyncLoad(
-            self._open_client, items, options, on_progress=on_progress, on_connection_lost=on_connection_lost
+        load = BulkLoad(
+            self._open_load_channel,
+            self._token,
+            items,
+            options,
+            on_progress=on_progress,
+            on_connection_lost=on_connection_lost,
         )
+        return SyncLoad(load)
 
 
 @asynccontextmanager
@@ -95,7 +113,7 @@ async def connect_async(
     """
     check_safe(address, token, encrypted=credentials is not None, insecure=insecure)
     async with open_async_channel(address, credentials) as channel:
-        yield AsyncCatalogClient(channel, token)
+        yield AsyncCatalogClient(channel, token, partial(open_load_channel, address, credentials))
 
 
 @contextmanager
@@ -109,4 +127,4 @@ def connect(
     """Opens a client, for the time of the block. As `connect_async`."""
     check_safe(address, token, encrypted=credentials is not None, insecure=insecure)
     with open_channel(address, credentials) as channel:
-        yield CatalogClient(channel, token, lambda: AsyncCatalogClient(open_async_channel(address, credentials), token))
+        yield CatalogClient(channel, token, partial(open_load_channel, address, credentials))

@@ -10,6 +10,8 @@ import grpc.aio
 SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
+            # Streams of requests are not for gRPC to retry: it loses messages of those that it sends again.
+            {"name": [{"service": "dashboards.v1.DashboardService", "method": "BulkUpsert"}]},
             {
                 "name": [{}],
                 "retryPolicy": {
@@ -19,11 +21,11 @@ SERVICE_CONFIG = json.dumps(
                     "backoffMultiplier": 2,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
-            }
+            },
         ]
     }
 )
-"""What a client of the catalog retries: UNAVAILABLE, and only that."""
+"""What gRPC retries for a client of the catalog: UNAVAILABLE of unary calls, and only that."""
 
 Token = str | Callable[[], str] | None
 """A token, or what returns the one to use now."""
@@ -59,6 +61,15 @@ def open_async_channel(address: str, credentials: grpc.ChannelCredentials | None
     if credentials is None:
         return grpc.aio.insecure_channel(_target(address), channel_options(address))
     return grpc.aio.secure_channel(_target(address), credentials, channel_options(address))
+
+
+def open_load_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    """Opens a channel for a load, which tries again by itself; unencrypted without credentials."""
+    # Not even a call that the server has not seen: what was written to it meanwhile would not all be sent again.
+    options = [*channel_options(address), ("grpc.enable_retries", 0)]
+    if credentials is None:
+        return grpc.aio.insecure_channel(_target(address), options)
+    return grpc.aio.secure_channel(_target(address), credentials, options)
 
 
 def metadata_for(token: Token) -> list[tuple[str, str]]:

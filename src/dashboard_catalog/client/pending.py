@@ -64,6 +64,11 @@ class Pending:
         """Whether everything is acknowledged and the source has not said that there is no more."""
         return not self._chunks and not self.is_exhausted
 
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is acknowledged and there is no more."""
+        return not self._chunks and self.is_exhausted
+
     async def after(self, offset: int) -> Chunk | None:
         """Returns the chunk to send on a connection that has sent everything below an offset.
 
