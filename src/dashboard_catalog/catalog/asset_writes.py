@@ -54,7 +54,7 @@ class AssetWrites:
     # The four ways in: each finds the asset, authorizes, and goes on.
 
     def _create_or_upsert(self, write: AssetWrite, key: ByName) -> WrittenAsset:
-        service = self._directory.find("bi_service", names.quote(key.service))
+        service = self._directory.service(key.service)
         stored = self._working.find(write.kind, service.id if service else None, key.name)
         if write.verb is Verb.CREATE or stored is None:
             self._authorize(write, Action.CREATE, self._as_sent(write, key, service))
@@ -92,7 +92,7 @@ class AssetWrites:
     def _restore(self, write: AssetWrite) -> WrittenAsset:
         stored = self._live(write, Action.RESTORE, deleted_too=True)
         if not stored.deleted:
-            shown = self._fqn(stored)
+            shown = self._directory.fqn_of(stored)
             raise CatalogError(
                 Reason.NOT_DELETED,
                 f"{write.kind.name} {shown} is not deleted",
@@ -189,7 +189,7 @@ class AssetWrites:
         if isinstance(key, UUID):
             found = self._working.get(key)
             return found if isinstance(found, write.kind.table.record) else None
-        service = self._directory.find("bi_service", names.quote(key.service))
+        service = self._directory.service(key.service)
         return self._working.find(write.kind, service.id if service else None, key.name)
 
     def _authorize_update(self, write: AssetWrite, stored: AssetRecord) -> None:
@@ -253,14 +253,12 @@ class AssetWrites:
         if violations:
             raise invalid(violations)
 
-    def _fqn(self, record: AssetRecord) -> str:
-        service = self._directory.get(record.service_id)
-        return names.join(service.name if service else str(record.service_id), record.name)
-
     def _written(
         self, write: AssetWrite, record: AssetRecord, outcome: Outcome, kept: Iterable[str] = ()
     ) -> WrittenAsset:
-        return WrittenAsset(write.kind, self._fqn(record), record, outcome, tuple(kept), self._cascade.told())
+        return WrittenAsset(
+            write.kind, self._directory.fqn_of(record), record, outcome, tuple(kept), self._cascade.told()
+        )
 
 
 def _shown(write: AssetWrite) -> str:

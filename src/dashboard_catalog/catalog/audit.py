@@ -3,7 +3,6 @@
 Denials are logged by whoever tells the caller (`ActionDenied.log`); here are those of the items of a stream.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,7 @@ import structlog
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.catalog.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
 from dashboard_catalog.catalog.kinds import EntityKind
-from dashboard_catalog.catalog.pipeline import Result, Write
-from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.catalog.pipeline import Result, Write, tally
 from dashboard_catalog.store.tables import EntityRecord, SessionRecord
 
 _log = structlog.get_logger("dashboard_catalog.audit")
@@ -47,8 +45,7 @@ def log_chunk(writer: Writer, results: Sequence[Result], *, validate_only: bool)
         if isinstance(result, ActionDenied):
             result.log(writer.call_id)
     if not validate_only:
-        counts = Counter("failed" if isinstance(result, CatalogError) else result.outcome.lower() for result in results)
-        _log.info("chunk_written", **_who(writer), session=str(writer.session_id), items=len(results), **counts)
+        _log.info("chunk_written", **_who(writer), session=str(writer.session_id), items=len(results), **tally(results))
 
 
 def log_stream(writer: Writer, session: SessionRecord, *, validate_only: bool) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import AssetWrite, Verb
 from dashboard_catalog.catalog.directory import Directory
 from dashboard_catalog.catalog.failures import still_referenced
@@ -65,7 +64,7 @@ class Cascade:
         for chart in self._own_charts(stored):
             held = self._holders[chart.id].keys() - self._dead
             if not chart.deleted and not held and (write.takes_along is None or write.takes_along(chart)):
-                self._told.append(self._fqn(self._delete_one(write, CHART_KIND, chart, stored.id)))
+                self._told.append(self._directory.fqn_of(self._delete_one(write, CHART_KIND, chart, stored.id)))
                 self._taken_along[stored.id].append(chart.id)
         return deleted
 
@@ -91,7 +90,7 @@ class Cascade:
             chart = self._working.get(id_)
             if chart is not None and chart.deleted and chart.deleted_with == stored.id:
                 self._directory.add_chart(self._change(write, CHART_KIND, chart, RESTORED))
-                self._told.append(self._fqn(chart))
+                self._told.append(self._directory.fqn_of(chart))
 
     def remove(self, write: AssetWrite, stored: AssetRecord) -> None:
         """Removes an asset for good, with its charts that no other dashboard holds, live or deleted.
@@ -100,12 +99,12 @@ class Cascade:
             CatalogError: FAILED_PRECONDITION for a chart that dashboards hold.
         """
         if not write.kind.holds_charts and (holders := self._holders[stored.id]):
-            by = [self._fqn(row) for row in holders.values()]
-            raise still_referenced(write.kind.name, self._fqn(stored), by, len(by))
+            by = [self._directory.fqn_of(row) for row in holders.values()]
+            raise still_referenced(write.kind.name, self._directory.fqn_of(stored), by, len(by))
         for chart in self._own_charts(stored):
             if not (self._holders[chart.id].keys() - {stored.id}):
                 self._working.remove(CHART_KIND, chart)
-                self._told.append(self._fqn(chart))
+                self._told.append(self._directory.fqn_of(chart))
         self._working.remove(write.kind, stored)
         for holders in self._holders.values():
             holders.pop(stored.id, None)
@@ -121,7 +120,3 @@ class Cascade:
             return []
         charts = [chart for id_ in stored.charts if (chart := self._working.get(id_))]
         return [chart for chart in charts if chart.service_id == stored.service_id]
-
-    def _fqn(self, row: Any) -> str:
-        service = self._directory.get(row.service_id)
-        return names.join(service.name if service else str(row.service_id), row.name)

@@ -139,7 +139,7 @@ class Directory:
             await self.load(connection, ids={record.service_id for record in found})
             for record in found:
                 if not record.deleted:
-                    fqn = self._fqn(record)
+                    fqn = self.fqn_of(record)
                     self._assets |= {(kind, str(record.id)), (kind, fqn)}
 
     def add(self, record: EntityRecord) -> None:
@@ -241,9 +241,10 @@ class Directory:
             tags=frozenset(self.fqns(record.tags)),
         )
 
-    def _fqn(self, record: AssetRecord) -> str:
-        service = self._by_id.get(record.service_id)
-        return names.join(service.name, record.name) if service else record.name
+    def fqn_of(self, asset: Any) -> str:
+        """Returns the fully qualified name of a record, or a row, with `service_id` and `name`."""
+        service = self._by_id.get(asset.service_id)
+        return names.join(service.name if service else str(asset.service_id), asset.name)
 
 
 def _above(below: dict[K, V]) -> MutableMapping[K, V]:

@@ -17,7 +17,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog import names, page_tokens
 from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind, EntityKind
-from dashboard_catalog.catalog.reading import DELETED, entity_resource, viewed
+from dashboard_catalog.catalog.reading import DELETED, entity_resource, find_service, viewed
 from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities, lists
@@ -303,7 +303,6 @@ class _Ids:
     async def _asset(self, kind: AssetKind, text: str) -> tuple[EntityRecord | None, Any]:
         """Returns the asset of a fully qualified name and its BI service, as far as they exist."""
         service_name, name = names.split(text)
-        found = await entities.by_fqns(self._connection, [names.quote(service_name)])
-        service = next((record for record in found if record.kind == "bi_service"), None)
+        service = await find_service(self._connection, service_name)
         records = await kind.table.by_names(self._connection, service.id, [name]) if service else []
         return service, records[0] if records else None

@@ -6,7 +6,7 @@ A batch is one transaction. The number of statements depends on the BI services 
 One refused write fails alone.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +38,13 @@ from dashboard_catalog.store import entities
 Write = AssetWrite | Unread | EntityWrite
 Written = WrittenAsset | Recognised | WrittenEntity
 Result = Written | CatalogError
+
+FAILED = "failed"
+
+
+def tally(results: Sequence[Result]) -> Counter[str]:
+    """Returns how many results there are of each outcome, in lower case; `FAILED` counts what was refused."""
+    return Counter(FAILED if isinstance(result, CatalogError) else result.outcome.lower() for result in results)
 
 
 @dataclass(slots=True)

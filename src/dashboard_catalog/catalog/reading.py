@@ -13,7 +13,7 @@ from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import ByName
 from dashboard_catalog.catalog.directory import Directory
 from dashboard_catalog.catalog.failures import not_found
-from dashboard_catalog.catalog.kinds import AssetKind, EntityKind
+from dashboard_catalog.catalog.kinds import ENTITY_KINDS, AssetKind, EntityKind
 from dashboard_catalog.catalog.views import AssetView, views
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
@@ -90,7 +90,7 @@ class Reader:
         await directory.load(connection, fqns=[names.quote(service) for service in by_service])
         stored: dict[ByName | UUID, AssetRecord] = {}
         for service_name, asset_names in by_service.items():
-            if service := directory.find("bi_service", names.quote(service_name)):
+            if service := directory.service(service_name):
                 for record in await kind.table.by_names(connection, service.id, asset_names):
                     stored[ByName(service_name, record.name)] = record
         if ids := [key for key in keys if isinstance(key, UUID)]:
@@ -105,7 +105,7 @@ class Reader:
         record = stored.get(read.key)
         service = directory.get(record.service_id) if record else None
         if service is None and isinstance(read.key, ByName):
-            service = directory.find("bi_service", names.quote(read.key.service))
+            service = directory.service(read.key.service)
         self._authorizer.check(read.principal, Action.VIEW, viewed(read.kind, service, read.shown, read.key))
         if record is None or record.deleted not in DELETED[read.deleted]:
             raise not_found(read.kind.name, read.shown)
@@ -138,6 +138,11 @@ async def find_entity(connection: AsyncConnection, kind: EntityKind, key: str | 
     """Returns the entity of a kind by fully qualified name or id."""
     by = entities.by_ids(connection, [key]) if isinstance(key, UUID) else entities.by_fqns(connection, [key])
     return next((record for record in await by if record.kind == kind.name), None)
+
+
+async def find_service(connection: AsyncConnection, name: str) -> EntityRecord | None:
+    """Returns the BI service of a raw name."""
+    return await find_entity(connection, ENTITY_KINDS["bi_service"], names.quote(name))
 
 
 def entity_resource(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Resource:

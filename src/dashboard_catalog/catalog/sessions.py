@@ -18,7 +18,8 @@ from dashboard_catalog.auth.principal import Action, Resource
 from dashboard_catalog.catalog import audit, names
 from dashboard_catalog.catalog.commands import ChunkItem, Writer
 from dashboard_catalog.catalog.directory import Assumed
-from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result
+from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result, tally
+from dashboard_catalog.catalog.reading import find_service
 from dashboard_catalog.catalog.sweeping import Mentions, Sweep, SweepResult
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities, sessions
@@ -31,7 +32,6 @@ KEPT = timedelta(days=7)
 # A sweeping session whose server died keeps others from sweeping its service for so long.
 _SILENT = timedelta(minutes=10)
 _EXPIRED_AT_ONCE = 20
-FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Session:
     async def _sweep(self, connection: AsyncConnection, record: SessionRecord) -> SweepResult:
         found = await sessions.mentions(connection, record)
         sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent or 0)
-        service = await find_service(connection, self._request.service)
+        service = await _service_of(connection, self._request)
         return await sweep.run(connection, service, Mentions.read(found, record.unreadable), record.began_after)
 
 
@@ -183,7 +183,7 @@ class Rehearsal(Session):
         if self._request.max_deleted_percent is not None:
             sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent, preview=True)
             async with self._database.read() as connection:
-                service = await find_service(connection, self._request.service)
+                service = await _service_of(connection, self._request)
                 swept = await sweep.run(connection, service, self._mentions, self.record.began_after)
             self.record.swept = swept.document()
         self.record.finished = True
@@ -198,7 +198,7 @@ async def rehearse_session(
         CatalogError: PERMISSION_DENIED if it must not sweep.
     """
     async with database.read() as connection:
-        service = await find_service(connection, request.service)
+        service = await _service_of(connection, request)
         if request.max_deleted_percent is not None:
             _authorize_sweep(authorizer, request, service)
         return Rehearsal(database, pipeline, request, await _begun(connection, request, service))
@@ -216,7 +216,7 @@ async def open_session(
 
     async def work(connection: AsyncConnection) -> SessionRecord:
         await sessions.expire(connection, datetime.now(UTC) - KEPT, _EXPIRED_AT_ONCE)
-        service = await find_service(connection, request.service)
+        service = await _service_of(connection, request)
         found = await sessions.find(connection, request.id)
         if request.max_deleted_percent is not None:
             _authorize_sweep(authorizer, request, service)
@@ -243,17 +243,6 @@ async def written(
     chunk = Batch(writes, is_chunk=True, failed=failed, **batch)
     results = iter(await pipeline.run(connection, chunk) if writes else ())
     return [item.write if isinstance(item.write, CatalogError) else next(results) for item in items]
-
-
-def tally(results: Sequence[Result]) -> Counter[str]:
-    """Returns how many results there are of each outcome."""
-    return Counter(FAILED if isinstance(result, CatalogError) else result.outcome.lower() for result in results)
-
-
-async def find_service(connection: AsyncConnection, name: str | None) -> EntityRecord | None:
-    """Returns the BI service of this raw name, if there is one."""
-    found = await entities.by_fqns(connection, [names.quote(name)]) if name else []
-    return next((record for record in found if record.kind == "bi_service"), None)
 
 
 def document_of(error: CatalogError) -> dict[str, Any]:
@@ -297,6 +286,10 @@ def _failures(record: SessionRecord, items: Sequence[ChunkItem], results: Sequen
 def _storable(text: str) -> str:
     """Returns a text that may be what a caller was refused for: with a mark for U+0000, which no database keeps."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+async def _service_of(connection: AsyncConnection, request: SessionRequest) -> EntityRecord | None:
+    return await find_service(connection, request.service) if request.service else None
 
 
 async def _begun(connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None) -> SessionRecord:

@@ -1,9 +1,9 @@
 """The two faces of the client: for asyncio, and for everybody else."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, Generic, TypeVar, Unpack
 
 import grpc
 import grpc.aio
@@ -20,18 +20,22 @@ from dashboard_catalog.client.channel import (
 )
 from dashboard_catalog.client.options import LoadOptions
 
+C = TypeVar("C", grpc.Channel, grpc.aio.Channel)
+L = TypeVar("L")
 
-class AsyncCatalogClient:
-    """A client for asyncio.
+
+class _Client(Generic[C, L]):
+    """What both have.
 
     Attributes:
         channel: For the generated stubs; retries UNAVAILABLE.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, token: Token, open_load_channel: OpenChannel) -> None:
-        self.channel = channel
+    def __init__(self, channel: C, token: Token, open_load_channel: OpenChannel, face: Callable[[BulkLoad], L]) -> None:
+        self.channel: C = channel
         self._token = token
         self._open_load_channel = open_load_channel
+        self._face = face
 
     @property
     def metadata(self) -> list[tuple[str, str]]:
@@ -44,43 +48,8 @@ class AsyncCatalogClient:
         on_progress: Progress | None = None,
         on_connection_lost: ConnectionLost | None = None,
         **options: Unpack[LoadOptions],
-    ) -> BulkLoad:
+    ) -> L:
         """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
-        return BulkLoad(
-            self._open_load_channel,
-            self._token,
-            items,
-            options,
-            on_progress=on_progress,
-            on_connection_lost=on_connection_lost,
-        )
-
-
-class CatalogClient:
-    """A client for everybody else.
-
-    Attributes:
-        channel: For the generated stubs; retries UNAVAILABLE.
-    """
-
-    def __init__(self, channel: grpc.Channel, token: Token, open_load_channel: OpenChannel) -> None:
-        self.channel = channel
-        self._token = token
-        self._open_load_channel = open_load_channel
-
-    @property
-    def metadata(self) -> list[tuple[str, str]]:
-        """The metadata that goes with every call."""
-        return metadata_for(self._token)
-
-    def bulk_upsert(
-        self,
-        items: Iterable[Any] | AsyncIterable[Any],
-        on_progress: Progress | None = None,
-        on_connection_lost: ConnectionLost | None = None,
-        **options: Unpack[LoadOptions],
-    ) -> SyncLoad:
-        """Returns a load to iterate over. See `SyncLoad`; `options` are those of `LoadOptions`."""
         load = BulkLoad(
             self._open_load_channel,
             self._token,
@@ -89,7 +58,21 @@ class CatalogClient:
             on_progress=on_progress,
             on_connection_lost=on_connection_lost,
         )
-        return SyncLoad(load)
+        return self._face(load)
+
+
+class AsyncCatalogClient(_Client[grpc.aio.Channel, BulkLoad]):
+    """A client for asyncio."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: Token, open_load_channel: OpenChannel) -> None:
+        super().__init__(channel, token, open_load_channel, lambda load: load)
+
+
+class CatalogClient(_Client[grpc.Channel, SyncLoad]):
+    """A client for everybody else; its loads are `SyncLoad`s."""
+
+    def __init__(self, channel: grpc.Channel, token: Token, open_load_channel: OpenChannel) -> None:
+        super().__init__(channel, token, open_load_channel, SyncLoad)
 
 
 @asynccontextmanager

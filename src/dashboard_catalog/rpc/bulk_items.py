@@ -6,6 +6,7 @@ from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import AssetWrite, ChunkItem, Unread, Verb, WrittenEntity
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.pipeline import Result, Write
+from dashboard_catalog.catalog.sessions import KEPT
 from dashboard_catalog.catalog.shape import asset_key
 from dashboard_catalog.errors import CatalogError, Reason, Violations, invalid
 from dashboard_catalog.rpc import wire
@@ -13,15 +14,16 @@ from dashboard_catalog.rpc.asset_requests import asset_write, digest_of
 from dashboard_catalog.rpc.bulk_options import BulkOptions
 from dashboard_catalog.rpc.call import current_call
 from dashboard_catalog.rpc.entities import entity_write
+from dashboard_catalog.rpc.requests import MAX_MESSAGE_BYTES
 from dashboard_catalog.rpc.status import status_of
 from dashboard_catalog.rpc.validation import violations_of
 from dashboards.v1 import asset_pb2, bulk_pb2, entity_pb2
 
 LIMITS = bulk_pb2.BulkUpsertLimits(
-    max_message_bytes=4 * 1024 * 1024,
+    max_message_bytes=MAX_MESSAGE_BYTES,
     max_message_items=1000,
     max_item_bytes=512 * 1024,
-    session_seconds=7 * 24 * 60 * 60,
+    session_seconds=int(KEPT.total_seconds()),
 )
 
 _LONGEST_NAME = 256
