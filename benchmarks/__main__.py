@@ -10,8 +10,8 @@ from google.protobuf.empty_pb2 import Empty
 
 from benchmarks import client, measures, processor, report
 from benchmarks.echo import ECHO
-from benchmarks.measures import Measure, Size
 from benchmarks.profiler import Profiler
+from benchmarks.recorder import Measure, Size
 from benchmarks.servers import Server, echo_server
 
 _DATABASES = {"postgresql": measures.on_postgresql, "sqlite": measures.on_sqlite}

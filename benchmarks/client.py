@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 BULK = "/dashboards.v1.DashboardService/BulkUpsert"
 UPSERT = "/dashboards.v1.DashboardService/UpsertDashboard"
+DELETE = "/dashboards.v1.DashboardService/DeleteDashboard"
 GET = "/dashboards.v1.DashboardService/GetDashboard"
 
 
@@ -50,7 +51,7 @@ def send_stream(address: str, token: str, messages: Sequence[bytes]) -> Sent:
         grpc.channel_ready_future(channel).result(30)
         call: Any = channel.stream_stream(BULK)
         began, cpu_began = time.perf_counter(), time.process_time()
-        *_, last = call(iter(messages), metadata=_metadata(token))
+        *_, last = call(iter(messages), metadata=metadata(token))
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     summary = bulk_pb2.BulkUpsertResponse.FromString(last).summary
     counts = {field.name: value for field, value in summary.ListFields()}
@@ -68,16 +69,17 @@ async def _call_often(address: str, token: str, method: str, requests: Sequence[
     async with grpc.aio.insecure_channel(address) as channel:
         await channel.channel_ready()
         call: Any = channel.unary_unary(method)
-        metadata, remaining = _metadata(token), iter(requests)
+        headers, remaining = metadata(token), iter(requests)
 
         async def caller() -> None:
             for request in remaining:
-                await call(request, metadata=metadata)
+                await call(request, metadata=headers)
 
         began, cpu_began = time.perf_counter(), time.process_time()
         await asyncio.gather(*(caller() for _ in range(callers)))
         return Sent(time.perf_counter() - began, time.process_time() - cpu_began, {})
 
 
-def _metadata(token: str) -> tuple[tuple[str, str], ...]:
+def metadata(token: str) -> tuple[tuple[str, str], ...]:
+    """Returns what a call needs to be let in."""
     return (("authorization", f"Bearer {token}"),)

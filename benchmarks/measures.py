@@ -1,67 +1,35 @@
-"""The measures of one database: bulk loads, unary calls, and the floors beside them."""
+"""The measures of one database: bulk loads, unary calls, the floors beside them, and what they are compared with."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import client, data, floors, processor
 from benchmarks.client import Sent
+from benchmarks.comparison import measures as compared
 from benchmarks.data import Item
+from benchmarks.recorder import Measure, Recorder, Size, Watch
 from benchmarks.servers import Server, catalog_server
 from dashboard_catalog.store import migrate
 from tests.postgres import postgres_server
 
 POSTGRESQL_SETTINGS: dict[str, str | int] = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
-Watch = Callable[[Server, str, int], AbstractContextManager[None]]
-"""Makes the context that a measure of so many items runs in: a profiler, or nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured.
-
-    Attributes:
-        items: Dashboards, and charts where charts are measured.
-        chunk: Items in a message.
-        calls: Unary calls.
-        callers: Unary calls at once.
-    """
-
-    items: int
-    chunk: int
-    calls: int
-    callers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One line of the table.
-
-    Attributes:
-        cpu: Seconds of client, server and database.
-    """
-
-    database: str
-    work: str
-    items: int
-    seconds: float
-    cpu: tuple[float, float, float] = (0, 0, 0)
-
-    @property
-    def rate(self) -> float:
-        """Items a second."""
-        return self.items / self.seconds
-
 
 @dataclass(slots=True)
 class Measured:
-    """Everything that was measured on one database."""
+    """Everything that was measured on one database.
+
+    Attributes:
+        memory: The most that the catalog's server has held, in MiB.
+        comparison: The same work done by another service, under names of its own.
+    """
 
     measures: list[Measure]
     floors: dict[str, floors.Floors]
-    memory: int = 0
+    memory: int
+    comparison: Sequence[Measure] = ()
 
 
 def on_postgresql(folder: Path, size: Size, watch: Watch) -> Measured:
@@ -71,13 +39,15 @@ def on_postgresql(folder: Path, size: Size, watch: Watch) -> Measured:
         url = postgres.url("catalog")
         migrate.upgrade(url)
         with catalog_server(folder, url, postgres) as server:
-            return _Bench(
+            measured = _Bench(
                 "PostgreSQL",
                 server,
                 size,
                 watch,
                 lambda table: floors.on_postgresql(postgres, "catalog", table, size.chunk),
             ).run()
+        measured.comparison = compared.on_postgresql(folder, postgres, size, watch)
+        return measured
 
 
 def on_sqlite(folder: Path, size: Size, watch: Watch) -> Measured:
@@ -98,12 +68,11 @@ class _Bench:
         watch: Watch,
         floors_of: Callable[[str], floors.Floors],
     ) -> None:
-        self._name = name
         self._server = server
         self._size = size
-        self._watch = watch
+        self._recorder = Recorder(name, server, watch)
         self._floors_of = floors_of
-        self._measured = Measured([], {})
+        self._floors: dict[str, floors.Floors] = {}
 
     def run(self) -> Measured:
         self._stream(data.entities())
@@ -114,16 +83,14 @@ class _Bench:
         dashboards = data.dashboards(items)
         self._bulk("dashboard", dashboards, data.dashboards(items, edition=2))
         self._unary(dashboards)
-        self._measured.memory = processor.peak_memory_of(self._server.pid)
-        return self._measured
+        return Measured(self._recorder.measures, self._floors, processor.peak_memory_of(self._server.pid))
 
     def _bulk(self, kind: str, first: Sequence[Item], changed: Sequence[Item]) -> None:
         """Measures first load, nothing changed, everything changed; the floors right beside."""
         for work, items in (("first load", first), ("nothing changed", first), ("everything changed", changed)):
-            with self._measuring(f"bulk {kind}s, {work}", len(items)) as note:
-                note(self._stream(items))
+            self._recorder.record(f"bulk {kind}s, {work}", len(items), partial(self._stream, items))
             if work == "first load":
-                self._measured.floors[kind] = self._floors_of(kind)
+                self._floors[kind] = self._floors_of(kind)
 
     def _unary(self, known: Sequence[Item]) -> None:
         calls = self._size.calls
@@ -132,8 +99,7 @@ class _Bench:
             ("upsert", client.UPSERT, data.upsert_requests(new)),
             ("get", client.GET, data.get_requests(known, calls)),
         ):
-            with self._measuring(f"unary {work}", calls) as note:
-                note(self._call(method, requests))
+            self._recorder.record(f"unary {work}", calls, partial(self._call, method, requests))
 
     def _stream(self, items: Sequence[Item]) -> Sent:
         messages = data.bulk_messages(items, self._size.chunk)
@@ -142,14 +108,3 @@ class _Bench:
     def _call(self, method: str, requests: Sequence[bytes]) -> Sent:
         server = self._server
         return client.apart(client.call_often, server.address, server.token, method, requests, self._size.callers)
-
-    @contextmanager
-    def _measuring(self, work: str, items: int) -> Iterator[Callable[[Sent], None]]:
-        """Adds a line for what the block notes."""
-        sent: list[Sent] = []
-        before = self._server.cpu()
-        with self._watch(self._server, f"{self._name} {work}", items):
-            yield sent.append
-        server, database = (after - start for after, start in zip(self._server.cpu(), before, strict=True))
-        measure = Measure(self._name, work, items, sent[0].seconds, (sent[0].cpu, server, database))
-        self._measured.measures.append(measure)

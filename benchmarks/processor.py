@@ -17,7 +17,7 @@ def seconds_of(pid: int) -> float:
 def seconds_of_tree(pid: int) -> float:
     """Returns the processor time that a process and its children have taken, also those that have ended."""
     ended = sum(map(int, _fields(pid)[13:15])) / _TICKS
-    return seconds_of(pid) + ended + sum(seconds_of(child) for child in _children(pid))
+    return seconds_of(pid) + ended + sum(map(_seconds_if_running, _children(pid)))
 
 
 def postmaster_of(server: PostgresServer) -> int:
@@ -25,10 +25,26 @@ def postmaster_of(server: PostgresServer) -> int:
     return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
+def memory_of(pid: int) -> int:
+    """Returns the memory that a process holds, in MiB."""
+    return _mebibytes(pid, "VmRSS")
+
+
 def peak_memory_of(pid: int) -> int:
     """Returns the most memory that a process has held so far, in MiB."""
+    return _mebibytes(pid, "VmHWM")
+
+
+def _mebibytes(pid: int, field: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(field))
+
+
+def _seconds_if_running(pid: int) -> float:
+    try:
+        return seconds_of(pid)
+    except (FileNotFoundError, ProcessLookupError):  # It has ended since it was listed.
+        return 0.0
 
 
 def _children(pid: int) -> Iterable[int]:

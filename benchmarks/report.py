@@ -1,13 +1,15 @@
 """The table: absolute figures, and ratios to the floors of the same run with the goals beside."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measures import Measure, Measured
+from benchmarks.comparison.measures import COMPARED
+from benchmarks.measures import Measured
+from benchmarks.recorder import Measure
 
 _BULK = ("first load", "nothing changed", "everything changed")
 _COLUMNS = ("database", "work", "a second", "ratios, each with its goal", "client", "server", "database")
@@ -49,13 +51,16 @@ def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
             kind = "dashboard" if "dashboard" in measure.work else "chart"
             floors = {name: floor.rows / floor.seconds for name, floor in measured.floors[kind]._asdict().items()}
             rates = {**floors, "echo": echo[0].rate}
-            _add(table, measure, _ratios(measure, rates, elsewhere.get(measure.work)))
+            ratios = [*_ratios(measure, rates, elsewhere.get(measure.work)), *_compared(measure, measured.comparison)]
+            _add(table, measure, ", ".join(ratios))
             elsewhere.setdefault(measure.work, measure.rate)
+        for measure in measured.comparison:
+            _add(table, measure, "")
         for kind, rates_of in measured.floors.items():
             for floor, (rows, seconds, program, server) in rates_of._asdict().items():
                 _add(table, Measure(name, f"{floor}: {kind}s", rows, seconds, (program, 0, server)), "")
         memory.append(f"{name} {measured.memory} MiB")
-    console = Console(width=160)
+    console = Console(width=180)
     console.print(table)
     console.print(
         f"client, server, database: microseconds of processor time an item. Server's peak memory: {', '.join(memory)}."
@@ -67,10 +72,16 @@ def _add(table: Table, measure: Measure, ratios: str) -> None:
     table.add_row(measure.database, measure.work, f"{measure.rate:,.0f}", ratios, *cpu)
 
 
-def _ratios(measure: Measure, rates: Mapping[str, float], elsewhere: float | None) -> str:
+def _ratios(measure: Measure, rates: Mapping[str, float], elsewhere: float | None) -> list[str]:
     goals = next(goals for work, goals in _GOALS.items() if measure.work.endswith(work))
     shown = [f"{measure.rate / rates[goal.floor]:.2f} of {goal.floor} ({goal.least})" for goal in goals]
     if elsewhere is not None:
         at_least = " (1.0)" if measure.work.endswith(_BULK) else ""
         shown.append(f"{measure.rate / elsewhere:.2f} of PostgreSQL{at_least}")
-    return ", ".join(shown)
+    return shown
+
+
+def _compared(measure: Measure, comparison: Iterable[Measure]) -> Iterator[str]:
+    for other in comparison:
+        if other.work == COMPARED + measure.work:
+            yield f"{measure.rate / other.rate:.1f} x the comparison"

@@ -1,4 +1,4 @@
-"""The processes that are measured: the catalog's server as users start it, and the echo."""
+"""The processes that are measured: the catalog's server as users start it, the echo, and the comparison."""
 
 import json
 import os
@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import processor
+from benchmarks.comparison.tokens import issue_token
 from tests.postgres import PostgresServer
 
 START_SECONDS = 60
 _SERVE = ["-c", "from dashboard_catalog.cli.main import main; main()", "serve"]
 _ECHO = ["-m", "benchmarks.echo"]
+_COMPARISON = ["-m", "benchmarks.comparison"]
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server of the catalog.
+    """A running server of the catalog, or of what it is compared with.
 
     Attributes:
         postgres: The process of the database; None for SQLite, which is in the server's own.
@@ -64,6 +66,15 @@ def echo_server(folder: Path) -> Iterator[EchoServer]:
     data = folder / "echo"
     with _serving([*_ECHO, str(data)], folder / "echo.log") as (pid, said):
         yield EchoServer(said["plain_address"], said["address"], _token(data), pid)
+
+
+@contextmanager
+def comparison_server(folder: Path, database: str, postgres: PostgresServer) -> Iterator[Server]:
+    """Runs the service that the catalog is compared with, over a database that is ready, until the block is left."""
+    key = folder / "comparison.pem"
+    token = issue_token(key)
+    with _serving([*_COMPARISON, postgres.url(database), str(key)], folder / "comparison.log") as (pid, said):
+        yield Server(said["address"], token, pid, processor.postmaster_of(postgres))
 
 
 @contextmanager
