@@ -36,6 +36,7 @@ from dashboards.v1.dashboard_service_pb2_grpc import (
 )
 from tests.auth import issuer
 from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted, until
+from tests.store.asking import asked
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
@@ -161,6 +162,11 @@ async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path)
 def test_a_schema_of_another_version_is_a_reason(empty_database_url: str, tmp_path: Path) -> None:
     with pytest.raises(StartError, match="db upgrade"):
         prepare(settings(tmp_path, database_url=empty_database_url))
+
+
+def test_a_schema_of_a_later_version_is_none(database_url: str, tmp_path: Path) -> None:
+    asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    prepare(settings(tmp_path, database_url=database_url))
 
 
 async def test_an_address_in_use_is_named(tmp_path: Path) -> None:

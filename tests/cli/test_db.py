@@ -1,10 +1,12 @@
 """`db upgrade` and `db check`, on both databases."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.store.asking import asked
 
 
 def test_a_database_is_brought_to_the_schema_once(run: Run, empty_database_url: str) -> None:
@@ -15,6 +17,20 @@ def test_a_database_is_brought_to_the_schema_once(run: Run, empty_database_url: 
         upgraded = run("db", "upgrade", "--database-url", empty_database_url)
         assert upgraded.exit_code == 0, upgraded.output
     assert run("db", "check", "--database-url", empty_database_url).exit_code == 0
+
+
+def test_a_schema_of_a_later_version_is_told_and_left(run: Run, database_url: str) -> None:
+    asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+
+    upgraded = run("db", "upgrade", "--database-url", database_url)
+
+    assert upgraded.exit_code == 2
+    assert re.fullmatch(
+        r"Error: .+: the schema is at 9999, which this version does not know: it goes up to \d{4}\n", upgraded.stderr
+    )
+    assert asked(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
+    # It serves this version: migrations only add.
+    assert run("db", "check", "--database-url", database_url).exit_code == 0
 
 
 def test_the_database_comes_from_the_environment(

@@ -14,6 +14,8 @@ from tests.service.servers import running
 
 ITEMS = 12_000
 RESTARTS = 3
+# As many as are kept.
+IDLE = 10
 
 
 @pytest.fixture
@@ -48,3 +50,24 @@ async def test_a_load_survives_restarts_of_postgresql(postgres: PostgresServer, 
         tasks.create_task(_restart_again_and_again(postgres, load))
 
     await load.check(loading.result(), postgres.url())
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_idle_connections_that_a_restart_ended_fail_no_call(
+    postgres: PostgresServer, service: Service, in_order: bool
+) -> None:
+    admin = service.caller("admin", "admin")
+
+    async def call_at_once() -> None:
+        reads = [admin.list_entities(kind="KIND_BI_SERVICE") for _ in range(IDLE)]
+        writes = [
+            admin.upsert_entity(entity={"biService": {"name": f"s{number}", "serviceType": "Superset"}})
+            for number in range(IDLE)
+        ]
+        await asyncio.gather(*reads, *writes)
+
+    await call_at_once()
+    await asyncio.to_thread(postgres.stop, in_order=in_order)
+    await asyncio.to_thread(postgres.start)
+
+    await call_at_once()

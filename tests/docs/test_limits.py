@@ -5,13 +5,14 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.auth import jwks, jwks_url, key_sets
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
-from dashboard_catalog.catalog import listing, names, sessions
+from dashboard_catalog.catalog import listing, merge, names, sessions
 from dashboard_catalog.catalog.directory import MAX_ASSUMED
 from dashboard_catalog.catalog.properties import extension_shape
+from dashboard_catalog.cli.ingest import IngestOptions
 from dashboard_catalog.rpc import bulk_options, outbox, pages, requests, status
 from dashboard_catalog.rpc.bulk_items import LIMITS
 from dashboard_catalog.settings import Settings
-from dashboards.v1 import asset_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
+from dashboards.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
 from tests.docs.conftest import ROOT
 
 DASHBOARD, CHART = dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec
@@ -80,6 +81,9 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
 def test_the_numbers_that_the_table_words_are_the_codes() -> None:
     assert sessions.KEPT.total_seconds() == LIMITS.session_seconds
     assert extension_shape.MAX_INTEGER == 2**53 - 1
+    most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
+    assert most == bulk_options.MAX_FAILURES == IngestOptions().max_failures
+    assert elements(DASHBOARD, "tags") == f"{merge.MAX_TAGS}"
     assert elements(asset_pb2.Edited, "extension_keys") == elements(asset_pb2.Edited, "tags")
 
 

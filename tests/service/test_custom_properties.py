@@ -235,3 +235,30 @@ async def test_what_a_value_refers_to_exists(superset: Caller) -> None:
         assert await write_refused(superset, {key: [good[0][1] if key == "any" else good[7][1], value]}) == {
             f"{key}[1]": "UNKNOWN_REFERENCE"
         }, value
+
+
+@on_one_database
+async def test_the_parts_of_a_reference_agree(superset: Caller) -> None:
+    await define(superset, "any", "entityReference", entityTypes=["user", "tag", "chart"])
+    ann = (await read(superset, "user", "ann"))["id"]
+    chart = (await superset.get_chart(fully_qualified_name="superset.c1"))["chart"]["id"]
+    good: list[Json] = [
+        {"id": ann, "type": "user", "name": "ann", "fullyQualifiedName": '"ann"'},
+        {"id": chart, "type": "chart", "name": "c1", "fullyQualifiedName": 'superset."c1"'},
+        {"type": "tag", "name": "Email", "fullyQualifiedName": "PII.Email"},
+    ]
+    bad: list[Json] = [
+        {"id": ann, "name": "bob"},
+        {"id": ann, "fullyQualifiedName": "bob"},
+        {"id": ann, "fullyQualifiedName": 'a"nn'},
+        {"id": chart, "fullyQualifiedName": "superset.c2"},
+        {"id": chart, "name": "superset.c1"},
+        {"type": "tag", "name": "Phone", "fullyQualifiedName": "PII.Email"},
+    ]
+
+    for number, value in enumerate(good):
+        assert await write(superset, {"any": value}, name=f"g{number}") == ("CREATED", {"any": value}), value
+    for value in bad:
+        assert await write_refused(superset, {"any": value}) == {"any": "CONFLICTING_PARTS"}, value
+    unknown = {"id": NOBODY, "type": "user", "name": "ann"}
+    assert await write_refused(superset, {"any": unknown}) == {"any": "UNKNOWN_REFERENCE"}

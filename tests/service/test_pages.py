@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from dashboard_catalog.catalog import page_tokens
+from dashboard_catalog.catalog.listing import AssetFilters
 from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused
 
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]
+ID = "0" * 32
 MIB = 1024 * 1024
 
 
@@ -223,6 +226,31 @@ async def test_what_is_no_token_is_refused(superset: Caller) -> None:
     with pytest.raises(Refused) as refused:
         await superset.list_dashboards(page_token="A" * 4097)
     assert refused.value.violations == {"page_token": "TOO_LONG"}
+
+
+async def test_a_token_that_somebody_made_is_a_place_in_the_list_or_refused(superset: Caller) -> None:
+    """Its digest is no secret."""
+    places = [
+        *([], [""], ["d"], ["d", "x"], ["d", "-1"], ["d", ID, ID], [f"{2**200}", ID], ["\U0010ffff" * 700, ID]),
+        *([time, ID] for time in ("2026-11-24", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999+00:00", "now", "1")),
+        *(["0001-01-01T00:00:00+23:59", ID], ["9999-12-31T23:59:59-23:59", ID], ["0001-01-01T00:00:00+00:00", ID]),
+    ]
+    answered = 0
+    for place in places:
+        calls: list[tuple[Any, Json, Any]] = [(superset.list_entities, {"kind": "KIND_USER"}, ("user", "", "exclude"))]
+        for order in ORDERS:
+            filters = AssetFilters(order_by=order)
+            calls.append((superset.list_dashboards, {"order_by": order}, ("dashboard", filters)))
+        for call, request, listing in calls:
+            try:
+                await call(**request, page_token=page_tokens.encode(listing, place))
+            except Refused as error:
+                refused = error.violations
+            else:
+                answered += 1
+                continue
+            assert refused == {"page_token": "INVALID_PAGE_TOKEN"}, place
+    assert answered == 26
 
 
 async def test_the_next_page_goes_on_behind_what_has_gone(superset: Caller) -> None:

@@ -1,7 +1,9 @@
 """Tags are decided label by label, extension key by key; what is left alone is named, and asks for nothing."""
 
+import pytest
+
 from tests.service.assets import on_one_database
-from tests.service.caller import Caller, Json
+from tests.service.caller import Caller, Json, Refused
 from tests.service.ingesting import ANN, BOB, ingest_one, labels, spec, stored, tags_of, update
 
 
@@ -40,6 +42,29 @@ async def test_an_ingested_label_that_excludes_a_marked_one_is_left_out_and_name
 
     assert sorted(told.kept) == ["tags.Tier.Gold", "tags.Tier.Silver"]
     assert tags_of(await stored(superset)) == ["PII.Email", "Tier.Gold"]
+
+
+@on_one_database
+async def test_ingested_labels_that_marked_ones_leave_no_room_for_are_left_out_and_named(superset: Caller) -> None:
+    fqns = [f"PII.t{number:03}" for number in range(160)]
+    tags = [{"tag": {"name": fqn.removeprefix("PII."), "classification": "PII"}} for fqn in fqns]
+    assert not (await superset.bulk([{"entity": tag} for tag in tags])).failures
+    await superset.create_dashboard(dashboard=spec(tags=labels(*fqns[:60])))
+
+    told = [await ingest_one(superset, tags=labels(*fqns[60:])) for _ in range(2)]
+
+    left_out = [f"tags.{fqn}" for fqn in [*fqns[:60], *fqns[100:]]]
+    assert [(one.outcome, sorted(one.kept)) for one in told] == [("UPDATED", left_out), ("UNCHANGED", left_out)]
+    assert tags_of(await stored(superset)) == fqns[:100]
+    # What people send themselves must fit.
+    with pytest.raises(Refused) as refused:
+        await update(superset, tags=labels(*fqns[:101]))
+    assert refused.value.violations == {"dashboard.tags": "TOO_MANY"}
+    # Where they make room, it is filled.
+    await update(superset, tags=labels(*fqns[50:100]))
+    assert len(tags_of(await stored(superset))) == 50
+    assert "tags.PII.t100" not in (await ingest_one(superset, tags=labels(*fqns[60:]))).kept
+    assert tags_of(await stored(superset)) == fqns[50:150]
 
 
 @on_one_database

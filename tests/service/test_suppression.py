@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.service.assets import all_rows, each_kind, fqns, history
-from tests.service.caller import Caller, Refused, Service
+from tests.service.assets import all_rows, each_kind, fqns, history, on_one_database
+from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.ingesting import Told, ingest, ingest_one, labels, spec, stored
 
 
@@ -198,6 +198,75 @@ async def test_a_chart_that_people_deleted_is_left_out_of_what_is_ingested_and_n
     assert fqns((await stored(superset, "d2"))["charts"]) == ["superset.c3", "superset.c1"]
     assert emptied.kept == [f"charts.{quoted}"]
     assert "charts" not in await stored(superset)
+
+
+async def define_references(superset: Caller) -> None:
+    """Adds properties `one` and `many` of dashboards, which refer to assets, and the dashboards `gone` and `old`."""
+    config = {"entityTypes": ["dashboard", "chart"]}
+    for name, suffix in (("one", ""), ("many", "List")):
+        fields = {"name": name, "appliesTo": "dashboard", "propertyType": f"entityReference{suffix}", "config": config}
+        await superset.upsert_entity(entity={"customProperty": fields})
+    await ingest(superset, {"name": "gone"}, {"name": "old"})
+
+
+def to(fqn: str, kind: str = "dashboard") -> Json:
+    """Returns a value of a property that refers to an asset."""
+    return {"type": kind, "fullyQualifiedName": fqn}
+
+
+async def test_what_a_property_refers_to_and_people_deleted_is_left_out_and_named(
+    superset: Caller, bot: Caller
+) -> None:
+    await define_references(superset)
+    await ingest_one(superset, extension={"one": to("superset.old")})
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+    await superset.delete_chart(fully_qualified_name="superset.c1")
+    gone, kept = to("superset.gone"), to("superset.c2", "chart")
+    sent = {"one": gone, "many": [gone, kept, to("superset.c1", "chart")], "costCentre": "1"}
+
+    changed = await ingest_one(superset, extension=sent)
+    again = await ingest_one(superset, extension=sent)
+    created = await bot.upsert_dashboard(dashboard=spec("d2", extension=sent))
+
+    left_out = ["extension.many", "extension.one"]
+    assert (changed.outcome, sorted(changed.kept)) == ("UPDATED", left_out)
+    assert (again.outcome, sorted(again.kept), again.version) == ("UNCHANGED", left_out, changed.version)
+    assert (await stored(superset))["extension"] == {"one": to("superset.old"), "many": [kept], "costCentre": "1"}
+    assert sorted(created["keptFields"]) == left_out
+    assert created["dashboard"]["extension"] == {"many": [kept], "costCentre": "1"}
+
+    # Brought back, it is referred to again.
+    await superset.restore_dashboard(fully_qualified_name="superset.gone")
+    assert (await ingest_one(superset, extension=sent)).kept == ["extension.many"]
+    assert (await stored(superset))["extension"]["one"] == gone
+
+
+@on_one_database
+async def test_a_property_leaves_out_no_more_than_what_people_deleted(superset: Caller, bot: Caller) -> None:
+    await define_references(superset)
+    await bot.delete_dashboard(fully_qualified_name="superset.old")
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+
+    swept = await ingest_one(superset, extension={"many": [to("superset.gone"), to("superset.old")]})
+    overriding = await ingest_one(superset, extension={"one": to("superset.gone")}, override=True)
+    with pytest.raises(Refused) as refused:
+        await superset.upsert_dashboard(dashboard=spec(extension={"one": to("superset.gone")}))
+
+    assert swept.refused == {"dashboard.extension.many[1]": "UNKNOWN_REFERENCE"}
+    assert overriding.refused == refused.value.violations == {"dashboard.extension.one": "UNKNOWN_REFERENCE"}
+
+
+@on_one_database
+async def test_a_property_that_people_marked_is_named_once(superset: Caller) -> None:
+    await define_references(superset)
+    marked = {"one": to("superset.old"), "many": [to("superset.old")]}
+    await superset.create_dashboard(dashboard=spec(extension=marked))
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+
+    told = await ingest_one(superset, extension={"one": to("superset.gone"), "many": [to("superset.gone")]})
+
+    assert (told.outcome, sorted(told.kept)) == ("UNCHANGED", ["extension.many", "extension.one"])
+    assert (await stored(superset))["extension"] == marked
 
 
 async def test_a_chart_that_ingestion_deleted_must_not_be_referred_to_anew(superset: Caller, bot: Caller) -> None:

@@ -1,11 +1,12 @@
 """What the tests of `Database` ask of a database, and how they look at what is answered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from dashboard_catalog.errors import CatalogError, Code, Reason
 from dashboard_catalog.store.database import Database
@@ -28,6 +29,21 @@ async def rows(database: Database) -> list[tuple[int, int]]:
     """Returns what the table `t` holds."""
     async with database.read() as connection:
         return [(row.a, row.b) for row in await connection.execute(text("SELECT a, b FROM t ORDER BY a"))]
+
+
+def asked(url: str, statement: str) -> list[Any]:
+    """Runs a statement where no event loop runs, and returns the rows that it answers."""
+
+    async def ask() -> list[Any]:
+        engine = create_async_engine(url)
+        try:
+            async with engine.begin() as connection:
+                result = await connection.execute(text(statement))
+                return list(result) if result.returns_rows else []
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(ask())
 
 
 def check_unavailable(error: CatalogError, reason: Reason) -> None:

@@ -5,30 +5,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.tables import CATALOG_ID, METADATA
+from tests.store.asking import asked
 
 HEAD = max(file.name[:4] for file in (Path(migrate.__file__).parent / "migrations" / "versions").glob("0*.py"))
-
-
-def _asked(url: str, statement: str) -> list[Any]:
-    async def ask() -> list[Any]:
-        engine = create_async_engine(url)
-        try:
-            async with engine.begin() as connection:
-                result = await connection.execute(text(statement))
-                return list(result) if result.returns_rows else []
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(ask())
 
 
 def _tables(url: str) -> set[str]:
@@ -53,21 +40,21 @@ def test_the_migrations_make_the_tables_of_the_code(empty_database_url: str) -> 
 
 def test_a_table_that_differs_shows(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
-    _asked(empty_database_url, "DROP TABLE chart_history")
+    asked(empty_database_url, "DROP TABLE chart_history")
 
     assert migrate.drift(empty_database_url)
 
 
 def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
-    _asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
+    asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
     migrate.upgrade(empty_database_url)
 
-    assert _asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
+    assert asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
 
 
 def test_the_sequence_of_the_catalog_itself_comes_with_the_schema(database_url: str) -> None:
-    ((service_id, last_change),) = _asked(database_url, "SELECT service_id, last_change FROM service_sequence")
+    ((service_id, last_change),) = asked(database_url, "SELECT service_id, last_change FROM service_sequence")
 
     assert (str(service_id).replace("-", ""), last_change) == (CATALOG_ID.hex, 0)
 
@@ -79,17 +66,27 @@ def test_a_schema_that_is_not_of_this_version_is_told(empty_database_url: str) -
     command.upgrade(migrate._config(empty_database_url), "0001")
     with pytest.raises(migrate.SchemaOutdated, match=f"is at 0001, this version needs {HEAD}"):
         migrate.check(empty_database_url)
-    _asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
+    asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
 
     migrate.upgrade(empty_database_url)
     migrate.check(empty_database_url)
-    assert _asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
+    assert asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
 
 
 def test_a_schema_of_a_later_version_serves_an_older_server(database_url: str) -> None:
-    _asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
 
     migrate.check(database_url)
+
+
+def test_a_schema_of_a_later_version_is_left_as_it_is(database_url: str) -> None:
+    asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(migrate.SchemaLater, match=f"is at 9999, .* up to {HEAD}"):
+        migrate.upgrade(database_url)
+
+    assert asked(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
+    assert migrate.drift(database_url) == []
 
 
 _FAILING = """

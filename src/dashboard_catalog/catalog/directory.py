@@ -53,8 +53,18 @@ class Mention(NamedTuple):
             uuid = UUID(id_) if id_ else None
         except ValueError:
             uuid = None
-        meant = _meant(fqn, name)
+        meant = fqn_of_parts(fqn, name)
         return cls(uuid, meant) if uuid or meant else None
+
+
+class Target(NamedTuple):
+    """As much as is known of what a reference property points to."""
+
+    kind: str
+    name: str
+    fqn: str
+    deleted: bool
+    deleted_by_edit: bool = False
 
 
 @dataclass(slots=True)
@@ -63,7 +73,7 @@ class Assumed:
 
     entities: dict[tuple[str, str], EntityRecord] = field(default_factory=dict)
     entities_by_id: dict[UUID, EntityRecord] = field(default_factory=dict)
-    charts: dict[ByName, KnownChart] = field(default_factory=dict)
+    charts: dict[tuple[str, str], KnownChart] = field(default_factory=dict)
     # (kind, fully qualified name).
     assets: set[tuple[str, str]] = field(default_factory=set)
 
@@ -78,7 +88,8 @@ class Assumed:
             return
         self.assets.add((kind, fqn))
         if kind == "chart":
-            self.charts[ByName(*names.split(fqn, 2))] = KnownChart.of(record)
+            service, name = names.split(fqn, 2)
+            self.charts[service, name] = KnownChart.of(record)
 
     def _has_room(self) -> bool:
         return len(self.entities) + len(self.assets) < MAX_ASSUMED
@@ -91,10 +102,11 @@ class Directory:
         self._assumed = assumed or Assumed()
         self._by_id = _above(self._assumed.entities_by_id)
         self._by_fqn = _above(self._assumed.entities)
+        self._services: dict[str, EntityRecord] = {}
         self._charts = _above(self._assumed.charts)
         self._failed: set[tuple[str, str]] = set()
-        # (kind, id) and (kind, fully qualified name) of assets that reference properties point to.
-        self._assets: set[tuple[str, str]] = set()
+        # By kind with id, and by kind with fully qualified name: assets that reference properties point to.
+        self._assets: dict[tuple[str, UUID | str], Target] = {}
         # Whether any do.
         self._mentioned = False
         self._resources: dict[tuple[Any, ...], Resource] = {}
@@ -107,8 +119,11 @@ class Directory:
             # What the batch or its stream has changed is newer than what is stored.
             if record.id not in self._by_id and (record.kind, record.fqn) not in self._by_fqn:
                 self.add(record)
-        above = {r.parents[0] for r in found if r.kind == "tag" and r.parents[0] not in self._by_id}
-        for record in await entities.by_ids(connection, above):
+        await self.load_by_id(connection, {record.parents[0] for record in found if record.kind == "tag"})
+
+    async def load_by_id(self, connection: AsyncConnection, ids: Iterable[UUID]) -> None:
+        """Loads entities that are not yet known, and nothing besides."""
+        for record in await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id}):
             self.add(record)
 
     async def load_charts(self, connection: AsyncConnection, keys: Iterable[ByName]) -> None:
@@ -117,9 +132,9 @@ class Directory:
         found = (self.service(name) for name in {key.service for key in wanted})
         services = {service.id: service.name for service in found if service}
         rows = await assets.chart_keys(connection, services, {key.name for key in wanted})
-        for service_id, name, *known in rows:
+        for service_id, name, id_, deleted, deleted_by_edit in rows:
             # What the batch has changed is newer than what is stored.
-            self._charts.setdefault(ByName(services[service_id], name), KnownChart(*known))
+            self._charts.setdefault((services[service_id], name), KnownChart(id_, deleted, deleted_by_edit))
 
     async def load_mentions(self, connection: AsyncConnection, mentions: Iterable[Mention]) -> None:
         """Loads what values of reference properties mention, entities and assets alike."""
@@ -138,29 +153,28 @@ class Directory:
                 found += await table.by_names(connection, service_id, asset_names)
             await self.load(connection, ids={record.service_id for record in found})
             for record in found:
-                if not record.deleted:
-                    fqn = self.fqn_of(record)
-                    self._assets |= {(kind, str(record.id)), (kind, fqn)}
+                self._add_target(kind, self.fqn_of(record), record)
 
     def add(self, record: EntityRecord) -> None:
         """Makes an entity known."""
         self._by_id[record.id] = record
         self._by_fqn[record.kind, record.fqn] = record
+        self._services.pop(record.name, None)
 
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart known as it is now."""
-        self._charts[ByName(self._by_id[record.service_id].name, record.name)] = KnownChart.of(record)
+        self._charts[self._by_id[record.service_id].name, record.name] = KnownChart.of(record)
 
     def add_asset(self, kind: str, fqn: str, record: AssetRecord) -> None:
         """Makes an asset known as it is now."""
         if kind == "chart":
             self.add_chart(record)
-        if not self._mentioned:
-            return
-        if record.deleted:
-            self._assets -= {(kind, str(record.id)), (kind, fqn)}
-        else:
-            self._assets |= {(kind, str(record.id)), (kind, fqn)}
+        if self._mentioned:
+            self._add_target(kind, fqn, record)
+
+    def _add_target(self, kind: str, fqn: str, record: AssetRecord) -> None:
+        target = Target(kind, record.name, fqn, record.deleted, record.deleted_by_edit)
+        self._assets[kind, record.id] = self._assets[kind, fqn] = target
 
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers an item of the chunk that was refused: what refers to it is refused too."""
@@ -173,7 +187,7 @@ class Directory:
 
     def has_failed(self, kind: str, fqn: str) -> bool:
         """Says whether an item of the chunk with this name was refused."""
-        return (kind, fqn) in self._failed
+        return bool(self._failed) and (kind, fqn) in self._failed
 
     def find(self, kind: str, fqn: str) -> EntityRecord | None:
         """Returns the entity of this kind and name."""
@@ -189,24 +203,29 @@ class Directory:
 
     def service(self, name: str) -> EntityRecord | None:
         """Returns the BI service of this raw name."""
-        return self.find("bi_service", names.quote(name))
+        found = self._services.get(name)
+        if found is None and (found := self.find("bi_service", names.quote(name))) is not None:
+            self._services[name] = found
+        return found
 
     def chart(self, key: ByName) -> KnownChart | None:
         """Returns the chart of this name."""
         return self._charts.get(key)
 
-    def refers(self, reference: PropertyReference) -> bool:
-        """Says whether what a reference property points to exists and is not deleted."""
-        fqn = _meant(reference.fully_qualified_name, reference.name) or ""
+    def target(self, reference: PropertyReference) -> Target | None:
+        """Returns what a reference property points to: by its id if it has one, else by its name."""
+        key = UUID(reference.id) if reference.id else fqn_of_parts(reference.fully_qualified_name, reference.name) or ""
         for kind in reference.kinds:
-            if (kind, (reference.id or "").lower()) in self._assets or (kind, fqn) in self._assets:
-                return True
+            asset = self._assets.get((kind, key))
+            fqn = asset.fqn if asset else str(key)
             if (kind, fqn) in self._assumed.assets:
-                return True
-            record = self.get(UUID(reference.id)) if reference.id else self.find(kind, fqn)
-            if record is not None and record.kind == kind and not record.deleted:
-                return True
-        return False
+                return Target(kind, names.split(fqn)[-1], fqn, deleted=False)
+            if asset:
+                return asset
+            entity = self.get(key) if isinstance(key, UUID) else self.find(kind, key)
+            if entity is not None and entity.kind == kind:
+                return Target(kind, entity.name, entity.fqn, entity.deleted)
+        return None
 
     def fqns(self, ids: Iterable[UUID]) -> list[str]:
         """Returns the fully qualified names of those entities that are known."""
@@ -252,12 +271,12 @@ def _above(below: dict[K, V]) -> MutableMapping[K, V]:
     return ChainMap({}, below) if below else {}
 
 
-def _meant(fqn: str | None, name: str | None) -> str | None:
+def fqn_of_parts(fqn: str | None, name: str | None) -> str | None:
     """Returns the fully qualified name that a reference means, quoted anew; None if it has none that parses."""
     if not fqn:
         return names.quote(name) if name else None
     try:
-        return names.join(*names.split(fqn))
+        return names.requoted(fqn)
     except names.NameSyntaxError:
         return None
 

@@ -18,6 +18,9 @@ from dashboard_catalog.store.tables import AssetRecord
 STEWARDED_FIELDS = ("display_name", "description", "owners", "domain")
 """Stewarded as a whole; tags are label by label, extension key by key."""
 
+MAX_TAGS = 100
+"""Of an asset, as the contract says it of what is sent."""
+
 READ_AS = {"dashboard_type": "Dashboard"}
 """What readers are answered where nothing is stored: writing that there is no change."""
 
@@ -117,6 +120,8 @@ class _Merging:
         return new
 
     def _ingested_tags(self, old: dict[UUID, list[str]], labels: list[TagLabel]) -> dict[UUID, list[str]]:
+        if not self._marks["tags"]:
+            return {label.tag.id: [label.label_type, label.state] for label in labels}
         new = {id_: label for id_, label in old.items() if id_.hex in self._marks["tags"]}
         marked = [tag for id_ in new if (tag := self._directory.get(id_))]
         taken = {group for tag in marked if (group := self._directory.exclusive_group(tag))}
@@ -127,7 +132,8 @@ class _Merging:
             if label.tag.id.hex in self._marks["tags"]:
                 if old.get(label.tag.id) != sent:
                     self._merge.kept.append(f"tags.{label.tag.fqn}")
-            elif label.exclusive_group in taken:
+            # What people marked may exclude a label, or leave no room for it.
+            elif label.exclusive_group in taken or len(new) >= MAX_TAGS:
                 self._merge.kept.append(f"tags.{label.tag.fqn}")
             else:
                 new[label.tag.id] = sent

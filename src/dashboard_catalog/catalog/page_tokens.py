@@ -2,9 +2,13 @@
 
 import base64
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 from dashboard_catalog.errors import Violation, ViolationReason
+
+P = TypeVar("P")
 
 _HINT = "is not a page token of this listing: pass next_page_token on as it came, with the same filters and order"
 # No name holds it, and unlike JSON it makes no name longer.
@@ -22,20 +26,21 @@ def encode(listing: Hashable, position: Sequence[str]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def decode(listing: Hashable, token: str, violations: list[Violation]) -> list[str] | None:
+def decode(listing: Hashable, token: str, read: Callable[[Sequence[str]], P], violations: list[Violation]) -> P | None:
     """Returns the position in a token, None for an empty one.
 
     One that is no token, or of another listing, is added to `violations`.
+
+    Args:
+        read: Returns the position of these parts, which anybody can have made; raises ValueError if there is none.
     """
     if not token:
         return None
-    try:
+    with suppress(ValueError):
         text = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        text = ""
-    digest, *position = text.split(_SEPARATOR)
-    if digest == _digest(listing, position):
-        return position
+        digest, *position = text.split(_SEPARATOR)
+        if digest == _digest(listing, position):
+            return read(position)
     violations.append(Violation("page_token", ViolationReason.INVALID_PAGE_TOKEN, _HINT))
     return None
 

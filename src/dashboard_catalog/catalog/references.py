@@ -3,18 +3,21 @@
 A reference that the asset holds already is never refused; a new one must exist and not be deleted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference, Writer
-from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.directory import Directory, Target, fqn_of_parts
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference, compile_property
 from dashboard_catalog.catalog.properties.extension_shape import same_json
 from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+
+_LEFT_OUT = object()
+"""Stands for the value of a property that is left as it is stored: the one sent refers to what people deleted."""
 
 
 class TagLabel(NamedTuple):
@@ -56,18 +59,13 @@ class Resolver:
 
         What is wrong is added to `violations`.
         """
-        resolvers: dict[str, Callable[[Any], Any]] = {
-            "charts": self._charts,
-            "owners": self._owners,
-            "domain": self._domain,
-            "tags": self._tags,
-            "extension": self._extension,
-        }
+        decided = self._decided.get("fields", ())
         resolved = {}
         for name, value in values.items():
             known = len(self.violations)
-            resolved[name] = resolvers[name](value) if name in resolvers else value
-            if name in self._decided.get("fields", ()):
+            resolve = self._RESOLVERS.get(name)
+            resolved[name] = resolve(self, value) if resolve else value
+            if name in decided:
                 self._forgive(known)
         return Resolved(resolved, self._left_out)
 
@@ -131,7 +129,7 @@ class Resolver:
         return self._usable(record, sent.type, sent.id or fqn, path, self._held("owners"))
 
     def _usable(
-        self, record: EntityRecord | None, kind: str, shown: str, path: str, held: list[UUID]
+        self, record: EntityRecord | None, kind: str, shown: str, path: str, held: Collection[UUID]
     ) -> EntityRecord | None:
         if self._directory.has_failed(kind, record.fqn if record else shown):
             self._refuse(path, ViolationReason.FAILED_REFERENCE, f"{kind} {shown} failed in this chunk")
@@ -150,7 +148,7 @@ class Resolver:
 
     def _tags(self, tags: Mapping[str, tuple[int, SentLabel]]) -> list[TagLabel]:
         labels: list[TagLabel] = []
-        held = [*self._held("tags"), *(UUID(hex=mark) for mark in self._decided.get("tags", ()))]
+        held = {*self._held("tags"), *(UUID(hex=mark) for mark in self._decided.get("tags", ()))}
         for fqn, (index, sent) in tags.items():
             path = f"tags[{index}].tag_fqn"
             record = self._usable(self._directory.find("tag", fqn), "tag", fqn, path, held)
@@ -159,9 +157,9 @@ class Resolver:
             if record.attributes["disabled"] and record.id not in held:
                 self._refuse(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
             group = self._directory.exclusive_group(record)
-            rival = next((label.tag for label in labels if group and label.exclusive_group == group), None)
+            rival = next((label.tag for label in labels if label.exclusive_group == group), None) if group else None
             # Both may be older than the rule: what is held is never refused.
-            if rival and not {rival.id, record.id} <= set(held):
+            if rival and not {rival.id, record.id} <= held:
                 text = f"tags {rival.fqn} and {fqn} are mutually exclusive"
                 self._refuse(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)
             labels.append(TagLabel(record, group, sent.label_type, sent.state))
@@ -172,7 +170,9 @@ class Resolver:
         resolved = {}
         for key, value in extension.items():
             known = len(self.violations)
-            resolved[key] = value if value is None or same_json(value, stored.get(key)) else self._property(key, value)
+            checked = value if value is None or same_json(value, stored.get(key)) else self._property(key, value)
+            if checked is not _LEFT_OUT:
+                resolved[key] = checked
             if key in self._decided.get("extension_keys", ()):
                 self._forgive(known)
         return resolved
@@ -191,15 +191,42 @@ class Resolver:
         compiled = compile_property(record.attributes["property_type"], record.attributes["config"])
         checked, violations = compiled.check(key, value)
         self.violations += violations
-        if not violations:
-            for reference in compiled.references(key, checked):
-                self._check_exists(reference)
-        return checked
+        references = [] if violations else compiled.references(key, checked)
+        gone = [self._is_left_out(reference) for reference in references]
+        # What is marked stays as it is, and merging names it.
+        if not any(gone) or key in self._decided.get("extension_keys", ()):
+            return checked
+        self._left_out.append(path)
+        if not isinstance(checked, list):
+            return _LEFT_OUT
+        return [item for item, is_gone in zip(checked, gone, strict=True) if not is_gone]
 
-    def _check_exists(self, reference: PropertyReference) -> None:
-        """Refuses what a reference property names and nobody has."""
-        known = self._directory.refers(reference)
-        if not known:
+    def _is_left_out(self, reference: PropertyReference) -> bool:
+        """Says whether people deleted what a property refers to, so that ingestion leaves it out.
+
+        Refuses what does not exist, and parts that do not agree.
+        """
+        target = self._directory.target(reference)
+        if target and target.deleted_by_edit and not self._writer.edits:
+            return True
+        if target is None or target.deleted:
             shown = reference.id or reference.fully_qualified_name or reference.name
             text = f"there is no {' or '.join(reference.kinds)} {shown}"
             self._refuse(reference.field, ViolationReason.UNKNOWN_REFERENCE, text)
+        elif not _agree(reference, target):
+            text = f"the parts differ: one is that of {target.kind} {target.fqn}"
+            self._refuse(reference.field, ViolationReason.CONFLICTING_PARTS, text)
+        return False
+
+    _RESOLVERS: ClassVar[Mapping[str, Callable[["Resolver", Any], Any]]] = {
+        "charts": _charts,
+        "owners": _owners,
+        "domain": _domain,
+        "tags": _tags,
+        "extension": _extension,
+    }
+
+
+def _agree(reference: PropertyReference, target: Target) -> bool:
+    fqn = reference.fully_qualified_name
+    return reference.name in (None, target.name) and (fqn is None or fqn_of_parts(fqn, None) == target.fqn)

@@ -39,15 +39,14 @@ def check(**given: Any) -> None:
     if (file := _sqlite_file(settings)) is not None and not file.exists():
         # SQLite would make it by looking.
         raise CommandError(f"there is no {file}: run `db upgrade`")
-    try:
-        _on_database(settings, migrate.check)
-    except migrate.SchemaOutdated as error:
-        raise CommandError(f"{settings.shown_database_url}: {error}") from error
+    _on_database(settings, migrate.check)
 
 
 def _on_database(settings: Settings, work: Callable[[str], None]) -> None:
     import asyncpg  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    from dashboard_catalog.store.migrate import SchemaLater, SchemaOutdated  # noqa: PLC0415
 
     if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
         raise CommandError(f"there is no folder {file.parent}")
@@ -57,6 +56,8 @@ def _on_database(settings: Settings, work: Callable[[str], None]) -> None:
         # The driver's own words; SQLAlchemy adds the statement.
         cause = getattr(error, "orig", None) or error
         raise CommandError(f"{settings.shown_database_url} cannot be used: {cause}") from error
+    except (SchemaLater, SchemaOutdated) as error:
+        raise CommandError(f"{settings.shown_database_url}: {error}") from error
     output.say(f"{settings.shown_database_url} is at the schema of this version.")
 
 

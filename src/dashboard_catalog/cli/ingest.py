@@ -25,8 +25,8 @@ from dashboard_catalog.cli.sources import Source, content_of, sources_in
 from dashboard_catalog.cli.swept import Swept
 from dashboard_catalog.cli.unfinished import Unfinished
 from dashboard_catalog.client import LoadOptions
+from dashboard_catalog.client.options import MAX_FAILURES
 
-MAX_FAILURES = 10_000
 SHOWN_FAILURES = 50
 MAX_DELETED_PERCENT = 50
 GIVE_UP_SECONDS = 300

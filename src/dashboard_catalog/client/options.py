@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
+from buf.validate import validate_pb2
 from dashboards.v1 import bulk_pb2
+
+_MAX_FAILURES = bulk_pb2.BulkUpsertOptions.DESCRIPTOR.fields_by_name["max_failures"]
+MAX_FAILURES = _MAX_FAILURES.GetOptions().Extensions[validate_pb2.field].int32.lte
+"""Of a load, as the contract limits it."""
 
 GIVE_UP_SECONDS = 300.0
 

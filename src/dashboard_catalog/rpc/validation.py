@@ -69,11 +69,12 @@ def _shorten_lists(message: Message, path: str, lengths: dict[str, int]) -> None
 
 
 def _limit_of(field: FieldDescriptor) -> int:
-    rules = _rules_of(field).repeated
+    rules = rules_of(field).repeated
     return rules.max_items if rules.HasField("max_items") else _LIST_LIMIT
 
 
-def _rules_of(field: FieldDescriptor) -> validate_pb2.FieldRules:
+def rules_of(field: FieldDescriptor) -> validate_pb2.FieldRules:
+    """Returns the rules of the contract for a field."""
     return field.GetOptions().Extensions[validate_pb2.field]
 
 
@@ -85,7 +86,7 @@ def _violation(broken: BrokenRule, descriptor: Any, lengths: Mapping[str, int]) 
     value = lengths.get(path, 0) if proto.rule_id == "repeated.max_items" else broken.field_value
     reason, description = _finding(proto.rule_id, broken.rule_value, value, proto.message)
     if isinstance(field, FieldDescriptor) and field.enum_type is not None:
-        reason, description = _enum_finding(field.enum_type, value, _rules_of(field).enum.not_in)
+        reason, description = _enum_finding(field.enum_type, value, rules_of(field).enum.not_in)
     elif field is None and elements:
         members = [member.name for member in holder.oneofs_by_name[elements[-1].field_name].fields]
         description = f"is required: one of {_listed(members)}"

@@ -219,6 +219,15 @@ def _postgresql_engine(url: str, pgbouncer: bool, pool_size: int) -> AsyncEngine
             "statement_timeout": "60000",
             "jit": "off",
         }
-    return create_async_engine(
+    engine = create_async_engine(
         url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, connect_args=connect_args
     )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _on_checkout(connection: Any, _record: object, _proxy: object) -> None:
+        # The driver sees the server hang up while a connection is idle, as when it restarts. Asking the server itself
+        # would cost a round trip for each transaction.
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine

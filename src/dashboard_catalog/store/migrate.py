@@ -23,8 +23,19 @@ class SchemaOutdated(Exception):
     """The database is not at the schema of this version."""
 
 
+class SchemaLater(Exception):
+    """The database is at a schema that this version does not know, such as that of a later one."""
+
+
 def upgrade(url: str) -> None:
-    """Runs the migrations that are missing; does nothing when there are none."""
+    """Runs the migrations that are missing; does nothing when there are none.
+
+    Raises:
+        SchemaLater: Nothing has changed then. A server may run with it, see `check`.
+    """
+    current, (head, *older) = _current_and_known(url)
+    if current not in (None, head, *older):
+        raise SchemaLater(f"the schema is at {current}, which this version does not know: it goes up to {head}")
     command.upgrade(_config(url), "head")
 
 
@@ -34,15 +45,20 @@ def check(url: str) -> None:
     Raises:
         SchemaOutdated: With what is missing.
     """
-    current, scripts = asyncio.run(_on_connection(url, _revision)), ScriptDirectory.from_config(_config(url))
-    head, known = scripts.get_current_head(), {script.revision for script in scripts.walk_revisions()}
-    if current is None or (current in known and current != head):
+    current, (head, *older) = _current_and_known(url)
+    if current in (None, *older):
         raise SchemaOutdated(f"the schema is at {current or 'nothing'}, this version needs {head}: run `db upgrade`")
 
 
 def drift(url: str) -> list[object]:
     """Returns the differences between the tables in code and those that the migrations made."""
     return list(asyncio.run(_on_connection(url, _differences)))
+
+
+def _current_and_known(url: str) -> tuple[str | None, list[str]]:
+    """Returns the revision of a database, None where there is no schema, and those of this version, newest first."""
+    scripts = ScriptDirectory.from_config(_config(url))
+    return asyncio.run(_on_connection(url, _revision)), [script.revision for script in scripts.walk_revisions()]
 
 
 def _config(url: str) -> Config:
