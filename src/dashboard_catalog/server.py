@@ -6,6 +6,7 @@ The one place that knows every part; the parts get what they need from here and 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import cast
 
 import grpc.aio
 import structlog
@@ -65,6 +66,20 @@ def add_servicers(server: grpc.aio.Server, database: Database, authorizer: Autho
     chart_service_pb2_grpc.add_ChartServiceServicer_to_server(ChartServicer(catalog), server)
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(catalog), server)
     return [f"dashboards.v1.{name}" for name in ("DashboardService", "ChartService", "CatalogService")]
+
+
+class _ByName:
+    """Where generated code adds its servicers: a server that finds methods by their names alone.
+
+    Of methods that are registered, too, `grpc.aio` waits for each one's next call, so that every call costs a look at
+    all of them.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
+        """Leaves them unregistered."""
 
 
 class CatalogServer:
@@ -155,7 +170,9 @@ def prepare(settings: Settings) -> None:
         raise StartError(f"{error.filename or settings.data_dir}: {error.strerror}") from error
     _log.info("admin_token", path=str(token_file))
     if settings.uses_sqlite:
-        migrate.upgrade(settings.database_url)
+        # Migrations only add, so the schema of a later version serves as it is.
+        with suppress(migrate.SchemaLater):
+            migrate.upgrade(settings.database_url)
         return
     try:
         migrate.check(settings.database_url)
@@ -190,10 +207,11 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
         # Health, reflection and calls on their way to a refusal count here, too.
         maximum_concurrent_rpcs=2 * settings.max_concurrent_calls,
     )
-    services = servicers(server, database, authorizer)
+    by_name = cast("grpc.aio.Server", _ByName(server))
+    services = servicers(by_name, database, authorizer)
     database_health = DatabaseHealth(services, database.ping)
-    health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, server)
-    reflection.add_reflection(server, [*services, health.SERVICE])
+    health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)
+    reflection.add_reflection(by_name, [*services, health.SERVICE])
     return CatalogServer(
         server=server,
         edge=edge,

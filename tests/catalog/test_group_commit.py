@@ -69,6 +69,19 @@ async def test_what_arrives_one_after_the_other_is_waited_for_while_it_arrives()
     assert work.batches == [list(range(10)), [10]]
 
 
+async def test_a_lone_caller_waits_for_others_only_once() -> None:
+    work = Work()
+    work.let.set()
+    grouping = _grouping(work, idle_turns=200)
+    await asyncio.gather(*await _submitted(grouping, 0))
+    again = await _submitted(grouping, 1)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert work.batches == [[0], [1]]
+    assert await asyncio.gather(*again) == [1]
+
+
 async def test_one_alone_does_not_wait_for_others() -> None:
     work = Work()
     work.let.set()

@@ -152,6 +152,16 @@ async def test_a_unary_write_is_a_batch_of_one(service: Service, bot: Caller) ->
 
 
 @pytest.mark.usefixtures("superset")
+async def test_the_answer_of_a_unary_write_shows_what_the_write_has_read(service: Service, bot: Caller) -> None:
+    with counted(service.database) as asked:
+        answer = await bot.upsert_dashboard(**_dashboards([1])[0])
+
+    assert answer["dashboard"]["tags"][0]["tagFQN"] == "PII.Email"
+    # The BI service, to lock it; then owners, tags with their classifications, and all else that is referred to.
+    assert len([text for text in asked.statements if "FROM entity" in text]) == 2
+
+
+@pytest.mark.usefixtures("superset")
 async def test_unchanged_items_write_nothing_of_assets(service: Service, bot: Caller) -> None:
     await bot.bulk(_charts(range(10)), _dashboards(range(10)))
 

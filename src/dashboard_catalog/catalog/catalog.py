@@ -22,6 +22,7 @@ from dashboard_catalog.catalog.commands import (
     WrittenAsset,
     WrittenEntity,
 )
+from dashboard_catalog.catalog.directory import Directory
 from dashboard_catalog.catalog.entity_deletion import delete_entity
 from dashboard_catalog.catalog.group_commit import Grouping
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, EntityKind
@@ -142,20 +143,23 @@ class Catalog:
 
     async def _write_together(self, writes: Sequence[Write]) -> list[Answer]:
         results, answers = await self._database.write(lambda connection: self._apply(connection, writes))
-        for write, result in zip(writes, results, strict=True):
-            audit.log_write(write, result)
+        audit.log_writes(writes, results)
         return answers
 
     async def _apply(self, connection: AsyncConnection, writes: Sequence[Write]) -> tuple[list[Result], list[Answer]]:
-        results = await self._pipeline.run(connection, Batch(writes))
-        return results, await self._answers(connection, results)
+        directory = Directory()
+        results = await self._pipeline.run(connection, Batch(writes), directory)
+        return results, await self._answers(connection, results, directory)
 
-    async def _answers(self, connection: AsyncConnection, results: Sequence[Result]) -> list[Answer]:
+    async def _answers(
+        self, connection: AsyncConnection, results: Sequence[Result], directory: Directory
+    ) -> list[Answer]:
         """Reads, once for all, what the answers to results will show."""
         shown: dict[int, Any] = {}
         for kind in ASSET_KINDS.values():
             written = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind}
-            shown |= dict(zip(written, await views(connection, kind, list(written.values())), strict=True))
+            seen = await views(connection, kind, list(written.values()), directory=directory)
+            shown |= dict(zip(written, seen, strict=True))
         entities = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenEntity)}
         shown |= dict(zip(entities, await entity_views(connection, list(entities.values())), strict=True))
         return [

@@ -21,8 +21,9 @@ class Grouping(Generic[I, O]):
         run: Runs a batch and returns one answer an item, in their order. An exception is the answer of every item.
         same_batch: Says what items of one batch must have in common.
         most: Items in a batch at most.
-        idle_turns: Turns of the event loop without another item after which a batch begins. gRPC takes in one call a
-            turn, so calls that came together arrive one by one; turns in which nothing happens take microseconds.
+        idle_turns: Turns of the event loop without another item after which a batch begins; at once where the last one
+            was of one item, as a lone caller's are. Callers that were answered together call again one by one, as gRPC
+            takes in one call a turn; turns in which nothing happens take microseconds.
     """
 
     def __init__(
@@ -30,12 +31,13 @@ class Grouping(Generic[I, O]):
         run: Callable[[Sequence[I]], Awaitable[Sequence[O]]],
         same_batch: Callable[[I], Hashable],
         most: int = 500,
-        idle_turns: int = 20,
+        idle_turns: int = 150,
     ) -> None:
         self._run = run
         self._same_batch = same_batch
         self._most = most
         self._idle_turns = idle_turns
+        self._enough = most
         self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}
         self._working: set[asyncio.Task[None]] = set()
 
@@ -60,13 +62,15 @@ class Grouping(Generic[I, O]):
         queue = self._waiting[key]
         while queue:
             await self._gather(queue)
-            await self._answer(self._next(queue))
+            batch = self._next(queue)
+            self._enough = 1 if len(batch) == 1 else self._most
+            await self._answer(batch)
         del self._waiting[key]
 
     async def _gather(self, queue: deque[_Waiting[I, O]]) -> None:
         """Returns when items have stopped arriving, or there are enough: in larger batches each costs less."""
         idle, arrived = 0, len(queue)
-        while idle < self._idle_turns and arrived < self._most:
+        while idle < self._idle_turns and arrived < self._enough:
             await asyncio.sleep(0)
             idle = idle + 1 if len(queue) == arrived else 0
             arrived = len(queue)

@@ -8,7 +8,8 @@ One refused write fails alone.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from dashboard_catalog.catalog.commands import (
     ByName,
     EntityWrite,
     Recognised,
+    SentReference,
     Unread,
     WrittenAsset,
     WrittenEntity,
@@ -44,7 +46,8 @@ FAILED = "failed"
 
 def tally(results: Sequence[Result]) -> Counter[str]:
     """Returns how many results there are of each outcome, in lower case; `FAILED` counts what was refused."""
-    return Counter(FAILED if isinstance(result, CatalogError) else result.outcome.lower() for result in results)
+    counts = Counter(FAILED if isinstance(result, CatalogError) else result.outcome for result in results)
+    return Counter({outcome.lower(): count for outcome, count in counts.items()})
 
 
 @dataclass(slots=True)
@@ -72,18 +75,22 @@ class Pipeline:
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
-    async def run(self, connection: AsyncConnection, batch: Batch) -> list[Result]:
-        """Applies a batch in the transaction of `connection` and returns what became of each write, in their order."""
-        return await _Run(self._authorizer, connection, batch).all()
+    async def run(self, connection: AsyncConnection, batch: Batch, directory: Directory | None = None) -> list[Result]:
+        """Applies a batch in the transaction of `connection` and returns what became of each write, in their order.
+
+        Args:
+            directory: An empty one, to be left with all that the batch refers to.
+        """
+        return await _Run(self._authorizer, connection, batch, directory or Directory(batch.assumed)).all()
 
 
 class _Run:
     """One batch on its way."""
 
-    def __init__(self, authorizer: Authorizer, connection: AsyncConnection, batch: Batch) -> None:
+    def __init__(self, authorizer: Authorizer, connection: AsyncConnection, batch: Batch, directory: Directory) -> None:
         self._connection = connection
         self._batch = batch
-        self._directory = Directory(batch.assumed)
+        self._directory = directory
         for kind, fqn in batch.failed:
             self._directory.add_failed(kind, fqn)
         self._working = WorkingSet()
@@ -128,9 +135,10 @@ class _Run:
         located = await self._locate()
         await self._lock(located)
         await self._recognise()
-        await self._load(located)
+        keys = [(write, self._key(write, located)) for write in self._assets.values()]
+        await self._load(keys)
         await self._load_references()
-        stored = [(write, self._stored(write, located)) for write in self._assets.values()]
+        stored = [(write, self._working.find(write.kind, *key) if key else None) for write, key in keys]
         await self._cascade.load(self._connection, stored)
         for kind in ASSET_KINDS.values():
             for index, write in self._assets.items():
@@ -163,17 +171,17 @@ class _Run:
             ids = {w.key for w in self._assets.values() if w.kind is kind and isinstance(w.key, UUID)}
             for record in await kind.table.by_ids(self._connection, ids) if ids else ():
                 located[record.id] = record.service_id, record.name
-        keys = [write.key for write in self._upcoming()]
         await self._directory.load(
             self._connection,
-            fqns={names.quote(key.service) for key in keys if isinstance(key, ByName)},
+            fqns=map(names.quote, self._service_names()),
             ids={service_id for service_id, _ in located.values()},
         )
         return located
 
     async def _lock(self, located: Mapping[UUID, tuple[UUID, str]]) -> None:
         """Locks the services of the batch, in the order that every batch keeps."""
-        services = {key[0] for write in self._upcoming() if (key := self._key(write, located))}
+        services = {service_id for service_id, _ in located.values()}
+        services |= {service.id for name in self._service_names() if (service := self._directory.service(name))}
         for service_id in sorted(services):
             last = await entities.lock_service(self._connection, service_id) if not self._batch.validate_only else 0
             self._working.add_service(service_id, last)
@@ -202,51 +210,72 @@ class _Run:
             self._results[index] = error
             self._refused(unread.kind.name, names.join(*unread.key))
 
-    async def _load(self, located: Mapping[UUID, tuple[UUID, str]]) -> None:
+    async def _load(self, keys: Iterable[tuple[AssetWrite, tuple[UUID, str] | None]]) -> None:
         wanted: dict[tuple[AssetKind, UUID], list[str]] = defaultdict(list)
-        for write in self._assets.values():
-            if key := self._key(write, located):
+        for write, key in keys:
+            if key:
                 wanted[write.kind, key[0]].append(key[1])
         for (kind, service_id), asset_names in wanted.items():
             self._working.add(kind, await kind.table.by_names(self._connection, service_id, asset_names))
 
     async def _load_references(self) -> None:
-        ids: set[UUID] = set()
+        references = _References()
         for record in self._working.records():
-            ids.update(record.owners, record.tags, [record.domain] if record.domain else [])
-        ids.update(UUID(owner.id) for w in self._assets.values() for owner in w.values.get("owners", ()) if owner.id)
-        await self._directory.load(self._connection, fqns=_referenced_fqns(self._assets.values()), ids=ids)
-        charts = {chart for write in self._assets.values() for chart in write.values.get("charts", ())}
-        await self._directory.load_charts(self._connection, charts)
-        if mentions := [m for write in self._assets.values() for m in _mentions(write.values.get("extension"))]:
-            await self._directory.load_mentions(self._connection, mentions)
+            references.ids.update(record.owners, record.tags, (record.domain,) if record.domain else ())
+        for write in self._assets.values():
+            references.add(write)
+        await self._directory.load(self._connection, fqns=references.all_fqns(), ids=references.all_ids())
+        await self._directory.load_charts(self._connection, references.charts)
+        if references.mentions:
+            await self._directory.load_mentions(self._connection, references.mentions)
 
-    def _upcoming(self) -> list[AssetWrite | Unread]:
-        return [*self._assets.values(), *self._unread.values()]
+    def _service_names(self) -> set[str]:
+        """Returns the BI services that assets are addressed in by name."""
+        upcoming: Iterable[AssetWrite | Unread] = chain(self._assets.values(), self._unread.values())
+        return {write.key.service for write in upcoming if isinstance(write.key, ByName)}
 
-    def _key(self, write: AssetWrite | Unread, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
+    def _key(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
         if isinstance(write.key, UUID):
             return located.get(write.key)
         service = self._directory.service(write.key.service)
         return (service.id, write.key.name) if service else None
 
-    def _stored(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> Any:
-        key = self._key(write, located)
-        return self._working.find(write.kind, *key) if key else None
 
+@dataclass(slots=True)
+class _References:
+    """What the assets of a batch may refer to, each thing once."""
 
-def _referenced_fqns(writes: Iterable[AssetWrite]) -> Iterable[str]:
-    """Yields the fully qualified names of the entities that assets may refer to, whatever their kind."""
-    for write in writes:
+    ids: set[UUID] = field(default_factory=set)
+    fqns: set[str] = field(default_factory=set)
+    owners: set[SentReference] = field(default_factory=set)
+    charts: set[ByName] = field(default_factory=set)
+    mentions: list[Mention] = field(default_factory=list)
+
+    def add(self, write: AssetWrite) -> None:
+        """Adds what a write refers to."""
         values = write.values
-        yield from (names.quote(chart.service) for chart in values.get("charts", ()))
-        yield from (owner.fqn or names.quote(owner.name) for owner in values.get("owners", ()) if not owner.id)
-        yield from values.get("tags", ())
-        yield from (names.join(write.kind.name, key) for key in values.get("extension", ()))
+        self.owners.update(values.get("owners", ()))
+        self.charts.update(values.get("charts", ()))
+        self.fqns.update(values.get("tags", ()))
         if "domain" in values:
-            yield values["domain"]
+            self.fqns.add(values["domain"])
+        if extension := values.get("extension"):
+            self.fqns.update(names.join(write.kind.name, key) for key in extension)
+            self.mentions.extend(_mentions(extension))
         if write.release:
-            yield from write.release.tags
+            self.fqns.update(write.release.tags)
+
+    def all_ids(self) -> set[UUID]:
+        """Returns the ids of entities of whatever kind."""
+        return self.ids | {UUID(owner.id) for owner in self.owners if owner.id}
+
+    def all_fqns(self) -> set[str]:
+        """Returns the fully qualified names of entities of whatever kind."""
+        services = {chart.service for chart in self.charts}
+        # Classifications: they come with their tags, not after them.
+        tops = {names.split(fqn)[0] for fqn in self.fqns}
+        owners = (owner.fqn or names.quote(owner.name) for owner in self.owners if not owner.id)
+        return self.fqns.union(map(names.quote, services | tops), owners)
 
 
 def _mentions(value: Any) -> Iterable[Mention]:

@@ -59,7 +59,8 @@ class Reader:
                 found.append(await _version_of(connection, read, record))
             except CatalogError as error:
                 found.append(error)
-        shown = iter(await views(connection, kind, [f for f in found if not isinstance(f, CatalogError)]))
+        records = [f for f in found if not isinstance(f, CatalogError)]
+        shown = iter(await views(connection, kind, records, directory=directory))
         return [f if isinstance(f, CatalogError) else next(shown) for f in found]
 
     async def entity(

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
+from dashboard_catalog.catalog.directory import Directory
 from dashboard_catalog.catalog.kinds import AssetKind
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """What a caller sees of a thing that is referred to."""
 
     id: UUID
@@ -57,26 +57,34 @@ async def entity_views(connection: AsyncConnection, records: Sequence[EntityReco
 
 
 async def views(
-    connection: AsyncConnection, kind: AssetKind, records: Sequence[AssetRecord], *, with_charts: bool = True
+    connection: AsyncConnection,
+    kind: AssetKind,
+    records: Sequence[AssetRecord],
+    *,
+    directory: Directory | None = None,
+    with_charts: bool = True,
 ) -> list[AssetView]:
     """Returns the views of assets, with two statements for all of them.
 
     Args:
+        directory: Knows entities already; those are not read again.
         with_charts: Whether the charts of dashboards will be shown.
     """
     if not records:
         return []
+    directory = directory or Directory()
     chart_ids = _chart_ids(records) if with_charts else set()
-    charts = list(await assets.chart_references(connection, chart_ids)) if chart_ids else []
-    entity_ids = {id_ for record in records for id_ in _entity_ids(record)} | {chart.service_id for chart in charts}
-    known = {record.id: record for record in await entities.by_ids(connection, entity_ids)}
+    charts = await assets.chart_references(connection, chart_ids) if chart_ids else []
+    entity_ids = {id_ for record in records for id_ in _entity_ids(record)} | {row[0] for row in charts}
+    await directory.load_by_id(connection, entity_ids)
+    known = {id_: entity for id_ in entity_ids if (entity := directory.get(id_))}
     references = {
-        record.id: Reference(record.id, record.kind, record.name, record.fqn, record.display_name, record.deleted)
-        for record in known.values()
+        id_: Reference(id_, entity.kind, entity.name, entity.fqn, entity.display_name, entity.deleted)
+        for id_, entity in known.items()
     }
-    for chart in charts:
-        fqn = names.join(known[chart.service_id].name, chart.name)
-        references[chart.id] = Reference(chart.id, "chart", chart.name, fqn, chart.display_name, chart.deleted)
+    for service_id, name, id_, display_name, deleted in charts:
+        fqn = names.join(known[service_id].name, name)
+        references[id_] = Reference(id_, "chart", name, fqn, display_name, deleted)
     return [AssetView(kind, record, known[record.service_id], references) for record in records]
 
 

@@ -29,7 +29,7 @@ class AssetCalls:
         self._catalog = catalog
         self._kind = kind
         self._requests = AssetRequests(kind, spec, resource)
-        self._resource: Any = resource.DESCRIPTOR
+        self._resource = resource
 
     async def create(self, request: Any, answer: type[Any]) -> Any:
         """Serves Create."""
@@ -40,7 +40,7 @@ class AssetCalls:
         """Serves Upsert."""
         write = self._requests.upsert(request)
         outcome, kept, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        shown = {self._kind.name: wire.asset_message(view)}
+        shown = {self._kind.name: wire.asset_fields(view)}
         return answer(outcome=wire.outcome_message(outcome), kept_fields=kept, **shown)
 
     async def update(self, request: Any, answer: type[Any]) -> Any:
@@ -72,16 +72,13 @@ class AssetCalls:
         """Serves List."""
         listing, fields = self._requests.listing(request)
         page = await self._catalog.list_assets(listing)
-        shown = ((view.record, self._shown(view, fields)) for view in page.assets)
+        shown = ((view.record, self._resource(**self._shown(view, fields))) for view in page.assets)
         messages, token = fill_page(shown, listing.token_after, more=page.more)
         return answer(next_page_token=token, total=page.total, **{f"{self._kind.name}s": messages})
 
     def _answer(self, answer: type[Any], written: tuple[Outcome, tuple[str, ...], AssetView]) -> Any:
-        return answer(**{self._kind.name: wire.asset_message(written[2])})
+        return answer(**{self._kind.name: wire.asset_fields(written[2])})
 
-    def _shown(self, view: AssetView, fields: frozenset[str]) -> Any:
-        message = wire.asset_message(view)
-        for field in self._resource.fields if fields else ():
-            if field.name not in fields:
-                message.ClearField(field.name)
-        return message
+    def _shown(self, view: AssetView, only: frozenset[str]) -> dict[str, Any]:
+        fields = wire.asset_fields(view)
+        return {name: value for name, value in fields.items() if name in only} if only else fields

@@ -5,6 +5,7 @@ Scalar fields map by their names, so a new one needs no line here.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from dashboards.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, refer
 
 # OpenMetadata's names for kinds that references have.
 _REFERENCE_TYPES = {"bi_service": "dashboardService"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENTITY_OUTPUT = ("id", "fully_qualified_name", "deleted", "updated_at", "updated_by")
 
 
@@ -29,12 +31,14 @@ _ENTITY_OUTPUT = ("id", "fully_qualified_name", "deleted", "updated_at", "update
 
 
 def spec_values(spec: Any) -> dict[str, Any]:
-    """Returns the fields that a spec sets to more than nothing, with references as sent; without name and service."""
-    return {
-        name: read(value) if read else value
-        for name, read in _SPEC_FIELDS[type(spec)]
-        if (value := getattr(spec, name)) and (name != "extension" or spec.HasField(name))
-    }
+    """Returns the fields that a spec sets, with references as sent; without name and service."""
+    values = {}
+    for field, value in spec.ListFields():
+        name = field.name
+        if name not in _IDENTITY:
+            read = _FROM_PROTO.get(name)
+            values[name] = read(value) if read else value
+    return values
 
 
 def entity_values(message: Message) -> dict[str, Any]:
@@ -88,15 +92,7 @@ _FROM_PROTO: Mapping[str, Callable[[Any], Any]] = {
     "tags": _labels,
     "extension": from_struct,
 }
-# Looked up once: asking a descriptor for its fields takes longer than reading them.
-_SPEC_FIELDS: Mapping[type[Any], list[tuple[str, Callable[[Any], Any] | None]]] = {
-    spec: [
-        (field.name, _FROM_PROTO.get(field.name))
-        for field in spec.DESCRIPTOR.fields
-        if field.name not in ("name", "service")
-    ]
-    for spec in (dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec)
-}
+_IDENTITY = frozenset({"name", "service"})
 
 
 # To messages.
@@ -107,10 +103,9 @@ def outcome_message(outcome: Outcome) -> "asset_pb2.Outcome.ValueType":
     return asset_pb2.Outcome.Value(f"OUTCOME_{outcome}")
 
 
-def asset_message(view: AssetView) -> Any:
-    """Returns the message of an asset."""
-    record, message = view.record, _ASSETS[view.kind.name]
-    known = view.references
+def asset_fields(view: AssetView) -> dict[str, Any]:
+    """Returns the fields of an asset's message, by name, to be built into an answer without copying a message."""
+    record, known = view.record, view.references
     fields = {name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None}
     if record.extension:
         fields["extension"] = to_struct(record.extension)
@@ -121,19 +116,18 @@ def asset_message(view: AssetView) -> Any:
     if view.kind.holds_charts:
         fields["charts"] = _references(record.charts, known)
         fields["dashboard_type"] = record.dashboard_type or READ_AS["dashboard_type"]
-    return message(
-        **fields,
-        id=str(record.id),
-        fully_qualified_name=view.fqn,
-        service=_reference(known[record.service_id]),
-        service_type=view.service.attributes["service_type"],
-        owners=_references(record.owners, known),
-        domains=_references([record.domain] if record.domain else [], known),
-        tags=_tags(labels_of(record.tags, record.tag_labels), known),
-        version=record.version / 10,
-        updated_at=to_timestamp(record.updated_at),
-        etag=etag_of(record),
-    )
+    return fields | {
+        "id": str(record.id),
+        "fully_qualified_name": view.fqn,
+        "service": _reference(known[record.service_id]),
+        "service_type": view.service.attributes["service_type"],
+        "owners": _references(record.owners, known),
+        "domains": _references([record.domain] if record.domain else [], known),
+        "tags": _tags(labels_of(record.tags, record.tag_labels), known),
+        "version": record.version / 10,
+        "updated_at": to_timestamp(record.updated_at),
+        "etag": etag_of(record),
+    }
 
 
 def entity_message(view: EntityView) -> entity_pb2.Entity:
@@ -163,9 +157,9 @@ def entity_message(view: EntityView) -> entity_pb2.Entity:
 
 
 def to_timestamp(moment: datetime) -> Timestamp:
-    """Returns a moment in UTC as a timestamp."""
-    whole = int(moment.astimezone(UTC).replace(microsecond=0).timestamp())
-    return Timestamp(seconds=whole, nanos=moment.microsecond * 1000)
+    """Returns an aware moment as a timestamp."""
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 
 def to_struct(values: Mapping[str, Any]) -> Struct:
@@ -189,41 +183,38 @@ def to_value(value: Any) -> Value:
     return Value(list_value=ListValue(values=[to_value(item) for item in value]))
 
 
-def _reference(reference: Reference) -> reference_pb2.EntityReference:
-    return reference_pb2.EntityReference(
-        id=str(reference.id),
-        type=_REFERENCE_TYPES.get(reference.kind, reference.kind),
-        name=reference.name,
-        fully_qualified_name=reference.fqn,
-        display_name=reference.display_name or "",
-        deleted=reference.deleted,
-    )
+def _reference(reference: Reference) -> dict[str, Any]:
+    return {
+        "id": str(reference.id),
+        "type": _REFERENCE_TYPES.get(reference.kind, reference.kind),
+        "name": reference.name,
+        "fully_qualified_name": reference.fqn,
+        "display_name": reference.display_name or "",
+        "deleted": reference.deleted,
+    }
 
 
-def _references(ids: Iterable[UUID], known: Mapping[UUID, Reference]) -> list[reference_pb2.EntityReference]:
+def _references(ids: Iterable[UUID], known: Mapping[UUID, Reference]) -> list[dict[str, Any]]:
     # An older version may refer to what has been removed since.
-    return [
-        _reference(known[id_]) if id_ in known else reference_pb2.EntityReference(id=str(id_), deleted=True)
-        for id_ in ids
-    ]
+    return [_reference(known[id_]) if id_ in known else {"id": str(id_), "deleted": True} for id_ in ids]
 
 
-def _tags(labels: Mapping[UUID, list[str]], known: Mapping[UUID, Reference]) -> list[reference_pb2.TagLabel]:
+def _tags(labels: Mapping[UUID, list[str]], known: Mapping[UUID, Reference]) -> list[dict[str, str]]:
     tags = [
-        reference_pb2.TagLabel(tag_fqn=_fqn(id_.hex, known), source="Classification", label_type=type_, state=state)
+        {"tag_fqn": _fqn(id_, known), "source": "Classification", "label_type": type_, "state": state}
         for id_, (type_, state) in labels.items()
     ]
-    return sorted(tags, key=lambda tag: tag.tag_fqn)
+    return sorted(tags, key=itemgetter("tag_fqn"))
 
 
-def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> asset_pb2.Edited:
+def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> dict[str, Iterable[str]]:
     tags = (known.get(UUID(hex=mark)) for mark in edited.get("tags", ()))
-    return asset_pb2.Edited(
-        fields=edited.get("fields", ()),
+    return {
+        "fields": edited.get("fields", ()),
         # A tag that has been removed for good has no name any more.
-        tags=sorted(tag.fqn for tag in tags if tag),
-        extension_keys=sorted(edited.get("extension_keys", ())),
-    )
+        "tags": sorted(tag.fqn for tag in tags if tag),
+        "extension_keys": sorted(edited.get("extension_keys", ())),
+    }
 
 
 def _change(change: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset_pb2.ChangeDescription:
@@ -245,17 +236,16 @@ def _change(change: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset
 def _named(name: str, value: Any, known: Mapping[UUID, Reference]) -> Any:
     """Returns a value of a change with ids turned into fully qualified names."""
     if name in REFERENCE_FIELDS:
-        return [_fqn(id_, known) for id_ in value]
+        return [_fqn(UUID(hex=id_), known) for id_ in value]
     if name == "tags":
         return [
-            {"tagFQN": _fqn(id_, known), "source": "Classification", "labelType": type_, "state": state}
+            {"tagFQN": _fqn(UUID(hex=id_), known), "source": "Classification", "labelType": type_, "state": state}
             for id_, type_, state in value
         ]
     return value
 
 
-def _fqn(hex_id: str, known: Mapping[UUID, Reference]) -> str:
-    id_ = UUID(hex=hex_id)
+def _fqn(id_: UUID, known: Mapping[UUID, Reference]) -> str:
     return known[id_].fqn if id_ in known else str(id_)
 
 
