@@ -122,8 +122,9 @@ class AssetWrites:
         if resolver.violations:
             raise _refused(write, resolver)
         merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
+        extension = merge.changes.get("extension")
         # Key by key it could grow without end.
-        if grown := check_size(merge.changes.get("extension") or {}, f"{write.kind.name}.extension"):
+        if extension and (grown := check_size(extension, f"{write.kind.name}.extension")):
             raise invalid(grown)
         changes = dict(merge.changes)
         outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED

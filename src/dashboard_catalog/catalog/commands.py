@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.kinds import AssetKind, EntityKind
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
@@ -139,7 +140,7 @@ class Unread:
     key: ByName
     digest: bytes
     reader: Callable[[], AssetWrite]
-    _read: AssetWrite | None = None
+    _read: AssetWrite | CatalogError | None = None
 
     def read(self) -> AssetWrite:
         """Returns the write that it is.
@@ -147,9 +148,18 @@ class Unread:
         Raises:
             CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
         """
+        self.read_ahead()
+        if isinstance(self._read, AssetWrite):
+            return self._read
+        raise cast("CatalogError", self._read)
+
+    def read_ahead(self) -> None:
+        """Reads it, and keeps what `read` will answer."""
         if self._read is None:
-            self._read = self.reader()
-        return self._read
+            try:
+                self._read = self.reader()
+            except CatalogError as error:
+                self._read = error
 
 
 class ChunkItem(NamedTuple):
@@ -157,14 +167,19 @@ class ChunkItem(NamedTuple):
 
     Attributes:
         kind: Its kind, empty if the item holds nothing.
-        fqn: Its fully qualified name, empty if that cannot be told.
+        named: Key of an asset, fully qualified name of an entity; empty if that cannot be told.
         write: What it asks for, or why that cannot be told.
     """
 
     offset: int
     kind: str
-    fqn: str
+    named: ByName | str
     write: AssetWrite | Unread | EntityWrite | CatalogError
+
+    @property
+    def fqn(self) -> str:
+        """Its fully qualified name, empty if that cannot be told."""
+        return self.named if isinstance(self.named, str) else names.join(*self.named)
 
 
 class Recognised(NamedTuple):
@@ -175,7 +190,6 @@ class Recognised(NamedTuple):
     """
 
     kind: AssetKind
-    fqn: str
     record: Any
     outcome: Outcome = Outcome.UNCHANGED
     kept_fields: tuple[str, ...] = ()

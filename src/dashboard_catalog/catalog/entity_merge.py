@@ -80,7 +80,7 @@ class EntityMerge:
 
     def _sent(self, field: str, values: Mapping[str, Any], before: list[UUID]) -> Iterable[UUID]:
         for path, sent in sent_parents(field, values):
-            parent = self._parent(self._kind.parents[field], names.join(*names.split(sent)), path)
+            parent = self._parent(self._kind.parents[field], names.requoted(sent), path)
             if parent is not None:
                 self._check_place(parent, before, path)
                 yield parent.id

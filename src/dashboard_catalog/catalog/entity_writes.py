@@ -185,7 +185,7 @@ def _fqn(write: EntityWrite) -> str:
 def _parent_keys(write: EntityWrite) -> list[tuple[str, str]]:
     """Returns (kind, fully qualified name) of the parents that a write names."""
     return [
-        (kind, names.join(*names.split(fqn)))
+        (kind, names.requoted(fqn))
         for field, kind in write.kind.parents.items()
         for _, fqn in sent_parents(field, write.values)
     ]

@@ -5,8 +5,13 @@ never parsed or normalised.
 """
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
 
 MAX_FQN_BYTES = 2400
+
+# Loads name the same services, tags and owners again and again.
+_REMEMBERED = 2048
 
 _SEGMENT = re.compile(r'"(?:[^"]|"")+"|[^".]+')
 
@@ -43,11 +48,42 @@ def split(fqn: str, segments: int | None = None) -> tuple[str, ...]:
     """
     # The common case has no quotes.
     names = tuple(fqn.split(".")) if '"' not in fqn else _split_quoted(fqn)
-    if not all(names):
+    if "" in names:
         raise NameSyntaxError(f"{_shown(fqn)} has an empty segment; {_RULE}")
     if segments is not None and len(names) != segments:
         raise NameSyntaxError(f"{_shown(fqn)} has {len(names)} segments, not {segments}; {_RULE}")
     return names
+
+
+def _remembering(function: Callable[[str], str]) -> Callable[[str], str]:
+    """Remembers what it answered, but for texts that are too long to be right."""
+    cached = lru_cache(_REMEMBERED)(function)
+
+    @wraps(function)
+    def call(text: str) -> str:
+        return cached(text) if len(text) <= MAX_FQN_BYTES else function(text)
+
+    return call
+
+
+@_remembering
+def segment(text: str) -> str:
+    """Returns the raw name of a fully qualified name that has one segment.
+
+    Raises:
+        NameSyntaxError: If it does not parse.
+    """
+    return split(text, 1)[0]
+
+
+@_remembering
+def requoted(fqn: str) -> str:
+    """Returns a fully qualified name quoted anew, so that equal names are equal texts.
+
+    Raises:
+        NameSyntaxError: If it does not parse.
+    """
+    return join(*split(fqn))
 
 
 _RULE = 'segments are separated by dots, one that contains a dot or a quote is quoted: service."sales.by day"'

@@ -4,7 +4,7 @@ The digest stands for a spec that was found right when it was ingested. It is cl
 and what people have decided is left to the full path, which tells what it keeps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import Recognised, Unread
 from dashboard_catalog.catalog.directory import Directory
 from dashboard_catalog.catalog.kinds import AssetKind
@@ -35,17 +34,19 @@ class Recognition:
         Args:
             unread: Assets of this kind and service, at least one. Of a name that comes in two ways none is recognised.
         """
-        asked = [write.key.name for write in unread]
-        rows = {row.name: row for row in await kind.table.ingested(connection, service.id, asked)}
+        digests: dict[str, bytes | None] = {}
         for write in unread:
-            if write.key.name in rows and rows[write.key.name].digest != write.digest:
-                del rows[write.key.name]
-        await self._directory.load(connection, ids={id_ for row in rows.values() for id_ in _referred(row)})
+            name = write.key.name
+            digests[name] = write.digest if digests.setdefault(name, write.digest) == write.digest else None
+        found = await kind.table.ingested(connection, service.id, list(digests))
+        same = [row for row in found if row.digest == digests[row.name]]
+        await self._directory.load(connection, ids=_referred(same))
+        principal = unread[0].writer.principal
         return {
-            name: Recognised(kind, names.join(service.name, name), row)
-            for name, row in rows.items()
+            row.name: Recognised(kind, row)
+            for row in same
             # What is denied goes the full way and is refused there.
-            if self._may_write(unread[0].writer.principal, self._directory.resource(kind.name, service.id, row))
+            if self._may_write(principal, self._directory.resource(kind.name, service.id, row))
         }
 
     def _may_write(self, principal: Principal, resource: Resource) -> bool:
@@ -55,5 +56,8 @@ class Recognition:
         return self._decided[id(resource)]
 
 
-def _referred(row: Any) -> Sequence[UUID]:
-    return [*row.owners, *row.tags, *([row.domain] if row.domain else [])]
+def _referred(rows: Iterable[Any]) -> set[UUID]:
+    ids: set[UUID] = set()
+    for row in rows:
+        ids.update(row.owners, row.tags, (row.domain,) if row.domain else ())
+    return ids

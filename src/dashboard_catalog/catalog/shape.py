@@ -16,17 +16,17 @@ _OWNER_TYPES = ("user", "team")
 
 def asset_key(service: str, name: str, violations: list[Violation]) -> ByName | None:
     """Returns the key that a spec names, or None with the reasons added to `violations`."""
-    for field, value in (("name", name), ("service", service)):
-        if not value:
-            violations.append(Violation(field, ViolationReason.REQUIRED, "is required"))
-    if service:
-        try:
-            key = ByName(names.split(service, 1)[0], name)
-        except names.NameSyntaxError as error:
-            violations.append(Violation("service", ViolationReason.INVALID_FORMAT, str(error)))
-        else:
-            return key if name else None
-    return None
+    if not name:
+        violations.append(Violation("name", ViolationReason.REQUIRED, "is required"))
+    if not service:
+        violations.append(Violation("service", ViolationReason.REQUIRED, "is required"))
+        return None
+    try:
+        key = ByName(names.segment(service), name)
+    except names.NameSyntaxError as error:
+        violations.append(Violation("service", ViolationReason.INVALID_FORMAT, str(error)))
+        return None
+    return key if name else None
 
 
 def shaped(values: Mapping[str, Any], violations: list[Violation]) -> dict[str, Any]:
@@ -80,10 +80,16 @@ def _owners(references: list[SentReference], violations: list[Violation]) -> dic
         elif not (reference.id or reference.name or reference.fqn):
             violations.append(Violation(path, ViolationReason.REQUIRED, "needs an id or a name"))
         else:
-            fqn = requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
-            exact = SentReference(reference.type, reference.id.lower(), reference.name, fqn)
-            owners.setdefault(exact, index)
+            owners.setdefault(_exact(reference, path, violations), index)
     return owners
+
+
+def _exact(reference: SentReference, path: str, violations: list[Violation]) -> SentReference:
+    """Returns a reference with its parts spelled in the one way that the catalog compares."""
+    if not (reference.id or reference.fqn):
+        return reference
+    fqn = requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
+    return reference._replace(id=reference.id.lower(), fqn=fqn)
 
 
 def _extension(extension: dict[str, Any], violations: list[Violation]) -> dict[str, Any]:
@@ -94,7 +100,7 @@ def _extension(extension: dict[str, Any], violations: list[Violation]) -> dict[s
 def requoted(fqn: str, path: str, violations: list[Violation]) -> str:
     """Returns a fully qualified name quoted anew, or as sent with the reason added to `violations`."""
     try:
-        return names.join(*names.split(fqn))
+        return names.requoted(fqn)
     except names.NameSyntaxError as error:
         violations.append(Violation(path, ViolationReason.INVALID_FORMAT, str(error)))
         return fqn

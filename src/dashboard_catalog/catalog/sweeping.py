@@ -114,12 +114,11 @@ class Mentions:
         return digest in self.digests[kind] or (kind == "chart" and digest in self.digests[_HELD])
 
     def _add(self, item: Any, service: str) -> None:
-        if not item.fqn:
+        if not item.named:
             self.unreadable = True
             return
-        in_service, name = names.split(item.fqn, 2)
-        if in_service == service:
-            self.digests[item.kind].add(_digest(name))
+        if item.named.service == service:
+            self.digests[item.kind].add(_digest(item.named.name))
         held = _held(item.write)
         self.digests[_HELD].update(_digest(chart.name) for chart in held if chart.service == service)
 

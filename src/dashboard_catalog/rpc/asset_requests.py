@@ -163,7 +163,7 @@ def asset_write(
     if violations or key is None:
         raise invalid([violation.under(kind.name) for violation in violations])
     if digest is None and by.ingests and verb is Verb.UPSERT:
-        digest = digest_of(spec, mask, by)
+        digest = digest_of(spec, digest_start(mask, by))
     return AssetWrite(kind=kind, verb=verb, writer=by, key=key, values=values, mask=mask, digest=digest)
 
 
@@ -188,10 +188,20 @@ def key_of(request: Any) -> ByName | UUID:
         raise invalid([violation]) from None
 
 
-def digest_of(spec: Message, mask: frozenset[str], by: Writer) -> bytes:
-    """Returns the digest of an ingested spec with the options that it is written by."""
-    options = f"{','.join(sorted(mask))};{by.overrides};".encode()
-    return hashlib.blake2b(options + spec.SerializeToString(deterministic=True), digest_size=16).digest()
+def digest_start(mask: frozenset[str], by: Writer) -> Any:
+    """Returns the hash of the options that specs are ingested by, to be continued with each of them."""
+    return hashlib.blake2b(f"{','.join(sorted(mask))};{by.overrides};".encode(), digest_size=16)
+
+
+def digest_of(spec: Message, start: Any) -> bytes:
+    """Returns the digest of an ingested spec with the options that it is written by.
+
+    Args:
+        start: Of `digest_start`; stays as it is.
+    """
+    digest = start.copy()
+    digest.update(spec.SerializeToString(deterministic=True))
+    return bytes(digest.digest())
 
 
 def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
@@ -199,7 +209,7 @@ def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
     identity = {"name": spec.name} if spec.name else {}
     if spec.service:
         try:
-            identity["service"] = names.split(spec.service, 1)[0]
+            identity["service"] = names.segment(spec.service)
         except names.NameSyntaxError as error:
             violations.append(Violation("service", ViolationReason.INVALID_FORMAT, str(error)))
     return identity

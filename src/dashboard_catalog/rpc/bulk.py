@@ -175,8 +175,7 @@ class _Stream:
                 await asyncio.sleep(0)
             item = read_item(offset + place, one, self._options)
             if self._mostly_new and isinstance(item.write, Unread):
-                with suppress(CatalogError):
-                    item.write.read()
+                item.write.read_ahead()
             items.append(item)
         return items
 

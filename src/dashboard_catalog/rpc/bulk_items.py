@@ -1,9 +1,7 @@
 """One item of a bulk stream: how it is read, and how it is answered."""
 
-from typing import Any
-
 from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import AssetWrite, ChunkItem, Unread, Verb, WrittenEntity
+from dashboard_catalog.catalog.commands import AssetWrite, ByName, ChunkItem, Unread, Verb, WrittenEntity
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.pipeline import Result, Write
 from dashboard_catalog.catalog.sessions import KEPT
@@ -32,12 +30,12 @@ _LONGEST_NAME = 256
 def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) -> ChunkItem:
     """Returns an item as the catalog takes it; what is wrong with it is its own failure."""
     which = sent.WhichOneof("item")
-    kind = sent.entity.WhichOneof("entity") if which == "entity" else which
-    fqn = _fqn(sent, kind)
+    kind = (sent.entity.WhichOneof("entity") if which == "entity" else which) or ""
+    named = _named(sent, kind)
     try:
-        return ChunkItem(offset, kind or "", fqn, _write(sent, kind or "", options))
+        return ChunkItem(offset, kind, named, _write(sent, kind, named, options))
     except CatalogError as error:
-        return ChunkItem(offset, kind or "", fqn, error)
+        return ChunkItem(offset, kind, named, error)
 
 
 def result_of(item: ChunkItem, result: Result) -> bulk_pb2.BulkUpsertResult:
@@ -66,7 +64,7 @@ def _result(offset: int, kind: str, fqn: str) -> bulk_pb2.BulkUpsertResult:
     return bulk_pb2.BulkUpsertResult(offset=offset, kind=number, fully_qualified_name=fqn)
 
 
-def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Write:
+def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: ByName | str, options: BulkOptions) -> Write:
     size = sent.ByteSize()
     if size > LIMITS.max_item_bytes:
         raise CatalogError(
@@ -76,15 +74,17 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> Wr
             resource=("item", "bytes"),
         )
     if kind in ASSET_KINDS:
-        return _asset_write(sent, ASSET_KINDS[kind], options)
+        return _asset_write(sent, ASSET_KINDS[kind], named, options)
     if violations := violations_of(sent):
         raise invalid(violations)
     return entity_write(sent.entity, options.writer, options.masks[kind])
 
 
-def _asset_write(sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, options: BulkOptions) -> AssetWrite | Unread:
+def _asset_write(
+    sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, named: ByName | str, options: BulkOptions
+) -> AssetWrite | Unread:
     spec, mask, by = getattr(sent, kind.name), options.masks[kind.name], options.writer
-    digest = digest_of(spec, mask, by)
+    digest = digest_of(spec, options.digest_starts[kind.name])
 
     def read() -> AssetWrite:
         violations = Violations(violations_of(sent))
@@ -93,30 +93,35 @@ def _asset_write(sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, options: BulkOp
             raise invalid(violations)
         return write
 
-    key = asset_key(spec.service, spec.name, [])
     # The database is asked for it before it is read: so it has a name that any takes, and asks for no right of its own.
-    if by.overrides or key is None or not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in key):
+    if by.overrides or not isinstance(named, ByName) or not (_is_plain(named.name) and _is_plain(named.service)):
         return read()
-    return Unread(kind=kind, writer=by, key=key, digest=digest, reader=read)
+    return Unread(kind=kind, writer=by, key=named, digest=digest, reader=read)
 
 
-def _fqn(sent: bulk_pb2.BulkUpsertItem, kind: str | None) -> str:
-    """Returns the fully qualified name of an item, or an empty text if it cannot be told."""
-    if not kind:
-        return ""
-    try:
-        fqn = _asset_fqn(getattr(sent, kind)) if kind in ASSET_KINDS else _entity_fqn(sent.entity, kind)
-    except names.NameSyntaxError:
-        return ""
-    return fqn if len(fqn.encode()) <= names.MAX_FQN_BYTES else ""
+def _is_plain(name: str) -> bool:
+    return len(name) <= _LONGEST_NAME and name.isprintable()
 
 
-def _asset_fqn(spec: Any) -> str:
-    return names.join(names.split(spec.service, 1)[0], spec.name) if spec.name else ""
+def _named(sent: bulk_pb2.BulkUpsertItem, kind: str) -> ByName | str:
+    """Returns the key of an asset or the fully qualified name of an entity, or an empty text if it cannot be told."""
+    if kind in ASSET_KINDS:
+        spec = getattr(sent, kind)
+        key = asset_key(spec.service, spec.name, [])
+        return key if key and (len(key.service) + len(key.name) <= _LONGEST_NAME or _fits(names.join(*key))) else ""
+    fqn = _entity_fqn(sent.entity, kind) if kind else ""
+    return fqn if _fits(fqn) else ""
+
+
+def _fits(fqn: str) -> bool:
+    return len(fqn.encode()) <= names.MAX_FQN_BYTES
 
 
 def _entity_fqn(entity: entity_pb2.Entity, which: str) -> str:
     one, kind = getattr(entity, which), ENTITY_KINDS[which]
     values = {kind.qualifier: getattr(one, kind.qualifier)} if kind.qualifier else {}
     told = one.name and all(above for field, above in values.items() if field in kind.required)
-    return kind.fqn(one.name, values) if told else ""
+    try:
+        return kind.fqn(one.name, values) if told else ""
+    except names.NameSyntaxError:
+        return ""

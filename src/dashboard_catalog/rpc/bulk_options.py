@@ -7,14 +7,17 @@ from uuid import UUID, uuid4
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import Writer
+from dashboard_catalog.catalog.kinds import ASSET_KINDS
 from dashboard_catalog.catalog.sessions import SessionRequest
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.rpc import masks
+from dashboard_catalog.rpc.asset_requests import digest_start
 from dashboard_catalog.rpc.call import current_call
-from dashboard_catalog.rpc.validation import violations_of
+from dashboard_catalog.rpc.validation import rules_of, violations_of
 from dashboards.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2
 
-MAX_FAILURES = 10_000
+MAX_FAILURES = rules_of(bulk_pb2.BulkUpsertOptions.DESCRIPTOR.fields_by_name["max_failures"]).int32.lte
+"""Of a stream, by default too."""
 
 _MASKED: Mapping[str, Any] = {
     "dashboard": dashboard_pb2.DashboardSpec.DESCRIPTOR,
@@ -38,7 +41,7 @@ class BulkOptions:
         violations = violations_of(sent, "options")
         if sent.service:
             try:
-                names.split(sent.service, 1)
+                names.segment(sent.service)
             except names.NameSyntaxError as error:
                 violations.append(Violation("options.service", ViolationReason.INVALID_FORMAT, str(error)))
         if sent.HasField("sweep") and not sent.service:
@@ -57,6 +60,7 @@ class BulkOptions:
         # Everything that comes through a stream is ingestion.
         call = current_call()
         self.writer = Writer(call.principal, True, call.id, sent.override_metadata, self.session_id)
+        self.digest_starts = {kind: digest_start(self.masks[kind], self.writer) for kind in ASSET_KINDS}
 
     def session_request(self) -> SessionRequest:
         """Returns what these options say of the session."""
@@ -67,7 +71,7 @@ class BulkOptions:
         return SessionRequest(
             id=self.session_id,
             writer=self.writer,
-            service=names.split(self._sent.service, 1)[0] if self._sent.service else None,
+            service=names.segment(self._sent.service) if self._sent.service else None,
             options=hashlib.blake2b(told.SerializeToString(deterministic=True), digest_size=16).digest(),
             max_deleted_percent=(_MAX_DELETED_PERCENT if percent is None else percent) if self.sweeps else None,
         )

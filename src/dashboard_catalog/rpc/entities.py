@@ -117,7 +117,7 @@ def _key(request: Any) -> str | UUID:
     if request.WhichOneof("key") == "id":
         return UUID(request.id)
     try:
-        return names.join(*names.split(request.fully_qualified_name))
+        return names.requoted(request.fully_qualified_name)
     except names.NameSyntaxError as error:
         violation = Violation("fully_qualified_name", ViolationReason.INVALID_FORMAT, str(error))
         raise invalid([violation]) from None
