@@ -78,6 +78,18 @@ async def test_the_charts_of_a_swept_dashboard_go_along_unless_mentioned(bot: Ca
     assert await _live(bot) == (_names("d", range(8)), _names("n", range(10)))
 
 
+async def test_charts_stay_that_only_dashboards_mention_also_those_that_come_unchanged(bot: Caller) -> None:
+    changed = {"dashboard": {**_dashboards([2])[0]["dashboard"], "displayName": "Two"}}
+    refused = {"dashboard": {**_dashboards([3])[0]["dashboard"], "domain": "no_such"}}
+
+    swept = await _sweep(bot, _charts([0]), [*_dashboards([1]), changed, refused, *_dashboards(range(4, 10))])
+
+    assert swept.counts == {"updated": 1, "unchanged": 8, "failed": 1}
+    # Of the dashboard that was not mentioned.
+    assert int(swept.summary["sweep"]["deleted"]) == 1
+    assert await _live(bot) == (_names("d", range(1, 10)), _names("n", range(10)))
+
+
 async def test_an_empty_session_deletes_nothing(bot: Caller) -> None:
     swept = await _sweep(bot)
 

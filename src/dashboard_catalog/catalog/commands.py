@@ -1,6 +1,6 @@
 """What callers ask the catalog to write, and what they are told became of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
@@ -132,6 +132,7 @@ class Unread:
 
     Attributes:
         digest: As of the `AssetWrite` that `read` returns.
+        charts: Fully qualified names of the charts that it holds, as sent.
         reader: Reads the rest.
     """
 
@@ -139,6 +140,7 @@ class Unread:
     writer: Writer
     key: ByName
     digest: bytes
+    charts: Iterable[str]
     reader: Callable[[], AssetWrite]
     _read: AssetWrite | CatalogError | None = None
 

@@ -6,6 +6,7 @@ It touches only what ingestion has written, nothing that changed after the sessi
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -198,12 +199,14 @@ class Sweep:
 
 
 def _held(write: Any) -> Iterable[ByName]:
-    """Returns the charts that an item refers to, as far as it can be read."""
-    try:
-        write = write.read() if isinstance(write, Unread) else write
-    except CatalogError:
-        return ()
-    return write.values.get("charts", ()) if isinstance(write, AssetWrite) else ()
+    """Yields the charts that an item refers to, as far as it can be read."""
+    if isinstance(write, AssetWrite):
+        yield from write.values.get("charts", ())
+    elif isinstance(write, Unread):
+        # Most come as they are stored, so are never read any further.
+        for fqn in write.charts:
+            with suppress(names.NameSyntaxError):
+                yield ByName(*names.split(fqn, 2))
 
 
 def _digest(name: str) -> bytes:

@@ -96,7 +96,8 @@ def _asset_write(
     # The database is asked for it before it is read: so it has a name that any takes, and asks for no right of its own.
     if by.overrides or not isinstance(named, ByName) or not (_is_plain(named.name) and _is_plain(named.service)):
         return read()
-    return Unread(kind=kind, writer=by, key=named, digest=digest, reader=read)
+    charts = spec.charts if kind.holds_charts else ()
+    return Unread(kind=kind, writer=by, key=named, digest=digest, charts=charts, reader=read)
 
 
 def _is_plain(name: str) -> bool:
