@@ -5,9 +5,9 @@ too, so that pages are full and totals are true.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,8 @@ from dashboard_catalog.catalog.reading import DELETED, entity_resource, find_ser
 from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities, lists
-from dashboard_catalog.store.lists import ListFilters, ListOrder, Position
+from dashboard_catalog.store.list_filters import ListFilters
+from dashboard_catalog.store.lists import ListOrder, Position
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
 DEFAULT_PAGE_SIZE = 50
@@ -93,13 +94,26 @@ class AssetListing:
             CatalogError: INVALID_ARGUMENT with everything that is wrong with filters, order and page token.
         """
         violations = self.filters.violations()
-        position = page_tokens.decode((self.kind.name, self.filters), self.page_token, violations)
+        read = _by_time if _ORDERS.get(self.filters.order_by, ListOrder()).by_time else _by_name
+        listing = (self.kind.name, self.filters)
+        position = page_tokens.decode(listing, self.page_token, read, violations)
         if violations:
             raise invalid(violations)
-        if position is None:
-            return None
-        by_time = _ORDERS[self.filters.order_by].by_time
-        return datetime.fromisoformat(position[0]) if by_time else position[0], UUID(hex=position[1])
+        return position
+
+
+def _by_name(parts: Sequence[str]) -> Position:
+    name, service_id = parts
+    return name, UUID(hex=service_id)
+
+
+def _by_time(parts: Sequence[str]) -> Position:
+    text, id_ = parts
+    time = datetime.fromisoformat(text)
+    # An offset could put it before the first year, or after the last.
+    if time.tzinfo != UTC:
+        raise ValueError(text)
+    return time, UUID(hex=id_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +142,24 @@ class EntityListing:
 
     def token_after(self, record: EntityRecord) -> str:
         """Returns the token of the page that begins after an entity."""
-        return page_tokens.encode(self._listing, [record.fqn, record.id.hex])
+        return page_tokens.encode(self._listing, [record.fqn])
 
-    def position(self) -> list[str] | None:
+    def position(self) -> str | None:
         """Returns where the page before ended.
 
         Raises:
             CatalogError: INVALID_ARGUMENT if the page token is not one of this listing.
         """
         violations: list[Violation] = []
-        position = page_tokens.decode(self._listing, self.page_token, violations)
+        position = page_tokens.decode(self._listing, self.page_token, _by_fqn, violations)
         if violations:
             raise invalid(violations)
         return position
+
+
+def _by_fqn(parts: Sequence[str]) -> str:
+    (fqn,) = parts
+    return fqn
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +218,7 @@ class Lister:
         Raises:
             CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a wrong page token.
         """
-        position = listing.position()
+        after = listing.position()
         only = None
         if listing.kind.name == "bi_service":
             only = [s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)]
@@ -211,7 +230,7 @@ class Lister:
             only=only,
             deleted=DELETED[listing.deleted],
             name_prefix=listing.name_prefix,
-            after=position[0] if position else None,
+            after=after,
             limit=listing.page_size + 1,
         )
         page = await entity_views(connection, records[: listing.page_size])
@@ -233,7 +252,8 @@ class Lister:
             return None
         return ListFilters(
             services=services,
-            targets=[wanted for wanted in (owners, tags) if wanted is not None],
+            owners=owners,
+            tags=tags,
             charts=charts,
             ids=of_dashboard,
             domains=domains,

@@ -1,10 +1,11 @@
 """Pages of assets: each filter is a range of sorted keys, several are intersected, and a page is where they meet.
 
 Both databases merge sorted ranges and stop when the page is full, so a common filter and a rare one cost alike; neither
-needs an estimate of how many there are. docs/decisions/0001 has the figures.
+needs an estimate of how many there are. Where ranges are not sorted as the page is, rows are looked at instead: those
+of a filter that finds few, else the next ones in order, else all that match. docs/decisions/0001 has the figures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,46 +13,31 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
     Select,
     bindparam,
+    column,
     false,
     func,
     intersect,
+    literal_column,
     select,
     true,
     tuple_,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.types import ID, KEY_TEXT, UUID_LIST, any_of, begins_with
+from dashboard_catalog.store.list_filters import Filter, ListFilters, any_asset, finding_filters, narrowing_filters
+from dashboard_catalog.store.types import ID, KEY_TEXT, UUID_LIST
 
 Position = tuple[str | datetime, UUID]
 """Where the page before ended: (name, service id), or (time, id)."""
 
-
-@dataclass(frozen=True, slots=True)
-class ListFilters:
-    """Which assets a list holds, by ids; None or empty means all.
-
-    Attributes:
-        services: The BI services that they are of.
-        targets: Sets of owners or tags: each asset refers to one of every set.
-        charts: They hold one of these charts.
-        ids: They are among these.
-        domains: They are in one of these domains.
-        deleted: Values of `deleted` that they may have.
-    """
-
-    services: Sequence[UUID] | None = None
-    targets: Sequence[Sequence[UUID]] = ()
-    charts: Sequence[UUID] | None = None
-    ids: Sequence[UUID] | None = None
-    domains: Sequence[UUID] | None = None
-    project: str = ""
-    name_prefix: str = ""
-    deleted: Sequence[bool] = (False,)
+# All that a filter finds is looked at for a page if it is no more.
+_FEW = 2_000
+# So many of the next rows are looked at: by time they lie side by side, by name all over the table.
+_NEXT_BY_TIME, _NEXT_BY_NAME = 20_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +46,20 @@ class ListOrder:
 
     by_time: bool = False
     descending: bool = False
+
+    def of(self, columns: Any) -> list[ColumnElement[Any]]:
+        """Returns what a statement is ordered by."""
+        parts = (columns.updated_at, columns.id) if self.by_time else (columns.name, columns.service_id)
+        return [part.desc() if self.descending else part for part in parts]
+
+    def follows(self, columns: Any, position: Position) -> ColumnElement[bool]:
+        """Returns the condition that a row comes after a position."""
+        if self.by_time:
+            key, types = tuple_(columns.updated_at, columns.id), [columns.updated_at.type, columns.id.type]
+        else:
+            key, types = tuple_(columns.name, columns.service_id), [KEY_TEXT, ID]
+        end = tuple_(*position, types=types)
+        return key < end if self.descending else key > end
 
 
 async def page(
@@ -72,97 +72,143 @@ async def page(
     limit: int,
 ) -> list[Any]:
     """Returns the records of a page."""
-    lists = _Lists(connection.dialect.name, table, filters)
-    statement = lists.by_time(order, after) if order.by_time else lists.by_name(order, after, limit)
-    return await table.fetch(connection, statement.limit(limit))
+    lists = _Lists(connection.dialect.name, table, filters, order, after)
+    if lists.weighs:
+        sizes = list((await connection.execute(lists.sizes())).one())
+        if min(sizes) <= _FEW:
+            return await table.fetch(connection, lists.among(sizes.index(min(sizes))).limit(limit))
+        if lists.walks:
+            found = await table.fetch(connection, lists.walk().limit(limit))
+            if len(found) == limit:
+                return found
+    return await table.fetch(connection, lists.by_time().limit(limit) if order.by_time else lists.by_name(limit))
 
 
 async def total(connection: AsyncConnection, table: AssetTable[Any], filters: ListFilters) -> int:
     """Returns how many assets the filters match."""
-    keys = _Lists(connection.dialect.name, table, filters).keys(ListOrder(), None)
+    keys = _Lists(connection.dialect.name, table, filters, ListOrder(), None).keys(None)
     return int((await connection.execute(select(func.count()).select_from(keys.subquery()))).scalar_one())
 
 
 class _Lists:
-    def __init__(self, dialect: str, table: AssetTable[Any], filters: ListFilters) -> None:
+    """Makes the statements for one page."""
+
+    def __init__(
+        self, dialect: str, table: AssetTable[Any], filters: ListFilters, order: ListOrder, after: Position | None
+    ) -> None:
         self._dialect = dialect
         self._table = table
-        self._filters = filters
+        self._columns = table.table.c
+        self._deleted = filters.deleted
+        self._order = order
+        self._after = after
+        self._finding = finding_filters(table, dialect, filters)
+        self._narrowing = narrowing_filters(table, filters)
+        self._all = [*self._finding, *self._narrowing]
 
-    def by_name(self, order: ListOrder, after: Position | None, limit: int) -> Select[Any]:
-        """Returns the statement for the rows of a page ordered by name."""
-        columns = self._table.table.c
-        keys = self.keys(order, after)
-        found = keys.order_by(*_ordered(keys.selected_columns, order)).limit(limit).subquery()
-        joined = (columns.service_id == found.c.service_id) & (columns.name == found.c.name)
-        return self._table.select().join(found, joined).order_by(*_ordered(found.c, order))
+    @property
+    def weighs(self) -> bool:
+        """Whether it pays to ask how much each filter finds: no single sorted range is the list."""
+        return bool(self._all) if self._order.by_time else len(self._all) > 1 and bool(self._finding)
 
-    def by_time(self, order: ListOrder, after: Position | None) -> Select[Any]:
-        """Returns the statement for the rows of a page ordered by time."""
-        columns = self._table.table.c
-        keys = self.keys(ListOrder(), None).subquery()
-        key = tuple_(columns.updated_at, columns.id)
-        statement = self._table.select().where(
-            tuple_(columns.service_id, columns.name).in_(select(keys.c.service_id, keys.c.name))
-        )
-        if after:
-            end = tuple_(*after, types=[columns.updated_at.type, columns.id.type])
-            statement = statement.where(key < end if order.descending else key > end)
-        parts = (columns.updated_at, columns.id)
-        return statement.order_by(*(part.desc() if order.descending else part for part in parts))
+    @property
+    def walks(self) -> bool:
+        """Whether it pays to look at the next rows: ranges are in another order, or too many to merge."""
+        many = any(len(each.values) > 1 for each in self._finding)
+        # No index has both states in the order of names.
+        return self._order.by_time or (many and len(self._deleted) == 1)
 
-    def keys(self, order: ListOrder, after: Position | None) -> Any:
-        """Returns the statement for (name, service_id) of what the filters match after a position."""
-        ranges = [self._range(found, order, after) for found in self._found()]
-        return ranges[0] if len(ranges) == 1 else intersect(*ranges)
+    def sizes(self) -> Select[Any]:
+        """Returns the statement for how much each filter finds, up to a little more than few."""
+        # A number in the statement: the planner must know that it is small.
+        found = [each.keys.limit(literal_column(str(_FEW + 1))).subquery() for each in self._all]
+        return select(*[select(func.count()).select_from(each).scalar_subquery() for each in found])
 
-    def _found(self) -> list[FromClause]:
-        """Returns what each filter finds, as (name, service_id, deleted)."""
-        filters, references = self._filters, self._table.references
-        found = [references.of(ids) for ids in filters.targets]
-        if filters.charts is not None:
-            found.append(references.of_charts(self._dialect, filters.charts))
-        found += [self._rows(condition) for condition in self._conditions()]
-        return [each.subquery() for each in found or [self._rows(true())]]
+    def among(self, place: int) -> Select[Any]:
+        """Returns the statement for the rows that one filter finds and all hold for."""
+        keys = self._all[place].keys_once()
+        # Without a limit of its own the planner would rather walk all rows in order until the page is full.
+        rows = self._joined(keys.offset(0).subquery()).where(*self._following(self._columns))
+        return rows.where(*self._holding(self._columns)).order_by(*self._order.of(self._columns))
 
-    def _conditions(self) -> list[ColumnElement[bool]]:
-        filters, columns = self._filters, self._table.table.c
-        conditions: list[ColumnElement[bool]] = []
-        if filters.domains is not None:
-            conditions.append(_one_of(columns.domain, filters.domains))
-        if filters.ids is not None:
-            conditions.append(_one_of(columns.id, filters.ids))
-        if filters.project:
-            conditions.append(columns.project == filters.project)
-        return conditions
+    def walk(self) -> Select[Any]:
+        """Returns the statement for those of the next rows that all filters hold for."""
+        c = self._columns
+        rows = self._table.select().where(*self._following(c))
+        if not self._order.by_time:
+            rows = rows.where(c.deleted == _boolean(self._deleted[0]))
+        length = _NEXT_BY_TIME if self._order.by_time else _NEXT_BY_NAME
+        following = rows.order_by(*self._order.of(c)).limit(length).subquery()
+        return select(*following.c).where(*self._holding(following.c)).order_by(*self._order.of(following.c))
 
-    def _rows(self, condition: ColumnElement[bool]) -> Select[Any]:
-        columns = self._table.table.c
-        return select(columns.name, columns.service_id, columns.deleted).where(condition)
+    def by_name(self, limit: int) -> Select[Any]:
+        """Returns the statement for the rows of a page: where the ranges meet."""
+        keys = self.keys(limit).subquery()
+        return self._joined(keys).order_by(*self._order.of(keys.c))
 
-    def _range(self, found: FromClause, order: ListOrder, after: Position | None) -> Select[Any]:
-        """Returns the keys of what a filter finds, from a position on."""
-        filters, c = self._filters, found.c
-        key = tuple_(c.name, c.service_id)
-        statement = select(c.name, c.service_id)
-        if len(filters.deleted) == 1:
-            statement = statement.where(c.deleted == (true() if filters.deleted[0] else false()))
-        if filters.services is not None:
-            statement = statement.where(_one_of(c.service_id, filters.services))
-        if filters.name_prefix:
-            statement = statement.where(begins_with(c.name, filters.name_prefix))
-        if after:
-            end = tuple_(*after, types=[KEY_TEXT, ID])
-            statement = statement.where(key < end if order.descending else key > end)
-        return statement
+    def by_time(self) -> Select[Any]:
+        """Returns the statement for all rows that match, by time."""
+        c = self._columns
+        rows = self._joined(self.keys(None).offset(0).subquery()) if self.weighs else self._table.select()
+        return rows.where(*self._following(c), *self._holding(c)).order_by(*self._order.of(c))
+
+    def keys(self, limit: int | None) -> Any:
+        """Returns the statement for (name, service_id) of all that match, or of the first by name."""
+        states = [self._meeting(deleted, limit) for deleted in self._deleted]
+        if len(states) == 1:
+            return states[0]
+        return self._first(union_all(*[select(*state.subquery().c) for state in states]), limit)
+
+    def _meeting(self, deleted: bool, limit: int | None) -> Any:
+        """Returns the statement for the keys of one state that all filters find."""
+        finding = self._finding or self._narrowing[:1] or [any_asset(self._table)]
+        if len(finding) == 1 and finding[0].values and limit and self._dialect == "postgresql":
+            return self._first(self._value_by_value(finding[0], deleted, limit), limit)
+        ranges = [self._range(each, deleted) for each in finding]
+        return self._first(ranges[0] if len(ranges) == 1 else intersect(*ranges), limit)
+
+    def _range(self, found: Filter, deleted: bool) -> Select[Any]:
+        c = found.keys_once().subquery().c
+        return select(c.name, c.service_id).where(c.deleted == _boolean(deleted), *self._narrowed(c, found))
+
+    def _value_by_value(self, found: Filter, deleted: bool, limit: int) -> Select[Any]:
+        """Returns the statement for the first keys of each value of a filter."""
+        ids = bindparam(None, list(found.values), UUID_LIST)
+        value = func.unnest(ids).table_valued(column("id", ID)).render_derived()
+        c = found.column.table.c
+        state = c.deleted == _boolean(deleted)
+        if found.column is self._columns.service_id and not deleted:
+            # The same, in a form that no index serves: that by name would be walked past all other services.
+            state = c.deleted.is_not(true())
+        keys = select(c.name, c.service_id).where(found.column == value.c.id, state, *self._narrowed(c, found))
+        each = self._first(keys, limit).lateral()
+        return select(each.c.name, each.c.service_id).select_from(value.join(each, true())).distinct()
+
+    def _first(self, keys: Any, limit: int | None) -> Any:
+        return keys if limit is None else keys.order_by(*self._order.of(keys.selected_columns)).limit(limit)
+
+    def _joined(self, keys: Any) -> Select[Any]:
+        c = self._columns
+        return self._table.select().join(keys, (c.service_id == keys.c.service_id) & (c.name == keys.c.name))
+
+    def _holding(self, columns: Any) -> Iterator[ColumnElement[bool]]:
+        if len(self._deleted) == 1:
+            # In a form that no index serves: one that begins with it would be read in place of that of the order.
+            yield columns.deleted.is_not(_boolean(not self._deleted[0]))
+        for each in self._all:
+            yield each.holds(columns)
+
+    def _narrowed(self, columns: Any, done: Filter) -> Iterator[ColumnElement[bool]]:
+        for each in self._narrowing:
+            if each is not done:
+                yield each.holds(columns)
+        if not self._order.by_time:
+            yield from self._following(columns)
+
+    def _following(self, columns: Any) -> Iterator[ColumnElement[bool]]:
+        if self._after:
+            yield self._order.follows(columns, self._after)
 
 
-def _one_of(column: ColumnElement[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
-    if len(ids) == 1:
-        return column == ids[0]
-    return any_of(column, bindparam(None, list(ids), UUID_LIST))
-
-
-def _ordered(columns: Any, order: ListOrder) -> list[ColumnElement[Any]]:
-    parts = (columns.name, columns.service_id)
-    return [part.desc() if order.descending else part for part in parts]
+def _boolean(value: bool) -> Any:
+    return true() if value else false()

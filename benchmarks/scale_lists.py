@@ -1,0 +1,229 @@
+"""Pages and gets of a large catalog, as a client sees them: one call after another, on a new connection each."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from benchmarks import client
+from benchmarks.scale_data import Scale
+from dashboards.v1 import (
+    asset_pb2,
+    chart_service_pb2,
+    chart_service_pb2_grpc,
+    dashboard_service_pb2,
+    dashboard_service_pb2_grpc,
+)
+
+# The most milliseconds that a page by one filter, and by several, should take.
+_ONE, _SEVERAL = 20, 200
+_WARM_UP, _CALLS = 3, 20
+_DEEP_PAGES, _DEEP_SIZE = 100, 1_000
+
+Filters = dict[str, Any]
+_GOLD, _CORE, _SUBJECT = {"tag": "Tier.Gold"}, {"tag": "Area.Core"}, {"tag": "Subject"}
+_ANN, _ZOE = {"owner": "user:ann"}, {"owner": "user:zoe"}
+_NEWEST = {"order_by": "updated_at desc"}
+_ONLY_DELETED = {"deleted": asset_pb2.DELETED_ONLY}
+
+_OF_DASHBOARDS: Sequence[tuple[str, Filters]] = [
+    ("no filter", {}),
+    ("service, 28 %", {"service": "superset-0"}),
+    ("service, 100", {"service": "mode-20"}),
+    ("service type, 4 services", {"service_type": "Superset"}),
+    ("service type, 3 small services", {"service_type": "PowerBI"}),
+    ("owner, 10 %", _ANN),
+    ("owner, 1 %", {"owner": "user:bob"}),
+    ("owner, 10", _ZOE),
+    ("owner, team, 10 %", {"owner": "team:analytics"}),
+    ("domain, 10 %", {"domain": "legal"}),
+    ("domain, 3 of 20 %", {"domain": "finance"}),
+    ("domain, 10", {"domain": "attic"}),
+    ("tag, 45 %", _CORE),
+    ("tag, 4 %, late in the order", {"tag": "Area.Late"}),
+    ("tag, 1 %", {"tag": "PII.Sensitive"}),
+    ("tag, 10", {"tag": "Area.Rare"}),
+    ("classification, 3 tags of 80 %", {"tag": "Tier"}),
+    ("classification, 300 tags of 90 %", _SUBJECT),
+    ("project, 5 %", {"project": "Sales"}),
+    ("project, 10", {"project": "Pilot"}),
+    ("name prefix", {"name_prefix": "sales-"}),
+    ("name prefix, few", {"name_prefix": "sales-churn-12"}),
+    ("deleted only, 0.2 %", _ONLY_DELETED),
+    ("deleted too", {"deleted": asset_pb2.DELETED_INCLUDE}),
+    ("name desc", {"order_by": "name desc"}),
+    ("name desc, service, 28 %", {"service": "superset-0", "order_by": "name desc"}),
+    ("name desc, tag, 45 %", {**_CORE, "order_by": "name desc"}),
+    ("name desc, 300 tags", {**_SUBJECT, "order_by": "name desc"}),
+    ("updated_at", {"order_by": "updated_at"}),
+    ("updated_at desc", _NEWEST),
+    ("updated_at desc, service, 100", {"service": "mode-20", **_NEWEST}),
+    ("updated_at desc, service, 28 %", {"service": "superset-0", **_NEWEST}),
+    ("updated_at desc, service type", {"service_type": "PowerBI", **_NEWEST}),
+    ("updated_at desc, owner, 1 %", {"owner": "user:bob", **_NEWEST}),
+    ("updated_at desc, owner, 10", {**_ZOE, **_NEWEST}),
+    ("updated_at desc, tag, 45 %", {**_CORE, **_NEWEST}),
+    ("updated_at desc, tag, late", {"tag": "Area.Late", **_NEWEST}),
+    # Their dashboards were loaded together, long after the first and long before the last.
+    ("updated_at, tag, 4 %, far", {"tag": "Area.Late", "order_by": "updated_at"}),
+    ("updated_at, service, 4 %, far", {"service": "grafana-5", "order_by": "updated_at"}),
+    ("updated_at desc, 300 tags", {**_SUBJECT, **_NEWEST}),
+    ("updated_at desc, project, 5 %", {"project": "Sales", **_NEWEST}),
+    ("tag 45 % + owner 10 %", {**_CORE, **_ANN}),
+    ("tag 45 % + owner, 10", {**_CORE, **_ZOE}),
+    ("tag 45 % + domain 10 %, never", {**_CORE, "domain": "legal"}),
+    ("tag 30 % + 3 domains of 20 %", {**_GOLD, "domain": "finance"}),
+    ("tag, late + service, never", {"tag": "Area.Late", "service": "superset-0"}),
+    ("tag, late + service type", {"tag": "Area.Late", "service_type": "Grafana"}),
+    ("tag 45 % + service, 100", {**_CORE, "service": "mode-20"}),
+    ("tag 45 % + name prefix", {**_CORE, "name_prefix": "sales-"}),
+    ("300 tags + owner 10 %", {**_SUBJECT, **_ANN}),
+    ("300 tags + owner, 10", {**_SUBJECT, **_ZOE}),
+    ("300 tags + project, 10", {**_SUBJECT, "project": "Pilot"}),
+    ("300 tags + service type", {**_SUBJECT, "service_type": "PowerBI"}),
+    ("owner, 10 + tag, 10, never", {**_ZOE, "tag": "Area.Rare"}),
+    ("owner, project, domain, tag", {**_ANN, **_GOLD, "project": "Sales", "domain": "finance"}),
+    ("deleted only + tag 45 %", {**_CORE, **_ONLY_DELETED}),
+    ("name desc, tag 45 % + owner 10 %", {**_CORE, **_ANN, "order_by": "name desc"}),
+    ("updated_at desc, tag 45 % + owner 10 %", {**_CORE, **_ANN, **_NEWEST}),
+    ("updated_at desc, tag + domain, never", {**_CORE, "domain": "legal", **_NEWEST}),
+    ("updated_at desc, service + tag 45 %", {"service": "superset-0", **_CORE, **_NEWEST}),
+]
+# Behind what a client has read in pages of the largest size.
+_DEEP: Sequence[tuple[str, Filters]] = [
+    ("no filter", {}),
+    ("service, 28 %", {"service": "superset-0"}),
+    ("tag, 45 %", _CORE),
+    ("300 tags", _SUBJECT),
+    ("updated_at desc", _NEWEST),
+    ("updated_at desc, tag, 45 %", {**_CORE, **_NEWEST}),
+    ("tag 45 % + owner 10 %", {**_CORE, **_ANN}),
+]
+_WITH_TOTAL: Sequence[tuple[str, Filters]] = [
+    ("no filter", {}),
+    ("service, 28 %", {"service": "superset-0"}),
+    ("tag, 45 %", _CORE),
+    ("owner, 10", _ZOE),
+    ("300 tags", _SUBJECT),
+    ("tag 45 % + owner 10 %", {**_CORE, **_ANN}),
+]
+_OF_CHARTS: Sequence[tuple[str, Filters]] = [
+    ("no filter", {}),
+    ("service, 28 %", {"service": "superset-0"}),
+    ("service type, 3 small services", {"service_type": "PowerBI"}),
+    ("owner, 10 %", _ANN),
+    ("owner, 10", _ZOE),
+    ("domain, 3 of 20 %", {"domain": "finance"}),
+    ("tag, 45 %", _CORE),
+    ("tag, 10", {"tag": "Area.Rare"}),
+    ("classification, 300 tags of 90 %", _SUBJECT),
+    ("updated_at desc", _NEWEST),
+    ("updated_at desc, tag, 45 %", {**_CORE, **_NEWEST}),
+    ("tag 45 % + owner 10 %", {**_CORE, **_ANN}),
+    ("tag 45 % + domain 10 %, never", {**_CORE, "domain": "legal"}),
+]
+
+
+_STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
+    "Dashboard": dashboard_service_pb2_grpc.DashboardServiceStub,
+    "Chart": chart_service_pb2_grpc.ChartServiceStub,
+}
+_MESSAGES: Mapping[str, Any] = {"Dashboard": dashboard_service_pb2, "Chart": chart_service_pb2}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A call that is measured.
+
+    Attributes:
+        goal: The most milliseconds that it should take; None where there is none.
+        deep: Whether a page is asked for that lies behind many others.
+    """
+
+    label: str
+    kind: str
+    method: str
+    request: Any
+    goal: int | None
+    deep: bool = False
+
+
+class Taken(NamedTuple):
+    """What a read took, in milliseconds, and how many assets were answered."""
+
+    median: float
+    worst: float
+    found: int
+
+
+def reads(scale: Scale) -> Iterator[Read]:
+    """Yields everything that is measured."""
+    service = scale.services()[0]
+    last = next(islice(scale.dashboard_fqns(), service.dashboards.stop - 1, None))
+    shared, held = {"chart": f"{service.name}.{service.asset(0)}"}, {"dashboard": last}
+    of_charts = [
+        ("chart in 1,000", shared),
+        ("updated_at desc, chart in 1,000", {**shared, **_NEWEST}),
+        ("chart in 1,000 + tag 45 %", {**shared, **_CORE}),
+    ]
+    yield _get("get dashboard", "Dashboard", last)
+    yield _get("get dashboard, older version", "Dashboard", f"{service.name}.{service.asset(1)}", version=0.1)
+    yield _get("get chart", "Chart", shared["chart"])
+    for label, filters in [*_OF_DASHBOARDS, *of_charts]:
+        yield _list(label, "Dashboard", filters)
+    for label, filters in _DEEP:
+        yield _list(f"deep: {label}", "Dashboard", filters, deep=True)
+    for label, filters in _WITH_TOTAL:
+        yield _list(f"with total: {label}", "Dashboard", {**filters, "include_total": True})
+    for label, filters in [*_OF_CHARTS, ("dashboard", held), ("dashboard + tag 45 %", {**held, **_CORE})]:
+        yield _list(f"charts: {label}", "Chart", filters)
+
+
+def _get(label: str, kind: str, fqn: str, **asked: Any) -> Read:
+    request = getattr(_MESSAGES[kind], f"Get{kind}Request")(fully_qualified_name=fqn, **asked)
+    return Read(label, kind, f"Get{kind}", request, _ONE)
+
+
+def _list(label: str, kind: str, filters: Filters, *, deep: bool = False) -> Read:
+    request = getattr(_MESSAGES[kind], f"List{kind}sRequest")(**filters)
+    several = len(filters.keys() - {"order_by", "include_total"}) > 1
+    goal = None if request.include_total else _SEVERAL if several else _ONE
+    return Read(label, kind, f"List{kind}s", request, goal, deep)
+
+
+def measure(address: str, token: str, read: Read) -> Taken:
+    """Makes a call over and over, on a connection of its own."""
+    with grpc.insecure_channel(address) as channel:
+        call = partial(getattr(_STUBS[read.kind](channel), read.method), metadata=client.metadata(token))
+        request = _behind(call, read.request) if read.deep else read.request
+        answer = [call(request) for _ in range(_WARM_UP)][-1]
+        milliseconds = [_milliseconds(call, request) for _ in range(_CALLS)]
+    found = len(getattr(answer, f"{read.kind.lower()}s")) if read.method.startswith("List") else 1
+    return Taken(statistics.median(milliseconds), max(milliseconds), found)
+
+
+def _milliseconds(call: Callable[[Any], Any], request: Any) -> float:
+    began = time.perf_counter()
+    call(request)
+    return (time.perf_counter() - began) * 1000
+
+
+def _behind(call: Callable[[Any], Any], request: Any) -> Any:
+    """Returns the request for the page behind many large ones."""
+    large = {"page_size": _DEEP_SIZE, "read_mask": FieldMask(paths=["name"])}
+    token = ""
+    for _ in range(_DEEP_PAGES):
+        token = call(_changed(request, page_token=token, **large)).next_page_token or token
+    return _changed(request, page_token=token)
+
+
+def _changed(request: Any, **fields: Any) -> Any:
+    changed = type(request)(**fields)
+    changed.MergeFrom(request)
+    return changed
