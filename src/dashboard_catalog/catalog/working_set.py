@@ -147,7 +147,9 @@ class WorkingSet:
         for (kind_name, _), history in self._history.items():
             await ASSET_KINDS[kind_name].table.insert_history(connection, history)
         for (kind_name, _), changed in self._changed.items():
-            await ASSET_KINDS[kind_name].table.update(connection, list(changed.values()))
+            await ASSET_KINDS[kind_name].table.update(
+                connection, [(self._stored_as[id_], record) for id_, record in changed.items()]
+            )
         for place, touched in self._touched.items():
             only = [record for id_, record in touched.items() if id_ not in self._changed[place]]
             await ASSET_KINDS[place[0]].table.update_unversioned(connection, only)

@@ -4,6 +4,7 @@ A statement that writes names one BI service; how many rows it touches never cha
 """
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.many import ForMany
 from dashboard_catalog.store.references import References
+from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import (
     CHART,
     CHART_HISTORY,
@@ -45,7 +47,20 @@ A = TypeVar("A", bound=AssetRecord)
 # What a write stores without making a version.
 _UNVERSIONED = ("edited", "digest", "source_hash", "ingested")
 _FIXED = ("service_id", "name", "id")
-_RECOGNISED_BY = ("name", "digest", "id", "version", "owners", "domain", "tags")
+# What lists find an asset by. SQLite writes anew in every index whose columns a statement sets, changed or not.
+_FOUND_BY = ("owners", "tags", "charts", "domain", "project", "deleted")
+
+
+class Ingested(NamedTuple):
+    """What an asset that ingestion brings again is recognised by, and what its outcome is told with."""
+
+    name: str
+    digest: bytes
+    id: UUID
+    version: int
+    owners: list[UUID]
+    domain: UUID | None
+    tags: list[UUID]
 
 
 class AssetTable(Generic[A]):
@@ -66,19 +81,27 @@ class AssetTable(Generic[A]):
         self.columns = column_names(record)
         self.to_row = row_of(record)
         self.from_row = record_maker(record)
+        self._reader = Reader(table.c, self.from_row)
         c = table.c
         one = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
         changing = [name for name in self.columns if name not in _FIXED]
+        found_by = [name for name in _FOUND_BY if name in self.columns]
+        self._place = attrgetter(*found_by)
         self._insert = ForMany(insert(table))
         self._insert_history = ForMany(insert(history))
-        self._update = ForMany(update(table).where(one).values({name: bindparam(name) for name in changing}))
-        self._update_unversioned = ForMany(
-            update(table).where(one).values({name: bindparam(name) for name in _UNVERSIONED})
-        )
+
+        def updating(names: Iterable[str]) -> ForMany:
+            return ForMany(update(table).where(one).values({name: bindparam(name) for name in names}))
+
+        self._update = updating(changing)
+        self._update_in_place = updating([name for name in changing if name not in found_by])
+        self._update_unversioned = updating(_UNVERSIONED)
         in_service = c.service_id == bindparam("service_id")
         self._by_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
         self._copy_to_history = insert(history).from_select(self.columns, self._by_names)
-        self._ingested = select(*[c[name] for name in _RECOGNISED_BY]).where(
+        recognised_by = [c[name] for name in Ingested._fields]
+        self._ingested_reader = Reader(recognised_by, Ingested._make)
+        self._ingested = select(*recognised_by).where(
             in_service,
             any_of(c.name, bindparam("names", type_=TEXT_LIST)),
             c.digest.is_not(None),
@@ -107,19 +130,19 @@ class AssetTable(Generic[A]):
         self, connection: AsyncConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
     ) -> list[A]:
         """Returns the records of a statement made by `select`."""
-        return [self.from_row(row) for row in (await connection.execute(statement, parameters)).all()]
+        return await self._reader.all(connection, statement, parameters)
 
     async def by_names(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
         """Returns those of `names` that the service has, deleted ones too."""
         return await self.fetch(connection, self._by_names, {"service_id": service_id, "names": names})
 
-    async def ingested(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[Any]:
-        """Returns rows (name, digest, id, version, owners, domain, tags) of those of `names` that have a digest.
+    async def ingested(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[Ingested]:
+        """Returns those of `names` that have a digest.
 
         Deleted ones and those that people have marked are not among them.
         """
         parameters = {"service_id": service_id, "names": names}
-        return list((await connection.execute(self._ingested, parameters)).all())
+        return await self._ingested_reader.all(connection, self._ingested, parameters)
 
     async def by_ids(self, connection: AsyncConnection, ids: Iterable[UUID]) -> list[A]:
         """Returns the assets with these ids, of any service, deleted ones too."""
@@ -153,9 +176,14 @@ class AssetTable(Generic[A]):
         """Stores older versions that have never been in the table."""
         await self._insert_history.run(connection, records)
 
-    async def update(self, connection: AsyncConnection, records: Sequence[A]) -> None:
-        """Stores new versions of assets that exist."""
-        await self._update.run(connection, records)
+    async def update(self, connection: AsyncConnection, changed: Iterable[tuple[A, A]]) -> None:
+        """Stores new versions of assets that exist: each as it is stored, and as it is now."""
+        moved: list[A] = []
+        in_place: list[A] = []
+        for before, after in changed:
+            (in_place if self._place(before) == self._place(after) else moved).append(after)
+        await self._update.run(connection, moved)
+        await self._update_in_place.run(connection, in_place)
 
     async def update_unversioned(self, connection: AsyncConnection, records: Sequence[A]) -> None:
         """Stores marks, digests and the like of assets that did not change otherwise."""
@@ -176,7 +204,9 @@ _TABLES = {"dashboard": DASHBOARD, "chart": CHART}
 DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY, DASHBOARD_REFERENCE)
 CHARTS = AssetTable(ChartRecord, CHART, CHART_HISTORY, CHART_REFERENCE)
 
-_chart_keys = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.deleted, CHART.c.deleted_by_edit).where(
+_chart_key = [CHART.c[name] for name in ("service_id", "name", "id", "deleted", "deleted_by_edit")]
+_chart_key_reader = Reader[Sequence[Any]](_chart_key)
+_chart_keys = select(*_chart_key).where(
     any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
     any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
 )
@@ -186,12 +216,14 @@ _chart_references = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c
 _holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted)
 
 
-async def chart_keys(connection: AsyncConnection, service_ids: Iterable[UUID], names: Iterable[str]) -> list[Any]:
+async def chart_keys(
+    connection: AsyncConnection, service_ids: Iterable[UUID], names: Iterable[str]
+) -> list[Sequence[Any]]:
     """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts of these names in these services."""
     parameters = {"service_ids": list(service_ids), "names": list(names)}
     if not parameters["service_ids"]:
         return []
-    return list((await connection.execute(_chart_keys, parameters)).all())
+    return await _chart_key_reader.all(connection, _chart_keys, parameters)
 
 
 async def chart_references(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Any]:

@@ -43,6 +43,15 @@ _AWAY_NAMES = (
 _COPY_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 _ATTEMPTS = 6
 _BUSY_SECONDS = 2
+# By default SQLite carries its log over to the file every 1,000 pages, so with each chunk of a load. Pages that many
+# chunks write are carried over once for all of them this way; the log takes 32 MB.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "wal_autocheckpoint=8000",
+    "cache_size=-16384",
+    "temp_store=MEMORY",
+)
 
 
 class LostRace(Exception):
@@ -193,7 +202,7 @@ def _sqlite_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
         # SQLAlchemy begins transactions itself, below; the driver must not.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -7,10 +7,11 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE, EntityRecord, column_names, record_maker
 from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, begins_with, overlaps
 
-_from_row = record_maker(EntityRecord)
+_reader = Reader(ENTITY.c, record_maker(EntityRecord))
 _columns = column_names(EntityRecord)
 _by_fqns = select(*ENTITY.c).where(any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST)))
 _by_ids = select(*ENTITY.c).where(any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST)))
@@ -34,7 +35,7 @@ async def fetch(
     connection: AsyncConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
 ) -> list[EntityRecord]:
     """Returns the records of a statement that selects all columns of `ENTITY`."""
-    return [_from_row(row) for row in (await connection.execute(statement, parameters)).all()]
+    return await _reader.all(connection, statement, parameters)
 
 
 async def by_fqns(connection: AsyncConnection, fqns: Iterable[str]) -> list[EntityRecord]:

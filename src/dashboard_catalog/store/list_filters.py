@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, false, select, true
 
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.references import fenced
@@ -86,7 +86,7 @@ def narrowing_filters(table: AssetTable[Any], filters: ListFilters) -> list[Filt
     if filters.services is not None:
         found.append(_one_of(table, "service_id", filters.services))
     if filters.name_prefix:
-        found.append(_of_rows(table, lambda c: begins_with(c.name, filters.name_prefix)))
+        found.append(_named(table, filters.name_prefix, filters.deleted))
     if False not in filters.deleted:
         found.append(_of_rows(table, lambda c: c.deleted == true()))
     return found
@@ -100,6 +100,15 @@ def any_asset(table: AssetTable[Any]) -> Filter:
 def _of_rows(table: AssetTable[Any], holds: Callable[[Any], ColumnElement[bool]]) -> Filter:
     c = table.table.c
     return Filter(select(c.name, c.service_id, c.deleted).where(holds(c)), holds)
+
+
+def _named(table: AssetTable[Any], prefix: str, deleted: Sequence[bool]) -> Filter:
+    def holds(c: Any) -> ColumnElement[bool]:
+        return begins_with(c.name, prefix)
+
+    states = [true() if state else false() for state in deleted]
+    # The index of names begins with the state.
+    return Filter(_of_rows(table, holds).keys.where(table.table.c.deleted.in_(states)), holds)
 
 
 def _one_of(table: AssetTable[Any], name: str, ids: Sequence[UUID]) -> Filter:

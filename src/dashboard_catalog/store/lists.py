@@ -34,10 +34,12 @@ from dashboard_catalog.store.types import ID, KEY_TEXT, UUID_LIST
 Position = tuple[str | datetime, UUID]
 """Where the page before ended: (name, service id), or (time, id)."""
 
-# All that a filter finds is looked at for a page if it is no more.
+# Where a filter finds no more than this, all that it finds is looked at.
 _FEW = 2_000
 # So many of the next rows are looked at: by time they lie side by side, by name all over the table.
 _NEXT_BY_TIME, _NEXT_BY_NAME = 20_000, 1_000
+# A larger page would hardly be filled by the next rows by name.
+_WALKED_PAGE = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ async def page(
         sizes = list((await connection.execute(lists.sizes())).one())
         if min(sizes) <= _FEW:
             return await table.fetch(connection, lists.among(sizes.index(min(sizes))).limit(limit))
-        if lists.walks:
+        if lists.walks(limit):
             found = await table.fetch(connection, lists.walk().limit(limit))
             if len(found) == limit:
                 return found
@@ -111,12 +113,13 @@ class _Lists:
         """Whether it pays to ask how much each filter finds: no single sorted range is the list."""
         return bool(self._all) if self._order.by_time else len(self._all) > 1 and bool(self._finding)
 
-    @property
-    def walks(self) -> bool:
+    def walks(self, limit: int) -> bool:
         """Whether it pays to look at the next rows: ranges are in another order, or too many to merge."""
-        many = any(len(each.values) > 1 for each in self._finding)
+        if self._order.by_time:
+            return True
+        many_ranges = any(len(each.values) > 1 for each in self._finding)
         # No index has both states in the order of names.
-        return self._order.by_time or (many and len(self._deleted) == 1)
+        return many_ranges and len(self._deleted) == 1 and limit <= _WALKED_PAGE
 
     def sizes(self) -> Select[Any]:
         """Returns the statement for how much each filter finds, up to a little more than few."""
@@ -169,20 +172,23 @@ class _Lists:
 
     def _range(self, found: Filter, deleted: bool) -> Select[Any]:
         c = found.keys_once().subquery().c
-        return select(c.name, c.service_id).where(c.deleted == _boolean(deleted), *self._narrowed(c, found))
+        return select(c.name, c.service_id).where(self._state(found, c, deleted), *self._narrowed(c, found))
 
     def _value_by_value(self, found: Filter, deleted: bool, limit: int) -> Select[Any]:
         """Returns the statement for the first keys of each value of a filter."""
         ids = bindparam(None, list(found.values), UUID_LIST)
         value = func.unnest(ids).table_valued(column("id", ID)).render_derived()
         c = found.column.table.c
-        state = c.deleted == _boolean(deleted)
-        if found.column is self._columns.service_id and not deleted:
-            # The same, in a form that no index serves: that by name would be walked past all other services.
-            state = c.deleted.is_not(true())
-        keys = select(c.name, c.service_id).where(found.column == value.c.id, state, *self._narrowed(c, found))
+        state, narrowed = self._state(found, c, deleted), self._narrowed(c, found)
+        keys = select(c.name, c.service_id).where(found.column == value.c.id, state, *narrowed)
         each = self._first(keys, limit).lateral()
         return select(each.c.name, each.c.service_id).select_from(value.join(each, true())).distinct()
+
+    def _state(self, found: Filter, columns: Any, deleted: bool) -> Any:
+        if found.column is self._columns.service_id:
+            # The same, in a form that no index serves: that by name would be walked past all other services.
+            return columns.deleted.is_not(_boolean(not deleted))
+        return columns.deleted == _boolean(deleted)
 
     def _first(self, keys: Any, limit: int | None) -> Any:
         return keys if limit is None else keys.order_by(*self._order.of(keys.selected_columns)).limit(limit)

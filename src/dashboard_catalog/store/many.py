@@ -1,45 +1,24 @@
 """Runs one statement for many records, by the shortest way that each driver has.
 
-SQLAlchemy looks at every value of every row several times. Here a row is a tuple that a driver takes as it is, but for
-the values of a few columns; PostgreSQL gets new rows by COPY.
+PostgreSQL gets new rows by COPY.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from asyncpg import InterfaceError
-from sqlalchemy import ARRAY, Boolean, Dialect, Insert, TableClause, Update
+from sqlalchemy import Dialect, Insert, TableClause, Update
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Row = tuple[Any, ...]
-
-# Every driver that has them takes them as they are.
-_TAKEN = (ARRAY, Boolean)
+from dashboard_catalog.store.rows import Row, writing
 
 
 class _Form(NamedTuple):
-    """A statement as one dialect takes it.
-
-    Attributes:
-        row: Makes the values of a record, in the order of the parameters.
-        adapters: Place of each value that the driver does not take as it is, and what makes one that it takes.
-    """
+    """A statement as one dialect takes it, and what makes its parameters of a record."""
 
     sql: str
     row: Callable[[Any], Row]
-    adapters: Sequence[tuple[int, Callable[[Any], Any]]]
-
-    def rows(self, records: Iterable[Any]) -> list[Row]:
-        return [self._adapted(self.row(record)) for record in records]
-
-    def _adapted(self, row: Row) -> Row:
-        values = list(row)
-        for place, adapt in self.adapters:
-            if values[place] is not None:
-                values[place] = adapt(values[place])
-        return tuple(values)
 
 
 class ForMany:
@@ -58,10 +37,11 @@ class ForMany:
         if not records:
             return
         form = self._form(connection.dialect)
+        rows = list(map(form.row, records))
         if isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
-            await _copy(connection, self._statement.table, form.rows(records))
+            await _copy(connection, self._statement.table, rows)
         else:
-            await connection.exec_driver_sql(form.sql, form.rows(records))
+            await connection.exec_driver_sql(form.sql, rows)
 
     def _form(self, dialect: Dialect) -> _Form:
         form = self._forms.get(dialect.name)
@@ -74,12 +54,7 @@ def _form(statement: Insert | Update, dialect: Dialect) -> _Form:
     compiled = statement.compile(dialect=dialect)
     parameters = compiled.positiontup or []
     fields = [name.removeprefix("b_") for name in parameters]
-    adapters = [
-        (place, adapt)
-        for place, type_ in enumerate(compiled.binds[name].type.dialect_impl(dialect) for name in parameters)
-        if not isinstance(type_, _TAKEN) and (adapt := type_.bind_processor(dialect)) is not None
-    ]
-    return _Form(compiled.string, attrgetter(*fields), adapters)
+    return _Form(compiled.string, writing(fields, [compiled.binds[name].type for name in parameters], dialect))
 
 
 async def _copy(connection: AsyncConnection, table: TableClause, rows: list[Row]) -> None:

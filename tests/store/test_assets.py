@@ -1,0 +1,91 @@
+"""Assets are read as they were stored, by what looks at their values itself instead of SQLAlchemy."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dashboard_catalog.store.assets import DASHBOARDS
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import CATALOG_ID, DashboardRecord
+
+ONE, OTHER = UUID(int=1), UUID(int=2**128 - 1)
+BARE = DashboardRecord(
+    service_id=CATALOG_ID,
+    name="d",
+    id=ONE,
+    change_number=2**53,
+    updated_at=datetime(2026, 1, 2, tzinfo=UTC),
+    updated_by="",
+    by_ingestion=False,
+    call_id="",
+)
+FULL = dataclasses.replace(
+    BARE,
+    version=11,
+    display_name="é",
+    description="a\n'b\"",
+    source_url="u",
+    owners=[OTHER, ONE],
+    domain=OTHER,
+    tags=[ONE],
+    tag_labels={ONE.hex: ["Derived", "Suggested"]},
+    extension={"cost": [1.5, None, {"ü": True}]},
+    source_hash="h",
+    deleted=True,
+    deleted_with=ONE,
+    deleted_by_edit=True,
+    edited={"fields": ["owners"]},
+    change={"fields_added": []},
+    digest=b"\x00\xff",
+    ingested=True,
+    updated_at=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+    by_ingestion=True,
+    session_id=OTHER,
+    dashboard_type="Report",
+    project="p",
+    charts=[OTHER],
+)
+VALUES = {
+    field.name: getattr(FULL, field.name)
+    for field in dataclasses.fields(DashboardRecord)
+    if getattr(FULL, field.name) != getattr(BARE, field.name)
+}
+
+
+async def _stored(database: Database) -> DashboardRecord:
+    async with database.read() as connection:
+        (found,) = await DASHBOARDS.by_names(connection, CATALOG_ID, ["d"])
+    return found
+
+
+@pytest.mark.parametrize("record", [BARE, FULL], ids=["bare", "full"])
+async def test_what_is_read_equals_what_was_stored(database: Database, record: DashboardRecord) -> None:
+    await database.write(lambda connection: DASHBOARDS.insert(connection, [record]))
+
+    found = await _stored(database)
+
+    assert found == record
+    for field in dataclasses.fields(record):
+        wanted, got = getattr(record, field.name), getattr(found, field.name)
+        # By name, since a UUID is of the driver's own subclass.
+        assert type(got).__name__ == type(wanted).__name__, field.name
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
+async def test_a_change_of_each_column_is_stored(database: Database, name: str, value: Any) -> None:
+    changed = dataclasses.replace(BARE, **{name: value})
+    await database.write(lambda connection: DASHBOARDS.insert(connection, [BARE]))
+    await database.write(lambda connection: DASHBOARDS.update(connection, [(BARE, changed)]))
+
+    assert await _stored(database) == changed
+
+
+async def test_a_list_belongs_to_the_record_that_was_read(database: Database) -> None:
+    await database.write(lambda connection: DASHBOARDS.insert(connection, [FULL]))
+
+    (await _stored(database)).owners.append(CATALOG_ID)
+
+    assert (await _stored(database)).owners == FULL.owners
