@@ -18,15 +18,18 @@ class Work:
         batches: What was run, in its order.
     """
 
-    def __init__(self, mistakes: Sequence[int] = (), unavailable: Sequence[int] = ()) -> None:
+    def __init__(self, mistakes: Sequence[int] = (), unavailable: Sequence[int] = (), seconds: float = 0) -> None:
         self.batches: list[list[int]] = []
         self.let = asyncio.Event()
         self._mistakes = mistakes
         self._unavailable = unavailable
+        self._seconds = seconds
 
     async def run(self, items: Sequence[int]) -> list[int]:
         self.batches.append(list(items))
         await self.let.wait()
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
         if set(items) & set(self._mistakes):
             raise ZeroDivisionError
         if set(items) & set(self._unavailable):
@@ -157,6 +160,37 @@ async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await tasks[0]
     assert await grouping.submit("a", 5) == 25
+
+
+async def _again(grouping: Grouping[int, int], key: str, item: int, times: int, late: int = -1) -> None:
+    """Submits an item, again each time that it is answered, a few turns later as gRPC takes calls in."""
+    for time in range(times):
+        await asyncio.sleep(0.005 if time == late else 0)
+        for _ in range(item):
+            await asyncio.sleep(0)
+        await grouping.submit(key, item)
+
+
+async def test_a_lone_caller_of_one_key_does_not_split_the_batches_of_another() -> None:
+    work = Work(seconds=0.003)
+    work.let.set()
+    grouping = _grouping(work, idle_turns=150)
+
+    await asyncio.gather(
+        _again(grouping, "lone", 100, 20), *[_again(grouping, "crowd", item, 10) for item in range(20)]
+    )
+
+    assert [len(batch) for batch in work.batches if 100 not in batch] == [20] * 10
+
+
+async def test_a_caller_that_was_late_once_joins_the_others_again() -> None:
+    work = Work(seconds=0.003)
+    work.let.set()
+    grouping = _grouping(work, idle_turns=150)
+
+    await asyncio.gather(_again(grouping, "a", 1, 20), _again(grouping, "a", 2, 20, late=5))
+
+    assert [len(batch) for batch in work.batches[-8:-3]] == [2] * 5
 
 
 async def test_nothing_is_kept_of_keys_that_are_done_with() -> None:

@@ -78,11 +78,15 @@ async def test_the_charts_of_a_swept_dashboard_go_along_unless_mentioned(bot: Ca
     assert await _live(bot) == (_names("d", range(8)), _names("n", range(10)))
 
 
-async def test_charts_stay_that_only_dashboards_mention_also_those_that_come_unchanged(bot: Caller) -> None:
+@pytest.mark.parametrize("override", [False, True])
+async def test_charts_stay_that_only_dashboards_mention_also_unchanged_and_refused_ones(
+    bot: Caller, admin: Caller, override: bool
+) -> None:
     changed = {"dashboard": {**_dashboards([2])[0]["dashboard"], "displayName": "Two"}}
-    refused = {"dashboard": {**_dashboards([3])[0]["dashboard"], "domain": "no_such"}}
+    refused = {"dashboard": {**_dashboards([3])[0]["dashboard"], "domain": "a..b"}}
+    dashboards = [*_dashboards([1]), changed, refused, *_dashboards(range(4, 10))]
 
-    swept = await _sweep(bot, _charts([0]), [*_dashboards([1]), changed, refused, *_dashboards(range(4, 10))])
+    swept = await _sweep(admin if override else bot, _charts([0]), dashboards, overrideMetadata=override)
 
     assert swept.counts == {"updated": 1, "unchanged": 8, "failed": 1}
     # Of the dashboard that was not mentioned.

@@ -132,7 +132,6 @@ class Unread:
 
     Attributes:
         digest: As of the `AssetWrite` that `read` returns.
-        charts: Fully qualified names of the charts that it holds, as sent.
         reader: Reads the rest.
     """
 
@@ -140,7 +139,6 @@ class Unread:
     writer: Writer
     key: ByName
     digest: bytes
-    charts: Iterable[str]
     reader: Callable[[], AssetWrite]
     _read: AssetWrite | CatalogError | None = None
 
@@ -171,12 +169,14 @@ class ChunkItem(NamedTuple):
         kind: Its kind, empty if the item holds nothing.
         named: Key of an asset, fully qualified name of an entity; empty if that cannot be told.
         write: What it asks for, or why that cannot be told.
+        charts: Fully qualified names of the charts that it holds, as sent.
     """
 
     offset: int
     kind: str
     named: ByName | str
     write: AssetWrite | Unread | EntityWrite | CatalogError
+    charts: Iterable[str] = ()
 
     @property
     def fqn(self) -> str:

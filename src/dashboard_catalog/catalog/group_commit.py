@@ -21,9 +21,10 @@ class Grouping(Generic[I, O]):
         run: Runs a batch and returns one answer an item, in their order. An exception is the answer of every item.
         same_batch: Says what items of one batch must have in common.
         most: Items in a batch at most.
-        idle_turns: Turns of the event loop without another item after which a batch begins; at once where the last one
-            was of one item, as a lone caller's are. Callers that were answered together call again one by one, as gRPC
-            takes in one call a turn; turns in which nothing happens take microseconds.
+        idle_turns: Turns of the event loop without another item after which a batch begins; at once where the batch
+            before, of the same key, was of one item and nobody waited then, as with a lone caller. Callers that were
+            answered together call again one by one, as gRPC takes in one call a turn; turns in which nothing happens
+            take microseconds.
     """
 
     def __init__(
@@ -37,7 +38,8 @@ class Grouping(Generic[I, O]):
         self._same_batch = same_batch
         self._most = most
         self._idle_turns = idle_turns
-        self._enough = most
+        # Of the batch before, if a lone caller's.
+        self._lone: Hashable | None = None
         self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}
         self._working: set[asyncio.Task[None]] = set()
 
@@ -61,16 +63,16 @@ class Grouping(Generic[I, O]):
     async def _work(self, key: Hashable) -> None:
         queue = self._waiting[key]
         while queue:
-            await self._gather(queue)
+            await self._gather(queue, 1 if self._lone == key else self._most)
             batch = self._next(queue)
-            self._enough = 1 if len(batch) == 1 else self._most
             await self._answer(batch)
+            self._lone = key if len(batch) == 1 and not queue else None
         del self._waiting[key]
 
-    async def _gather(self, queue: deque[_Waiting[I, O]]) -> None:
+    async def _gather(self, queue: deque[_Waiting[I, O]], enough: int) -> None:
         """Returns when items have stopped arriving, or there are enough: in larger batches each costs less."""
         idle, arrived = 0, len(queue)
-        while idle < self._idle_turns and arrived < self._enough:
+        while idle < self._idle_turns and arrived < enough:
             await asyncio.sleep(0)
             idle = idle + 1 if len(queue) == arrived else 0
             arrived = len(queue)

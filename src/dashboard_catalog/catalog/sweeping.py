@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, Unread, Verb, Writer
+from dashboard_catalog.catalog.commands import AssetWrite, ByName, Verb, Writer
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.catalog.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
@@ -120,8 +120,12 @@ class Mentions:
             return
         if item.named.service == service:
             self.digests[item.kind].add(_digest(item.named.name))
-        held = _held(item.write)
-        self.digests[_HELD].update(_digest(chart.name) for chart in held if chart.service == service)
+        for fqn in item.charts:
+            # Most dashboards come as they are stored, so are never read any further.
+            with suppress(names.NameSyntaxError):
+                in_service, name = names.split(fqn, 2)
+                if in_service == service:
+                    self.digests[_HELD].add(_digest(name))
 
 
 class Sweep:
@@ -196,17 +200,6 @@ class Sweep:
             results = await self._pipeline.run(connection, Batch(writes))
             deleted += sum(not isinstance(result, CatalogError) for result in results)
         return deleted
-
-
-def _held(write: Any) -> Iterable[ByName]:
-    """Yields the charts that an item refers to, as far as it can be read."""
-    if isinstance(write, AssetWrite):
-        yield from write.values.get("charts", ())
-    elif isinstance(write, Unread):
-        # Most come as they are stored, so are never read any further.
-        for fqn in write.charts:
-            with suppress(names.NameSyntaxError):
-                yield ByName(*names.split(fqn, 2))
 
 
 def _digest(name: str) -> bytes:

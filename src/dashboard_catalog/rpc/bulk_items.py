@@ -2,7 +2,7 @@
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import AssetWrite, ByName, ChunkItem, Unread, Verb, WrittenEntity
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind
+from dashboard_catalog.catalog.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.pipeline import Result, Write
 from dashboard_catalog.catalog.sessions import KEPT
 from dashboard_catalog.catalog.shape import asset_key
@@ -32,10 +32,11 @@ def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) 
     which = sent.WhichOneof("item")
     kind = (sent.entity.WhichOneof("entity") if which == "entity" else which) or ""
     named = _named(sent, kind)
+    charts = sent.dashboard.charts if kind == DASHBOARD_KIND.name else ()
     try:
-        return ChunkItem(offset, kind, named, _write(sent, kind, named, options))
+        return ChunkItem(offset, kind, named, _write(sent, kind, named, options), charts)
     except CatalogError as error:
-        return ChunkItem(offset, kind, named, error)
+        return ChunkItem(offset, kind, named, error, charts)
 
 
 def result_of(item: ChunkItem, result: Result) -> bulk_pb2.BulkUpsertResult:
@@ -96,8 +97,7 @@ def _asset_write(
     # The database is asked for it before it is read: so it has a name that any takes, and asks for no right of its own.
     if by.overrides or not isinstance(named, ByName) or not (_is_plain(named.name) and _is_plain(named.service)):
         return read()
-    charts = spec.charts if kind.holds_charts else ()
-    return Unread(kind=kind, writer=by, key=named, digest=digest, charts=charts, reader=read)
+    return Unread(kind=kind, writer=by, key=named, digest=digest, reader=read)
 
 
 def _is_plain(name: str) -> bool:
@@ -109,6 +109,7 @@ def _named(sent: bulk_pb2.BulkUpsertItem, kind: str) -> ByName | str:
     if kind in ASSET_KINDS:
         spec = getattr(sent, kind)
         key = asset_key(spec.service, spec.name, [])
+        # So few characters cannot be too many bytes.
         return key if key and (len(key.service) + len(key.name) <= _LONGEST_NAME or _fits(names.join(*key))) else ""
     fqn = _entity_fqn(sent.entity, kind) if kind else ""
     return fqn if _fits(fqn) else ""
