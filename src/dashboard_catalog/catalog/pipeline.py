@@ -272,7 +272,7 @@ class _References:
     def all_fqns(self) -> set[str]:
         """Returns the fully qualified names of entities of whatever kind."""
         services = {chart.service for chart in self.charts}
-        # Classifications: they come with their tags, not after them.
+        # The first name of a tag is its classification: so those come with their tags, not after them.
         tops = {names.split(fqn)[0] for fqn in self.fqns}
         owners = (owner.fqn or names.quote(owner.name) for owner in self.owners if not owner.id)
         return self.fqns.union(map(names.quote, services | tops), owners)

@@ -164,7 +164,7 @@ class WorkingSet:
         moved = {
             id_: self._stored_as[id_]
             for id_, record in self._changed[kind_name, service_id].items()
-            if references.differ(self._stored_as[id_], record)
+            if references.differ(connection.dialect.name, self._stored_as[id_], record)
         }
         await references.remove(connection, list(moved.values()))
         names = [record.name for record in (*self._new[kind_name, service_id].values(), *moved.values())]

@@ -32,7 +32,7 @@ def upgrade(**given: Any) -> None:
 
 
 def check(**given: Any) -> None:
-    """Say whether the database is at the schema of this version: exit status 0 if it is, 2 if not."""
+    """Say whether the database has the schema that this version needs: exit status 0 if it has, 2 if not."""
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
@@ -58,7 +58,7 @@ def _on_database(settings: Settings, work: Callable[[str], None]) -> None:
         raise CommandError(f"{settings.shown_database_url} cannot be used: {cause}") from error
     except (SchemaLater, SchemaOutdated) as error:
         raise CommandError(f"{settings.shown_database_url}: {error}") from error
-    output.say(f"{settings.shown_database_url} is at the schema of this version.")
+    output.say(f"{settings.shown_database_url} has the schema that this version needs.")
 
 
 def _make_folder(folder: Path) -> None:

@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.types import ID, TEXT_LIST, UUID_LIST, any_of, overlaps
 
-_LISTS = ("owners", "tags")
-_LISTS_ON_SQLITE = ("owners", "tags", "charts")
+_LISTS = {"postgresql": ("owners", "tags"), "sqlite": ("owners", "tags", "charts")}
 
 
 class References:
@@ -36,9 +35,9 @@ class References:
         )
         self._add = {"postgresql": self._add_on_postgresql(), "sqlite": self._add_on_sqlite()}
 
-    def differ(self, one: Any, other: Any) -> bool:
+    def differ(self, dialect: str, one: Any, other: Any) -> bool:
         """Says whether two versions of an asset are found by different rows."""
-        return one.deleted != other.deleted or self._targets(one) != self._targets(other)
+        return one.deleted != other.deleted or _targets(dialect, one) != _targets(dialect, other)
 
     async def add(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> None:
         """Adds the rows of stored assets that have none."""
@@ -49,7 +48,7 @@ class References:
         rows = [
             {"b_service_id": one.service_id, "b_name": one.name, "b_deleted": one.deleted, "targets": targets}
             for one in records
-            if (targets := list(self._targets(one)))
+            if (targets := list(_targets(connection.dialect.name, one)))
         ]
         if rows:
             await connection.execute(self._remove, rows)
@@ -75,14 +74,12 @@ class References:
         held = select(c.name, c.service_id, c.deleted).where(overlaps(c.charts, bindparam(None, list(ids), UUID_LIST)))
         return fenced(held)
 
-    def _targets(self, record: Any) -> set[UUID]:
-        return {id_ for name in _LISTS_ON_SQLITE for id_ in getattr(record, name, ())}
-
     def _add_on_postgresql(self) -> TextClause:
+        lists = " || ".join(_LISTS["postgresql"])
         return text(
             f"INSERT INTO {self.rows.name} (service_id, target_id, deleted, name)"
             " SELECT one.service_id, target.id, one.deleted, one.name"
-            f" FROM {self.table.name} AS one CROSS JOIN LATERAL (SELECT DISTINCT unnest({' || '.join(_LISTS)}) AS id)"
+            f" FROM {self.table.name} AS one CROSS JOIN LATERAL (SELECT DISTINCT unnest({lists}) AS id)"
             " AS target WHERE one.service_id = :service_id AND one.name = ANY (:names)"
         ).bindparams(bindparam("service_id", type_=ID), bindparam("names", type_=TEXT_LIST))
 
@@ -92,12 +89,16 @@ class References:
             "SELECT one.service_id, target.value, one.deleted, one.name"
             f" FROM {self.table.name} AS one, json_each(one.{name}) AS target"
             " WHERE one.service_id = :service_id AND one.name IN (SELECT value FROM json_each(:names))"
-            for name in _LISTS_ON_SQLITE
+            for name in _LISTS["sqlite"]
             if name in self.table.c
         )
         return text(f"INSERT INTO {self.rows.name} (service_id, target_id, deleted, name) {each}").bindparams(
             bindparam("service_id", type_=ID), bindparam("names", type_=TEXT_LIST)
         )
+
+
+def _targets(dialect: str, record: Any) -> set[UUID]:
+    return {id_ for name in _LISTS[dialect] for id_ in getattr(record, name, ())}
 
 
 def fenced(keys: Select[Any]) -> Select[Any]:
