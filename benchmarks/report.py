@@ -49,7 +49,8 @@ def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
         name = measured.measures[0].database
         for measure in measured.measures:
             kind = "dashboard" if "dashboard" in measure.work else "chart"
-            floors = {name: floor.rows / floor.seconds for name, floor in measured.floors[kind]._asdict().items()}
+            by_floor = measured.floors[kind]._asdict().items()
+            floors = {floor_name: floor.rows / floor.seconds for floor_name, floor in by_floor}
             rates = {**floors, "echo": echo[0].rate}
             ratios = [*_ratios(measure, rates, elsewhere.get(measure.work)), *_compared(measure, measured.comparison)]
             _add(table, measure, ", ".join(ratios))

@@ -1,16 +1,20 @@
 """Loads a large catalog into PostgreSQL, then lists it by every filter: `python -m benchmarks.scale --help`."""
 
 import argparse
+import asyncio
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from benchmarks import client, processor
 from benchmarks.measures import POSTGRESQL_SETTINGS
 from benchmarks.scale_data import Scale
-from benchmarks.scale_lists import measure, reads
+from benchmarks.scale_lists import CAPTION, measure, reads
 from benchmarks.scale_load import Stream, load
 from benchmarks.servers import Server, catalog_server
 from dashboard_catalog.store import migrate
@@ -27,9 +31,8 @@ def main() -> None:
             if arguments.only != "reads":
                 _load(server, _streams(scale, arguments.every, reads=not arguments.never_read))
                 _delete(server, scale)
-            if postgres:
-                # As autovacuum does within minutes.
-                postgres.execute("VACUUM ANALYZE", database="catalog")
+            if url.startswith("postgresql"):
+                asyncio.run(_vacuum(url))
             if arguments.only != "load":
                 _read(server, scale)
 
@@ -37,12 +40,15 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--dashboards", type=int, default=1_000_000, help="at least 10,000 (%(default)s)")
-    parser.add_argument("--charts", type=int, default=3_000_000, help="a multiple of that (%(default)s)")
+    parser.add_argument("--charts", type=int, default=3_000_000, help="a multiple of --dashboards (%(default)s)")
     parser.add_argument("--every", type=int, default=100_000, help="items between two figures (%(default)s)")
     parser.add_argument("--never-read", action="store_true", help="load with a client that reads when all is sent")
     parser.add_argument("--database-url", help="a database to use, and to keep, instead of a new PostgreSQL")
     parser.add_argument("--only", choices=["load", "reads"], help="one half; both by default")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.dashboards < 10_000 or arguments.charts % arguments.dashboards:
+        parser.error("--dashboards must be at least 10,000, and --charts a multiple of it")
+    return arguments
 
 
 @contextmanager
@@ -56,19 +62,17 @@ def _database(url: str | None) -> Iterator[tuple[str, PostgresServer | None]]:
 
 
 def _streams(scale: Scale, every: int, *, reads: bool) -> Iterator[tuple[str, Stream]]:
-    """Yields all that is loaded, and then the first dashboards again: unchanged, and changed.
-
-    Who sends the unchanged ones never reads, whoever loads.
-    """
+    """Yields all that is loaded, and then the first dashboards again: unchanged, and changed."""
     yield "entities", Stream(scale, "entity", scale.dashboards, reads=reads, every=every)
     yield "charts", Stream(scale, "chart", scale.charts, reads=reads, every=every)
     yield "dashboards", Stream(scale, "dashboard", scale.dashboards, reads=reads, every=every)
-    yield "unchanged, never reading", Stream(scale, "dashboard", 5 * every, reads=False, every=every)
+    yield "unchanged", Stream(scale, "dashboard", 2 * every, reads=reads, every=every)
+    yield "unchanged, never reading", Stream(scale, "dashboard", 5 * every, reads=False)
     yield "changed", Stream(scale, "dashboard", every, edition=2, reads=reads, every=every)
 
 
 def _load(server: Server, streams: Iterator[tuple[str, Stream]]) -> None:
-    """Sends streams, and prints a line for each of their parts when it is done."""
+    """Sends streams, and prints a line for each part; for the whole where the client never reads."""
     _line("stream", ("items", "a second", "server MiB", "client", "server", "database"))
     for name, stream in streams:
         done = 0
@@ -81,14 +85,26 @@ def _load(server: Server, streams: Iterator[tuple[str, Stream]]) -> None:
 
 
 def _delete(server: Server, scale: Scale) -> None:
-    """Deletes one dashboard of 500, with their charts."""
+    """Deletes one dashboard of 500, with their charts: what lists of deleted ones find."""
     fqns = islice(scale.dashboard_fqns(), 7, None, 500)
-    requests = [DeleteDashboardRequest(fully_qualified_name=fqn).SerializeToString() for fqn in fqns]
-    client.apart(client.call_often, server.address, server.token, client.DELETE, requests, 64)
+    # A database that is kept may have been loaded before.
+    requests = [DeleteDashboardRequest(fully_qualified_name=fqn, allow_missing=True) for fqn in fqns]
+    bodies = [request.SerializeToString() for request in requests]
+    client.apart(client.call_often, server.address, server.token, client.DELETE, bodies, 64)
+    print(f"Deleted one dashboard of 500, {len(requests):,} in all, with their charts.", flush=True)
+
+
+async def _vacuum(url: str) -> None:
+    """Does what autovacuum does within minutes."""
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("VACUUM ANALYZE"))
+    await engine.dispose()
 
 
 def _read(server: Server, scale: Scale) -> None:
     """Measures reads, and prints a line for each."""
+    print(CAPTION)
     _line("read, milliseconds", ("median", "worst", "goal", "found"))
     for read in reads(scale):
         taken = measure(server.address, server.token, read)

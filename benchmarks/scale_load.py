@@ -26,8 +26,9 @@ class Stream:
     Attributes:
         kind: `entity`, `chart` or `dashboard`.
         count: At most so many items, the first ones.
-        reads: Whether the client reads while it sends; else it reads what there is when all is sent.
-        every: The client tells how far it is every so many items.
+        reads: Whether the client reads while it sends; else it reads what there is when all is sent, and the stream
+            has one part: what has been sent on the way says nothing of what is stored.
+        every: A client that reads tells how far it is every so many items.
     """
 
     scale: Scale
@@ -43,7 +44,7 @@ class Part(NamedTuple):
 
     Attributes:
         cpu: Seconds of client, server and database.
-        memory: What the server held at the end of it, in MiB.
+        memory: The most that the server held in it, in MiB, as seen each second.
     """
 
     items: int
@@ -64,15 +65,26 @@ def load(server: Server, stream: Stream) -> Iterator[Part]:
     process.start()
     tells.close()
     before = _sampled(server, told.recv())
-    while isinstance(said := told.recv(), tuple):
+    while True:
+        said, memory = _awaited(told, server)
+        if not isinstance(said, tuple):
+            break
         now = _sampled(server, said)
         items, seconds, *cpu = (after - start for after, start in zip(now, before, strict=True))
         if items:
-            yield Part(int(items), seconds, (cpu[0], cpu[1], cpu[2]), processor.memory_of(server.pid))
+            yield Part(int(items), seconds, (cpu[0], cpu[1], cpu[2]), memory)
             before = now
     process.join()
     if said.get("failed"):
         raise RuntimeError(f"items failed: {said}")
+
+
+def _awaited(told: Connection, server: Server) -> tuple[Any, int]:
+    """Returns what the client tells next, and the most memory that the server held until then, in MiB."""
+    memory = processor.memory_of(server.pid)
+    while not told.poll(1):
+        memory = max(memory, processor.memory_of(server.pid))
+    return told.recv(), max(memory, processor.memory_of(server.pid))
 
 
 def _sampled(server: Server, said: tuple[int, float]) -> tuple[float, ...]:
@@ -92,12 +104,9 @@ def _send(tells: Connection, address: str, token: str, stream: Stream) -> None:
             told = items
 
     def requests() -> Iterator[bytes]:
-        items, count = islice(stream.scale.items(stream.kind, stream.edition), stream.count), 0
+        items = islice(stream.scale.items(stream.kind, stream.edition), stream.count)
         while chunk := list(islice(items, CHUNK)):
             yield bulk_pb2.BulkUpsertRequest(items=chunk).SerializeToString()
-            count += len(chunk)
-            if not stream.reads:
-                tell(count)
         sent.set()
 
     with grpc.insecure_channel(address) as channel:

@@ -1,4 +1,7 @@
-"""The tables: dashboards, what they refer to, and the versions that they had."""
+"""The tables: dashboards, what they refer to, and the versions that they had.
+
+They have no index but those that the service reads: each would make its writes slower.
+"""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -41,16 +44,16 @@ class Tag(Entity):
 class Chart(Entity):
     __tablename__ = "chart"
 
-    service_id: Mapped[UUID] = mapped_column(ForeignKey("bi_service.id"), index=True)
+    service_id: Mapped[UUID] = mapped_column(ForeignKey("bi_service.id"))
 
 
 def _held(name: str, kind: str) -> Table:
-    """Returns the table that says which things of a kind a dashboard holds; found from either side."""
+    """Returns the table that says which things of a kind a dashboard holds."""
     return Table(
         name,
         Base.metadata,
         Column("dashboard_id", ForeignKey("dashboard.id", ondelete="CASCADE"), primary_key=True),
-        Column("target_id", ForeignKey(f"{kind}.id"), primary_key=True, index=True),
+        Column("target_id", ForeignKey(f"{kind}.id"), primary_key=True),
     )
 
 
@@ -62,13 +65,13 @@ DASHBOARD_TAG = _held("dashboard_tag", Tag.__tablename__)
 class Dashboard(Entity):
     __tablename__ = "dashboard"
 
-    service_id: Mapped[UUID] = mapped_column(ForeignKey("bi_service.id"), index=True)
+    service_id: Mapped[UUID] = mapped_column(ForeignKey("bi_service.id"))
     description: Mapped[str | None]
     dashboard_type: Mapped[str]
     source_url: Mapped[str | None]
-    project: Mapped[str | None] = mapped_column(index=True)
+    project: Mapped[str | None]
     version: Mapped[float]
-    updated_at: Mapped[datetime] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
     updated_by: Mapped[str]
 
     # Is there already: whoever writes a dashboard has looked its service up.

@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/dashboards")
 
 def create_app(database_url: str, public_key: bytes) -> FastAPI:
     """Returns the service, over a database that has its tables; tokens are verified by the key, in PEM."""
-    engine = create_async_engine(database_url, pool_size=_CONNECTIONS, max_overflow=0)
+    engine = create_async_engine(database_url, pool_size=_CONNECTIONS, max_overflow=_CONNECTIONS)
     sessions = async_sessionmaker(engine, expire_on_commit=False)
     key = load_pem_public_key(public_key)
 

@@ -1,5 +1,7 @@
 """A list is the same whichever way its pages are found: which one is taken depends on how much there is."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from itertools import combinations
 from typing import Any
 
@@ -21,64 +23,128 @@ FILTERS: list[dict[str, str]] = [
     {"tag": "PII"},
     {"tag": "PII.Email"},
     {"tag": "Tier"},
-    {"chart": "superset.c1"},
-    {"project": "Sales"},
-    {"name_prefix": "d1"},
+    {"name_prefix": "a1"},
 ]
+OWN_FILTERS: dict[str, list[dict[str, str]]] = {
+    "dashboard": [{"chart": "superset.c1"}, {"project": "Sales"}],
+    "chart": [{"dashboard": "superset.all"}],
+}
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]
+STATES = ["DELETED_EXCLUDE", "DELETED_INCLUDE", "DELETED_ONLY"]
 # How many are few, and how many of the next rows are looked at: sorted ranges alone, some of each, rows alone.
-WAYS = [(-1, 0), (4, 5), (-1, 1_000)]
+WAYS = [(-1, 0), (4, 20), (-1, 1_000)]
+COUNT, PAGE = 40, 12
+DELETED = [number for number in range(COUNT) if number % 7 < 3]
 
 
-def dashboard(number: int) -> Json:
+def asset(kind: str, number: int) -> Json:
     tags = [tag for tag, every in (("PII.Email", 2), ("PII.Phone", 3), ("Tier.Gold", 4)) if number % every == 0]
     made = {
-        "name": f"d{number:02}",
+        "name": f"a{number:02}",
         "service": ["superset", "looker", "grafana"][number % 3],
         "tags": [{"tagFQN": tag} for tag in tags],
         "owners": [{"type": "user", "name": "ann"}] if number % 3 else [],
         "domain": ["finance", "finance.tax", "finance.tax.vat", ""][number % 4],
-        "project": "Sales" if number % 5 else "",
-        "charts": ["superset.c1"] if number % 2 else [],
     }
-    return {"dashboard": made}
+    if kind == "dashboard":
+        made |= {"project": "Sales" if number % 5 else "", "charts": ["superset.c1"] if number % 2 else []}
+    return made
 
 
-async def walked(caller: Caller, **request: Any) -> list[str]:
-    """Returns the names of a list, read in pages of twelve."""
-    found: list[str] = []
+def fqn(made: Json) -> str:
+    return f"{made['service']}.{made['name']}"
+
+
+def passes(made: Json, held: set[str], filters: Mapping[str, str]) -> bool:
+    """Tells what each filter means; `held` are the charts of the dashboard that is asked for."""
+
+    def at_or_below(name: str, wanted: str) -> bool:
+        return f"{name}.".startswith(f"{wanted}.")
+
+    meanings = {
+        "service": lambda wanted: made["service"] == wanted,
+        "service_type": lambda wanted: made["service"] == wanted.lower(),
+        "owner": lambda _: bool(made["owners"]),
+        "domain": lambda wanted: at_or_below(made["domain"], wanted),
+        "tag": lambda wanted: any(at_or_below(tag["tagFQN"], wanted) for tag in made["tags"]),
+        "name_prefix": made["name"].startswith,
+        "chart": lambda wanted: wanted in made["charts"],
+        "project": lambda wanted: made["project"] == wanted,
+        "dashboard": lambda _: fqn(made) in held,
+    }
+    return all(meanings[name](wanted) for name, wanted in filters.items())
+
+
+async def walked(caller: Caller, kind: str, mask: str = "fullyQualifiedName", **request: Any) -> list[Json]:
+    """Returns what a list answers, read page by page."""
+    found: list[Json] = []
     token = ""
     while True:
-        page = await caller.list_dashboards(page_size=12, page_token=token, read_mask="fullyQualifiedName", **request)
+        call = getattr(caller, f"list_{kind}s")
+        page = await call(page_size=PAGE, page_token=token, read_mask=mask, **request)
         assert len(found) < 100
-        found += [each["fullyQualifiedName"] for each in page.get("dashboards", [])]
+        found += page.get(f"{kind}s", [])
         if not (token := page.get("nextPageToken", "")):
             return found
 
 
-async def test_a_list_is_the_same_whichever_way_it_is_found(superset: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    items = [dashboard(number) for number in range(40)]
+async def expected(caller: Caller, kind: str, requests: list[Json], held: set[str]) -> list[list[str]]:
+    """Returns the names that each list should answer: every asset is looked at, and they are sorted here."""
+    made = {fqn(each): each for each in (asset(kind, number) for number in range(COUNT))}
+    shown = await walked(caller, kind, "fullyQualifiedName,name,id,updatedAt,deleted", deleted="DELETED_INCLUDE")
+    rows = {row["fullyQualifiedName"]: row for row in shown}
+    deleted = {name for name, row in rows.items() if row.get("deleted")}
+    assert (rows.keys(), len(deleted)) == (made.keys(), len(DELETED))
+    states = {"DELETED_EXCLUDE": made.keys() - deleted, "DELETED_INCLUDE": made.keys(), "DELETED_ONLY": deleted}
+
+    def key(name: str, order: str) -> Any:
+        row = rows[name]
+        return row["name"] if order == "name" else (datetime.fromisoformat(row["updatedAt"]), row["id"])
+
+    def listed(order_by: str, deleted: str, **filters: str) -> list[str]:
+        found = [name for name in states[deleted] if passes(made[name], held, filters)]
+        order, _, descending = order_by.partition(" ")
+        return sorted(found, key=lambda name: key(name, order), reverse=bool(descending))
+
+    return [listed(**request) for request in requests]
+
+
+def requested(kind: str) -> list[Json]:
+    """Returns each filter and each two of them, in some of the orders and states: all would take minutes."""
+    every = [*FILTERS, *OWN_FILTERS[kind]]
+    filters = [{}, *every, *(one | other for one, other in combinations(every, 2) if not one.keys() & other.keys())]
+    return [
+        {**some, "order_by": order, "deleted": STATES[place % 3]}
+        for place, some in enumerate(filters)
+        for order in ORDERS[place % 2 :: 2]
+    ]
+
+
+@pytest.mark.parametrize("kind", ["dashboard", "chart"])
+async def test_a_list_is_the_same_whichever_way_it_is_found(
+    superset: Caller, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    delete = getattr(superset, f"delete_{kind}")
+    for row in await walked(superset, kind):
+        await delete(fully_qualified_name=row["fullyQualifiedName"], hard=True)
+    items = [asset(kind, number) for number in range(COUNT)]
+    held = {fqn(item) for item in items[::2]} if kind == "chart" else set()
     added = await superset.bulk(
-        [{"entity": entity} for entity in ENTITIES], *(items[at : at + 8] for at in range(0, 40, 8))
+        [{"entity": entity} for entity in ENTITIES],
+        *([{kind: item} for item in items[at : at + 8]] for at in range(0, COUNT, 8)),
+        [{"dashboard": {"name": "all", "service": "superset", "charts": sorted(held)}}] if held else [],
     )
     assert not added.failures
-    for number in (2, 17, 31):
-        one = items[number]["dashboard"]
-        await superset.delete_dashboard(fully_qualified_name=f"{one['service']}.{one['name']}")
-    filters = [{}, *FILTERS, *(one | other for one, other in combinations(FILTERS, 2) if not one.keys() & other.keys())]
-    requests = [
-        {**some, "order_by": order, "deleted": deleted}
-        for place, some in enumerate(filters)
-        # All combinations would take minutes.
-        for order in ORDERS[place % 2 :: 2]
-        for deleted in (["DELETED_EXCLUDE", "DELETED_INCLUDE", "DELETED_ONLY"][place % 3 :: 3])
-    ]
-    expected = [await walked(superset, **request) for request in requests]
-    assert len({tuple(found) for found in expected}) > 50
+    for number in DELETED:
+        await delete(fully_qualified_name=fqn(items[number]))
+    requests = requested(kind)
+    names = await expected(superset, kind, requests, held)
+    assert len({tuple(found) for found in names}) > 50
 
     for few, next_ in WAYS:
         monkeypatch.setattr(lists, "_FEW", few)
         monkeypatch.setattr(lists, "_NEXT_BY_NAME", next_)
         monkeypatch.setattr(lists, "_NEXT_BY_TIME", next_)
-        for request, found in zip(requests, expected, strict=True):
-            assert await walked(superset, **request) == found, (few, next_, request)
+        for request, found in zip(requests, names, strict=True):
+            answered = await walked(superset, kind, **request)
+            assert [row["fullyQualifiedName"] for row in answered] == found, (few, next_, request)
