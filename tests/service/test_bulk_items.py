@@ -143,6 +143,28 @@ FAILED_REFERENCES: dict[str, tuple[list[Json], dict[int, dict[str, str]]]] = {
         ],
         {0: {"dashboard.extension.bad": "FAILED_REFERENCE"}, 1: {"entity.custom_property.config.values": "REQUIRED"}},
     ),
+    "what a property refers to": (
+        [
+            {"entity": {"customProperty": {
+                "name": "source", "appliesTo": "dashboard", "propertyType": "entityReferenceList",
+                "config": {"entityTypes": ["user", "chart"]},
+            }}},
+            _dashboard("d", extension={"source": [
+                {"type": "user", "name": "bob"}, {"type": "chart", "fullyQualifiedName": "superset.c1"},
+                {"type": "user", "name": "bad"},
+            ]}),
+            _chart("c1", domain="none"),
+            {"entity": {"user": {"name": "bad", "displayName": "x" * 1_025}}},
+        ],
+        {
+            1: {
+                "dashboard.extension.source[1]": "FAILED_REFERENCE",
+                "dashboard.extension.source[2]": "FAILED_REFERENCE",
+            },
+            2: {"chart.domain": "UNKNOWN_REFERENCE"},
+            3: {"entity.user.display_name": "TOO_LONG"},
+        },
+    ),
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.service.assets import all_rows, each_kind, fqns, history, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.ingesting import Told, ingest, ingest_one, labels, spec, stored
+from tests.service.ingesting import ALL_RESULTS, Told, ingest, ingest_one, labels, spec, stored
 
 
 @each_kind
@@ -239,6 +239,55 @@ async def test_what_a_property_refers_to_and_people_deleted_is_left_out_and_name
     await superset.restore_dashboard(fully_qualified_name="superset.gone")
     assert (await ingest_one(superset, extension=sent)).kept == ["extension.many"]
     assert (await stored(superset))["extension"]["one"] == gone
+
+
+async def test_validation_leaves_out_what_the_write_would(superset: Caller) -> None:
+    await define_references(superset)
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+    sent = {"one": to("superset.gone"), "many": [to("superset.old"), to("superset.gone")]}
+    chunks: list[list[Json]] = [[{"dashboard": spec("gone")}], [{"dashboard": spec(extension=sent)}]]
+
+    validated = await superset.bulk(*chunks, options=ALL_RESULTS | {"validateOnly": True})
+    written = await superset.bulk(*chunks, options=ALL_RESULTS)
+
+    for bulk in (validated, written):
+        assert [bulk.outcome(index) for index in range(2)] == ["SUPPRESSED", "CREATED"]
+        assert sorted(bulk.results[1]["keptFields"]) == ["extension.many", "extension.one"]
+
+
+async def test_a_list_of_which_nothing_is_left_is_emptied_as_charts_are(superset: Caller) -> None:
+    await define_references(superset)
+    await ingest_one(superset, extension={"many": [to("superset.old")]})
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+    sent = {"many": [to("superset.gone")]}
+
+    emptied = await ingest_one(superset, extension=sent)
+    again = await ingest_one(superset, extension=sent)
+    created = await ingest_one(superset, "d2", extension=sent)
+
+    assert (emptied.outcome, again.outcome, created.outcome) == ("UPDATED", "UNCHANGED", "CREATED")
+    assert emptied.kept == again.kept == created.kept == ["extension.many"]
+    assert "extension" not in await stored(superset)
+    assert "extension" not in await stored(superset, "d2")
+
+
+async def test_what_a_list_holds_already_fails_no_later_write(superset: Caller, bot: Caller) -> None:
+    await define_references(superset)
+    chart, other = to("superset.c1", "chart"), to("superset.c2", "chart")
+    held = [chart, to("superset.old"), to("superset.gone")]
+    await ingest_one(superset, extension={"many": held})
+    await ingest_one(superset, "d2", extension={"many": held})
+    await bot.delete_dashboard(fully_qualified_name="superset.old")
+    await superset.delete_dashboard(fully_qualified_name="superset.gone")
+
+    ingested = await ingest_one(superset, extension={"many": [*held, other]})
+    edited = await superset.upsert_dashboard(dashboard=spec("d2", extension={"many": [*held, other]}))
+    anew = await ingest_one(superset, "d3", extension={"many": held})
+
+    assert (ingested.outcome, ingested.kept) == ("UPDATED", ["extension.many"])
+    assert (await stored(superset))["extension"]["many"] == [chart, to("superset.old"), other]
+    assert edited["dashboard"]["extension"]["many"] == [*held, other]
+    assert anew.refused == {"dashboard.extension.many[1]": "UNKNOWN_REFERENCE"}
 
 
 @on_one_database

@@ -66,6 +66,11 @@ class Target(NamedTuple):
     deleted: bool
     deleted_by_edit: bool = False
 
+    @classmethod
+    def of(cls, kind: str, fqn: str, record: AssetRecord) -> "Target":
+        """Returns what is known by the record of an asset."""
+        return cls(kind, record.name, fqn, record.deleted, record.deleted_by_edit)
+
 
 @dataclass(slots=True)
 class Assumed:
@@ -75,7 +80,7 @@ class Assumed:
     entities_by_id: dict[UUID, EntityRecord] = field(default_factory=dict)
     charts: dict[tuple[str, str], KnownChart] = field(default_factory=dict)
     # (kind, fully qualified name).
-    assets: set[tuple[str, str]] = field(default_factory=set)
+    assets: dict[tuple[str, str], Target] = field(default_factory=dict)
 
     def add(self, record: EntityRecord) -> None:
         """Makes an entity count as existing, as it is now."""
@@ -83,10 +88,10 @@ class Assumed:
             self.entities[record.kind, record.fqn] = self.entities_by_id[record.id] = record
 
     def add_asset(self, kind: str, fqn: str, record: AssetRecord) -> None:
-        """Makes an asset count as existing."""
-        if not self._has_room():
+        """Makes an asset count as existing, as it is now."""
+        if not self._has_room() and (kind, fqn) not in self.assets:
             return
-        self.assets.add((kind, fqn))
+        self.assets[kind, fqn] = Target.of(kind, fqn, record)
         if kind == "chart":
             service, name = names.split(fqn, 2)
             self.charts[service, name] = KnownChart.of(record)
@@ -105,8 +110,9 @@ class Directory:
         self._services: dict[str, EntityRecord] = {}
         self._charts = _above(self._assumed.charts)
         self._failed: set[tuple[str, str]] = set()
-        # By kind with id, and by kind with fully qualified name: assets that reference properties point to.
-        self._assets: dict[tuple[str, UUID | str], Target] = {}
+        # Assets that reference properties point to, by kind and fully qualified name; and those names by kind and id.
+        self._targets = _above(self._assumed.assets)
+        self._asset_fqns: dict[tuple[str, UUID], str] = {}
         # Whether any do.
         self._mentioned = False
         self._resources: dict[tuple[Any, ...], Resource] = {}
@@ -153,13 +159,16 @@ class Directory:
                 found += await table.by_names(connection, service_id, asset_names)
             await self.load(connection, ids={record.service_id for record in found})
             for record in found:
-                self._add_target(kind, self.fqn_of(record), record)
+                fqn = self._asset_fqns[kind, record.id] = self.fqn_of(record)
+                # What the stream has changed is newer than what is stored.
+                self._targets.setdefault((kind, fqn), Target.of(kind, fqn, record))
 
     def add(self, record: EntityRecord) -> None:
         """Makes an entity known."""
         self._by_id[record.id] = record
         self._by_fqn[record.kind, record.fqn] = record
-        self._services.pop(record.name, None)
+        if record.kind == "bi_service":
+            self._services.pop(record.name, None)
 
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart known as it is now."""
@@ -170,11 +179,8 @@ class Directory:
         if kind == "chart":
             self.add_chart(record)
         if self._mentioned:
-            self._add_target(kind, fqn, record)
-
-    def _add_target(self, kind: str, fqn: str, record: AssetRecord) -> None:
-        target = Target(kind, record.name, fqn, record.deleted, record.deleted_by_edit)
-        self._assets[kind, record.id] = self._assets[kind, fqn] = target
+            self._asset_fqns[kind, record.id] = fqn
+            self._targets[kind, fqn] = Target.of(kind, fqn, record)
 
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers an item of the chunk that was refused: what refers to it is refused too."""
@@ -216,11 +222,8 @@ class Directory:
         """Returns what a reference property points to: by its id if it has one, else by its name."""
         key = UUID(reference.id) if reference.id else fqn_of_parts(reference.fully_qualified_name, reference.name) or ""
         for kind in reference.kinds:
-            asset = self._assets.get((kind, key))
-            fqn = asset.fqn if asset else str(key)
-            if (kind, fqn) in self._assumed.assets:
-                return Target(kind, names.split(fqn)[-1], fqn, deleted=False)
-            if asset:
+            fqn = self._asset_fqns.get((kind, key), "") if isinstance(key, UUID) else key
+            if asset := self._targets.get((kind, fqn)):
                 return asset
             entity = self.get(key) if isinstance(key, UUID) else self.find(kind, key)
             if entity is not None and entity.kind == kind:

@@ -12,7 +12,7 @@ from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference, Writer
 from dashboard_catalog.catalog.directory import Directory, Target, fqn_of_parts
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference, compile_property
-from dashboard_catalog.catalog.properties.extension_shape import same_json
+from dashboard_catalog.catalog.properties.extension_shape import json_text, same_json
 from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
@@ -170,14 +170,15 @@ class Resolver:
         resolved = {}
         for key, value in extension.items():
             known = len(self.violations)
-            checked = value if value is None or same_json(value, stored.get(key)) else self._property(key, value)
+            old = stored.get(key)
+            checked = value if value is None or same_json(value, old) else self._property(key, value, old)
             if checked is not _LEFT_OUT:
                 resolved[key] = checked
             if key in self._decided.get("extension_keys", ()):
                 self._forgive(known)
         return resolved
 
-    def _property(self, key: str, value: Any) -> Any:
+    def _property(self, key: str, value: Any, stored: Any) -> Any:
         path = f"extension.{key}"
         fqn = names.join(self._kind, key)
         record = self._directory.find("custom_property", fqn)
@@ -192,31 +193,49 @@ class Resolver:
         checked, violations = compiled.check(key, value)
         self.violations += violations
         references = [] if violations else compiled.references(key, checked)
-        gone = [self._is_left_out(reference) for reference in references]
+        return self._without_gone(key, checked, references, stored) if references else checked
+
+    def _without_gone(self, key: str, value: Any, references: list[PropertyReference], stored: Any) -> Any:
+        """Returns the value of a reference property without what ingestion leaves out."""
+        items = value if isinstance(value, list) else [value]
+        held = set(map(json_text, stored)) if isinstance(stored, list) else ()
+        gone = [self._is_left_out(ref, json_text(item) in held) for item, ref in zip(items, references, strict=True)]
         # What is marked stays as it is, and merging names it.
         if not any(gone) or key in self._decided.get("extension_keys", ()):
-            return checked
-        self._left_out.append(path)
-        if not isinstance(checked, list):
+            return value
+        self._left_out.append(f"extension.{key}")
+        if not isinstance(value, list):
             return _LEFT_OUT
-        return [item for item, is_gone in zip(checked, gone, strict=True) if not is_gone]
+        # Of which nothing is left, the key has no value: as with charts, what is stored is refreshed all the same.
+        return [item for item, is_gone in zip(items, gone, strict=True) if not is_gone] or None
 
-    def _is_left_out(self, reference: PropertyReference) -> bool:
+    def _is_left_out(self, reference: PropertyReference, is_held: bool) -> bool:
         """Says whether people deleted what a property refers to, so that ingestion leaves it out.
 
-        Refuses what does not exist, and parts that do not agree.
+        Refuses what failed in this chunk; and in what is not held yet what does not exist, and parts that do not agree.
         """
         target = self._directory.target(reference)
-        if target and target.deleted_by_edit and not self._writer.edits:
+        shown = reference.id or reference.fully_qualified_name or reference.name
+        kinds = " or ".join(reference.kinds)
+        if self._target_failed(reference, target):
+            text = f"{kinds} {shown} failed in this chunk"
+            self._refuse(reference.field, ViolationReason.FAILED_REFERENCE, text)
+        elif target and target.deleted_by_edit and not self._writer.edits:
             return True
-        if target is None or target.deleted:
-            shown = reference.id or reference.fully_qualified_name or reference.name
-            text = f"there is no {' or '.join(reference.kinds)} {shown}"
-            self._refuse(reference.field, ViolationReason.UNKNOWN_REFERENCE, text)
+        elif is_held:
+            return False
+        elif target is None or target.deleted:
+            self._refuse(reference.field, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kinds} {shown}")
         elif not _agree(reference, target):
             text = f"the parts differ: one is that of {target.kind} {target.fqn}"
             self._refuse(reference.field, ViolationReason.CONFLICTING_PARTS, text)
         return False
+
+    def _target_failed(self, reference: PropertyReference, target: Target | None) -> bool:
+        if target is not None:
+            return self._directory.has_failed(target.kind, target.fqn)
+        fqn = fqn_of_parts(reference.fully_qualified_name, reference.name)
+        return fqn is not None and any(self._directory.has_failed(kind, fqn) for kind in reference.kinds)
 
     _RESOLVERS: ClassVar[Mapping[str, Callable[["Resolver", Any], Any]]] = {
         "charts": _charts,

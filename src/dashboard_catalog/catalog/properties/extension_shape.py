@@ -103,7 +103,12 @@ def _scalar_fault(value: Any) -> str | None:
 
 def same_json(one: Any, other: Any) -> bool:
     """Says whether two values are the same in JSON, where `true` is not 1, as Python thinks."""
-    return one == other and (isinstance(one, str) or _SORTED.encode(one) == _SORTED.encode(other))
+    return one == other and (isinstance(one, str) or json_text(one) == json_text(other))
+
+
+def json_text(value: Any) -> str:
+    """Returns one text for all values that are the same in JSON."""
+    return _SORTED.encode(value)
 
 
 def field_step(key: str) -> str:
