@@ -269,6 +269,14 @@ class Directory:
         return names.join(service.name if service else str(asset.service_id), asset.name)
 
 
+def referred_ids(rows: Iterable[Any]) -> set[UUID]:
+    """Returns the ids of the entities that records, or rows, refer to by their owners, domain and tags."""
+    ids: set[UUID] = set()
+    for row in rows:
+        ids.update(row.owners, row.tags, (row.domain,) if row.domain else ())
+    return ids
+
+
 def _above(below: dict[K, V]) -> MutableMapping[K, V]:
     """Returns an empty map that shows what lies below; a plain one where nothing does, for speed."""
     return ChainMap({}, below) if below else {}

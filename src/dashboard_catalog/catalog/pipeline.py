@@ -29,7 +29,7 @@ from dashboard_catalog.catalog.commands import (
     WrittenAsset,
     WrittenEntity,
 )
-from dashboard_catalog.catalog.directory import Assumed, Directory, Mention
+from dashboard_catalog.catalog.directory import Assumed, Directory, Mention, referred_ids
 from dashboard_catalog.catalog.entity_writes import EntityWrites, in_order
 from dashboard_catalog.catalog.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.catalog.recognition import Recognition
@@ -219,9 +219,7 @@ class _Run:
             self._working.add(kind, await kind.table.by_names(self._connection, service_id, asset_names))
 
     async def _load_references(self) -> None:
-        references = _References()
-        for record in self._working.records():
-            references.ids.update(record.owners, record.tags, (record.domain,) if record.domain else ())
+        references = _References(referred_ids(self._working.records()))
         for write in self._assets.values():
             references.add(write)
         await self._directory.load(self._connection, fqns=references.all_fqns(), ids=references.all_ids())
@@ -245,7 +243,7 @@ class _Run:
 class _References:
     """What the assets of a batch may refer to, each thing once."""
 
-    ids: set[UUID] = field(default_factory=set)
+    ids: set[UUID]
     fqns: set[str] = field(default_factory=set)
     owners: set[SentReference] = field(default_factory=set)
     charts: set[ByName] = field(default_factory=set)

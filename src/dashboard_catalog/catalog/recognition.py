@@ -4,16 +4,14 @@ The digest stands for a spec that was found right when it was ingested. It is cl
 and what people have decided is left to the full path, which tells what it keeps.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-from uuid import UUID
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog.commands import Recognised, Unread
-from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.directory import Directory, referred_ids
 from dashboard_catalog.catalog.kinds import AssetKind
 from dashboard_catalog.store.tables import EntityRecord
 
@@ -40,7 +38,7 @@ class Recognition:
             digests[name] = write.digest if digests.setdefault(name, write.digest) == write.digest else None
         found = await kind.table.ingested(connection, service.id, list(digests))
         same = [row for row in found if row.digest == digests[row.name]]
-        await self._directory.load(connection, ids=_referred(same))
+        await self._directory.load(connection, ids=referred_ids(same))
         principal = unread[0].writer.principal
         return {
             row.name: Recognised(kind, row)
@@ -54,10 +52,3 @@ class Recognition:
         if id(resource) not in self._decided:
             self._decided[id(resource)] = self._authorizer.allows(principal, Action.UPDATE, resource)
         return self._decided[id(resource)]
-
-
-def _referred(rows: Iterable[Any]) -> set[UUID]:
-    ids: set[UUID] = set()
-    for row in rows:
-        ids.update(row.owners, row.tags, (row.domain,) if row.domain else ())
-    return ids

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
-from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.directory import Directory, referred_ids
 from dashboard_catalog.catalog.kinds import AssetKind
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityRecord
@@ -75,7 +75,7 @@ async def views(
     directory = directory or Directory()
     chart_ids = _chart_ids(records) if with_charts else set()
     charts = await assets.chart_references(connection, chart_ids) if chart_ids else []
-    entity_ids = {id_ for record in records for id_ in _entity_ids(record)} | {row[0] for row in charts}
+    entity_ids = referred_ids(records).union(*map(_other_ids, records), (row[0] for row in charts))
     await directory.load_by_id(connection, entity_ids)
     known = {id_: entity for id_ in entity_ids if (entity := directory.get(id_))}
     references = {
@@ -97,12 +97,8 @@ def _chart_ids(records: Iterable[AssetRecord]) -> set[UUID]:
     return ids
 
 
-def _entity_ids(record: AssetRecord) -> Iterable[UUID]:
+def _other_ids(record: AssetRecord) -> Iterable[UUID]:
     yield record.service_id
-    yield from record.owners
-    yield from record.tags
-    if record.domain:
-        yield record.domain
     yield from (UUID(hex=mark) for mark in (record.edited or {}).get("tags", ()))
     yield from _changed_ids(record, ("owners", "domains", "tags"))
 

@@ -56,20 +56,20 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> g
     return grpc.secure_channel(_target(address), credentials, channel_options(address))
 
 
-def open_async_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+def open_async_channel(
+    address: str, credentials: grpc.ChannelCredentials | None, *, retries: bool = True
+) -> grpc.aio.Channel:
     """Opens a channel for asyncio; unencrypted without credentials."""
+    options = [*channel_options(address), ("grpc.enable_retries", int(retries))]
     if credentials is None:
-        return grpc.aio.insecure_channel(_target(address), channel_options(address))
-    return grpc.aio.secure_channel(_target(address), credentials, channel_options(address))
+        return grpc.aio.insecure_channel(_target(address), options)
+    return grpc.aio.secure_channel(_target(address), credentials, options)
 
 
 def open_load_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
     """Opens a channel for a load, which tries again by itself; unencrypted without credentials."""
     # Not even a call that the server has not seen: what was written to it meanwhile would not all be sent again.
-    options = [*channel_options(address), ("grpc.enable_retries", 0)]
-    if credentials is None:
-        return grpc.aio.insecure_channel(_target(address), options)
-    return grpc.aio.secure_channel(_target(address), credentials, options)
+    return open_async_channel(address, credentials, retries=False)
 
 
 def metadata_for(token: Token) -> list[tuple[str, str]]:

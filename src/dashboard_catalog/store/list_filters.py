@@ -97,6 +97,11 @@ def any_asset(table: AssetTable[Any]) -> Filter:
     return _of_rows(table, lambda _: true())
 
 
+def boolean(value: bool) -> Any:
+    """Returns a constant that the planner sees, as it does not see a parameter."""
+    return true() if value else false()
+
+
 def _of_rows(table: AssetTable[Any], holds: Callable[[Any], ColumnElement[bool]]) -> Filter:
     c = table.table.c
     return Filter(select(c.name, c.service_id, c.deleted).where(holds(c)), holds)
@@ -106,9 +111,9 @@ def _named(table: AssetTable[Any], prefix: str, deleted: Sequence[bool]) -> Filt
     def holds(c: Any) -> ColumnElement[bool]:
         return begins_with(c.name, prefix)
 
-    states = [true() if state else false() for state in deleted]
     # The index of names begins with the state.
-    return Filter(_of_rows(table, holds).keys.where(table.table.c.deleted.in_(states)), holds)
+    states = table.table.c.deleted.in_(map(boolean, deleted))
+    return Filter(_of_rows(table, holds).keys.where(states), holds)
 
 
 def _one_of(table: AssetTable[Any], name: str, ids: Sequence[UUID]) -> Filter:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     column,
-    false,
     func,
     intersect,
     literal_column,
@@ -28,7 +27,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.list_filters import Filter, ListFilters, any_asset, finding_filters, narrowing_filters
+from dashboard_catalog.store.list_filters import (
+    Filter,
+    ListFilters,
+    any_asset,
+    boolean,
+    finding_filters,
+    narrowing_filters,
+)
 from dashboard_catalog.store.types import ID, KEY_TEXT, UUID_LIST
 
 Position = tuple[str | datetime, UUID]
@@ -139,7 +145,7 @@ class _Lists:
         c = self._columns
         rows = self._table.select().where(*self._following(c))
         if not self._order.by_time:
-            rows = rows.where(c.deleted == _boolean(self._deleted[0]))
+            rows = rows.where(c.deleted == boolean(self._deleted[0]))
         length = _NEXT_BY_TIME if self._order.by_time else _NEXT_BY_NAME
         following = rows.order_by(*self._order.of(c)).limit(length).subquery()
         return select(*following.c).where(*self._holding(following.c)).order_by(*self._order.of(following.c))
@@ -187,8 +193,8 @@ class _Lists:
     def _state(self, found: Filter, columns: Any, deleted: bool) -> Any:
         if found.column is self._columns.service_id:
             # The same, in a form that no index serves: that by name would be walked past all other services.
-            return columns.deleted.is_not(_boolean(not deleted))
-        return columns.deleted == _boolean(deleted)
+            return columns.deleted.is_not(boolean(not deleted))
+        return columns.deleted == boolean(deleted)
 
     def _first(self, keys: Any, limit: int | None) -> Any:
         return keys if limit is None else keys.order_by(*self._order.of(keys.selected_columns)).limit(limit)
@@ -200,7 +206,7 @@ class _Lists:
     def _holding(self, columns: Any) -> Iterator[ColumnElement[bool]]:
         if len(self._deleted) == 1:
             # In a form that no index serves: one that begins with it would be read in place of that of the order.
-            yield columns.deleted.is_not(_boolean(not self._deleted[0]))
+            yield columns.deleted.is_not(boolean(not self._deleted[0]))
         for each in self._all:
             yield each.holds(columns)
 
@@ -214,7 +220,3 @@ class _Lists:
     def _following(self, columns: Any) -> Iterator[ColumnElement[bool]]:
         if self._after:
             yield self._order.follows(columns, self._after)
-
-
-def _boolean(value: bool) -> Any:
-    return true() if value else false()
