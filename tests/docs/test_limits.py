@@ -5,9 +5,12 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.auth import jwks, jwks_url, key_sets
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
-from dashboard_catalog.catalog import listing, merge, names, sessions
-from dashboard_catalog.catalog.directory import MAX_ASSUMED
+from dashboard_catalog.catalog.bulk import session as sessions
+from dashboard_catalog.catalog.known_entities import MAX_ASSUMED
+from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.properties import extension_shape
+from dashboard_catalog.catalog.reading import lists as listing
+from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest import IngestOptions
 from dashboard_catalog.rpc import bulk_options, outbox, pages, requests, status
 from dashboard_catalog.rpc.bulk_items import LIMITS

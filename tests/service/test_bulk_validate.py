@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from dashboard_catalog.catalog import directory
+from dashboard_catalog.catalog import known_entities as directory
 from dashboard_catalog.store.tables import METADATA
 from tests.service.caller import Caller, Json, Refused, Service
 

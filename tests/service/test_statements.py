@@ -7,9 +7,9 @@ import pytest
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, Verb, Writer
-from dashboard_catalog.catalog.kinds import ASSET_KINDS
-from dashboard_catalog.catalog.pipeline import Batch, Pipeline
+from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Verb, Writer
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
+from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
 from tests.service.caller import Caller, Json, Service
 from tests.service.counting import counted

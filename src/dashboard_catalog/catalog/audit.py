@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 
 from dashboard_catalog.auth.policies import ActionDenied
-from dashboard_catalog.catalog.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
-from dashboard_catalog.catalog.kinds import EntityKind
-from dashboard_catalog.catalog.pipeline import Result, Write, tally
+from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
+from dashboard_catalog.catalog.model.kinds import EntityKind
+from dashboard_catalog.catalog.writing.pipeline import Result, Write, tally
 from dashboard_catalog.store.tables import EntityRecord, SessionRecord
 
 _log = structlog.get_logger("dashboard_catalog.audit")

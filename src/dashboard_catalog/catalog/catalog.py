@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.commands import (
+from dashboard_catalog.catalog.batching import Grouping
+from dashboard_catalog.catalog.bulk.session import Session, SessionRequest, open_session, rehearse_session
+from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.model.commands import (
     AssetWrite,
     ByName,
     EntityWrite,
@@ -22,15 +25,12 @@ from dashboard_catalog.catalog.commands import (
     WrittenAsset,
     WrittenEntity,
 )
-from dashboard_catalog.catalog.directory import Directory
-from dashboard_catalog.catalog.entity_deletion import delete_entity
-from dashboard_catalog.catalog.group_commit import Grouping
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, EntityKind
-from dashboard_catalog.catalog.listing import AssetListing, AssetPage, EntityListing, EntityPage, Lister
-from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result, Write
-from dashboard_catalog.catalog.reading import AssetRead, Reader
-from dashboard_catalog.catalog.sessions import Session, SessionRequest, open_session, rehearse_session
-from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, EntityKind
+from dashboard_catalog.catalog.reading.assets import AssetRead, Reader
+from dashboard_catalog.catalog.reading.lists import AssetListing, AssetPage, EntityListing, EntityPage, Lister
+from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views, views
+from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
+from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, Write
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.database import Database
 

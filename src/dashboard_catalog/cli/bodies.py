@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from dashboard_catalog.catalog.names import join
+from dashboard_catalog.catalog.model.names import join
 from dashboard_catalog.cli.failures import Problem
 from dashboard_catalog.cli.items import Body
 from dashboard_catalog.cli.kinds import Kind

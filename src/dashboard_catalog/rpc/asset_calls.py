@@ -8,9 +8,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.commands import Outcome
-from dashboard_catalog.catalog.kinds import AssetKind
-from dashboard_catalog.catalog.views import AssetView
+from dashboard_catalog.catalog.model.commands import Outcome
+from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.rpc import wire
 from dashboard_catalog.rpc.asset_requests import AssetRequests

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, Marks, Verb, Writer
-from dashboard_catalog.catalog.kinds import AssetKind
-from dashboard_catalog.catalog.listing import AssetFilters, AssetListing, order_of, page_size_of
-from dashboard_catalog.catalog.merge import STEWARDED_FIELDS
-from dashboard_catalog.catalog.reading import AssetRead
-from dashboard_catalog.catalog.shape import asset_key, requoted, shaped
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Marks, Verb, Writer
+from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.model.spec_parsing import asset_key, requoted, shaped
+from dashboard_catalog.catalog.reading.assets import AssetRead
+from dashboard_catalog.catalog.reading.lists import AssetFilters, AssetListing, order_of, page_size_of
+from dashboard_catalog.catalog.writing.merge import STEWARDED_FIELDS
 from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
 from dashboard_catalog.rpc import masks, wire
 from dashboard_catalog.rpc.call import current_call

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 
 from dashboard_catalog.catalog import audit
+from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.commands import ChunkItem, Recognised, Unread
-from dashboard_catalog.catalog.pipeline import FAILED
-from dashboard_catalog.catalog.sessions import Session
+from dashboard_catalog.catalog.model.commands import ChunkItem, Recognised, Unread
+from dashboard_catalog.catalog.writing.pipeline import FAILED
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.rpc.bulk_items import LIMITS, failure_result, read_item, result_of
 from dashboard_catalog.rpc.bulk_options import BulkOptions

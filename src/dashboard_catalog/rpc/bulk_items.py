@@ -1,11 +1,11 @@
 """One item of a bulk stream: how it is read, and how it is answered."""
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, ChunkItem, Unread, Verb, WrittenEntity
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
-from dashboard_catalog.catalog.pipeline import Result, Write
-from dashboard_catalog.catalog.sessions import KEPT
-from dashboard_catalog.catalog.shape import asset_key
+from dashboard_catalog.catalog.bulk.session import KEPT
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, ChunkItem, Unread, Verb, WrittenEntity
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
+from dashboard_catalog.catalog.model.spec_parsing import asset_key
+from dashboard_catalog.catalog.writing.pipeline import Result, Write
 from dashboard_catalog.errors import CatalogError, Reason, Violations, invalid
 from dashboard_catalog.rpc import wire
 from dashboard_catalog.rpc.asset_requests import asset_write, digest_of

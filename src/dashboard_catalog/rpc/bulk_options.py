@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import Writer
-from dashboard_catalog.catalog.kinds import ASSET_KINDS
-from dashboard_catalog.catalog.sessions import SessionRequest
+from dashboard_catalog.catalog.bulk.session import SessionRequest
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import Writer
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.rpc import masks
 from dashboard_catalog.rpc.asset_requests import digest_start

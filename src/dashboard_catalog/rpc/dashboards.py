@@ -6,7 +6,7 @@ from typing import Any
 import grpc.aio
 
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.kinds import DASHBOARD_KIND
+from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND
 from dashboard_catalog.rpc.asset_calls import AssetCalls
 from dashboard_catalog.rpc.bulk import serve_bulk
 from dashboards.v1 import bulk_pb2, dashboard_pb2, dashboard_service_pb2_grpc

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import grpc.aio
 
-from dashboard_catalog.catalog import names
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.commands import EntityWrite, Writer
-from dashboard_catalog.catalog.entity_writes import checked_entity
-from dashboard_catalog.catalog.kinds import ENTITY_KINDS, EntityKind
-from dashboard_catalog.catalog.listing import EntityListing, page_size_of
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import EntityWrite, Writer
+from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
+from dashboard_catalog.catalog.reading.lists import EntityListing, page_size_of
+from dashboard_catalog.catalog.writing.entity_writes import checked_entity
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, Violations, invalid
 from dashboard_catalog.rpc import masks, wire
 from dashboard_catalog.rpc.asset_requests import DELETED, writer

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND
 from dashboard_catalog.errors import Violation, Violations
 from dashboard_catalog.rpc.asset_requests import AssetRequests
 from dashboard_catalog.rpc.entities import read_upsert

@@ -13,12 +13,12 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
-from dashboard_catalog.catalog.commands import Marks, Outcome, SentLabel, SentReference
-from dashboard_catalog.catalog.etag import etag_of
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, ENTITY_KINDS
-from dashboard_catalog.catalog.merge import READ_AS, labels_of
-from dashboard_catalog.catalog.views import AssetView, EntityView, Reference
+from dashboard_catalog.catalog.model.change import REFERENCE_FIELDS
+from dashboard_catalog.catalog.model.commands import Marks, Outcome, SentLabel, SentReference
+from dashboard_catalog.catalog.model.etag import etag_of
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
+from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
+from dashboard_catalog.catalog.writing.merge import READ_AS, labels_of
 from dashboards.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
 
 # OpenMetadata's names for kinds that references have.

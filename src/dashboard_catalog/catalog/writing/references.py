@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference, Writer
-from dashboard_catalog.catalog.directory import Directory, Target, fqn_of_parts
+from dashboard_catalog.catalog.known_entities import Directory, Target, fqn_of_parts
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import ByName, SentLabel, SentReference, Writer
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference, compile_property
 from dashboard_catalog.catalog.properties.extension_shape import json_text, same_json
 from dashboard_catalog.errors import Violation, ViolationReason

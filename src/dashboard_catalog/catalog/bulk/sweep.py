@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, Verb, Writer
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, AssetKind
-from dashboard_catalog.catalog.pipeline import Batch, Pipeline
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Verb, Writer
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
+from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import sessions
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord, MentionRecord, SessionRecord

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import ByName
-from dashboard_catalog.catalog.directory import Directory
-from dashboard_catalog.catalog.failures import not_found
-from dashboard_catalog.catalog.kinds import ENTITY_KINDS, AssetKind, EntityKind
-from dashboard_catalog.catalog.views import AssetView, views
+from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import ByName
+from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.catalog.reading.views import AssetView, views
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord

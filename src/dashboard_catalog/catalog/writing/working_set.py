@@ -13,9 +13,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog.changes import described
-from dashboard_catalog.catalog.commands import ByName, Writer
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, AssetKind
+from dashboard_catalog.catalog.model.change import described
+from dashboard_catalog.catalog.model.commands import ByName, Writer
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.tables import AssetRecord
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog import page_tokens
-from dashboard_catalog.catalog.kinds import DASHBOARD_KIND, ENTITY_KINDS
-from dashboard_catalog.catalog.listing import AssetFilters, AssetListing, EntityListing
+from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND, ENTITY_KINDS
+from dashboard_catalog.catalog.reading import page_tokens
+from dashboard_catalog.catalog.reading.lists import AssetFilters, AssetListing, EntityListing
 from dashboard_catalog.errors import CatalogError, Reason
 
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.commands import (
+from dashboard_catalog.catalog.model.commands import (
     AssetWrite,
     ByName,
     EntityWrite,
@@ -16,13 +16,13 @@ from dashboard_catalog.catalog.commands import (
     Verb,
     Writer,
 )
-from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
-from dashboard_catalog.catalog.merge import labels_of
-from dashboard_catalog.catalog.reading import AssetRead
-from dashboard_catalog.catalog.shape import shaped
-from dashboard_catalog.catalog.views import AssetView
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
+from dashboard_catalog.catalog.model.spec_parsing import shaped
+from dashboard_catalog.catalog.reading.assets import AssetRead
+from dashboard_catalog.catalog.reading.views import AssetView
+from dashboard_catalog.catalog.writing.merge import labels_of
 from dashboard_catalog.errors import CatalogError
-from tests.catalog.merge_model import EDIT, OVERRIDE, Content, Refused, Spec, Told
+from tests.catalog.writing.merge_model import EDIT, OVERRIDE, Content, Refused, Spec, Told
 
 SERVICE = "superset"
 DASHBOARDS, CHARTS = ("d1", "d2"), ("c1", "c2")

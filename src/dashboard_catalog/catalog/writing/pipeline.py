@@ -16,10 +16,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.asset_writes import AssetWrites
-from dashboard_catalog.catalog.cascade import Cascade
-from dashboard_catalog.catalog.commands import (
+from dashboard_catalog.catalog.known_entities import Assumed, Directory, Mention, referred_ids
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import (
     AssetWrite,
     ByName,
     EntityWrite,
@@ -29,11 +28,12 @@ from dashboard_catalog.catalog.commands import (
     WrittenAsset,
     WrittenEntity,
 )
-from dashboard_catalog.catalog.directory import Assumed, Directory, Mention, referred_ids
-from dashboard_catalog.catalog.entity_writes import EntityWrites, in_order
-from dashboard_catalog.catalog.kinds import ASSET_KINDS, AssetKind
-from dashboard_catalog.catalog.recognition import Recognition
-from dashboard_catalog.catalog.working_set import WorkingSet
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
+from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
+from dashboard_catalog.catalog.writing.cascade import Cascade
+from dashboard_catalog.catalog.writing.entity_writes import EntityWrites, in_order
+from dashboard_catalog.catalog.writing.recognition import Recognition
+from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
 

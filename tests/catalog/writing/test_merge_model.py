@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.store.database import Database
-from tests.catalog.merge_model import EDIT, INGESTION, OVERRIDE, Asset, Refused, Spec, World
-from tests.catalog.named_assets import CHARTS, DASHBOARDS, TAGS, Held, NamedAssets, add_entities
+from tests.catalog.writing.merge_model import EDIT, INGESTION, OVERRIDE, Asset, Refused, Spec, World
+from tests.catalog.writing.named_assets import CHARTS, DASHBOARDS, TAGS, Held, NamedAssets, add_entities
 
 PLAIN, OTHER = ("Manual", "Confirmed"), ("Derived", "Suggested")
 FULL: Spec = {

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.directory import Directory
-from dashboard_catalog.catalog.kinds import EntityKind
+from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
 from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.store.tables import EntityRecord

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.merge import labels_of
 from dashboard_catalog.catalog.properties.extension_shape import same_json
+from dashboard_catalog.catalog.writing.merge import labels_of
 from dashboard_catalog.store.tables import AssetRecord
 
 REFERENCE_FIELDS = ("owners", "domains", "charts")

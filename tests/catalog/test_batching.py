@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.group_commit import Grouping
+from dashboard_catalog.catalog.batching import Grouping
 from dashboard_catalog.errors import CatalogError, Reason
 
 

@@ -11,16 +11,16 @@ from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.cascade import RESTORED, Cascade
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, Outcome, Verb, WrittenAsset
-from dashboard_catalog.catalog.directory import Directory
-from dashboard_catalog.catalog.etag import check_etag
-from dashboard_catalog.catalog.failures import not_found
-from dashboard_catalog.catalog.merge import merged, released
+from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Outcome, Verb, WrittenAsset
+from dashboard_catalog.catalog.model.etag import check_etag
+from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.properties.extension_shape import check_size
-from dashboard_catalog.catalog.references import Resolved, Resolver
-from dashboard_catalog.catalog.working_set import WorkingSet
+from dashboard_catalog.catalog.writing.cascade import RESTORED, Cascade
+from dashboard_catalog.catalog.writing.merge import merged, released
+from dashboard_catalog.catalog.writing.references import Resolved, Resolver
+from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 

@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog import names, page_tokens
-from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind, EntityKind
-from dashboard_catalog.catalog.reading import DELETED, entity_resource, find_service, viewed
-from dashboard_catalog.catalog.views import AssetView, EntityView, entity_views, views
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind, EntityKind
+from dashboard_catalog.catalog.reading import page_tokens
+from dashboard_catalog.catalog.reading.assets import DELETED, entity_resource, find_service, viewed
+from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities, lists
 from dashboard_catalog.store.list_filters import ListFilters

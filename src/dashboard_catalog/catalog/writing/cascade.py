@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog.commands import AssetWrite, Verb
-from dashboard_catalog.catalog.directory import Directory
-from dashboard_catalog.catalog.failures import still_referenced
-from dashboard_catalog.catalog.kinds import CHART_KIND, AssetKind
-from dashboard_catalog.catalog.working_set import WorkingSet
+from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.model.commands import AssetWrite, Verb
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
+from dashboard_catalog.catalog.model.refusals import still_referenced
+from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets
 from dashboard_catalog.store.tables import AssetRecord, DashboardRecord
 

@@ -6,8 +6,8 @@ Limits of single fields are annotations of the contract; here is what those cann
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import ByName, SentLabel, SentReference
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import ByName, SentLabel, SentReference
 from dashboard_catalog.catalog.properties.extension_shape import check_extension_shape
 from dashboard_catalog.errors import Violation, ViolationReason
 

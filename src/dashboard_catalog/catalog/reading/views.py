@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.changes import REFERENCE_FIELDS
-from dashboard_catalog.catalog.directory import Directory, referred_ids
-from dashboard_catalog.catalog.kinds import AssetKind
+from dashboard_catalog.catalog.known_entities import Directory, referred_ids
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.change import REFERENCE_FIELDS
+from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityRecord
 

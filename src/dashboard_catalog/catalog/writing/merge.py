@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.commands import Marks
-from dashboard_catalog.catalog.directory import Directory
+from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.model.commands import Marks
 from dashboard_catalog.catalog.properties.extension_shape import same_json
-from dashboard_catalog.catalog.references import TagLabel
+from dashboard_catalog.catalog.writing.references import TagLabel
 from dashboard_catalog.store.tables import AssetRecord
 
 STEWARDED_FIELDS = ("display_name", "description", "owners", "domain")

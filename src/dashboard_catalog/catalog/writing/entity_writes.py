@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import EntityWrite, Outcome, WrittenEntity
-from dashboard_catalog.catalog.directory import Directory
-from dashboard_catalog.catalog.entity_merge import EntityMerge, sent_parents
-from dashboard_catalog.catalog.kinds import ENTITY_KINDS, EntityKind
+from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
+from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.properties.extension_shape import check_property_name
-from dashboard_catalog.catalog.working_set import new_id
+from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
+from dashboard_catalog.catalog.writing.working_set import new_id
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord

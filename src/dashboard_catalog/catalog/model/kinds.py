@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard_catalog.catalog import names
+from dashboard_catalog.catalog.model import names
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 
 

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog.commands import Recognised, Unread
-from dashboard_catalog.catalog.directory import Directory, referred_ids
-from dashboard_catalog.catalog.kinds import AssetKind
+from dashboard_catalog.catalog.known_entities import Directory, referred_ids
+from dashboard_catalog.catalog.model.commands import Recognised, Unread
+from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.store.tables import EntityRecord
 
 

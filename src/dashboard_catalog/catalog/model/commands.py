@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.kinds import AssetKind, EntityKind
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 

@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.principal import Resource
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import ByName
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import ByName
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord

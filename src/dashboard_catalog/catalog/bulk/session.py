@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
-from dashboard_catalog.catalog import audit, names
-from dashboard_catalog.catalog.commands import ChunkItem, Writer
-from dashboard_catalog.catalog.directory import Assumed
-from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Result, tally
-from dashboard_catalog.catalog.reading import find_service
-from dashboard_catalog.catalog.sweeping import Mentions, Sweep, SweepResult
+from dashboard_catalog.catalog import audit
+from dashboard_catalog.catalog.bulk.sweep import Mentions, Sweep, SweepResult
+from dashboard_catalog.catalog.known_entities import Assumed
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import ChunkItem, Writer
+from dashboard_catalog.catalog.reading.assets import find_service
+from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, tally
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities, sessions
 from dashboard_catalog.store.database import Database

@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.commands import AssetWrite, ByName, EntityWrite, Verb, Writer
-from dashboard_catalog.catalog.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
-from dashboard_catalog.catalog.pipeline import Batch, Pipeline, Write
-from dashboard_catalog.catalog.working_set import new_id
+from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, EntityWrite, Verb, Writer
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
+from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Write
+from dashboard_catalog.catalog.writing.working_set import new_id
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import (

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action
-from dashboard_catalog.catalog import names
-from dashboard_catalog.catalog.commands import Writer
-from dashboard_catalog.catalog.failures import not_found, still_referenced
-from dashboard_catalog.catalog.kinds import EntityKind
-from dashboard_catalog.catalog.reading import entity_resource, find_entity
-from dashboard_catalog.catalog.working_set import WorkingSet
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import Writer
+from dashboard_catalog.catalog.model.kinds import EntityKind
+from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
+from dashboard_catalog.catalog.reading.assets import entity_resource, find_entity
+from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
 

@@ -1,0 +1,1 @@
+"""Single assets and entities, and lists of them."""
