@@ -29,13 +29,13 @@ from dashboard_catalog.processes import (
     supervise,
 )
 from dashboard_catalog.rpc import health, reflection
-from dashboard_catalog.rpc.call import add_call
-from dashboard_catalog.rpc.charts import ChartServicer
-from dashboard_catalog.rpc.dashboards import DashboardServicer
-from dashboard_catalog.rpc.entities import CatalogServicer
-from dashboard_catalog.rpc.gate import Gate
+from dashboard_catalog.rpc.catalog_servicer import CatalogServicer
+from dashboard_catalog.rpc.chart_servicer import ChartServicer
+from dashboard_catalog.rpc.dashboard_servicer import DashboardServicer
+from dashboard_catalog.rpc.edge.call import add_call
+from dashboard_catalog.rpc.edge.gate import Gate
+from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 from dashboard_catalog.rpc.health import DatabaseHealth
-from dashboard_catalog.rpc.interceptors import EdgeInterceptor
 from dashboard_catalog.rpc.tls import Certificate, CertificateError
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate

@@ -12,8 +12,10 @@ from dashboard_catalog.catalog.properties import extension_shape
 from dashboard_catalog.catalog.reading import lists as listing
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest import IngestOptions
-from dashboard_catalog.rpc import bulk_options, outbox, pages, requests, status
-from dashboard_catalog.rpc.bulk_items import LIMITS
+from dashboard_catalog.contract import bulk_options, pages, status
+from dashboard_catalog.contract.bulk_items import LIMITS
+from dashboard_catalog.rpc import outbox
+from dashboard_catalog.rpc.edge import requests
 from dashboard_catalog.settings import Settings
 from dashboards.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
 from tests.docs.conftest import ROOT

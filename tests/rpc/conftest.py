@@ -21,11 +21,11 @@ from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.rpc import health, reflection
-from dashboard_catalog.rpc.access_log import AccessLog
-from dashboard_catalog.rpc.call import add_call
-from dashboard_catalog.rpc.gate import Gate
+from dashboard_catalog.rpc.edge.access_log import AccessLog
+from dashboard_catalog.rpc.edge.call import add_call
+from dashboard_catalog.rpc.edge.gate import Gate
+from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 from dashboard_catalog.rpc.health import DatabaseHealth
-from dashboard_catalog.rpc.interceptors import EdgeInterceptor
 from dashboards.v1 import bulk_pb2
 from dashboards.v1 import dashboard_service_pb2 as dashboards
 from dashboards.v1.dashboard_pb2 import Dashboard

@@ -12,7 +12,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from dashboard_catalog.errors import CatalogError, Reason
-from dashboard_catalog.rpc.call import current_call
+from dashboard_catalog.rpc.edge.call import current_call
 from dashboards.v1 import bulk_pb2
 from dashboards.v1 import dashboard_service_pb2 as dashboards
 from dashboards.v1.dashboard_pb2 import DashboardSpec

@@ -11,10 +11,10 @@ from typing import Any
 
 import grpc
 
+from dashboard_catalog.contract.status import status_of
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.access_log import AccessLog
-from dashboard_catalog.rpc.requests import Context
-from dashboard_catalog.rpc.status import status_of
+from dashboard_catalog.rpc.edge.access_log import AccessLog
+from dashboard_catalog.rpc.edge.requests import Context
 
 CALL_ID_METADATA = "x-request-id"
 DETAILS_METADATA = "grpc-status-details-bin"

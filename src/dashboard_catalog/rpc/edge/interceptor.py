@@ -30,13 +30,13 @@ from google.protobuf.message import Message
 
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.errors import CatalogError, Reason, invalid
-from dashboard_catalog.rpc.access_log import AccessLog
-from dashboard_catalog.rpc.call import Call, enter_call
-from dashboard_catalog.rpc.gate import Gate
-from dashboard_catalog.rpc.observation import CallIds, Observation
-from dashboard_catalog.rpc.requests import Context, RequestStream, decode
-from dashboard_catalog.rpc.shape import shape_violations
+from dashboard_catalog.rpc.edge.access_log import AccessLog
+from dashboard_catalog.rpc.edge.call import Call, enter_call
+from dashboard_catalog.rpc.edge.gate import Gate
+from dashboard_catalog.rpc.edge.observation import CallIds, Observation
+from dashboard_catalog.rpc.edge.requests import Context, RequestStream, decode
 
 # In quotes: generic in its stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"

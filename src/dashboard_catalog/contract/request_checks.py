@@ -6,10 +6,10 @@ from typing import Any
 from google.protobuf.message import Message
 
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND
+from dashboard_catalog.contract.asset_requests import AssetRequests
+from dashboard_catalog.contract.validation import violations_of
 from dashboard_catalog.errors import Violation, Violations
-from dashboard_catalog.rpc.asset_requests import AssetRequests
-from dashboard_catalog.rpc.entities import read_upsert
-from dashboard_catalog.rpc.validation import violations_of
+from dashboard_catalog.rpc.catalog_servicer import read_upsert
 from dashboards.v1 import chart_pb2, dashboard_pb2
 
 

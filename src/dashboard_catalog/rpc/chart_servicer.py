@@ -6,7 +6,7 @@ import grpc.aio
 
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.kinds import CHART_KIND
-from dashboard_catalog.rpc.asset_calls import AssetCalls
+from dashboard_catalog.rpc.asset_rpcs import AssetCalls
 from dashboards.v1 import chart_pb2, chart_service_pb2_grpc
 from dashboards.v1 import chart_service_pb2 as messages
 

@@ -12,11 +12,11 @@ from dashboard_catalog.catalog.model.commands import EntityWrite, Writer
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.reading.lists import EntityListing, page_size_of
 from dashboard_catalog.catalog.writing.entity_writes import checked_entity
+from dashboard_catalog.contract import masks, wire
+from dashboard_catalog.contract.asset_requests import DELETED, writer
+from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, Violations, invalid
-from dashboard_catalog.rpc import masks, wire
-from dashboard_catalog.rpc.asset_requests import DELETED, writer
-from dashboard_catalog.rpc.call import current_call
-from dashboard_catalog.rpc.pages import fill_page
+from dashboard_catalog.rpc.edge.call import current_call
 from dashboards.v1 import catalog_service_pb2 as messages
 from dashboards.v1 import catalog_service_pb2_grpc, entity_pb2
 

@@ -12,9 +12,9 @@ from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.commands import ChunkItem, Recognised, Unread
 from dashboard_catalog.catalog.writing.pipeline import FAILED
+from dashboard_catalog.contract.bulk_items import LIMITS, failure_result, read_item, result_of
+from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
-from dashboard_catalog.rpc.bulk_items import LIMITS, failure_result, read_item, result_of
-from dashboard_catalog.rpc.bulk_options import BulkOptions
 from dashboard_catalog.rpc.outbox import Outbox, Send
 from dashboards.v1 import bulk_pb2
 

@@ -18,9 +18,9 @@ from dashboard_catalog.catalog.model.spec_parsing import asset_key, requoted, sh
 from dashboard_catalog.catalog.reading.assets import AssetRead
 from dashboard_catalog.catalog.reading.lists import AssetFilters, AssetListing, order_of, page_size_of
 from dashboard_catalog.catalog.writing.merge import STEWARDED_FIELDS
+from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
-from dashboard_catalog.rpc import masks, wire
-from dashboard_catalog.rpc.call import current_call
+from dashboard_catalog.rpc.edge.call import current_call
 from dashboards.v1 import asset_pb2
 
 DELETED: Mapping[int, str] = {

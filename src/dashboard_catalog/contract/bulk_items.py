@@ -6,15 +6,15 @@ from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, ChunkIt
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key
 from dashboard_catalog.catalog.writing.pipeline import Result, Write
+from dashboard_catalog.contract import wire
+from dashboard_catalog.contract.asset_requests import asset_write, digest_of
+from dashboard_catalog.contract.bulk_options import BulkOptions
+from dashboard_catalog.contract.status import status_of
+from dashboard_catalog.contract.validation import violations_of
 from dashboard_catalog.errors import CatalogError, Reason, Violations, invalid
-from dashboard_catalog.rpc import wire
-from dashboard_catalog.rpc.asset_requests import asset_write, digest_of
-from dashboard_catalog.rpc.bulk_options import BulkOptions
-from dashboard_catalog.rpc.call import current_call
-from dashboard_catalog.rpc.entities import entity_write
-from dashboard_catalog.rpc.requests import MAX_MESSAGE_BYTES
-from dashboard_catalog.rpc.status import status_of
-from dashboard_catalog.rpc.validation import violations_of
+from dashboard_catalog.rpc.catalog_servicer import entity_write
+from dashboard_catalog.rpc.edge.call import current_call
+from dashboard_catalog.rpc.edge.requests import MAX_MESSAGE_BYTES
 from dashboards.v1 import asset_pb2, bulk_pb2, entity_pb2
 
 LIMITS = bulk_pb2.BulkUpsertLimits(

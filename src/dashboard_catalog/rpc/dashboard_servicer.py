@@ -7,8 +7,8 @@ import grpc.aio
 
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND
-from dashboard_catalog.rpc.asset_calls import AssetCalls
-from dashboard_catalog.rpc.bulk import serve_bulk
+from dashboard_catalog.rpc.asset_rpcs import AssetCalls
+from dashboard_catalog.rpc.bulk_stream import serve_bulk
 from dashboards.v1 import bulk_pb2, dashboard_pb2, dashboard_service_pb2_grpc
 from dashboards.v1 import dashboard_service_pb2 as messages
 

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.errors import CatalogError, Reason
-from dashboard_catalog.rpc.gate import Gate
+from dashboard_catalog.rpc.edge.gate import Gate
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 

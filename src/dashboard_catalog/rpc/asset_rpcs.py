@@ -11,10 +11,10 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.commands import Outcome
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.reading.views import AssetView
+from dashboard_catalog.contract import wire
+from dashboard_catalog.contract.asset_requests import AssetRequests
+from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.errors import CatalogError, Reason
-from dashboard_catalog.rpc import wire
-from dashboard_catalog.rpc.asset_requests import AssetRequests
-from dashboard_catalog.rpc.pages import fill_page
 
 
 class AssetCalls:

@@ -3,8 +3,8 @@
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from dashboard_catalog.contract import masks
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc import masks
 from dashboards.v1 import chart_pb2, dashboard_pb2, entity_pb2
 
 SPECS = [dashboard_pb2.DashboardSpec.DESCRIPTOR, chart_pb2.ChartSpec.DESCRIPTOR]
