@@ -11,7 +11,7 @@ from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.properties import extension_shape
 from dashboard_catalog.catalog.reading import lists as listing
 from dashboard_catalog.catalog.writing import merge
-from dashboard_catalog.cli.ingest import IngestOptions
+from dashboard_catalog.cli.ingest.command import IngestOptions
 from dashboard_catalog.contract import bulk_options, pages, status
 from dashboard_catalog.contract.bulk_items import LIMITS
 from dashboard_catalog.rpc import outbox

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard_catalog.store import lists
+from dashboard_catalog.store import list_pages as lists
 from tests.service.caller import Caller, Json
 
 ENTITIES: list[Json] = [

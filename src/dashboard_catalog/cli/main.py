@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from dashboard_catalog.cli import db, output, token
 from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.get import get
-from dashboard_catalog.cli.ingest import ingest
+from dashboard_catalog.cli.ingest.command import ingest
 from dashboard_catalog.cli.list import list_
 from dashboard_catalog.cli.serve import serve
 from dashboard_catalog.settings import SettingsError

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.many import ForMany
-from dashboard_catalog.store.references import References
+from dashboard_catalog.store.reference_rows import References
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import (
     CHART,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, bindparam, false, select, true
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.references import fenced
+from dashboard_catalog.store.reference_rows import fenced
 from dashboard_catalog.store.types import UUID_LIST, any_of, begins_with, overlaps
 
 

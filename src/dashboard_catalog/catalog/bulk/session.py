@@ -23,7 +23,8 @@ from dashboard_catalog.catalog.model.commands import ChunkItem, Writer
 from dashboard_catalog.catalog.reading.assets import find_service
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, tally
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
-from dashboard_catalog.store import entities, sessions
+from dashboard_catalog.store import bulk_sessions as sessions
+from dashboard_catalog.store import entities
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord, FailureRecord, SessionRecord
 

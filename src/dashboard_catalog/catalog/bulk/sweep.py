@@ -18,7 +18,7 @@ from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Verb, W
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store import sessions
+from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord, MentionRecord, SessionRecord
 
 MOST_SAMPLED = 100

@@ -21,9 +21,10 @@ from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.assets import DELETED, entity_resource, find_service, viewed
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
-from dashboard_catalog.store import entities, lists
+from dashboard_catalog.store import entities
+from dashboard_catalog.store import list_pages as lists
 from dashboard_catalog.store.list_filters import ListFilters
-from dashboard_catalog.store.lists import ListOrder, Position
+from dashboard_catalog.store.list_pages import ListOrder, Position
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
 DEFAULT_PAGE_SIZE = 50

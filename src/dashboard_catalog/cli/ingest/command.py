@@ -15,15 +15,15 @@ import typer
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.connection import ConnectionOptions, connect, settings_here
 from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.ingest.loading import Loading
+from dashboard_catalog.cli.ingest.progress import progress
+from dashboard_catalog.cli.ingest.reading import Reading
+from dashboard_catalog.cli.ingest.report import Report
+from dashboard_catalog.cli.ingest.swept import Swept
+from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.kinds import Kind
-from dashboard_catalog.cli.loading import Loading
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
-from dashboard_catalog.cli.progress import progress
-from dashboard_catalog.cli.reading import Reading
-from dashboard_catalog.cli.report import Report
 from dashboard_catalog.cli.sources import Source, content_of, sources_in
-from dashboard_catalog.cli.swept import Swept
-from dashboard_catalog.cli.unfinished import Unfinished
 from dashboard_catalog.client import LoadOptions
 from dashboard_catalog.client.options import MAX_FAILURES
 

@@ -1,0 +1,1 @@
+"""`dashboard-catalog ingest`, and what it shows while it loads."""
