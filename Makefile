@@ -3,10 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Its version decides the oldest protobuf that the generated code runs on; generated/ is compared byte for byte.
+PROTOC := grpcio-tools==1.74.0
 # Where `make run` serves. Not from the environment, where the name has other meanings.
 PORT = 50051
 # What exists of the folders that hold Python.
-PYTHON_FOLDERS := $(wildcard src tests benchmarks examples protos)
+PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check lint format typecheck contract generate bench bench-scale constraints clean
@@ -16,11 +18,13 @@ help: ## Lists the targets.
 
 install: $(INSTALLED) ## Makes the environment in .venv, when pyproject.toml or constraints.txt have changed.
 
-# The constraints come by the environment, so that they hold for the build of this package too.
-$(INSTALLED): pyproject.toml constraints.txt
+# The constraints are passed by the environment, so that they hold for the isolated builds too. grpcio-tools brings the
+# compiler only: without its dependencies, since the protobuf that it asks for is older than the one the server runs on.
+$(INSTALLED): pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ./client --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps '$(PROTOC)'
 	@touch $@
 
 run: install ## Starts a server on SQLite, loads the sample catalog and prints a grpcurl line to try (PORT=50051).
@@ -60,7 +64,7 @@ bench-scale: install ## Loads a million dashboards into PostgreSQL and lists the
 constraints: ## Renews constraints.txt: the newest versions that pyproject.toml allows.
 	rm -rf .venv-constraints
 	$(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' hatchling
+	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable ./client --editable '.[dev]' hatchling
 	.venv-constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
 	rm -rf .venv-constraints
 

@@ -11,14 +11,14 @@ import grpc
 import grpc.aio
 import uvloop
 
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 
 T = TypeVar("T")
 
-BULK = "/dashboards.v1.DashboardService/BulkUpsert"
-UPSERT = "/dashboards.v1.DashboardService/UpsertDashboard"
-DELETE = "/dashboards.v1.DashboardService/DeleteDashboard"
-GET = "/dashboards.v1.DashboardService/GetDashboard"
+BULK = "/dashboardcatalog.v1.DashboardService/BulkUpsert"
+UPSERT = "/dashboardcatalog.v1.DashboardService/UpsertDashboard"
+DELETE = "/dashboardcatalog.v1.DashboardService/DeleteDashboard"
+GET = "/dashboardcatalog.v1.DashboardService/GetDashboard"
 
 
 class Sent(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeAlias
 
-from dashboards.v1 import (
+from dashboardcatalog.v1 import (
     bulk_pb2,
     chart_pb2,
     dashboard_pb2,

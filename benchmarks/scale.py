@@ -18,7 +18,7 @@ from benchmarks.scale_lists import CAPTION, measure, reads
 from benchmarks.scale_load import Stream, load
 from benchmarks.servers import Server, catalog_server
 from dashboard_catalog.store import migrate
-from dashboards.v1.dashboard_service_pb2 import DeleteDashboardRequest
+from dashboardcatalog.v1.dashboard_service_pb2 import DeleteDashboardRequest
 from tests.postgres import PostgresServer, postgres_server
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-from dashboards.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
+from dashboardcatalog.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
 
 T = TypeVar("T", bound=Hashable)
 Item = bulk_pb2.BulkUpsertItem

@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from benchmarks import client
 from benchmarks.scale_data import Scale
-from dashboards.v1 import (
+from dashboardcatalog.v1 import (
     asset_pb2,
     chart_service_pb2,
     chart_service_pb2_grpc,

@@ -14,7 +14,7 @@ import grpc
 from benchmarks import client, processor
 from benchmarks.scale_data import Scale
 from benchmarks.servers import Server
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 
 CHUNK = 1_000
 

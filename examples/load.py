@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from dashboard_catalog.client import connect_async
-from dashboards.v1.chart_pb2 import ChartSpec
-from dashboards.v1.dashboard_pb2 import DashboardSpec
-from dashboards.v1.entity_pb2 import BiService, Entity
+from dashboard_catalog_client import connect_async
+from dashboardcatalog.v1.chart_pb2 import ChartSpec
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
+from dashboardcatalog.v1.entity_pb2 import BiService, Entity
 
 SERVICE = "generated"
 CHARTS_EACH = 3

@@ -23,7 +23,7 @@ TO_TRY = """
 The catalog serves at {address}. To try in another terminal, by gRPC and by its own command:
 
 {grpcurl} -plaintext -H "authorization: Bearer $(cat {token})" \
--d '{{"fullyQualifiedName": "superset.sales_overview"}}' {address} dashboards.v1.DashboardService/GetDashboard
+-d '{{"fullyQualifiedName": "superset.sales_overview"}}' {address} dashboardcatalog.v1.DashboardService/GetDashboard
 
 {catalog} list --address {address} --token-file {token}
 

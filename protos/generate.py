@@ -5,7 +5,7 @@
 
 Nothing is downloaded: protoc and the well-known types come with `grpcio-tools`, google/rpc with
 `googleapis-common-protos`; `buf/validate/validate.proto` is the descriptor inside `protovalidate`.
-The packages get no `__init__.py`: other distributions may hold parts of `buf` and `dashboards` too, and the
+The packages get no `__init__.py`: other distributions may hold parts of `buf` too, and the
 parts of a namespace package live side by side where a regular one would hide the others.
 """
 
@@ -24,7 +24,7 @@ from grpc_tools import protoc as grpc_tools_protoc
 PROTOS = Path(__file__).resolve().parent
 GENERATED = PROTOS.parent / "generated"
 # For `grpcurl -protoset` and for stubs in other languages: with imports, comments and error details.
-DESCRIPTOR_SET = "dashboards/v1/descriptors.binpb"
+DESCRIPTOR_SET = "dashboardcatalog/v1/descriptors.binpb"
 VALIDATE = "buf/validate/validate.proto"
 ERROR_DETAILS = "google/rpc/error_details.proto"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from generate import PROTOS, write_descriptor_set
 
 ROOT = PROTOS.parent
+PACKAGE = "dashboardcatalog"
 # What others have already: the main of the remote when there is one, else the local one.
 BASELINES = ("origin/main", "main")
 
@@ -35,14 +36,14 @@ def main() -> None:
 def buf(command: str, image: Path, *options: str) -> int:
     """Runs one command of buf on the contract's own files in `image`; returns its exit status."""
     program = Path(sysconfig.get_path("scripts"), "buf")
-    always = [f"--config={PROTOS / 'buf.yaml'}", "--path=dashboards"]
+    always = [f"--config={PROTOS / 'buf.yaml'}", f"--path={PACKAGE}"]
     return subprocess.run([program, command, image, *always, *options], check=False).returncode
 
 
 def has_protos(ref: str) -> bool:
     """Whether `ref` exists and holds a contract."""
     listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-tree", "-r", "--name-only", ref, "protos/"], check=False, capture_output=True
+        ["git", "-C", ROOT, "ls-tree", "-r", "--name-only", ref, f"protos/{PACKAGE}/"], check=False, capture_output=True
     )
     return listed.returncode == 0 and b".proto" in listed.stdout
 

@@ -29,8 +29,8 @@ from dashboard_catalog import server
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
 from dashboard_catalog.server import CatalogServer, StartError, build, prepare
 from dashboard_catalog.settings import Settings, environment_name
-from dashboards.v1 import dashboard_service_pb2 as dashboards
-from dashboards.v1.dashboard_service_pb2_grpc import (
+from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
+from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
     DashboardServiceStub,
     add_DashboardServiceServicer_to_server,
 )
@@ -76,7 +76,7 @@ async def code_of_get(channel: grpc.aio.Channel, metadata: Any) -> grpc.StatusCo
 
 async def test_it_serves_with_what_it_prepared(tmp_path: Path) -> None:
     async with running(settings(tmp_path)) as built, grpc.aio.insecure_channel(built.address) as channel:
-        for service in ("", SERVICE, "dashboards.v1.ChartService", "dashboards.v1.CatalogService"):
+        for service in ("", SERVICE, "dashboardcatalog.v1.ChartService", "dashboardcatalog.v1.CatalogService"):
             assert await health(channel, service) == SERVING
         assert await code_of_get(channel, admin(tmp_path)) is grpc.StatusCode.NOT_FOUND
         assert await code_of_get(channel, ()) is grpc.StatusCode.UNAUTHENTICATED

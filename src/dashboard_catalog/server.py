@@ -40,7 +40,7 @@ from dashboard_catalog.rpc.tls import Certificate, CertificateError
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
-from dashboards.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
+from dashboardcatalog.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
 
 # Kubernetes kills 30 seconds after it has asked to stop.
 DRAIN_SECONDS = 25.0
@@ -65,7 +65,7 @@ def add_servicers(server: grpc.aio.Server, database: Database, authorizer: Autho
     dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(DashboardServicer(catalog), server)
     chart_service_pb2_grpc.add_ChartServiceServicer_to_server(ChartServicer(catalog), server)
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(catalog), server)
-    return [f"dashboards.v1.{name}" for name in ("DashboardService", "ChartService", "CatalogService")]
+    return [f"dashboardcatalog.v1.{name}" for name in ("DashboardService", "ChartService", "CatalogService")]
 
 
 class _ByName:

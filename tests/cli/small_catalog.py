@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from dashboard_catalog.catalog.model.names import join
-from dashboards.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc, entity_pb2
+from dashboardcatalog.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc, entity_pb2
 
 
 class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
@@ -118,7 +118,7 @@ async def small_server(catalog: SmallCatalog) -> AsyncIterator[str]:
 
 def _status(code: int, reason: str, text: str, *details: Message) -> status_pb2.Status:
     status = status_pb2.Status(code=code, message=text)
-    info = error_details_pb2.ErrorInfo(domain="dashboards.v1", reason=reason)
+    info = error_details_pb2.ErrorInfo(domain="dashboardcatalog.v1", reason=reason)
     for detail in (info, error_details_pb2.RequestInfo(request_id="call-1"), *details):
         status.details.add().Pack(detail)
     return status

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from google.protobuf import json_format
 
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 from tests.cli.conftest import SAMPLE, Run
 from tests.cli.small_catalog import SmallCatalog
 from tests.cli.source import SERVICE, chart, dashboard, write_lines

@@ -9,7 +9,7 @@ from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.items import Found, items_in
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.sources import Document, Holding
-from dashboards.v1 import entity_pb2
+from dashboardcatalog.v1 import entity_pb2
 
 NAMED = {"name": "n", "service": "s"}
 

@@ -7,9 +7,9 @@ import pytest
 
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import load_or_create_key
-from dashboard_catalog.client import retries
 from dashboard_catalog.server import CatalogServer, build
 from dashboard_catalog.settings import Settings
+from dashboard_catalog_client import retries
 from tests.cli.background import in_background
 from tests.client.cutting import CuttingProxy
 from tests.client.forgetful import Forgetful, forgetful_server

@@ -8,7 +8,7 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
-BULK = "/dashboards.v1.DashboardService/BulkUpsert"
+BULK = "/dashboardcatalog.v1.DashboardService/BulkUpsert"
 
 Cut = Callable[[int, int], bool]
 """Takes the number of the connection and of the response on it, and says whether to cut before that response."""

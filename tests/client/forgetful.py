@@ -8,7 +8,7 @@ from typing import Any
 import grpc.aio
 from google.rpc import code_pb2, status_pb2
 
-from dashboards.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc, entity_pb2
+from dashboardcatalog.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc, entity_pb2
 
 
 @dataclass(slots=True)

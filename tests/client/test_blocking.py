@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from dashboard_catalog.client import CatalogClient, SyncLoad, connect
-from dashboards.v1.chart_pb2 import ChartSpec
+from dashboard_catalog_client import CatalogClient, SyncLoad, connect
+from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from tests.client.forgetful import Forgetful
 
 pytestmark = pytest.mark.usefixtures("impatient")

@@ -6,10 +6,10 @@ from typing import Any
 import grpc
 import pytest
 
-from dashboard_catalog.client import LoadOptions, connect, connect_async, item_of
-from dashboards.v1.chart_pb2 import ChartSpec
-from dashboards.v1.dashboard_pb2 import DashboardSpec
-from dashboards.v1.entity_pb2 import BiService, Entity
+from dashboard_catalog_client import LoadOptions, connect, connect_async, item_of
+from dashboardcatalog.v1.chart_pb2 import ChartSpec
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
+from dashboardcatalog.v1.entity_pb2 import BiService, Entity
 from tests.client.conftest import Restarting
 
 SERVICE = Entity(bi_service=BiService(name="s", service_type="Superset"))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dashboard_catalog.client import SERVICE_CONFIG, UnsafeTarget, connect, connect_async
-from dashboard_catalog.client.channel import is_loopback
+from dashboard_catalog_client import SERVICE_CONFIG, UnsafeTarget, connect, connect_async
+from dashboard_catalog_client.channel import is_loopback
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_only_unavailable_is_retried() -> None:
     assert other["name"] == [{}]
     assert other["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     # Of a stream that gRPC tries again, it loses messages.
-    assert stream == {"name": [{"service": "dashboards.v1.DashboardService", "method": "BulkUpsert"}]}
+    assert stream == {"name": [{"service": "dashboardcatalog.v1.DashboardService", "method": "BulkUpsert"}]}
 
 
 async def test_a_token_does_not_leave_the_machine_unencrypted_unless_that_is_wanted() -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.client import chunks
-from dashboard_catalog.client.chunks import MAX_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, Item, chunks_of, item_of
-from dashboards.v1 import bulk_pb2
-from dashboards.v1.dashboard_pb2 import DashboardSpec
-from dashboards.v1.entity_pb2 import Entity, Tag
+from dashboard_catalog_client import chunks
+from dashboard_catalog_client.chunks import MAX_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, Item, chunks_of, item_of
+from dashboardcatalog.v1 import bulk_pb2
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
+from dashboardcatalog.v1.entity_pb2 import Entity, Tag
 
 MESSAGE = bulk_pb2.BulkUpsertItem()
 

@@ -11,10 +11,10 @@ import pytest
 
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import load_or_create_key
-from dashboard_catalog.client import AsyncCatalogClient, Item, chunks, connect_async, reason_of
-from dashboard_catalog.client.chunks import _WINDOW_ITEMS, MAX_ITEMS
-from dashboard_catalog.client.pending import CHUNKS_IN_FLIGHT
-from dashboards.v1.chart_pb2 import ChartSpec
+from dashboard_catalog_client import AsyncCatalogClient, Item, chunks, connect_async, reason_of
+from dashboard_catalog_client.chunks import _WINDOW_ITEMS, MAX_ITEMS
+from dashboard_catalog_client.pending import CHUNKS_IN_FLIGHT
+from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from tests.client.conftest import Restarting
 from tests.client.forgetful import Forgetful
 

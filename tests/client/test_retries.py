@@ -5,8 +5,8 @@ import grpc.aio
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from dashboard_catalog.client import retries
-from dashboard_catalog.client.retries import Retries, is_cut
+from dashboard_catalog_client import retries
+from dashboard_catalog_client.retries import Retries, is_cut
 
 Code = grpc.StatusCode
 
@@ -16,7 +16,7 @@ def error(code: grpc.StatusCode, reason: str = "") -> grpc.aio.AioRpcError:
     trailing = grpc.aio.Metadata()
     if reason:
         status = status_pb2.Status(code=code.value[0])
-        status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="dashboards.v1"))
+        status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="dashboardcatalog.v1"))
         trailing = grpc.aio.Metadata(("grpc-status-details-bin", status.SerializeToString()))
     return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, "words")
 

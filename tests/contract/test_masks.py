@@ -5,7 +5,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from dashboard_catalog.contract import masks
 from dashboard_catalog.errors import CatalogError
-from dashboards.v1 import chart_pb2, dashboard_pb2, entity_pb2
+from dashboardcatalog.v1 import chart_pb2, dashboard_pb2, entity_pb2
 
 SPECS = [dashboard_pb2.DashboardSpec.DESCRIPTOR, chart_pb2.ChartSpec.DESCRIPTOR]
 USER = [entity_pb2.User.DESCRIPTOR]

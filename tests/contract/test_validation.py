@@ -12,7 +12,7 @@ from buf.validate import validate_pb2
 from dashboard_catalog.contract import validation
 from dashboard_catalog.contract.validation import violations_of
 from dashboard_catalog.errors import Violation, ViolationReason
-from dashboards.v1 import (
+from dashboardcatalog.v1 import (
     bulk_pb2,
     catalog_service_pb2,
     chart_service_pb2,

@@ -6,9 +6,6 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from dashboard_catalog.client import connect_async
-from dashboard_catalog.client.bulk import BulkLoad
-from dashboard_catalog.client.options import LoadOptions
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import (
     CHART,
@@ -19,9 +16,12 @@ from dashboard_catalog.store.tables import (
     SERVICE_SEQUENCE,
     SESSION,
 )
-from dashboards.v1.chart_pb2 import ChartSpec
-from dashboards.v1.dashboard_pb2 import DashboardSpec
-from dashboards.v1.entity_pb2 import BiService, Entity
+from dashboard_catalog_client import connect_async
+from dashboard_catalog_client.bulk import BulkLoad
+from dashboard_catalog_client.options import LoadOptions
+from dashboardcatalog.v1.chart_pb2 import ChartSpec
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
+from dashboardcatalog.v1.entity_pb2 import BiService, Entity
 
 # One item in so many is refused.
 _BAD = 89

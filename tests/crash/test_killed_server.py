@@ -13,10 +13,10 @@ import grpc.aio
 import pytest
 from sqlalchemy import select
 
-from dashboard_catalog.client import LoadOptions
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CHART, DASHBOARD
-from dashboards.v1.bulk_pb2 import SWEEP_OUTCOME_DONE
+from dashboard_catalog_client import LoadOptions
+from dashboardcatalog.v1.bulk_pb2 import SWEEP_OUTCOME_DONE
 from tests.crash.killable import Failpoint, Killable, killable
 from tests.crash.loads import Load
 from tests.service.caller import Caller

@@ -11,7 +11,7 @@ _VALUES_OF_ENUM = EnumDescriptorProto.VALUE_FIELD_NUMBER
 
 def comments_of_enum(enum: str) -> dict[str, list[str]]:
     """Returns the paragraphs that the contract says of each value of an enum, by name without the prefix."""
-    described = FileDescriptorSet.FromString(files("dashboards.v1").joinpath("descriptors.binpb").read_bytes())
+    described = FileDescriptorSet.FromString(files("dashboardcatalog.v1").joinpath("descriptors.binpb").read_bytes())
     for file in described.file:
         for index, each in enumerate(file.enum_type):
             if each.name == enum:

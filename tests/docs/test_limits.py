@@ -17,7 +17,7 @@ from dashboard_catalog.contract.bulk_items import LIMITS
 from dashboard_catalog.rpc import outbox
 from dashboard_catalog.rpc.edge import requests
 from dashboard_catalog.settings import Settings
-from dashboards.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
+from dashboardcatalog.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
 from tests.docs.conftest import ROOT
 
 DASHBOARD, CHART = dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec

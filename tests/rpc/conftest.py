@@ -26,16 +26,16 @@ from dashboard_catalog.rpc.edge.call import add_call
 from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 from dashboard_catalog.rpc.health import DatabaseHealth
-from dashboards.v1 import bulk_pb2
-from dashboards.v1 import dashboard_service_pb2 as dashboards
-from dashboards.v1.dashboard_pb2 import Dashboard
-from dashboards.v1.dashboard_service_pb2_grpc import (
+from dashboardcatalog.v1 import bulk_pb2
+from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
+from dashboardcatalog.v1.dashboard_pb2 import Dashboard
+from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
     DashboardServiceServicer,
     DashboardServiceStub,
     add_DashboardServiceServicer_to_server,
 )
 
-SERVICE = "dashboards.v1.DashboardService"
+SERVICE = "dashboardcatalog.v1.DashboardService"
 GET = f"/{SERVICE}/GetDashboard"
 BULK = f"/{SERVICE}/BulkUpsert"
 SOMETHING = dashboards.GetDashboardRequest(fully_qualified_name="superset.sales")
@@ -131,7 +131,7 @@ def status_of_call(error: grpc.aio.AioRpcError) -> Status:
     assert status.code == error.code().value[0]
     assert status.message == error.details()
     info = details_of(status)
-    assert info["ErrorInfo"].domain == "dashboards.v1"
+    assert info["ErrorInfo"].domain == "dashboardcatalog.v1"
     assert info["RequestInfo"].request_id == trailers["x-request-id"]
     return status
 

@@ -13,9 +13,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.rpc.edge.call import current_call
-from dashboards.v1 import bulk_pb2
-from dashboards.v1 import dashboard_service_pb2 as dashboards
-from dashboards.v1.dashboard_pb2 import DashboardSpec
+from dashboardcatalog.v1 import bulk_pb2
+from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, logged, progress, refused, serving, status_of_call, until
 
 SECRET = "postgresql://ada:secret@db"
@@ -36,7 +36,7 @@ async def test_a_call_reaches_its_servicer_with_its_principal(edge: Edge) -> Non
     edge.servicer.get = get
     await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "from-the-caller")))
     (call,) = seen
-    assert (call.id, call.method) == ("from-the-caller", "dashboards.v1.DashboardService/GetDashboard")
+    assert (call.id, call.method) == ("from-the-caller", "dashboardcatalog.v1.DashboardService/GetDashboard")
     assert (call.principal.subject, set(call.principal.roles)) == ("ada", {"data_steward"})
 
 
@@ -127,7 +127,9 @@ async def test_a_message_at_the_limit_is_decoded(edge: Edge) -> None:
     assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
 
 
-@pytest.mark.parametrize("method", ["/dashboards.v1.DashboardService/Nope", "/nope.Nope/Get", "/" + "n" * 4_000, "/x"])
+@pytest.mark.parametrize(
+    "method", ["/dashboardcatalog.v1.DashboardService/Nope", "/nope.Nope/Get", "/" + "n" * 4_000, "/x"]
+)
 async def test_an_unknown_method_is_unimplemented(edge: Edge, method: str) -> None:
     code, details = await refused(raw(edge, method)(b""))
     assert code is grpc.StatusCode.UNIMPLEMENTED
@@ -136,7 +138,7 @@ async def test_an_unknown_method_is_unimplemented(edge: Edge, method: str) -> No
 
 
 async def test_an_unknown_method_is_unimplemented_for_a_stream(edge: Edge) -> None:
-    call: Any = edge.channel.stream_stream("/dashboards.v1.DashboardService/Nope")()
+    call: Any = edge.channel.stream_stream("/dashboardcatalog.v1.DashboardService/Nope")()
     code, _ = await refused(call.read())
     assert code is grpc.StatusCode.UNIMPLEMENTED
 
@@ -211,7 +213,7 @@ async def test_what_is_logged_while_a_call_runs_says_which(edge: Edge) -> None:
     with logged(edge) as lines:
         await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-4")))
     within, _ = lines
-    assert (within["call_id"], within["method"]) == ("r-4", "dashboards.v1.DashboardService/GetDashboard")
+    assert (within["call_id"], within["method"]) == ("r-4", "dashboardcatalog.v1.DashboardService/GetDashboard")
 
 
 async def test_the_call_above_the_limit_is_refused(tmp_path: Path) -> None:

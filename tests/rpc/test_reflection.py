@@ -38,7 +38,7 @@ async def test_services_are_listed(edge: Edge, version: str) -> None:
 @pytest.mark.parametrize(
     ("symbol", "file"),
     [
-        (SERVICE, "dashboards/v1/dashboard_service.proto"),
+        (SERVICE, "dashboardcatalog/v1/dashboard_service.proto"),
         ("google.rpc.ErrorInfo", "google/rpc/error_details.proto"),
         (HEALTH, "grpc_health/v1/health.proto"),
         (V1, "grpc_reflection/v1/reflection.proto"),
@@ -54,9 +54,9 @@ async def test_symbols_are_found_with_all_that_they_import(edge: Edge, version: 
 
 
 async def test_files_have_their_comments_and_json_names(edge: Edge) -> None:
-    answer = await ask(edge, V1, file_containing_symbol="dashboards.v1.TagLabel")
+    answer = await ask(edge, V1, file_containing_symbol="dashboardcatalog.v1.TagLabel")
     files = [FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto]
-    (file,) = [one for one in files if one.name == "dashboards/v1/reference.proto"]
+    (file,) = [one for one in files if one.name == "dashboardcatalog/v1/reference.proto"]
     (label,) = [message for message in file.message_type if message.name == "TagLabel"]
     assert [field.json_name for field in label.field] == ["tagFQN", "source", "labelType", "state"]
     assert any("how it came there" in place.leading_comments for place in file.source_code_info.location)

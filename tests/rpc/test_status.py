@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dashboard_catalog.contract.status import MAX_STATUS_BYTES, status_of
 from dashboard_catalog.errors import CODE_OF, CatalogError, Code, Reason, Violation, ViolationReason, invalid
-from dashboards.v1 import error_reason_pb2
+from dashboardcatalog.v1 import error_reason_pb2
 from tests.rpc.conftest import SOMETHING, Edge, details_of, refused
 
 CHART = ("chart", "superset.sales_by_day")

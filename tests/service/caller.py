@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import SigningKey
 from dashboard_catalog.store.database import Database
-from dashboards.v1 import (
+from dashboardcatalog.v1 import (
     bulk_pb2,
     catalog_service_pb2,
     catalog_service_pb2_grpc,

@@ -7,7 +7,7 @@ import grpc
 import grpc.aio
 from google.protobuf import json_format
 
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 from tests.service.caller import Bulk, Caller, Json, Refused
 
 

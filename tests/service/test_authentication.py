@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import load_or_create_key
-from dashboards.v1 import catalog_service_pb2, chart_service_pb2, dashboard_service_pb2, entity_pb2
+from dashboardcatalog.v1 import catalog_service_pb2, chart_service_pb2, dashboard_service_pb2, entity_pb2
 from tests.service.assets import on_one_database
 from tests.service.caller import Refused, Service
 
@@ -119,14 +119,20 @@ async def test_an_own_token_expires_without_leeway(service: Service) -> None:
     token = issue_token(service.key, "ann", ["data_consumer"], lifetime=timedelta(seconds=0.5))
     request = catalog_service_pb2.ListEntitiesRequest(kind=entity_pb2.KIND_USER).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
-        assert await called(channel, "/dashboards.v1.CatalogService/ListEntities", f"Bearer {token}", request) == b""
+        assert (
+            await called(channel, "/dashboardcatalog.v1.CatalogService/ListEntities", f"Bearer {token}", request) == b""
+        )
         await asyncio.sleep(0.5)
-        refused = await refusal(channel, "/dashboards.v1.CatalogService/ListEntities", f"Bearer {token}", request)
+        refused = await refusal(channel, "/dashboardcatalog.v1.CatalogService/ListEntities", f"Bearer {token}", request)
     assert (refused.code, refused.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
 
 
 async def test_health_and_reflection_are_open(service: Service) -> None:
-    names = ["dashboards.v1.DashboardService", "dashboards.v1.ChartService", "dashboards.v1.CatalogService"]
+    names = [
+        "dashboardcatalog.v1.DashboardService",
+        "dashboardcatalog.v1.ChartService",
+        "dashboardcatalog.v1.CatalogService",
+    ]
     async with grpc.aio.insecure_channel(service.address) as channel:
         health: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
         for name in ["", *names]:
@@ -144,7 +150,7 @@ async def test_tokens_are_never_logged_nor_answered(service: Service, tmp_path: 
     bad = bad_tokens(service, tmp_path / "other")
     with capture_logs() as logs:
         async with grpc.aio.insecure_channel(service.address) as channel:
-            refused = [await refusal(channel, "/dashboards.v1.ChartService/GetChart", a) for a, _ in bad.values()]
+            refused = [await refusal(channel, "/dashboardcatalog.v1.ChartService/GetChart", a) for a, _ in bad.values()]
         # The lines of calls are written a moment later.
         await asyncio.sleep(0.1)
     said = repr([(each.message, each.details) for each in refused]) + repr(logs)

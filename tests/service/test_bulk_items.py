@@ -6,7 +6,7 @@ import pytest
 from google.protobuf import json_format
 from google.rpc import status_pb2
 
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 from tests.service.caller import Caller, Json, Refused, Service, details_of
 
 ALL = {"resultView": "RESULT_VIEW_ALL"}

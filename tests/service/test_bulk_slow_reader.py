@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from dashboard_catalog.rpc.outbox import MAX_HELD_BYTES, Outbox
-from dashboards.v1 import asset_pb2, bulk_pb2
+from dashboardcatalog.v1 import asset_pb2, bulk_pb2
 from tests.service.caller import Caller, Json, Service
 from tests.service.streams import Stream
 

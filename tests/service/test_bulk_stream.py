@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.store.database import Database
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 from tests.service.caller import Bulk, Caller, Json, Refused, Service
 from tests.service.servers import running
 from tests.service.streams import Stream
@@ -220,7 +220,7 @@ async def test_what_is_no_message_ends_the_stream(service: Service, bot: Caller)
         yield b"\xff\xff"
 
     method: Any = service._channel.stream_stream(
-        "/dashboards.v1.DashboardService/BulkUpsert",
+        "/dashboardcatalog.v1.DashboardService/BulkUpsert",
         response_deserializer=bulk_pb2.BulkUpsertResponse.FromString,
     )
     async with Stream(bot) as stream:

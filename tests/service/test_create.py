@@ -204,7 +204,7 @@ async def test_a_taken_name_is_answered_with_who_holds_it(superset: Caller, stew
     assert (error.code, error.reason) == ("ALREADY_EXISTS", "ALREADY_EXISTS")
     assert error.metadata == {"id": created["id"], "version": "0.2", "updated_by": "stella", "deleted": "false"}
     assert error.details["ResourceInfo"] == {"resourceType": kind, "resourceName": 'superset."a.1"'}
-    assert error.details["ErrorInfo"]["domain"] == "dashboards.v1"
+    assert error.details["ErrorInfo"]["domain"] == "dashboardcatalog.v1"
     assert error.details["RequestInfo"]["requestId"]
     assert "restore" not in error.message
 

@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from dashboards.v1 import catalog_service_pb2, entity_pb2
+from dashboardcatalog.v1 import catalog_service_pb2, entity_pb2
 from tests.service.assets import all_rows, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.entities import EXAMPLES, kind_of, read, refused, snake, upserted

@@ -38,7 +38,7 @@ async def _grpcurl(service: Service, method: str, data: str, token: str | None =
     """Returns exit status and output of a call whose requests come from standard input."""
     header = ["-H", f"authorization: Bearer {token}"] if token else []
     process = await asyncio.create_subprocess_exec(
-        GRPCURL, "-plaintext", *header, "-d", "@", service.address, f"dashboards.v1.{method}",
+        GRPCURL, "-plaintext", *header, "-d", "@", service.address, f"dashboardcatalog.v1.{method}",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate(data.encode())

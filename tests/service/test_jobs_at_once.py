@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from dashboard_catalog.client import BulkLoad, connect_async
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, DASHBOARD_HISTORY, SERVICE_SEQUENCE
-from dashboards.v1.bulk_pb2 import BulkUpsertSummary
-from dashboards.v1.chart_pb2 import ChartSpec
-from dashboards.v1.dashboard_pb2 import DashboardSpec
-from dashboards.v1.entity_pb2 import BiService, Entity
+from dashboard_catalog_client import BulkLoad, connect_async
+from dashboardcatalog.v1.bulk_pb2 import BulkUpsertSummary
+from dashboardcatalog.v1.chart_pb2 import ChartSpec
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
+from dashboardcatalog.v1.entity_pb2 import BiService, Entity
 from tests.service.caller import Caller, Service
 
 CHARTS = 1_000

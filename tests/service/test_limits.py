@@ -6,8 +6,8 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from dashboards.v1 import dashboard_service_pb2
-from dashboards.v1.dashboard_pb2 import DashboardSpec
+from dashboardcatalog.v1 import dashboard_service_pb2
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from tests.service.assets import Assets, all_rows, each_kind, fqns, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 from google.protobuf.field_mask_pb2 import FieldMask
 from sqlalchemy import text
 
-from dashboards.v1 import chart_pb2, dashboard_pb2, dashboard_service_pb2
+from dashboardcatalog.v1 import chart_pb2, dashboard_pb2, dashboard_service_pb2
 from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 

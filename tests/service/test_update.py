@@ -120,7 +120,7 @@ async def test_name_and_service_may_be_repeated_but_never_change(service: Servic
 async def test_the_mask_takes_snake_case_and_camel_case(superset: Caller, kind: str) -> None:
     await Assets(superset, kind).create("a1")
     noun = kind.capitalize()
-    messages: Any = importlib.import_module(f"dashboards.v1.{kind}_service_pb2")
+    messages: Any = importlib.import_module(f"dashboardcatalog.v1.{kind}_service_pb2")
     request = json_format.ParseDict(
         {"fullyQualifiedName": "superset.a1", kind: {"displayName": "Sales", "sourceUrl": "https://bi/1"}},
         getattr(messages, f"Update{noun}Request")(),

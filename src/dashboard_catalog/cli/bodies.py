@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.model.names import join
 from dashboard_catalog.cli.failures import Problem
 from dashboard_catalog.cli.items import Body
 from dashboard_catalog.cli.kinds import Kind
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 
 # The contract ignores these of entities; OpenMetadata writes some of them in another form.
 _ANSWERED_ONLY = frozenset(

@@ -11,13 +11,13 @@ from typing import Annotated
 import grpc
 import typer
 
-from dashboard_catalog import client
+import dashboard_catalog_client as client
 from dashboard_catalog.cli.failures import CommandError, Failure, failure_of_call
-from dashboard_catalog.client.channel import is_loopback
 from dashboard_catalog.settings import Settings, environment_name
-from dashboards.v1.catalog_service_pb2_grpc import CatalogServiceStub
-from dashboards.v1.chart_service_pb2_grpc import ChartServiceStub
-from dashboards.v1.dashboard_service_pb2_grpc import DashboardServiceStub
+from dashboard_catalog_client.channel import is_loopback
+from dashboardcatalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from dashboardcatalog.v1.chart_service_pb2_grpc import ChartServiceStub
+from dashboardcatalog.v1.dashboard_service_pb2_grpc import DashboardServiceStub
 
 CALL_SECONDS = 60
 """How long a unary call may take."""

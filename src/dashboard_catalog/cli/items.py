@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.sources import Holding, Record, Source
-from dashboards.v1 import entity_pb2
+from dashboardcatalog.v1 import entity_pb2
 
 Body: TypeAlias = Mapping[str, Any]
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from dashboards.v1 import entity_pb2
+from dashboardcatalog.v1 import entity_pb2
 
 
 class Kind(StrEnum):

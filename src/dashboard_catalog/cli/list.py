@@ -16,7 +16,7 @@ from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.rows import COLUMNS, row_of
-from dashboards.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
+from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
 
 
 class Deleted(StrEnum):

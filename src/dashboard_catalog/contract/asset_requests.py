@@ -21,7 +21,7 @@ from dashboard_catalog.catalog.writing.merge import STEWARDED_FIELDS
 from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
 from dashboard_catalog.rpc.edge.call import current_call
-from dashboards.v1 import asset_pb2
+from dashboardcatalog.v1 import asset_pb2
 
 DELETED: Mapping[int, str] = {
     asset_pb2.DELETED_UNSPECIFIED: "exclude",

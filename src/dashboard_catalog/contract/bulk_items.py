@@ -15,7 +15,7 @@ from dashboard_catalog.errors import CatalogError, Reason, Violations, invalid
 from dashboard_catalog.rpc.catalog_servicer import entity_write
 from dashboard_catalog.rpc.edge.call import current_call
 from dashboard_catalog.rpc.edge.requests import MAX_MESSAGE_BYTES
-from dashboards.v1 import asset_pb2, bulk_pb2, entity_pb2
+from dashboardcatalog.v1 import asset_pb2, bulk_pb2, entity_pb2
 
 LIMITS = bulk_pb2.BulkUpsertLimits(
     max_message_bytes=MAX_MESSAGE_BYTES,

@@ -14,7 +14,7 @@ from dashboard_catalog.contract.asset_requests import digest_start
 from dashboard_catalog.contract.validation import rules_of, violations_of
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.rpc.edge.call import current_call
-from dashboards.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2
+from dashboardcatalog.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2
 
 MAX_FAILURES = rules_of(bulk_pb2.BulkUpsertOptions.DESCRIPTOR.fields_by_name["max_failures"]).int32.lte
 """Of a stream, by default too."""

@@ -10,7 +10,7 @@ from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.validation import violations_of
 from dashboard_catalog.errors import Violation, Violations
 from dashboard_catalog.rpc.catalog_servicer import read_upsert
-from dashboards.v1 import chart_pb2, dashboard_pb2
+from dashboardcatalog.v1 import chart_pb2, dashboard_pb2
 
 
 def shape_violations(request: Message) -> list[Violation]:

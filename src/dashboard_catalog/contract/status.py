@@ -26,7 +26,7 @@ from google.rpc.status_pb2 import Status
 
 from dashboard_catalog.errors import CatalogError, Code, Violation
 
-DOMAIN = "dashboards.v1"
+DOMAIN = "dashboardcatalog.v1"
 MAX_STATUS_BYTES = 4_096
 
 # The message travels a second time, percent-encoded, up to three times as long.

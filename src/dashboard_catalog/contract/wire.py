@@ -19,7 +19,7 @@ from dashboard_catalog.catalog.model.etag import etag_of
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
 from dashboard_catalog.catalog.writing.merge import READ_AS, labels_of
-from dashboards.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
+from dashboardcatalog.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
 
 # OpenMetadata's names for kinds that references have.
 _REFERENCE_TYPES = {"bi_service": "dashboardService"}

@@ -16,7 +16,7 @@ from dashboard_catalog.contract.bulk_items import LIMITS, failure_result, read_i
 from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.rpc.outbox import Outbox, Send
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 
 _COUNTS = ("created", "updated", "unchanged", "restored", "suppressed", FAILED)
 # So many statuses of 4 KiB fit into a response.

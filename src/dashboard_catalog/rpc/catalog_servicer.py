@@ -17,8 +17,8 @@ from dashboard_catalog.contract.asset_requests import DELETED, writer
 from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, Violations, invalid
 from dashboard_catalog.rpc.edge.call import current_call
-from dashboards.v1 import catalog_service_pb2 as messages
-from dashboards.v1 import catalog_service_pb2_grpc, entity_pb2
+from dashboardcatalog.v1 import catalog_service_pb2 as messages
+from dashboardcatalog.v1 import catalog_service_pb2_grpc, entity_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -28,7 +28,7 @@ _KINDS: Mapping[int, EntityKind] = {
 
 
 class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
-    """Serves `dashboards.v1.CatalogService`; the contract documents each RPC."""
+    """Serves `dashboardcatalog.v1.CatalogService`; the contract documents each RPC."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

@@ -7,14 +7,14 @@ import grpc.aio
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.kinds import CHART_KIND
 from dashboard_catalog.rpc.asset_rpcs import AssetCalls
-from dashboards.v1 import chart_pb2, chart_service_pb2_grpc
-from dashboards.v1 import chart_service_pb2 as messages
+from dashboardcatalog.v1 import chart_pb2, chart_service_pb2_grpc
+from dashboardcatalog.v1 import chart_service_pb2 as messages
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ChartServicer(chart_service_pb2_grpc.ChartServiceServicer):
-    """Serves `dashboards.v1.ChartService`; the contract documents each RPC."""
+    """Serves `dashboardcatalog.v1.ChartService`; the contract documents each RPC."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._calls = AssetCalls(catalog, CHART_KIND, chart_pb2.ChartSpec, chart_pb2.Chart)

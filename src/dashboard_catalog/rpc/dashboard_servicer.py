@@ -9,14 +9,14 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND
 from dashboard_catalog.rpc.asset_rpcs import AssetCalls
 from dashboard_catalog.rpc.bulk_stream import serve_bulk
-from dashboards.v1 import bulk_pb2, dashboard_pb2, dashboard_service_pb2_grpc
-from dashboards.v1 import dashboard_service_pb2 as messages
+from dashboardcatalog.v1 import bulk_pb2, dashboard_pb2, dashboard_service_pb2_grpc
+from dashboardcatalog.v1 import dashboard_service_pb2 as messages
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
-    """Serves `dashboards.v1.DashboardService`; the contract documents each RPC."""
+    """Serves `dashboardcatalog.v1.DashboardService`; the contract documents each RPC."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

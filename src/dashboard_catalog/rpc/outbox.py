@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 
 MAX_HELD_BYTES = 3 * 1024 * 1024
 # How long a stream that fails waits for its reader to take what was acknowledged before.

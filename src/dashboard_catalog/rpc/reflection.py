@@ -70,7 +70,7 @@ def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
 
 def _whole_files() -> dict[str, bytes]:
     """Returns the files of the descriptor set that comes with the generated code."""
-    described = FileDescriptorSet.FromString(files("dashboards.v1").joinpath("descriptors.binpb").read_bytes())
+    described = FileDescriptorSet.FromString(files("dashboardcatalog.v1").joinpath("descriptors.binpb").read_bytes())
     return {file.name: file.SerializeToString() for file in described.file}
 
 

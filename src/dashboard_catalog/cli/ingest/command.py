@@ -24,8 +24,8 @@ from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
 from dashboard_catalog.cli.sources import Source, content_of, sources_in
-from dashboard_catalog.client import LoadOptions
-from dashboard_catalog.client.options import MAX_FAILURES
+from dashboard_catalog_client import LoadOptions
+from dashboard_catalog_client.options import MAX_FAILURES
 
 SHOWN_FAILURES = 50
 MAX_DELETED_PERCENT = 50

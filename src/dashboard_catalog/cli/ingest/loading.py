@@ -11,7 +11,7 @@ from dashboard_catalog.cli.ingest.progress import Shown
 from dashboard_catalog.cli.ingest.report import FailedItem, Report
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.kinds import Kind
-from dashboard_catalog.client import Item, ItemFailure, LoadOptions, reason_of
+from dashboard_catalog_client import Item, ItemFailure, LoadOptions, reason_of
 
 
 class Loading:

@@ -13,8 +13,8 @@ from dashboard_catalog.cli.ingest.report import FailedItem, Report
 from dashboard_catalog.cli.items import Body, Found, items_in
 from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.sources import Source
-from dashboard_catalog.client import Item, item_of
-from dashboards.v1 import bulk_pb2
+from dashboard_catalog_client import Item, item_of
+from dashboardcatalog.v1 import bulk_pb2
 
 
 class Reading:

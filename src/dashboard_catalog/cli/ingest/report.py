@@ -12,7 +12,7 @@ from rich.text import Text
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.failures import Failure
 from dashboard_catalog.cli.ingest.swept import Swept
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 
 OUTCOMES = ("created", "updated", "unchanged", "restored", "suppressed", "failed")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.v1 import bulk_pb2
+from dashboardcatalog.v1 import bulk_pb2
 
 _SHOWN = 10
 _NOTHING = "nothing was deleted"

@@ -17,7 +17,7 @@ class Call:
 
     Attributes:
         id: Answered with every error and found in every log line of the call.
-        method: Full name without the leading slash, `dashboards.v1.DashboardService/GetDashboard`.
+        method: Full name without the leading slash, `dashboardcatalog.v1.DashboardService/GetDashboard`.
         principal: Who calls.
     """
 

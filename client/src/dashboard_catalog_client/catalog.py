@@ -1,0 +1,113 @@
+"""The two faces of the client: for asyncio, and for everybody else."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, Generic, TypeVar, Unpack
+
+import grpc
+import grpc.aio
+
+from dashboard_catalog_client.blocking import SyncLoad
+from dashboard_catalog_client.bulk import BulkLoad, ConnectionLost, OpenChannel, Progress
+from dashboard_catalog_client.channel import (
+    Token,
+    check_safe,
+    metadata_for,
+    open_async_channel,
+    open_channel,
+    open_load_channel,
+)
+from dashboard_catalog_client.options import LoadOptions
+
+C = TypeVar("C", grpc.Channel, grpc.aio.Channel)
+L = TypeVar("L")
+
+
+class _Client(Generic[C, L]):
+    """What both have.
+
+    Attributes:
+        channel: For the generated stubs; retries UNAVAILABLE.
+    """
+
+    def __init__(self, channel: C, token: Token, open_load_channel: OpenChannel, face: Callable[[BulkLoad], L]) -> None:
+        self.channel: C = channel
+        self._token = token
+        self._open_load_channel = open_load_channel
+        self._face = face
+
+    @property
+    def metadata(self) -> list[tuple[str, str]]:
+        """The metadata that goes with every call."""
+        return metadata_for(self._token)
+
+    def bulk_upsert(
+        self,
+        items: Iterable[Any] | AsyncIterable[Any],
+        on_progress: Progress | None = None,
+        on_connection_lost: ConnectionLost | None = None,
+        **options: Unpack[LoadOptions],
+    ) -> L:
+        """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
+        load = BulkLoad(
+            self._open_load_channel,
+            self._token,
+            items,
+            options,
+            on_progress=on_progress,
+            on_connection_lost=on_connection_lost,
+        )
+        return self._face(load)
+
+
+class AsyncCatalogClient(_Client[grpc.aio.Channel, BulkLoad]):
+    """A client for asyncio."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: Token, open_load_channel: OpenChannel) -> None:
+        super().__init__(channel, token, open_load_channel, lambda load: load)
+
+
+class CatalogClient(_Client[grpc.Channel, SyncLoad]):
+    """A client for everybody else; its loads are `SyncLoad`s."""
+
+    def __init__(self, channel: grpc.Channel, token: Token, open_load_channel: OpenChannel) -> None:
+        super().__init__(channel, token, open_load_channel, SyncLoad)
+
+
+@asynccontextmanager
+async def connect_async(
+    address: str,
+    *,
+    token: Token = None,
+    credentials: grpc.ChannelCredentials | None = None,
+    insecure: bool = False,
+) -> AsyncIterator[AsyncCatalogClient]:
+    """Opens a client for asyncio, for the time of the block.
+
+    Args:
+        address: HOST:PORT.
+        token: A token, or what returns the one to use now.
+        credentials: Of TLS, such as `grpc.ssl_channel_credentials()`; without, tokens go to this machine only.
+        insecure: Send the token unencrypted to another machine, too.
+
+    Raises:
+        UnsafeTarget: If the token would travel unencrypted.
+    """
+    check_safe(address, token, encrypted=credentials is not None, insecure=insecure)
+    async with open_async_channel(address, credentials) as channel:
+        yield AsyncCatalogClient(channel, token, partial(open_load_channel, address, credentials))
+
+
+@contextmanager
+def connect(
+    address: str,
+    *,
+    token: Token = None,
+    credentials: grpc.ChannelCredentials | None = None,
+    insecure: bool = False,
+) -> Iterator[CatalogClient]:
+    """Opens a client, for the time of the block. As `connect_async`."""
+    check_safe(address, token, encrypted=credentials is not None, insecure=insecure)
+    with open_channel(address, credentials) as channel:
+        yield CatalogClient(channel, token, partial(open_load_channel, address, credentials))

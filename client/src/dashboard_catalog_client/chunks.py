@@ -1,0 +1,201 @@
+"""Packs items into the chunks of a stream: each a transaction of the server, so best of one kind and one BI service.
+
+Holds a bounded number of items, whatever the length of the stream.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from dashboardcatalog.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2
+
+MAX_ITEMS = 1_000
+MAX_BYTES = 3 * 2**20
+"""Under the 4 MiB of a message, so that options and lengths have room."""
+MAX_ITEM_BYTES = 512 * 2**10
+"""The server refuses larger items, one by one."""
+
+_WINDOW_ITEMS = 10_000
+_WINDOW_BYTES = 16 * 2**20
+
+_KINDS = ("entity", "chart", "dashboard")
+"""In the order of loading: what is referred to comes first."""
+# What tells which thing an item is about.
+_NAMING = ("name", "service", "classification", "parent", "applies_to")
+_LONGEST_NAME = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item to send; `item_of` makes it.
+
+    Attributes:
+        place: What the caller calls it: a line of a file, say.
+        kind: `entity`, `chart` or `dashboard`; empty if the message holds none.
+        service: Fully qualified name of its BI service; empty for entities.
+        message: The item.
+        size: Bytes of the message.
+    """
+
+    place: str
+    kind: str
+    service: str
+    message: bulk_pb2.BulkUpsertItem
+    size: int
+
+    @property
+    def sent(self) -> bulk_pb2.BulkUpsertItem:
+        """What is sent of it: the message, or a part of it that says which thing it is and is too large as well.
+
+        So an item that no message of the stream could hold is refused by the server like any that is too large.
+        """
+        return self.message if self.size <= MAX_BYTES else _cut(self.message)
+
+    @property
+    def sent_size(self) -> int:
+        """About how many bytes are sent."""
+        return self.size if self.size <= MAX_BYTES else 2 * MAX_ITEM_BYTES
+
+
+def item_of(sent: Any, place: str = "") -> Item:
+    """Returns a message of the contract as an item: a `BulkUpsertItem`, or what one can hold.
+
+    Args:
+        sent: The message; an `Item` is returned as it is.
+        place: What the caller calls it.
+
+    Raises:
+        TypeError: If it is anything else.
+    """
+    if isinstance(sent, Item):
+        return sent
+    message = sent if isinstance(sent, bulk_pb2.BulkUpsertItem) else _wrapped(sent)
+    kind = message.WhichOneof("item") or ""
+    service = getattr(getattr(message, kind), "service", "") if kind else ""
+    return Item(place, kind, service, message, message.ByteSize())
+
+
+def _wrapped(sent: Any) -> bulk_pb2.BulkUpsertItem:
+    field = _FIELDS.get(type(sent))
+    if field is None:
+        raise TypeError(
+            f"{type(sent).__name__} cannot be loaded: give DashboardSpec, ChartSpec, Entity or BulkUpsertItem"
+        )
+    return bulk_pb2.BulkUpsertItem(**{field: sent})
+
+
+_FIELDS: Mapping[type[Any], str] = {
+    dashboard_pb2.DashboardSpec: "dashboard",
+    chart_pb2.ChartSpec: "chart",
+    entity_pb2.Entity: "entity",
+}
+
+
+def _cut(message: bulk_pb2.BulkUpsertItem) -> bulk_pb2.BulkUpsertItem:
+    cut = bulk_pb2.BulkUpsertItem()
+    whole, part = _inner(message), _inner(cut, like=message)
+    for name in _NAMING:
+        if name in whole.DESCRIPTOR.fields_by_name:
+            setattr(part, name, getattr(whole, name)[:_LONGEST_NAME])
+    part.description = "." * MAX_ITEM_BYTES
+    return cut
+
+
+def _inner(message: bulk_pb2.BulkUpsertItem, like: bulk_pb2.BulkUpsertItem | None = None) -> Any:
+    """Returns the dashboard, the chart, or the user, team and so on in an item."""
+    like = like or message
+    inner = getattr(message, like.WhichOneof("item") or "")
+    return getattr(inner, like.entity.WhichOneof("entity") or "") if like.HasField("entity") else inner
+
+
+@dataclass(slots=True)
+class _Batch:
+    items: list[Item] = field(default_factory=list)
+    size: int = 0
+
+    def has_room_for(self, item: Item) -> bool:
+        return len(self.items) < MAX_ITEMS and self.size + item.sent_size <= MAX_BYTES
+
+    def add(self, item: Item) -> None:
+        self.items.append(item)
+        self.size += item.sent_size
+
+
+class Packing:
+    """The items at hand, by kind and BI service.
+
+    Among those, entities go first, then charts, then dashboards; in one kind, those of a BI service keep their order.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._batches: dict[str, dict[str, _Batch]] = {kind: {} for kind in (*_KINDS, "")}
+        self._items = 0
+        self._size = 0
+
+    def add(self, item: Item) -> Iterator[list[Item]]:
+        """Takes an item, and yields the chunks that are to be sent now."""
+        if self._items >= _WINDOW_ITEMS or self._size >= _WINDOW_BYTES:
+            yield from self.rest()
+        of_kind = self._batches[item.kind]
+        batch = of_kind.get(item.service)
+        if batch is not None and not batch.has_room_for(item):
+            yield from self._before(item.kind)
+            yield self._taken(of_kind.pop(item.service))
+        of_kind.setdefault(item.service, _Batch()).add(item)
+        self._items += 1
+        self._size += item.sent_size
+
+    def rest(self) -> Iterator[list[Item]]:
+        """Yields all that is held."""
+        for kind in self._batches:
+            yield from self._packed(kind)
+
+    def _before(self, kind: str) -> Iterator[list[Item]]:
+        """Yields what the items of a kind may refer to."""
+        for earlier in self._batches:
+            if earlier == kind:
+                return
+            yield from self._packed(earlier)
+
+    def _packed(self, kind: str) -> Iterator[list[Item]]:
+        """Yields all that is held of a kind, small services together in one chunk."""
+        held, self._batches[kind] = self._batches[kind], {}
+        batch = _Batch()
+        for item in chain.from_iterable(one.items for one in held.values()):
+            if not batch.has_room_for(item):
+                yield self._taken(batch)
+                batch = _Batch()
+            batch.add(item)
+        if batch.items:
+            yield self._taken(batch)
+
+    def _taken(self, batch: _Batch) -> list[Item]:
+        self._items -= len(batch.items)
+        self._size -= batch.size
+        return batch.items
+
+
+def chunks_of(items: Iterable[Any]) -> Iterator[list[Item]]:
+    """Yields items, or what `item_of` makes items of, in chunks, grouped as far as those at hand allow."""
+    packing = Packing()
+    for item in items:
+        yield from packing.add(item_of(item))
+    yield from packing.rest()
+
+
+async def chunks_from(items: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[list[Item], None]:
+    """Yields items in chunks as `chunks_of`, also of a source that is waited for."""
+    if not isinstance(items, AsyncIterable):
+        for chunk in chunks_of(items):
+            yield chunk
+        return
+    packing = Packing()
+    async for item in items:
+        for chunk in packing.add(item_of(item)):
+            yield chunk
+    for chunk in packing.rest():
+        yield chunk
