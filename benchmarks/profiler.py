@@ -31,7 +31,7 @@ _COMPONENTS: Mapping[str, str] = {
     r"_catalog/catalog/merge\.py": "merge",
     r"_catalog/catalog/changes\.py": "describe change",
     r"_catalog/catalog/(working_set|cascade)\.py": "working set",
-    r"_catalog/catalog/directory\.py": "directory",
+    r"_catalog/catalog/known_entities\.py": "known_entities",
     r"_catalog/catalog/views\.py": "views",
     r"_catalog/catalog/names\.py": "names",
     r"_catalog/catalog/(asset_writes|etag)\.py": "authorize and apply",

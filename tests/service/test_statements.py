@@ -7,7 +7,7 @@ import pytest
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
@@ -99,7 +99,7 @@ def run(service: Service) -> Run:
     async def run(verb: Verb, numbers: Sequence[int], hard: bool) -> int:
         kind = ASSET_KINDS["dashboard"]
         writes = [
-            AssetWrite(kind=kind, verb=verb, writer=EDIT, key=ByName("superset", f"d{number}"), hard=hard)
+            AssetWrite(kind=kind, verb=verb, writer=EDIT, key=AssetName("superset", f"d{number}"), hard=hard)
             for number in numbers
         ]
         with counted(service.database) as asked:

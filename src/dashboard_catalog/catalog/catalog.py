@@ -14,10 +14,10 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.batching import Grouping
 from dashboard_catalog.catalog.bulk.session import Session, SessionRequest, open_session, rehearse_session
-from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
+    AssetName,
     AssetWrite,
-    ByName,
     EntityWrite,
     Outcome,
     Verb,
@@ -139,7 +139,7 @@ class Catalog:
 
     def _group_of(self, write: AssetWrite) -> str:
         """Names the group that a write is committed with on PostgreSQL: one a BI service. SQLite has one for all."""
-        return f"service {write.key.service}" if isinstance(write.key, ByName) else f"id of a {write.kind.name}"
+        return f"service {write.key.service}" if isinstance(write.key, AssetName) else f"id of a {write.kind.name}"
 
     async def _write_together(self, writes: Sequence[Write]) -> list[Answer]:
         results, answers = await self._database.write(lambda connection: self._apply(connection, writes))
@@ -147,18 +147,18 @@ class Catalog:
         return answers
 
     async def _apply(self, connection: AsyncConnection, writes: Sequence[Write]) -> tuple[list[Result], list[Answer]]:
-        directory = Directory()
-        results = await self._pipeline.run(connection, Batch(writes), directory)
-        return results, await self._answers(connection, results, directory)
+        known_entities = KnownEntities()
+        results = await self._pipeline.run(connection, Batch(writes), known_entities)
+        return results, await self._answers(connection, results, known_entities)
 
     async def _answers(
-        self, connection: AsyncConnection, results: Sequence[Result], directory: Directory
+        self, connection: AsyncConnection, results: Sequence[Result], known_entities: KnownEntities
     ) -> list[Answer]:
         """Reads, once for all, what the answers to results will show."""
         shown: dict[int, Any] = {}
         for kind in ASSET_KINDS.values():
             written = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind}
-            seen = await views(connection, kind, list(written.values()), directory=directory)
+            seen = await views(connection, kind, list(written.values()), known_entities=known_entities)
             shown |= dict(zip(written, seen, strict=True))
         entities = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenEntity)}
         shown |= dict(zip(entities, await entity_views(connection, list(entities.values())), strict=True))

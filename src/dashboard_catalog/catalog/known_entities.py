@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.principal import Resource
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import ByName
+from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
@@ -100,7 +100,7 @@ class Assumed:
         return len(self.entities) + len(self.assets) < MAX_ASSUMED
 
 
-class Directory:
+class KnownEntities:
     """Entities by id and by name, and charts by name."""
 
     def __init__(self, assumed: Assumed | None = None) -> None:
@@ -132,7 +132,7 @@ class Directory:
         for record in await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id}):
             self.add(record)
 
-    async def load_charts(self, connection: AsyncConnection, keys: Iterable[ByName]) -> None:
+    async def load_charts(self, connection: AsyncConnection, keys: Iterable[AssetName]) -> None:
         """Loads charts of BI services that are known."""
         wanted = [key for key in keys if key not in self._charts]
         found = (self.service(name) for name in {key.service for key in wanted})
@@ -214,7 +214,7 @@ class Directory:
             self._services[name] = found
         return found
 
-    def chart(self, key: ByName) -> KnownChart | None:
+    def chart(self, key: AssetName) -> KnownChart | None:
         """Returns the chart of this name."""
         return self._charts.get(key)
 

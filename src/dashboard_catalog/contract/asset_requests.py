@@ -12,9 +12,9 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Marks, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Marks, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import AssetKind
-from dashboard_catalog.catalog.model.spec_parsing import asset_key, requoted, shaped
+from dashboard_catalog.catalog.model.spec_parsing import asset_key, parsed_spec, requoted
 from dashboard_catalog.catalog.reading.assets import AssetRead
 from dashboard_catalog.catalog.reading.lists import AssetFilters, AssetListing, order_of, page_size_of
 from dashboard_catalog.catalog.writing.merge import STEWARDED_FIELDS
@@ -68,7 +68,7 @@ class AssetRequests:
         key = violations.gather(lambda: key_of(request))
         mask = self._mask(request, violations)
         spec = getattr(request, self._kind.name)
-        values = shaped(wire.spec_values(spec), of_spec)
+        values = parsed_spec(wire.spec_values(spec), of_spec)
         identity = _identity(spec, of_spec)
         violations.add(of_spec, self._kind.name)
         release = _release(request, self._spec, violations) if request.HasField("release") else None
@@ -159,7 +159,7 @@ def asset_write(
     """
     violations: list[Violation] = []
     key = asset_key(spec.service, spec.name, violations)
-    values = shaped(wire.spec_values(spec), violations)
+    values = parsed_spec(wire.spec_values(spec), violations)
     if violations or key is None:
         raise invalid([violation.under(kind.name) for violation in violations])
     if digest is None and by.ingests and verb is Verb.UPSERT:
@@ -173,7 +173,7 @@ def writer() -> Writer:
     return Writer(principal=call.principal, ingests=call.principal.ingests, call_id=call.id)
 
 
-def key_of(request: Any) -> ByName | UUID:
+def key_of(request: Any) -> AssetName | UUID:
     """Returns the asset that a request names, by id or by fully qualified name.
 
     Raises:
@@ -182,7 +182,7 @@ def key_of(request: Any) -> ByName | UUID:
     try:
         if request.WhichOneof("key") == "id":
             return UUID(request.id)
-        return ByName(*names.split(request.fully_qualified_name, 2))
+        return AssetName(*names.split(request.fully_qualified_name, 2))
     except ValueError as error:
         violation = Violation(request.WhichOneof("key") or "key", ViolationReason.INVALID_FORMAT, str(error))
         raise invalid([violation]) from None

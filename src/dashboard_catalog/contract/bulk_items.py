@@ -2,7 +2,14 @@
 
 from dashboard_catalog.catalog.bulk.session import KEPT
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, ChunkItem, Unread, Verb, WrittenEntity
+from dashboard_catalog.catalog.model.commands import (
+    AssetName,
+    AssetWrite,
+    ChunkItem,
+    DeferredUpsert,
+    Verb,
+    WrittenEntity,
+)
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key
 from dashboard_catalog.catalog.writing.pipeline import Result, Write
@@ -65,7 +72,7 @@ def _result(offset: int, kind: str, fqn: str) -> bulk_pb2.BulkUpsertResult:
     return bulk_pb2.BulkUpsertResult(offset=offset, kind=number, fully_qualified_name=fqn)
 
 
-def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: ByName | str, options: BulkOptions) -> Write:
+def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: AssetName | str, options: BulkOptions) -> Write:
     size = sent.ByteSize()
     if size > LIMITS.max_item_bytes:
         raise CatalogError(
@@ -82,8 +89,8 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: ByName | str, option
 
 
 def _asset_write(
-    sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, named: ByName | str, options: BulkOptions
-) -> AssetWrite | Unread:
+    sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, named: AssetName | str, options: BulkOptions
+) -> AssetWrite | DeferredUpsert:
     spec, mask, by = getattr(sent, kind.name), options.masks[kind.name], options.writer
     digest = digest_of(spec, options.digest_starts[kind.name])
 
@@ -95,16 +102,16 @@ def _asset_write(
         return write
 
     # The database is asked for it before it is read: so it has a name that any takes, and asks for no right of its own.
-    if by.overrides or not isinstance(named, ByName) or not (_is_plain(named.name) and _is_plain(named.service)):
+    if by.overrides or not isinstance(named, AssetName) or not (_is_plain(named.name) and _is_plain(named.service)):
         return read()
-    return Unread(kind=kind, writer=by, key=named, digest=digest, reader=read)
+    return DeferredUpsert(kind=kind, writer=by, key=named, digest=digest, reader=read)
 
 
 def _is_plain(name: str) -> bool:
     return len(name) <= _LONGEST_NAME and name.isprintable()
 
 
-def _named(sent: bulk_pb2.BulkUpsertItem, kind: str) -> ByName | str:
+def _named(sent: bulk_pb2.BulkUpsertItem, kind: str) -> AssetName | str:
     """Returns the key of an asset or the fully qualified name of an entity, or an empty text if it cannot be told."""
     if kind in ASSET_KINDS:
         spec = getattr(sent, kind)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.model.commands import ChunkItem, Recognised, Unread
+from dashboard_catalog.catalog.model.commands import ChunkItem, DeferredUpsert, Unchanged
 from dashboard_catalog.catalog.writing.pipeline import FAILED
 from dashboard_catalog.contract.bulk_items import LIMITS, failure_result, read_item, result_of
 from dashboard_catalog.contract.bulk_options import BulkOptions
@@ -174,7 +174,7 @@ class _Stream:
             if place % _READ_AT_ONCE == 0:
                 await asyncio.sleep(0)
             item = read_item(offset + place, one, self._options)
-            if self._mostly_new and isinstance(item.write, Unread):
+            if self._mostly_new and isinstance(item.write, DeferredUpsert):
                 item.write.read_ahead()
             items.append(item)
         return items
@@ -198,7 +198,7 @@ class _Stream:
 
     async def _write(self, items: Sequence[ChunkItem], outbox: Outbox) -> None:
         results = await self._session.write(items)
-        self._mostly_new = sum(isinstance(result, Recognised) for result in results) * 2 < len(results)
+        self._mostly_new = sum(isinstance(result, Unchanged) for result in results) * 2 < len(results)
         told = [
             result_of(item, result)
             for item, result in zip(items, results, strict=True)

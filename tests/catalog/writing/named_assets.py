@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.commands import (
+    AssetName,
     AssetWrite,
-    ByName,
     EntityWrite,
     Marks,
     SentLabel,
@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.model.commands import (
     Writer,
 )
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
-from dashboard_catalog.catalog.model.spec_parsing import shaped
+from dashboard_catalog.catalog.model.spec_parsing import parsed_spec
 from dashboard_catalog.catalog.reading.assets import AssetRead
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.catalog.writing.merge import labels_of
@@ -109,8 +109,8 @@ class NamedAssets:
         assert len(set(paths)) == len(paths)
         return Told(str(outcome), frozenset(paths)), _held(view)
 
-    def _key(self, name: str) -> ByName:
-        return ByName(SERVICE, f"{self._life}-{name}")
+    def _key(self, name: str) -> AssetName:
+        return AssetName(SERVICE, f"{self._life}-{name}")
 
     def _sent(self, spec: Spec) -> dict[str, Any]:
         sent = dict(spec)
@@ -120,7 +120,7 @@ class NamedAssets:
             sent["owners"] = [SentReference("user", "", name, "") for name in sent["owners"]]
         if "tags" in sent:
             sent["tags"] = [SentLabel(fqn, *label) for fqn, label in sent["tags"].items()]
-        return shaped(sent, [])
+        return parsed_spec(sent, [])
 
 
 async def add_entities(catalog: Catalog) -> None:

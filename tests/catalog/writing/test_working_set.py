@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, EntityWrite, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Write
 from dashboard_catalog.catalog.writing.working_set import new_id
@@ -74,7 +74,7 @@ async def run(database: Database) -> Run:
 
 def _write(verb: Verb, name: str, *, by: Writer = EDIT, kind: AssetKind = DASHBOARD_KIND, **more: object) -> AssetWrite:
     hard = more.pop("hard", False)
-    return AssetWrite(kind=kind, verb=verb, writer=by, key=ByName("s", name), values=more, hard=bool(hard))
+    return AssetWrite(kind=kind, verb=verb, writer=by, key=AssetName("s", name), values=more, hard=bool(hard))
 
 
 async def _stored(database: Database) -> dict[str, list[tuple[UUID, int]]]:
@@ -134,9 +134,9 @@ async def _place(database: Database, name: str) -> tuple[UUID, list[str]]:
 
 async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(run: Run, database: Database) -> None:
     await run(*[_write(Verb.UPSERT, name, kind=CHART_KIND) for name in ("c", "own")])
-    charts = {ByName("s", name): index for index, name in enumerate(("c", "own"))}
+    charts = {AssetName("s", name): index for index, name in enumerate(("c", "own"))}
     await run(_write(Verb.UPSERT, "d", charts=charts), _write(Verb.UPSERT, "other", charts=charts))
-    await run(_write(Verb.UPSERT, "other", charts={ByName("s", "c"): 0}))
+    await run(_write(Verb.UPSERT, "other", charts={AssetName("s", "c"): 0}))
 
     for verb in (Verb.DELETE, Verb.RESTORE):
         await run(_write(verb, "d"))
@@ -154,7 +154,7 @@ async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(run: 
 
 async def test_a_chart_that_went_along_with_what_is_removed_is_removed_too(run: Run, database: Database) -> None:
     await run(_write(Verb.UPSERT, "c", kind=CHART_KIND))
-    await run(_write(Verb.UPSERT, "d", charts={ByName("s", "c"): 0}))
+    await run(_write(Verb.UPSERT, "d", charts={AssetName("s", "c"): 0}))
 
     await run(_write(Verb.DELETE, "d"), _write(Verb.DELETE, "d", hard=True))
 

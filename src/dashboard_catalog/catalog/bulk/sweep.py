@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
@@ -192,7 +192,7 @@ class Sweep:
                     kind=kind,
                     verb=Verb.DELETE,
                     writer=self._writer,
-                    key=ByName(service.name, name),
+                    key=AssetName(service.name, name),
                     takes_along=may_go_along,
                 )
                 for kind, name in unmentioned[start : start + _BATCH]

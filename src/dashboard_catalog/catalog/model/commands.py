@@ -72,7 +72,7 @@ class SentLabel(NamedTuple):
     state: str
 
 
-class ByName(NamedTuple):
+class AssetName(NamedTuple):
     """The asset of this raw name in the BI service of this raw name."""
 
     service: str
@@ -104,7 +104,7 @@ class AssetWrite:
     kind: AssetKind
     verb: Verb
     writer: Writer
-    key: ByName | UUID
+    key: AssetName | UUID
     identity: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     mask: frozenset[str] = frozenset()
@@ -127,7 +127,7 @@ class EntityWrite:
 
 
 @dataclass(slots=True, kw_only=True)
-class Unread:
+class DeferredUpsert:
     """An upsert of one asset by a stream, of which no more than name and digest has been looked at.
 
     Attributes:
@@ -137,7 +137,7 @@ class Unread:
 
     kind: AssetKind
     writer: Writer
-    key: ByName
+    key: AssetName
     digest: bytes
     reader: Callable[[], AssetWrite]
     _read: AssetWrite | CatalogError | None = None
@@ -174,8 +174,8 @@ class ChunkItem(NamedTuple):
 
     offset: int
     kind: str
-    named: ByName | str
-    write: AssetWrite | Unread | EntityWrite | CatalogError
+    named: AssetName | str
+    write: AssetWrite | DeferredUpsert | EntityWrite | CatalogError
     charts: Iterable[str] = ()
 
     @property
@@ -184,7 +184,7 @@ class ChunkItem(NamedTuple):
         return self.named if isinstance(self.named, str) else names.join(*self.named)
 
 
-class Recognised(NamedTuple):
+class Unchanged(NamedTuple):
     """What became of an asset that a stream brought as it is stored.
 
     Attributes:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import ByName, SentLabel, SentReference
+from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference
 from dashboard_catalog.catalog.properties.extension_shape import check_extension_shape
 from dashboard_catalog.errors import Violation, ViolationReason
 
 _OWNER_TYPES = ("user", "team")
 
 
-def asset_key(service: str, name: str, violations: list[Violation]) -> ByName | None:
+def asset_key(service: str, name: str, violations: list[Violation]) -> AssetName | None:
     """Returns the key that a spec names, or None with the reasons added to `violations`."""
     if not name:
         violations.append(Violation("name", ViolationReason.REQUIRED, "is required"))
@@ -22,18 +22,18 @@ def asset_key(service: str, name: str, violations: list[Violation]) -> ByName | 
         violations.append(Violation("service", ViolationReason.REQUIRED, "is required"))
         return None
     try:
-        key = ByName(names.segment(service), name)
+        key = AssetName(names.segment(service), name)
     except names.NameSyntaxError as error:
         violations.append(Violation("service", ViolationReason.INVALID_FORMAT, str(error)))
         return None
     return key if name else None
 
 
-def shaped(values: Mapping[str, Any], violations: list[Violation]) -> dict[str, Any]:
+def parsed_spec(values: Mapping[str, Any], violations: list[Violation]) -> dict[str, Any]:
     """Returns the fields that are set, references parsed, duplicates dropped and empty ones left out.
 
-    `charts` becomes a dict of `ByName` and `owners` one of `SentReference`, each to its index as sent; `tags` becomes a
-    dict of fully qualified names to (index, `SentLabel`).
+    `charts` becomes a dict of `AssetName` and `owners` one of `SentReference`, each to its index as sent; `tags` becomes
+    a dict of fully qualified names to (index, `SentLabel`).
     """
     result = {}
     for field, value in values.items():
@@ -44,15 +44,15 @@ def shaped(values: Mapping[str, Any], violations: list[Violation]) -> dict[str, 
     return result
 
 
-def _charts(fqns: list[str], violations: list[Violation]) -> dict[ByName, int]:
-    charts: dict[ByName, int] = {}
+def _charts(fqns: list[str], violations: list[Violation]) -> dict[AssetName, int]:
+    charts: dict[AssetName, int] = {}
     for index, fqn in enumerate(fqns):
         try:
             service, name = names.split(fqn, 2)
         except names.NameSyntaxError as error:
             violations.append(Violation(f"charts[{index}]", ViolationReason.INVALID_FORMAT, str(error)))
         else:
-            charts.setdefault(ByName(service, name), index)
+            charts.setdefault(AssetName(service, name), index)
     return charts
 
 

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import ByName
+from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, AssetKind, EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.views import AssetView, views
@@ -31,7 +31,7 @@ class AssetRead:
 
     kind: AssetKind
     principal: Principal
-    key: ByName | UUID
+    key: AssetName | UUID
     version: int | None = None
     deleted: str = "exclude"
 
@@ -50,17 +50,17 @@ class Reader:
     async def assets(self, connection: AsyncConnection, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
         """Returns what each read asks for, or why not. All are of one kind; the statements do not grow with them."""
         kind = reads[0].kind
-        directory = Directory()
-        stored = await self._stored(connection, directory, kind, [read.key for read in reads])
+        known_entities = KnownEntities()
+        stored = await self._stored(connection, known_entities, kind, [read.key for read in reads])
         found: list[AssetRecord | CatalogError] = []
         for read in reads:
             try:
-                record = self._visible(read, directory, stored)
+                record = self._visible(read, known_entities, stored)
                 found.append(await _version_of(connection, read, record))
             except CatalogError as error:
                 found.append(error)
         records = [f for f in found if not isinstance(f, CatalogError)]
-        shown = iter(await views(connection, kind, records, directory=directory))
+        shown = iter(await views(connection, kind, records, known_entities=known_entities))
         return [f if isinstance(f, CatalogError) else next(shown) for f in found]
 
     async def entity(
@@ -80,33 +80,33 @@ class Reader:
     async def _stored(
         self,
         connection: AsyncConnection,
-        directory: Directory,
+        known_entities: KnownEntities,
         kind: AssetKind,
-        keys: Sequence[ByName | UUID],
-    ) -> dict[ByName | UUID, AssetRecord]:
+        keys: Sequence[AssetName | UUID],
+    ) -> dict[AssetName | UUID, AssetRecord]:
         by_service: dict[str, list[str]] = defaultdict(list)
         for key in keys:
-            if isinstance(key, ByName):
+            if isinstance(key, AssetName):
                 by_service[key.service].append(key.name)
-        await directory.load(connection, fqns=[names.quote(service) for service in by_service])
-        stored: dict[ByName | UUID, AssetRecord] = {}
+        await known_entities.load(connection, fqns=[names.quote(service) for service in by_service])
+        stored: dict[AssetName | UUID, AssetRecord] = {}
         for service_name, asset_names in by_service.items():
-            if service := directory.service(service_name):
+            if service := known_entities.service(service_name):
                 for record in await kind.table.by_names(connection, service.id, asset_names):
-                    stored[ByName(service_name, record.name)] = record
+                    stored[AssetName(service_name, record.name)] = record
         if ids := [key for key in keys if isinstance(key, UUID)]:
             stored |= {record.id: record for record in await kind.table.by_ids(connection, ids)}
-        await directory.load(connection, ids={record.service_id for record in stored.values()})
+        await known_entities.load(connection, ids={record.service_id for record in stored.values()})
         return stored
 
     def _visible(
-        self, read: AssetRead, directory: Directory, stored: Mapping[ByName | UUID, AssetRecord]
+        self, read: AssetRead, known_entities: KnownEntities, stored: Mapping[AssetName | UUID, AssetRecord]
     ) -> AssetRecord:
         """Returns what is stored, if the caller may view its service; viewing is decided for each BI service."""
         record = stored.get(read.key)
-        service = directory.get(record.service_id) if record else None
-        if service is None and isinstance(read.key, ByName):
-            service = directory.service(read.key.service)
+        service = known_entities.get(record.service_id) if record else None
+        if service is None and isinstance(read.key, AssetName):
+            service = known_entities.service(read.key.service)
         self._authorizer.check(read.principal, Action.VIEW, viewed(read.kind, service, read.shown, read.key))
         if record is None or record.deleted not in DELETED[read.deleted]:
             raise not_found(read.kind.name, read.shown)
@@ -118,11 +118,11 @@ DELETED: Mapping[str, tuple[bool, ...]] = {"exclude": (False,), "include": (Fals
 
 
 def viewed(
-    kind: AssetKind, service: EntityRecord | None, shown: str = "", key: ByName | UUID | None = None
+    kind: AssetKind, service: EntityRecord | None, shown: str = "", key: AssetName | UUID | None = None
 ) -> Resource:
     """Returns the resource that viewing assets of a BI service is decided by."""
     if service is None:
-        return Resource(kind.name, name=shown, service=key.service if isinstance(key, ByName) else None)
+        return Resource(kind.name, name=shown, service=key.service if isinstance(key, AssetName) else None)
     return Resource(kind.name, shown, service=service.name, service_type=service.attributes["service_type"])
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog.known_entities import Directory, referred_ids
+from dashboard_catalog.catalog.known_entities import KnownEntities, referred_ids
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.change import REFERENCE_FIELDS
 from dashboard_catalog.catalog.model.kinds import AssetKind
@@ -61,23 +61,23 @@ async def views(
     kind: AssetKind,
     records: Sequence[AssetRecord],
     *,
-    directory: Directory | None = None,
+    known_entities: KnownEntities | None = None,
     with_charts: bool = True,
 ) -> list[AssetView]:
     """Returns the views of assets, with two statements for all of them.
 
     Args:
-        directory: Knows entities already; those are not read again.
+        known_entities: Knows entities already; those are not read again.
         with_charts: Whether the charts of dashboards will be shown.
     """
     if not records:
         return []
-    directory = directory or Directory()
+    known_entities = known_entities or KnownEntities()
     chart_ids = _chart_ids(records) if with_charts else set()
     charts = await assets.chart_references(connection, chart_ids) if chart_ids else []
     entity_ids = referred_ids(records).union(*map(_other_ids, records), (row[0] for row in charts))
-    await directory.load_by_id(connection, entity_ids)
-    known = {id_: entity for id_ in entity_ids if (entity := directory.get(id_))}
+    await known_entities.load_by_id(connection, entity_ids)
+    known = {id_: entity for id_ in entity_ids if (entity := known_entities.get(id_))}
     references = {
         id_: Reference(id_, entity.kind, entity.name, entity.fqn, entity.display_name, entity.deleted)
         for id_, entity in known.items()

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
-from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import AssetWrite, ByName, Outcome, Verb, WrittenAsset
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Outcome, Verb, WrittenAsset
 from dashboard_catalog.catalog.model.etag import check_etag
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.properties.extension_shape import check_size
@@ -28,9 +28,11 @@ from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 class AssetWrites:
     """Applies the writes of one batch, one after the other."""
 
-    def __init__(self, authorizer: Authorizer, directory: Directory, working: WorkingSet, cascade: Cascade) -> None:
+    def __init__(
+        self, authorizer: Authorizer, known_entities: KnownEntities, working: WorkingSet, cascade: Cascade
+    ) -> None:
         self._authorizer = authorizer
-        self._directory = directory
+        self._known = known_entities
         self._working = working
         self._cascade = cascade
         self._allowed: dict[tuple[int, Verb, Action, int], Resource] = {}
@@ -43,7 +45,7 @@ class AssetWrites:
             CatalogError: If it is refused; then nothing has changed.
         """
         match write:
-            case AssetWrite(verb=Verb.CREATE | Verb.UPSERT, key=ByName() as key):
+            case AssetWrite(verb=Verb.CREATE | Verb.UPSERT, key=AssetName() as key):
                 return self._create_or_upsert(write, key)
             case AssetWrite(verb=Verb.UPDATE):
                 return self._update(write)
@@ -53,8 +55,8 @@ class AssetWrites:
 
     # The four ways in: each finds the asset, authorizes, and goes on.
 
-    def _create_or_upsert(self, write: AssetWrite, key: ByName) -> WrittenAsset:
-        service = self._directory.service(key.service)
+    def _create_or_upsert(self, write: AssetWrite, key: AssetName) -> WrittenAsset:
+        service = self._known.service(key.service)
         stored = self._working.find(write.kind, service.id if service else None, key.name)
         if write.verb is Verb.CREATE or stored is None:
             self._authorize(write, Action.CREATE, self._as_sent(write, key, service))
@@ -92,7 +94,7 @@ class AssetWrites:
     def _restore(self, write: AssetWrite) -> WrittenAsset:
         stored = self._live(write, Action.RESTORE, deleted_too=True)
         if not stored.deleted:
-            shown = self._directory.fqn_of(stored)
+            shown = self._known.fqn_of(stored)
             raise CatalogError(
                 Reason.NOT_DELETED,
                 f"{write.kind.name} {shown} is not deleted",
@@ -102,26 +104,26 @@ class AssetWrites:
 
     # What they share.
 
-    def _create(self, write: AssetWrite, key: ByName, service: EntityRecord | None) -> WrittenAsset:
-        resolver = Resolver(self._directory, write.kind.name, None, write.writer)
+    def _create(self, write: AssetWrite, key: AssetName, service: EntityRecord | None) -> WrittenAsset:
+        resolver = Resolver(self._known, write.kind.name, None, write.writer)
         resolved = resolver.resolve(write.values)
         if service is None or service.deleted:
-            resolver.violations.insert(0, _no_service(self._directory, key.service, service))
+            resolver.violations.insert(0, _no_service(self._known, key.service, service))
             raise _refused(write, resolver)
         if resolver.violations:
             raise _refused(write, resolver)
         record = self._working.blank(write.kind, service.id, key)
-        merge = merged(record, resolved.values, (), edits=write.writer.edits, directory=self._directory)
+        merge = merged(record, resolved.values, (), edits=write.writer.edits, known_entities=self._known)
         self._working.create(write.kind, record, merge.changes, write.writer)
         self._remember(write, record, resolved, merge.edited, changed=True)
         return self._written(write, record, Outcome.CREATED, [*merge.kept, *resolved.left_out])
 
     def _change(self, write: AssetWrite, stored: AssetRecord) -> WrittenAsset:
-        resolver = Resolver(self._directory, write.kind.name, stored, write.writer)
+        resolver = Resolver(self._known, write.kind.name, stored, write.writer)
         resolved = resolver.resolve(write.values)
         if resolver.violations:
             raise _refused(write, resolver)
-        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
+        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, known_entities=self._known)
         extension = merge.changes.get("extension")
         # Key by key it could grow without end.
         if extension and (grown := check_size(extension, f"{write.kind.name}.extension")):
@@ -135,7 +137,7 @@ class AssetWrites:
             stored = self._working.change(write.kind, stored, changes, write.writer)
         self._remember(write, stored, resolved, merge.edited, changed=bool(changes))
         if write.release:
-            edited = released(stored, write.release, self._directory)
+            edited = released(stored, write.release, self._known)
             if edited != stored.edited:
                 self._working.touch(write.kind, stored, edited=edited, digest=None)
         return self._written(write, stored, outcome, [*merge.kept, *resolved.left_out])
@@ -144,8 +146,8 @@ class AssetWrites:
         """Returns what the same spec was told before, whether or not its references still hold."""
         if not stored.edited:
             return []
-        resolved = Resolver(self._directory, write.kind.name, stored, write.writer).resolve(write.values)
-        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, directory=self._directory)
+        resolved = Resolver(self._known, write.kind.name, stored, write.writer).resolve(write.values)
+        merge = merged(stored, resolved.values, write.mask, edits=write.writer.edits, known_entities=self._known)
         return merge.kept
 
     def _remember(
@@ -178,23 +180,23 @@ class AssetWrites:
         """Returns the authorized asset that a write is about; NOT_FOUND if there is none or it is deleted."""
         stored = self._stored(write.key, write)
         if stored is None:
-            service = write.key.service if isinstance(write.key, ByName) else None
+            service = write.key.service if isinstance(write.key, AssetName) else None
             self._authorize(write, action, Resource(write.kind.name, service=service))
         else:
-            self._authorize(write, action, self._directory.resource(write.kind.name, stored.service_id, stored))
+            self._authorize(write, action, self._known.resource(write.kind.name, stored.service_id, stored))
         if stored is None or (stored.deleted and not deleted_too):
             raise not_found(write.kind.name, _shown(write))
         return stored
 
-    def _stored(self, key: ByName | UUID, write: AssetWrite) -> AssetRecord | None:
+    def _stored(self, key: AssetName | UUID, write: AssetWrite) -> AssetRecord | None:
         if isinstance(key, UUID):
             found = self._working.get(key)
             return found if isinstance(found, write.kind.table.record) else None
-        service = self._directory.service(key.service)
+        service = self._known.service(key.service)
         return self._working.find(write.kind, service.id if service else None, key.name)
 
     def _authorize_update(self, write: AssetWrite, stored: AssetRecord) -> None:
-        resource = self._directory.resource(write.kind.name, stored.service_id, stored)
+        resource = self._known.resource(write.kind.name, stored.service_id, stored)
         self._authorize(write, Action.UPDATE, resource)
         if "domain" in write.values or "domain" in write.mask:
             domain = self._known_domain(write.values.get("domain"))
@@ -216,7 +218,7 @@ class AssetWrites:
         asked = write.verb.value if write.verb is Verb.UPSERT else action.value
         self._authorizer.check(write.writer.principal, action, resource, asked)
 
-    def _as_sent(self, write: AssetWrite, key: ByName, service: EntityRecord | None) -> Resource:
+    def _as_sent(self, write: AssetWrite, key: AssetName, service: EntityRecord | None) -> Resource:
         """Returns a new asset as authorization sees it: the same object for all that are alike."""
         values = write.values
         alike = (write.kind.name, key.service, values.get("domain"), *values.get("owners", ()), *values.get("tags", ()))
@@ -224,7 +226,7 @@ class AssetWrites:
             self._sent[alike] = self._sent_resource(write, key, service)
         return self._sent[alike]
 
-    def _sent_resource(self, write: AssetWrite, key: ByName, service: EntityRecord | None) -> Resource:
+    def _sent_resource(self, write: AssetWrite, key: AssetName, service: EntityRecord | None) -> Resource:
         return Resource(
             kind=write.kind.name,
             service=key.service,
@@ -236,15 +238,15 @@ class AssetWrites:
 
     def _sent_owners(self, owners: Iterable[Any]) -> Iterable[str]:
         for sent in owners:
-            known = self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, sent.fqn)
+            known = self._known.get(UUID(sent.id)) if sent.id else self._known.find(sent.type, sent.fqn)
             yield f"{sent.type}:{known.name if known else sent.name}"
 
     def _known_domain(self, fqn: str | None) -> str | None:
-        return fqn if fqn and self._directory.find("domain", fqn) else None
+        return fqn if fqn and self._known.find("domain", fqn) else None
 
     def _check_same_asset(self, write: AssetWrite, stored: AssetRecord) -> None:
         """Refuses another name or service in the spec of an update."""
-        service = self._directory.get(stored.service_id)
+        service = self._known.get(stored.service_id)
         same = {"name": stored.name, "service": service.name if service else None}
         violations = [
             Violation(f"{write.kind.name}.{field}", ViolationReason.IMMUTABLE, f"never changes; it is {value}")
@@ -258,7 +260,7 @@ class AssetWrites:
         self, write: AssetWrite, record: AssetRecord, outcome: Outcome, kept: Iterable[str] = ()
     ) -> WrittenAsset:
         return WrittenAsset(
-            write.kind, self._directory.fqn_of(record), record, outcome, tuple(kept), self._cascade.told()
+            write.kind, self._known.fqn_of(record), record, outcome, tuple(kept), self._cascade.take_affected()
         )
 
 
@@ -287,9 +289,9 @@ def _already_exists(write: AssetWrite, stored: AssetRecord) -> CatalogError:
     )
 
 
-def _no_service(directory: Directory, name: str, service: EntityRecord | None) -> Violation:
+def _no_service(known_entities: KnownEntities, name: str, service: EntityRecord | None) -> Violation:
     fqn = names.quote(name)
-    if directory.has_failed("bi_service", fqn):
+    if known_entities.has_failed("bi_service", fqn):
         return Violation("service", ViolationReason.FAILED_REFERENCE, f"bi_service {fqn} failed in this chunk")
     if service is None:
         return Violation("service", ViolationReason.UNKNOWN_REFERENCE, f"there is no bi_service {fqn}")

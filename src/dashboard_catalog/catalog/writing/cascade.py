@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.model.refusals import still_referenced
@@ -21,14 +21,14 @@ RESTORED: Mapping[str, Any] = {"deleted": False, "deleted_with": None, "deleted_
 class Cascade:
     """Deletes and restores assets with their charts, for one batch."""
 
-    def __init__(self, directory: Directory, working: WorkingSet) -> None:
-        self._directory = directory
+    def __init__(self, known_entities: KnownEntities, working: WorkingSet) -> None:
+        self._known = known_entities
         self._working = working
         # Chart id -> the dashboards that hold it, live or deleted, by id; kept true as the batch goes on.
         self._holders: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
         self._dead: set[UUID] = set()
         self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
-        self._told: list[str] = []
+        self._affected: list[str] = []
 
     async def load(self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
         """Loads the charts that the writes may take along or bring back, and who else holds them."""
@@ -55,7 +55,7 @@ class Cascade:
                 self._holders[chart_id][row.id] = row
             if row.deleted:
                 self._dead.add(row.id)
-        await self._directory.load(connection, ids={row.service_id for row in holders})
+        await self._known.load(connection, ids={row.service_id for row in holders})
 
     def delete(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
         """Soft-deletes an asset and what goes along, each as a version of its own; returns the asset."""
@@ -64,7 +64,7 @@ class Cascade:
         for chart in self._own_charts(stored):
             held = self._holders[chart.id].keys() - self._dead
             if not chart.deleted and not held and (write.takes_along is None or write.takes_along(chart)):
-                self._told.append(self._directory.fqn_of(self._delete_one(write, CHART_KIND, chart, stored.id)))
+                self._affected.append(self._known.fqn_of(self._delete_one(write, CHART_KIND, chart, stored.id)))
                 self._taken_along[stored.id].append(chart.id)
         return deleted
 
@@ -89,8 +89,8 @@ class Cascade:
         for id_ in self._taken_along[stored.id]:
             chart = self._working.get(id_)
             if chart is not None and chart.deleted and chart.deleted_with == stored.id:
-                self._directory.add_chart(self._change(write, CHART_KIND, chart, RESTORED))
-                self._told.append(self._directory.fqn_of(chart))
+                self._known.add_chart(self._change(write, CHART_KIND, chart, RESTORED))
+                self._affected.append(self._known.fqn_of(chart))
 
     def remove(self, write: AssetWrite, stored: AssetRecord) -> None:
         """Removes an asset for good, with its charts that no other dashboard holds, live or deleted.
@@ -99,19 +99,19 @@ class Cascade:
             CatalogError: FAILED_PRECONDITION for a chart that dashboards hold.
         """
         if not write.kind.holds_charts and (holders := self._holders[stored.id]):
-            by = [self._directory.fqn_of(row) for row in holders.values()]
-            raise still_referenced(write.kind.name, self._directory.fqn_of(stored), by, len(by))
+            by = [self._known.fqn_of(row) for row in holders.values()]
+            raise still_referenced(write.kind.name, self._known.fqn_of(stored), by, len(by))
         for chart in self._own_charts(stored):
             if not (self._holders[chart.id].keys() - {stored.id}):
                 self._working.remove(CHART_KIND, chart)
-                self._told.append(self._directory.fqn_of(chart))
+                self._affected.append(self._known.fqn_of(chart))
         self._working.remove(write.kind, stored)
         for holders in self._holders.values():
             holders.pop(stored.id, None)
 
-    def told(self) -> tuple[str, ...]:
+    def take_affected(self) -> tuple[str, ...]:
         """Returns the names of the charts that went or came back since it was asked last."""
-        told, self._told = tuple(self._told), []
+        told, self._affected = tuple(self._affected), []
         return told
 
     def _own_charts(self, stored: AssetRecord) -> list[AssetRecord]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
@@ -33,11 +33,11 @@ class EntityMerge:
     """
 
     def __init__(
-        self, kind: EntityKind, stored: EntityRecord | None, directory: Directory, lies_below: LiesBelow
+        self, kind: EntityKind, stored: EntityRecord | None, known_entities: KnownEntities, lies_below: LiesBelow
     ) -> None:
         self._kind = kind
         self._stored = stored
-        self._directory = directory
+        self._known = known_entities
         self._lies_below = lies_below
         self.violations: list[Violation] = []
 
@@ -86,8 +86,8 @@ class EntityMerge:
                 yield parent.id
 
     def _parent(self, kind: str, fqn: str, path: str) -> EntityRecord | None:
-        record = self._directory.find(kind, fqn)
-        if self._directory.has_failed(kind, fqn):
+        record = self._known.find(kind, fqn)
+        if self._known.has_failed(kind, fqn):
             self._refuse(path, ViolationReason.FAILED_REFERENCE, f"{kind} {fqn} failed in this chunk")
         elif record is None:
             self._refuse(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {fqn}")

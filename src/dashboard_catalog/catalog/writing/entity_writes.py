@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
-from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
@@ -81,9 +81,9 @@ def _parents_first(above: Mapping[int, Sequence[int]]) -> Iterable[int]:
 class EntityWrites:
     """Applies the entity writes of one batch. The catalog lock must be held."""
 
-    def __init__(self, authorizer: Authorizer, directory: Directory, now: datetime) -> None:
+    def __init__(self, authorizer: Authorizer, known_entities: KnownEntities, now: datetime) -> None:
         self._authorizer = authorizer
-        self._directory = directory
+        self._known = known_entities
         self._now = now
         self._new: set[UUID] = set()
         self._written: dict[UUID, EntityRecord] = {}
@@ -95,9 +95,9 @@ class EntityWrites:
         """Loads what is stored of the entities and of what they refer to, under the catalog's lock."""
         batch = list(writes)
         fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
-        await self._directory.load(connection, fqns=fqns)
+        await self._known.load(connection, fqns=fqns)
         for kind in {write.kind.name for write in batch if write.kind.name in ("team", "tag")}:
-            known = [*await entities.of_kind(connection, kind), *self._directory.assumed(kind)]
+            known = [*await entities.of_kind(connection, kind), *self._known.assumed(kind)]
             self._above |= {record.id: record.parents for record in known}
         self._last_change = await entities.lock_service(connection, CATALOG_ID)
 
@@ -110,11 +110,11 @@ class EntityWrites:
         fqn = _fqn(write)
         resource = Resource(write.kind.name, name=fqn, service=write.name if write.kind.name == "bi_service" else None)
         self._authorizer.check(write.writer.principal, Action.WRITE, resource)
-        stored = self._directory.find(write.kind.name, fqn)
+        stored = self._known.find(write.kind.name, fqn)
         values = dict(write.values)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
-        merge = EntityMerge(write.kind, stored, self._directory, self._lies_below)
+        merge = EntityMerge(write.kind, stored, self._known, self._lies_below)
         changes = merge.changes(values)
         if merge.violations:
             raise invalid([violation.under(f"entity.{write.kind.name}") for violation in merge.violations])
@@ -172,7 +172,7 @@ class EntityWrites:
             call_id=write.writer.call_id,
         )
         self._written[changed.id] = changed
-        self._directory.add(changed)
+        self._known.add(changed)
         if changed.kind in ("team", "tag"):
             self._above[changed.id] = changed.parents
         return changed

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.known_entities import Directory
+from dashboard_catalog.catalog.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import Marks
 from dashboard_catalog.catalog.properties.extension_shape import same_json
 from dashboard_catalog.catalog.writing.references import TagLabel
@@ -45,10 +45,10 @@ class Merge:
 
 
 def merged(
-    record: AssetRecord, values: Mapping[str, Any], mask: Iterable[str], *, edits: bool, directory: Directory
+    record: AssetRecord, values: Mapping[str, Any], mask: Iterable[str], *, edits: bool, known_entities: KnownEntities
 ) -> Merge:
     """Returns what `values`, resolved, change of `record`; fields in `mask` that have no value are cleared."""
-    merging = _Merging(record, edits, directory)
+    merging = _Merging(record, edits, known_entities)
     for name in {**values, **dict.fromkeys(sorted(mask))}:
         if name == "tags":
             merging.tags(values.get(name, []))
@@ -64,19 +64,19 @@ def labels_of(tags: list[UUID], special: Mapping[str, list[str]] | None) -> dict
     return {id_: (special or {}).get(id_.hex, _PLAIN_LABEL) for id_ in tags}
 
 
-def released(record: AssetRecord, release: Marks, directory: Directory) -> dict[str, list[str]] | None:
+def released(record: AssetRecord, release: Marks, known_entities: KnownEntities) -> dict[str, list[str]] | None:
     """Returns the marks of an asset, as stored, without those that `release` gives back to ingestion."""
-    tags = {tag.id.hex for fqn in release.tags if (tag := directory.find("tag", fqn))}
+    tags = {tag.id.hex for fqn in release.tags if (tag := known_entities.find("tag", fqn))}
     gone = {"fields": set(release.fields), "tags": tags, "extension_keys": set(release.extension_keys)}
     left = {part: [mark for mark in marks if mark not in gone[part]] for part, marks in (record.edited or {}).items()}
     return {part: marks for part, marks in left.items() if marks} or None
 
 
 class _Merging:
-    def __init__(self, record: AssetRecord, edits: bool, directory: Directory) -> None:
+    def __init__(self, record: AssetRecord, edits: bool, known_entities: KnownEntities) -> None:
         self._record = record
         self._edits = edits
-        self._directory = directory
+        self._known = known_entities
         stored = record.edited or {}
         self._marks = {part: dict.fromkeys(stored.get(part, ())) for part in ("fields", "tags", "extension_keys")}
         self._merge = Merge()
@@ -123,8 +123,8 @@ class _Merging:
         if not self._marks["tags"]:
             return {label.tag.id: [label.label_type, label.state] for label in labels}
         new = {id_: label for id_, label in old.items() if id_.hex in self._marks["tags"]}
-        marked = [tag for id_ in new if (tag := self._directory.get(id_))]
-        taken = {group for tag in marked if (group := self._directory.exclusive_group(tag))}
+        marked = [tag for id_ in new if (tag := self._known.get(id_))]
+        taken = {group for tag in marked if (group := self._known.exclusive_group(tag))}
         sent_ids = {label.tag.id for label in labels}
         self._merge.kept += [f"tags.{tag.fqn}" for tag in marked if tag.id not in sent_ids]
         for label in labels:

@@ -16,15 +16,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.catalog.known_entities import Assumed, Directory, Mention, referred_ids
+from dashboard_catalog.catalog.known_entities import Assumed, KnownEntities, Mention, referred_ids
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import (
+    AssetName,
     AssetWrite,
-    ByName,
+    DeferredUpsert,
     EntityWrite,
-    Recognised,
     SentReference,
-    Unread,
+    Unchanged,
     WrittenAsset,
     WrittenEntity,
 )
@@ -32,13 +32,13 @@ from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
 from dashboard_catalog.catalog.writing.cascade import Cascade
 from dashboard_catalog.catalog.writing.entity_writes import EntityWrites, in_order
-from dashboard_catalog.catalog.writing.recognition import Recognition
+from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
 
-Write = AssetWrite | Unread | EntityWrite
-Written = WrittenAsset | Recognised | WrittenEntity
+Write = AssetWrite | DeferredUpsert | EntityWrite
+Written = WrittenAsset | Unchanged | WrittenEntity
 Result = Written | CatalogError
 
 FAILED = "failed"
@@ -75,32 +75,36 @@ class Pipeline:
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
-    async def run(self, connection: AsyncConnection, batch: Batch, directory: Directory | None = None) -> list[Result]:
+    async def run(
+        self, connection: AsyncConnection, batch: Batch, known_entities: KnownEntities | None = None
+    ) -> list[Result]:
         """Applies a batch in the transaction of `connection` and returns what became of each write, in their order.
 
         Args:
-            directory: An empty one, to be left with all that the batch refers to.
+            known_entities: An empty one, to be left with all that the batch refers to.
         """
-        return await _Run(self._authorizer, connection, batch, directory or Directory(batch.assumed)).all()
+        return await _Run(self._authorizer, connection, batch, known_entities or KnownEntities(batch.assumed)).all()
 
 
 class _Run:
     """One batch on its way."""
 
-    def __init__(self, authorizer: Authorizer, connection: AsyncConnection, batch: Batch, directory: Directory) -> None:
+    def __init__(
+        self, authorizer: Authorizer, connection: AsyncConnection, batch: Batch, known_entities: KnownEntities
+    ) -> None:
         self._connection = connection
         self._batch = batch
-        self._directory = directory
+        self._known = known_entities
         for kind, fqn in batch.failed:
-            self._directory.add_failed(kind, fqn)
+            self._known.add_failed(kind, fqn)
         self._working = WorkingSet()
-        self._cascade = Cascade(self._directory, self._working)
-        self._entity_writes = EntityWrites(authorizer, self._directory, self._working.now)
-        self._asset_writes = AssetWrites(authorizer, self._directory, self._working, self._cascade)
+        self._cascade = Cascade(self._known, self._working)
+        self._entity_writes = EntityWrites(authorizer, self._known, self._working.now)
+        self._asset_writes = AssetWrites(authorizer, self._known, self._working, self._cascade)
         self._results: dict[int, Result] = {}
-        self._recognition = Recognition(authorizer, self._directory)
+        self._unchanged = UnchangedLookup(authorizer, self._known)
         writes = dict(enumerate(batch.writes))
-        self._unread = {index: write for index, write in writes.items() if isinstance(write, Unread)}
+        self._unread = {index: write for index, write in writes.items() if isinstance(write, DeferredUpsert)}
         self._entities = {index: write for index, write in writes.items() if isinstance(write, EntityWrite)}
         self._assets = {index: write for index, write in writes.items() if isinstance(write, AssetWrite)}
 
@@ -134,7 +138,7 @@ class _Run:
     async def _write_assets(self) -> None:
         located = await self._locate()
         await self._lock(located)
-        await self._recognise()
+        await self._find_unchanged()
         keys = [(write, self._key(write, located)) for write in self._assets.values()]
         await self._load(keys)
         await self._load_references()
@@ -151,10 +155,10 @@ class _Run:
         try:
             written = self._asset_writes.apply(write)
         except CatalogError as error:
-            if isinstance(write.key, ByName):
+            if isinstance(write.key, AssetName):
                 self._refused(write.kind.name, names.join(*write.key))
             return error
-        self._directory.add_asset(write.kind.name, written.fqn, written.record)
+        self._known.add_asset(write.kind.name, written.fqn, written.record)
         if self._batch.assumed is not None:
             self._batch.assumed.add_asset(write.kind.name, written.fqn, written.record)
         return written
@@ -162,7 +166,7 @@ class _Run:
     def _refused(self, kind: str, fqn: str) -> None:
         # Writes of several callers have nothing to do with each other.
         if self._batch.is_chunk:
-            self._directory.add_failed(kind, fqn)
+            self._known.add_failed(kind, fqn)
 
     async def _locate(self) -> dict[UUID, tuple[UUID, str]]:
         """Finds (service id, name) of the assets that are addressed by id, and loads all services by name."""
@@ -171,7 +175,7 @@ class _Run:
             ids = {w.key for w in self._assets.values() if w.kind is kind and isinstance(w.key, UUID)}
             for record in await kind.table.by_ids(self._connection, ids) if ids else ():
                 located[record.id] = record.service_id, record.name
-        await self._directory.load(
+        await self._known.load(
             self._connection,
             fqns=map(names.quote, self._service_names()),
             ids={service_id for service_id, _ in located.values()},
@@ -181,20 +185,20 @@ class _Run:
     async def _lock(self, located: Mapping[UUID, tuple[UUID, str]]) -> None:
         """Locks the services of the batch, in the order that every batch keeps."""
         services = {service_id for service_id, _ in located.values()}
-        services |= {service.id for name in self._service_names() if (service := self._directory.service(name))}
+        services |= {service.id for name in self._service_names() if (service := self._known.service(name))}
         for service_id in sorted(services):
             last = await entities.lock_service(self._connection, service_id) if not self._batch.validate_only else 0
             self._working.add_service(service_id, last)
 
-    async def _recognise(self) -> None:
+    async def _find_unchanged(self) -> None:
         """Answers what comes as it is stored, and reads the rest."""
         places: dict[tuple[AssetKind, str], list[int]] = defaultdict(list)
         for index, unread in self._unread.items():
             places[unread.kind, unread.key.service].append(index)
         for (kind, service_name), indexes in places.items():
             writes = [self._unread[index] for index in indexes]
-            service = self._directory.service(service_name)
-            known = await self._recognition.recognised(self._connection, kind, service, writes) if service else {}
+            service = self._known.service(service_name)
+            known = await self._unchanged.find(self._connection, kind, service, writes) if service else {}
             for index, write in zip(indexes, writes, strict=True):
                 if recognised := known.get(write.key.name):
                     self._results[index] = recognised
@@ -203,7 +207,7 @@ class _Run:
         # In the order they were sent.
         self._assets = dict(sorted(self._assets.items()))
 
-    def _read(self, index: int, unread: Unread) -> None:
+    def _read(self, index: int, unread: DeferredUpsert) -> None:
         try:
             self._assets[index] = unread.read()
         except CatalogError as error:
@@ -222,20 +226,20 @@ class _Run:
         references = _References(referred_ids(self._working.records()))
         for write in self._assets.values():
             references.add(write)
-        await self._directory.load(self._connection, fqns=references.all_fqns(), ids=references.all_ids())
-        await self._directory.load_charts(self._connection, references.charts)
+        await self._known.load(self._connection, fqns=references.all_fqns(), ids=references.all_ids())
+        await self._known.load_charts(self._connection, references.charts)
         if references.mentions:
-            await self._directory.load_mentions(self._connection, references.mentions)
+            await self._known.load_mentions(self._connection, references.mentions)
 
     def _service_names(self) -> set[str]:
         """Returns the BI services that assets are addressed in by name."""
-        upcoming: Iterable[AssetWrite | Unread] = chain(self._assets.values(), self._unread.values())
-        return {write.key.service for write in upcoming if isinstance(write.key, ByName)}
+        upcoming: Iterable[AssetWrite | DeferredUpsert] = chain(self._assets.values(), self._unread.values())
+        return {write.key.service for write in upcoming if isinstance(write.key, AssetName)}
 
     def _key(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
         if isinstance(write.key, UUID):
             return located.get(write.key)
-        service = self._directory.service(write.key.service)
+        service = self._known.service(write.key.service)
         return (service.id, write.key.name) if service else None
 
 
@@ -246,7 +250,7 @@ class _References:
     ids: set[UUID]
     fqns: set[str] = field(default_factory=set)
     owners: set[SentReference] = field(default_factory=set)
-    charts: set[ByName] = field(default_factory=set)
+    charts: set[AssetName] = field(default_factory=set)
     mentions: list[Mention] = field(default_factory=list)
 
     def add(self, write: AssetWrite) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-from dashboard_catalog.catalog.known_entities import Directory, Target, fqn_of_parts
+from dashboard_catalog.catalog.known_entities import KnownEntities, Target, fqn_of_parts
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import ByName, SentLabel, SentReference, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference, Writer
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference, compile_property
 from dashboard_catalog.catalog.properties.extension_shape import json_text, same_json
 from dashboard_catalog.errors import Violation, ViolationReason
@@ -44,8 +44,8 @@ class Resolver:
         stored: The asset as it is, or None for a new one.
     """
 
-    def __init__(self, directory: Directory, kind: str, stored: AssetRecord | None, writer: Writer) -> None:
-        self._directory = directory
+    def __init__(self, known_entities: KnownEntities, kind: str, stored: AssetRecord | None, writer: Writer) -> None:
+        self._known = known_entities
         self._kind = kind
         self._stored = stored
         self._writer = writer
@@ -55,7 +55,7 @@ class Resolver:
         self._left_out: list[str] = []
 
     def resolve(self, values: Mapping[str, Any]) -> Resolved:
-        """Returns `values`, of the shape that `shape.shaped` gives, with references resolved.
+        """Returns `values`, of the shape that `spec_parsing.parsed_spec` gives, with references resolved.
 
         What is wrong is added to `violations`.
         """
@@ -79,17 +79,17 @@ class Resolver:
         """Takes back the violations after the first `known`: they are in what the write leaves alone."""
         self.violations[known:] = [v for v in self.violations[known:] if v.reason is ViolationReason.FAILED_REFERENCE]
 
-    def _charts(self, charts: Mapping[ByName, int]) -> list[UUID]:
-        known = [self._directory.chart(key) for key in charts]
-        if not self._directory.any_failed and all(chart and not chart.deleted for chart in known):
+    def _charts(self, charts: Mapping[AssetName, int]) -> list[UUID]:
+        known = [self._known.chart(key) for key in charts]
+        if not self._known.any_failed and all(chart and not chart.deleted for chart in known):
             # The common case: there is nothing to say about any of them.
             return [chart.id for chart in known if chart]
         held = set(self._held("charts"))
         ids = []
         for key, index in charts.items():
             fqn = names.join(*key)
-            chart = self._directory.chart(key)
-            if self._directory.has_failed("chart", fqn):
+            chart = self._known.chart(key)
+            if self._known.has_failed("chart", fqn):
                 self._refuse(f"charts[{index}]", ViolationReason.FAILED_REFERENCE, f"chart {fqn} failed in this chunk")
             elif chart is None:
                 self._refuse(f"charts[{index}]", ViolationReason.UNKNOWN_REFERENCE, f"there is no chart {fqn}")
@@ -119,7 +119,7 @@ class Resolver:
 
     def _owner(self, sent: SentReference, path: str) -> EntityRecord | None:
         fqn = sent.fqn or (names.quote(sent.name) if sent.name else "")
-        record = self._directory.get(UUID(sent.id)) if sent.id else self._directory.find(sent.type, fqn)
+        record = self._known.get(UUID(sent.id)) if sent.id else self._known.find(sent.type, fqn)
         if record is not None and sent.id and record.kind != sent.type:
             record = None
         if record is not None and (fqn not in ("", record.fqn) or sent.name not in ("", record.name)):
@@ -131,7 +131,7 @@ class Resolver:
     def _usable(
         self, record: EntityRecord | None, kind: str, shown: str, path: str, held: Collection[UUID]
     ) -> EntityRecord | None:
-        if self._directory.has_failed(kind, record.fqn if record else shown):
+        if self._known.has_failed(kind, record.fqn if record else shown):
             self._refuse(path, ViolationReason.FAILED_REFERENCE, f"{kind} {shown} failed in this chunk")
         elif record is None:
             self._refuse(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {shown}")
@@ -143,7 +143,7 @@ class Resolver:
 
     def _domain(self, fqn: str) -> UUID | None:
         held = [self._stored.domain] if self._stored and self._stored.domain else []
-        record = self._usable(self._directory.find("domain", fqn), "domain", fqn, "domain", held)
+        record = self._usable(self._known.find("domain", fqn), "domain", fqn, "domain", held)
         return record.id if record else None
 
     def _tags(self, tags: Mapping[str, tuple[int, SentLabel]]) -> list[TagLabel]:
@@ -151,12 +151,12 @@ class Resolver:
         held = {*self._held("tags"), *(UUID(hex=mark) for mark in self._decided.get("tags", ()))}
         for fqn, (index, sent) in tags.items():
             path = f"tags[{index}].tag_fqn"
-            record = self._usable(self._directory.find("tag", fqn), "tag", fqn, path, held)
+            record = self._usable(self._known.find("tag", fqn), "tag", fqn, path, held)
             if record is None:
                 continue
             if record.attributes["disabled"] and record.id not in held:
                 self._refuse(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
-            group = self._directory.exclusive_group(record)
+            group = self._known.exclusive_group(record)
             rival = next((label.tag for label in labels if label.exclusive_group == group), None) if group else None
             # Both may be older than the rule: what is held is never refused.
             if rival and not {rival.id, record.id} <= held:
@@ -181,8 +181,8 @@ class Resolver:
     def _property(self, key: str, value: Any, stored: Any) -> Any:
         path = f"extension.{key}"
         fqn = names.join(self._kind, key)
-        record = self._directory.find("custom_property", fqn)
-        if record is None and not self._directory.has_failed("custom_property", fqn):
+        record = self._known.find("custom_property", fqn)
+        if record is None and not self._known.has_failed("custom_property", fqn):
             text = f"no custom property {key} is defined for a {self._kind}"
             self._refuse(path, ViolationReason.UNKNOWN_PROPERTY, text)
             return value
@@ -214,7 +214,7 @@ class Resolver:
 
         Refuses what failed in this chunk; and in what is not held yet what does not exist, and parts that do not agree.
         """
-        target = self._directory.target(reference)
+        target = self._known.target(reference)
         shown = reference.id or reference.fully_qualified_name or reference.name
         kinds = " or ".join(reference.kinds)
         if self._target_failed(reference, target):
@@ -233,9 +233,9 @@ class Resolver:
 
     def _target_failed(self, reference: PropertyReference, target: Target | None) -> bool:
         if target is not None:
-            return self._directory.has_failed(target.kind, target.fqn)
+            return self._known.has_failed(target.kind, target.fqn)
         fqn = fqn_of_parts(reference.fully_qualified_name, reference.name)
-        return fqn is not None and any(self._directory.has_failed(kind, fqn) for kind in reference.kinds)
+        return fqn is not None and any(self._known.has_failed(kind, fqn) for kind in reference.kinds)
 
     _RESOLVERS: ClassVar[Mapping[str, Callable[["Resolver", Any], Any]]] = {
         "charts": _charts,

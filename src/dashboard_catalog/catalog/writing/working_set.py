@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.catalog.model.change import described
-from dashboard_catalog.catalog.model.commands import ByName, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.tables import AssetRecord
@@ -73,7 +73,7 @@ class WorkingSet:
         """Returns all assets that the batch knows."""
         return list(self._by_id.values())
 
-    def blank(self, kind: AssetKind, service_id: UUID, key: ByName) -> AssetRecord:
+    def blank(self, kind: AssetKind, service_id: UUID, key: AssetName) -> AssetRecord:
         """Returns a new asset that is not yet part of the batch; `create` makes it so."""
         record: AssetRecord = kind.table.record(
             service_id=service_id,

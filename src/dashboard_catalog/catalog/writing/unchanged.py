@@ -10,23 +10,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog.known_entities import Directory, referred_ids
-from dashboard_catalog.catalog.model.commands import Recognised, Unread
+from dashboard_catalog.catalog.known_entities import KnownEntities, referred_ids
+from dashboard_catalog.catalog.model.commands import DeferredUpsert, Unchanged
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.store.tables import EntityRecord
 
 
-class Recognition:
+class UnchangedLookup:
     """Compares what one batch of a stream, so of one caller, brings with the digests that are stored."""
 
-    def __init__(self, authorizer: Authorizer, directory: Directory) -> None:
+    def __init__(self, authorizer: Authorizer, known_entities: KnownEntities) -> None:
         self._authorizer = authorizer
-        self._directory = directory
+        self._known = known_entities
         self._decided: dict[int, bool] = {}
 
-    async def recognised(
-        self, connection: AsyncConnection, kind: AssetKind, service: EntityRecord, unread: Sequence[Unread]
-    ) -> dict[str, Recognised]:
+    async def find(
+        self, connection: AsyncConnection, kind: AssetKind, service: EntityRecord, unread: Sequence[DeferredUpsert]
+    ) -> dict[str, Unchanged]:
         """Returns, by name, those of `unread` that are stored as they come and that their writer may write.
 
         Args:
@@ -38,17 +38,17 @@ class Recognition:
             digests[name] = write.digest if digests.setdefault(name, write.digest) == write.digest else None
         found = await kind.table.ingested(connection, service.id, list(digests))
         same = [row for row in found if row.digest == digests[row.name]]
-        await self._directory.load(connection, ids=referred_ids(same))
+        await self._known.load(connection, ids=referred_ids(same))
         principal = unread[0].writer.principal
         return {
-            row.name: Recognised(kind, row)
+            row.name: Unchanged(kind, row)
             for row in same
             # What is denied goes the full way and is refused there.
-            if self._may_write(principal, self._directory.resource(kind.name, service.id, row))
+            if self._may_write(principal, self._known.resource(kind.name, service.id, row))
         }
 
     def _may_write(self, principal: Principal, resource: Resource) -> bool:
-        # The directory gives one resource for all assets that are alike.
+        # The known_entities gives one resource for all assets that are alike.
         if id(resource) not in self._decided:
             self._decided[id(resource)] = self._authorizer.allows(principal, Action.UPDATE, resource)
         return self._decided[id(resource)]
