@@ -6,7 +6,7 @@ from buf.validate import validate_pb2
 from dashboard_catalog.auth import jwks, jwks_url, key_sets
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
 from dashboard_catalog.catalog.bulk import session as sessions
-from dashboard_catalog.catalog.known_entities import MAX_ASSUMED
+from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.properties import extension_shape
 from dashboard_catalog.catalog.reading import lists as listing

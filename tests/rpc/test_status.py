@@ -51,7 +51,7 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
     Reason.STILL_REFERENCED: (
         CatalogError(
             Reason.STILL_REFERENCED,
-            "tag PII.Email is referred to by a.b",
+            "tag PII.Email is still referenced by a.b",
             resource=("tag", "PII.Email"),
             metadata={"references": "1"},
         ),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from dashboard_catalog.catalog import known_entities
+from dashboard_catalog.catalog.known import assumed
 from dashboard_catalog.store.tables import METADATA
 from tests.service.caller import Caller, Json, Refused, Service
 
@@ -98,8 +98,8 @@ async def test_what_a_validating_stream_has_refused_does_not_exist_for_it(supers
 async def test_a_validating_stream_remembers_a_million_names_and_no_more(
     superset: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert known_entities.MAX_ASSUMED == 1_000_000
-    monkeypatch.setattr(known_entities, "MAX_ASSUMED", 2)
+    assert assumed.MAX_ASSUMED == 1_000_000
+    monkeypatch.setattr(assumed, "MAX_ASSUMED", 2)
 
     bulk = await superset.bulk(
         [_chart("a"), _chart("b"), _chart("c")],

@@ -189,7 +189,7 @@ async def test_what_is_referred_to_by_an_asset_stays(superset: Caller) -> None:
     for deletion in ("live", "soft"):
         for (kind, fqn), by in referrers.items():
             error = await still_referenced(superset, kind, fqn)
-            assert error.message.endswith(f"{fqn} is referred to by {by}"), (deletion, error.message)
+            assert error.message.endswith(f"{fqn} is still referenced by {by}"), (deletion, error.message)
             assert error.metadata == {"references": str(by.count("superset"))}
             (violation,) = error.details["PreconditionFailure"]["violations"]
             assert violation["type"] == "STILL_REFERENCED"

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from dashboard_catalog.auth.policies import ActionDenied
+from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.writing.pipeline import Result, Write, tally
@@ -33,7 +34,7 @@ def _asset_line(write: AssetWrite, result: WrittenAsset) -> dict[str, Any]:
         "action": "hard_delete" if write.hard else write.verb.value,
         "kind": result.kind.name,
         "fqn": result.fqn,
-        "version": f"{result.record.version / 10:.1f}",
+        "version": version.as_text(result.record.version),
         "outcome": None if write.verb is Verb.DELETE else result.outcome.value,
         "charts": result.charts,
     }

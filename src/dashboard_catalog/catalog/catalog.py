@@ -14,7 +14,7 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.batching import Grouping
 from dashboard_catalog.catalog.bulk.session import Session, SessionRequest, open_session, rehearse_session
-from dashboard_catalog.catalog.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,

@@ -4,20 +4,18 @@ Each reading tells everything that is wrong with the shape of its request at onc
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
 
-from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Marks, Verb, Writer
+from dashboard_catalog.catalog.model import names, version
+from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, SentMarks, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key, parsed_spec, requoted
 from dashboard_catalog.catalog.reading.assets import AssetRead
 from dashboard_catalog.catalog.reading.lists import AssetFilters, AssetListing, order_of, page_size_of
-from dashboard_catalog.catalog.writing.merge import STEWARDED_FIELDS
 from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
 from dashboard_catalog.rpc.edge.call import current_call
@@ -71,7 +69,7 @@ class AssetRequests:
         values = parsed_spec(wire.spec_values(spec), of_spec)
         identity = _identity(spec, of_spec)
         violations.add(of_spec, self._kind.name)
-        release = _release(request, self._spec, violations) if request.HasField("release") else None
+        release = _release(request, self._kind, self._spec, violations) if request.HasField("release") else None
         if not request.update_mask.paths and release is None:
             text = "is required, unless release is given: the fields that are written"
             violations.append(Violation("update_mask", ViolationReason.REQUIRED, text))
@@ -109,11 +107,11 @@ class AssetRequests:
         violations = Violations()
         fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
         key = violations.gather(lambda: key_of(request))
-        version = violations.gather(lambda: _tenths(request.version)) if request.HasField("version") else None
+        tenths = violations.gather(lambda: _tenths(request.version)) if request.HasField("version") else None
         if key is None or violations:
             raise invalid(violations)
         deleted = DELETED.get(request.deleted, "")
-        read = AssetRead(self._kind, current_call().principal, key=key, version=version, deleted=deleted)
+        read = AssetRead(self._kind, current_call().principal, key=key, version=tenths, deleted=deleted)
         return read, fields or frozenset()
 
     def listing(self, request: Any) -> tuple[AssetListing, frozenset[str]]:
@@ -173,7 +171,7 @@ def writer() -> Writer:
     return Writer(principal=call.principal, ingests=call.principal.ingests, call_id=call.id)
 
 
-def key_of(request: Any) -> AssetName | UUID:
+def key_of(request: Any) -> AssetKey:
     """Returns the asset that a request names, by id or by fully qualified name.
 
     Raises:
@@ -215,7 +213,7 @@ def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
     return identity
 
 
-def _release(request: Any, spec: Any, violations: list[Violation]) -> Marks:
+def _release(request: Any, kind: AssetKind, spec: Any, violations: list[Violation]) -> SentMarks:
     """Returns the marks that an update gives back, named as the catalog names them."""
     sent = wire.marks_of(request.release)
     spellings = masks.spellings(spec)
@@ -224,17 +222,17 @@ def _release(request: Any, spec: Any, violations: list[Violation]) -> Marks:
         Violation(
             f"release.fields[{index}]",
             ViolationReason.UNKNOWN_FIELD,
-            f"names no stewarded field; there are {', '.join(STEWARDED_FIELDS)}",
+            f"unknown field; expected one of {', '.join(kind.stewarded)}",
         )
         for index, field in enumerate(fields)
-        if field not in STEWARDED_FIELDS
+        if field not in kind.stewarded
     ]
     tags = tuple(requoted(fqn, f"release.tags[{index}]", violations) for index, fqn in enumerate(sent.tags))
-    return Marks(fields, tags, sent.extension_keys)
+    return SentMarks(fields, tags, sent.extension_keys)
 
 
-def _tenths(version: float) -> int:
-    tenths = round(version * 10) if math.isfinite(version) else -1
-    if tenths < 0 or abs(version * 10 - tenths) > 1e-6 or tenths >= 2**31:
+def _tenths(number: float) -> int:
+    tenths = version.tenths_of(number)
+    if tenths is None:
         raise invalid([Violation("version", ViolationReason.INVALID_VALUE, "must be a multiple of 0.1, such as 0.3")])
     return tenths

@@ -1,7 +1,7 @@
 """One item of a bulk stream: how it is read, and how it is answered."""
 
 from dashboard_catalog.catalog.bulk.session import KEPT
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import names, version
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,
@@ -55,7 +55,7 @@ def result_of(item: ChunkItem, result: Result) -> bulk_pb2.BulkUpsertResult:
     told.id = str(result.record.id)
     told.kept_fields.extend(result.kept_fields)
     if not isinstance(result, WrittenEntity):
-        told.version = result.record.version / 10
+        told.version = version.as_number(result.record.version)
     return told
 
 

@@ -13,12 +13,12 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from dashboard_catalog.catalog.model.change import REFERENCE_FIELDS
-from dashboard_catalog.catalog.model.commands import Marks, Outcome, SentLabel, SentReference
+from dashboard_catalog.catalog.model import change, labels, version
+from dashboard_catalog.catalog.model.commands import Outcome, SentLabel, SentMarks, SentReference
 from dashboard_catalog.catalog.model.etag import etag_of
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
+from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
-from dashboard_catalog.catalog.writing.merge import READ_AS, labels_of
 from dashboardcatalog.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
 
 # OpenMetadata's names for kinds that references have.
@@ -52,9 +52,9 @@ def entity_values(message: Message) -> dict[str, Any]:
     return values
 
 
-def marks_of(edited: asset_pb2.Edited) -> Marks:
+def marks_of(edited: asset_pb2.Edited) -> SentMarks:
     """Returns the marks that a message names."""
-    return Marks(tuple(edited.fields), tuple(edited.tags), tuple(edited.extension_keys))
+    return SentMarks(tuple(edited.fields), tuple(edited.tags), tuple(edited.extension_keys))
 
 
 def from_struct(struct: Struct) -> dict[str, Any]:
@@ -78,8 +78,11 @@ def _from_value(value: Value) -> Any:
     return None
 
 
-def _labels(labels: Iterable[reference_pb2.TagLabel]) -> list[SentLabel]:
-    return [SentLabel(l.tag_fqn, l.label_type or "Manual", l.state or "Confirmed") for l in labels]  # noqa: E741
+def _labels(sent: Iterable[reference_pb2.TagLabel]) -> list[SentLabel]:
+    default = labels.DEFAULT_LABEL
+    return [
+        SentLabel(label.tag_fqn, label.label_type or default.label_type, label.state or default.state) for label in sent
+    ]
 
 
 def _owners(owners: Iterable[reference_pb2.EntityReference]) -> list[SentReference]:
@@ -115,16 +118,15 @@ def asset_fields(view: AssetView) -> dict[str, Any]:
         fields["edited"] = _edited(record.edited, known)
     if view.kind.holds_charts:
         fields["charts"] = _references(record.charts, known)
-        fields["dashboard_type"] = record.dashboard_type or READ_AS["dashboard_type"]
-    return fields | {
+    return {**view.kind.defaults, **fields} | {
         "id": str(record.id),
         "fully_qualified_name": view.fqn,
         "service": _reference(known[record.service_id]),
         "service_type": view.service.attributes["service_type"],
         "owners": _references(record.owners, known),
         "domains": _references([record.domain] if record.domain else [], known),
-        "tags": _tags(labels_of(record.tags, record.tag_labels), known),
-        "version": record.version / 10,
+        "tags": _tags(labels.decode(record.tags, record.tag_labels), known),
+        "version": version.as_number(record.version),
         "updated_at": to_timestamp(record.updated_at),
         "etag": etag_of(record),
     }
@@ -199,50 +201,36 @@ def _references(ids: Iterable[UUID], known: Mapping[UUID, Reference]) -> list[di
     return [_reference(known[id_]) if id_ in known else {"id": str(id_), "deleted": True} for id_ in ids]
 
 
-def _tags(labels: Mapping[UUID, list[str]], known: Mapping[UUID, Reference]) -> list[dict[str, str]]:
+def _tags(held: Mapping[UUID, labels.Label], known: Mapping[UUID, Reference]) -> list[dict[str, str]]:
     tags = [
         {"tag_fqn": _fqn(id_, known), "source": "Classification", "label_type": type_, "state": state}
-        for id_, (type_, state) in labels.items()
+        for id_, (type_, state) in held.items()
     ]
     return sorted(tags, key=itemgetter("tag_fqn"))
 
 
 def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> dict[str, Iterable[str]]:
-    tags = (known.get(UUID(hex=mark)) for mark in edited.get("tags", ()))
+    marks = Marks.decode(edited)
     return {
-        "fields": edited.get("fields", ()),
+        "fields": marks.fields,
         # A tag that has been removed for good has no name any more.
-        "tags": sorted(tag.fqn for tag in tags if tag),
-        "extension_keys": sorted(edited.get("extension_keys", ())),
+        "tags": sorted(known[tag].fqn for tag in marks.tags if tag in known),
+        "extension_keys": sorted(marks.extension_keys),
     }
 
 
-def _change(change: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset_pb2.ChangeDescription:
-    def told(name: str, value: Any) -> Value:
-        return to_value(_named(name, value, known))
-
+def _change(stored: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset_pb2.ChangeDescription:
+    description = change.decode(stored, lambda id_: _fqn(id_, known))
     change_of = asset_pb2.FieldChange
     return asset_pb2.ChangeDescription(
-        previous_version=change["previous"] / 10,
-        fields_added=[change_of(name=n, new_value=told(n, new)) for n, new in change.get("added", ())],
+        previous_version=version.as_number(description.previous),
+        fields_added=[change_of(name=name, new_value=to_value(new)) for name, _, new in description.added],
         fields_updated=[
-            change_of(name=n, old_value=told(n, old), new_value=told(n, new))
-            for n, old, new in change.get("updated", ())
+            change_of(name=name, old_value=to_value(old), new_value=to_value(new))
+            for name, old, new in description.updated
         ],
-        fields_deleted=[change_of(name=n, old_value=told(n, old)) for n, old in change.get("deleted", ())],
+        fields_deleted=[change_of(name=name, old_value=to_value(old)) for name, old, _ in description.deleted],
     )
-
-
-def _named(name: str, value: Any, known: Mapping[UUID, Reference]) -> Any:
-    """Returns a value of a change with ids turned into fully qualified names."""
-    if name in REFERENCE_FIELDS:
-        return [_fqn(UUID(hex=id_), known) for id_ in value]
-    if name == "tags":
-        return [
-            {"tagFQN": _fqn(UUID(hex=id_), known), "source": "Classification", "labelType": type_, "state": state}
-            for id_, type_, state in value
-        ]
-    return value
 
 
 def _fqn(id_: UUID, known: Mapping[UUID, Reference]) -> str:
@@ -268,7 +256,6 @@ def _scalars(kind: str) -> list[str]:
         "charts",
         "edited",
         "updated_at",
-        "dashboard_type",
     }
     return [
         field.name for field in _ASSETS[kind].DESCRIPTOR.fields if field.name in record and field.name not in handled

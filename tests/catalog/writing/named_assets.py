@@ -6,21 +6,22 @@ from typing import Any, NamedTuple
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.catalog.model import labels
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,
     EntityWrite,
-    Marks,
     SentLabel,
+    SentMarks,
     SentReference,
     Verb,
     Writer,
 )
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
+from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec
 from dashboard_catalog.catalog.reading.assets import AssetRead
 from dashboard_catalog.catalog.reading.views import AssetView
-from dashboard_catalog.catalog.writing.merge import labels_of
 from dashboard_catalog.errors import CatalogError
 from tests.catalog.writing.merge_model import EDIT, OVERRIDE, Content, Refused, Spec, Told
 
@@ -138,12 +139,12 @@ def _kind(name: str) -> AssetKind:
     return DASHBOARD_KIND if name in DASHBOARDS else CHART_KIND
 
 
-def _marks(paths: Iterable[str]) -> Marks:
+def _marks(paths: Iterable[str]) -> SentMarks:
     parts: dict[str, list[str]] = {"fields": [], "tags": [], "extension": []}
     for path in paths:
         part, dot, mark = path.partition(".")
         parts[part if dot else "fields"].append(mark or part)
-    return Marks(*[tuple(marks) for marks in parts.values()])
+    return SentMarks(*[tuple(marks) for marks in parts.values()])
 
 
 def _held(view: AssetView) -> Held:
@@ -152,13 +153,13 @@ def _held(view: AssetView) -> Held:
     content["owners"] = tuple(sorted(known[id_].name for id_ in record.owners))
     content["domain"] = known[record.domain].fqn if record.domain else None
     content["charts"] = tuple(known[id_].name.partition("-")[2] for id_ in getattr(record, "charts", ()))
-    labels = labels_of(record.tags, record.tag_labels)
-    content |= {f"tags.{known[id_].fqn}": tuple(label) for id_, label in labels.items()}
+    held = labels.decode(record.tags, record.tag_labels)
+    content |= {f"tags.{known[id_].fqn}": tuple(label) for id_, label in held.items()}
     content |= {f"extension.{key}": value for key, value in (record.extension or {}).items()}
-    edited = record.edited or {}
+    marked = Marks.decode(record.edited)
     marks = {
-        *edited.get("fields", ()),
-        *[f"tags.{tag.fqn}" for id_, tag in known.items() if id_.hex in edited.get("tags", ())],
-        *[f"extension.{key}" for key in edited.get("extension_keys", ())],
+        *marked.fields,
+        *[f"tags.{tag.fqn}" for id_, tag in known.items() if id_ in marked.tags],
+        *[f"extension.{key}" for key in marked.extension_keys],
     }
     return Held({path: value for path, value in content.items() if value}, marks, record.version, record.deleted)

@@ -13,12 +13,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.auth.policies import ActionDenied, Authorizer
-from dashboard_catalog.auth.principal import Action, Resource
+from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog import audit
+from dashboard_catalog.catalog.authorization import check_sweep, foreign_session
 from dashboard_catalog.catalog.bulk.sweep import Mentions, Sweep, SweepResult
-from dashboard_catalog.catalog.known_entities import Assumed
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.model.commands import ChunkItem, Writer
 from dashboard_catalog.catalog.reading.assets import find_service
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, tally
@@ -202,7 +201,7 @@ async def rehearse_session(
     async with database.read() as connection:
         service = await _service_of(connection, request)
         if request.max_deleted_percent is not None:
-            _authorize_sweep(authorizer, request, service)
+            check_sweep(authorizer, request.writer.principal, request.service or "", service)
         return Rehearsal(database, pipeline, request, await _begun(connection, request, service))
 
 
@@ -221,7 +220,7 @@ async def open_session(
         service = await _service_of(connection, request)
         found = await sessions.find(connection, request.id)
         if request.max_deleted_percent is not None:
-            _authorize_sweep(authorizer, request, service)
+            check_sweep(authorizer, request.writer.principal, request.service or "", service)
             await _check_no_other_sweep(connection, request, service)
         if found is None:
             record = await _begun(connection, request, service)
@@ -309,17 +308,10 @@ async def _begun(connection: AsyncConnection, request: SessionRequest, service: 
 
 def _check_same(found: SessionRecord, request: SessionRequest) -> None:
     if found.owner != request.writer.principal.subject:
-        raise ActionDenied(request.writer.principal, "resume", Resource("session", name=str(found.id)))
+        raise foreign_session(request.writer.principal, found.id)
     if found.options != request.options:
         text = "names a session that was begun with other options: resume it with the same, or begin another"
         raise invalid([Violation("options.session_id", ViolationReason.INVALID_VALUE, text)])
-
-
-def _authorize_sweep(authorizer: Authorizer, request: SessionRequest, service: EntityRecord | None) -> None:
-    name = request.service or ""
-    service_type = service.attributes["service_type"] if service else None
-    resource = Resource("bi_service", name=names.quote(name), service=name, service_type=service_type)
-    authorizer.check(request.writer.principal, Action.SWEEP, resource)
 
 
 async def _check_no_other_sweep(

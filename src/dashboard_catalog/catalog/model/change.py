@@ -1,26 +1,53 @@
-"""The description of what one version changed, as it is stored.
+"""The description of what one version changed: how it is stored, and how it is read.
 
-`{"previous": tenths, "added": [[name, new]], "updated": [[name, old, new]], "deleted": [[name, old]]}`, with the names
-that OpenMetadata uses. References stand as lists of ids in hex, labels as [id, label type, state]; reading turns them
-into names.
+Stored in the column `change` as `{"previous": tenths, "added": [[name, new]], "updated": [[name, old, new]],
+"deleted": [[name, old]]}`, with the field names of OpenMetadata. References are lists of ids in hex and labels are
+`[tag id in hex, label type, state]`, so that a reader sees the names of today.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from dashboard_catalog.catalog.model import labels
 from dashboard_catalog.catalog.properties.extension_shape import same_json
-from dashboard_catalog.catalog.writing.merge import labels_of
 from dashboard_catalog.store.tables import AssetRecord
 
-REFERENCE_FIELDS = ("owners", "domains", "charts")
-"""Names in a description whose values are lists of ids."""
+_PARTS = ("added", "updated", "deleted")
+_ENTITY_FIELDS = ("owners", "domains")
+_REFERENCE_FIELDS = (*_ENTITY_FIELDS, "charts")
+# Columns that follow from others, or that are no part of what a version shows.
+_NOT_DESCRIBED = ("tag_labels", "deleted_with", "deleted_by_edit", "digest")
 
-_UNTOLD = ("tag_labels", "deleted_with", "deleted_by_edit", "digest")
+FqnOf = Callable[[UUID], str]
+"""Returns the fully qualified name of a thing, or its id if it has been removed for good."""
 
 
-def described(record: AssetRecord, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the description of `changes`, new values by column, that are about to be made to `record`."""
+class FieldChange(NamedTuple):
+    """The change of one field: plain values, references by fully qualified name; None on the side that has no value."""
+
+    name: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDescription:
+    """What one version changed.
+
+    Attributes:
+        previous: The version before, in tenths.
+    """
+
+    previous: int
+    added: list[FieldChange]
+    updated: list[FieldChange]
+    deleted: list[FieldChange]
+
+
+def describe(record: AssetRecord, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the stored description of `changes`, new values by column, that are about to be made to `record`."""
     description = _Description(record.version)
     for field, new in changes.items():
         old = getattr(record, field)
@@ -33,9 +60,50 @@ def described(record: AssetRecord, changes: Mapping[str, Any]) -> dict[str, Any]
             description.elements("tags", before, _labels(new, changes.get("tag_labels")))
         elif field == "extension":
             description.properties(old or {}, new or {})
-        elif field not in _UNTOLD:
+        elif field not in _NOT_DESCRIBED:
             description.value(_camel(field), old, new)
     return description.parts
+
+
+def decode(stored: Mapping[str, Any], fqn_of: FqnOf) -> ChangeDescription:
+    """Returns a stored description with names in place of ids."""
+
+    def named(name: str, value: Any) -> Any:
+        if name in _REFERENCE_FIELDS:
+            return [fqn_of(UUID(hex=id_)) for id_ in value]
+        if name == "tags":
+            return [_label(fqn_of(UUID(hex=id_)), label_type, state) for id_, label_type, state in value]
+        return value
+
+    return ChangeDescription(
+        previous=stored["previous"],
+        added=[FieldChange(name, None, named(name, new)) for name, new in stored.get("added", ())],
+        updated=[FieldChange(name, named(name, old), named(name, new)) for name, old, new in stored.get("updated", ())],
+        deleted=[FieldChange(name, named(name, old), None) for name, old in stored.get("deleted", ())],
+    )
+
+
+def chart_ids(stored: Mapping[str, Any] | None) -> Iterator[UUID]:
+    """Yields the ids of the charts that a stored description names."""
+    for _, item in _items(stored, ("charts",)):
+        yield UUID(hex=item)
+
+
+def entity_ids(stored: Mapping[str, Any] | None) -> Iterator[UUID]:
+    """Yields the ids of the owners, domains and tags that a stored description names."""
+    for name, item in _items(stored, (*_ENTITY_FIELDS, "tags")):
+        yield UUID(hex=item[0] if name == "tags" else item)
+
+
+def _items(stored: Mapping[str, Any] | None, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    if not stored:
+        return
+    for part in _PARTS:
+        for name, *values in stored.get(part, ()):
+            if name in names:
+                for value in values:
+                    for item in value:
+                        yield name, item
 
 
 class _Description:
@@ -54,7 +122,7 @@ class _Description:
             self._add("updated", name, old, new)
 
     def elements(self, name: str, old: list[Any], new: list[Any]) -> None:
-        """Of lists, only what came and what went; a new order is an update of the whole."""
+        """Describes a list by the elements that came and went; a new order is an update of the whole list."""
         before, after = set(old), set(new)
         came = [item for item in new if item not in before]
         gone = [item for item in old if item not in after]
@@ -82,7 +150,11 @@ def _hex(ids: list[UUID]) -> list[str]:
 
 
 def _labels(tags: list[UUID], special: dict[str, list[str]] | None) -> list[tuple[str, ...]]:
-    return [(id_.hex, *label) for id_, label in labels_of(tags, special).items()]
+    return [(id_.hex, *label) for id_, label in labels.decode(tags, special).items()]
+
+
+def _label(tag_fqn: str, label_type: str, state: str) -> dict[str, str]:
+    return {"tagFQN": tag_fqn, "source": "Classification", "labelType": label_type, "state": state}
 
 
 def _camel(field: str) -> str:

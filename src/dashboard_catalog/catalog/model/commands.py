@@ -1,4 +1,4 @@
-"""What callers ask the catalog to write, and what they are told became of it."""
+"""What callers ask the catalog to write, and the outcome of each write."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
 
 class Verb(StrEnum):
-    """What a write does to its asset."""
+    """What a write does with its asset."""
 
     CREATE = "create"
     UPSERT = "upsert"
@@ -24,7 +24,7 @@ class Verb(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a write: the contract's `Outcome` without its prefix."""
+    """The outcome of a write: the contract's `Outcome` without its prefix."""
 
     CREATED = "CREATED"
     UPDATED = "UPDATED"
@@ -38,8 +38,10 @@ class Writer:
     """Who writes, and how.
 
     Attributes:
-        overrides: Whether ingestion writes as an edit would, over what people decided.
+        principal: The caller.
+        ingests: Whether the write is ingestion, not an edit.
         call_id: Id of the call, for history and logs.
+        overrides: Whether ingestion writes as an edit does, over what people have decided.
         session_id: Id of the bulk session, if any.
     """
 
@@ -51,12 +53,12 @@ class Writer:
 
     @property
     def edits(self) -> bool:
-        """Whether it writes as people do: over marks, and setting them."""
+        """Whether the writer writes as people do: over marks, and setting them."""
         return self.overrides or not self.ingests
 
 
 class SentReference(NamedTuple):
-    """A reference as sent: its type, and at least one of the parts that tell which."""
+    """A reference as sent: its type, and at least one of id, raw name and fully qualified name."""
 
     type: str
     id: str
@@ -65,7 +67,7 @@ class SentReference(NamedTuple):
 
 
 class SentLabel(NamedTuple):
-    """A tag label as sent, with its defaults filled in."""
+    """A tag label as sent, with defaults filled in."""
 
     tag_fqn: str
     label_type: str
@@ -73,15 +75,24 @@ class SentLabel(NamedTuple):
 
 
 class AssetName(NamedTuple):
-    """The asset of this raw name in the BI service of this raw name."""
+    """An asset by its raw name and that of its BI service."""
 
     service: str
     name: str
 
 
+AssetKey = AssetName | UUID
+"""An asset as a caller names it."""
+
+
+def text_of(key: AssetKey) -> str:
+    """Returns a key for messages: the id, or the fully qualified name."""
+    return str(key) if isinstance(key, UUID) else names.join(*key)
+
+
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """Which stewarded parts of an asset people have decided: fields, tags by fully qualified name, extension keys."""
+class SentMarks:
+    """The marks that a caller gives back to ingestion: fields, tags by fully qualified name, and extension keys."""
 
     fields: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -93,22 +104,28 @@ class AssetWrite:
     """One write of one asset.
 
     Attributes:
-        key: Which asset: by name, or by id.
-        identity: Name and service (raw) that the spec of an update repeats.
-        values: The fields that are set, by name, with references as sent; `catalog.shape` has checked them.
-        mask: Fields that are written even where they are not set.
+        kind: Of the asset.
+        verb: What to do with it.
+        writer: Who writes.
+        key: The asset.
+        identity: Raw name and service that the spec of an update repeats.
+        values: The fields that are set, by name, with references as sent; `spec_parsing` has checked them.
+        mask: Fields that are written even without a value, which clears them.
+        release: Marks to give back to ingestion.
+        etag: The version that the caller expects; empty for any.
+        hard: Whether a deletion is for good.
         digest: Digest of an ingested spec with its options.
-        takes_along: Says which charts a deletion may take along; all of them by default.
+        takes_along: Says which charts a deletion may delete too; all of them by default.
     """
 
     kind: AssetKind
     verb: Verb
     writer: Writer
-    key: AssetName | UUID
+    key: AssetKey
     identity: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     mask: frozenset[str] = frozenset()
-    release: Marks | None = None
+    release: SentMarks | None = None
     etag: str = ""
     hard: bool = False
     digest: bytes | None = None
@@ -128,10 +145,15 @@ class EntityWrite:
 
 @dataclass(slots=True, kw_only=True)
 class DeferredUpsert:
-    """An upsert of one asset by a stream, of which no more than name and digest has been looked at.
+    """An upsert of one asset by a stream, read only as far as its name and digest.
+
+    Most items of a repeated load are unchanged, which name and digest show. The others are read in full later.
 
     Attributes:
-        digest: As of the `AssetWrite` that `read` returns.
+        kind: Of the asset.
+        writer: Who writes.
+        key: The asset.
+        digest: That of the `AssetWrite` that `read` returns.
         reader: Reads the rest.
     """
 
@@ -143,7 +165,7 @@ class DeferredUpsert:
     _read: AssetWrite | CatalogError | None = None
 
     def read(self) -> AssetWrite:
-        """Returns the write that it is.
+        """Returns the whole write.
 
         Raises:
             CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
@@ -154,7 +176,7 @@ class DeferredUpsert:
         raise cast("CatalogError", self._read)
 
     def read_ahead(self) -> None:
-        """Reads it, and keeps what `read` will answer."""
+        """Reads the write now and keeps the result for `read`."""
         if self._read is None:
             try:
                 self._read = self.reader()
@@ -163,13 +185,14 @@ class DeferredUpsert:
 
 
 class ChunkItem(NamedTuple):
-    """An item of a bulk stream at its place in it.
+    """An item of a bulk stream.
 
     Attributes:
-        kind: Its kind, empty if the item holds nothing.
-        named: Key of an asset, fully qualified name of an entity; empty if that cannot be told.
-        write: What it asks for, or why that cannot be told.
-        charts: Fully qualified names of the charts that it holds, as sent.
+        offset: Its place in the stream.
+        kind: Its kind; empty if the item is empty.
+        named: Name of an asset, or fully qualified name of an entity; empty if it cannot be read.
+        write: The write that it asks for, or why it cannot be read.
+        charts: Fully qualified names of the charts of a dashboard, as sent.
     """
 
     offset: int
@@ -180,15 +203,18 @@ class ChunkItem(NamedTuple):
 
     @property
     def fqn(self) -> str:
-        """Its fully qualified name, empty if that cannot be told."""
+        """Its fully qualified name; empty if it cannot be read."""
         return self.named if isinstance(self.named, str) else names.join(*self.named)
 
 
 class Unchanged(NamedTuple):
-    """What became of an asset that a stream brought as it is stored.
+    """The outcome of an item that is equal to what is stored.
 
     Attributes:
-        record: A row that has its id and version.
+        kind: Of the asset.
+        record: A row with its id and version.
+        outcome: UNCHANGED.
+        kept_fields: None.
     """
 
     kind: AssetKind
@@ -198,11 +224,15 @@ class Unchanged(NamedTuple):
 
 
 class WrittenAsset(NamedTuple):
-    """What became of an asset.
+    """The outcome of a write of an asset.
 
     Attributes:
-        record: As it is stored now, or as it last was after a hard deletion.
-        charts: Fully qualified names of those that went or came back with it.
+        kind: Of the asset.
+        fqn: Its fully qualified name.
+        record: The asset as it is stored now, or as it was before a hard deletion.
+        outcome: The outcome.
+        kept_fields: What ingestion left alone, as the contract names it.
+        charts: Fully qualified names of the charts that were deleted or restored with it.
     """
 
     kind: AssetKind
@@ -215,7 +245,7 @@ class WrittenAsset(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WrittenEntity:
-    """What became of an entity."""
+    """The outcome of a write of an entity."""
 
     kind: EntityKind
     record: EntityRecord

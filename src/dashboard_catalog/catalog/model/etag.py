@@ -1,5 +1,6 @@
-"""The etag of an asset: it stands for one id and one version."""
+"""The etag of an asset, which stands for one id and one version."""
 
+from dashboard_catalog.catalog.model import version
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store.tables import AssetRecord
 
@@ -19,9 +20,9 @@ def check_etag(etag: str, record: AssetRecord | None) -> None:
         return
     if record is None:
         raise CatalogError(Reason.ETAG_MISMATCH, "an etag was given, but nothing is stored")
-    version = f"{record.version / 10:.1f}"
+    stored = version.as_text(record.version)
     raise CatalogError(
         Reason.ETAG_MISMATCH,
-        f"the stored version is {version}, not that of the etag",
-        metadata={"version": version},
+        f"the stored version is {stored}, not that of the etag",
+        metadata={"version": stored},
     )

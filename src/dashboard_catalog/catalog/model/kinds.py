@@ -1,7 +1,7 @@
-"""The kinds of things in the catalog, and what is particular to each.
+"""The kinds of things in the catalog, and how they differ.
 
-A kind of asset is its table and its names. A kind of entity is where its fields are kept: in columns, as references to
-other entities, or as plain attributes.
+A kind of asset has a table, and says which of its fields people steward. A kind of entity says where its fields are
+kept: in columns, as references to other entities, or as plain attributes.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,20 @@ class AssetKind:
     Attributes:
         name: Its name in field paths, references and policies.
         table: Its rows.
-        holds_charts: Whether it has charts that go and come back with it.
+        holds_charts: Whether it has charts that are deleted and restored with it.
+        stewarded: Fields that ingestion leaves alone once an edit has set, changed or cleared them. Tags and custom
+            properties are stewarded one by one, for every kind.
+        defaults: What readers see of a field that has no stored value. Writing that value is no change.
     """
 
     name: str
     table: AssetTable[Any]
     holds_charts: bool
+    stewarded: tuple[str, ...] = ("display_name", "description", "owners", "domain")
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-DASHBOARD_KIND = AssetKind("dashboard", DASHBOARDS, holds_charts=True)
+DASHBOARD_KIND = AssetKind("dashboard", DASHBOARDS, holds_charts=True, defaults={"dashboard_type": "Dashboard"})
 CHART_KIND = AssetKind("chart", CHARTS, holds_charts=False)
 ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (CHART_KIND, DASHBOARD_KIND)}
 """In the order in which a batch applies them: what is held comes before what holds it."""
@@ -89,3 +94,8 @@ ENTITY_KINDS: Mapping[str, EntityKind] = {
     )
 }
 """In the order in which a batch applies them: what is referred to comes before what refers to it."""
+
+
+def label_of(kind: str) -> str:
+    """Returns the name of a kind as people write it: `BI service` for `bi_service`."""
+    return "BI service" if kind == "bi_service" else kind.replace("_", " ")

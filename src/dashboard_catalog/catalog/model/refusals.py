@@ -1,26 +1,43 @@
-"""Errors that more than one rule answers with."""
+"""Errors that several rules answer with."""
 
+from dashboard_catalog.catalog.model import version
 from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.store.tables import AssetRecord
 
 _SHOWN = 5
 
 
 def not_found(kind: str, shown: str) -> CatalogError:
-    """Returns the error for a thing that is not there."""
+    """Returns the error for a thing that does not exist."""
     return CatalogError(Reason.NOT_FOUND, f"there is no {kind} {shown}", resource=(kind, shown))
 
 
+def already_exists(kind: str, fqn: str, stored: AssetRecord) -> CatalogError:
+    """Returns the error for the creation of an asset whose name is taken, also by a deleted one."""
+    hint = "; it is deleted, restore it or upsert it" if stored.deleted else ""
+    metadata = {
+        "id": str(stored.id),
+        "version": version.as_text(stored.version),
+        "updated_by": stored.updated_by,
+        "deleted": str(stored.deleted).lower(),
+    }
+    text = f"{kind} {fqn} already exists{hint}"
+    return CatalogError(Reason.ALREADY_EXISTS, text, metadata=metadata, resource=(kind, fqn))
+
+
 def still_referenced(kind: str, fqn: str, by: list[str], count: int) -> CatalogError:
-    """Returns the error for a hard deletion of what is referred to.
+    """Returns the error for the hard deletion of a thing that others refer to.
 
     Args:
-        by: What refers to it, or some of that.
-        count: How much refers to it.
+        kind: Of the thing.
+        fqn: Its fully qualified name.
+        by: Some or all of what refers to it.
+        count: How many things refer to it.
     """
     more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     return CatalogError(
         Reason.STILL_REFERENCED,
-        f"{kind} {fqn} is referred to by {', '.join(by[:_SHOWN])}{more}",
+        f"{kind} {fqn} is still referenced by {', '.join(by[:_SHOWN])}{more}",
         metadata={"references": str(count)},
         resource=(kind, fqn),
     )

@@ -1,6 +1,6 @@
-"""The shape of what is sent: what can be said of a spec without looking at what is stored.
+"""Reads the fields of a spec: parses names, drops duplicates and empty fields. Does not look at what is stored.
 
-Limits of single fields are annotations of the contract; here is what those cannot say.
+Limits of single fields are annotations of the contract; this module checks what annotations cannot express.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _OWNER_TYPES = ("user", "team")
 
 
 def asset_key(service: str, name: str, violations: list[Violation]) -> AssetName | None:
-    """Returns the key that a spec names, or None with the reasons added to `violations`."""
+    """Returns the key that a spec names, or None, with the reasons added to `violations`."""
     if not name:
         violations.append(Violation("name", ViolationReason.REQUIRED, "is required"))
     if not service:
@@ -32,12 +32,13 @@ def asset_key(service: str, name: str, violations: list[Violation]) -> AssetName
 def parsed_spec(values: Mapping[str, Any], violations: list[Violation]) -> dict[str, Any]:
     """Returns the fields that are set, references parsed, duplicates dropped and empty ones left out.
 
-    `charts` becomes a dict of `AssetName` and `owners` one of `SentReference`, each to its index as sent; `tags` becomes
-    a dict of fully qualified names to (index, `SentLabel`).
+    `charts` becomes a dict of `AssetName` to index as sent, `owners` one of `SentReference` to index, and `tags` one of
+    fully qualified name to (index, `SentLabel`).
     """
     result = {}
     for field, value in values.items():
-        if not value:
+        # Presence counts, not truth: false and 0 are values, an empty text or list is none.
+        if not value and not isinstance(value, (int, float)):
             continue
         check = _CHECKS.get(field)
         result[field] = check(value, violations) if check else value
@@ -85,7 +86,7 @@ def _owners(references: list[SentReference], violations: list[Violation]) -> dic
 
 
 def _exact(reference: SentReference, path: str, violations: list[Violation]) -> SentReference:
-    """Returns a reference with its parts spelled in the one way that the catalog compares."""
+    """Returns a reference with its parts spelled as the catalog compares them."""
     if not (reference.id or reference.fqn):
         return reference
     fqn = requoted(reference.fqn, f"{path}.fully_qualified_name", violations) if reference.fqn else ""
@@ -98,7 +99,7 @@ def _extension(extension: dict[str, Any], violations: list[Violation]) -> dict[s
 
 
 def requoted(fqn: str, path: str, violations: list[Violation]) -> str:
-    """Returns a fully qualified name quoted anew, or as sent with the reason added to `violations`."""
+    """Returns a fully qualified name with normal quoting, or as sent, with the reason added to `violations`."""
     try:
         return names.requoted(fqn)
     except names.NameSyntaxError as error:

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog.known_entities import KnownEntities
-from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import AssetName
+from dashboard_catalog.auth.principal import Action, Principal
+from dashboard_catalog.catalog import authorization
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model import names, version
+from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, text_of
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, AssetKind, EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.views import AssetView, views
@@ -31,14 +32,9 @@ class AssetRead:
 
     kind: AssetKind
     principal: Principal
-    key: AssetName | UUID
+    key: AssetKey
     version: int | None = None
     deleted: str = "exclude"
-
-    @property
-    def shown(self) -> str:
-        """The asset as the caller named it."""
-        return str(self.key) if isinstance(self.key, UUID) else names.join(*self.key)
 
 
 class Reader:
@@ -72,7 +68,7 @@ class Reader:
             CatalogError: PERMISSION_DENIED or NOT_FOUND.
         """
         record = await find_entity(connection, kind, key)
-        self._authorizer.check(principal, Action.VIEW, entity_resource(kind, record, key))
+        self._authorizer.check(principal, Action.VIEW, authorization.entity(kind, record, key))
         if record is None:
             raise not_found(kind.name, str(key))
         return record
@@ -82,14 +78,14 @@ class Reader:
         connection: AsyncConnection,
         known_entities: KnownEntities,
         kind: AssetKind,
-        keys: Sequence[AssetName | UUID],
-    ) -> dict[AssetName | UUID, AssetRecord]:
+        keys: Sequence[AssetKey],
+    ) -> dict[AssetKey, AssetRecord]:
         by_service: dict[str, list[str]] = defaultdict(list)
         for key in keys:
             if isinstance(key, AssetName):
                 by_service[key.service].append(key.name)
         await known_entities.load(connection, fqns=[names.quote(service) for service in by_service])
-        stored: dict[AssetName | UUID, AssetRecord] = {}
+        stored: dict[AssetKey, AssetRecord] = {}
         for service_name, asset_names in by_service.items():
             if service := known_entities.service(service_name):
                 for record in await kind.table.by_names(connection, service.id, asset_names):
@@ -100,16 +96,16 @@ class Reader:
         return stored
 
     def _visible(
-        self, read: AssetRead, known_entities: KnownEntities, stored: Mapping[AssetName | UUID, AssetRecord]
+        self, read: AssetRead, known_entities: KnownEntities, stored: Mapping[AssetKey, AssetRecord]
     ) -> AssetRecord:
         """Returns what is stored, if the caller may view its service; viewing is decided for each BI service."""
         record = stored.get(read.key)
         service = known_entities.get(record.service_id) if record else None
         if service is None and isinstance(read.key, AssetName):
             service = known_entities.service(read.key.service)
-        self._authorizer.check(read.principal, Action.VIEW, viewed(read.kind, service, read.shown, read.key))
+        self._authorizer.check(read.principal, Action.VIEW, authorization.viewed_service(read.kind, service, read.key))
         if record is None or record.deleted not in DELETED[read.deleted]:
-            raise not_found(read.kind.name, read.shown)
+            raise not_found(read.kind.name, text_of(read.key))
         return record
 
 
@@ -117,21 +113,12 @@ DELETED: Mapping[str, tuple[bool, ...]] = {"exclude": (False,), "include": (Fals
 """Which values of `deleted` each way of asking finds."""
 
 
-def viewed(
-    kind: AssetKind, service: EntityRecord | None, shown: str = "", key: AssetName | UUID | None = None
-) -> Resource:
-    """Returns the resource that viewing assets of a BI service is decided by."""
-    if service is None:
-        return Resource(kind.name, name=shown, service=key.service if isinstance(key, AssetName) else None)
-    return Resource(kind.name, shown, service=service.name, service_type=service.attributes["service_type"])
-
-
 async def _version_of(connection: AsyncConnection, read: AssetRead, record: AssetRecord) -> AssetRecord:
     if read.version is None or read.version == record.version:
         return record
     older = await read.kind.table.version(connection, record.service_id, record.id, read.version)
     if older is None:
-        raise not_found(read.kind.name, f"{read.shown} in version {read.version / 10:.1f}")
+        raise not_found(read.kind.name, f"{text_of(read.key)} in version {version.as_text(read.version)}")
     return older  # type: ignore[no-any-return]
 
 
@@ -144,10 +131,3 @@ async def find_entity(connection: AsyncConnection, kind: EntityKind, key: str | 
 async def find_service(connection: AsyncConnection, name: str) -> EntityRecord | None:
     """Returns the BI service of a raw name."""
     return await find_entity(connection, ENTITY_KINDS["bi_service"], names.quote(name))
-
-
-def entity_resource(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Resource:
-    """Returns an entity, or one that is absent, as authorization sees it."""
-    name = record.name if record else names.split(key)[-1] if isinstance(key, str) else None
-    # Named as the caller did: a denial must not tell whether the thing exists.
-    return Resource(kind.name, name=str(key), service=name if kind.name == "bi_service" else None)

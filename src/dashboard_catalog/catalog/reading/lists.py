@@ -14,11 +14,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.auth.principal import Action, Principal, Resource
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.authorization import check_views_any, viewable_services
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind, EntityKind
 from dashboard_catalog.catalog.reading import page_tokens
-from dashboard_catalog.catalog.reading.assets import DELETED, entity_resource, find_service, viewed
+from dashboard_catalog.catalog.reading.assets import DELETED, find_service
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
@@ -223,9 +224,10 @@ class Lister:
         after = listing.position()
         only = None
         if listing.kind.name == "bi_service":
-            only = [s.id for s in await entities.of_kind(connection, "bi_service") if self._may_view(listing, s)]
+            services = await entities.of_kind(connection, "bi_service")
+            only = [s.id for s in viewable_services(self._authorizer, listing.principal, listing.kind, services)]
         if not only:
-            self._authorizer.check(listing.principal, Action.VIEW, Resource(listing.kind.name))
+            check_views_any(self._authorizer, listing.principal, listing.kind)
         records = await entities.page(
             connection,
             listing.kind.name,
@@ -237,10 +239,6 @@ class Lister:
         )
         page = await entity_views(connection, records[: listing.page_size])
         return EntityPage(page, more=len(records) > listing.page_size)
-
-    def _may_view(self, listing: EntityListing, service: EntityRecord) -> bool:
-        resource = entity_resource(listing.kind, service, service.id)
-        return self._authorizer.allows(listing.principal, Action.VIEW, resource)
 
     async def _filters(self, connection: AsyncConnection, listing: AssetListing) -> ListFilters | None:
         """Returns the filters of a listing by ids, or None if nothing can match them."""
@@ -269,20 +267,19 @@ class Lister:
         filters = listing.filters
         name = names.split(filters.service)[0] if filters.service else ""
         known = await entities.of_kind(connection, "bi_service")
-        may_view = {service.id: self._views(listing.principal, listing.kind, service) for service in known}
-        if not any(may_view.values()):
-            self._authorizer.check(listing.principal, Action.VIEW, viewed(listing.kind, None, filters.service))
+        viewable = viewable_services(self._authorizer, listing.principal, listing.kind, known)
+        if not viewable:
+            check_views_any(self._authorizer, listing.principal, listing.kind, filters.service)
         wanted = [
             service
-            for service in known
-            if may_view[service.id]
-            and (not name or service.name == name)
+            for service in viewable
+            if (not name or service.name == name)
             and (not filters.service_type or service.attributes["service_type"] == filters.service_type)
         ]
         return [service.id for service in wanted] if len(wanted) < len(known) else None
 
     def _views(self, principal: Principal, kind: AssetKind, service: EntityRecord) -> bool:
-        return self._authorizer.allows(principal, Action.VIEW, viewed(kind, service))
+        return bool(viewable_services(self._authorizer, principal, kind, [service]))
 
 
 class _Ids:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog.known_entities import KnownEntities, referred_ids
-from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.change import REFERENCE_FIELDS
+from dashboard_catalog.catalog.known.known_entities import KnownEntities, referred_ids
+from dashboard_catalog.catalog.model import change, names
 from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityRecord
 
@@ -93,21 +93,11 @@ def _chart_ids(records: Iterable[AssetRecord]) -> set[UUID]:
     for record in records:
         if isinstance(record, DashboardRecord):
             ids.update(record.charts)
-        ids.update(_changed_ids(record, ("charts",)))
+        ids.update(change.chart_ids(record.change))
     return ids
 
 
 def _other_ids(record: AssetRecord) -> Iterable[UUID]:
     yield record.service_id
-    yield from (UUID(hex=mark) for mark in (record.edited or {}).get("tags", ()))
-    yield from _changed_ids(record, ("owners", "domains", "tags"))
-
-
-def _changed_ids(record: AssetRecord, fields: Sequence[str]) -> Iterable[UUID]:
-    """Yields the ids that the description of a change holds in some of its fields."""
-    for part in ("added", "updated", "deleted"):
-        for name, *values in (record.change or {}).get(part, ()):
-            if name in fields:
-                for value in values:
-                    for item in value:
-                        yield UUID(hex=item if name in REFERENCE_FIELDS else item[0])
+    yield from Marks.decode(record.edited).tags
+    yield from change.entity_ids(record.change)

@@ -1,4 +1,4 @@
-"""What goes and comes back with an asset: the charts of its BI service that no other live dashboard holds."""
+"""Charts that are deleted and restored with a dashboard: those of its BI service that no other live dashboard holds."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.model.refusals import still_referenced
@@ -24,14 +24,14 @@ class Cascade:
     def __init__(self, known_entities: KnownEntities, working: WorkingSet) -> None:
         self._known = known_entities
         self._working = working
-        # Chart id -> the dashboards that hold it, live or deleted, by id; kept true as the batch goes on.
+        # Chart id -> the dashboards that hold it, live or deleted, by id. Kept up to date as the batch goes on.
         self._holders: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
         self._dead: set[UUID] = set()
         self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
         self._affected: list[str] = []
 
     async def load(self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
-        """Loads the charts that the writes may take along or bring back, and who else holds them."""
+        """Loads the charts that the writes may delete or restore, and who else holds them."""
         comes_back: dict[UUID, set[UUID]] = defaultdict(set)
         at_stake: set[UUID] = set()
         for write, stored in writes:
@@ -58,7 +58,7 @@ class Cascade:
         await self._known.load(connection, ids={row.service_id for row in holders})
 
     def delete(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
-        """Soft-deletes an asset and what goes along, each as a version of its own; returns the asset."""
+        """Soft-deletes an asset and its charts, each with a version of its own, and returns the asset."""
         deleted = self._delete_one(write, write.kind, stored, None)
         self._dead.add(stored.id)
         for chart in self._own_charts(stored):
@@ -75,17 +75,17 @@ class Cascade:
     def _change(
         self, write: AssetWrite, kind: AssetKind, record: AssetRecord, changes: Mapping[str, Any]
     ) -> AssetRecord:
-        # The next load must look at it again, so the digest goes.
+        # Without its digest the next load takes a full look at it.
         return self._working.change(kind, record, {**changes, "digest": None}, write.writer)
 
     def restore(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
-        """Brings back what was deleted with an asset, and then the asset; returns that."""
+        """Restores what was deleted with an asset, then the asset, and returns the asset."""
         self.restore_charts(write, stored)
         self._dead.discard(stored.id)
         return self._change(write, write.kind, stored, RESTORED)
 
     def restore_charts(self, write: AssetWrite, stored: AssetRecord) -> None:
-        """Brings back the charts that were deleted with an asset."""
+        """Restores the charts that were deleted with an asset."""
         for id_ in self._taken_along[stored.id]:
             chart = self._working.get(id_)
             if chart is not None and chart.deleted and chart.deleted_with == stored.id:
@@ -93,10 +93,10 @@ class Cascade:
                 self._affected.append(self._known.fqn_of(chart))
 
     def remove(self, write: AssetWrite, stored: AssetRecord) -> None:
-        """Removes an asset for good, with its charts that no other dashboard holds, live or deleted.
+        """Removes an asset for good, with its charts that no other dashboard, live or deleted, holds.
 
         Raises:
-            CatalogError: FAILED_PRECONDITION for a chart that dashboards hold.
+            CatalogError: FAILED_PRECONDITION for a chart that a dashboard holds.
         """
         if not write.kind.holds_charts and (holders := self._holders[stored.id]):
             by = [self._known.fqn_of(row) for row in holders.values()]
@@ -110,7 +110,7 @@ class Cascade:
             holders.pop(stored.id, None)
 
     def take_affected(self) -> tuple[str, ...]:
-        """Returns the names of the charts that went or came back since it was asked last."""
+        """Returns the names of the charts that were deleted or restored since the last call."""
         told, self._affected = tuple(self._affected), []
         return told
 

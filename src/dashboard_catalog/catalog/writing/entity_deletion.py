@@ -1,6 +1,7 @@
 """Deletion of one entity.
 
-Soft: it stays visible where it is referred to, and is refused for new references. Hard: only if nothing refers to it.
+A soft-deleted entity stays visible where it is referred to, and is refused for new references. Only an entity that
+nothing refers to can be deleted for good.
 """
 
 from uuid import UUID
@@ -9,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action
+from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
-from dashboard_catalog.catalog.reading.assets import entity_resource, find_entity
+from dashboard_catalog.catalog.reading.assets import find_entity
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
@@ -25,7 +27,7 @@ _COLUMN_OF = {
     "domain": "domain",
     "tag": "tags",
 }
-"""The column of assets that refers to each kind; an extension refers to custom properties by key."""
+"""The column of assets that refers to each kind. An extension refers to custom properties by key."""
 
 # Of each kind; the rest is counted.
 _NAMED = 5
@@ -48,7 +50,7 @@ async def delete_entity(
     await entities.lock_catalog(connection, to_write=True)
     record = await find_entity(connection, kind, key)
     action = Action.HARD_DELETE if hard else Action.WRITE
-    authorizer.check(writer.principal, action, entity_resource(kind, record, key))
+    authorizer.check(writer.principal, action, authorization.entity(kind, record, key))
     if record is None or (record.deleted and not hard):
         raise not_found(kind.name, str(key))
     if hard:
@@ -67,7 +69,7 @@ async def delete_entity(
 
 
 async def _referrers(connection: AsyncConnection, record: EntityRecord) -> tuple[list[str], int]:
-    """Returns kinds and names of some of what refers to an entity, and how much does."""
+    """Returns kind and name of some of the things that refer to an entity, and the number of all of them."""
     found = [f"{below.kind} {below.fqn}" for below in await entities.below(connection, [record.id])]
     if record.kind == "custom_property":
         kind = str(record.attributes["applies_to"])

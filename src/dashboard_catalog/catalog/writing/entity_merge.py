@@ -1,10 +1,11 @@
-"""What one upsert changes of an entity, worked out without changing it, with everything that is wrong with it."""
+"""What one upsert changes of an entity, and everything that is wrong with it. Changes nothing itself."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.unusable import why_unusable
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
@@ -17,7 +18,7 @@ _COLUMNS = ("display_name", "description")
 
 
 def sent_parents(field: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Returns (field path, fully qualified name) of the entities above that a field names."""
+    """Returns (field path, fully qualified name) of the parents that a field names."""
     sent = values.get(field)
     if isinstance(sent, str):
         return [(field, sent)]
@@ -25,7 +26,7 @@ def sent_parents(field: str, values: Mapping[str, Any]) -> list[tuple[str, str]]
 
 
 class EntityMerge:
-    """Merges the fields that an upsert writes into what is stored; what is wrong is in `violations` afterwards.
+    """Merges the fields that an upsert writes with what is stored. Problems are in `violations` afterwards.
 
     Args:
         stored: The entity as it is, or None for a new one.
@@ -58,17 +59,17 @@ class EntityMerge:
         self.violations.append(Violation(path, reason, text))
 
     def _check_names(self, values: Mapping[str, Any]) -> None:
-        """Refuses an entity without what it needs, and another value of what never changes."""
+        """Refuses an entity without its required fields, and other values of fields that never change."""
         for field in self._kind.required:
             if not values.get(field) and (self._stored is None or field in values):
                 self._refuse(field, ViolationReason.REQUIRED, "is required")
         held = self._stored.attributes if self._stored else {}
         for field in self._kind.fixed:
             if field in held and values.get(field, held[field]) != held[field]:
-                self._refuse(field, ViolationReason.IMMUTABLE, f"never changes; it is {held[field]}")
+                self._refuse(field, ViolationReason.IMMUTABLE, f"cannot be changed; it is {held[field]}")
 
     def _parents(self, values: Mapping[str, Any]) -> list[UUID]:
-        """Returns the ids of the entities above, in the order of the kind's fields; those not sent as stored."""
+        """Returns the ids of the parents in the order of the kind's fields; for fields that are not sent, as stored."""
         parents: list[UUID] = []
         for place, field in enumerate(self._kind.parents):
             parents += self._sent(field, values, parents) if field in values else self._held(place)
@@ -87,15 +88,12 @@ class EntityMerge:
 
     def _parent(self, kind: str, fqn: str, path: str) -> EntityRecord | None:
         record = self._known.find(kind, fqn)
-        if self._known.has_failed(kind, fqn):
-            self._refuse(path, ViolationReason.FAILED_REFERENCE, f"{kind} {fqn} failed in this chunk")
-        elif record is None:
-            self._refuse(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {kind} {fqn}")
-        elif record.deleted and (self._stored is None or record.id not in self._stored.parents):
-            self._refuse(path, ViolationReason.DELETED_REFERENCE, f"{kind} {fqn} is deleted")
-        else:
-            return record
-        return None
+        held = record is not None and self._stored is not None and record.id in self._stored.parents
+        problem = why_unusable(path, kind, fqn, record, failed=self._known.has_failed(kind, fqn), held=held)
+        if problem:
+            self.violations.append(problem)
+            return None
+        return record
 
     def _check_place(self, parent: EntityRecord, before: list[UUID], path: str) -> None:
         """Refuses a parent that lies below the entity, and a tag below a tag of another classification."""

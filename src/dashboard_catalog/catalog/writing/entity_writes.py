@@ -13,14 +13,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.auth.principal import Action, Resource
-from dashboard_catalog.catalog.known_entities import KnownEntities
+from dashboard_catalog.auth.principal import Action
+from dashboard_catalog.catalog import authorization
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
+from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.properties.extension_shape import check_property_name
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
-from dashboard_catalog.catalog.writing.working_set import new_id
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
@@ -29,7 +30,7 @@ _RANK = {name: rank for rank, name in enumerate(ENTITY_KINDS)}
 
 
 def checked_entity(kind: EntityKind, name: str, values: Mapping[str, Any]) -> tuple[str, list[Violation]]:
-    """Returns the fully qualified name of what is sent, and what is wrong with its shape."""
+    """Returns the fully qualified name of an entity as sent, and what is wrong with it whatever is stored."""
     violations: list[Violation] = []
     fqn = names.quote(name)
     if kind.qualifier and kind.qualifier in kind.required and not values.get(kind.qualifier):
@@ -51,7 +52,7 @@ def checked_entity(kind: EntityKind, name: str, values: Mapping[str, Any]) -> tu
 
 
 def in_order(writes: Mapping[int, EntityWrite]) -> list[int]:
-    """Returns the keys of `writes` such that what is referred to comes before what refers to it.
+    """Returns the keys of `writes` in an order in which every entity comes after those it refers to.
 
     Writes of one entity keep their order.
     """
@@ -69,7 +70,7 @@ def in_order(writes: Mapping[int, EntityWrite]) -> list[int]:
 
 
 def _parents_first(above: Mapping[int, Sequence[int]]) -> Iterable[int]:
-    """Yields the keys of `above` in the order of a tree, without those of a circle and what lies below it."""
+    """Yields the keys of `above`, parents first; without the keys of a circle and those below it."""
     sorter = TopologicalSorter(above)
     with suppress(CycleError):
         sorter.prepare()
@@ -92,7 +93,7 @@ class EntityWrites:
         self._above: dict[UUID, list[UUID]] = {}
 
     async def load(self, connection: AsyncConnection, writes: Iterable[EntityWrite]) -> None:
-        """Loads what is stored of the entities and of what they refer to, under the catalog's lock."""
+        """Loads the entities and their parents as they are stored, under the catalog's lock."""
         batch = list(writes)
         fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
         await self._known.load(connection, fqns=fqns)
@@ -108,9 +109,8 @@ class EntityWrites:
             CatalogError: If it is refused; then nothing has changed.
         """
         fqn = _fqn(write)
-        resource = Resource(write.kind.name, name=fqn, service=write.name if write.kind.name == "bi_service" else None)
-        self._authorizer.check(write.writer.principal, Action.WRITE, resource)
         stored = self._known.find(write.kind.name, fqn)
+        self._authorizer.check(write.writer.principal, Action.WRITE, authorization.entity(write.kind, stored, fqn))
         values = dict(write.values)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
@@ -129,7 +129,7 @@ class EntityWrites:
         return WrittenEntity(write.kind, self._changed_to(stored, changes, write), outcome)
 
     async def store(self, connection: AsyncConnection) -> None:
-        """Writes everything that has changed."""
+        """Stores everything that has changed."""
         if self._written:
             new = [record for id_, record in self._written.items() if id_ in self._new]
             changed = [record for id_, record in self._written.items() if id_ not in self._new]
@@ -161,7 +161,7 @@ class EntityWrites:
         return record
 
     def _changed_to(self, record: EntityRecord, changes: Mapping[str, Any], write: EntityWrite) -> EntityRecord:
-        """Returns what an entity becomes; the record itself stays as it was answered to others."""
+        """Returns the changed entity. The record itself stays as it is, since it may be the answer of another write."""
         self._last_change += 1
         changed = dataclasses.replace(
             record,

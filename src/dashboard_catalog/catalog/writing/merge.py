@@ -1,7 +1,7 @@
 """Edits win over ingestion: how the fields of one write meet what is stored and what people have decided.
 
 An edit that sets, changes or clears a stewarded part marks it as decided by people, present or absent. Ingestion leaves
-marked parts as they are and refreshes everything else.
+marked parts alone and refreshes everything else.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,24 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.known_entities import KnownEntities
-from dashboard_catalog.catalog.model.commands import Marks
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model import labels
+from dashboard_catalog.catalog.model.commands import SentMarks
+from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.model.labels import Label
+from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.properties.extension_shape import same_json
 from dashboard_catalog.catalog.writing.references import TagLabel
 from dashboard_catalog.store.tables import AssetRecord
 
-STEWARDED_FIELDS = ("display_name", "description", "owners", "domain")
-"""Stewarded as a whole; tags are label by label, extension key by key."""
-
 MAX_TAGS = 100
-"""Of an asset, as the contract says it of what is sent."""
-
-READ_AS = {"dashboard_type": "Dashboard"}
-"""What readers are answered where nothing is stored: writing that there is no change."""
+"""Tags of an asset at most. The contract limits the tags of a spec to the same number."""
 
 _LISTS = ("owners", "charts")
 _UNORDERED = ("owners",)
-_PLAIN_LABEL = ["Manual", "Confirmed"]
 
 
 @dataclass(slots=True)
@@ -34,21 +31,36 @@ class Merge:
     """What one write changes of an asset, worked out without changing it.
 
     Attributes:
-        changes: New values of the columns that change and are part of the version.
-        edited: The marks afterwards, as stored.
-        kept: What was left alone because people decided it, as `kept_fields` names it.
+        changes: New values by column, only of columns that change and are part of the version.
+        marks: The marks after the write.
+        kept: What stays as it is because people decided it, as `kept_fields` names it.
     """
 
+    marks: Marks
     changes: dict[str, Any] = field(default_factory=dict)
-    edited: dict[str, list[str]] | None = None
     kept: list[str] = field(default_factory=list)
 
 
-def merged(
-    record: AssetRecord, values: Mapping[str, Any], mask: Iterable[str], *, edits: bool, known_entities: KnownEntities
+def merge(
+    kind: AssetKind,
+    record: AssetRecord,
+    values: Mapping[str, Any],
+    mask: Iterable[str],
+    *,
+    edits: bool,
+    known_entities: KnownEntities,
 ) -> Merge:
-    """Returns what `values`, resolved, change of `record`; fields in `mask` that have no value are cleared."""
-    merging = _Merging(record, edits, known_entities)
+    """Returns what a write changes of an asset.
+
+    Args:
+        kind: Of the asset.
+        record: The asset as it is stored.
+        values: The fields that the write sets, with references resolved.
+        mask: Fields that are written even without a value, which clears them.
+        edits: Whether the writer writes as people do: over marks, and setting them.
+        known_entities: Holds the tags of the asset.
+    """
+    merging = _Merging(kind, record, edits, known_entities)
     for name in {**values, **dict.fromkeys(sorted(mask))}:
         if name == "tags":
             merging.tags(values.get(name, []))
@@ -56,87 +68,74 @@ def merged(
             merging.extension(values.get(name))
         elif name != "source_hash":
             merging.field(name, values.get(name, [] if name in _LISTS else None))
-    return merging.result()
+    return merging.merge
 
 
-def labels_of(tags: list[UUID], special: Mapping[str, list[str]] | None) -> dict[UUID, list[str]]:
-    """Returns [label type, state] of each tag, from the two columns of an asset that hold them."""
-    return {id_: (special or {}).get(id_.hex, _PLAIN_LABEL) for id_ in tags}
-
-
-def released(record: AssetRecord, release: Marks, known_entities: KnownEntities) -> dict[str, list[str]] | None:
-    """Returns the marks of an asset, as stored, without those that `release` gives back to ingestion."""
-    tags = {tag.id.hex for fqn in release.tags if (tag := known_entities.find("tag", fqn))}
-    gone = {"fields": set(release.fields), "tags": tags, "extension_keys": set(release.extension_keys)}
-    left = {part: [mark for mark in marks if mark not in gone[part]] for part, marks in (record.edited or {}).items()}
-    return {part: marks for part, marks in left.items() if marks} or None
+def released(record: AssetRecord, release: SentMarks, known_entities: KnownEntities) -> Marks:
+    """Returns the marks of an asset without those that `release` gives back to ingestion."""
+    tags = [tag.id for fqn in release.tags if (tag := known_entities.find("tag", fqn))]
+    return Marks.decode(record.edited).without(Marks(release.fields, tags, release.extension_keys))
 
 
 class _Merging:
-    def __init__(self, record: AssetRecord, edits: bool, known_entities: KnownEntities) -> None:
+    def __init__(self, kind: AssetKind, record: AssetRecord, edits: bool, known_entities: KnownEntities) -> None:
+        self._kind = kind
         self._record = record
         self._edits = edits
         self._known = known_entities
-        stored = record.edited or {}
-        self._marks = {part: dict.fromkeys(stored.get(part, ())) for part in ("fields", "tags", "extension_keys")}
-        self._merge = Merge()
-
-    def result(self) -> Merge:
-        edited = {part: list(marks) for part, marks in self._marks.items() if marks}
-        self._merge.edited = edited or None
-        return self._merge
+        self._marks = Marks.decode(record.edited)
+        self.merge = Merge(self._marks)
 
     def field(self, name: str, value: Any) -> None:
-        old, default = getattr(self._record, name), READ_AS.get(name)
-        if (old or default) == (value or default) or (name in _UNORDERED and set(old) == set(value)):
+        old, default = getattr(self._record, name), self._kind.defaults.get(name)
+        if (default if old is None else old) == (default if value is None else value):
             return
-        if name in STEWARDED_FIELDS and not self._may_write("fields", name, name):
+        if name in _UNORDERED and set(old) == set(value):
             return
-        self._merge.changes[name] = value
+        if name in self._kind.stewarded and not self._may_write(self._marks.fields, name, name):
+            return
+        self.merge.changes[name] = value
 
-    def _may_write(self, part: str, mark: str, shown: str) -> bool:
-        """Marks a stewarded part that an edit changes; says no for a marked one that ingestion would change."""
+    def _may_write(self, marks: dict[str, None], mark: str, path: str) -> bool:
+        """Marks a stewarded part that an edit changes; refuses one that is marked and that ingestion would change."""
         if self._edits:
-            self._marks[part][mark] = None
+            marks[mark] = None
             return True
-        if mark in self._marks[part]:
-            self._merge.kept.append(shown)
+        if mark in marks:
+            self.merge.kept.append(path)
             return False
         return True
 
-    def tags(self, labels: list[TagLabel]) -> None:
-        old = labels_of(self._record.tags, self._record.tag_labels)
-        new = self._edited_tags(old, labels) if self._edits else self._ingested_tags(old, labels)
-        if new == old:
-            return
-        special = {id_.hex: label for id_, label in new.items() if label != _PLAIN_LABEL}
-        self._merge.changes |= {"tags": list(new), "tag_labels": special or None}
+    def tags(self, sent: list[TagLabel]) -> None:
+        old = labels.decode(self._record.tags, self._record.tag_labels)
+        new = self._edited_tags(old, sent) if self._edits else self._ingested_tags(old, sent)
+        if new != old:
+            self.merge.changes |= labels.encode(new)
 
-    def _edited_tags(self, old: dict[UUID, list[str]], labels: list[TagLabel]) -> dict[UUID, list[str]]:
-        new = {label.tag.id: [label.label_type, label.state] for label in labels}
+    def _edited_tags(self, old: dict[UUID, Label], sent: list[TagLabel]) -> dict[UUID, Label]:
+        new = {label.tag.id: label.label for label in sent}
         for id_ in {**old, **new}:
             if old.get(id_) != new.get(id_):
-                self._marks["tags"][id_.hex] = None
+                self._marks.tags[id_] = None
         return new
 
-    def _ingested_tags(self, old: dict[UUID, list[str]], labels: list[TagLabel]) -> dict[UUID, list[str]]:
-        if not self._marks["tags"]:
-            return {label.tag.id: [label.label_type, label.state] for label in labels}
-        new = {id_: label for id_, label in old.items() if id_.hex in self._marks["tags"]}
+    def _ingested_tags(self, old: dict[UUID, Label], sent: list[TagLabel]) -> dict[UUID, Label]:
+        if not self._marks.tags:
+            return {label.tag.id: label.label for label in sent}
+        new = {id_: label for id_, label in old.items() if id_ in self._marks.tags}
         marked = [tag for id_ in new if (tag := self._known.get(id_))]
         taken = {group for tag in marked if (group := self._known.exclusive_group(tag))}
-        sent_ids = {label.tag.id for label in labels}
-        self._merge.kept += [f"tags.{tag.fqn}" for tag in marked if tag.id not in sent_ids]
-        for label in labels:
-            sent = [label.label_type, label.state]
-            if label.tag.id.hex in self._marks["tags"]:
-                if old.get(label.tag.id) != sent:
-                    self._merge.kept.append(f"tags.{label.tag.fqn}")
+        sent_ids = {label.tag.id for label in sent}
+        self.merge.kept += [f"tags.{tag.fqn}" for tag in marked if tag.id not in sent_ids]
+        for each in sent:
+            if each.tag.id in self._marks.tags:
+                if old.get(each.tag.id) != each.label:
+                    self.merge.kept.append(f"tags.{each.tag.fqn}")
             # What people marked may exclude a label, or leave no room for it.
-            elif label.exclusive_group in taken or len(new) >= MAX_TAGS:
-                self._merge.kept.append(f"tags.{label.tag.fqn}")
+            elif each.exclusive_group in taken or len(new) >= MAX_TAGS:
+                self.merge.kept.append(f"tags.{each.tag.fqn}")
             else:
-                new[label.tag.id] = sent
+                new[each.tag.id] = each.label
         return new
 
     def extension(self, sent: Mapping[str, Any] | None) -> None:
@@ -144,11 +143,13 @@ class _Merging:
         new = dict(old)
         # Without a value the mask clears every key.
         for key, value in sorted((dict.fromkeys(old) if sent is None else sent).items()):
-            if same_json(old.get(key), value) or not self._may_write("extension_keys", key, f"extension.{key}"):
+            if same_json(old.get(key), value):
+                continue
+            if not self._may_write(self._marks.extension_keys, key, f"extension.{key}"):
                 continue
             if value is None:
                 del new[key]
             else:
                 new[key] = value
         if not same_json(new, old):
-            self._merge.changes["extension"] = new or None
+            self.merge.changes["extension"] = new or None

@@ -1,6 +1,6 @@
 """The one write path: every create, upsert, update, delete and restore runs through `Pipeline.run`, in batches.
 
-    lock -> recognise what is unchanged -> load what is stored -> authorize -> resolve references -> merge -> write
+    lock -> find what is unchanged -> load what is stored -> authorize -> resolve references -> merge -> write
 
 A batch is one transaction. The number of statements depends on the BI services in it, never on the number of writes.
 One refused write fails alone.
@@ -8,30 +8,33 @@ One refused write fails alone.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.catalog.known_entities import Assumed, KnownEntities, Mention, referred_ids
+from dashboard_catalog.catalog.authorization import AssetResources
+from dashboard_catalog.catalog.known.assumed import Assumed
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.property_targets import PropertyTargets
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,
     DeferredUpsert,
     EntityWrite,
-    SentReference,
     Unchanged,
     WrittenAsset,
     WrittenEntity,
 )
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
 from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
 from dashboard_catalog.catalog.writing.cascade import Cascade
 from dashboard_catalog.catalog.writing.entity_writes import EntityWrites, in_order
+from dashboard_catalog.catalog.writing.permissions import WritePermissions
+from dashboard_catalog.catalog.writing.referenced import Referenced
 from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
@@ -56,9 +59,9 @@ class Batch:
 
     Attributes:
         writes: In the order they were sent. Entities are applied first, then charts, then dashboards.
-        validate_only: Do everything but store.
+        validate_only: Whether to do everything except storing.
         assumed: What counts as existing, for a stream that only validates; grows with what is accepted.
-        is_chunk: Whether one caller sent them together: then what refers to a refused write is refused, too.
+        is_chunk: Whether one caller sent the writes together. Then a write that refers to a refused one is refused too.
         failed: (kind, fully qualified name) of items of the chunk that could not be read.
     """
 
@@ -78,16 +81,18 @@ class Pipeline:
     async def run(
         self, connection: AsyncConnection, batch: Batch, known_entities: KnownEntities | None = None
     ) -> list[Result]:
-        """Applies a batch in the transaction of `connection` and returns what became of each write, in their order.
+        """Applies a batch in the transaction of `connection` and returns the result of each write, in their order.
 
         Args:
-            known_entities: An empty one, to be left with all that the batch refers to.
+            connection: The transaction.
+            batch: The writes.
+            known_entities: An empty one, which holds everything that the batch refers to afterwards.
         """
         return await _Run(self._authorizer, connection, batch, known_entities or KnownEntities(batch.assumed)).all()
 
 
 class _Run:
-    """One batch on its way."""
+    """The run of one batch."""
 
     def __init__(
         self, authorizer: Authorizer, connection: AsyncConnection, batch: Batch, known_entities: KnownEntities
@@ -97,24 +102,28 @@ class _Run:
         self._known = known_entities
         for kind, fqn in batch.failed:
             self._known.add_failed(kind, fqn)
+        self._targets = PropertyTargets(self._known, batch.assumed)
         self._working = WorkingSet()
         self._cascade = Cascade(self._known, self._working)
+        resources = AssetResources(self._known)
         self._entity_writes = EntityWrites(authorizer, self._known, self._working.now)
-        self._asset_writes = AssetWrites(authorizer, self._known, self._working, self._cascade)
+        self._asset_writes = AssetWrites(
+            WritePermissions(authorizer, resources), self._known, self._targets, self._working, self._cascade
+        )
         self._results: dict[int, Result] = {}
-        self._unchanged = UnchangedLookup(authorizer, self._known)
+        self._unchanged = UnchangedLookup(authorizer, self._known, resources)
         writes = dict(enumerate(batch.writes))
-        self._unread = {index: write for index, write in writes.items() if isinstance(write, DeferredUpsert)}
+        self._deferred = {index: write for index, write in writes.items() if isinstance(write, DeferredUpsert)}
         self._entities = {index: write for index, write in writes.items() if isinstance(write, EntityWrite)}
         self._assets = {index: write for index, write in writes.items() if isinstance(write, AssetWrite)}
 
     async def all(self) -> list[Result]:
-        # What is removed for good may be referred to from any service, so nothing else may be on its way.
+        # A thing that is removed for good may be referred to from any service, so no other write may be in progress.
         removes = any(write.hard for write in self._assets.values())
         await entities.lock_catalog(self._connection, to_write=removes or bool(self._entities))
         if self._entities:
             await self._write_entities()
-        if self._assets or self._unread:
+        if self._assets or self._deferred:
             await self._write_assets()
         return [self._results[index] for index in range(len(self._batch.writes))]
 
@@ -158,7 +167,9 @@ class _Run:
             if isinstance(write.key, AssetName):
                 self._refused(write.kind.name, names.join(*write.key))
             return error
-        self._known.add_asset(write.kind.name, written.fqn, written.record)
+        if write.kind is CHART_KIND:
+            self._known.add_chart(written.record)
+        self._targets.add(write.kind.name, written.fqn, written.record)
         if self._batch.assumed is not None:
             self._batch.assumed.add_asset(write.kind.name, written.fqn, written.record)
         return written
@@ -169,7 +180,7 @@ class _Run:
             self._known.add_failed(kind, fqn)
 
     async def _locate(self) -> dict[UUID, tuple[UUID, str]]:
-        """Finds (service id, name) of the assets that are addressed by id, and loads all services by name."""
+        """Finds (service id, name) of the assets that are addressed by id, and loads the services addressed by name."""
         located: dict[UUID, tuple[UUID, str]] = {}
         for kind in ASSET_KINDS.values():
             ids = {w.key for w in self._assets.values() if w.kind is kind and isinstance(w.key, UUID)}
@@ -191,28 +202,28 @@ class _Run:
             self._working.add_service(service_id, last)
 
     async def _find_unchanged(self) -> None:
-        """Answers what comes as it is stored, and reads the rest."""
+        """Answers the items that are equal to what is stored, and reads the others in full."""
         places: dict[tuple[AssetKind, str], list[int]] = defaultdict(list)
-        for index, unread in self._unread.items():
-            places[unread.kind, unread.key.service].append(index)
+        for index, deferred in self._deferred.items():
+            places[deferred.kind, deferred.key.service].append(index)
         for (kind, service_name), indexes in places.items():
-            writes = [self._unread[index] for index in indexes]
+            writes = [self._deferred[index] for index in indexes]
             service = self._known.service(service_name)
             known = await self._unchanged.find(self._connection, kind, service, writes) if service else {}
             for index, write in zip(indexes, writes, strict=True):
-                if recognised := known.get(write.key.name):
-                    self._results[index] = recognised
+                if unchanged := known.get(write.key.name):
+                    self._results[index] = unchanged
                 else:
                     self._read(index, write)
         # In the order they were sent.
         self._assets = dict(sorted(self._assets.items()))
 
-    def _read(self, index: int, unread: DeferredUpsert) -> None:
+    def _read(self, index: int, deferred: DeferredUpsert) -> None:
         try:
-            self._assets[index] = unread.read()
+            self._assets[index] = deferred.read()
         except CatalogError as error:
             self._results[index] = error
-            self._refused(unread.kind.name, names.join(*unread.key))
+            self._refused(deferred.kind.name, names.join(*deferred.key))
 
     async def _load(self, keys: Iterable[tuple[AssetWrite, tuple[UUID, str] | None]]) -> None:
         wanted: dict[tuple[AssetKind, UUID], list[str]] = defaultdict(list)
@@ -223,17 +234,17 @@ class _Run:
             self._working.add(kind, await kind.table.by_names(self._connection, service_id, asset_names))
 
     async def _load_references(self) -> None:
-        references = _References(referred_ids(self._working.records()))
+        referenced = Referenced(self._working.records())
         for write in self._assets.values():
-            references.add(write)
-        await self._known.load(self._connection, fqns=references.all_fqns(), ids=references.all_ids())
-        await self._known.load_charts(self._connection, references.charts)
-        if references.mentions:
-            await self._known.load_mentions(self._connection, references.mentions)
+            referenced.add(write)
+        await self._known.load(self._connection, fqns=referenced.fqns(), ids=referenced.ids())
+        await self._known.load_charts(self._connection, referenced.charts)
+        if referenced.pointers:
+            await self._targets.load(self._connection, referenced.pointers)
 
     def _service_names(self) -> set[str]:
         """Returns the BI services that assets are addressed in by name."""
-        upcoming: Iterable[AssetWrite | DeferredUpsert] = chain(self._assets.values(), self._unread.values())
+        upcoming: Iterable[AssetWrite | DeferredUpsert] = chain(self._assets.values(), self._deferred.values())
         return {write.key.service for write in upcoming if isinstance(write.key, AssetName)}
 
     def _key(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
@@ -241,52 +252,3 @@ class _Run:
             return located.get(write.key)
         service = self._known.service(write.key.service)
         return (service.id, write.key.name) if service else None
-
-
-@dataclass(slots=True)
-class _References:
-    """What the assets of a batch may refer to, each thing once."""
-
-    ids: set[UUID]
-    fqns: set[str] = field(default_factory=set)
-    owners: set[SentReference] = field(default_factory=set)
-    charts: set[AssetName] = field(default_factory=set)
-    mentions: list[Mention] = field(default_factory=list)
-
-    def add(self, write: AssetWrite) -> None:
-        """Adds what a write refers to."""
-        values = write.values
-        self.owners.update(values.get("owners", ()))
-        self.charts.update(values.get("charts", ()))
-        self.fqns.update(values.get("tags", ()))
-        if "domain" in values:
-            self.fqns.add(values["domain"])
-        if extension := values.get("extension"):
-            self.fqns.update(names.join(write.kind.name, key) for key in extension)
-            self.mentions.extend(_mentions(extension))
-        if write.release:
-            self.fqns.update(write.release.tags)
-
-    def all_ids(self) -> set[UUID]:
-        """Returns the ids of entities of whatever kind."""
-        return self.ids | {UUID(owner.id) for owner in self.owners if owner.id}
-
-    def all_fqns(self) -> set[str]:
-        """Returns the fully qualified names of entities of whatever kind."""
-        services = {chart.service for chart in self.charts}
-        # The first name of a tag is its classification: so those come with their tags, not after them.
-        tops = {names.split(fqn)[0] for fqn in self.fqns}
-        owners = (owner.fqn or names.quote(owner.name) for owner in self.owners if not owner.id)
-        return self.fqns.union(map(names.quote, services | tops), owners)
-
-
-def _mentions(value: Any) -> Iterable[Mention]:
-    """Yields what looks like a reference in the values of custom properties, at any depth."""
-    if isinstance(value, dict):
-        if mention := Mention.of(value):
-            yield mention
-        for inner in value.values():
-            yield from _mentions(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _mentions(inner)

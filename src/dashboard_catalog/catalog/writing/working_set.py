@@ -3,8 +3,6 @@
 An asset written twice in a batch gets both its versions, the older one straight into history.
 """
 
-import os
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,18 +11,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.catalog.model.change import described
+from dashboard_catalog.catalog.model.change import describe
 from dashboard_catalog.catalog.model.commands import AssetName, Writer
+from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.tables import AssetRecord
-
-
-def new_id() -> UUID:
-    """Returns a new random id that sorts by time (RFC 9562, version 7), so that index pages fill in order."""
-    stamp = time.time_ns() // 1_000_000 << 80
-    noise = int.from_bytes(os.urandom(10)) & 0x0FFF_3FFF_FFFF_FFFF_FFFF
-    return UUID(int=stamp | 0x7000_8000_0000_0000_0000 | noise)
 
 
 class WorkingSet:
@@ -100,7 +92,7 @@ class WorkingSet:
         after: AssetRecord = kind.table.copy(before)
         self._set(after, changes)
         after.version += 1
-        after.change = described(before, changes)
+        after.change = describe(before, changes)
         self._stamp(after, writer)
         if any(before.id in written[place] for written in (self._new, self._changed, self._touched)):
             self._history[place].append(before)

@@ -1,0 +1,151 @@
+"""The questions that the catalog asks the policies: what they see of each thing, and what a caller may view.
+
+Everything that policies decide by is built here. A thing is named as the caller named it, so that a denial does not say
+whether it exists. What exists is decided as it is stored, what is new as it is sent.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from dashboard_catalog.auth.policies import ActionDenied, Authorizer
+from dashboard_catalog.auth.principal import Action, Principal, Resource
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, text_of
+from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
+from dashboard_catalog.store.tables import EntityRecord
+
+
+class AssetResources:
+    """What policies see of the assets of one batch: the same object for all assets that are alike to them."""
+
+    def __init__(self, known_entities: KnownEntities) -> None:
+        self._known = known_entities
+        self._stored: dict[tuple[Any, ...], Resource] = {}
+        self._sent: dict[tuple[Any, ...], Resource] = {}
+
+    def stored(self, kind: AssetKind, service_id: UUID, record: Any) -> Resource:
+        """Returns what policies see of an asset that is stored, without its name.
+
+        Args:
+            kind: Of the asset.
+            service_id: Of its BI service.
+            record: A record, or a row, with owners, domain and tags.
+        """
+        alike = (kind, service_id, record.domain, *record.owners, None, *record.tags)
+        if alike not in self._stored:
+            service = self._known.get(service_id)
+            owners = [owner for id_ in record.owners if (owner := self._known.get(id_))]
+            domain = self._known.get(record.domain) if record.domain else None
+            self._stored[alike] = dataclasses.replace(
+                _in_service(kind, service, service.name if service else None),
+                owners=frozenset(f"{owner.kind}:{owner.name}" for owner in owners),
+                domain=domain.fqn if domain else None,
+                tags=frozenset(self._known.fqns(record.tags)),
+            )
+        return self._stored[alike]
+
+    def sent(self, write: AssetWrite, key: AssetName) -> Resource:
+        """Returns what policies see of an asset that a write would create, without its name."""
+        values = write.values
+        alike = (write.kind, key.service, values.get("domain"), *values.get("owners", ()), *values.get("tags", ()))
+        if alike not in self._sent:
+            self._sent[alike] = dataclasses.replace(
+                _in_service(write.kind, self._known.service(key.service), key.service),
+                owners=frozenset(self._sent_owners(values.get("owners", ()))),
+                domain=self.known_domain(values.get("domain")),
+                tags=frozenset(values.get("tags", ())),
+            )
+        return self._sent[alike]
+
+    def known_domain(self, fqn: str | None) -> str | None:
+        """Returns a domain as policies see it: none where it does not exist."""
+        return fqn if fqn and self._known.find("domain", fqn) else None
+
+    def _sent_owners(self, owners: Iterable[Any]) -> Iterable[str]:
+        for sent in owners:
+            known = self._known.get(UUID(sent.id)) if sent.id else self._known.find(sent.type, sent.fqn)
+            yield f"{sent.type}:{known.name if known else sent.name}"
+
+
+def absent_asset(kind: AssetKind, key: AssetKey) -> Resource:
+    """Returns what policies see of an asset that does not exist: its BI service, if the key names it."""
+    return Resource(kind.name, service=key.service if isinstance(key, AssetName) else None)
+
+
+def viewed_service(kind: AssetKind, service: EntityRecord | None, key: AssetKey) -> Resource:
+    """Returns what viewing an asset is decided by: its BI service, not the asset itself."""
+    resource = _in_service(kind, service, service.name) if service else absent_asset(kind, key)
+    return dataclasses.replace(resource, name=text_of(key))
+
+
+def entity(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Resource:
+    """Returns what policies see of an entity, or of one that does not exist.
+
+    Args:
+        kind: Of the entity.
+        record: The entity as it is stored, if it is.
+        key: Id or fully qualified name that the caller gave.
+    """
+    name = record.name if record else names.split(key)[-1] if isinstance(key, str) else None
+    return Resource(kind.name, name=str(key), service=name if kind.name == "bi_service" else None)
+
+
+def check_sweep(authorizer: Authorizer, principal: Principal, name: str, service: EntityRecord | None) -> None:
+    """Returns if the caller may sweep the BI service of this raw name.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED.
+    """
+    service_type = service.attributes["service_type"] if service else None
+    resource = Resource("bi_service", name=names.quote(name), service=name, service_type=service_type)
+    authorizer.check(principal, Action.SWEEP, resource)
+
+
+def foreign_session(principal: Principal, session_id: UUID) -> ActionDenied:
+    """Returns the refusal of a bulk session that another caller has begun."""
+    return ActionDenied(principal, "resume", Resource("session", name=str(session_id)))
+
+
+def viewable_services(
+    authorizer: Authorizer, principal: Principal, kind: AssetKind | EntityKind, services: Sequence[EntityRecord]
+) -> list[EntityRecord]:
+    """Returns the BI services whose assets of a kind, or which themselves, the caller may view.
+
+    Args:
+        authorizer: Decides.
+        principal: The caller.
+        kind: A kind of asset, or `bi_service` for the services themselves.
+        services: Those to choose from.
+    """
+
+    def resource(service: EntityRecord) -> Resource:
+        if isinstance(kind, AssetKind):
+            return _in_service(kind, service, service.name)
+        return entity(kind, service, service.fqn)
+
+    return [service for service in services if authorizer.allows(principal, Action.VIEW, resource(service))]
+
+
+def check_views_any(
+    authorizer: Authorizer, principal: Principal, kind: AssetKind | EntityKind, service_fqn: str = ""
+) -> None:
+    """Returns if the caller may view things of a kind whose attributes are not known.
+
+    Args:
+        authorizer: Decides.
+        principal: The caller.
+        kind: Of the things.
+        service_fqn: BI service that the caller asked for, for the message.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED.
+    """
+    authorizer.check(principal, Action.VIEW, Resource(kind.name, name=service_fqn))
+
+
+def _in_service(kind: AssetKind, service: EntityRecord | None, service_name: str | None) -> Resource:
+    service_type = service.attributes["service_type"] if service else None
+    return Resource(kind.name, service=service_name, service_type=service_type)

@@ -1,0 +1,12 @@
+"""The ids of assets and entities."""
+
+import os
+import time
+from uuid import UUID
+
+
+def new_id() -> UUID:
+    """Returns a random id that sorts by time (RFC 9562, version 7), so that index pages fill in order."""
+    stamp = time.time_ns() // 1_000_000 << 80
+    noise = int.from_bytes(os.urandom(10)) & 0x0FFF_3FFF_FFFF_FFFF_FFFF
+    return UUID(int=stamp | 0x7000_8000_0000_0000_0000 | noise)

@@ -1,0 +1,129 @@
+"""The values of custom properties that one write sends: checked against their definitions, references resolved."""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from dashboard_catalog.catalog.known.assumed import KnownAsset
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.property_targets import PropertyTargets, fqn_of_parts
+from dashboard_catalog.catalog.known.unusable import why_unusable
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import AssetWrite
+from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.properties.custom_properties import (
+    CompiledProperty,
+    PropertyReference,
+    compile_property,
+)
+from dashboard_catalog.catalog.properties.extension_shape import json_text, same_json
+from dashboard_catalog.errors import Violation, ViolationReason
+
+NOT_WRITTEN = object()
+"""Stands for a value that stays as it is stored: the one sent refers to what people deleted."""
+
+
+class CheckedValue(NamedTuple):
+    """A value as it can be stored; `left_out` says whether ingestion left out a reference of it."""
+
+    value: Any
+    left_out: bool = False
+
+
+class PropertyValues:
+    """Checks the custom properties of one write.
+
+    Args:
+        write: The write.
+        known_entities: Holds the definitions of the properties.
+        targets: Holds what the values refer to.
+        decided: The marks that the write leaves alone.
+    """
+
+    def __init__(
+        self, write: AssetWrite, known_entities: KnownEntities, targets: PropertyTargets, decided: Marks
+    ) -> None:
+        self._kind = write.kind.name
+        self._edits = write.writer.edits
+        self._known = known_entities
+        self._targets = targets
+        self._decided = decided
+
+    def check(self, key: str, value: Any, stored: Any, violations: list[Violation]) -> CheckedValue:
+        """Returns a value as it can be stored; what is wrong with it is added to `violations`.
+
+        Args:
+            key: Name of the property.
+            value: As sent; null clears the property.
+            stored: The value that the asset has now.
+            violations: Of the whole write.
+        """
+        if value is None or same_json(value, stored):
+            return CheckedValue(value)
+        compiled = self._definition(key, violations)
+        if compiled is None:
+            return CheckedValue(value)
+        checked, found = compiled.check(key, value)
+        violations += found
+        references = [] if found else compiled.references(key, checked)
+        return self._resolved(key, checked, references, stored, violations) if references else CheckedValue(checked)
+
+    def _definition(self, key: str, violations: list[Violation]) -> CompiledProperty | None:
+        path, fqn = f"extension.{key}", names.join(self._kind, key)
+        record = self._known.find("custom_property", fqn)
+        failed = self._known.has_failed("custom_property", fqn)
+        if record is None and not failed:
+            text = f"no custom property {key} is defined for a {self._kind}"
+            violations.append(Violation(path, ViolationReason.UNKNOWN_PROPERTY, text))
+            return None
+        if problem := why_unusable(path, "custom_property", fqn, record, failed=failed):
+            violations.append(problem)
+            return None
+        return compile_property(record.attributes["property_type"], record.attributes["config"]) if record else None
+
+    def _resolved(
+        self, key: str, value: Any, references: list[PropertyReference], stored: Any, violations: list[Violation]
+    ) -> CheckedValue:
+        """Returns the value of a reference property without the references that ingestion leaves out."""
+        items = value if isinstance(value, list) else [value]
+        held: Collection[str] = set(map(json_text, stored)) if isinstance(stored, list) else ()
+        gone = [
+            self._is_gone(reference, json_text(item) in held, violations)
+            for item, reference in zip(items, references, strict=True)
+        ]
+        # What is marked stays as it is, and merging names it.
+        if not any(gone) or key in self._decided.extension_keys:
+            return CheckedValue(value)
+        if not isinstance(value, list):
+            return CheckedValue(NOT_WRITTEN, left_out=True)
+        # Where nothing is left, the key has no value: as with charts, what is stored is refreshed all the same.
+        left = [item for item, is_gone in zip(items, gone, strict=True) if not is_gone]
+        return CheckedValue(left or None, left_out=True)
+
+    def _is_gone(self, reference: PropertyReference, is_held: bool, violations: list[Violation]) -> bool:
+        """Says whether people deleted what a property refers to, so that ingestion leaves it out."""
+        target = self._targets.find(reference)
+        failed = self._has_failed(reference, target)
+        if target and target.deleted_by_edit and not self._edits and not failed:
+            return True
+        if is_held and not failed:
+            return False
+        shown = reference.id or reference.fully_qualified_name or reference.name or ""
+        live = target if target and not target.deleted else None
+        problem = why_unusable(reference.field, " or ".join(reference.kinds), shown, live, failed=failed)
+        if problem is None and target and not _agree(reference, target):
+            text = f"id and name do not belong together: one is that of {target.kind} {target.fqn}"
+            problem = Violation(reference.field, ViolationReason.CONFLICTING_PARTS, text)
+        if problem:
+            violations.append(problem)
+        return False
+
+    def _has_failed(self, reference: PropertyReference, target: KnownAsset | None) -> bool:
+        if target is not None:
+            return self._known.has_failed(target.kind, target.fqn)
+        fqn = fqn_of_parts(reference.fully_qualified_name, reference.name)
+        return fqn is not None and any(self._known.has_failed(kind, fqn) for kind in reference.kinds)
+
+
+def _agree(reference: PropertyReference, target: KnownAsset) -> bool:
+    fqn = reference.fully_qualified_name
+    return reference.name in (None, target.name) and (fqn is None or fqn_of_parts(fqn, None) == target.fqn)

@@ -1,0 +1,55 @@
+"""What the assets of a batch refer to, each thing once, so that it can be loaded with few statements."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from dashboard_catalog.catalog.known.known_entities import referred_ids
+from dashboard_catalog.catalog.known.property_targets import Pointer, pointers_in
+from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentReference
+from dashboard_catalog.store.tables import AssetRecord
+
+
+class Referenced:
+    """Gathers references.
+
+    Args:
+        stored: The assets of the batch as they are stored; what they refer to is included.
+
+    Attributes:
+        charts: Names of charts.
+        pointers: What values of custom properties may point to.
+    """
+
+    def __init__(self, stored: Iterable[AssetRecord]) -> None:
+        self.charts: set[AssetName] = set()
+        self.pointers: list[Pointer] = []
+        self._ids = referred_ids(stored)
+        self._fqns: set[str] = set()
+        self._owners: set[SentReference] = set()
+
+    def add(self, write: AssetWrite) -> None:
+        """Adds what a write refers to."""
+        values = write.values
+        self._owners.update(values.get("owners", ()))
+        self.charts.update(values.get("charts", ()))
+        self._fqns.update(values.get("tags", ()))
+        if "domain" in values:
+            self._fqns.add(values["domain"])
+        if extension := values.get("extension"):
+            self._fqns.update(names.join(write.kind.name, key) for key in extension)
+            self.pointers.extend(pointers_in(extension))
+        if write.release:
+            self._fqns.update(write.release.tags)
+
+    def ids(self) -> set[UUID]:
+        """Returns the ids of entities of all kinds."""
+        return self._ids | {UUID(owner.id) for owner in self._owners if owner.id}
+
+    def fqns(self) -> set[str]:
+        """Returns the fully qualified names of entities of all kinds."""
+        services = {chart.service for chart in self.charts}
+        # The first name of a tag is its classification, which is thereby loaded together with the tag.
+        tops = {names.split(fqn)[0] for fqn in self._fqns}
+        owners = (owner.fqn or names.quote(owner.name) for owner in self._owners if not owner.id)
+        return self._fqns.union(map(names.quote, services | tops), owners)
