@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import load_or_create_key
 from dashboard_catalog.processes import run_until_told
 from dashboard_catalog.server import AddServicers, add_servicers, build, prepare
 from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import SessionRecord
 
@@ -51,11 +50,11 @@ class Dying(Database):
         self._failpoint = failpoint
         self._writes = 0
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
         self._writes += 1
         is_chosen = self._writes == self._failpoint.write
 
-        async def worked(connection: AsyncConnection) -> T:
+        async def worked(connection: WriteConnection) -> T:
             result = await work(connection)
             self._pass("before", is_chosen, result)
             return result

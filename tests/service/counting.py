@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import TableClause, event
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store import many
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 
 
@@ -45,7 +45,7 @@ def counted(database: Database) -> Iterator[Counted]:
     copy = many._copy
 
     # SQLAlchemy sees nothing of it.
-    async def copied(connection: AsyncConnection, table: TableClause, rows: Sequence[Any]) -> None:
+    async def copied(connection: WriteConnection, table: TableClause, rows: Sequence[Any]) -> None:
         found.statements.append(f"COPY {table.name}")
         await copy(connection, table, list(rows))
 

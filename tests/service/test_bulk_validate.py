@@ -1,12 +1,15 @@
 """validate_only, in bulk and in every unary write: the same path and the same answers, and nothing written."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from dashboard_catalog.catalog.known import assumed
-from dashboard_catalog.store.tables import METADATA
+from dashboard_catalog.store import entities
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.tables import CATALOG_ID, METADATA
 from tests.service.caller import Caller, Json, Refused, Service
 
 VALIDATING = {"validateOnly": True, "resultView": "RESULT_VIEW_ALL"}
@@ -151,6 +154,29 @@ async def test_a_validating_stream_leaves_its_entities_to_others(service: Servic
         teams = METADATA.tables["entity"].c
         count = await connection.execute(select(func.count()).where(teams.kind == "team", teams.name == "new"))
         assert count.scalar_one() == 0
+
+
+async def test_a_validating_stream_waits_for_no_writer(service: Service, superset: Caller) -> None:
+    locked, answered = asyncio.Event(), asyncio.Event()
+
+    async def work(connection: WriteConnection) -> None:
+        await entities.lock_catalog(connection, to_write=True)
+        await entities.lock_service(connection, CATALOG_ID)
+        (found,) = await entities.by_fqns(connection, ["superset"])
+        await entities.lock_service(connection, found.id)
+        locked.set()
+        await answered.wait()
+
+    writing = asyncio.create_task(service.database.write(work))
+    await locked.wait()
+    try:
+        async with asyncio.timeout(10):
+            bulk = await superset.bulk([{"entity": {"user": {"name": "eve"}}}, _chart("c")], options=VALIDATING)
+    finally:
+        answered.set()
+        await writing
+
+    assert bulk.counts == {"created": 2}
 
 
 async def test_every_unary_write_can_be_validated_only(service: Service, superset: Caller) -> None:

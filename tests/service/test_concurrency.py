@@ -229,7 +229,7 @@ async def test_a_chart_of_another_service_is_not_removed_while_a_dashboard_that_
 ) -> None:
     one, other = two
     await one.create_dashboard(dashboard=_spec("model"))
-    async with database.read() as blocking:
+    async with database._writers.connect() as blocking:
         row = (await blocking.execute(select(*DASHBOARD.c))).one()._asdict()
         await blocking.execute(insert(DASHBOARD).values({**row, "name": "d", "id": uuid4()}))
         # Has seen the chart, and waits for whoever seems to write the same name.

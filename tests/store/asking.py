@@ -6,19 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.errors import CatalogError, Code, Reason
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CATALOG_ID, ChartRecord
 
-Work = Callable[[AsyncConnection], Awaitable[Any]]
+Work = Callable[[WriteConnection], Awaitable[Any]]
 
 
 def statements(*texts: str) -> Work:
     """Returns the work of running statements."""
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         for statement in texts:
             await connection.execute(text(statement))
 

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store.assets import CHARTS
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from tests.postgres import PostgresServer
 from tests.store.asking import chart, check_unavailable, rows, statements
@@ -29,7 +29,7 @@ def _name(database_url: str) -> str:
 async def test_a_connection_that_is_killed_is_unavailable_and_another_one_serves(
     database: Database, database_url: str, postgres: PostgresServer
 ) -> None:
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         await connection.execute(text("INSERT INTO t VALUES (1, 0)"))
         await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
         await connection.execute(text("INSERT INTO t VALUES (2, 0)"))
@@ -54,7 +54,7 @@ async def test_a_connection_that_is_killed_is_unavailable_and_another_one_serves
 async def test_a_connection_that_is_killed_before_rows_are_copied_is_unavailable(
     database: Database, database_url: str, postgres: PostgresServer, begun: bool
 ) -> None:
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         if begun:
             await connection.execute(text("SELECT 1"))
         await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))

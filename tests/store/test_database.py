@@ -6,10 +6,10 @@ import time
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store.assets import CHARTS
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from tests.store.asking import chart, check_unavailable, rows, statements
 
@@ -20,7 +20,7 @@ async def test_what_was_done_is_committed_or_nothing_of_it(database: Database) -
     await database.write(statements("INSERT INTO t VALUES (1, 1)"))
     refused = CatalogError(Reason.NOT_FOUND, "refused")
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         await connection.execute(text("INSERT INTO t VALUES (2, 2)"))
         raise refused
 
@@ -34,7 +34,7 @@ async def test_a_lost_race_for_a_key_is_run_again(database: Database) -> None:
     await database.write(statements("INSERT INTO t VALUES (1, 1)"))
     tries: list[int] = []
 
-    async def work(connection: AsyncConnection) -> int:
+    async def work(connection: WriteConnection) -> int:
         tries.append(len(tries) + 1)
         await connection.execute(text("INSERT INTO t VALUES (:a, 0)"), {"a": 5})
         await connection.execute(text("INSERT INTO t VALUES (:a, 0)"), {"a": 1 if len(tries) < 3 else 2})
@@ -48,7 +48,7 @@ async def test_a_lost_race_for_a_key_of_an_asset_is_run_again(database: Database
     await database.write(lambda connection: CHARTS.insert(connection, [chart()]))
     tries = 0
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         nonlocal tries
         tries += 1
         await CHARTS.insert(connection, [chart()])
@@ -63,7 +63,7 @@ async def test_a_race_that_is_lost_every_time_is_unavailable(database: Database)
     await database.write(statements("INSERT INTO t VALUES (1, 1)"))
     tries = 0
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         nonlocal tries
         tries += 1
         await connection.execute(text("INSERT INTO t VALUES (1, 2)"))
@@ -78,7 +78,7 @@ async def test_a_mistake_is_neither_run_again_nor_taken_for_a_database_that_is_a
     for statement in ("SELECT nothing FROM t", "SELECT 1 FROM nowhere", "INSERT INTO t VALUES (1, 2, 3)", "SELEC"):
         tries = 0
 
-        async def work(connection: AsyncConnection, statement: str = statement) -> None:
+        async def work(connection: WriteConnection, statement: str = statement) -> None:
             nonlocal tries
             tries += 1
             await connection.execute(text(statement))
@@ -94,7 +94,7 @@ async def test_a_mistake_is_neither_run_again_nor_taken_for_a_database_that_is_a
 async def test_a_write_goes_on_when_its_caller_is_cancelled(database: Database) -> None:
     begun = asyncio.Event()
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         for number in range(20):
             await connection.execute(text("INSERT INTO t VALUES (:a, 0)"), {"a": number})
             begun.set()
@@ -116,7 +116,7 @@ async def test_closing_waits_for_what_is_being_written(database_url: str, databa
     closed = Database(database_url)
     begun = asyncio.Event()
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         await connection.execute(text("INSERT INTO t VALUES (1, 0)"))
         begun.set()
         await asyncio.sleep(0.1)
@@ -139,7 +139,7 @@ async def test_states_of_a_lost_race_are_run_again(database: Database) -> None:
     for state in ("40001", "40P01", "55P03", "23505"):
         tries: list[str] = []
 
-        async def work(connection: AsyncConnection, tries: list[str] = tries, state: str = state) -> int:
+        async def work(connection: WriteConnection, tries: list[str] = tries, state: str = state) -> int:
             tries.append(state)
             if len(tries) < 3:
                 await connection.execute(text(_raising(state)))
@@ -187,7 +187,7 @@ async def test_a_deadlock_reaches_no_caller(database: Database) -> None:
     await database.write(statements("INSERT INTO t VALUES (1, 0), (2, 0)"))
     both = asyncio.Barrier(2)
 
-    async def work(connection: AsyncConnection, first: int, second: int, tries: list[int]) -> None:
+    async def work(connection: WriteConnection, first: int, second: int, tries: list[int]) -> None:
         tries.append(first)
         await connection.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
         await connection.execute(text("UPDATE t SET b = b + 1 WHERE a = :a"), {"a": first})
@@ -210,7 +210,7 @@ async def test_a_serialization_failure_reaches_no_caller(database: Database) -> 
     await database.write(statements("INSERT INTO t VALUES (1, 0)"))
     both = asyncio.Barrier(2)
 
-    async def work(connection: AsyncConnection, tries: list[int]) -> None:
+    async def work(connection: WriteConnection, tries: list[int]) -> None:
         await connection.execute(text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
         await connection.execute(text("SELECT b FROM t"))
         tries.append(1)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store import database as database_module
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from tests.store.asking import check_unavailable, rows, statements
 
@@ -65,7 +65,7 @@ async def test_a_disk_that_is_full_is_unavailable(database: Database) -> None:
 
 
 async def test_writers_of_one_process_queue_and_readers_do_not_wait_for_them(database: Database) -> None:
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: WriteConnection) -> None:
         (count,) = (await connection.execute(text("SELECT count(*) FROM t"))).one()
         await connection.execute(text("INSERT INTO t VALUES (:a, 0)"), {"a": count})
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
 from dashboard_catalog.store.database import Database
@@ -158,11 +159,9 @@ def _stored(asking: Asking, type_: TypeEngine[Any], *values: Any) -> list[Any]:
 
 
 def _make(asking: Asking, type_: TypeEngine[Any]) -> Table:
-    async def work(connection: Any) -> None:
-        await connection.run_sync(_table(type_).create)
-
-    asking._runner.run(asking._database.write(work))
-    return _table(type_)
+    table = _table(type_)
+    asking.run(CreateTable(table))
+    return table
 
 
 @pytest.mark.parametrize(

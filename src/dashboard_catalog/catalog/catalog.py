@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
@@ -32,6 +30,7 @@ from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entit
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, Write
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
 
 Answer = tuple[Outcome, tuple[str, ...], Any] | CatalogError
@@ -96,7 +95,7 @@ class Catalog:
             CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
         """
 
-        async def work(connection: AsyncConnection) -> EntityView:
+        async def work(connection: WriteConnection) -> EntityView:
             record = await delete_entity(connection, self._authorizer, writer, kind, key, hard=hard)
             return (await entity_views(connection, [record]))[0]
 
@@ -146,13 +145,13 @@ class Catalog:
         audit.log_writes(writes, results)
         return answers
 
-    async def _apply(self, connection: AsyncConnection, writes: Sequence[Write]) -> tuple[list[Result], list[Answer]]:
+    async def _apply(self, connection: WriteConnection, writes: Sequence[Write]) -> tuple[list[Result], list[Answer]]:
         known_entities = KnownEntities()
         results = await self._pipeline.run(connection, Batch(writes), known_entities)
         return results, await self._answers(connection, results, known_entities)
 
     async def _answers(
-        self, connection: AsyncConnection, results: Sequence[Result], known_entities: KnownEntities
+        self, connection: ReadConnection, results: Sequence[Result], known_entities: KnownEntities
     ) -> list[Answer]:
         """Reads, once for all, what the answers to results will show."""
         shown: dict[int, Any] = {}

@@ -21,8 +21,8 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.many import ForMany
 from dashboard_catalog.store.reference_rows import References
 from dashboard_catalog.store.rows import Reader
@@ -127,16 +127,16 @@ class AssetTable(Generic[A]):
         return self.from_row(self.to_row(record))
 
     async def fetch(
-        self, connection: AsyncConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
+        self, connection: ReadConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
     ) -> list[A]:
         """Returns the records of a statement made by `select`."""
         return await self._reader.all(connection, statement, parameters)
 
-    async def by_names(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
+    async def by_names(self, connection: ReadConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
         """Returns those of `names` that the service has, deleted ones too."""
         return await self.fetch(connection, self._by_names, {"service_id": service_id, "names": names})
 
-    async def ingested(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> list[Ingested]:
+    async def ingested(self, connection: ReadConnection, service_id: UUID, names: Sequence[str]) -> list[Ingested]:
         """Returns those of `names` that have a digest.
 
         Deleted ones and those that people have marked are not among them.
@@ -144,39 +144,39 @@ class AssetTable(Generic[A]):
         parameters = {"service_id": service_id, "names": names}
         return await self._ingested_reader.all(connection, self._ingested, parameters)
 
-    async def by_ids(self, connection: AsyncConnection, ids: Iterable[UUID]) -> list[A]:
+    async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[A]:
         """Returns the assets with these ids, of any service, deleted ones too."""
         return await self.fetch(connection, self._by_ids, {"ids": list(ids)})
 
-    async def taken_along(self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]) -> list[A]:
+    async def taken_along(self, connection: ReadConnection, service_id: UUID, ids: Iterable[UUID]) -> list[A]:
         """Returns what the deletion of assets with these ids took along and is still deleted."""
         return await self.fetch(connection, self._taken_along, {"service_id": service_id, "ids": list(ids)})
 
-    async def ingested_names(self, connection: AsyncConnection, service_id: UUID) -> list[tuple[str, int]]:
+    async def ingested_names(self, connection: ReadConnection, service_id: UUID) -> list[tuple[str, int]]:
         """Returns (name, number of the last change) of what ingestion has written in a service and is not deleted."""
         c = self.table.c
         found = select(c.name, c.change_number).where(c.service_id == service_id, c.ingested, ~c.deleted)
         return [(row.name, row.change_number) for row in await connection.execute(found)]
 
-    async def version(self, connection: AsyncConnection, service_id: UUID, asset_id: UUID, version: int) -> A | None:
+    async def version(self, connection: ReadConnection, service_id: UUID, asset_id: UUID, version: int) -> A | None:
         """Returns an older version, or None if there is none of that number."""
         parameters = {"service_id": service_id, "id": asset_id, "version": version}
         found = await self.fetch(connection, self._version, parameters)
         return found[0] if found else None
 
-    async def insert(self, connection: AsyncConnection, records: Sequence[A]) -> None:
+    async def insert(self, connection: WriteConnection, records: Sequence[A]) -> None:
         """Stores new assets."""
         await self._insert.run(connection, records)
 
-    async def copy_to_history(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> None:
+    async def copy_to_history(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
         """Stores the versions that are in the table now as older ones, before they are updated."""
         await connection.execute(self._copy_to_history, {"service_id": service_id, "names": names})
 
-    async def insert_history(self, connection: AsyncConnection, records: Sequence[A]) -> None:
+    async def insert_history(self, connection: WriteConnection, records: Sequence[A]) -> None:
         """Stores older versions that have never been in the table."""
         await self._insert_history.run(connection, records)
 
-    async def update(self, connection: AsyncConnection, changed: Iterable[tuple[A, A]]) -> None:
+    async def update(self, connection: WriteConnection, changed: Iterable[tuple[A, A]]) -> None:
         """Stores new versions of assets that exist: each as it is stored, and as it is now."""
         moved: list[A] = []
         in_place: list[A] = []
@@ -185,11 +185,11 @@ class AssetTable(Generic[A]):
         await self._update.run(connection, moved)
         await self._update_in_place.run(connection, in_place)
 
-    async def update_unversioned(self, connection: AsyncConnection, records: Sequence[A]) -> None:
+    async def update_unversioned(self, connection: WriteConnection, records: Sequence[A]) -> None:
         """Stores marks, digests and the like of assets that did not change otherwise."""
         await self._update_unversioned.run(connection, records)
 
-    async def remove(self, connection: AsyncConnection, service_id: UUID, ids: Iterable[UUID]) -> None:
+    async def remove(self, connection: WriteConnection, service_id: UUID, ids: Iterable[UUID]) -> None:
         """Removes assets with all their versions."""
         for table in (self.table, self.history):
             await connection.execute(
@@ -217,7 +217,7 @@ _holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASH
 
 
 async def chart_keys(
-    connection: AsyncConnection, service_ids: Iterable[UUID], names: Iterable[str]
+    connection: ReadConnection, service_ids: Iterable[UUID], names: Iterable[str]
 ) -> list[Sequence[Any]]:
     """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts of these names in these services."""
     parameters = {"service_ids": list(service_ids), "names": list(names)}
@@ -226,12 +226,12 @@ async def chart_keys(
     return await _chart_key_reader.all(connection, _chart_keys, parameters)
 
 
-async def chart_references(connection: AsyncConnection, ids: Iterable[UUID]) -> list[Any]:
+async def chart_references(connection: ReadConnection, ids: Iterable[UUID]) -> list[Any]:
     """Returns rows (service_id, name, id, display_name, deleted) of the charts with these ids."""
     return list((await connection.execute(_chart_references, {"ids": list(ids)})).all())
 
 
-async def holders(connection: AsyncConnection, chart_ids: Iterable[UUID]) -> list[Any]:
+async def holders(connection: ReadConnection, chart_ids: Iterable[UUID]) -> list[Any]:
     """Returns rows (id, service_id, name, charts, deleted) of the dashboards that hold any of these charts."""
     ids = list(chart_ids)
     if not ids:
@@ -250,7 +250,7 @@ class Referrer(NamedTuple):
     of_kind: int
 
 
-async def any_reference(connection: AsyncConnection, column: str, ids: list[UUID], limit: int) -> list[Referrer]:
+async def any_reference(connection: ReadConnection, column: str, ids: list[UUID], limit: int) -> list[Referrer]:
     """Returns at most `limit` assets of each kind that refer to any of `ids`.
 
     Args:
@@ -267,14 +267,14 @@ async def any_reference(connection: AsyncConnection, column: str, ids: list[UUID
     return found
 
 
-async def with_property(connection: AsyncConnection, kind: str, key: str, limit: int) -> list[Referrer]:
+async def with_property(connection: ReadConnection, kind: str, key: str, limit: int) -> list[Referrer]:
     """Returns at most `limit` assets of a kind whose extension has `key`."""
     table = _TABLES[kind]
     return await _referrers(connection, kind, table, has_key(table.c.extension, bindparam("key", key)), limit)
 
 
 async def _referrers(
-    connection: AsyncConnection, kind: str, among: FromClause, condition: ColumnElement[bool], limit: int
+    connection: ReadConnection, kind: str, among: FromClause, condition: ColumnElement[bool], limit: int
 ) -> list[Referrer]:
     c = among.c
     rows = await connection.execute(select(c.service_id, c.name, func.count().over()).where(condition).limit(limit))

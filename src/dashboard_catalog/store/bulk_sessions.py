@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.tables import (
     FAILURE,
     MENTION,
@@ -37,44 +37,45 @@ _update = (
 )
 
 
-async def find(connection: AsyncConnection, session_id: UUID) -> SessionRecord | None:
+async def find(connection: ReadConnection, session_id: UUID) -> SessionRecord | None:
     """Returns the session of this id, wherever it lives."""
     row = (await connection.execute(_find, {"id": session_id})).first()
     return _from_row(row) if row else None
 
 
-async def lock(connection: AsyncConnection, service_id: UUID, session_id: UUID) -> SessionRecord | None:
+async def lock(connection: WriteConnection, service_id: UUID, session_id: UUID) -> SessionRecord | None:
     """Returns a session and keeps others from writing it to the end of the transaction; None if it is gone."""
     row = (await connection.execute(_lock, {"service_id": service_id, "id": session_id})).first()
     return _from_row(row) if row else None
 
 
-async def add(connection: AsyncConnection, record: SessionRecord) -> None:
+async def add(connection: WriteConnection, record: SessionRecord) -> None:
     """Stores a new session."""
     await connection.execute(insert(SESSION), _named(column_names(SessionRecord), _to_row(record)))
 
 
-async def save(connection: AsyncConnection, record: SessionRecord) -> None:
+async def save(connection: WriteConnection, record: SessionRecord) -> None:
     """Stores a locked session as it is now."""
     row = _named(column_names(SessionRecord), _to_row(record))
     await connection.execute(_update, row | {"b_service_id": row.pop("service_id"), "b_id": row.pop("id")})
 
 
-async def sweeping(connection: AsyncConnection, service_id: UUID, since: datetime) -> list[UUID]:
+async def sweeping(connection: ReadConnection, service_id: UUID, since: datetime) -> list[UUID]:
     """Returns the ids of the sweeping sessions of a service that have a connection and wrote after `since`."""
     c = SESSION.c
     alive = (c.connection.is_not(None), ~c.finished, c.updated_at > since)
-    return list(await connection.scalars(select(c.id).where(c.service_id == service_id, c.sweeps, *alive)))
+    found = await connection.execute(select(c.id).where(c.service_id == service_id, c.sweeps, *alive))
+    return list(found.scalars())
 
 
-async def add_failures(connection: AsyncConnection, records: Sequence[FailureRecord]) -> None:
+async def add_failures(connection: WriteConnection, records: Sequence[FailureRecord]) -> None:
     """Stores items that were refused."""
     rows = [_named(column_names(FailureRecord), _failure_to_row(record)) for record in records]
     await connection.execute(insert(FAILURE), rows)
 
 
 async def failures(
-    connection: AsyncConnection, session: SessionRecord, first: int, end: int, limit: int
+    connection: ReadConnection, session: SessionRecord, first: int, end: int, limit: int
 ) -> list[FailureRecord]:
     """Returns the refused items of a session with offsets from `first` and below `end`, at most `limit`."""
     c = FAILURE.c
@@ -87,20 +88,20 @@ async def failures(
     return [_failure_from_row(row) for row in rows]
 
 
-async def add_mentions(connection: AsyncConnection, records: Sequence[MentionRecord]) -> None:
+async def add_mentions(connection: WriteConnection, records: Sequence[MentionRecord]) -> None:
     """Stores what a chunk mentioned."""
     rows = [_named(column_names(MentionRecord), _mention_to_row(record)) for record in records]
     await connection.execute(insert(MENTION), rows)
 
 
-async def mentions(connection: AsyncConnection, session: SessionRecord) -> list[tuple[str, bytes]]:
+async def mentions(connection: ReadConnection, session: SessionRecord) -> list[tuple[str, bytes]]:
     """Returns (kind, digests) of everything that a session mentioned, a chunk and kind each."""
     c = MENTION.c
     statement = select(c.kind, c.digests).where(c.service_id == session.service_id, c.session_id == session.id)
     return [(row.kind, row.digests) for row in await connection.execute(statement)]
 
 
-async def expire(connection: AsyncConnection, before: datetime, limit: int) -> int:
+async def expire(connection: WriteConnection, before: datetime, limit: int) -> int:
     """Removes sessions whose last chunk is older than `before`, at most `limit`, and returns how many."""
     old = await connection.execute(
         select(SESSION.c.service_id, SESSION.c.id).where(SESSION.c.updated_at < before).limit(limit)

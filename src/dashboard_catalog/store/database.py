@@ -15,9 +15,10 @@ import structlog
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ class Database:
         self._writing: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[ReadConnection]:
         """Opens a transaction for reading.
 
         Raises:
@@ -129,11 +130,11 @@ class Database:
         """
         try:
             async with _translated(), self._readers.connect() as connection:
-                yield connection
+                yield ReadConnection(connection)
         except LostRace as error:
             raise _too_busy() from error
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
         """Runs `work` in a transaction and commits it; runs it again if it loses a race.
 
         It goes on to its end when its caller is cancelled: a transaction that breaks off half-way can leave its
@@ -144,7 +145,7 @@ class Database:
         """
         return await self._to_its_end(work, keep=True)
 
-    async def rehearse(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def rehearse(self, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
         """Runs `work` as `write` does, and rolls back what it has written.
 
         Raises:
@@ -152,17 +153,17 @@ class Database:
         """
         return await self._to_its_end(work, keep=False)
 
-    async def _to_its_end(self, work: Callable[[AsyncConnection], Awaitable[T]], *, keep: bool) -> T:
+    async def _to_its_end(self, work: Callable[[WriteConnection], Awaitable[T]], *, keep: bool) -> T:
         writing = asyncio.create_task(self._write(work, keep=keep))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
         return await asyncio.shield(writing)
 
-    async def _write(self, work: Callable[[AsyncConnection], Awaitable[T]], *, keep: bool) -> T:
+    async def _write(self, work: Callable[[WriteConnection], Awaitable[T]], *, keep: bool) -> T:
         for attempt in range(_ATTEMPTS):
             try:
                 async with _translated(), self._writers.connect() as connection, connection.begin() as transaction:
-                    result = await work(connection)
+                    result = await work(WriteConnection(connection))
                     if not keep:
                         await transaction.rollback()
                     return result

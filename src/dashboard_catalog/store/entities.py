@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE, EntityRecord, column_names, record_maker
 from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, begins_with, overlaps
@@ -32,31 +32,31 @@ _CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
 
 
 async def fetch(
-    connection: AsyncConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
+    connection: ReadConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
 ) -> list[EntityRecord]:
     """Returns the records of a statement that selects all columns of `ENTITY`."""
     return await _reader.all(connection, statement, parameters)
 
 
-async def by_fqns(connection: AsyncConnection, fqns: Iterable[str]) -> list[EntityRecord]:
+async def by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
     """Returns the entities of any kind with these fully qualified names, deleted ones too."""
     wanted = list(fqns)
     return await fetch(connection, _by_fqns, {"fqns": wanted}) if wanted else []
 
 
-async def by_ids(connection: AsyncConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
+async def by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
     """Returns the entities with these ids, deleted ones too."""
     wanted = list(ids)
     return await fetch(connection, _by_ids, {"ids": wanted}) if wanted else []
 
 
-async def below(connection: AsyncConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
+async def below(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
     """Returns the entities directly below any of these."""
     wanted = list(ids)
     return await fetch(connection, _by_parents, {"ids": wanted}) if wanted else []
 
 
-async def all_below(connection: AsyncConnection, top: EntityRecord) -> list[EntityRecord]:
+async def all_below(connection: ReadConnection, top: EntityRecord) -> list[EntityRecord]:
     """Returns `top` and every entity below it, however deep: one statement a level."""
     found, level = {top.id: top}, [top]
     while level:
@@ -65,12 +65,12 @@ async def all_below(connection: AsyncConnection, top: EntityRecord) -> list[Enti
     return list(found.values())
 
 
-async def of_kind(connection: AsyncConnection, kind: str) -> list[EntityRecord]:
+async def of_kind(connection: ReadConnection, kind: str) -> list[EntityRecord]:
     """Returns all entities of a kind, deleted ones too."""
     return await fetch(connection, select(*ENTITY.c).where(ENTITY.c.kind == kind))
 
 
-async def save(connection: AsyncConnection, new: Sequence[EntityRecord], changed: Sequence[EntityRecord]) -> None:
+async def save(connection: WriteConnection, new: Sequence[EntityRecord], changed: Sequence[EntityRecord]) -> None:
     """Stores new entities, with the sequence of each new BI service, and changes of entities that exist."""
     if new:
         await connection.execute(insert(ENTITY), [_named(record) for record in new])
@@ -83,13 +83,13 @@ async def save(connection: AsyncConnection, new: Sequence[EntityRecord], changed
         await connection.execute(_update, rows)
 
 
-async def remove(connection: AsyncConnection, record: EntityRecord) -> None:
+async def remove(connection: WriteConnection, record: EntityRecord) -> None:
     """Removes an entity that nothing refers to."""
     await connection.execute(delete(ENTITY).where(ENTITY.c.id == record.id))
     await connection.execute(delete(SERVICE_SEQUENCE).where(SERVICE_SEQUENCE.c.service_id == record.id))
 
 
-async def lock_catalog(connection: AsyncConnection, *, to_write: bool) -> None:
+async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
     """Waits until no other transaction writes entities; `to_write`: nor relies on them.
 
     Held to the end of the transaction. SQLite has one writer anyway.
@@ -99,18 +99,18 @@ async def lock_catalog(connection: AsyncConnection, *, to_write: bool) -> None:
         await connection.execute(select(function(bindparam("key", _CATALOG_LOCK))))
 
 
-async def lock_service(connection: AsyncConnection, service_id: UUID) -> int:
+async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
     """Waits until no other transaction writes assets of the service, and returns the number of its last change."""
     # The row came with the service; that of `CATALOG_ID` with the schema.
     return int((await connection.execute(_sequence.with_for_update(), {"id": service_id})).scalar_one())
 
 
-async def last_change(connection: AsyncConnection, service_id: UUID) -> int:
+async def last_change(connection: ReadConnection, service_id: UUID) -> int:
     """Returns the number of the last change of a service, without its lock."""
     return int((await connection.execute(_sequence, {"id": service_id})).scalar_one())
 
 
-async def advance(connection: AsyncConnection, service_id: UUID, last_change: int) -> None:
+async def advance(connection: WriteConnection, service_id: UUID, last_change: int) -> None:
     """Stores the number of the last change of a locked service."""
     await connection.execute(_advance, {"b_id": service_id, "last_change": last_change})
 
@@ -120,7 +120,7 @@ def _named(record: EntityRecord) -> dict[str, Any]:
 
 
 async def page(
-    connection: AsyncConnection,
+    connection: ReadConnection,
     kind: str,
     *,
     only: Sequence[UUID] | None,

@@ -24,9 +24,9 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.assets import AssetTable
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_filters import (
     Filter,
     ListFilters,
@@ -71,7 +71,7 @@ class ListOrder:
 
 
 async def page(
-    connection: AsyncConnection,
+    connection: ReadConnection,
     table: AssetTable[Any],
     filters: ListFilters,
     *,
@@ -92,7 +92,7 @@ async def page(
     return await table.fetch(connection, lists.by_time().limit(limit) if order.by_time else lists.by_name(limit))
 
 
-async def total(connection: AsyncConnection, table: AssetTable[Any], filters: ListFilters) -> int:
+async def total(connection: ReadConnection, table: AssetTable[Any], filters: ListFilters) -> int:
     """Returns how many assets the filters match."""
     keys = _Lists(connection.dialect.name, table, filters, ListOrder(), None).keys(None)
     return int((await connection.execute(select(func.count()).select_from(keys.subquery()))).scalar_one())

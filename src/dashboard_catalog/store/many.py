@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from asyncpg import InterfaceError
-from sqlalchemy import Dialect, Insert, TableClause, Update
+from sqlalchemy import Dialect, Insert, TableClause, Update, text
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.rows import Row, writing
 
 
@@ -32,7 +32,7 @@ class ForMany:
         self._statement = statement
         self._forms: dict[str, _Form] = {}
 
-    async def run(self, connection: AsyncConnection, records: Sequence[Any]) -> None:
+    async def run(self, connection: WriteConnection, records: Sequence[Any]) -> None:
         """Runs it for each of `records`; does nothing if there are none."""
         if not records:
             return
@@ -41,7 +41,7 @@ class ForMany:
         if isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
             await _copy(connection, self._statement.table, rows)
         else:
-            await connection.exec_driver_sql(form.sql, rows)
+            await connection.execute_rows(form.sql, rows)
 
     def _form(self, dialect: Dialect) -> _Form:
         form = self._forms.get(dialect.name)
@@ -57,17 +57,17 @@ def _form(statement: Insert | Update, dialect: Dialect) -> _Form:
     return _Form(compiled.string, writing(fields, [compiled.binds[name].type for name in parameters], dialect))
 
 
-async def _copy(connection: AsyncConnection, table: TableClause, rows: list[Row]) -> None:
+async def _copy(connection: WriteConnection, table: TableClause, rows: list[Row]) -> None:
     """Copies rows of all columns of a table, in their order, into it.
 
     Raises:
         PostgresError: The driver's own, since SQLAlchemy sees nothing of it.
         DisconnectionError: If the connection is closed.
     """
-    driver: Any = (await connection.get_raw_connection()).driver_connection
+    driver = await connection.driver_connection()
     if not driver.is_in_transaction():
         # SQLAlchemy begins one with the first statement that it sees.
-        await connection.exec_driver_sql("SELECT 1")
+        await connection.execute(text("SELECT 1"))
     try:
         await driver.copy_records_to_table(table.name, records=rows, columns=list(table.c.keys()))
     except InterfaceError as error:

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, Table, TextClause, bindparam, delete, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.types import ID, TEXT_LIST, UUID_LIST, any_of, overlaps
 
 _LISTS = {"postgresql": ("owners", "tags"), "sqlite": ("owners", "tags", "charts")}
@@ -39,11 +39,11 @@ class References:
         """Says whether two versions of an asset are found by different rows."""
         return one.deleted != other.deleted or _targets(dialect, one) != _targets(dialect, other)
 
-    async def add(self, connection: AsyncConnection, service_id: UUID, names: Sequence[str]) -> None:
+    async def add(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
         """Adds the rows of stored assets that have none."""
         await connection.execute(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
 
-    async def remove(self, connection: AsyncConnection, records: Sequence[Any]) -> None:
+    async def remove(self, connection: WriteConnection, records: Sequence[Any]) -> None:
         """Removes the rows of assets as they were stored until now."""
         rows = [
             {"b_service_id": one.service_id, "b_name": one.name, "b_deleted": one.deleted, "targets": targets}

@@ -7,10 +7,10 @@ a tuple of what a driver takes, or of what it has answered.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Executable, LargeBinary
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, LargeBinary, Select
 from sqlalchemy.types import TypeEngine
 
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.types import AsText
 
 R = TypeVar("R")
@@ -35,7 +35,7 @@ class Reader(Generic[R]):
         self._converters: dict[str, Callable[[Any], Row] | None] = {}
 
     async def all(
-        self, connection: AsyncConnection, statement: Executable, parameters: dict[str, Any] | None = None
+        self, connection: ReadConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
     ) -> list[R]:
         """Returns what is made of all rows of a statement."""
         result: Any = await connection.execute(statement, parameters)

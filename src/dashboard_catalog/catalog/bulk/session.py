@@ -5,13 +5,11 @@ written. One connection writes a session at a time: the newest, which the row na
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog import audit
@@ -24,6 +22,7 @@ from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, 
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store import entities
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord, FailureRecord, SessionRecord
 
@@ -74,9 +73,9 @@ class Session:
             CatalogError: FAILED_PRECONDITION if a newer connection has taken over, UNAVAILABLE if the database is away.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[SessionRecord, list[Result]]:
+        async def work(connection: WriteConnection) -> tuple[SessionRecord, list[Result]]:
             record = await self._locked(connection)
-            results = await written(self._pipeline, connection, items)
+            results = await written(items, lambda chunk: self._pipeline.run(connection, chunk))
             await self._remember(connection, record, items, results)
             return record, results
 
@@ -93,7 +92,7 @@ class Session:
     async def finish(self) -> None:
         """Ends the session, with its sweep if it asked for one; does nothing if it has ended."""
 
-        async def work(connection: AsyncConnection) -> SessionRecord:
+        async def work(connection: WriteConnection) -> SessionRecord:
             record = await self._locked(connection)
             if self._request.max_deleted_percent is not None:
                 record.swept = (await self._sweep(connection, record)).document()
@@ -110,7 +109,7 @@ class Session:
     async def release(self) -> None:
         """Tells that the connection has ended, so that another session may sweep the service."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: WriteConnection) -> None:
             record = await sessions.lock(connection, self.record.service_id, self.record.id)
             if record is not None and record.connection == self._connection:
                 record.connection = None
@@ -119,7 +118,7 @@ class Session:
         if self.record.sweeps and not self.record.finished:
             await self._database.write(work)
 
-    async def _locked(self, connection: AsyncConnection) -> SessionRecord:
+    async def _locked(self, connection: WriteConnection) -> SessionRecord:
         record = await sessions.lock(connection, self.record.service_id, self.record.id)
         if record is None or record.connection != self._connection or record.next_offset != self.record.next_offset:
             raise CatalogError(
@@ -130,7 +129,7 @@ class Session:
         return record
 
     async def _remember(
-        self, connection: AsyncConnection, record: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]
+        self, connection: WriteConnection, record: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]
     ) -> None:
         if failures := _failures(record, items, results):
             await sessions.add_failures(connection, failures)
@@ -143,7 +142,7 @@ class Session:
         record.updated_at = datetime.now(UTC)
         await sessions.save(connection, record)
 
-    async def _sweep(self, connection: AsyncConnection, record: SessionRecord) -> SweepResult:
+    async def _sweep(self, connection: WriteConnection, record: SessionRecord) -> SweepResult:
         found = await sessions.mentions(connection, record)
         sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent or 0)
         service = await _service_of(connection, self._request)
@@ -162,7 +161,9 @@ class Rehearsal(Session):
     async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
         """Does everything but write, and returns what would have become of each item."""
         async with self._database.read() as connection:
-            results = await written(self._pipeline, connection, items, validate_only=True, assumed=self._assumed)
+            results = await written(
+                items, lambda chunk: self._pipeline.rehearse(connection, chunk), assumed=self._assumed
+            )
         audit.log_chunk(self._request.writer, results, validate_only=True)
         if self.record.sweeps:
             self._mentions.update(Mentions.of(items, self._request.service or ""))
@@ -182,10 +183,10 @@ class Rehearsal(Session):
     async def finish(self) -> None:
         """Shows what the sweep would delete, if the session asked for one."""
         if self._request.max_deleted_percent is not None:
-            sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent, preview=True)
+            sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent)
             async with self._database.read() as connection:
                 service = await _service_of(connection, self._request)
-                swept = await sweep.run(connection, service, self._mentions, self.record.began_after)
+                swept = await sweep.preview(connection, service, self._mentions, self.record.began_after)
             self.record.swept = swept.document()
         self.record.finished = True
 
@@ -215,7 +216,7 @@ async def open_session(
             with other options, FAILED_PRECONDITION if another session is sweeping the service.
     """
 
-    async def work(connection: AsyncConnection) -> SessionRecord:
+    async def work(connection: WriteConnection) -> SessionRecord:
         await sessions.expire(connection, datetime.now(UTC) - KEPT, _EXPIRED_AT_ONCE)
         service = await _service_of(connection, request)
         found = await sessions.find(connection, request.id)
@@ -236,13 +237,15 @@ async def open_session(
 
 
 async def written(
-    pipeline: Pipeline, connection: AsyncConnection, items: Sequence[ChunkItem], **batch: Any
+    items: Sequence[ChunkItem],
+    apply: Callable[[Batch], Awaitable[list[Result]]],
+    assumed: Assumed | None = None,
 ) -> list[Result]:
-    """Applies the items of a chunk that can be read, and returns what became of each of all."""
+    """Applies the items of a chunk that can be read, as one batch, and returns what became of every item."""
     writes = [item.write for item in items if not isinstance(item.write, CatalogError)]
     failed = [(item.kind, item.fqn) for item in items if isinstance(item.write, CatalogError)]
-    chunk = Batch(writes, is_chunk=True, failed=failed, **batch)
-    results = iter(await pipeline.run(connection, chunk) if writes else ())
+    chunk = Batch(writes, assumed, is_chunk=True, failed=failed)
+    results = iter(await apply(chunk) if writes else ())
     return [item.write if isinstance(item.write, CatalogError) else next(results) for item in items]
 
 
@@ -289,11 +292,11 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-async def _service_of(connection: AsyncConnection, request: SessionRequest) -> EntityRecord | None:
+async def _service_of(connection: ReadConnection, request: SessionRequest) -> EntityRecord | None:
     return await find_service(connection, request.service) if request.service else None
 
 
-async def _begun(connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None) -> SessionRecord:
+async def _begun(connection: ReadConnection, request: SessionRequest, service: EntityRecord | None) -> SessionRecord:
     return SessionRecord(
         service_id=service.id if service else CATALOG_ID,
         id=request.id,
@@ -315,7 +318,7 @@ def _check_same(found: SessionRecord, request: SessionRequest) -> None:
 
 
 async def _check_no_other_sweep(
-    connection: AsyncConnection, request: SessionRequest, service: EntityRecord | None
+    connection: WriteConnection, request: SessionRequest, service: EntityRecord | None
 ) -> None:
     """Refuses a second sweeping session of a service. The service's lock makes two of them see each other."""
     if service is None:

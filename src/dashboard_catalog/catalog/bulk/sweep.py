@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import bulk_sessions as sessions
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord, MentionRecord, SessionRecord
 
 MOST_SAMPLED = 100
@@ -90,7 +89,7 @@ class Mentions:
         for kind, digests in other.digests.items():
             self.digests[kind] |= digests
 
-    async def store(self, connection: AsyncConnection, session: SessionRecord) -> None:
+    async def store(self, connection: WriteConnection, session: SessionRecord) -> None:
         """Stores what a chunk mentioned, in one row a kind."""
         rows = [
             MentionRecord(
@@ -135,22 +134,37 @@ class Sweep:
         max_deleted_percent: Nothing is deleted if more than this share of five or more assets would be.
     """
 
-    def __init__(self, pipeline: Pipeline, writer: Writer, max_deleted_percent: int, *, preview: bool = False) -> None:
+    def __init__(self, pipeline: Pipeline, writer: Writer, max_deleted_percent: int) -> None:
         self._pipeline = pipeline
         self._writer = writer
         self._percent = max_deleted_percent
-        self._preview = preview
 
     async def run(
-        self, connection: AsyncConnection, service: EntityRecord | None, mentions: Mentions, began_after: int
+        self, connection: WriteConnection, service: EntityRecord | None, mentions: Mentions, began_after: int
     ) -> SweepResult:
         """Deletes what `mentions` lacks, in the transaction of `connection`, unless a guard speaks against it.
 
         Args:
             began_after: Number of the last change of the service before the session.
         """
+        previewed, unmentioned = await self._preview(connection, service, mentions, began_after)
+        if service is None or previewed.outcome is not SweepOutcome.PREVIEWED:
+            return previewed
+        deleted = await self._delete(connection, service, unmentioned, mentions, began_after)
+        return SweepResult(SweepOutcome.DONE, deleted=deleted, sample=previewed.sample)
+
+    async def preview(
+        self, connection: ReadConnection, service: EntityRecord | None, mentions: Mentions, began_after: int
+    ) -> SweepResult:
+        """Returns what `run` would delete, or why it would delete nothing."""
+        previewed, _ = await self._preview(connection, service, mentions, began_after)
+        return previewed
+
+    async def _preview(
+        self, connection: ReadConnection, service: EntityRecord | None, mentions: Mentions, began_after: int
+    ) -> tuple[SweepResult, list[tuple[AssetKind, str]]]:
         if service is None or not mentions.kinds():
-            return SweepResult(SweepOutcome.EMPTY_SESSION)
+            return SweepResult(SweepOutcome.EMPTY_SESSION), []
         unmentioned: list[tuple[AssetKind, str]] = []
         too_many = False
         for kind in mentions.kinds():
@@ -160,23 +174,18 @@ class Sweep:
             too_many = too_many or (len(candidates) >= _FEW and len(gone) * 100 > self._percent * len(candidates))
             unmentioned += [(kind, name) for name in gone]
         sample = [names.join(service.name, name) for _, name in unmentioned[:MOST_SAMPLED]]
-        refused = (
+        outcome = (
             SweepOutcome.UNREADABLE_ITEM
             if mentions.unreadable
             else SweepOutcome.TOO_MANY
             if too_many
             else SweepOutcome.PREVIEWED
-            if self._preview
-            else None
         )
-        if refused is not None:
-            return SweepResult(refused, would_delete=len(unmentioned), sample=sample)
-        deleted = await self._delete(connection, service, unmentioned, mentions, began_after)
-        return SweepResult(SweepOutcome.DONE, deleted=deleted, sample=sample)
+        return SweepResult(outcome, would_delete=len(unmentioned), sample=sample), unmentioned
 
     async def _delete(
         self,
-        connection: AsyncConnection,
+        connection: WriteConnection,
         service: EntityRecord,
         unmentioned: Sequence[tuple[AssetKind, str]],
         mentions: Mentions,

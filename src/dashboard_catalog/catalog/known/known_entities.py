@@ -9,12 +9,11 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.catalog.known.assumed import Assumed, KnownChart
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
 K = TypeVar("K")
@@ -36,7 +35,7 @@ class KnownEntities:
         self._charts = layered(self._assumed.charts)
         self._failed: set[tuple[str, str]] = set()
 
-    async def load(self, connection: AsyncConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
+    async def load(self, connection: ReadConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
         """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags."""
         found = await entities.by_fqns(connection, set(fqns))
         found += await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id})
@@ -46,12 +45,12 @@ class KnownEntities:
                 self.add(record)
         await self.load_by_id(connection, {record.parents[0] for record in found if record.kind == "tag"})
 
-    async def load_by_id(self, connection: AsyncConnection, ids: Iterable[UUID]) -> None:
+    async def load_by_id(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the entities of these ids that are not yet known, and nothing else."""
         for record in await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id}):
             self.add(record)
 
-    async def load_charts(self, connection: AsyncConnection, keys: Iterable[AssetName]) -> None:
+    async def load_charts(self, connection: ReadConnection, keys: Iterable[AssetName]) -> None:
         """Loads charts of BI services that are known."""
         wanted = [key for key in keys if key not in self._charts]
         found = (self.service(name) for name in {key.service for key in wanted})

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.catalog.known.assumed import Assumed, KnownAsset
 from dashboard_catalog.catalog.known.known_entities import KnownEntities, layered
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference
 from dashboard_catalog.store import assets
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import AssetRecord
 
 
@@ -63,7 +62,7 @@ class PropertyTargets:
         self._fqns: dict[tuple[str, UUID], str] = {}
         self._loaded = False
 
-    async def load(self, connection: AsyncConnection, pointers: Iterable[Pointer]) -> None:
+    async def load(self, connection: ReadConnection, pointers: Iterable[Pointer]) -> None:
         """Loads what values point to, entities and assets alike."""
         self._loaded = True
         ids = {pointer.id for pointer in pointers if pointer.id}

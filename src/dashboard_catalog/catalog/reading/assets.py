@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog import authorization
@@ -18,6 +16,7 @@ from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.views import AssetView, views
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
 
 
@@ -43,7 +42,7 @@ class Reader:
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
-    async def assets(self, connection: AsyncConnection, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
+    async def assets(self, connection: ReadConnection, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
         """Returns what each read asks for, or why not. All are of one kind; the statements do not grow with them."""
         kind = reads[0].kind
         known_entities = KnownEntities()
@@ -60,7 +59,7 @@ class Reader:
         return [f if isinstance(f, CatalogError) else next(shown) for f in found]
 
     async def entity(
-        self, connection: AsyncConnection, principal: Principal, kind: EntityKind, key: str | UUID
+        self, connection: ReadConnection, principal: Principal, kind: EntityKind, key: str | UUID
     ) -> EntityRecord:
         """Returns an entity, by its fully qualified name or id, deleted or not.
 
@@ -75,7 +74,7 @@ class Reader:
 
     async def _stored(
         self,
-        connection: AsyncConnection,
+        connection: ReadConnection,
         known_entities: KnownEntities,
         kind: AssetKind,
         keys: Sequence[AssetKey],
@@ -113,7 +112,7 @@ DELETED: Mapping[str, tuple[bool, ...]] = {"exclude": (False,), "include": (Fals
 """Which values of `deleted` each way of asking finds."""
 
 
-async def _version_of(connection: AsyncConnection, read: AssetRead, record: AssetRecord) -> AssetRecord:
+async def _version_of(connection: ReadConnection, read: AssetRead, record: AssetRecord) -> AssetRecord:
     if read.version is None or read.version == record.version:
         return record
     older = await read.kind.table.version(connection, record.service_id, record.id, read.version)
@@ -122,12 +121,12 @@ async def _version_of(connection: AsyncConnection, read: AssetRead, record: Asse
     return older  # type: ignore[no-any-return]
 
 
-async def find_entity(connection: AsyncConnection, kind: EntityKind, key: str | UUID) -> EntityRecord | None:
+async def find_entity(connection: ReadConnection, kind: EntityKind, key: str | UUID) -> EntityRecord | None:
     """Returns the entity of a kind by fully qualified name or id."""
     by = entities.by_ids(connection, [key]) if isinstance(key, UUID) else entities.by_fqns(connection, [key])
     return next((record for record in await by if record.kind == kind.name), None)
 
 
-async def find_service(connection: AsyncConnection, name: str) -> EntityRecord | None:
+async def find_service(connection: ReadConnection, name: str) -> EntityRecord | None:
     """Returns the BI service of a raw name."""
     return await find_entity(connection, ENTITY_KINDS["bi_service"], names.quote(name))

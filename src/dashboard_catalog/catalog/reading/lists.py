@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.authorization import check_views_any, viewable_services
@@ -24,6 +22,7 @@ from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entit
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
 from dashboard_catalog.store import list_pages as lists
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_filters import ListFilters
 from dashboard_catalog.store.list_pages import ListOrder, Position
 from dashboard_catalog.store.tables import AssetRecord, EntityRecord
@@ -197,7 +196,7 @@ class Lister:
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
-    async def assets(self, connection: AsyncConnection, listing: AssetListing) -> AssetPage:
+    async def assets(self, connection: ReadConnection, listing: AssetListing) -> AssetPage:
         """Returns a page of assets that the caller may view.
 
         Raises:
@@ -215,7 +214,7 @@ class Lister:
         shown = await views(connection, listing.kind, page, with_charts=listing.with_charts)
         return AssetPage(shown, more=len(records) > listing.page_size, total=total)
 
-    async def entities(self, connection: AsyncConnection, listing: EntityListing) -> EntityPage:
+    async def entities(self, connection: ReadConnection, listing: EntityListing) -> EntityPage:
         """Returns a page of entities that the caller may view, of BI services only those.
 
         Raises:
@@ -240,7 +239,7 @@ class Lister:
         page = await entity_views(connection, records[: listing.page_size])
         return EntityPage(page, more=len(records) > listing.page_size)
 
-    async def _filters(self, connection: AsyncConnection, listing: AssetListing) -> ListFilters | None:
+    async def _filters(self, connection: ReadConnection, listing: AssetListing) -> ListFilters | None:
         """Returns the filters of a listing by ids, or None if nothing can match them."""
         sent = listing.filters
         services = await self._services(connection, listing)
@@ -262,7 +261,7 @@ class Lister:
             deleted=DELETED[sent.deleted],
         )
 
-    async def _services(self, connection: AsyncConnection, listing: AssetListing) -> list[UUID] | None:
+    async def _services(self, connection: ReadConnection, listing: AssetListing) -> list[UUID] | None:
         """Returns the ids of the BI services that a listing is about, or None for all there are."""
         filters = listing.filters
         name = names.split(filters.service)[0] if filters.service else ""
@@ -285,7 +284,7 @@ class Lister:
 class _Ids:
     """From the names in filters to ids; None where a filter is empty."""
 
-    def __init__(self, connection: AsyncConnection, may_view: Callable[[AssetKind, EntityRecord], bool]) -> None:
+    def __init__(self, connection: ReadConnection, may_view: Callable[[AssetKind, EntityRecord], bool]) -> None:
         self._connection = connection
         self._may_view = may_view
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.catalog.known.known_entities import KnownEntities, referred_ids
 from dashboard_catalog.catalog.model import change, names
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityRecord
 
 
@@ -49,7 +48,7 @@ class EntityView:
     above: Mapping[UUID, str]
 
 
-async def entity_views(connection: AsyncConnection, records: Sequence[EntityRecord]) -> list[EntityView]:
+async def entity_views(connection: ReadConnection, records: Sequence[EntityRecord]) -> list[EntityView]:
     """Returns the views of entities, with one statement for all of them."""
     ids = {id_ for record in records for id_ in record.parents}
     above = {record.id: record.fqn for record in await entities.by_ids(connection, ids)}
@@ -57,7 +56,7 @@ async def entity_views(connection: AsyncConnection, records: Sequence[EntityReco
 
 
 async def views(
-    connection: AsyncConnection,
+    connection: ReadConnection,
     kind: AssetKind,
     records: Sequence[AssetRecord],
     *,

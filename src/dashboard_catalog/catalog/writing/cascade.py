@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.model.refusals import still_referenced
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import AssetRecord, DashboardRecord
 
 RESTORED: Mapping[str, Any] = {"deleted": False, "deleted_with": None, "deleted_by_edit": False}
@@ -30,7 +29,7 @@ class Cascade:
         self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
         self._affected: list[str] = []
 
-    async def load(self, connection: AsyncConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
+    async def load(self, connection: ReadConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
         """Loads the charts that the writes may delete or restore, and who else holds them."""
         comes_back: dict[UUID, set[UUID]] = defaultdict(set)
         at_stake: set[UUID] = set()
@@ -47,7 +46,7 @@ class Cascade:
         if at_stake:
             await self._load_holders(connection, at_stake)
 
-    async def _load_holders(self, connection: AsyncConnection, chart_ids: set[UUID]) -> None:
+    async def _load_holders(self, connection: ReadConnection, chart_ids: set[UUID]) -> None:
         self._working.add(CHART_KIND, await CHART_KIND.table.by_ids(connection, chart_ids))
         holders = await assets.holders(connection, chart_ids)
         for row in holders:

@@ -6,8 +6,6 @@ nothing refers to can be deleted for good.
 
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog import authorization
@@ -18,6 +16,7 @@ from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
 from dashboard_catalog.catalog.reading.assets import find_entity
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
 
 _COLUMN_OF = {
@@ -34,7 +33,7 @@ _NAMED = 5
 
 
 async def delete_entity(
-    connection: AsyncConnection,
+    connection: WriteConnection,
     authorizer: Authorizer,
     writer: Writer,
     kind: EntityKind,
@@ -68,7 +67,7 @@ async def delete_entity(
     return record
 
 
-async def _referrers(connection: AsyncConnection, record: EntityRecord) -> tuple[list[str], int]:
+async def _referrers(connection: ReadConnection, record: EntityRecord) -> tuple[list[str], int]:
     """Returns kind and name of some of the things that refer to an entity, and the number of all of them."""
     found = [f"{below.kind} {below.fqn}" for below in await entities.below(connection, [record.id])]
     if record.kind == "custom_property":

@@ -10,8 +10,6 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog import authorization
@@ -24,6 +22,7 @@ from dashboard_catalog.catalog.properties.extension_shape import check_property_
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
 
 _RANK = {name: rank for rank, name in enumerate(ENTITY_KINDS)}
@@ -92,7 +91,7 @@ class EntityWrites:
         # Entity id -> ids of those above it, for every team and tag that could be part of a circle.
         self._above: dict[UUID, list[UUID]] = {}
 
-    async def load(self, connection: AsyncConnection, writes: Iterable[EntityWrite]) -> None:
+    async def load(self, connection: ReadConnection, writes: Iterable[EntityWrite]) -> None:
         """Loads the entities and their parents as they are stored, under the catalog's lock."""
         batch = list(writes)
         fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
@@ -100,6 +99,9 @@ class EntityWrites:
         for kind in {write.kind.name for write in batch if write.kind.name in ("team", "tag")}:
             known = [*await entities.of_kind(connection, kind), *self._known.assumed(kind)]
             self._above |= {record.id: record.parents for record in known}
+
+    async def lock(self, connection: WriteConnection) -> None:
+        """Locks the sequence that numbers the changes of entities, so that `store` can follow."""
         self._last_change = await entities.lock_service(connection, CATALOG_ID)
 
     def apply(self, write: EntityWrite) -> WrittenEntity:
@@ -128,7 +130,7 @@ class EntityWrites:
             return WrittenEntity(write.kind, stored, Outcome.UNCHANGED)
         return WrittenEntity(write.kind, self._changed_to(stored, changes, write), outcome)
 
-    async def store(self, connection: AsyncConnection) -> None:
+    async def store(self, connection: WriteConnection) -> None:
         """Stores everything that has changed."""
         if self._written:
             new = [record for id_, record in self._written.items() if id_ in self._new]

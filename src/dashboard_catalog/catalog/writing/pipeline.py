@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from itertools import chain
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.authorization import AssetResources
 from dashboard_catalog.catalog.known.assumed import Assumed
@@ -39,6 +37,7 @@ from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 
 Write = AssetWrite | DeferredUpsert | EntityWrite
 Written = WrittenAsset | Unchanged | WrittenEntity
@@ -59,14 +58,12 @@ class Batch:
 
     Attributes:
         writes: In the order they were sent. Entities are applied first, then charts, then dashboards.
-        validate_only: Whether to do everything except storing.
         assumed: What counts as existing, for a stream that only validates; grows with what is accepted.
         is_chunk: Whether one caller sent the writes together. Then a write that refers to a refused one is refused too.
         failed: (kind, fully qualified name) of items of the chunk that could not be read.
     """
 
     writes: Sequence[Write]
-    validate_only: bool = False
     assumed: Assumed | None = None
     is_chunk: bool = False
     failed: Sequence[tuple[str, str]] = ()
@@ -79,7 +76,7 @@ class Pipeline:
         self._authorizer = authorizer
 
     async def run(
-        self, connection: AsyncConnection, batch: Batch, known_entities: KnownEntities | None = None
+        self, connection: WriteConnection, batch: Batch, known_entities: KnownEntities | None = None
     ) -> list[Result]:
         """Applies a batch in the transaction of `connection` and returns the result of each write, in their order.
 
@@ -88,16 +85,35 @@ class Pipeline:
             batch: The writes.
             known_entities: An empty one, which holds everything that the batch refers to afterwards.
         """
-        return await _Run(self._authorizer, connection, batch, known_entities or KnownEntities(batch.assumed)).all()
+        known = known_entities or KnownEntities(batch.assumed)
+        return await _Run(self._authorizer, connection, connection, batch, known).all()
+
+    async def rehearse(self, connection: ReadConnection, batch: Batch) -> list[Result]:
+        """Returns what `run` would return. Writes nothing and takes no locks."""
+        return await _Run(self._authorizer, connection, None, batch, KnownEntities(batch.assumed)).all()
 
 
 class _Run:
-    """The run of one batch."""
+    """The run of one batch.
+
+    Args:
+        authorizer: Decides who may do what.
+        connection: Where everything is read.
+        writer: The same connection, to lock and to store with; None for a rehearsal.
+        batch: The writes.
+        known_entities: Where what the batch refers to is kept.
+    """
 
     def __init__(
-        self, authorizer: Authorizer, connection: AsyncConnection, batch: Batch, known_entities: KnownEntities
+        self,
+        authorizer: Authorizer,
+        connection: ReadConnection,
+        writer: WriteConnection | None,
+        batch: Batch,
+        known_entities: KnownEntities,
     ) -> None:
         self._connection = connection
+        self._writer = writer
         self._batch = batch
         self._known = known_entities
         for kind, fqn in batch.failed:
@@ -118,9 +134,10 @@ class _Run:
         self._assets = {index: write for index, write in writes.items() if isinstance(write, AssetWrite)}
 
     async def all(self) -> list[Result]:
-        # A thing that is removed for good may be referred to from any service, so no other write may be in progress.
-        removes = any(write.hard for write in self._assets.values())
-        await entities.lock_catalog(self._connection, to_write=removes or bool(self._entities))
+        if self._writer:
+            # Any service may refer to a thing that is removed for good, so no other write may be in progress.
+            removes = any(write.hard for write in self._assets.values())
+            await entities.lock_catalog(self._writer, to_write=removes or bool(self._entities))
         if self._entities:
             await self._write_entities()
         if self._assets or self._deferred:
@@ -129,10 +146,12 @@ class _Run:
 
     async def _write_entities(self) -> None:
         await self._entity_writes.load(self._connection, self._entities.values())
+        if self._writer:
+            await self._entity_writes.lock(self._writer)
         for index in in_order(self._entities):
             self._results[index] = self._apply_entity(self._entities[index])
-        if not self._batch.validate_only:
-            await self._entity_writes.store(self._connection)
+        if self._writer:
+            await self._entity_writes.store(self._writer)
 
     def _apply_entity(self, write: EntityWrite) -> Result:
         try:
@@ -157,8 +176,8 @@ class _Run:
             for index, write in self._assets.items():
                 if write.kind is kind:
                     self._results[index] = self._apply(write)
-        if not self._batch.validate_only:
-            await self._working.store(self._connection)
+        if self._writer:
+            await self._working.store(self._writer)
 
     def _apply(self, write: AssetWrite) -> Result:
         try:
@@ -198,7 +217,7 @@ class _Run:
         services = {service_id for service_id, _ in located.values()}
         services |= {service.id for name in self._service_names() if (service := self._known.service(name))}
         for service_id in sorted(services):
-            last = await entities.lock_service(self._connection, service_id) if not self._batch.validate_only else 0
+            last = await entities.lock_service(self._writer, service_id) if self._writer else 0
             self._working.add_service(service_id, last)
 
     async def _find_unchanged(self) -> None:

@@ -6,14 +6,13 @@ asset with marks takes the full path, which reports what it keeps.
 
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog.authorization import AssetResources
 from dashboard_catalog.catalog.known.known_entities import KnownEntities, referred_ids
 from dashboard_catalog.catalog.model.commands import DeferredUpsert, Unchanged
 from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import EntityRecord
 
 
@@ -27,7 +26,7 @@ class UnchangedLookup:
         self._decided: dict[int, bool] = {}
 
     async def find(
-        self, connection: AsyncConnection, kind: AssetKind, service: EntityRecord, deferred: Sequence[DeferredUpsert]
+        self, connection: ReadConnection, kind: AssetKind, service: EntityRecord, deferred: Sequence[DeferredUpsert]
     ) -> dict[str, Unchanged]:
         """Returns, by name, the items that are equal to what is stored and that their writer may write.
 

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from dashboard_catalog.catalog.model.change import describe
 from dashboard_catalog.catalog.model.commands import AssetName, Writer
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
 from dashboard_catalog.store import entities
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.tables import AssetRecord
 
 
@@ -123,7 +122,7 @@ class WorkingSet:
         if left := [older for older in self._history.pop(place, ()) if older.id != record.id]:
             self._history[place] = left
 
-    async def store(self, connection: AsyncConnection) -> None:
+    async def store(self, connection: WriteConnection) -> None:
         """Writes everything: for each service a number of statements that does not depend on how much there is."""
         for (kind_name, service_id), removed in self._removed.items():
             table = ASSET_KINDS[kind_name].table
@@ -150,7 +149,7 @@ class WorkingSet:
         for service_id in {place[1] for place in (*self._new, *self._replaced)}:
             await entities.advance(connection, service_id, self._sequences[service_id])
 
-    async def _store_references(self, connection: AsyncConnection, kind_name: str, service_id: UUID) -> None:
+    async def _store_references(self, connection: WriteConnection, kind_name: str, service_id: UUID) -> None:
         """Makes the assets that are new, or refer to other things than before, be found by what they refer to."""
         references = ASSET_KINDS[kind_name].table.references
         moved = {

@@ -1,0 +1,51 @@
+"""Transactions as the store hands them out: one type reads, the other one writes as well.
+
+The rules pass these around without knowing what is inside. Only `Database` opens them, and only modules of the store
+run statements on them. A function that takes a `ReadConnection` can neither write nor wait for a lock.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Columns = tuple[Any, ...]
+Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class ReadConnection:
+    """A transaction that reads.
+
+    Attributes:
+        dialect: SQLAlchemy's dialect of the database.
+    """
+
+    __slots__ = ("_connection", "dialect")
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, statement: Query, parameters: Parameters | None = None) -> CursorResult[*Columns]:
+        """Runs a statement that changes nothing and returns its result."""
+        return await self._connection.execute(statement, parameters)
+
+
+class WriteConnection(ReadConnection):
+    """A transaction that reads and writes, and holds its locks until it ends."""
+
+    __slots__ = ()
+
+    async def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[*Columns]:
+        """Runs any statement, once for each mapping in a list of parameters, and returns its result."""
+        return await self._connection.execute(statement, parameters)
+
+    async def execute_rows(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        """Runs SQL once per row; its placeholders and the values of the rows are in the driver's own form."""
+        await self._connection.exec_driver_sql(sql, rows)
+
+    async def driver_connection(self) -> Any:
+        """Returns the connection as the driver has it, for what SQLAlchemy does not offer."""
+        return (await self._connection.get_raw_connection()).driver_connection
