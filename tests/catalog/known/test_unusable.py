@@ -1,0 +1,32 @@
+"""The one place that says why a reference cannot be used."""
+
+import pytest
+
+from dashboard_catalog.catalog.known.assumed import KnownChart
+from dashboard_catalog.catalog.known.unusable import why_unusable
+from dashboard_catalog.errors import Violation, ViolationReason
+from tests.catalog.model.records import SERVICE
+
+LIVE, DELETED = (KnownChart(SERVICE, deleted, deleted_by_edit=False) for deleted in (False, True))
+
+
+@pytest.mark.parametrize(
+    ("found", "failed", "held", "reason", "text"),
+    [
+        (None, False, False, ViolationReason.UNKNOWN_REFERENCE, "there is no BI service s"),
+        (DELETED, False, False, ViolationReason.DELETED_REFERENCE, "BI service s is deleted"),
+        (LIVE, True, True, ViolationReason.FAILED_REFERENCE, "BI service s failed in this chunk"),
+        (None, True, False, ViolationReason.FAILED_REFERENCE, "BI service s failed in this chunk"),
+    ],
+)
+def test_a_reference_that_cannot_be_used_is_refused_with_its_path(
+    found: KnownChart | None, failed: bool, held: bool, reason: ViolationReason, text: str
+) -> None:
+    refused = why_unusable("charts[2]", "bi_service", "s", found, failed=failed, held=held)
+
+    assert refused == Violation("charts[2]", reason, text)
+
+
+@pytest.mark.parametrize(("found", "held"), [(LIVE, False), (LIVE, True), (DELETED, True)])
+def test_what_exists_or_is_held_already_can_be_referred_to(found: KnownChart, held: bool) -> None:
+    assert why_unusable("domain", "domain", "sales", found, failed=False, held=held) is None

@@ -1,0 +1,54 @@
+"""How one field of a write meets what is stored, for fields of every type and for kinds with other stewarded fields."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND, AssetKind
+from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.writing.merge import Merge, merge
+from tests.catalog.model.records import dashboard
+
+
+def _merge(stored: Any, sent: dict[str, Any], *, edits: bool = True, kind: AssetKind = DASHBOARD_KIND) -> Merge:
+    record = dashboard(project=stored)
+    return merge(kind, record, sent, ["project"], edits=edits, known_entities=KnownEntities())
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent", "changes"),
+    [
+        (None, {"project": False}, {"project": False}),
+        (None, {"project": 0}, {"project": 0}),
+        (True, {"project": False}, {"project": False}),
+        (False, {}, {"project": None}),
+        (0, {}, {"project": None}),
+        (False, {"project": False}, {}),
+        (None, {}, {}),
+    ],
+)
+def test_false_and_zero_are_values_and_differ_from_no_value(
+    stored: Any, sent: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    assert _merge(stored, sent).changes == changes
+
+
+def test_the_default_of_a_kind_is_what_an_absent_field_compares_as() -> None:
+    kind = dataclasses.replace(DASHBOARD_KIND, defaults={"project": False})
+
+    assert _merge(None, {"project": False}, kind=kind).changes == {}
+    assert _merge(False, {}, kind=kind).changes == {}
+    assert _merge(None, {"project": True}, kind=kind).changes == {"project": True}
+
+
+def test_each_kind_says_which_of_its_fields_people_steward() -> None:
+    stewarding = dataclasses.replace(DASHBOARD_KIND, stewarded=("project",))
+
+    assert _merge("A", {"project": "B"}).marks.encode() is None
+    assert _merge("A", {"project": "B"}, kind=stewarding).marks.encode() == {"fields": ["project"]}
+
+    marked = dashboard(project="A", edited=Marks(["project"]).encode())
+    ingested = merge(stewarding, marked, {"project": "B"}, (), edits=False, known_entities=KnownEntities())
+    assert (ingested.changes, ingested.kept) == ({}, ["project"])
