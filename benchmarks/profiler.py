@@ -26,7 +26,7 @@ _COMPONENTS: Mapping[str, str] = {
     r"rpc/outbox\.py|rpc/bulk\.py": "stream",
     r"rpc/": "edge",
     r"structlog|dashboard_catalog/logs\.py": "log",
-    r"_catalog/catalog/shape\.py|extension_shape\.py": "shape",
+    r"_catalog/catalog/shape\.py|extension_rules\.py": "shape",
     r"_catalog/catalog/references\.py": "references",
     r"_catalog/catalog/merge\.py": "merge",
     r"_catalog/catalog/changes\.py": "describe change",

@@ -8,7 +8,7 @@ from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
 from dashboard_catalog.catalog.bulk import session as sessions
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.properties import extension_shape
+from dashboard_catalog.catalog.properties import extension_rules
 from dashboard_catalog.catalog.reading import lists as listing
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import IngestOptions
@@ -67,7 +67,7 @@ ROWS = {
     "owners": elements(DASHBOARD, "owners"),
     "tags": elements(DASHBOARD, "tags"),
     "parents of a team": elements(entity_pb2.Team, "parents"),
-    "extension": f"{size(extension_shape.MAX_BYTES)} as compact JSON, {extension_shape.MAX_DEPTH} levels deep",
+    "extension": f"{size(extension_rules.MAX_BYTES)} as compact JSON, {extension_rules.MAX_DEPTH} levels deep",
     "a whole number in an extension": "2^53 - 1",
     "tags, and extension keys, in one release": elements(asset_pb2.Edited, "tags"),
     "an etag": characters(dashboard_service_pb2.UpdateDashboardRequest, "etag"),
@@ -85,7 +85,7 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
 
 def test_the_numbers_that_the_table_words_are_the_codes() -> None:
     assert sessions.KEPT.total_seconds() == LIMITS.session_seconds
-    assert extension_shape.MAX_INTEGER == 2**53 - 1
+    assert extension_rules.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
     assert most == bulk_options.MAX_FAILURES == IngestOptions().max_failures
     assert elements(DASHBOARD, "tags") == f"{merge.MAX_TAGS}"

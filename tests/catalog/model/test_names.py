@@ -79,7 +79,7 @@ def test_what_does_not_parse_is_answered_with_the_text_and_how_to_quote(text: st
         split(text)
 
     assert str(refused.value).startswith(text)
-    assert 'one that contains a dot or a quote is quoted: service."sales.by day"' in str(refused.value)
+    assert 'quote a segment that contains a dot or a quote: service."sales.by day"' in str(refused.value)
 
 
 @pytest.mark.parametrize(("text", "wanted", "found"), [("a", 2, 1), ("a.b.c", 2, 3), ("a.b", 1, 2), ('"a.b"', 2, 1)])

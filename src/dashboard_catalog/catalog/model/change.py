@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog.model import labels
-from dashboard_catalog.catalog.properties.extension_shape import same_json
+from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.store.tables import AssetRecord
 
 _PARTS = ("added", "updated", "deleted")

@@ -1,6 +1,6 @@
-"""Names and fully qualified names: how they are joined, quoted and read.
+"""Names and fully qualified names: how they are joined, quoted and parsed.
 
-A segment that contains `.` or `"` is wrapped in `"` with inner `"` doubled, as in OpenMetadata. Names themselves are
+A segment that contains `.` or `"` is wrapped in `"`, with inner `"` doubled, as in OpenMetadata. Names themselves are
 never parsed or normalised.
 """
 
@@ -10,14 +10,14 @@ from functools import lru_cache, wraps
 
 MAX_FQN_BYTES = 2400
 
-# Loads name the same services, tags and owners again and again.
+# A load names the same services, tags and owners over and over.
 _REMEMBERED = 2048
 
 _SEGMENT = re.compile(r'"(?:[^"]|"")+"|[^".]+')
 
 
 class NameSyntaxError(ValueError):
-    """A text is no fully qualified name; its message shows how to quote."""
+    """A text is not a fully qualified name. The message shows how to quote."""
 
 
 def quote(name: str) -> str:
@@ -37,11 +37,11 @@ def join(*names: str) -> str:
 
 
 def split(fqn: str, segments: int | None = None) -> tuple[str, ...]:
-    """Returns the raw names of a fully qualified name, so that `join(*split(fqn))` quotes it anew.
+    """Returns the raw names of a fully qualified name. `join(*split(fqn))` quotes it normally.
 
     Args:
-        fqn: What a caller sent.
-        segments: How many names it must have; any number by default.
+        fqn: Text that a caller sent.
+        segments: Number of names that it must have; any number by default.
 
     Raises:
         NameSyntaxError: If it does not parse.
@@ -56,7 +56,7 @@ def split(fqn: str, segments: int | None = None) -> tuple[str, ...]:
 
 
 def _remembering(function: Callable[[str], str]) -> Callable[[str], str]:
-    """Remembers what it answered, but for texts that are too long to be right."""
+    """Caches a function, except for texts that are too long to be valid."""
     cached = lru_cache(_REMEMBERED)(function)
 
     @wraps(function)
@@ -78,7 +78,7 @@ def segment(text: str) -> str:
 
 @_remembering
 def requoted(fqn: str) -> str:
-    """Returns a fully qualified name quoted anew, so that equal names are equal texts.
+    """Returns a fully qualified name with normal quoting, so that equal names are equal texts.
 
     Raises:
         NameSyntaxError: If it does not parse.
@@ -86,7 +86,7 @@ def requoted(fqn: str) -> str:
     return join(*split(fqn))
 
 
-_RULE = 'segments are separated by dots, one that contains a dot or a quote is quoted: service."sales.by day"'
+_RULE = 'segments are separated by dots; quote a segment that contains a dot or a quote: service."sales.by day"'
 
 
 def _split_quoted(fqn: str) -> tuple[str, ...]:

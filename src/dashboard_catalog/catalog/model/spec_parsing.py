@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference
-from dashboard_catalog.catalog.properties.extension_shape import check_extension_shape
+from dashboard_catalog.catalog.properties.extension_rules import check_extension
 from dashboard_catalog.errors import Violation, ViolationReason
 
 _OWNER_TYPES = ("user", "team")
@@ -94,7 +94,7 @@ def _exact(reference: SentReference, path: str, violations: list[Violation]) -> 
 
 
 def _extension(extension: dict[str, Any], violations: list[Violation]) -> dict[str, Any]:
-    violations += check_extension_shape(extension)
+    violations += check_extension(extension)
     return extension
 
 

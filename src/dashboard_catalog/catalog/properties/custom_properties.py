@@ -1,6 +1,6 @@
 """The rules of custom properties: what a definition may say, and which values fit it.
 
-Definitions are compiled to JSON Schema once; what holds for every extension is in `extension_shape`. It must
+Definitions are compiled to JSON Schema once; what holds for every extension is in `extension_rules`. It must
 not know how definitions are stored, nor look up what values refer to: `references` names it.
 """
 
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from dashboard_catalog.catalog.properties.date_patterns import PATTERNS
-from dashboard_catalog.catalog.properties.extension_shape import check_json
+from dashboard_catalog.catalog.properties.extension_rules import check_json
 from dashboard_catalog.catalog.properties.schema_check import SchemaCheck, shown
 from dashboard_catalog.catalog.properties.types import FORMATS_OF, PROPERTY_TYPES, config_schema, kinds_of
 from dashboard_catalog.catalog.properties.values import value_schema
@@ -57,8 +57,8 @@ class CompiledProperty:
     def check(self, key: str, value: Any) -> tuple[Any, list[Violation]]:
         """Returns `value` as it is stored, and what is wrong with it.
 
-        Dates are written anew with their pattern, enum values sorted and named once, everything else stays
-        as sent, and so does what is wrong.
+        Dates are rewritten in their pattern, and enum values are sorted without duplicates. Everything else, also an
+        invalid value, stays as sent.
 
         Args:
             key: Name of the property, for the field paths below `extension`.

@@ -1,6 +1,6 @@
 """The Java date patterns that OpenMetadata offers for custom properties, parsed strictly and written back.
 
-A pattern is translated once into a regular expression and a format string. Month names are English. It must
+Each pattern is translated once into a regular expression and a format string. Month names are English. This module must
 not know what a custom property is.
 
 Source: OpenMetadata's `CustomProperty.constants.ts`, which lists what its servers and its pages support.
@@ -49,7 +49,7 @@ _MONTHS = (
 )
 _MONTH_NUMBERS = {name: number for number, month in enumerate(_MONTHS, 1) for name in (month, month[:3])}
 
-# What each run of pattern letters reads, and what it writes of a `datetime` (position 0).
+# For each run of pattern letters: what it matches, and how it writes a `datetime` (position 0).
 _SYMBOLS = {
     "yyyy": ("(?P<year>[0-9]{4})", "{0.year:04}"),
     "MMMM": (f"(?P<month_name>{'|'.join(_MONTHS)})", "{month_name}"),
@@ -65,7 +65,7 @@ _SYMBOLS = {
     "SSSSSS": ("(?P<fraction>[0-9]{6})", "{0.microsecond:06}"),
 }
 _PIECES = re.compile(r"([A-Za-z])\1*|[^A-Za-z]+")
-# Patterns have no zones: all moments are of one, which is UTC as everywhere.
+# Patterns have no time zones, so all moments are in UTC.
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _EXAMPLE = datetime(2026, 7, 28, 14, 30, 15, 250_000, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
-"""JSON Schema made to speak: values that do not fit are described by what was got and what was expected.
+"""JSON Schema with readable errors: what was sent, and what was expected.
 
-The `description` of each subschema completes the sentence "expected ...". It must not know properties.
+The `description` of each subschema completes the sentence "expected ...". This module must not know properties.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, EmailOptions, ValidationError, ValidationErrorKind
 
-from dashboard_catalog.catalog.properties.extension_shape import field_step
+from dashboard_catalog.catalog.properties.extension_rules import field_step
 
 Schema = dict[str, Any]
 
@@ -21,12 +21,12 @@ _LISTED_CHARACTERS = 400
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing in a value that does not fit its schema.
+    """A part of a value that does not fit its schema.
 
     Attributes:
-        path: From the value, to be appended to its own path: `.rows[1].colour`, empty for the value itself.
+        path: Path from the value, to be appended to the value's own: `.rows[1].colour`; empty for the value itself.
         keyword: The JSON Schema keyword that failed.
-        description: What is wrong and what would be right.
+        description: What is wrong, and what is expected.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Fault:
 
 
 class StartNotAfterEnd:
-    """The keyword `startNotAfterEnd`, since JSON Schema cannot compare two properties of an object."""
+    """The keyword `startNotAfterEnd`: JSON Schema itself cannot compare two properties of an object."""
 
     def __init__(self, parent_schema: Schema, value: Any, schema_path: list[str | int]) -> None:
         pass
@@ -51,9 +51,9 @@ class SchemaCheck:
     """A compiled JSON Schema (Draft 2020-12) whose formats are asserted.
 
     Args:
-        schema: Has a `description`, and so has every subschema that expects something else; what it
-            requires, its `properties` describe.
-        formats: Further formats, by name; an unknown format does not compile.
+        schema: Has a `description`, as has every subschema that expects something else. Its `properties` describe
+            everything that it requires.
+        formats: Additional formats by name. An unknown format does not compile.
     """
 
     __slots__ = ("_schema", "_validator")
@@ -71,11 +71,11 @@ class SchemaCheck:
         )
 
     def accepts(self, value: Any) -> bool:
-        """Tells whether `value` fits, which costs far less than asking for its faults."""
+        """Says whether `value` fits. Far cheaper than `faults`."""
         return self._validator.is_valid(value)
 
     def faults(self, value: Any) -> list[Fault]:
-        """Returns all that does not fit in `value`, one fault where several keywords say the same."""
+        """Returns everything in `value` that does not fit; one fault where several keywords say the same."""
         errors = self._validator.iter_errors(value)
         faults = [fault for error in errors for fault in self._describe(error)]
         return list({(fault.path, fault.description): fault for fault in faults}.values())
@@ -92,12 +92,12 @@ class SchemaCheck:
                     yield Fault(_path(*path, name), keyword, f"is unknown; expected {expected}")
             case ValidationErrorKind.UniqueItems():
                 for index, item in _repeated(error.instance):
-                    yield Fault(_path(*path, index), keyword, f"{shown(item)} is there twice; expected {expected}")
+                    yield Fault(_path(*path, index), keyword, f"{shown(item)} occurs twice; expected {expected}")
             case _:
                 yield Fault(_path(*path), keyword, f"got {shown(error.instance)}; expected {expected}")
 
     def _expected(self, steps: list[str | int]) -> str:
-        """Returns the innermost description on the way that `steps` lead into the schema."""
+        """Returns the innermost description along the path `steps` into the schema."""
         node: Any = self._schema
         expected = node["description"]
         for step in steps:
@@ -109,13 +109,13 @@ class SchemaCheck:
 
 
 def shown(value: Any) -> str:
-    """Returns `value` as JSON, cut to a length that leaves room for others in an error."""
+    """Returns `value` as JSON, cut so that an error has room for more than one."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
 
 
 def listed(values: Iterable[str]) -> str:
-    """Returns `values` for a sentence, no more of them than an error has room for."""
+    """Returns `values` as part of a sentence; only as many as an error has room for."""
     quoted = [shown(value) for value in values]
     count = sum(length <= _LISTED_CHARACTERS for length in accumulate(len(text) + 2 for text in quoted))
     rest = len(quoted) - count

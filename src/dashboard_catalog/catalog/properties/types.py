@@ -1,7 +1,6 @@
 """The 17 types of custom properties, and the JSON Schemas of their configurations.
 
-Descriptions complete the sentence "expected ..." (`schema_check`). What values look like is in
-`property_values`.
+Each description completes the sentence "expected ..." (see `schema_check`). The schemas of values are in `values`.
 
 Source: OpenMetadata's `type/basic.json`, `type/customProperties/*.json` and `TypeRepository`.
 """
@@ -35,18 +34,18 @@ FORMATS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"date-cp": DATE_FORMATS, "dateTime-cp": DATE_TIME_FORMATS, "time-cp": TIME_FORMATS}
 )
 
-# What references may point to; a BI service is called dashboardService in OpenMetadata's bodies.
+# The kinds that references may point to. OpenMetadata says dashboardService for a BI service.
 REFERENCE_KINDS = ("dashboard", "chart", "bi_service", "user", "team", "domain", "classification", "tag")
 KIND_ALIASES: Mapping[str, str] = MappingProxyType({"dashboardService": "bi_service"})
 
 
 def kinds_of(entity_types: Iterable[str]) -> tuple[str, ...]:
-    """Returns the different kinds that `entity_types` name, in our words."""
+    """Returns the kinds that `entity_types` name, each once and by its name in the catalog."""
     return tuple(dict.fromkeys(KIND_ALIASES.get(name, name) for name in entity_types))
 
 
 def config_schema(property_type: str) -> Schema:
-    """Returns the schema of the `config` of a definition, where an absent one counts as `{}`."""
+    """Returns the schema of the `config` of a definition. An absent config counts as `{}`."""
     match property_type:
         case "date-cp" | "dateTime-cp" | "time-cp":
             formats = FORMATS_OF[property_type]

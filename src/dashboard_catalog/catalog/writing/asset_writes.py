@@ -22,7 +22,7 @@ from dashboard_catalog.catalog.model.commands import (
 )
 from dashboard_catalog.catalog.model.etag import check_etag
 from dashboard_catalog.catalog.model.refusals import already_exists, not_found
-from dashboard_catalog.catalog.properties.extension_shape import check_size
+from dashboard_catalog.catalog.properties.extension_rules import check_size
 from dashboard_catalog.catalog.writing.cascade import RESTORED, Cascade
 from dashboard_catalog.catalog.writing.merge import Merge, merge, released
 from dashboard_catalog.catalog.writing.permissions import WritePermissions

@@ -18,7 +18,7 @@ from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
-from dashboard_catalog.catalog.properties.extension_shape import check_property_name
+from dashboard_catalog.catalog.properties.extension_rules import check_property_name
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities

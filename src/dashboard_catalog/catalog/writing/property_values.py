@@ -15,7 +15,7 @@ from dashboard_catalog.catalog.properties.custom_properties import (
     PropertyReference,
     compile_property,
 )
-from dashboard_catalog.catalog.properties.extension_shape import json_text, same_json
+from dashboard_catalog.catalog.properties.extension_rules import json_text, same_json
 from dashboard_catalog.errors import Violation, ViolationReason
 
 NOT_WRITTEN = object()

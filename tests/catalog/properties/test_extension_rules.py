@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.properties.extension_shape import (
+from dashboard_catalog.catalog.properties.extension_rules import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_INTEGER,
-    check_extension_shape,
+    check_extension,
     check_property_name,
 )
 from dashboard_catalog.errors import ViolationReason
@@ -19,7 +19,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(s
 
 
 def reasons(extension: dict[str, Any]) -> dict[str, ViolationReason]:
-    return {violation.field: violation.reason for violation in check_extension_shape(extension)}
+    return {violation.field: violation.reason for violation in check_extension(extension)}
 
 
 def nested(levels: int) -> Any:
@@ -28,7 +28,7 @@ def nested(levels: int) -> Any:
 
 @given(st.dictionaries(st.from_regex(r"\A[A-Za-z0-9]{1,20}\Z"), values, max_size=5))
 def test_what_passes_is_json_that_every_database_takes(extension: dict[str, Any]) -> None:
-    violations = check_extension_shape(extension)
+    violations = check_extension(extension)
     assert all(violation.field.startswith("extension") for violation in violations)
     if not violations:
         text = json.dumps(extension, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -40,7 +40,7 @@ def test_what_passes_is_json_that_every_database_takes(extension: dict[str, Any]
 @pytest.mark.parametrize("name", ["costCentre", "7", "a" * 256, "Cost Centre (EUR)", "a_-.,;%#@!'(){}[]|=+?`", "a.b"])
 def test_a_property_name_that_openmetadata_takes(name: str) -> None:
     assert check_property_name(name) is None
-    assert check_extension_shape({name: 1}) == []
+    assert check_extension({name: 1}) == []
 
 
 @pytest.mark.parametrize("name", ["", "a" * 257, "_a", " a", "é", "a:b", 'a"b', "a/b", "a*", "a\n", "a\0", "a~"])
@@ -49,7 +49,7 @@ def test_a_property_name_that_it_refuses(name: str) -> None:
     assert violation is not None
     assert violation.reason == ViolationReason.INVALID_FORMAT
     assert violation.field == "name"
-    first = check_extension_shape({name: 1})[0]
+    first = check_extension({name: 1})[0]
     assert first.reason == ViolationReason.INVALID_FORMAT
     assert first.field.startswith("extension.")
     assert len(first.field) < 100
@@ -87,7 +87,7 @@ def test_size_is_that_of_compact_json_in_utf8() -> None:
 
 def test_all_violations_come_at_once() -> None:
     extension = {"_": "\0", "deep": nested(9), "large": "x" * MAX_BYTES, "number": 2**60}
-    assert {(violation.field, violation.reason) for violation in check_extension_shape(extension)} == {
+    assert {(violation.field, violation.reason) for violation in check_extension(extension)} == {
         ("extension._", ViolationReason.INVALID_FORMAT),
         ("extension._", ViolationReason.INVALID_VALUE),
         ("extension.deep.key.key.key.key", ViolationReason.TOO_DEEP),

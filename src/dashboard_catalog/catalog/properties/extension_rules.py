@@ -1,6 +1,6 @@
-"""What holds for every value of an extension, whatever its property: names, depth, size and characters.
+"""Rules for every value of an extension, whatever its property: names, depth, size and characters.
 
-Nothing here knows property types; `custom_properties` does.
+This module does not know property types; `custom_properties` does.
 """
 
 import json
@@ -13,7 +13,7 @@ from dashboard_catalog.errors import Violation, ViolationReason
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 5
-# As in RFC 7493: were 2**53 allowed, 2**53 + 1, which arrives as the same double, would be altered silently.
+# RFC 7493. 2**53 itself is excluded: 2**53 + 1 arrives as the same double and would be altered silently.
 MAX_INTEGER = 2**53 - 1
 
 # OpenMetadata's customPropertyName, with its length.
@@ -28,17 +28,17 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def check_property_name(name: str) -> Violation | None:
-    """Returns what is wrong with the name of a custom property, if anything."""
+    """Returns what is wrong with the name of a custom property, or None."""
     if _NAME.fullmatch(name):
         return None
     return Violation("name", ViolationReason.INVALID_FORMAT, f"{_quoted(name)} is not allowed: {_NAME_RULE}")
 
 
-def check_extension_shape(extension: Mapping[str, Any]) -> list[Violation]:
-    """Returns every violation of the rules that do not depend on the definitions of the properties.
+def check_extension(extension: Mapping[str, Any]) -> list[Violation]:
+    """Returns all violations that do not depend on the definitions of the properties.
 
     Args:
-        extension: As it comes from `google.protobuf.Struct`, whole numbers as `int`. A null clears its key.
+        extension: From `google.protobuf.Struct`, with whole numbers as `int`. A null clears its key.
     """
     found = [
         Violation(
@@ -53,14 +53,14 @@ def check_extension_shape(extension: Mapping[str, Any]) -> list[Violation]:
 
 
 def check_json(value: Mapping[str, Any], path: str) -> list[Violation]:
-    """Returns the violations of depth, size, numbers and characters in `value`, which stands at `path`."""
+    """Returns the violations of depth, size, numbers and characters in the `value` at `path`."""
     found: list[Violation] = []
     _walk(value, path, 1, found)
     return found + check_size(value, path)
 
 
 def check_size(value: Mapping[str, Any], path: str) -> list[Violation]:
-    """Returns the violation of `value`, which stands at `path`, if it is too large."""
+    """Returns the violation of the `value` at `path` if it is too large."""
     size = len(_ENCODER.encode(value).encode())
     if size <= MAX_BYTES:
         return []
@@ -102,17 +102,17 @@ def _scalar_fault(value: Any) -> str | None:
 
 
 def same_json(one: Any, other: Any) -> bool:
-    """Says whether two values are the same in JSON, where `true` is not 1, as Python thinks."""
+    """Says whether two values are equal in JSON, where `true` is not 1 as it is in Python."""
     return one == other and (isinstance(one, str) or json_text(one) == json_text(other))
 
 
 def json_text(value: Any) -> str:
-    """Returns one text for all values that are the same in JSON."""
+    """Returns a text that is the same for all values that are equal in JSON."""
     return _SORTED.encode(value)
 
 
 def field_step(key: str) -> str:
-    """Returns `key` for a field path: escaped, and cut where a long key would fill the error's details."""
+    """Returns `key` for a field path: escaped, and cut if it is so long that it would fill the error's details."""
     escaped = json.dumps(key, ensure_ascii=False)[1:-1]
     return escaped if len(escaped) <= _SHOWN_CHARACTERS else escaped[:_SHOWN_CHARACTERS] + "..."
 
