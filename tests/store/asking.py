@@ -9,9 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.errors import CatalogError, Code, Reason
+from dashboard_catalog.store.asset_changes import AssetChanges
+from dashboard_catalog.store.asset_storing import store_changes
+from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import CATALOG_ID, ChartRecord
+from dashboard_catalog.store.tables import CATALOG_ID, AssetRecord, ChartRecord
 
 Work = Callable[[WriteConnection], Awaitable[Any]]
 
@@ -24,6 +27,14 @@ def statements(*texts: str) -> Work:
             await connection.execute(text(statement))
 
     return work
+
+
+def storing(table: AssetTable[Any], *records: AssetRecord) -> Work:
+    """Returns the work of storing new assets."""
+    changes = AssetChanges()
+    for record in records:
+        changes.of(table, record.service_id).create(record)
+    return lambda connection: store_changes(connection, changes)
 
 
 async def rows(database: Database) -> list[tuple[int, int]]:

@@ -7,9 +7,12 @@ from uuid import UUID
 
 import pytest
 
+from dashboard_catalog.store.asset_changes import AssetChanges
+from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.assets import DASHBOARDS
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CATALOG_ID, DashboardRecord
+from tests.store.asking import storing
 
 ONE, OTHER = UUID(int=1), UUID(int=2**128 - 1)
 BARE = DashboardRecord(
@@ -63,7 +66,7 @@ async def _stored(database: Database) -> DashboardRecord:
 
 @pytest.mark.parametrize("record", [BARE, FULL], ids=["bare", "full"])
 async def test_what_is_read_equals_what_was_stored(database: Database, record: DashboardRecord) -> None:
-    await database.write(lambda connection: DASHBOARDS.insert(connection, [record]))
+    await database.write(storing(DASHBOARDS, record))
 
     found = await _stored(database)
 
@@ -77,14 +80,16 @@ async def test_what_is_read_equals_what_was_stored(database: Database, record: D
 @pytest.mark.parametrize(("name", "value"), VALUES.items(), ids=VALUES)
 async def test_a_change_of_each_column_is_stored(database: Database, name: str, value: Any) -> None:
     changed = dataclasses.replace(BARE, **{name: value})
-    await database.write(lambda connection: DASHBOARDS.insert(connection, [BARE]))
-    await database.write(lambda connection: DASHBOARDS.update(connection, [(BARE, changed)]))
+    await database.write(storing(DASHBOARDS, BARE))
+    changes = AssetChanges()
+    changes.of(DASHBOARDS, CATALOG_ID).change(BARE, changed)
+    await database.write(lambda connection: store_changes(connection, changes))
 
     assert await _stored(database) == changed
 
 
 async def test_a_list_belongs_to_the_record_that_was_read(database: Database) -> None:
-    await database.write(lambda connection: DASHBOARDS.insert(connection, [FULL]))
+    await database.write(storing(DASHBOARDS, FULL))
 
     (await _stored(database)).owners.append(CATALOG_ID)
 

@@ -11,7 +11,7 @@ from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from tests.postgres import PostgresServer
-from tests.store.asking import chart, check_unavailable, rows, statements
+from tests.store.asking import chart, check_unavailable, rows, statements, storing
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -58,12 +58,12 @@ async def test_a_connection_that_is_killed_before_rows_are_copied_is_unavailable
         if begun:
             await connection.execute(text("SELECT 1"))
         await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
-        await CHARTS.insert(connection, [chart()])
+        await storing(CHARTS, chart())(connection)
 
     with pytest.raises(CatalogError) as raised:
         await database.write(work)
     check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
-    await database.write(lambda connection: CHARTS.insert(connection, [chart()]))
+    await database.write(storing(CHARTS, chart()))
 
 
 @ON_POSTGRESQL
@@ -125,7 +125,7 @@ async def _prepared_after_three_writes(url: str, *, pgbouncer: bool) -> list[str
     pooled = Database(url, pgbouncer=pgbouncer, pool_size=1)
     for number in range(3):
         await pooled.write(statements("SELECT a FROM t", "SELECT b FROM t"))
-        await pooled.write(lambda connection, name=f"{pgbouncer} {number}": CHARTS.insert(connection, [chart(name)]))  # type: ignore[misc]
+        await pooled.write(storing(CHARTS, chart(f"{pgbouncer} {number}")))
     async with pooled.read() as connection:
         names = list((await connection.execute(text("SELECT name FROM pg_prepared_statements"))).scalars())
     await pooled.close()

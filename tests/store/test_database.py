@@ -11,7 +11,7 @@ from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from tests.store.asking import chart, check_unavailable, rows, statements
+from tests.store.asking import chart, check_unavailable, rows, statements, storing
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -45,13 +45,13 @@ async def test_a_lost_race_for_a_key_is_run_again(database: Database) -> None:
 
 
 async def test_a_lost_race_for_a_key_of_an_asset_is_run_again(database: Database) -> None:
-    await database.write(lambda connection: CHARTS.insert(connection, [chart()]))
+    await database.write(storing(CHARTS, chart()))
     tries = 0
 
     async def work(connection: WriteConnection) -> None:
         nonlocal tries
         tries += 1
-        await CHARTS.insert(connection, [chart()])
+        await storing(CHARTS, chart())(connection)
 
     with pytest.raises(CatalogError) as raised:
         await database.write(work)

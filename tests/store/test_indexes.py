@@ -15,6 +15,7 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite import aiosqlite
 
 from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store.asset_storing import _statements
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 
 TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
@@ -27,11 +28,11 @@ STATEMENTS: dict[str, ClauseElement] = {
     f"{kind}.{name}": statement
     for kind, table in TABLES.items()
     for name, statement in {
-        "by_names": table._by_names,
+        "by_names": table.with_names,
         "by_ids": table._by_ids,
         "ingested": table._ingested,
-        "copy_to_history": table._copy_to_history,
-        "update": table._update._statement,
+        "copy_to_history": _statements(table).copy_to_history,
+        "update": _statements(table).update._statement,
         "references.remove": table.references._remove,
         "references.add": table.references._add["sqlite"],
     }.items()

@@ -1,10 +1,9 @@
-"""Statements about assets: the same for every kind, made once from its record.
+"""Reading assets: statements that are the same for every kind, made once from its record.
 
-A statement that writes names one BI service; how many rows it touches never changes how many statements there are.
+`asset_storing` writes them.
 """
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -14,16 +13,12 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
-    delete,
     func,
-    insert,
     select,
     true,
-    update,
 )
 
-from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.many import ForMany
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.reference_rows import References
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import (
@@ -43,12 +38,6 @@ from dashboard_catalog.store.tables import (
 from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, has_key
 
 A = TypeVar("A", bound=AssetRecord)
-
-# What a write stores without making a version.
-_UNVERSIONED = ("edited", "digest", "source_hash", "ingested")
-_FIXED = ("service_id", "name", "id")
-# What lists find an asset by. SQLite writes anew in every index whose columns a statement sets, changed or not.
-_FOUND_BY = ("owners", "tags", "charts", "domain", "project", "deleted")
 
 
 class Ingested(NamedTuple):
@@ -83,22 +72,8 @@ class AssetTable(Generic[A]):
         self.from_row = record_maker(record)
         self._reader = Reader(table.c, self.from_row)
         c = table.c
-        one = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
-        changing = [name for name in self.columns if name not in _FIXED]
-        found_by = [name for name in _FOUND_BY if name in self.columns]
-        self._place = attrgetter(*found_by)
-        self._insert = ForMany(insert(table))
-        self._insert_history = ForMany(insert(history))
-
-        def updating(names: Iterable[str]) -> ForMany:
-            return ForMany(update(table).where(one).values({name: bindparam(name) for name in names}))
-
-        self._update = updating(changing)
-        self._update_in_place = updating([name for name in changing if name not in found_by])
-        self._update_unversioned = updating(_UNVERSIONED)
         in_service = c.service_id == bindparam("service_id")
-        self._by_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
-        self._copy_to_history = insert(history).from_select(self.columns, self._by_names)
+        self.with_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
         recognised_by = [c[name] for name in Ingested._fields]
         self._ingested_reader = Reader(recognised_by, Ingested._make)
         self._ingested = select(*recognised_by).where(
@@ -134,7 +109,7 @@ class AssetTable(Generic[A]):
 
     async def by_names(self, connection: ReadConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
         """Returns those of `names` that the service has, deleted ones too."""
-        return await self.fetch(connection, self._by_names, {"service_id": service_id, "names": names})
+        return await self.fetch(connection, self.with_names, {"service_id": service_id, "names": names})
 
     async def ingested(self, connection: ReadConnection, service_id: UUID, names: Sequence[str]) -> list[Ingested]:
         """Returns those of `names` that have a digest.
@@ -163,41 +138,6 @@ class AssetTable(Generic[A]):
         parameters = {"service_id": service_id, "id": asset_id, "version": version}
         found = await self.fetch(connection, self._version, parameters)
         return found[0] if found else None
-
-    async def insert(self, connection: WriteConnection, records: Sequence[A]) -> None:
-        """Stores new assets."""
-        await self._insert.run(connection, records)
-
-    async def copy_to_history(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
-        """Stores the versions that are in the table now as older ones, before they are updated."""
-        await connection.execute(self._copy_to_history, {"service_id": service_id, "names": names})
-
-    async def insert_history(self, connection: WriteConnection, records: Sequence[A]) -> None:
-        """Stores older versions that have never been in the table."""
-        await self._insert_history.run(connection, records)
-
-    async def update(self, connection: WriteConnection, changed: Iterable[tuple[A, A]]) -> None:
-        """Stores new versions of assets that exist: each as it is stored, and as it is now."""
-        moved: list[A] = []
-        in_place: list[A] = []
-        for before, after in changed:
-            (in_place if self._place(before) == self._place(after) else moved).append(after)
-        await self._update.run(connection, moved)
-        await self._update_in_place.run(connection, in_place)
-
-    async def update_unversioned(self, connection: WriteConnection, records: Sequence[A]) -> None:
-        """Stores marks, digests and the like of assets that did not change otherwise."""
-        await self._update_unversioned.run(connection, records)
-
-    async def remove(self, connection: WriteConnection, service_id: UUID, ids: Iterable[UUID]) -> None:
-        """Removes assets with all their versions."""
-        for table in (self.table, self.history):
-            await connection.execute(
-                delete(table).where(
-                    table.c.service_id == service_id,
-                    any_of(table.c.id, bindparam("ids", list(ids), UUID_LIST)),
-                )
-            )
 
 
 _TABLES = {"dashboard": DASHBOARD, "chart": CHART}

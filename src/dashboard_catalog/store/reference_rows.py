@@ -3,7 +3,7 @@
 On PostgreSQL the charts of dashboards are found by an index of the list itself; SQLite has none such.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class References:
         """Adds the rows of stored assets that have none."""
         await connection.execute(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
 
-    async def remove(self, connection: WriteConnection, records: Sequence[Any]) -> None:
+    async def remove(self, connection: WriteConnection, records: Iterable[Any]) -> None:
         """Removes the rows of assets as they were stored until now."""
         rows = [
             {"b_service_id": one.service_id, "b_name": one.name, "b_deleted": one.deleted, "targets": targets}

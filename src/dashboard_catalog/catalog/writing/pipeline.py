@@ -37,6 +37,7 @@ from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import entities
+from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 
 Write = AssetWrite | DeferredUpsert | EntityWrite
@@ -177,7 +178,7 @@ class _Run:
                 if write.kind is kind:
                     self._results[index] = self._apply(write)
         if self._writer:
-            await self._working.store(self._writer)
+            await store_changes(self._writer, self._working.changes)
 
     def _apply(self, write: AssetWrite) -> Result:
         try:

@@ -1,0 +1,110 @@
+"""Writes the changes of a transaction: the rows of assets, their history, their references and the change numbers.
+
+This is the only module that writes them. It decides which statements run and in which order; how many there are
+depends on the kinds and BI services, never on the number of assets.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, insert, update
+
+from dashboard_catalog.store import entities
+from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
+from dashboard_catalog.store.assets import AssetTable
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.many import ForMany
+from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.types import UUID_LIST, any_of
+
+A = TypeVar("A", bound=AssetRecord)
+
+# Columns that are no part of a version.
+_UNVERSIONED = ("edited", "digest", "source_hash", "ingested")
+_FIXED = ("service_id", "name", "id")
+# The columns that lists look assets up by. SQLite rewrites each index whose columns a statement sets, changed or not.
+_INDEXED = ("owners", "tags", "charts", "domain", "project", "deleted")
+
+
+async def store_changes(connection: WriteConnection, changes: AssetChanges) -> None:
+    """Writes the changes of BI services whose locks the transaction holds.
+
+    Raises:
+        LostRace: When another transaction has created an asset of the same name. `Database.write` runs the
+            transaction again.
+    """
+    for of_kind in changes:
+        await _statements(of_kind.table).store(connection, of_kind)
+    for service_id, number in changes.last_numbers().items():
+        await entities.advance(connection, service_id, number)
+
+
+class _Statements(Generic[A]):
+    """The statements that write one kind of asset."""
+
+    def __init__(self, table: AssetTable[A]) -> None:
+        self._references = table.references
+        self._tables = table.table, table.history
+        c = table.table.c
+        indexed = [name for name in table.columns if name in _INDEXED]
+        changing = [name for name in table.columns if name not in _FIXED]
+        self._indexed_values = attrgetter(*indexed)
+        self._row = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
+        self.insert = ForMany(insert(table.table))
+        self.insert_history = ForMany(insert(table.history))
+        self.copy_to_history = insert(table.history).from_select(table.columns, table.with_names)
+        self.update = self._updating(changing)
+        self.update_in_place = self._updating([name for name in changing if name not in indexed])
+        self.update_unversioned = self._updating(_UNVERSIONED)
+
+    def _updating(self, names: Iterable[str]) -> ForMany:
+        return ForMany(update(self._tables[0]).where(self._row).values({name: bindparam(name) for name in names}))
+
+    async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
+        # A new asset may have the name of one that is removed.
+        await self._remove(connection, changes.service_id, changes.removed)
+        await self.insert.run(connection, list(changes.new.values()))
+        await self._store_history(connection, changes)
+        await self._update(connection, changes.changed.values())
+        await self.update_unversioned.run(connection, list(changes.touched.values()))
+        await self._store_references(connection, changes)
+
+    async def _remove(self, connection: WriteConnection, service_id: UUID, removed: Mapping[UUID, A]) -> None:
+        if not removed:
+            return
+        await self._references.remove(connection, removed.values())
+        for table in self._tables:
+            ids = any_of(table.c.id, bindparam("ids", list(removed), UUID_LIST))
+            await connection.execute(delete(table).where(table.c.service_id == service_id, ids))
+
+    async def _store_history(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
+        """Stores older versions, before the updates that overwrite their rows."""
+        if names := [record.name for record in changes.superseded.values()]:
+            await connection.execute(self.copy_to_history, {"service_id": changes.service_id, "names": names})
+        await self.insert_history.run(connection, changes.history)
+
+    async def _update(self, connection: WriteConnection, changed: Iterable[tuple[A, A]]) -> None:
+        moved: list[A] = []
+        in_place: list[A] = []
+        for before, after in changed:
+            same = self._indexed_values(before) == self._indexed_values(after)
+            (in_place if same else moved).append(after)
+        await self.update.run(connection, moved)
+        await self.update_in_place.run(connection, in_place)
+
+    async def _store_references(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
+        """Makes assets that are new or changed be found by what they refer to now."""
+        dialect = connection.dialect.name
+        outdated = [b for b, after in changes.changed.values() if self._references.differ(dialect, b, after)]
+        await self._references.remove(connection, outdated)
+        records: Collection[A] = [*changes.new.values(), *outdated]
+        if records:
+            await self._references.add(connection, changes.service_id, [record.name for record in records])
+
+
+@cache
+def _statements(table: AssetTable[Any]) -> _Statements[Any]:
+    return _Statements(table)

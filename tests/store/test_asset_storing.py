@@ -1,0 +1,150 @@
+"""Whatever a transaction changes of an asset, its row, its history, its references and its numbers agree afterwards."""
+
+import dataclasses
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+
+from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
+from dashboard_catalog.store.asset_storing import store_changes
+from dashboard_catalog.store.assets import CHARTS
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import (
+    CATALOG_ID,
+    CHART,
+    CHART_HISTORY,
+    CHART_REFERENCE,
+    SERVICE_SEQUENCE,
+    ChartRecord,
+)
+from tests.store.asking import chart
+
+ANN, BOB = UUID(int=1), UUID(int=2)
+
+
+class Stored(NamedTuple):
+    """What is stored of the charts: (id, version, digest) of rows and older versions, (name, target) of references."""
+
+    rows: list[tuple[UUID, int, bytes | None]]
+    history: list[tuple[UUID, int, bytes | None]]
+    references: list[tuple[str, UUID]]
+    last_change: int
+
+
+class Charts:
+    """The charts of a database, changed by one transaction at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._begin()
+
+    def _begin(self) -> None:
+        self.all = AssetChanges()
+        self.all.add_service(CATALOG_ID, 0)
+        self.changes: KindChanges[ChartRecord] = self.all.of(CHARTS, CATALOG_ID)
+
+    def new(self, name: str, **values: Any) -> ChartRecord:
+        record = dataclasses.replace(chart(name), id=uuid4(), **values)
+        self.changes.create(record)
+        return record
+
+    def changed(self, record: ChartRecord, **values: Any) -> ChartRecord:
+        after = dataclasses.replace(record, version=record.version + 1, **values)
+        self.changes.change(record, after)
+        return after
+
+    async def store(self) -> Stored:
+        """Stores the changes and returns everything that is stored."""
+
+        async def work(connection: WriteConnection) -> Stored:
+            await store_changes(connection, self.all)
+
+            async def asked(*columns: Any) -> list[Any]:
+                return sorted(map(tuple, await connection.execute(select(*columns))), key=str)
+
+            return Stored(
+                await asked(CHART.c.id, CHART.c.version, CHART.c.digest),
+                await asked(CHART_HISTORY.c.id, CHART_HISTORY.c.version, CHART_HISTORY.c.digest),
+                await asked(CHART_REFERENCE.c.name, CHART_REFERENCE.c.target_id),
+                *(await asked(SERVICE_SEQUENCE.c.last_change))[0],
+            )
+
+        stored = await self._database.write(work)
+        self._begin()
+        return stored
+
+
+@pytest.fixture
+def charts(database: Database) -> Charts:
+    return Charts(database)
+
+
+async def test_every_version_is_kept_and_the_last_one_has_the_row(charts: Charts) -> None:
+    second = charts.changed(charts.new("c", owners=[ANN]), owners=[BOB])
+    stored = await charts.store()
+    assert stored.rows == [(second.id, 2, None)]
+    assert stored.history == [(second.id, 1, None)]
+    assert stored.references == [("c", BOB)]
+
+    fourth = charts.changed(charts.changed(second), owners=[ANN])
+    stored = await charts.store()
+    assert stored.rows == [(fourth.id, 4, None)]
+    assert [version for _, version, _ in stored.history] == [1, 2, 3]
+    assert stored.references == [("c", ANN)]
+
+
+async def test_what_was_touched_before_a_change_is_in_the_older_version(charts: Charts) -> None:
+    record = charts.new("c")
+    await charts.store()
+    record.digest = b"1"
+    charts.changes.touch(record)
+    assert (await charts.store()).rows == [(record.id, 1, b"1")]
+
+    record.digest = b"2"
+    charts.changes.touch(record)
+    after = charts.changed(record)
+    after.digest = b"3"
+    charts.changes.touch(after)
+    stored = await charts.store()
+    assert stored.rows == [(record.id, 2, b"3")]
+    assert stored.history == [(record.id, 1, b"2")]
+
+
+async def test_nothing_is_left_of_what_is_removed(charts: Charts) -> None:
+    record = charts.changed(charts.new("c", owners=[ANN]))
+    other = charts.changed(charts.new("other", owners=[ANN]))
+    await charts.store()
+
+    charts.changes.remove(charts.changed(charts.changed(record, owners=[BOB])))
+    stored = await charts.store()
+    assert stored.rows == [(other.id, 2, None)]
+    assert stored.history == [(other.id, 1, None)]
+    assert stored.references == [("other", ANN)]
+
+
+async def test_an_asset_takes_the_name_of_one_that_is_removed_with_it(charts: Charts) -> None:
+    record = charts.new("c", owners=[ANN])
+    await charts.store()
+    record.digest = b"1"
+    charts.changes.touch(record)
+    charts.changes.remove(record)
+    created = charts.new("c", owners=[BOB])
+    stored = await charts.store()
+
+    assert stored.rows == [(created.id, 1, None)]
+    assert stored.references == [("c", BOB)]
+
+
+async def test_what_is_created_and_removed_at_once_is_not_stored(charts: Charts) -> None:
+    charts.changes.remove(charts.changed(charts.new("c", owners=[ANN])))
+
+    assert await charts.store() == ([], [], [], 0)
+
+
+async def test_a_service_keeps_the_last_number_that_was_given(charts: Charts) -> None:
+    assert [charts.all.next_number(CATALOG_ID) for _ in range(3)] == [1, 2, 3]
+    assert (await charts.store()).last_change == 3
+    assert (await charts.store()).last_change == 3
