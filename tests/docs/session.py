@@ -1,19 +1,28 @@
-"""Runs the examples of a document as a reader would, and compares what comes back with what the document shows.
+"""Runs the examples of a document as a reader would, and compares the output with what the document shows.
 
-A block of the language `console` holds commands after `$ `, continued after `> `, each with its output below. A line
-`...` in an output stands for any lines. A block that names a file, such as "```json retry.json", is that file. Other
-blocks are only shown. What differs from run to run, such as ids and times, is masked on both sides.
+- A block that begins with "```sh" is pasted into a shell as a whole.
+- If the next block is a "```text" or "```json" block, it shows the output of the commands, standard error included.
+  Without such a block the commands must succeed, and their output does not matter.
+- `...` in an output stands for any text: on a line of its own for any lines, within a line for any part of it.
+- A block that names a file, such as "```json signups.json", is that file. If the checkout has the file, both must be
+  equal; otherwise the reader is meant to save it.
+- A block that begins with "```sh skip" is not executed. Blocks in other languages are only shown.
+
+Text that differs between runs, such as ids and times, is masked on both sides.
 """
 
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_BLOCK = re.compile(r"^```(?P<language>\w+)(?: (?P<file>\S+))?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(?P<language>\w+)(?: (?P<word>\S+))?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_SKIP = "skip"
+_OUTPUT_LANGUAGES = frozenset(("text", "json"))
 _END = "end of output, status "
 
 # The first that fits counts.
@@ -34,16 +43,22 @@ _VOLATILE = re.compile("|".join(f"({pattern})" for pattern in _MASKS.values()))
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of a document, with the output that stands below it."""
+    """A block of commands.
+
+    Attributes:
+        line: Number of its first line in the document.
+        text: The commands.
+        output: The output that the document shows; None if it shows none.
+    """
 
     line: int
     text: str
-    output: str
+    output: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that a reader is told to write."""
+    """A file that a document shows in full."""
 
     name: str
     content: str
@@ -53,9 +68,9 @@ class Session:
     """One shell for all commands of a document.
 
     Args:
-        folder: Where it works, and where its files are written.
-        shown: What stands in documents for what is different here, such as an address.
-        environment: Of the shell.
+        folder: Working directory, where files are saved too.
+        shown: Maps what documents show to what it is here, such as an address.
+        environment: Environment of the shell.
     """
 
     def __init__(self, folder: Path, shown: Mapping[str, str], environment: Mapping[str, str]) -> None:
@@ -80,28 +95,43 @@ class Session:
         self._shell.communicate()
 
     def follow(self, document: str) -> Iterator[str]:
-        """Does what a document says, and yields what is not as it shows."""
+        """Does what a document says, and yields a text for everything that differs from it."""
         for step in steps_of(document):
             if isinstance(step, File):
-                self._folder.joinpath(step.name).write_text(self._here(step.content))
-            elif not fits(step.output, output := self.run(step.text)):
-                yield f"line {step.line}: $ {step.text}\n{output}"
+                yield from self._save(step)
+                continue
+            output, status = self.run(step.text)
+            if status if step.output is None else not fits(step.output, output):
+                yield f"line {step.line}, status {status}:\n{step.text}\n{output}"
 
-    def run(self, command: str) -> str:
-        """Runs a command and returns its output, standard error included, as a document would show it."""
+    def run(self, commands: str) -> tuple[str, int]:
+        """Runs commands.
+
+        Returns:
+            Their output, standard error included, as a document would show it, and the exit status of the last one.
+        """
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
-        self._shell.stdin.write(f"{{\n{self._here(command)}\n}} < /dev/null\nprintf '\\n{_END}%s\\n' $?\n")
+        self._shell.stdin.write(f"{{\n{self._here(commands)}\n}} < /dev/null\nprintf '\\n{_END}%s\\n' $?\n")
         self._shell.stdin.flush()
         lines: list[str] = []
+        status = ""
         for line in self._shell.stdout:
             if line.startswith(_END):
+                status = line.removeprefix(_END)
                 break
             lines.append(line)
         output = "".join(lines)
         for shown, here in self._shown.items():
             output = output.replace(here, shown)
-        return output.strip("\n")
+        return output.strip("\n"), int(status)
+
+    def _save(self, file: File) -> Iterator[str]:
+        path = self._folder / file.name
+        if not path.exists():
+            path.write_text(self._here(file.content))
+        elif path.read_text() != file.content:
+            yield f"{file.name} is not as the document shows it"
 
     def _here(self, text: str) -> str:
         for shown, here in self._shown.items():
@@ -110,41 +140,37 @@ class Session:
 
 
 def steps_of(document: str) -> Iterator[Command | File]:
-    """Yields what a document tells its reader to do, in order."""
-    for block in _BLOCK.finditer(document):
-        if block["file"]:
-            yield File(block["file"], block["body"])
-        elif block["language"] == "console":
-            first_line = document.count("\n", 0, block.start()) + 2
-            yield from _commands(block["body"], first_line)
+    """Yields what a document asks its reader to do, in order."""
+    blocks = list(_BLOCK.finditer(document))
+    for block, following in zip_longest(blocks, blocks[1:]):
+        if block["language"] == "sh":
+            if block["word"] != _SKIP:
+                first_line = document.count("\n", 0, block.start()) + 2
+                yield Command(first_line, block["body"].rstrip("\n"), _output(following))
+        elif block["word"]:
+            yield File(block["word"], block["body"])
 
 
-def _commands(body: str, first_line: int) -> Iterator[Command]:
-    texts: list[str] = []
-    output: list[str] = []
-    began = first_line
-    for number, line in enumerate(body.splitlines(), start=first_line):
-        if line.startswith("$ "):
-            if texts:
-                yield Command(began, "\n".join(texts), "\n".join(output))
-            texts, output, began = [line[2:]], [], number
-        elif line.startswith("> ") and not output:
-            texts.append(line[2:])
-        else:
-            output.append(line)
-    yield Command(began, "\n".join(texts), "\n".join(output))
+def _output(block: re.Match[str] | None) -> str | None:
+    if block is None or block["word"] or block["language"] not in _OUTPUT_LANGUAGES:
+        return None
+    return block["body"].rstrip("\n")
 
 
 def fits(shown: str, output: str) -> bool:
     """Says whether an output is what a document shows of it."""
-    lines = [".*" if line == "..." else re.escape(line) for line in masked(shown).splitlines()]
+    lines = [_pattern(line) for line in masked(shown).splitlines()]
     # A line of dots may stand for no line at all.
     pattern = "\n".join(lines).replace("\n.*\n", r"\n(?:.*\n)?")
     return re.fullmatch(pattern, masked(output), re.DOTALL) is not None
 
 
+def _pattern(line: str) -> str:
+    return ".*" if line == "..." else re.escape(line).replace(re.escape("..."), r"[^\n]*")
+
+
 def masked(text: str) -> str:
-    """Returns the text without what differs from run to run, and without blanks at the ends of lines."""
+    """Returns the text with everything masked that differs between runs, and without blanks at the ends of lines."""
     names = list(_MASKS)
     text = _VOLATILE.sub(lambda found: names[(found.lastindex or 1) - 1], text)
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
