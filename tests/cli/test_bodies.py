@@ -6,8 +6,8 @@ import pytest
 from google.protobuf import json_format
 
 from dashboard_catalog.cli.bodies import full_name, make_item
-from dashboard_catalog.cli.failures import Problem
 from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.problems import Problem
 
 NAMED = {"name": "n", "service": "s"}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dashboard_catalog.cli import connection
-from dashboard_catalog.cli.failures import Failure, Problem
+from dashboard_catalog.cli.failures import Failure
+from dashboard_catalog.cli.problems import Problem
 from tests.cli.conftest import Run
 from tests.cli.small_catalog import SmallCatalog
 

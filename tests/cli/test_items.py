@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.items import Found, items_in
 from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.problems import SourceError
 from dashboard_catalog.cli.sources import Document, Holding
 from dashboardcatalog.v1 import entity_pb2
 
@@ -50,7 +50,7 @@ def test_a_body_that_could_be_either_is_what_the_caller_says(default: Kind) -> N
 
 
 def test_a_body_that_could_be_either_is_an_error_that_names_its_place() -> None:
-    with pytest.raises(CommandError, match=r"file, item 2 could be a dashboard or a chart.*--kind"):
+    with pytest.raises(SourceError, match=r"file, item 2 could be a dashboard or a chart.*--kind"):
         items([NAMED | {"charts": []}, NAMED])
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.problems import SourceError
 from dashboard_catalog.cli.sources import Document, Lines, Record, sources_in
 
 
@@ -71,7 +71,7 @@ def test_a_broken_first_line_does_not_make_the_file_a_document(tmp_path: Path) -
 
 
 def test_a_document_that_does_not_parse_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"a\.json is not JSON: .* at line 3, column 1"):
+    with pytest.raises(SourceError, match=r"a\.json is not JSON: .* at line 3, column 1"):
         read(tmp_path / "a.json", '[\n{"a": 1}\nx]')
 
 
@@ -92,12 +92,12 @@ def test_a_folder_is_read_in_the_order_of_loading(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_any_of_the_files_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"holds none of service\.json"):
+    with pytest.raises(SourceError, match=r"holds none of service\.json"):
         sources_in(str(tmp_path), tmp_path)
 
 
 def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"cannot read .*/nothing: No such file"):
+    with pytest.raises(SourceError, match=r"cannot read .*/nothing: No such file"):
         sources_in(str(tmp_path / "nothing"), tmp_path)
 
 

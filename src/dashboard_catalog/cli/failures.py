@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from dashboard_catalog.cli.problems import Problem
 from dashboard_catalog_client import status_of
 
 Detail = TypeVar("Detail", bound=Message)
@@ -17,24 +18,6 @@ _CODES = {number: name for name, number in code_pb2.Code.items()}
 
 class CommandError(Exception):
     """A command was used wrongly or could not be done; its text is for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One field that was refused.
-
-    Attributes:
-        field: Its path; empty if the whole is meant.
-        text: What is wrong.
-        reason: For programs; empty if the server gave none.
-    """
-
-    field: str
-    text: str
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.text}" if self.field else self.text
 
 
 @dataclass(frozen=True, slots=True)

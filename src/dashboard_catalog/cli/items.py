@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.cli.problems import SourceError
 from dashboard_catalog.cli.sources import Holding, Record, Source
 from dashboardcatalog.v1 import entity_pb2
 
@@ -59,7 +59,7 @@ def items_in(source: Source, default: Kind | None) -> Iterator[Found]:
         default: Kind of a bare body that could be a dashboard as well as a chart.
 
     Raises:
-        CommandError: If there is such a body and no default.
+        SourceError: If there is such a body and no default.
     """
     for record in source.records():
         if record.problem is not None:
@@ -128,7 +128,7 @@ def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Ki
         return Found(place, default, body)
     if "name" not in body or "service" not in body:
         return Found(place, problem="is neither a dashboard nor a chart nor an entity")
-    raise CommandError(
+    raise SourceError(
         f"{place} could be a dashboard or a chart. Say which all such are with --kind, "
         'or write {"dashboard": {...}} or {"chart": {...}}.'
     )

@@ -14,6 +14,7 @@ from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.get import get
 from dashboard_catalog.cli.ingest.command import ingest
 from dashboard_catalog.cli.list import list_
+from dashboard_catalog.cli.problems import SourceError
 from dashboard_catalog.cli.serve import serve
 from dashboard_catalog.settings import SettingsError
 
@@ -28,7 +29,7 @@ class _Commands(TyperGroup):
         """Runs the command; what it cannot do becomes a text on standard error and the exit status 2."""
         try:
             return super().invoke(ctx)
-        except (CommandError, SettingsError) as error:
+        except (CommandError, SettingsError, SourceError) as error:
             output.complain(str(error))
         except KeyboardInterrupt:
             output.complain("interrupted")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Literal, NoReturn, Protocol
 
-from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.problems import SourceError
 
 Holding = Literal["service", "entity", "chart", "dashboard"]
 """What a file holds where its name says so."""
@@ -108,7 +108,7 @@ def sources_in(path: str, scratch: Path) -> list[Source]:
         scratch: Folder for a copy of what can be read only once.
 
     Raises:
-        CommandError: If there is nothing to read.
+        SourceError: If there is nothing to read.
     """
     if path == "-":
         return [_sniffed("-", _copy(sys.stdin.buffer, scratch))]
@@ -135,7 +135,7 @@ def _in_folder(folder: Path) -> list[Source]:
         _sniffed(name, folder / name, holding) for name, holding in FOLDER_FILES.items() if (folder / name).is_file()
     ]
     if not found:
-        raise CommandError(f"{folder} holds none of {', '.join(FOLDER_FILES)}")
+        raise SourceError(f"{folder} holds none of {', '.join(FOLDER_FILES)}")
     return found
 
 
@@ -149,7 +149,7 @@ def _opened(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from error
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _sniffed(name: str, path: Path, holding: Holding | None = None) -> Source:
@@ -185,7 +185,7 @@ def _values(name: str, path: Path) -> Iterator[object]:
             value, end = _DECODER.raw_decode(text, _BLANKS.match(text, end).end())  # type: ignore[union-attr]
             yield value
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{name} is not JSON: {_complaint(error)}") from error
+        raise SourceError(f"{name} is not JSON: {_complaint(error)}") from error
 
 
 def _record(place: str, line: bytes) -> Record:
