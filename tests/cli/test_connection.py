@@ -7,7 +7,7 @@ import pytest
 
 from dashboard_catalog.cli import connection
 from dashboard_catalog.cli.failures import Failure
-from dashboard_catalog.cli.problems import Problem
+from dashboard_catalog.sources.problems import Problem
 from tests.cli.conftest import Run
 from tests.cli.small_catalog import SmallCatalog
 

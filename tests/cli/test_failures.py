@@ -4,7 +4,7 @@ import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from dashboard_catalog.cli.failures import Failure, failure_of
-from dashboard_catalog.cli.problems import Problem
+from dashboard_catalog.sources.problems import Problem
 
 
 def test_every_violation_is_told_with_its_field() -> None:

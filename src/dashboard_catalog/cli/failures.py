@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from dashboard_catalog.cli.problems import Problem
+from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import status_of
 
 Detail = TypeVar("Detail", bound=Message)

@@ -13,9 +13,9 @@ from google.protobuf.message import Message
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.failures import CommandError
-from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.rows import COLUMNS, row_of
+from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
 
 

@@ -14,9 +14,9 @@ from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.get import get
 from dashboard_catalog.cli.ingest.command import ingest
 from dashboard_catalog.cli.list import list_
-from dashboard_catalog.cli.problems import SourceError
 from dashboard_catalog.cli.serve import serve
 from dashboard_catalog.settings import SettingsError
+from dashboard_catalog.sources.problems import SourceError
 
 COULD_NOT_BE_DONE = 2
 

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.sources.kinds import Kind
 
 COLUMNS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
     Kind.DASHBOARD: (

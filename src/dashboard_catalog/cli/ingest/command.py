@@ -21,9 +21,9 @@ from dashboard_catalog.cli.ingest.reading import Reading
 from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.cli.ingest.swept import Swept
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
-from dashboard_catalog.cli.kinds import Kind
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
-from dashboard_catalog.cli.sources import Source, content_of, sources_in
+from dashboard_catalog.sources.files import Source, content_of, sources_in
+from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog_client import LoadOptions
 from dashboard_catalog_client.options import MAX_FAILURES
 

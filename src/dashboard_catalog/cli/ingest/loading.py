@@ -10,7 +10,7 @@ from dashboard_catalog.cli.failures import CommandError, failure_of
 from dashboard_catalog.cli.ingest.progress import Shown
 from dashboard_catalog.cli.ingest.report import FailedItem, Report
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
-from dashboard_catalog.cli.kinds import Kind
+from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog_client import Item, ItemFailure, LoadOptions, reason_of
 
 

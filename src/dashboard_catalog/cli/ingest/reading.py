@@ -7,13 +7,13 @@ flat.
 from collections import Counter
 from collections.abc import Iterator
 
-from dashboard_catalog.cli.bodies import Made, full_name, make_item
 from dashboard_catalog.cli.failures import Failure
 from dashboard_catalog.cli.ingest.report import FailedItem, Report
-from dashboard_catalog.cli.items import Body, Found, items_in
-from dashboard_catalog.cli.kinds import Kind
-from dashboard_catalog.cli.problems import Problem
-from dashboard_catalog.cli.sources import Source
+from dashboard_catalog.sources.files import Source
+from dashboard_catalog.sources.items import Body, Found, items_in
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.messages import Made, full_name, make_item
+from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import Item, item_of
 from dashboardcatalog.v1 import bulk_pb2
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 
-from dashboard_catalog.cli.bodies import full_name, make_item
-from dashboard_catalog.cli.kinds import Kind
-from dashboard_catalog.cli.problems import Problem
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.messages import full_name, make_item
+from dashboard_catalog.sources.problems import Problem
 
 NAMED = {"name": "n", "service": "s"}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Literal, NoReturn, Protocol
 
-from dashboard_catalog.cli.problems import SourceError
+from dashboard_catalog.sources.problems import SourceError
 
 Holding = Literal["service", "entity", "chart", "dashboard"]
 """What a file holds where its name says so."""

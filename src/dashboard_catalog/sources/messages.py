@@ -14,9 +14,9 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from dashboard_catalog.catalog.model.names import join
-from dashboard_catalog.cli.items import Body
-from dashboard_catalog.cli.kinds import Kind
-from dashboard_catalog.cli.problems import Problem
+from dashboard_catalog.sources.items import Body
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.problems import Problem
 from dashboardcatalog.v1 import bulk_pb2
 
 # The contract ignores these of entities; OpenMetadata writes some of them in another form.

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dashboard_catalog.cli.kinds import Kind
-from dashboard_catalog.cli.problems import SourceError
-from dashboard_catalog.cli.sources import Holding, Record, Source
+from dashboard_catalog.sources.files import Holding, Record, Source
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.problems import SourceError
 from dashboardcatalog.v1 import entity_pb2
 
 Body: TypeAlias = Mapping[str, Any]

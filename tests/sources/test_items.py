@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from dashboard_catalog.cli.items import Found, items_in
-from dashboard_catalog.cli.kinds import Kind
-from dashboard_catalog.cli.problems import SourceError
-from dashboard_catalog.cli.sources import Document, Holding
+from dashboard_catalog.sources.files import Document, Holding
+from dashboard_catalog.sources.items import Found, items_in
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.problems import SourceError
 from dashboardcatalog.v1 import entity_pb2
 
 NAMED = {"name": "n", "service": "s"}

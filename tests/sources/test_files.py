@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.cli.problems import SourceError
-from dashboard_catalog.cli.sources import Document, Lines, Record, sources_in
+from dashboard_catalog.sources.files import Document, Lines, Record, sources_in
+from dashboard_catalog.sources.problems import SourceError
 
 
 def read(path: Path, text: str | bytes) -> list[Record]:

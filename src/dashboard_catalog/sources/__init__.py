@@ -1,0 +1,1 @@
+"""Readers of what can be ingested: each turns a format into items of the contract."""
