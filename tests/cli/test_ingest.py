@@ -123,7 +123,7 @@ def test_items_that_fail_are_listed_with_place_name_field_and_text(run: Run, fol
         "dashboards.ndjson:4  dashboard s.two",
         "    dashboard.domains: names 2 domains (a, b); the catalog keeps one",
         "dashboards.ndjson:5  dashboard s.num",
-        "    dashboard.display_name: is a number, not a text",
+        "    dashboard.display_name: is a number, not a string",
         "dashboards.ndjson:2  dashboard s.bad",
         "    dashboard.charts[1]: no chart s.x",
         "    dashboard.charts[2]: no chart s.y",
@@ -193,7 +193,7 @@ def test_fields_that_are_not_kept_are_counted_or_refused(run: Run, folder: Path)
     assert "left out: chart.lifeCycle (2), chart.dataModels (1)" in result.stdout
     strict = run("ingest", folder / "charts.ndjson", "--strict")
     assert strict.exit_code == 1
-    assert "chart.dataModels: is no field of the catalog" in strict.stdout
+    assert "chart.dataModels: is not a field of the catalog" in strict.stdout
     assert "no items sent" in strict.stdout
 
 

@@ -1,4 +1,4 @@
-"""Reading: JSON, NDJSON, a folder, standard input; nothing that does not parse stops the rest."""
+"""Reads JSON, NDJSON, a folder and standard input; a line that does not parse does not stop the rest."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def test_several_documents_in_a_row(tmp_path: Path) -> None:
     assert records == [Record("a, value 1", {"a": 1}), Record("a, value 2", {"b": 2})]
 
 
-def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_content(tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", b"\xef\xbb\xbf[\n1]") == [Record("a.json", [1])]
     assert read(tmp_path / "b.ndjson", b'\xef\xbb\xbf{"a": 1}') == [Record("b.ndjson:1", {"a": 1})]
 
@@ -55,7 +55,7 @@ def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
         (b'{"a": ' + b"[" * 100_000, "is not JSON: it is nested too deeply"),
     ],
 )
-def test_a_line_that_is_no_json_is_a_record_with_a_problem(tmp_path: Path, line: bytes, problem: str) -> None:
+def test_a_line_that_is_not_json_is_a_record_with_a_problem(tmp_path: Path, line: bytes, problem: str) -> None:
     records = read(tmp_path / "a.ndjson", b'{"a": 1}\n' + line + b'\n{"b": 2}\n')
     assert records == [
         Record("a.ndjson:1", {"a": 1}),
@@ -92,7 +92,7 @@ def test_a_folder_is_read_in_the_order_of_loading(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_any_of_the_files_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"holds none of service\.json"):
+    with pytest.raises(SourceError, match=r"contains none of service\.json"):
         sources_in(str(tmp_path), tmp_path)
 
 
@@ -119,9 +119,7 @@ def test_lines_are_read_one_by_one(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text() | st.none()), min_size=1))
-def test_any_values_come_back_whichever_way_they_are_written(
-    tmp_path_factory: pytest.TempPathFactory, values: list[object]
-) -> None:
+def test_any_values_are_read_from_either_format(tmp_path_factory: pytest.TempPathFactory, values: list[object]) -> None:
     folder = tmp_path_factory.mktemp("values")
     (folder / "lines").write_text("\n".join(map(json.dumps, values)))
     (folder / "document.json").write_text(json.dumps(values, indent=1))

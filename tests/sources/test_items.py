@@ -1,4 +1,4 @@
-"""Which items are in what was read, and of which kind each is."""
+"""The items in a source, and the kind of each."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.sources.files import Document, Holding
-from dashboard_catalog.sources.items import Found, items_in
+from dashboard_catalog.sources.items import FoundItem, items_in
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboardcatalog.v1 import entity_pb2
@@ -14,7 +14,7 @@ from dashboardcatalog.v1 import entity_pb2
 NAMED = {"name": "n", "service": "s"}
 
 
-def items(value: Any, holding: Holding | None = None, default: Kind | None = None) -> list[Found]:
+def items(value: Any, holding: Holding | None = None, default: Kind | None = None) -> list[FoundItem]:
     return list(items_in(Document("file", Path("file"), (value,), holding), default))
 
 
@@ -34,8 +34,8 @@ def items(value: Any, holding: Holding | None = None, default: Kind | None = Non
         (NAMED | {"project": "p"}, Kind.DASHBOARD, NAMED | {"project": "p"}),
     ],
 )
-def test_an_item_tells_its_kind(value: Any, kind: Kind, body: Any) -> None:
-    assert items(value) == [Found("file", kind, body)]
+def test_an_item_names_its_kind(value: Any, kind: Kind, body: Any) -> None:
+    assert items(value) == [FoundItem("file", kind, body)]
 
 
 def test_every_kind_of_the_contract_is_known() -> None:
@@ -44,8 +44,8 @@ def test_every_kind_of_the_contract_is_known() -> None:
 
 
 @pytest.mark.parametrize("default", [Kind.DASHBOARD, Kind.CHART])
-def test_a_body_that_could_be_either_is_what_the_caller_says(default: Kind) -> None:
-    assert items(NAMED, default=default) == [Found("file", default, NAMED)]
+def test_a_body_that_could_be_either_gets_the_default_kind(default: Kind) -> None:
+    assert items(NAMED, default=default) == [FoundItem("file", default, NAMED)]
     assert items(NAMED | {"chartType": "x"}, default=default)[0].kind is Kind.CHART
 
 
@@ -57,21 +57,21 @@ def test_a_body_that_could_be_either_is_an_error_that_names_its_place() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (3, "is no JSON object"),
-        (None, "is no JSON object"),
-        ({}, "is neither a dashboard nor a chart nor an entity"),
-        ({"foo": 1}, "is neither a dashboard nor a chart nor an entity"),
+        (3, "is not a JSON object"),
+        (None, "is not a JSON object"),
+        ({}, "is not a dashboard, a chart or an entity"),
+        ({"foo": 1}, "is not a dashboard, a chart or an entity"),
         (
             NAMED | {"chartType": "Line", "project": "p"},
-            "has chartType as a chart and project as a dashboard",
+            "has chartType like a chart and project like a dashboard",
         ),
     ],
 )
-def test_what_is_no_item_is_a_problem_of_its_place(value: Any, problem: str) -> None:
-    assert items(value) == [Found("file", problem=problem)]
+def test_a_value_that_is_not_an_item_is_a_problem_with_its_place(value: Any, problem: str) -> None:
+    assert items(value) == [FoundItem("file", problem=problem)]
 
 
-def test_an_entity_says_which_it_is() -> None:
+def test_an_entity_must_name_its_kind() -> None:
     [found] = items({"entity": {"name": "n"}})
     assert found.problem is not None
     assert "biService, user, team" in found.problem
@@ -100,17 +100,17 @@ def test_lists_and_objects_of_lists_hold_items() -> None:
         ("dashboard", {"dashboard": NAMED}, Kind.DASHBOARD),
     ],
 )
-def test_a_file_of_a_folder_tells_the_kind(holding: Holding, value: Any, kind: Kind) -> None:
+def test_a_file_of_a_folder_gives_the_kind(holding: Holding, value: Any, kind: Kind) -> None:
     assert [found.kind for found in items(value, holding)] == [kind]
 
 
 @pytest.mark.parametrize(
     ("holding", "value", "problem"),
     [
-        ("chart", {"dashboard": NAMED}, "is a dashboard among charts"),
-        ("entity", {"chart": NAMED}, "is a chart among entities"),
-        ("service", {"user": {"name": "n"}}, "is a user among BI services"),
+        ("chart", {"dashboard": NAMED}, "is a dashboard, in a list of charts"),
+        ("entity", {"chart": NAMED}, "is a chart, in a list of entities"),
+        ("service", {"user": {"name": "n"}}, "is a user, in a list of BI services"),
     ],
 )
-def test_another_kind_has_no_place_in_that_file(holding: Holding, value: Any, problem: str) -> None:
-    assert items(value, holding) == [Found("file", problem=problem)]
+def test_another_kind_in_that_file_is_a_problem(holding: Holding, value: Any, problem: str) -> None:
+    assert items(value, holding) == [FoundItem("file", problem=problem)]

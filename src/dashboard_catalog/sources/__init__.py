@@ -1,1 +1,4 @@
-"""Readers of what can be ingested: each turns a format into items of the contract."""
+"""Readers of what can be ingested: each turns a format into items of the contract.
+
+Knows neither the command line nor a connection.
+"""

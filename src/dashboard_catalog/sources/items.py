@@ -1,7 +1,7 @@
-"""Finds the items in what was read, and tells of which kind each is.
+"""Finds the items in a source and the kind of each.
 
-An item is the contract's `{"dashboard": {...}}`, `{"chart": {...}}` or `{"entity": {"user": {...}}}`, or
-a bare body whose kind its file, its list or its keys tell. What is in a body is not known here.
+An item is `{"dashboard": {...}}`, `{"chart": {...}}` or `{"entity": {"user": {...}}}`, as in the contract. It may also
+be a bare body; then its file, its list or its keys give the kind. Does not know what is in a body.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _LISTS: Mapping[str, Holding | None] = {
 _ENTITY_KEYS = {
     key: Kind(field.name) for field in entity_pb2.Entity.DESCRIPTOR.fields for key in (field.name, field.json_name)
 }
-_AMONG: Mapping[Holding, str] = {
+_PLURALS: Mapping[Holding, str] = {
     "service": "BI services",
     "entity": "entities",
     "chart": "charts",
@@ -35,14 +35,14 @@ _DASHBOARD_KEYS = ("charts", "dashboardType", "dashboard_type", "project")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One item as it was written.
+class FoundItem:
+    """One item as the source has it.
 
     Attributes:
-        place: Where: `charts.ndjson:12`.
+        place: Where it was found: `charts.ndjson:12`.
         kind: Its kind; None if there is a problem.
-        body: What is written about it.
-        problem: Why it is no item; None if it is one.
+        body: Its content; None if there is a problem.
+        problem: Why it is not an item; None if it is one.
     """
 
     place: str
@@ -51,26 +51,26 @@ class Found:
     problem: str | None = None
 
 
-def items_in(source: Source, default: Kind | None) -> Iterator[Found]:
+def items_in(source: Source, default: Kind | None) -> Iterator[FoundItem]:
     """Yields the items of a source in its order.
 
     Args:
         source: What to read.
-        default: Kind of a bare body that could be a dashboard as well as a chart.
+        default: Kind of a bare body that could be a dashboard or a chart.
 
     Raises:
         SourceError: If there is such a body and no default.
     """
     for record in source.records():
         if record.problem is not None:
-            yield Found(record.place, problem=record.problem)
+            yield FoundItem(record.place, problem=record.problem)
         else:
-            for place, value, holding in _spread(record, source.holding):
-                yield _told(place, value, holding, default)
+            for place, value, holding in _elements(record, source.holding):
+                yield _item(place, value, holding, default)
 
 
-def _spread(record: Record, holding: Holding | None) -> Iterator[tuple[str, object, Holding | None]]:
-    """Yields what a list or an object of lists holds, each with what it must be; else the value."""
+def _elements(record: Record, holding: Holding | None) -> Iterator[tuple[str, object, Holding | None]]:
+    """Yields each element of a list, or of an object of lists, with what it must be; of any other value the value."""
     value = record.value
     if isinstance(value, list):
         for number, element in enumerate(value, start=1):
@@ -87,50 +87,50 @@ def _is_list_of_items(name: str, value: object) -> bool:
     return name in _LISTS and isinstance(value, list)
 
 
-def _told(place: str, value: object, holding: Holding | None, default: Kind | None) -> Found:
+def _item(place: str, value: object, holding: Holding | None, default: Kind | None) -> FoundItem:
     if not isinstance(value, dict):
-        return Found(place, problem="is no JSON object")
+        return FoundItem(place, problem="is not a JSON object")
     found = _wrapped(place, value) or _bare(place, value, holding, default)
     if found.kind is not None and holding is not None and not _fits(found.kind, holding):
-        return Found(place, problem=f"is a {found.kind} among {_AMONG[holding]}")
+        return FoundItem(place, problem=f"is a {found.kind}, in a list of {_PLURALS[holding]}")
     return found
 
 
-def _wrapped(place: str, value: dict[str, Any]) -> Found | None:
-    """Returns an item that names its kind: one key, and an object below it."""
+def _wrapped(place: str, value: dict[str, Any]) -> FoundItem | None:
+    """Returns an item that names its kind, as one key with an object below it; None if the value is not one."""
     if len(value) != 1:
         return None
     [(key, body)] = value.items()
     if not isinstance(body, dict):
         return None
     if key == "entity":
-        return _wrapped(place, body) or Found(place, problem=_NO_ENTITY)
+        return _wrapped(place, body) or FoundItem(place, problem=_NOT_AN_ENTITY)
     if key in {"dashboard", "chart"}:
-        return Found(place, Kind(key), body)
-    return Found(place, _ENTITY_KEYS[key], body) if key in _ENTITY_KEYS else None
+        return FoundItem(place, Kind(key), body)
+    return FoundItem(place, _ENTITY_KEYS[key], body) if key in _ENTITY_KEYS else None
 
 
-def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Kind | None) -> Found:
+def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Kind | None) -> FoundItem:
     match holding:
         case "service":
-            return Found(place, Kind.BI_SERVICE, body)
+            return FoundItem(place, Kind.BI_SERVICE, body)
         case "entity":
-            return Found(place, problem=_NO_ENTITY)
+            return FoundItem(place, problem=_NOT_AN_ENTITY)
         case "chart" | "dashboard":
-            return Found(place, Kind(holding), body)
+            return FoundItem(place, Kind(holding), body)
     of_chart = [key for key in _CHART_KEYS if key in body]
     of_dashboard = [key for key in _DASHBOARD_KEYS if key in body]
     if of_chart and of_dashboard:
-        return Found(place, problem=f"has {of_chart[0]} as a chart and {of_dashboard[0]} as a dashboard")
+        return FoundItem(place, problem=f"has {of_chart[0]} like a chart and {of_dashboard[0]} like a dashboard")
     if of_chart or of_dashboard:
-        return Found(place, Kind.CHART if of_chart else Kind.DASHBOARD, body)
+        return FoundItem(place, Kind.CHART if of_chart else Kind.DASHBOARD, body)
     if default is not None:
-        return Found(place, default, body)
+        return FoundItem(place, default, body)
     if "name" not in body or "service" not in body:
-        return Found(place, problem="is neither a dashboard nor a chart nor an entity")
+        return FoundItem(place, problem="is not a dashboard, a chart or an entity")
     raise SourceError(
-        f"{place} could be a dashboard or a chart. Say which all such are with --kind, "
-        'or write {"dashboard": {...}} or {"chart": {...}}.'
+        f"{place} could be a dashboard or a chart: give --kind for all such items, "
+        'or write {"dashboard": {...}} or {"chart": {...}}'
     )
 
 
@@ -144,6 +144,6 @@ def _fits(kind: Kind, holding: Holding) -> bool:
             return kind == holding
 
 
-_NO_ENTITY = 'is no entity: write {"user": {...}}, with one of ' + ", ".join(
+_NOT_AN_ENTITY = 'is not an entity: write {"user": {...}}, with one of ' + ", ".join(
     field.json_name for field in entity_pb2.Entity.DESCRIPTOR.fields
 )

@@ -1,4 +1,4 @@
-"""The kinds of things in the catalog, as the commands and the bodies name them."""
+"""The kinds of things in the catalog, as sources and commands name them."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from dashboardcatalog.v1 import entity_pb2
 
 
 class Kind(StrEnum):
-    """A kind, in the order in which a catalog is loaded: what is referred to comes first."""
+    """A kind. The members are in the order of loading: a kind comes after the kinds that it refers to."""
 
     BI_SERVICE = "bi_service"
     USER = "user"
@@ -20,17 +20,17 @@ class Kind(StrEnum):
 
     @property
     def is_asset(self) -> bool:
-        """Whether it is a dashboard or a chart, and no entity."""
+        """Whether it is a dashboard or a chart, not an entity."""
         return self in {Kind.DASHBOARD, Kind.CHART}
 
     @property
     def wire(self) -> entity_pb2.Kind.ValueType:
-        """The contract's value for it."""
+        """Its value in the contract."""
         return entity_pb2.Kind.Value(f"KIND_{self.name}")
 
     @staticmethod
     def named(wire: entity_pb2.Kind.ValueType) -> str:
-        """Returns the name of a contract's value, also of one that this version does not know."""
+        """Returns the name of a value of the contract, also if this version does not know the value."""
         if wire in entity_pb2.Kind.values():
             return entity_pb2.Kind.Name(wire).removeprefix("KIND_").lower()
         return f"kind {wire}"

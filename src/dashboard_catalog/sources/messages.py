@@ -1,7 +1,7 @@
-"""Makes messages of bodies as people and OpenMetadata write them.
+"""Makes messages of the contract from the bodies of items.
 
-OpenMetadata's lists of domains and its references become what the contract has in their place; what the
-catalog does not keep is left out and told.
+Checks types on the way, since its texts name the field and the parser's do not. Drops fields that the catalog does not
+keep, and names them.
 """
 
 import re
@@ -16,32 +16,19 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from dashboard_catalog.catalog.model.names import join
 from dashboard_catalog.sources.items import Body
 from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.openmetadata import adapt, name_in
 from dashboard_catalog.sources.problems import Problem
 from dashboardcatalog.v1 import bulk_pb2
 
-# The contract ignores these of entities; OpenMetadata writes some of them in another form.
-_ANSWERED_ONLY = frozenset(
-    (
-        "id",
-        "fullyQualifiedName",
-        "fully_qualified_name",
-        "deleted",
-        "updatedAt",
-        "updated_at",
-        "updatedBy",
-        "updated_by",
-    )
-)
-
 
 @dataclass(slots=True)
-class Made:
-    """A message of a body.
+class Conversion:
+    """The message of a body.
 
     Attributes:
-        item: The message; not to be sent if there are problems.
-        problems: Why the body makes no message.
-        dropped: Paths of what it holds and the catalog does not keep: `dashboard.lifeCycle`.
+        item: The message; incomplete if there are problems.
+        problems: Why the body cannot become a message.
+        dropped: Paths of the fields that the catalog does not keep: `dashboard.lifeCycle`.
     """
 
     item: bulk_pb2.BulkUpsertItem = field(default_factory=bulk_pb2.BulkUpsertItem)
@@ -49,104 +36,72 @@ class Made:
     dropped: list[str] = field(default_factory=list)
 
 
-def make_item(kind: Kind, body: Body) -> Made:
-    """Returns the message of a body, with all that is wrong with it and all that was left out."""
-    made = Made()
-    descriptor = bulk_pb2.BulkUpsertItem.DESCRIPTOR
+def convert(kind: Kind, body: Body) -> Conversion:
+    """Returns the message of a body, with every problem and every field that was left out."""
+    adapted = adapt(kind, body)
+    conversion = Conversion(problems=adapted.problems, dropped=adapted.dropped)
+    item = bulk_pb2.BulkUpsertItem.DESCRIPTOR
     if kind.is_asset:
-        adapted = _of_openmetadata(kind, body, made)
-        whole: dict[str, Any] = {kind: _kept(_type_of(descriptor, kind), adapted, kind, made)}
+        whole: dict[str, Any] = {kind: _kept_fields(_message_type(item, kind), adapted.body, kind, conversion)}
     else:
-        adapted = {key: value for key, value in body.items() if key not in _ANSWERED_ONLY}
-        entity = _type_of(_type_of(descriptor, "entity"), kind)
-        whole = {"entity": {kind: _kept(entity, adapted, kind, made)}}
-    if not made.problems:
-        _parse(whole, made)
-    return made
+        entity = _message_type(_message_type(item, "entity"), kind)
+        whole = {"entity": {kind: _kept_fields(entity, adapted.body, kind, conversion)}}
+    if not conversion.problems:
+        _parse(whole, conversion)
+    return conversion
 
 
 def full_name(body: Body) -> str:
-    """Returns the fully qualified name that an asset's body tells, as far as it does."""
-    service, name = body.get("service"), body.get("name")
-    if isinstance(service, Mapping):
-        service = service.get("fullyQualifiedName")
+    """Returns the fully qualified name of an asset, or the part of it that the body has."""
+    service, name = name_in(body.get("service")), body.get("name")
     if not isinstance(name, str):
         return ""
     return f"{service}.{join(name)}" if isinstance(service, str) else name
 
 
-def _of_openmetadata(kind: Kind, body: Body, made: Made) -> dict[str, Any]:
-    """Returns the body with the one domain that the catalog keeps, and without labels of glossaries."""
-    adapted = dict(body)
-    if (domains := adapted.pop("domains", None)) is not None:
-        named = [_reference(one) for one in domains] if isinstance(domains, list) else [domains]
-        if "domain" in adapted:
-            named.append(_reference(adapted["domain"]))
-        if len(distinct := list(dict.fromkeys(map(str, named)))) > 1:
-            text = f"names {len(distinct)} domains ({', '.join(distinct[:3])}); the catalog keeps one"
-            made.problems.append(Problem(f"{kind}.domains", text))
-        elif named:
-            adapted["domain"] = named[0]
-    if isinstance(tags := adapted.get("tags"), list):
-        adapted["tags"] = [label for label in tags if not _is_of_glossary(label)]
-        made.dropped += [f"{kind}.tags (of a glossary)"] * (len(tags) - len(adapted["tags"]))
-    return adapted
-
-
-def _is_of_glossary(label: object) -> bool:
-    return isinstance(label, Mapping) and label.get("source") == "Glossary"
-
-
-def _kept(descriptor: Descriptor, body: Body, path: str, made: Made) -> dict[str, Any]:
-    """Returns what a message has of a body; looks at types on the way, for better words than the parser's."""
+def _kept_fields(descriptor: Descriptor, body: Body, path: str, conversion: Conversion) -> dict[str, Any]:
+    """Returns the fields of a body that the message has."""
     kept: dict[str, Any] = {}
     known = _fields(descriptor)
     for key, value in body.items():
         if key not in known:
-            made.dropped.append(_INDEX.sub("", f"{path}.{key}"))
+            conversion.dropped.append(_INDEX.sub("", f"{path}.{key}"))
         elif value is not None:
-            kept[key] = _value(known[key], value, f"{path}.{known[key].name}", made)
+            kept[key] = _value(known[key], value, f"{path}.{known[key].name}", conversion)
     return kept
 
 
-def _value(known: FieldDescriptor, value: object, path: str, made: Made) -> object:
+def _value(known: FieldDescriptor, value: object, path: str, conversion: Conversion) -> object:
     if not known.is_repeated:
-        return _single(known, value, path, made)
+        return _single(known, value, path, conversion)
     if isinstance(value, list):
-        return [_single(known, one, f"{path}[{at}]", made) for at, one in enumerate(value)]
-    made.problems.append(Problem(path, f"is {_json_type(value)}, not a list"))
+        return [_single(known, element, f"{path}[{at}]", conversion) for at, element in enumerate(value)]
+    conversion.problems.append(Problem(path, f"is {_json_type(value)}, not a list"))
     return None
 
 
-def _single(known: FieldDescriptor, value: object, path: str, made: Made) -> object:
+def _single(known: FieldDescriptor, value: object, path: str, conversion: Conversion) -> object:
     message = known.message_type
     if message is not None and not message.full_name.startswith("google.protobuf."):
         if isinstance(value, dict):
-            return _kept(message, value, path, made)
-        made.problems.append(Problem(path, f"is {_json_type(value)}, not an object"))
+            return _kept_fields(message, value, path, conversion)
+        conversion.problems.append(Problem(path, f"is {_json_type(value)}, not an object"))
     elif known.type == FieldDescriptor.TYPE_STRING:
-        value = _reference(value)
+        value = name_in(value)
         if not isinstance(value, str):
-            made.problems.append(Problem(path, f"is {_json_type(value)}, not a text"))
+            conversion.problems.append(Problem(path, f"is {_json_type(value)}, not a string"))
     elif known.type == FieldDescriptor.TYPE_BOOL and not isinstance(value, bool):
-        made.problems.append(Problem(path, f"is {_json_type(value)}, not true or false"))
+        conversion.problems.append(Problem(path, f"is {_json_type(value)}, not a boolean"))
     return value
 
 
-def _reference(value: object) -> object:
-    """Returns the name of what OpenMetadata refers to by an object where the contract has a name."""
-    if isinstance(value, Mapping) and isinstance(name := value.get("fullyQualifiedName"), str):
-        return name
-    return value
-
-
-def _parse(whole: dict[str, Any], made: Made) -> None:
+def _parse(whole: dict[str, Any], conversion: Conversion) -> None:
     try:
-        json_format.ParseDict(whole, made.item)
+        json_format.ParseDict(whole, conversion.item)
     except (json_format.ParseError, ValueError, OverflowError, RecursionError) as error:
-        # The parser adds lists of fields in further lines.
+        # The parser's further lines list the fields of the message.
         first = (str(error).splitlines() or ["cannot be read"])[0]
-        made.problems.append(Problem("", first.replace("BulkUpsertItem.", "").rstrip(".")))
+        conversion.problems.append(Problem("", first.replace("BulkUpsertItem.", "").rstrip(".")))
 
 
 def _json_type(value: object) -> str:
@@ -158,19 +113,19 @@ def _fields(descriptor: Descriptor) -> Mapping[str, FieldDescriptor]:
     return {key: known for known in descriptor.fields for key in (known.name, known.json_name)}
 
 
-def _type_of(descriptor: Descriptor, name: str) -> Descriptor:
+def _message_type(descriptor: Descriptor, name: str) -> Descriptor:
     message = descriptor.fields_by_name[name].message_type
     if message is None:
-        raise TypeError(f"{name} is no message")
+        raise TypeError(f"{name} is not a message")
     return message
 
 
 _INDEX = re.compile(r"\[\d+\]")
 _JSON_TYPES: Mapping[type, str] = {
     type(None): "null",
-    bool: "true or false",
+    bool: "a boolean",
     int: "a number",
     float: "a number",
-    str: "a text",
+    str: "a string",
     list: "a list",
 }

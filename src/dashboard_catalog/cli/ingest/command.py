@@ -22,7 +22,7 @@ from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.cli.ingest.swept import Swept
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
-from dashboard_catalog.sources.files import Source, content_of, sources_in
+from dashboard_catalog.sources.files import Source, digest_of, sources_in
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog_client import LoadOptions
 from dashboard_catalog_client.options import MAX_FAILURES
@@ -188,7 +188,7 @@ def _options(how: IngestOptions, *, replace_charts: bool) -> LoadOptions:
 def _fingerprint(how: IngestOptions, options: LoadOptions, sources: Sequence[Source]) -> str:
     """Returns what stands for the items in their order and for how they are written."""
     written = {name: value for name, value in options.items() if name != "give_up_seconds"}
-    whole = [version("dashboard-catalog"), how.kind, how.strict, written, content_of(sources)]
+    whole = [version("dashboard-catalog"), how.kind, how.strict, written, digest_of(sources)]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
 

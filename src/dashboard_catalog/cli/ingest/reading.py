@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dashboard_catalog.cli.failures import Failure
 from dashboard_catalog.cli.ingest.report import FailedItem, Report
 from dashboard_catalog.sources.files import Source
-from dashboard_catalog.sources.items import Body, Found, items_in
+from dashboard_catalog.sources.items import Body, FoundItem, items_in
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.messages import Made, full_name, make_item
+from dashboard_catalog.sources.messages import Conversion, convert, full_name
 from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import Item, item_of
 from dashboardcatalog.v1 import bulk_pb2
@@ -84,21 +84,21 @@ class Reading:
                     break
         return held
 
-    def _item(self, found: Found, kind: Kind, body: Body) -> Iterator[Item]:
-        made = make_item(kind, body)
-        if problems := self._problems(made):
+    def _item(self, found: FoundItem, kind: Kind, body: Body) -> Iterator[Item]:
+        conversion = convert(kind, body)
+        if problems := self._problems(conversion):
             self._refuse(found, full_name(body), problems)
             return
-        item = item_of(made.item, found.place)
-        self._report.dropped.update(made.dropped)
+        item = item_of(conversion.item, found.place)
+        self._report.dropped.update(conversion.dropped)
         self._report.sent[item.kind] += 1
         yield item
 
-    def _problems(self, made: Made) -> tuple[Problem, ...]:
-        unknown = [Problem(path, "is no field of the catalog") for path in made.dropped if self._strict]
-        return (*made.problems, *unknown)
+    def _problems(self, conversion: Conversion) -> tuple[Problem, ...]:
+        unknown = [Problem(path, "is not a field of the catalog") for path in conversion.dropped if self._strict]
+        return (*conversion.problems, *unknown)
 
-    def _refuse(self, found: Found, name: str, problems: tuple[Problem, ...]) -> None:
+    def _refuse(self, found: FoundItem, name: str, problems: tuple[Problem, ...]) -> None:
         self._report.refused += 1
         failure = Failure("INVALID_ARGUMENT", str(problems[0]), problems=problems)
         self._report.add_failure(FailedItem(found.place, found.kind or "", name, failure))
