@@ -27,6 +27,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from dashboard_catalog import server
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
+from dashboard_catalog.running import data_dir_of, running_servers
 from dashboard_catalog.server import CatalogServer, StartError, build, prepare
 from dashboard_catalog.settings import Settings, environment_name
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
@@ -322,6 +323,7 @@ async def test_a_signal_ends_the_process(tmp_path: Path, number: signal.Signals)
     async with process(address="127.0.0.1:0", data_dir=tmp_path / "data") as one:
         serving = await one.line("serving")
         assert serving["database"] == f"sqlite+aiosqlite:///{tmp_path}/data/catalog.db"
+        assert data_dir_of(serving["address"]) == tmp_path / "data"
         async with grpc.aio.insecure_channel(serving["address"]) as channel:
             metadata = (*admin(tmp_path), ("x-request-id", "r-1"))
             assert await code_of_get(channel, metadata) is grpc.StatusCode.NOT_FOUND
@@ -330,6 +332,7 @@ async def test_a_signal_ends_the_process(tmp_path: Path, number: signal.Signals)
         one.process.send_signal(number)
         await one.line("stopped")
         assert await one.ended() == 0
+        assert serving["address"] not in [server.address for server in running_servers()]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -339,6 +342,7 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         workers = [(await several.line("worker_started"))["pid"] for _ in range(2)]
         addresses = {(await several.line("serving"))["address"] for _ in range(2)}
         (address,) = addresses
+        assert data_dir_of(address) == tmp_path / "data"
         assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
         # One that has run for a while is replaced.
         await asyncio.sleep(2)
@@ -349,6 +353,7 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
             assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
         several.process.send_signal(signal.SIGTERM)
         assert await several.ended() == 0
+        assert address not in [server.address for server in running_servers()]
         for pid in workers:
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)

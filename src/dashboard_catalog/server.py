@@ -5,7 +5,8 @@ The one place that knows every part; the parts get what they need from here and 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
 from typing import cast
 
 import grpc.aio
@@ -37,6 +38,7 @@ from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.tls import Certificate, CertificateError
+from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
@@ -53,6 +55,7 @@ _OPEN_SERVICES = frozenset({health.SERVICE, *reflection.SERVICES})
 _log = structlog.get_logger("dashboard_catalog.server")
 
 AddServicers = Callable[[grpc.aio.Server, Database, Authorizer], Sequence[str]]
+Announce = Callable[[str, Path], AbstractContextManager[None]]
 
 
 class StartError(Exception):
@@ -147,9 +150,9 @@ def serve(settings: Settings) -> None:
     try:
         prepare(settings)
         if settings.workers == 1:
-            _run_process(settings)
+            _run_process(settings, announced)
         else:
-            with reserved(settings.listen) as address:
+            with reserved(settings.listen) as address, announced(str(address), settings.data_dir):
                 shared = settings.model_copy(update={"address": str(address)})
                 supervise(settings.workers, _run_worker, shared)
     except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed) as error:
@@ -284,18 +287,19 @@ def _run_worker(settings: Settings) -> None:
     """Runs one process of several; its supervisor has prepared everything."""
     logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
-        _run_process(settings)
+        _run_process(settings, lambda _address, _data_dir: nullcontext())
     except (StartError, KeyFileError, PolicyError, JwksError, CertificateError) as error:
         _log.error("worker_not_started", problem=str(error))
         raise SystemExit(COULD_NOT_START) from None
 
 
-def _run_process(settings: Settings) -> None:
+def _run_process(settings: Settings, announce: Announce) -> None:
     async def main(told_to_stop: asyncio.Event) -> None:
         server = await build(settings)
-        await server.start()
-        _log.info("serving", address=server.address, database=settings.shown_database_url)
-        await told_to_stop.wait()
-        await server.drain()
+        with announce(server.address, settings.data_dir):
+            await server.start()
+            _log.info("serving", address=server.address, database=settings.shown_database_url)
+            await told_to_stop.wait()
+            await server.drain()
 
     run_until_told(main)

@@ -1,12 +1,15 @@
-"""Where the commands connect to, and which token they send there."""
+"""Which server the commands call, and which token they send there."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dashboard_catalog.cli import connection
+from dashboard_catalog.cli.credentials import Token
 from dashboard_catalog.cli.failures import Failure
+from dashboard_catalog.running import announced
 from dashboard_catalog.sources.problems import Problem
 from tests.cli.conftest import Run
 from tests.cli.small_catalog import SmallCatalog
@@ -14,7 +17,7 @@ from tests.cli.small_catalog import SmallCatalog
 
 @pytest.fixture
 def sent(run: Run, small: SmallCatalog, data_dir: Path) -> Callable[..., object]:
-    """Makes a call and returns the authorization that came with it."""
+    """Makes a call and returns the authorization that it sent."""
     data_dir.mkdir()
     (data_dir / "admin.token").write_text("of.data.folder\n")
 
@@ -29,6 +32,20 @@ def sent(run: Run, small: SmallCatalog, data_dir: Path) -> Callable[..., object]
 def test_the_token_of_the_data_folder_is_the_default(sent: Callable[..., object], data_dir: Path) -> None:
     assert sent() == "Bearer of.data.folder"
     (data_dir / "admin.token").unlink()
+    assert sent() is None
+
+
+def test_a_running_server_tells_where_its_token_is(
+    sent: Callable[..., object], data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = os.environ["DASHBOARD_CATALOG_ADDRESS"]
+    (tmp_path / "admin.token").write_text("of.running.server")
+    with announced(address, tmp_path):
+        assert sent() == "Bearer of.data.folder"
+        monkeypatch.delenv("DASHBOARD_CATALOG_DATA_DIR")
+        assert sent() == "Bearer of.running.server"
+        assert sent("--address", address.replace("127.0.0.1", "localhost")) == "Bearer of.running.server"
+    monkeypatch.setenv("XDG_DATA_HOME", str(data_dir.parent / "nothing"))
     assert sent() is None
 
 
@@ -55,16 +72,36 @@ def test_a_flag_wins_over_the_environment(
 
 
 @pytest.mark.usefixtures("server")
-def test_a_call_without_a_token_is_told_how_to_give_one(run: Run, data_dir: Path) -> None:
+def test_a_call_without_a_token_says_how_to_give_one(run: Run, data_dir: Path) -> None:
     (data_dir / "admin.token").unlink()
     result = run("list")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: UNAUTHENTICATED: ")
     assert "No token was sent: give one with --token" in result.stderr
+    assert "DASHBOARD_CATALOG_DATA_DIR" in result.stderr
+
+
+@pytest.mark.usefixtures("server")
+def test_a_refused_token_of_a_data_folder_is_named(run: Run, data_dir: Path) -> None:
+    (data_dir / "admin.token").write_text("of.another.server")
+    result = run("list")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[1:3] == [
+        f"The token is from {data_dir / 'admin.token'}.",
+        "If the server has another data folder, name it in DASHBOARD_CATALOG_DATA_DIR.",
+    ]
+    assert "The token is from" not in run("list", "--token", "a.b.c").stderr
+
+
+def test_running_servers_are_named_where_none_answers(run: Run, tmp_path: Path) -> None:
+    with announced("127.0.0.1:50052", tmp_path):
+        result = run("list", "--address", "127.0.0.1:1")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Running on this machine: 127.0.0.1:50052; choose one with --address.\n")
 
 
 @pytest.mark.parametrize("content", ["", "two words", "line\nline", "zwölf"])
-def test_a_file_that_holds_no_token_is_told(run: Run, tmp_path: Path, content: str) -> None:
+def test_a_file_without_a_token_is_an_error(run: Run, tmp_path: Path, content: str) -> None:
     (tmp_path / "token").write_text(content)
     result = run("list", "--token-file", tmp_path / "token")
     assert result.exit_code == 2
@@ -81,7 +118,7 @@ def test_a_token_does_not_leave_the_machine_unencrypted(run: Run) -> None:
 @pytest.mark.parametrize(
     ("content", "text"), [(None, "cannot read"), ("no certificate", "holds no certificate in PEM form")]
 )
-def test_a_file_of_certificates_must_hold_some(run: Run, tmp_path: Path, content: str | None, text: str) -> None:
+def test_a_file_without_certificates_is_an_error(run: Run, tmp_path: Path, content: str | None, text: str) -> None:
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
     result = run("list", "--tls-ca", tmp_path / "ca.pem")
@@ -90,16 +127,16 @@ def test_a_file_of_certificates_must_hold_some(run: Run, tmp_path: Path, content
 
 
 @pytest.mark.usefixtures("server")
-def test_settings_of_a_server_do_not_trouble_a_client(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_ignores_the_settings_of_a_server(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_CATALOG_WORKERS", "none")
     monkeypatch.setenv("DASHBOARD_CATALOG_ISSUER", "x")
     assert run("list").exit_code == 0
 
 
-def test_every_violation_is_told_on_a_line() -> None:
+def test_every_violation_is_on_a_line_of_its_own() -> None:
     problems = (Problem("order_by", "is no order"), Problem("owner", "is no owner"))
     failure = Failure("INVALID_ARGUMENT", "order_by: is no order (and 1 more)", problems=problems, call_id="abc")
-    assert list(connection._explanation(failure, with_token=True)) == [
+    assert list(connection._explanation(failure, Token("a.b.c"))) == [
         "INVALID_ARGUMENT:",
         "  order_by: is no order",
         "  owner: is no owner",

@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 import typer
 
 from dashboard_catalog.cli import output
-from dashboard_catalog.cli.connection import ConnectionOptions, connect, settings_here
+from dashboard_catalog.cli.connection import ConnectionOptions, connect
+from dashboard_catalog.cli.credentials import local_settings
 from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.ingest.loading import Loading
 from dashboard_catalog.cli.ingest.progress import progress
@@ -160,7 +161,7 @@ def _load(path: str, scratch: Path, how: IngestOptions, connection: ConnectionOp
         unfinished = None
         if not how.dry_run:
             fingerprint = _fingerprint(how, options, sources)
-            unfinished = Unfinished(settings_here().data_dir, connection.address, path, fingerprint)
+            unfinished = Unfinished(local_settings().data_dir, connection.address, path, fingerprint)
         if how.resume and unfinished:
             options |= _resumed(path, unfinished)
         with progress(reading.total) as shown:
