@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Its version decides the oldest protobuf that the generated code runs on; generated/ is compared byte for byte.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Its version decides the oldest protobuf that the generated code runs on; generated/ is compared byte by byte.
 PROTOC := grpcio-tools==1.74.0
-# Where `make run` serves. Not from the environment, where the name has other meanings.
+# Port of `make run`. Not taken from the environment, where the name has other meanings.
 PORT = 50051
-# What exists of the folders that hold Python.
+# The folders with Python, as far as they exist.
 PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
@@ -16,24 +17,28 @@ PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## Makes the environment in .venv, when pyproject.toml or constraints.txt have changed.
+install: $(INSTALLED) ## Creates or updates the environment in .venv.
 
-# The constraints are passed by the environment, so that they hold for the isolated builds too. grpcio-tools brings the
-# compiler only: without its dependencies, since the protobuf that it asks for is older than the one the server runs on.
+# An environment variable passes the constraints, so that they hold for isolated builds too. grpcio-tools is installed
+# without its dependencies, since it asks for an older protobuf than the server runs on.
 $(INSTALLED): pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	$(PYTHON) -m venv .venv
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ./client --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps '$(PROTOC)'
+	@echo 'Creating the environment in .venv ...'
+	@$(PYTHON) -m venv .venv
+	@echo 'Installing the packages of pyproject.toml into .venv; at first this takes'
+	@echo 'a minute or two ...'
+	@PIP_CONSTRAINT=constraints.txt $(PIP_INSTALL) --editable ./client --editable '.[dev]'
+	@echo 'Installing the protobuf compiler ...'
+	@$(PIP_INSTALL) --no-deps '$(PROTOC)'
 	@touch $@
 
-run: install ## Starts a server on SQLite, loads the sample catalog and prints a grpcurl line to try (PORT=50051).
+run: install ## Starts a server, loads a sample, shows calls (PORT=50051).
 	@$(BIN)/python examples/run.py --port $(PORT)
 
 test: install ## Runs all tests, on SQLite and on PostgreSQL.
 	$(BIN)/python -m pytest
 
-check: lint typecheck contract ## Runs all that CI runs: style, types, layers, contract, tests.
+check: lint typecheck contract ## Runs what CI runs: lint, typecheck, contract, test.
 	@$(MAKE) --no-print-directory test
 
 lint: install ## Checks style, format and the layers of the architecture.
@@ -41,33 +46,33 @@ lint: install ## Checks style, format and the layers of the architecture.
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo
 
-format: install ## Formats the code and mends what can be mended by itself.
+format: install ## Formats the code and fixes what ruff can fix.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 typecheck: install ## Checks types.
 	$(BIN)/mypy $(PYTHON_FOLDERS)
 
-contract: install ## Checks the contract (buf lint, buf breaking) and that generated/ is what it gives.
+contract: install ## Checks the contract, and that generated/ is up to date.
 	$(BIN)/python protos/lint.py
 	$(BIN)/python protos/generate.py --check
 
-generate: install ## Writes generated/ anew from the contract.
+generate: install ## Regenerates generated/ from the contract.
 	$(BIN)/python protos/generate.py
 
-bench: install ## Measures speed against the floors of this machine.
+bench: install ## Measures speed against the limits of this machine.
 	$(BIN)/python -m benchmarks
 
-bench-scale: install ## Loads a million dashboards into PostgreSQL and lists them by every filter (20 minutes, 8 GB).
+bench-scale: install ## Measures lists of a million dashboards (20 min, 8 GB).
 	$(BIN)/python -m benchmarks.scale
 
-constraints: ## Renews constraints.txt: the newest versions that pyproject.toml allows.
+constraints: ## Updates constraints.txt to the newest allowed versions.
 	rm -rf .venv-constraints
 	$(PYTHON) -m venv .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable ./client --editable '.[dev]' hatchling
 	.venv-constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
 	rm -rf .venv-constraints
 
-clean: ## Removes what the other targets have made.
+clean: ## Removes what the other targets created.
 	rm -rf .venv .venv-constraints .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

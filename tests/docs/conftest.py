@@ -1,4 +1,4 @@
-"""A checkout as a newcomer has it, with the catalog of `make run` in it."""
+"""A checkout as a newcomer has it, and the server of `make run`."""
 
 import os
 import signal
@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "examples" / "run.py"
-LAST_LINE = "Ctrl-C stops it"
-# Programs that are started from another folder find the same code, and no settings of the developer.
+LAST_LINE = "Ctrl-C stops the server"
+# Programs that are started in another folder find the same code, and no settings of the developer.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_CATALOG_")} | {
     "PYTHONPATH": os.pathsep.join(filter(None, sys.path))
 }
@@ -23,22 +23,28 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def port() -> int:
-    """A port that nobody uses."""
+    """A port that is not in use."""
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         return int(chosen.getsockname()[1])
 
 
 @pytest.fixture
-def run_sample(tmp_path: Path, port: int) -> Iterator[Start]:
-    """Starts `examples/run.py` from a folder that is not the checkout's; it is gone after the test."""
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of programs, with a home and a state of their own: they must not find other servers."""
+    return ENVIRONMENT | {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+
+
+@pytest.fixture
+def run_sample(tmp_path: Path, port: int, environment: dict[str, str]) -> Iterator[Start]:
+    """Starts `examples/run.py` in a folder that is not the checkout's, and stops it after the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(**environment: str) -> subprocess.Popen[str]:
+    def start(**settings: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(RUN), "--port", str(port), "--data-dir", str(tmp_path / ".data")]
         pipe = subprocess.PIPE
         process = subprocess.Popen(
-            command, text=True, cwd=tmp_path, env=ENVIRONMENT | environment, stdout=pipe, stderr=pipe
+            command, text=True, cwd=tmp_path, env=environment | settings, stdout=pipe, stderr=pipe
         )
         started.append(process)
         return process
@@ -51,7 +57,7 @@ def run_sample(tmp_path: Path, port: int) -> Iterator[Start]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with what the documents use of a checkout."""
+    """A folder with the parts of a checkout that the documents use."""
     tmp_path.joinpath(".venv").symlink_to(sys.prefix)
     for name in ("examples", "generated", "protos"):
         tmp_path.joinpath(name).symlink_to(ROOT / name)
@@ -66,7 +72,7 @@ def served(run_sample: Start, port: int) -> str:
 
 
 def until_it_serves(process: subprocess.Popen[str]) -> str:
-    """Returns what `examples/run.py` prints until the server serves the sample."""
+    """Returns everything that `examples/run.py` prints until the sample is loaded."""
     assert process.stdout is not None
     printed = ""
     for line in process.stdout:

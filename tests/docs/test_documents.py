@@ -23,14 +23,14 @@ DATABASE_WITHOUT_PASSWORD = "postgresql+asyncpg://catalog:***@db.example.com/cat
 
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_of_a_document_print_what_it_shows(
-    document: Path, checkout: Path, served: str, request: pytest.FixtureRequest
+    document: Path, checkout: Path, served: str, environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
     text = document.read_text()
     shown = {ADDRESS: served}
     if DATABASE in text:
         database = empty_database(request.getfixturevalue("postgres"))
         shown |= {DATABASE_WITHOUT_PASSWORD: database, DATABASE: database}
-    with Session(checkout, shown, ENVIRONMENT) as session:
+    with Session(checkout, shown, environment) as session:
         different = list(session.follow(text))
     assert not different, "\n\n".join(different)
 

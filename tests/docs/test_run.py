@@ -1,5 +1,6 @@
-"""`make run`: serves, loads the sample, prints lines that work when pasted, and ends when it is told to."""
+"""`make run`: serves, loads the sample, prints commands to paste, shows calls, and stops when asked to."""
 
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -12,36 +13,61 @@ ELSEWHERE = {
 }
 
 
-def test_the_printed_lines_work_when_pasted_and_a_second_run_is_told_of_the_first(run_sample: Start, port: int) -> None:
+def commands_in(printed: str) -> list[str]:
+    """Returns the commands that are meant to be pasted; they stand apart and are indented."""
+    return [block.strip() for block in printed.split("\n\n") if block.startswith("  ")]
+
+
+def pasted(command: str, environment: dict[str, str]) -> str:
+    return subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def test_the_printed_commands_work_when_pasted(
+    run_sample: Start, tmp_path: Path, port: int, environment: dict[str, str]
+) -> None:
     printed = until_it_serves(run_sample(**ELSEWHERE))
-    grpcurl, listing = [line for line in printed.splitlines() if "/bin/" in line]
-    assert '"displayName": "Sales overview"' in pasted(grpcurl)
-    assert "superset.sales_overview" in pasted(listing)
+    change_folder, listing, grpcurl = commands_in(printed)
+    assert "superset.sales_overview" in pasted(f"{change_folder}\n{listing}", environment)
+    assert '"displayName": "Sales overview"' in pasted(f"{change_folder}\n{grpcurl}", environment)
+    assert tmp_path.joinpath(".data/address").read_text() == f"127.0.0.1:{port}\n"
+
+
+def test_a_second_run_says_that_the_port_is_in_use(run_sample: Start, port: int) -> None:
+    until_it_serves(run_sample())
     second = run_sample()
     _, complaint = second.communicate(timeout=60)
     assert second.returncode == 1
     assert complaint == f"Port {port} is in use. Choose another: make run PORT={port + 1}\n"
 
 
+def test_every_call_is_a_line(run_sample: Start, environment: dict[str, str]) -> None:
+    process = run_sample()
+    change_folder, listing, _ = commands_in(until_it_serves(process))
+    pasted(f"{change_folder}\n{listing}", environment)
+    subprocess.run(["bash", "-c", f"{change_folder}\n{listing} --token a.b.c"], check=False, env=environment)
+    process.send_signal(signal.SIGINT)
+    shown, complaints = process.communicate(timeout=60)
+    assert complaints == ""
+    good, bad = [line for line in shown.splitlines() if "ListDashboards" in line]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  ListDashboards    OK +\d+ ms  admin", good)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  ListDashboards    UNAUTHENTICATED +\d+ ms  nobody  TOKEN_MALFORMED", bad)
+
+
 def test_ctrl_c_ends_it_cleanly_and_the_next_run_finds_the_data(run_sample: Start) -> None:
     for outcomes in (["28", "0", "0", "0", "0", "0"], ["0", "0", "28", "0", "0", "0"]):
         process = run_sample()
         printed = until_it_serves(process).splitlines()
-        assert printed[1].split() == outcomes
+        assert outcomes in [line.split() for line in printed]
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=60)
         assert process.returncode == 0
         assert complaints == ""
 
 
-def test_what_the_server_cannot_do_is_told_by_the_server(run_sample: Start, tmp_path: Path) -> None:
+def test_an_error_at_the_start_is_shown(run_sample: Start, tmp_path: Path) -> None:
     tmp_path.joinpath(".data").write_text("a file where the folder should be")
     process = run_sample()
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 2
     assert complaint.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in complaint
-
-
-def pasted(line: str) -> str:
-    return subprocess.run(["bash", "-c", line], check=True, capture_output=True, text=True).stdout
