@@ -59,7 +59,7 @@ async def test_files_have_their_comments_and_json_names(edge: Edge) -> None:
     (file,) = [one for one in files if one.name == "dashboardcatalog/v1/reference.proto"]
     (label,) = [message for message in file.message_type if message.name == "TagLabel"]
     assert [field.json_name for field in label.field] == ["tagFQN", "source", "labelType", "state"]
-    assert any("how it came there" in place.leading_comments for place in file.source_code_info.location)
+    assert any("how it was added" in place.leading_comments for place in file.source_code_info.location)
 
 
 async def test_what_is_not_there_is_not_found(edge: Edge) -> None:

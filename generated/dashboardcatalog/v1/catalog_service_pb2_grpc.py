@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """Keeps BI services, users, teams, domains, classifications, tags and custom properties.
+    """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
-    Errors are those of DashboardService. Entities have no versions and no marks: the last writer wins.
+    Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
     """
 
     def __init__(self, channel):
@@ -60,36 +60,41 @@ class CatalogServiceStub(object):
 
 
 class CatalogServiceServicer(object):
-    """Keeps BI services, users, teams, domains, classifications, tags and custom properties.
+    """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
-    Errors are those of DashboardService. Entities have no versions and no marks: the last writer wins.
+    Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
     """
 
     def UpsertEntity(self, request, context):
-        """Creates an entity, or updates the one of its kind and fully qualified name; restores a deleted one. Safe to repeat.
+        """Creates an entity, or updates the one with the same kind and fully qualified name. Restores a soft-deleted entity.
+        Safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetEntity(self, request, context):
-        """Reads an entity, also a soft-deleted one, which says so. NOT_FOUND if there is none.
+        """Returns an entity, even if it is soft-deleted.
+
+        NOT_FOUND if it does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEntities(self, request, context):
-        """Lists the entities of a kind page by page, ordered by fully qualified name.
+        """Lists the entities of one kind page by page, ordered by fully qualified name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteEntity(self, request, context):
-        """Deletes an entity, softly by default: it stays visible where it is referred to and is refused for new references.
+        """Deletes an entity, softly by default. A soft-deleted entity stays visible where it is referred to and is refused
+        for new references.
 
-        NOT_FOUND if there is none, unless allow_missing; FAILED_PRECONDITION for a hard deletion while it is referred to.
+        NOT_FOUND if it does not exist, or if a soft deletion finds it already deleted; never with `allow_missing`.
+        FAILED_PRECONDITION for a hard deletion while anything refers to it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,9 +132,9 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """Keeps BI services, users, teams, domains, classifications, tags and custom properties.
+    """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
-    Errors are those of DashboardService. Entities have no versions and no marks: the last writer wins.
+    Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
     """
 
     @staticmethod

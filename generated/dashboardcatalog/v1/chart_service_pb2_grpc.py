@@ -26,11 +26,12 @@ if _version_not_supported:
 
 
 class ChartServiceStub(object):
-    """Keeps the metadata of charts of BI services.
+    """Manages the metadata of charts of BI services.
 
-    Every error carries `google.rpc.ErrorInfo` with a reason of `ErrorReason` and `google.rpc.RequestInfo` with the id of
-    the call. Besides those listed, every RPC can answer INVALID_ARGUMENT (with every violation), UNAUTHENTICATED,
-    PERMISSION_DENIED, RESOURCE_EXHAUSTED and UNAVAILABLE. Only UNAVAILABLE is to be retried.
+    Every error carries `google.rpc.ErrorInfo` with a reason from `ErrorReason`, and `google.rpc.RequestInfo` with the id
+    of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
+    UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
+    only.
     """
 
     def __init__(self, channel):
@@ -77,50 +78,57 @@ class ChartServiceStub(object):
 
 
 class ChartServiceServicer(object):
-    """Keeps the metadata of charts of BI services.
+    """Manages the metadata of charts of BI services.
 
-    Every error carries `google.rpc.ErrorInfo` with a reason of `ErrorReason` and `google.rpc.RequestInfo` with the id of
-    the call. Besides those listed, every RPC can answer INVALID_ARGUMENT (with every violation), UNAUTHENTICATED,
-    PERMISSION_DENIED, RESOURCE_EXHAUSTED and UNAVAILABLE. Only UNAVAILABLE is to be retried.
+    Every error carries `google.rpc.ErrorInfo` with a reason from `ErrorReason`, and `google.rpc.RequestInfo` with the id
+    of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
+    UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
+    only.
     """
 
     def CreateChart(self, request, context):
         """Creates a chart at version 0.1.
 
-        ALREADY_EXISTS if its fully qualified name is taken, also by a deleted chart.
+        ALREADY_EXISTS if the fully qualified name is taken, even by a soft-deleted chart.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpsertChart(self, request, context):
-        """Creates a chart, or updates the one of the same fully qualified name. Safe to repeat.
+        """Creates a chart, or updates the one with the same fully qualified name. Safe to repeat.
 
-        Never erases by omission. Restores a deleted chart, unless the caller ingests and people deleted it. ABORTED if `etag`
-        is given and is not the stored version's.
+        Fields that are not sent keep their values. A soft-deleted chart is restored, unless people deleted it and the
+        caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+
+        ABORTED if `etag` is set and is not that of the stored version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetChart(self, request, context):
-        """Reads a chart, in any of its versions. NOT_FOUND if there is none.
+        """Returns a chart in its newest version, or in an older one.
+
+        NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted and `deleted` does not
+        include it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCharts(self, request, context):
-        """Lists charts page by page. Filters are combined by and.
+        """Lists charts page by page. All filters must match.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateChart(self, request, context):
-        """Writes the fields that the mask names, and gives stewarded parts back to ingestion.
+        """Writes the fields that the update mask names, and gives stewarded parts back to ingestion.
 
-        NOT_FOUND if there is none; ABORTED if `etag` is given and is not the stored version's.
+        NOT_FOUND if the chart does not exist or is soft-deleted. ABORTED if `etag` is set and is not that of the stored
+        version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,16 +137,18 @@ class ChartServiceServicer(object):
     def DeleteChart(self, request, context):
         """Deletes a chart, softly by default.
 
-        NOT_FOUND if there is none, unless allow_missing; ABORTED if `etag` is given and is not the stored version's; FAILED_PRECONDITION for a hard deletion while dashboards hold it.
+        NOT_FOUND if the chart does not exist, or if a soft deletion finds it already deleted; never with `allow_missing`.
+        ABORTED if `etag` is set and is not that of the stored version. FAILED_PRECONDITION for a hard deletion while
+        dashboards hold the chart.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RestoreChart(self, request, context):
-        """Brings a soft-deleted chart back.
+        """Restores a soft-deleted chart.
 
-        NOT_FOUND if there is none; FAILED_PRECONDITION if it is not deleted.
+        NOT_FOUND if the chart does not exist. FAILED_PRECONDITION if it is not deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -191,11 +201,12 @@ def add_ChartServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ChartService(object):
-    """Keeps the metadata of charts of BI services.
+    """Manages the metadata of charts of BI services.
 
-    Every error carries `google.rpc.ErrorInfo` with a reason of `ErrorReason` and `google.rpc.RequestInfo` with the id of
-    the call. Besides those listed, every RPC can answer INVALID_ARGUMENT (with every violation), UNAUTHENTICATED,
-    PERMISSION_DENIED, RESOURCE_EXHAUSTED and UNAVAILABLE. Only UNAVAILABLE is to be retried.
+    Every error carries `google.rpc.ErrorInfo` with a reason from `ErrorReason`, and `google.rpc.RequestInfo` with the id
+    of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
+    UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
+    only.
     """
 
     @staticmethod

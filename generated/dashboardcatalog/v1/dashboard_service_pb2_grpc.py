@@ -27,11 +27,12 @@ if _version_not_supported:
 
 
 class DashboardServiceStub(object):
-    """Keeps the metadata of dashboards of BI services.
+    """Manages the metadata of dashboards of BI services.
 
-    Every error carries `google.rpc.ErrorInfo` with a reason of `ErrorReason` and `google.rpc.RequestInfo` with the id of
-    the call. Besides those listed, every RPC can answer INVALID_ARGUMENT (with every violation), UNAUTHENTICATED,
-    PERMISSION_DENIED, RESOURCE_EXHAUSTED and UNAVAILABLE. Only UNAVAILABLE is to be retried.
+    Every error carries `google.rpc.ErrorInfo` with a reason from `ErrorReason`, and `google.rpc.RequestInfo` with the id
+    of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
+    UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
+    only.
     """
 
     def __init__(self, channel):
@@ -83,83 +84,96 @@ class DashboardServiceStub(object):
 
 
 class DashboardServiceServicer(object):
-    """Keeps the metadata of dashboards of BI services.
+    """Manages the metadata of dashboards of BI services.
 
-    Every error carries `google.rpc.ErrorInfo` with a reason of `ErrorReason` and `google.rpc.RequestInfo` with the id of
-    the call. Besides those listed, every RPC can answer INVALID_ARGUMENT (with every violation), UNAUTHENTICATED,
-    PERMISSION_DENIED, RESOURCE_EXHAUSTED and UNAVAILABLE. Only UNAVAILABLE is to be retried.
+    Every error carries `google.rpc.ErrorInfo` with a reason from `ErrorReason`, and `google.rpc.RequestInfo` with the id
+    of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
+    UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
+    only.
     """
 
     def CreateDashboard(self, request, context):
         """Creates a dashboard at version 0.1.
 
-        ALREADY_EXISTS if its fully qualified name is taken, also by a deleted dashboard.
+        ALREADY_EXISTS if the fully qualified name is taken, even by a soft-deleted dashboard.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpsertDashboard(self, request, context):
-        """Creates a dashboard, or updates the one of the same fully qualified name. Safe to repeat.
+        """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
-        Never erases by omission. Restores a deleted dashboard, unless the caller ingests and people deleted it. ABORTED if `etag`
-        is given and is not the stored version's.
+        Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
+        caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+
+        ABORTED if `etag` is set and is not that of the stored version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkUpsert(self, request_iterator, context):
-        """Creates or updates many entities, charts and dashboards in one stream, in chunks that are each a transaction.
+        """Creates or updates many entities, charts and dashboards in one stream.
 
-        Every request message carries items and is a chunk; nothing but items is required, and a client may send everything
-        before it reads. Refused items are results, not an error of the stream. The stream itself ends with:
-        INVALID_ARGUMENT for options that do not fit; UNAUTHENTICATED; PERMISSION_DENIED for somebody else's session or a
-        sweep without the right to it; OUT_OF_RANGE for an offset gap (metadata `next_offset`); RESOURCE_EXHAUSTED for a
-        message over 4 MiB or 1,000 items; FAILED_PRECONDITION after more than max_failures failed items, when a newer
-        connection has taken the session over, and for a second sweep of a BI service; UNAVAILABLE when the server drains
-        or the database is away. The session stays in all these cases: the same id goes on with it.
+        Each request message is a chunk of items, which the server writes in one transaction. Only `items` is needed, and a
+        client may send everything before it reads. An item that is refused is a result, not an error of the stream.
+
+        INVALID_ARGUMENT for options that do not fit. UNAUTHENTICATED also when the token expires during the stream.
+        PERMISSION_DENIED for the session of another caller, or for a sweep without permission. OUT_OF_RANGE for an offset
+        gap; the metadata holds `next_offset`. RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items.
+        FAILED_PRECONDITION after more than `max_failures` failed items, when a newer connection has taken over the
+        session, and for a second sweep of a BI service. UNAVAILABLE when the server is shutting down or the database does
+        not answer.
+
+        The session survives all of these errors: a new stream with the same session_id resumes it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDashboard(self, request, context):
-        """Reads a dashboard, in any of its versions. NOT_FOUND if there is none.
+        """Returns a dashboard in its newest version, or in an older one.
+
+        NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted and `deleted` does
+        not include it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDashboards(self, request, context):
-        """Lists dashboards page by page. Filters are combined by and.
+        """Lists dashboards page by page. All filters must match.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDashboard(self, request, context):
-        """Writes the fields that the mask names, and gives stewarded parts back to ingestion.
+        """Writes the fields that the update mask names, and gives stewarded parts back to ingestion.
 
-        NOT_FOUND if there is none; ABORTED if `etag` is given and is not the stored version's.
+        NOT_FOUND if the dashboard does not exist or is soft-deleted. ABORTED if `etag` is set and is not that of the
+        stored version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDashboard(self, request, context):
-        """Deletes a dashboard, softly by default; charts of its BI service that no other live dashboard holds go along.
+        """Deletes a dashboard, softly by default. Charts of the same BI service that no other live dashboard holds are
+        deleted with it.
 
-        NOT_FOUND if there is none, unless allow_missing; ABORTED if `etag` is given and is not the stored version's.
+        NOT_FOUND if the dashboard does not exist, or if a soft deletion finds it already deleted; never with
+        `allow_missing`. ABORTED if `etag` is set and is not that of the stored version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RestoreDashboard(self, request, context):
-        """Brings a soft-deleted dashboard back, and first the charts that were deleted with it.
+        """Restores a soft-deleted dashboard and the charts that were deleted with it.
 
-        NOT_FOUND if there is none; FAILED_PRECONDITION if it is not deleted.
+        NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,11 +231,12 @@ def add_DashboardServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DashboardService(object):
-    """Keeps the metadata of dashboards of BI services.
+    """Manages the metadata of dashboards of BI services.
 
-    Every error carries `google.rpc.ErrorInfo` with a reason of `ErrorReason` and `google.rpc.RequestInfo` with the id of
-    the call. Besides those listed, every RPC can answer INVALID_ARGUMENT (with every violation), UNAUTHENTICATED,
-    PERMISSION_DENIED, RESOURCE_EXHAUSTED and UNAVAILABLE. Only UNAVAILABLE is to be retried.
+    Every error carries `google.rpc.ErrorInfo` with a reason from `ErrorReason`, and `google.rpc.RequestInfo` with the id
+    of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
+    UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
+    only.
     """
 
     @staticmethod

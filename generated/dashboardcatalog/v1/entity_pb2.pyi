@@ -28,13 +28,13 @@ class _Kind:
 class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Kind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     KIND_UNSPECIFIED: _Kind.ValueType  # 0
-    """Never valid."""
+    """Not a kind. Refused in requests."""
     KIND_DASHBOARD: _Kind.ValueType  # 1
     """A dashboard."""
     KIND_CHART: _Kind.ValueType  # 2
     """A chart."""
     KIND_BI_SERVICE: _Kind.ValueType  # 3
-    """One installation of a BI tool."""
+    """An installation of a BI tool."""
     KIND_USER: _Kind.ValueType  # 4
     """A person or a bot."""
     KIND_TEAM: _Kind.ValueType  # 5
@@ -52,13 +52,13 @@ class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
     """Every kind of thing in the catalog."""
 
 KIND_UNSPECIFIED: Kind.ValueType  # 0
-"""Never valid."""
+"""Not a kind. Refused in requests."""
 KIND_DASHBOARD: Kind.ValueType  # 1
 """A dashboard."""
 KIND_CHART: Kind.ValueType  # 2
 """A chart."""
 KIND_BI_SERVICE: Kind.ValueType  # 3
-"""One installation of a BI tool."""
+"""An installation of a BI tool."""
 KIND_USER: Kind.ValueType  # 4
 """A person or a bot."""
 KIND_TEAM: Kind.ValueType  # 5
@@ -75,7 +75,7 @@ Global___Kind: _TypeAlias = Kind  # noqa: Y015
 
 @_typing.final
 class Entity(_message.Message):
-    """One entity of any kind. Exactly one is set."""
+    """One entity of any kind."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -88,7 +88,7 @@ class Entity(_message.Message):
     CUSTOM_PROPERTY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def bi_service(self) -> Global___BiService:
-        """One installation of a BI tool."""
+        """An installation of a BI tool."""
 
     @_builtins.property
     def user(self) -> Global___User:
@@ -137,9 +137,9 @@ Global___Entity: _TypeAlias = Entity  # noqa: Y015
 
 @_typing.final
 class BiService(_message.Message):
-    """One installation of a BI tool. Its fully qualified name is its name, quoted where needed.
+    """An installation of a BI tool. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent; absent fields are left as stored, unless an update mask names them.
+    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -155,29 +155,29 @@ class BiService(_message.Message):
     SERVICE_TYPE_FIELD_NUMBER: _builtins.int
     SOURCE_URL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID, given by the catalog. Ignored when sent."""
+    """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """1 to 256 characters without `::` and control characters. Required."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
     fully_qualified_name: _builtins.str
-    """Follows from the names. Ignored when sent."""
+    """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
-    """Name for people. At most 1,024 characters."""
+    """Optional. Name shown to people, at most 1,024 characters."""
     description: _builtins.str
-    """Markdown. At most 100,000 characters."""
+    """Optional. Description in Markdown, at most 100,000 characters."""
     deleted: _builtins.bool
-    """Whether it is soft-deleted. Ignored when sent."""
+    """Output only, ignored in requests. Whether it is soft-deleted."""
     updated_by: _builtins.str
-    """Subject of the caller who last changed it. Ignored when sent."""
+    """Output only, ignored in requests. Subject of the caller who last changed it."""
     service_type: _builtins.str
-    """Type of the BI tool, any text of at most 256 characters; known are `Superset`, `Looker`, `Tableau`, `Redash`,
-    `Metabase`, `PowerBI`, `Mode`, `QuickSight`, `QlikSense`, `Lightdash`, `Sigma`, `ThoughtSpot`, `Grafana`, `Hex` and more.
-    Required when it is created.
+    """Required when the BI service is created. Type of the BI tool, at most 256 characters. Any value is accepted; known
+    values are `Superset`, `Looker`, `Tableau`, `Redash`, `Metabase`, `PowerBI`, `Mode`, `QuickSight`, `QlikSense`,
+    `Lightdash`, `Sigma`, `ThoughtSpot`, `Grafana`, `Hex` and more.
     """
     source_url: _builtins.str
-    """Its address. At most 2,048 characters."""
+    """Optional. Address of the BI service, at most 2,048 characters."""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed. Ignored when sent."""
+        """Output only, ignored in requests. When it was last changed."""
 
     def __init__(
         self,
@@ -203,9 +203,9 @@ Global___BiService: _TypeAlias = BiService  # noqa: Y015
 
 @_typing.final
 class User(_message.Message):
-    """A person or a bot that owns assets. Its fully qualified name is its name, quoted where needed.
+    """A person or a bot that can own assets. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent; absent fields are left as stored, unless an update mask names them.
+    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -221,26 +221,26 @@ class User(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     IS_BOT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID, given by the catalog. Ignored when sent."""
+    """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """1 to 256 characters without `::` and control characters. Required."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
     fully_qualified_name: _builtins.str
-    """Follows from the names. Ignored when sent."""
+    """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
-    """Name for people. At most 1,024 characters."""
+    """Optional. Name shown to people, at most 1,024 characters."""
     description: _builtins.str
-    """Markdown. At most 100,000 characters."""
+    """Optional. Description in Markdown, at most 100,000 characters."""
     deleted: _builtins.bool
-    """Whether it is soft-deleted. Ignored when sent."""
+    """Output only, ignored in requests. Whether it is soft-deleted."""
     updated_by: _builtins.str
-    """Subject of the caller who last changed it. Ignored when sent."""
+    """Output only, ignored in requests. Subject of the caller who last changed it."""
     email: _builtins.str
-    """At most 256 characters."""
+    """Optional. Email address, at most 256 characters."""
     is_bot: _builtins.bool
-    """Whether it is a bot."""
+    """Optional. Whether the user is a bot. False by default."""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed. Ignored when sent."""
+        """Output only, ignored in requests. When it was last changed."""
 
     def __init__(
         self,
@@ -268,9 +268,9 @@ Global___User: _TypeAlias = User  # noqa: Y015
 
 @_typing.final
 class Team(_message.Message):
-    """A team. Its fully qualified name is its name, quoted where needed.
+    """A team. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent; absent fields are left as stored, unless an update mask names them.
+    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -286,28 +286,30 @@ class Team(_message.Message):
     TEAM_TYPE_FIELD_NUMBER: _builtins.int
     PARENTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID, given by the catalog. Ignored when sent."""
+    """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """1 to 256 characters without `::` and control characters. Required."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
     fully_qualified_name: _builtins.str
-    """Follows from the names. Ignored when sent."""
+    """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
-    """Name for people. At most 1,024 characters."""
+    """Optional. Name shown to people, at most 1,024 characters."""
     description: _builtins.str
-    """Markdown. At most 100,000 characters."""
+    """Optional. Description in Markdown, at most 100,000 characters."""
     deleted: _builtins.bool
-    """Whether it is soft-deleted. Ignored when sent."""
+    """Output only, ignored in requests. Whether it is soft-deleted."""
     updated_by: _builtins.str
-    """Subject of the caller who last changed it. Ignored when sent."""
+    """Output only, ignored in requests. Subject of the caller who last changed it."""
     team_type: _builtins.str
-    """`Group` (the default), `Department`, `Division`, `BusinessUnit` or `Organization`. Only a Group owns assets."""
+    """Optional. Type of the team: `Group` (the default), `Department`, `Division`, `BusinessUnit` or `Organization`. Only
+    a `Group` can own assets.
+    """
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed. Ignored when sent."""
+        """Output only, ignored in requests. When it was last changed."""
 
     @_builtins.property
     def parents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Fully qualified names of the teams above it, at most 100. They form no circle."""
+        """Optional. Fully qualified names of the parent teams, at most 100. A cycle of parents is refused."""
 
     def __init__(
         self,
@@ -335,7 +337,7 @@ Global___Team: _TypeAlias = Team  # noqa: Y015
 class Domain(_message.Message):
     """A business domain. Its fully qualified name is `parent.child`.
 
-    An empty string or list counts as absent; absent fields are left as stored, unless an update mask names them.
+    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -350,24 +352,26 @@ class Domain(_message.Message):
     UPDATED_BY_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID, given by the catalog. Ignored when sent."""
+    """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """1 to 256 characters without `::` and control characters. Required."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
     fully_qualified_name: _builtins.str
-    """Follows from the names. Ignored when sent."""
+    """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
-    """Name for people. At most 1,024 characters."""
+    """Optional. Name shown to people, at most 1,024 characters."""
     description: _builtins.str
-    """Markdown. At most 100,000 characters."""
+    """Optional. Description in Markdown, at most 100,000 characters."""
     deleted: _builtins.bool
-    """Whether it is soft-deleted. Ignored when sent."""
+    """Output only, ignored in requests. Whether it is soft-deleted."""
     updated_by: _builtins.str
-    """Subject of the caller who last changed it. Ignored when sent."""
+    """Output only, ignored in requests. Subject of the caller who last changed it."""
     parent: _builtins.str
-    """Fully qualified name of the domain above it; it is part of the name and never changes."""
+    """Optional. Fully qualified name of the parent domain, at most 2,400 bytes. It is part of the fully qualified name of
+    the domain and cannot be changed.
+    """
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed. Ignored when sent."""
+        """Output only, ignored in requests. When it was last changed."""
 
     def __init__(
         self,
@@ -392,9 +396,9 @@ Global___Domain: _TypeAlias = Domain  # noqa: Y015
 
 @_typing.final
 class Classification(_message.Message):
-    """A set of tags. Its fully qualified name is its name, quoted where needed.
+    """A set of tags. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent; absent fields are left as stored, unless an update mask names them.
+    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -409,24 +413,24 @@ class Classification(_message.Message):
     UPDATED_BY_FIELD_NUMBER: _builtins.int
     MUTUALLY_EXCLUSIVE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID, given by the catalog. Ignored when sent."""
+    """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """1 to 256 characters without `::` and control characters. Required."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
     fully_qualified_name: _builtins.str
-    """Follows from the names. Ignored when sent."""
+    """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
-    """Name for people. At most 1,024 characters."""
+    """Optional. Name shown to people, at most 1,024 characters."""
     description: _builtins.str
-    """Markdown. At most 100,000 characters."""
+    """Optional. Description in Markdown, at most 100,000 characters."""
     deleted: _builtins.bool
-    """Whether it is soft-deleted. Ignored when sent."""
+    """Output only, ignored in requests. Whether it is soft-deleted."""
     updated_by: _builtins.str
-    """Subject of the caller who last changed it. Ignored when sent."""
+    """Output only, ignored in requests. Subject of the caller who last changed it."""
     mutually_exclusive: _builtins.bool
-    """Whether an asset bears at most one of its tags. False by default."""
+    """Optional. Whether an asset can have at most one tag of this classification. False by default."""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed. Ignored when sent."""
+        """Output only, ignored in requests. When it was last changed."""
 
     def __init__(
         self,
@@ -455,7 +459,7 @@ Global___Classification: _TypeAlias = Classification  # noqa: Y015
 class Tag(_message.Message):
     """A tag of a classification. Its fully qualified name is `classification.tag`.
 
-    An empty string or list counts as absent; absent fields are left as stored, unless an update mask names them.
+    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -472,28 +476,32 @@ class Tag(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID, given by the catalog. Ignored when sent."""
+    """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """1 to 256 characters without `::` and control characters. Required."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
     fully_qualified_name: _builtins.str
-    """Follows from the names. Ignored when sent."""
+    """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
-    """Name for people. At most 1,024 characters."""
+    """Optional. Name shown to people, at most 1,024 characters."""
     description: _builtins.str
-    """Markdown. At most 100,000 characters."""
+    """Optional. Description in Markdown, at most 100,000 characters."""
     deleted: _builtins.bool
-    """Whether it is soft-deleted. Ignored when sent."""
+    """Output only, ignored in requests. Whether it is soft-deleted."""
     updated_by: _builtins.str
-    """Subject of the caller who last changed it. Ignored when sent."""
+    """Output only, ignored in requests. Subject of the caller who last changed it."""
     classification: _builtins.str
-    """Fully qualified name of its classification. Required; part of the name, never changes."""
+    """Required. Fully qualified name of the classification, at most 2,400 bytes. It is part of the fully qualified name
+    of the tag and cannot be changed.
+    """
     parent: _builtins.str
-    """Fully qualified name of a tag of the same classification that it lies below. They form no circle."""
+    """Optional. Fully qualified name of the parent tag, at most 2,400 bytes. The parent must belong to the same
+    classification. A cycle of parents is refused.
+    """
     disabled: _builtins.bool
-    """Whether it is refused for new labels. False by default."""
+    """Optional. Whether the tag is refused for new labels. False by default."""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed. Ignored when sent."""
+        """Output only, ignored in requests. When it was last changed."""
 
     def __init__(
         self,
@@ -524,7 +532,7 @@ Global___Tag: _TypeAlias = Tag  # noqa: Y015
 class CustomProperty(_message.Message):
     """The definition of a custom property. Its fully qualified name is `dashboard.name` or `chart.name`.
 
-    An empty string or list counts as absent; absent fields are left as stored, unless an update mask names them.
+    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -541,34 +549,37 @@ class CustomProperty(_message.Message):
     PROPERTY_TYPE_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID, given by the catalog. Ignored when sent."""
+    """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """1 to 256 characters without `::` and control characters. Required."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
     fully_qualified_name: _builtins.str
-    """Follows from the names. Ignored when sent."""
+    """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
-    """Name for people. At most 1,024 characters."""
+    """Optional. Name shown to people, at most 1,024 characters."""
     description: _builtins.str
-    """Markdown. At most 100,000 characters."""
+    """Optional. Description in Markdown, at most 100,000 characters."""
     deleted: _builtins.bool
-    """Whether it is soft-deleted. Ignored when sent."""
+    """Output only, ignored in requests. Whether it is soft-deleted."""
     updated_by: _builtins.str
-    """Subject of the caller who last changed it. Ignored when sent."""
+    """Output only, ignored in requests. Subject of the caller who last changed it."""
     applies_to: _builtins.str
-    """`dashboard` or `chart`. Required; part of the name, never changes."""
+    """Required. The kind of asset that has the property: `dashboard` or `chart`. It is part of the fully qualified name
+    of the property and cannot be changed.
+    """
     property_type: _builtins.str
-    """`string`, `integer`, `number`, `markdown`, `email`, `sqlQuery`, `duration`, `timestamp`, `timeInterval`, `date-cp`,
-    `dateTime-cp`, `time-cp`, `enum`, `entityReference`, `entityReferenceList`, `table-cp` or `hyperlink-cp`. Required
-    when it is created; never changes.
+    """Required when the property is created. Type of the property, which cannot be changed: `string`, `integer`,
+    `number`, `markdown`, `email`, `sqlQuery`, `duration`, `timestamp`, `timeInterval`, `date-cp`, `dateTime-cp`,
+    `time-cp`, `enum`, `entityReference`, `entityReferenceList`, `table-cp` or `hyperlink-cp`.
     """
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed. Ignored when sent."""
+        """Output only, ignored in requests. When it was last changed."""
 
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """Configuration of the type: `values` and `multiSelect` of an enum; `columns` (1 to 3) of a table-cp; `format`, a Java
-        date pattern, of date-cp, dateTime-cp and time-cp; `entityTypes` of entityReference and entityReferenceList.
+        """Configuration of the type. Required for these types, and refused for all others: `enum` has `values` and optionally
+        `multiSelect`; `table-cp` has `columns` (1 to 3); `date-cp`, `dateTime-cp` and `time-cp` have `format`, a Java date
+        pattern; `entityReference` and `entityReferenceList` have `entityTypes`.
         """
 
     def __init__(
