@@ -15,7 +15,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from dashboard_catalog import logs
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.processes import run_until_told
+from dashboard_catalog.processes import run_until_stopped
 from dashboard_catalog.server import build, prepare
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.database import Database
@@ -44,7 +44,7 @@ def serve(data_dir: Path) -> None:
     logs.configure(settings.log_level, "json")
     prepare(settings)
 
-    async def main(told_to_stop: asyncio.Event) -> None:
+    async def main(stop_requested: asyncio.Event) -> None:
         edged = await build(settings, _add_echo)
         plain = grpc.aio.server()
         _add_echo(plain, edged.database, Authorizer(None))
@@ -52,11 +52,11 @@ def serve(data_dir: Path) -> None:
         await plain.start()
         await edged.start()
         _log.info("serving", address=edged.address, plain_address=f"127.0.0.1:{port}")
-        await told_to_stop.wait()
+        await stop_requested.wait()
         await plain.stop(grace=0)
         await edged.drain()
 
-    run_until_told(main)
+    run_until_stopped(main)
 
 
 if __name__ == "__main__":

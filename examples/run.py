@@ -96,7 +96,7 @@ def stop_at_signals(server: subprocess.Popen[str]) -> None:
 def load_sample(environment: dict[str, str]) -> int:
     """Loads the sample and returns the exit status."""
     say("Loading the sample ...")
-    command = [CATALOG, "ingest", "examples/sample"]
+    command = [str(CATALOG), "ingest", "examples/sample"]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -1,8 +1,8 @@
-"""The one error type of the catalog, and the one table that says which code each reason has.
+"""The error type of the catalog, and the table that gives each reason its status code.
 
-Every layer raises `CatalogError`; only the error interceptor turns it into a `google.rpc.Status`.
-The names of `Reason` and `ViolationReason` are those of the contract's `ErrorReason` and
-`ViolationReason` enums without their prefixes; a test holds them equal.
+Every layer raises `CatalogError`; only the outermost layer turns it into a `google.rpc.Status`. The names of `Reason`
+and `ViolationReason` are those of the enums `ErrorReason` and `ViolationReason` of the contract, without their
+prefixes. A test keeps them equal. This module must not know gRPC.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Code(StrEnum):
-    """A gRPC status code, by name, for code that must not import gRPC."""
+    """The name of a gRPC status code, for code that must not import gRPC."""
 
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     NOT_FOUND = "NOT_FOUND"
@@ -32,7 +32,7 @@ class Code(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a call or an item of a stream failed: `ErrorInfo.reason`."""
+    """The reason why a call or an item of a stream failed: `ErrorInfo.reason`."""
 
     INVALID_REQUEST = "INVALID_REQUEST"
     MALFORMED_REQUEST = "MALFORMED_REQUEST"
@@ -89,7 +89,7 @@ CODE_OF: Mapping[Reason, Code] = MappingProxyType(
 
 
 class ViolationReason(StrEnum):
-    """Why one field was refused: `BadRequest.FieldViolation.reason`."""
+    """The reason why a field was refused: `BadRequest.FieldViolation.reason`."""
 
     REQUIRED = "REQUIRED"
     TOO_LONG = "TOO_LONG"
@@ -119,9 +119,9 @@ class Violation:
     """One refused field.
 
     Attributes:
-        field: Path from the request, in snake_case: `dashboard.charts[2]`, `dashboard.extension.KEY`.
-        reason: Why, for programs.
-        description: What is wrong and what would be right, for people.
+        field: Path of the field in the request, in snake_case: `dashboard.charts[2]`, `dashboard.extension.KEY`.
+        reason: The reason, for programs.
+        description: What is wrong and what is expected, for people.
     """
 
     field: str
@@ -129,20 +129,20 @@ class Violation:
     description: str
 
     def under(self, prefix: str) -> "Violation":
-        """Returns the same violation with its field path below `prefix`."""
+        """Returns the same violation with `prefix` before its field path."""
         return Violation(f"{prefix}.{self.field}" if self.field else prefix, self.reason, self.description)
 
 
 class CatalogError(Exception):
-    """A failure that the caller may know about.
+    """A failure that is reported to the caller.
 
     Attributes:
-        reason: Decides the code (`CODE_OF`).
-        message: For people. Never holds another exception's text.
-        metadata: `ErrorInfo.metadata`; the contract lists the keys of each reason.
-        violations: Field violations, for INVALID_ARGUMENT.
-        resource: (type, name) of the thing concerned, for `ResourceInfo` and `PreconditionFailure`.
-        retry_after: Seconds to wait before a retry makes sense, for `RetryInfo`.
+        reason: Determines the status code (`CODE_OF`).
+        message: Text for people. Never contains the text of another exception.
+        metadata: `ErrorInfo.metadata`. The contract lists the keys of each reason.
+        violations: Refused fields, for INVALID_ARGUMENT.
+        resource: Type and name of the resource, for `ResourceInfo`, `PreconditionFailure` and `QuotaFailure`.
+        retry_after: Seconds to wait before a retry, for `RetryInfo`.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class CatalogError(Exception):
 
     @property
     def code(self) -> Code:
-        """The gRPC status code of the reason."""
+        """The status code of the reason."""
         return CODE_OF[self.reason]
 
 
@@ -177,13 +177,16 @@ def invalid(violations: Sequence[Violation]) -> CatalogError:
 
 
 class Violations(list[Violation]):
-    """Collects what is wrong with a request, so that everything of a phase is told at once, each field once."""
+    """Collects violations, so that one error reports everything that a phase found, each field once."""
 
     def gather(self, read: Callable[[], T], under: str = "") -> T | None:
-        """Returns what `read` returns, or None if it refuses fields; those are collected.
+        """Returns what `read` returns. If it refuses fields, collects the violations and returns None.
 
         Args:
-            under: Field path that the refused ones lie below.
+            under: Prefix of the field paths of the violations.
+
+        Raises:
+            CatalogError: If `read` raises one without violations.
         """
         try:
             return read()
@@ -194,16 +197,20 @@ class Violations(list[Violation]):
         return None
 
     def add(self, violations: Iterable[Violation], under: str = "") -> None:
-        """Collects violations of fields that are not yet named."""
+        """Collects violations of fields that have none yet.
+
+        Args:
+            under: Prefix of the field paths of the violations.
+        """
         named = {violation.field for violation in self}
-        told = (violation.under(under) if under else violation for violation in violations)
-        self.extend(violation for violation in told if violation.field not in named)
+        found = (violation.under(under) if under else violation for violation in violations)
+        self.extend(violation for violation in found if violation.field not in named)
 
     def check(self) -> None:
-        """Returns if nothing is wrong.
+        """Does nothing if there are no violations.
 
         Raises:
-            CatalogError: INVALID_ARGUMENT otherwise.
+            CatalogError: INVALID_ARGUMENT with all violations.
         """
         if self:
             raise invalid(self)

@@ -1,7 +1,7 @@
-"""Sets up the log: one line an event on standard error, for people or for programs.
+"""Sets up the log: one line per event on standard error, for people or for programs.
 
-Standard output belongs to the commands. Other libraries' logs take the same form. Tracebacks never show the
-values of variables, since some hold tokens.
+Standard output is for the results of commands. Logs of other libraries have the same format. Tracebacks never show
+the values of variables, because some contain tokens.
 """
 
 import logging
@@ -18,9 +18,9 @@ def configure(level: str, style: str, *, context: Sequence[Processor] = (), stre
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
-        style: `console`, `json`, or `auto`: console on a terminal.
-        context: Processors that add to a line what it is about.
-        stream: Where to; standard error by default.
+        style: `console`, `json`, or `auto` for console on a terminal and json otherwise.
+        context: Processors that add context to each line.
+        stream: Stream to write to; standard error by default.
     """
     stream = stream or sys.stderr
     colors = stream.isatty()
@@ -31,7 +31,7 @@ def configure(level: str, style: str, *, context: Sequence[Processor] = (), stre
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(stream),
-        # Not cached, so that it can be set up anew; what logs much binds its logger itself.
+        # Not cached, so the log can be set up again. Code that logs often binds its own logger.
         cache_logger_on_first_use=False,
     )
     _configure_standard_logging(level, stream, shared, renderer)
@@ -51,7 +51,7 @@ def _console(colors: bool) -> Processor:
 
 
 def _configure_standard_logging(level: str, stream: TextIO, shared: list[Processor], renderer: Processor) -> None:
-    """Sends what libraries log the same way, from warnings up; more of it at `debug`."""
+    """Routes the logs of libraries to the same stream: warnings and errors, and info at `debug`."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -1,7 +1,7 @@
-"""The processes that serve: one with its event loop, or several behind one address, until told to stop.
+"""Runs the server's processes until they are asked to stop: one with its event loop, or several behind one address.
 
-Several share the address by SO_REUSEPORT, so the kernel gives each connection to one of them. What they serve
-is for the caller to know.
+Several processes share the address by SO_REUSEPORT, so the kernel assigns each connection to one of them. This module
+must not know what they serve.
 """
 
 import asyncio
@@ -23,27 +23,27 @@ import uvloop
 from dashboard_catalog.settings import Address
 
 COULD_NOT_START = 2
-"""Exit status of a worker that another one would do no better than."""
+"""Exit status of a worker that could not start. A replacement would fail as well."""
 
-# Nor would another one do better than one that dies sooner.
+# A worker that dies sooner is not replaced either.
 _HEALTHY_SECONDS = 2.0
 
 _log = structlog.get_logger("dashboard_catalog.workers")
 
 
 class WorkersFailed(Exception):
-    """The processes cannot run; the text says why."""
+    """The processes cannot run. The message says why."""
 
 
-def run_until_told(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Runs `main` in this process, with an event that SIGTERM, SIGINT or the end of the supervisor sets.
+def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Runs `main` in this process, with an event that is set by SIGTERM, by SIGINT or when the supervisor ends.
 
     A second SIGINT ends the process at once.
     """
 
     async def watched() -> None:
-        _spare_collector()
-        await main(_told_to_stop())
+        _tune_garbage_collector()
+        await main(_stop_requested())
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(watched())
@@ -51,10 +51,10 @@ def run_until_told(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -
 
 @contextmanager
 def reserved(address: Address) -> Iterator[Address]:
-    """Holds the address for processes that share it, and gives it with the port that the system chose.
+    """Reserves the address for processes that share it. Yields it with the port that the system chose.
 
     Raises:
-        WorkersFailed: If it is in use, or not of this machine.
+        WorkersFailed: If the address is in use or does not belong to this machine.
     """
     try:
         family, *_, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
@@ -64,7 +64,7 @@ def reserved(address: Address) -> Iterator[Address]:
     with holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            # Never listens, so no connection goes to it.
+            # This socket never listens, so it gets no connections.
             holder.bind(place)
         except OSError as error:
             raise WorkersFailed(f"{address}: {error.strerror}") from error
@@ -72,29 +72,29 @@ def reserved(address: Address) -> Iterator[Address]:
 
 
 def supervise(count: int, target: Callable[..., None], *args: Any) -> None:
-    """Runs `count` processes of `target(*args)` until SIGTERM or SIGINT, then until they have ended.
+    """Runs `count` processes of `target(*args)`. After SIGTERM or SIGINT, stops them and waits until they have ended.
 
-    A second signal ends them at once.
+    A second signal kills them at once.
 
     Raises:
-        WorkersFailed: If one dies soon after its start; the others have ended then.
+        WorkersFailed: If a process dies soon after its start. All others have ended by then.
     """
-    with _signals() as told_to_stop:
+    with _signals() as stop_requested:
         workers = _Workers(target, args)
         try:
             for _ in range(count):
                 workers.start()
-            while not workers.wait(told_to_stop):
+            while not workers.wait(stop_requested):
                 workers.replace_dead()
         finally:
             workers.stop()
-            while workers.are_left() and not workers.wait(told_to_stop):
+            while workers.are_left() and not workers.wait(stop_requested):
                 pass
             workers.kill()
 
 
 class _Workers:
-    """The processes, with the time at which each was started."""
+    """The worker processes, with the time when each was started."""
 
     def __init__(self, target: Callable[..., None], args: tuple[Any, ...]) -> None:
         self._spawn = multiprocessing.get_context("spawn")
@@ -108,20 +108,20 @@ class _Workers:
         self._started[process] = time.monotonic()
         _log.info("worker_started", pid=process.pid)
 
-    def wait(self, told_to_stop: int) -> bool:
-        """Returns once a process has ended, or a signal has come: True for a signal.
+    def wait(self, stop_requested: int) -> bool:
+        """Waits for a process to end or for a signal, and returns whether it was a signal.
 
-        Waits for those as well that may have ended since the last look, or it would wait for ever.
+        Includes processes that have already ended; otherwise it could wait forever.
         """
-        ready = wait([*(process.sentinel for process in self._started), told_to_stop])
-        return told_to_stop in ready and bool(os.read(told_to_stop, 1))
+        ready = wait([*(process.sentinel for process in self._started), stop_requested])
+        return stop_requested in ready and bool(os.read(stop_requested, 1))
 
     def replace_dead(self) -> None:
         for process in [process for process in self._started if not process.is_alive()]:
             lived = time.monotonic() - self._started.pop(process)
             _log.error("worker_died", pid=process.pid, exit_code=process.exitcode)
             if lived < _HEALTHY_SECONDS or process.exitcode == COULD_NOT_START:
-                raise WorkersFailed("a worker ended soon after its start; the log says why")
+                raise WorkersFailed("a worker ended soon after its start; see the log for the reason")
             self.start()
 
     def stop(self) -> None:
@@ -129,7 +129,7 @@ class _Workers:
             process.terminate()
 
     def are_left(self) -> bool:
-        """Returns whether any has not ended, and forgets those that have."""
+        """Returns whether any process is still running, and forgets the others."""
         self._started = {process: began for process, began in self._started.items() if process.is_alive()}
         return bool(self._started)
 
@@ -141,7 +141,7 @@ class _Workers:
 
 @contextmanager
 def _signals() -> Iterator[int]:
-    """Gives a file descriptor from which one byte can be read for each SIGTERM or SIGINT."""
+    """Yields a file descriptor from which one byte can be read per SIGTERM or SIGINT."""
     reading, writing = os.pipe()
 
     def note(_number: int, _frame: object) -> None:
@@ -157,37 +157,37 @@ def _signals() -> Iterator[int]:
         os.close(writing)
 
 
-def _spare_collector() -> None:
-    """Has the garbage collector look seldom, and never at what has been loaded.
+def _tune_garbage_collector() -> None:
+    """Makes the garbage collector run rarely and ignore everything that is loaded already.
 
-    A chunk makes some hundred thousand objects, hardly one of them in a circle; to look at them again and again took a
-    third of its time.
+    A chunk creates about a hundred thousand objects, and almost none of them is part of a reference cycle. With the
+    default thresholds, the collector took a third of the time of a chunk.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
-def _told_to_stop() -> asyncio.Event:
-    told = asyncio.Event()
+def _stop_requested() -> asyncio.Event:
+    requested = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, told.set)
+    loop.add_signal_handler(signal.SIGTERM, requested.set)
     supervisor = multiprocessing.parent_process()
     if supervisor is None:
-        loop.add_signal_handler(signal.SIGINT, _stop_then_die, told)
+        loop.add_signal_handler(signal.SIGINT, _stop_then_die, requested)
     else:
-        # A terminal sends it to all processes, and the supervisor says what it means.
+        # A terminal sends SIGINT to all processes; the supervisor decides what it means for this one.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        loop.add_reader(supervisor.sentinel, _stop_without_supervisor, told, supervisor.sentinel)
-    return told
+        loop.add_reader(supervisor.sentinel, _stop_without_supervisor, requested, supervisor.sentinel)
+    return requested
 
 
-def _stop_then_die(told: asyncio.Event) -> None:
-    told.set()
+def _stop_then_die(requested: asyncio.Event) -> None:
+    requested.set()
     asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _stop_without_supervisor(told: asyncio.Event, sentinel: int) -> None:
+def _stop_without_supervisor(requested: asyncio.Event, sentinel: int) -> None:
     asyncio.get_running_loop().remove_reader(sentinel)
-    told.set()
+    requested.set()

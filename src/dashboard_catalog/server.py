@@ -26,7 +26,7 @@ from dashboard_catalog.processes import (
     COULD_NOT_START,
     WorkersFailed,
     reserved,
-    run_until_told,
+    run_until_stopped,
     supervise,
 )
 from dashboard_catalog.rpc import health, reflection
@@ -294,12 +294,12 @@ def _run_worker(settings: Settings) -> None:
 
 
 def _run_process(settings: Settings, announce: Announce) -> None:
-    async def main(told_to_stop: asyncio.Event) -> None:
+    async def main(stop_requested: asyncio.Event) -> None:
         server = await build(settings)
         with announce(server.address, settings.data_dir):
             await server.start()
             _log.info("serving", address=server.address, database=settings.shown_database_url)
-            await told_to_stop.wait()
+            await stop_requested.wait()
             await server.drain()
 
-    run_until_told(main)
+    run_until_stopped(main)

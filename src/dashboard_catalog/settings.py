@@ -1,7 +1,8 @@
-"""Everything that can be set, in one frozen object: from flags, else from the environment, else a default.
+"""All settings, in one frozen object. A flag wins over an environment variable, which wins over the default.
 
-The fields are the one list of settings: the CLI makes the options of `serve` from `Settings.model_fields`,
-and `environment_name` and `flag_name` say what each is called. Knows no part of the program that it sets up.
+The fields are the only list of settings: the CLI creates the options of `serve` from `Settings.model_fields`.
+`environment_name` and `flag_name` return the names of each setting. This module must not know the parts of the program
+that it configures.
 """
 
 from collections.abc import Mapping
@@ -19,28 +20,28 @@ from sqlalchemy.exc import ArgumentError
 ENVIRONMENT = "DASHBOARD_CATALOG_"
 APPLICATION = "dashboard-catalog"
 
-# Each with the driver that the store is written for.
+# The drivers that the store is written for.
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
 # Only one process may write to a SQLite file.
-_ONE_PROCESS = "WORKERS: SQLite is for one server process; use WORKERS=1, or PostgreSQL by DATABASE_URL"
+_ONE_PROCESS = "WORKERS: SQLite supports one server process only; use WORKERS=1, or PostgreSQL (DATABASE_URL)"
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used; the text names each and says what would be right."""
+    """Settings are invalid. The message names each of them and says what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens.
+    """The address at which a server listens.
 
     Attributes:
-        host: Name or IP address, without brackets; empty for a Unix socket.
-        port: 0 lets the system choose.
-        path: Of a Unix socket; empty otherwise.
+        host: Name or IP address, without brackets. Empty for a Unix socket.
+        port: Port number; 0 for a free port that the system chooses.
+        path: Path of a Unix socket. Empty for a network address.
     """
 
     host: str
@@ -49,10 +50,10 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`.
+        """Parses `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`.
 
         Raises:
-            ValueError: If it is none of these.
+            ValueError: If `text` is none of these.
         """
         if text.startswith("unix:"):
             return cls("", 0, text.removeprefix("unix:").removeprefix("//"))
@@ -64,7 +65,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether only programs on this machine can connect to it."""
         if self.path or self.host == "localhost":
             return True
         try:
@@ -73,7 +74,7 @@ class Address:
             return False
 
     def with_port(self, port: int) -> Self:
-        """Returns the same address with the port that the system chose."""
+        """Returns the same address with another port."""
         return type(self)(self.host, port, self.path)
 
     def __str__(self) -> str:
@@ -83,88 +84,95 @@ class Address:
 
 
 class Settings(BaseSettings):
-    """All settings of the server and of the commands that work on its data."""
+    """The settings of the server and of the commands that use its data."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT,
         env_ignore_empty=True,
         extra="forbid",
         frozen=True,
-        # Values may hold passwords, and validation errors are printed.
+        # Values may contain passwords, and validation errors are printed.
         hide_input_in_errors=True,
         validate_default=True,
     )
 
     address: str = Field(
         "127.0.0.1:50051",
-        description="Where to listen: HOST:PORT, [IPV6]:PORT or unix:PATH; port 0 lets the system choose. "
-        "Without TLS only loopback, unless --insecure is given.",
+        description="Address to listen on: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 lets the system choose. "
+        "Without TLS, only loopback is allowed, unless --insecure is given.",
     )
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path(APPLICATION, appauthor=False),
-        description="Folder of the signing key, the admin token and the SQLite database.",
+        description="Folder for the signing key, the admin token and the SQLite database.",
     )
     database_url: str = Field(
         "",
         repr=False,
-        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, also with "
-        "?host=/SOCKET/FOLDER. By default the SQLite file catalog.db in the data folder.",
+        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, optionally with "
+        "?host=/SOCKET/FOLDER. By default, the SQLite file catalog.db in the data folder.",
     )
     pgbouncer: bool = Field(
-        False, description="A PgBouncer in transaction mode stands before PostgreSQL: prepare nothing."
+        False, description="Do not use prepared statements. Needed behind PgBouncer in transaction mode."
     )
     workers: int = Field(
         1,
         ge=1,
         le=256,
-        description="Server processes that share the address. More than one needs PostgreSQL.",
+        description="Number of server processes that share the address. More than one needs PostgreSQL.",
     )
     max_concurrent_calls: int = Field(
         1_000,
         ge=1,
         le=100_000,
-        description="Calls at once that a process serves; more are RESOURCE_EXHAUSTED.",
+        description="Maximum number of concurrent calls per process. Further calls fail with RESOURCE_EXHAUSTED.",
     )
     tls_cert: Path | None = Field(
-        None, description="PEM file of the certificate chain. Read again when it changes. Needs --tls-key."
+        None, description="PEM file with the certificate chain. Read again when it changes. Needs --tls-key."
     )
-    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    tls_key: Path | None = Field(None, description="PEM file with the private key of the certificate.")
     insecure: bool = Field(
         False,
-        description="Listen without TLS beyond loopback: for a network, or a proxy, that can be trusted.",
+        description="Allow listening beyond loopback without TLS, for a trusted network or behind a trusted proxy.",
     )
     jwks: str | None = Field(
         None,
-        description="File or https URL of the keys of an issuer of tokens, beside the catalog's own. "
+        description="File or https URL with the keys of an external token issuer, such as an identity provider. "
         "Needs --issuer and --audience.",
     )
-    issuer: str | None = Field(None, description="What the claim `iss` of its tokens must be.")
-    audience: str | None = Field(None, description="What the claim `aud` of its tokens must be or hold.")
-    subject_claim: str = Field("sub", min_length=1, description="Claim that names the caller; a path has dots.")
-    roles_claim: str = Field("roles", min_length=1, description="Claim that holds the caller's roles.")
-    teams_claim: str = Field("teams", min_length=1, description="Claim that holds the caller's teams.")
+    issuer: str | None = Field(None, description="Required value of the claim `iss` in its tokens.")
+    audience: str | None = Field(
+        None, description="Required value of the claim `aud` in its tokens, or of one of its elements."
+    )
+    subject_claim: str = Field(
+        "sub", min_length=1, description="Claim that names the caller. This and the other claims may be dotted paths."
+    )
+    roles_claim: str = Field("roles", min_length=1, description="Claim that lists the caller's roles.")
+    teams_claim: str = Field("teams", min_length=1, description="Claim that lists the caller's teams.")
     services_claim: str = Field(
-        "services", min_length=1, description="Claim that holds the BI services that the token is limited to."
+        "services", min_length=1, description="Claim that lists the BI services that the token is limited to."
     )
     bot_claim: str = Field(
         "bot", min_length=1, description="Claim that says whether the caller's writes are ingestion."
     )
     policy_dir: Path | None = Field(
-        None, description="Folder of Cedar policies in place of the default ones. Read again when it changes."
+        None, description="Folder of Cedar policies that replace the default ones. Read again when it changes."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="What is logged: debug, info (a line for each call), warning or error."
+        "info", description="Lowest level to log: debug, info (one line per call), warning or error."
     )
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="console for people, json for programs; auto is console on a terminal, else json."
+        "auto", description="console for people, json for programs. auto means console on a terminal, otherwise json."
     )
 
     @classmethod
     def load(cls, given: Mapping[str, Any] | None = None) -> Self:
-        """Returns the settings; what is `given` by field name wins over the environment.
+        """Returns the settings.
+
+        Args:
+            given: Values by field name, which win over environment variables.
 
         Raises:
-            SettingsError: With every problem, a line each.
+            SettingsError: If settings are invalid, with one line per problem.
         """
         try:
             return cls(**(given or {}))
@@ -208,15 +216,15 @@ class Settings(BaseSettings):
             "JWKS needs ISSUER and AUDIENCE": bool(self.jwks) and not (self.issuer and self.audience),
             "ISSUER and AUDIENCE need JWKS": bool(self.issuer or self.audience) and not self.jwks,
             _ONE_PROCESS: self.workers > 1 and self.uses_sqlite,
-            "WORKERS: several cannot share a Unix socket": self.workers > 1 and bool(self.listen.path),
-            f"ADDRESS: {self.address} is open to other machines without TLS: give TLS_CERT and TLS_KEY, "
-            "or accept it with INSECURE": not (self.listen.is_loopback or self.tls_cert or self.insecure),
+            "WORKERS: several processes cannot share a Unix socket": self.workers > 1 and bool(self.listen.path),
+            f"ADDRESS: {self.address} is open to other machines without TLS: set TLS_CERT and TLS_KEY, "
+            "or allow it with INSECURE": not (self.listen.is_loopback or self.tls_cert or self.insecure),
         }
         return [text for text, broken in checks.items() if broken]
 
     @property
     def listen(self) -> Address:
-        """The address, in parts."""
+        """The parsed address."""
         return Address.parse(self.address)
 
     @property
@@ -226,13 +234,13 @@ class Settings(BaseSettings):
 
     @property
     def shown_database_url(self) -> str:
-        """The database's URL without its password, for logs."""
+        """The URL of the database without its password, for logs."""
         url = make_url(self.database_url).difference_update_query(["password"])
         return url.render_as_string(hide_password=True)
 
     @property
     def admin_token_file(self) -> Path:
-        """Where the server leaves its administrator's token."""
+        """The file with the token of the administrator."""
         return self.data_dir / "admin.token"
 
 
@@ -250,15 +258,15 @@ def _normal_database_url(text: str) -> str:
     try:
         url = make_url(text)
     except ArgumentError:
-        # Not chained: the text may hold a password.
+        # Not chained, because the original message may contain a password.
         raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE") from None
     driver = _DRIVERS.get(url.get_backend_name())
     if driver is None or url.drivername not in {url.get_backend_name(), driver}:
-        raise ValueError(f"{url.drivername} is not supported: must begin with sqlite:/// or postgresql://")
+        raise ValueError(f"{url.drivername} is not supported: must start with sqlite:/// or postgresql://")
     if driver.startswith("sqlite") and url.database in {None, "", ":memory:"}:
         raise ValueError("SQLite needs a file: sqlite:///FILE")
     if "sslmode" in url.query:
-        # What psql and other drivers call it.
+        # psql and other drivers use this name.
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
     return url.set(drivername=driver).render_as_string(hide_password=False)
 

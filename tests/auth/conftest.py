@@ -39,4 +39,4 @@ def jwks_path(tmp_path: Path, rsa_key: rsa.RSAPrivateKey) -> Path:
 
 @pytest.fixture
 def authenticator(key: SigningKey, jwks_path: Path) -> Authenticator:
-    return trusting(key, JwksFile(jwks_path, look_every=0))
+    return trusting(key, JwksFile(jwks_path, check_every=0))

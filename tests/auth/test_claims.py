@@ -127,7 +127,7 @@ def test_a_claim_that_cannot_be_used_is_named_and_not_shown(claim: str, value: A
     with pytest.raises(CatalogError) as caught:
         principal(**{claim: value})
     assert caught.value.reason is Reason.TOKEN_INVALID
-    assert caught.value.message.startswith(f"the claim {claim} of the token ")
+    assert caught.value.message.startswith(f"claim {claim} of the token ")
     assert "alice" not in caught.value.message
 
 

@@ -54,12 +54,12 @@ def test_issuing_leaves_an_audit_line_without_the_token(key: SigningKey) -> None
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"subject": ""}, "'' is no name of a subject"),
-        ({"subject": "a\nb"}, "is no name of a subject"),
-        ({"subject": "a" * 257}, "is no name of a subject"),
-        ({"roles": [""]}, "is no name of a role"),
-        ({"teams": ["\x00"]}, "is no name of a team"),
-        ({"services": [""]}, "is no name of a service"),
+        ({"subject": ""}, "'' is not a valid subject name"),
+        ({"subject": "a\nb"}, "is not a valid subject name"),
+        ({"subject": "a" * 257}, "is not a valid subject name"),
+        ({"roles": [""]}, "is not a valid role name"),
+        ({"teams": ["\x00"]}, "is not a valid team name"),
+        ({"services": [""]}, "is not a valid service name"),
         ({"lifetime": timedelta(0)}, "must be positive"),
         ({"lifetime": timedelta(days=-1)}, "must be positive"),
         ({"lifetime": timedelta.max}, "at most 100 years"),
@@ -131,7 +131,7 @@ def test_durations(text: str, duration: timedelta) -> None:
     "text", ["", "90", "d", "0d", "-1d", "1.5h", "1w", "1D", "1 d", "1d12h", "٣d", "36501d", "9" * 500 + "s"]
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no duration: give a number and s, m, h or d"):
+    with pytest.raises(ValueError, match=r"is not a duration: expected a number and s, m, h or d"):
         parse_duration(text)
 
 

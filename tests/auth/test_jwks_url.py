@@ -100,7 +100,7 @@ async def test_a_redirect_is_not_followed(jwks_server: JwksServer, status: int) 
     with capture_logs() as logs:
         assert not (await JwksUrl(jwks_server.url).newer()).keys
     assert jwks_server.paths == ["/keys"]
-    assert (logs[0]["event"], logs[0]["problem"]) == ("jwks_not_fetched", f"answered {status}")
+    assert (logs[0]["event"], logs[0]["problem"]) == ("jwks_not_fetched", f"returned status {status}")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_a_server_that_drips_is_left_in_time(jwks_server: JwksServer) -> N
     with capture_logs() as logs:
         assert not (await JwksUrl(jwks_server.url, fetch_seconds=0.3).newer()).keys
     assert time.monotonic() - started < 2
-    assert logs[0]["problem"] == "did not answer within 0.3 s"
+    assert logs[0]["problem"] == "did not respond within 0.3 s"
 
 
 async def test_a_server_that_is_away_leaves_the_last_good_keys(jwks_server: JwksServer) -> None:

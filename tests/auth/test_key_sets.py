@@ -40,7 +40,7 @@ def test_each_kind_of_key_is_for_its_algorithm(rsa_key: rsa.RSAPrivateKey) -> No
 )
 def test_any_other_key_is_left_out(entry: Any) -> None:
     assert [key.kid for key in parse_jwks(jwks(entry, {**ED, "kid": "good"})).keys] == ["good"]
-    with pytest.raises(JwksError, match="holds no key for RS256, ES256 or EdDSA"):
+    with pytest.raises(JwksError, match="has no key for RS256, ES256 or EdDSA"):
         parse_jwks(jwks(entry))
 
 
@@ -58,9 +58,9 @@ def test_of_a_private_key_the_public_part_is_taken() -> None:
         (b"<html>", "is not JSON"),
         (b"\xff", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
-        (b"[]", 'holds no list "keys"'),
-        (b'{"keys": {}}', 'holds no list "keys"'),
-        (b'{"keys": []}', "holds no key"),
+        (b"[]", 'has no list "keys"'),
+        (b'{"keys": {}}', 'has no list "keys"'),
+        (b'{"keys": []}', "has no key"),
         (jwks(*[ED] * (MOST_KEYS + 1)), "more than 100 keys"),
         (jwks(ED) + b" " * LARGEST_DOCUMENT, "is larger than 1048576 bytes"),
     ],

@@ -94,10 +94,10 @@ def test_a_key_that_others_can_read_is_used_with_a_warning(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "is not a private key in PEM"),
-        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is not a private key in PEM"),
-        (pem(new_ed25519(), b"secret"), "without a password"),
-        (pem(new_rsa()), "holds another key than Ed25519 or P-256"),
+        (b"", "private key in PEM format"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "private key in PEM format"),
+        (pem(new_ed25519(), b"secret"), "is not an unencrypted private key"),
+        (pem(new_rsa()), "contains a key that is neither Ed25519 nor P-256"),
     ],
     ids=["empty", "broken", "with password", "RSA"],
 )

@@ -56,12 +56,12 @@ def test_loading_leaves_an_audit_line(folder: Path) -> None:
         ),
         ('permit (principal, action == Action::"create", resource is Entity);', "applicable action"),
         ("permit (principal == ?principal, action, resource);", "template"),
-        ("", "holds no policy"),
-        ("// permit (principal, action, resource);", "holds no policy"),
-        ('permit (principal, action, resource == Asset::"looker.sales");', "cannot name a single asset"),
+        ("", "contains no policy"),
+        ("// permit (principal, action, resource);", "contains no policy"),
+        ('permit (principal, action, resource == Asset::"looker.sales");', "can only name groups, not a single asset"),
         (
             'permit (principal, action, resource) when { resource in Entity::"Finance" };',
-            "cannot name a single asset or entity",
+            "can only name groups, not a single asset or entity",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
 def test_a_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="nowhere: is not a folder"):
         Authorizer(tmp_path / "nowhere")
-    with pytest.raises(PolicyError, match=r"holds no \.cedar file"):
+    with pytest.raises(PolicyError, match=r"contains no \.cedar file"):
         Authorizer(tmp_path)
 
 

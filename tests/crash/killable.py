@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.keys import load_or_create_key
-from dashboard_catalog.processes import run_until_told
+from dashboard_catalog.processes import run_until_stopped
 from dashboard_catalog.server import AddServicers, add_servicers, build, prepare
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.connections import WriteConnection
@@ -138,13 +138,13 @@ def _run(settings: Settings, failpoint: Failpoint | None, log: Path) -> None:
         os.dup2(output.fileno(), 2)
     prepare(settings)
 
-    async def main(told_to_stop: asyncio.Event) -> None:
+    async def main(stop_requested: asyncio.Event) -> None:
         server = await build(settings, _dying(settings.database_url, failpoint) if failpoint else add_servicers)
         await server.start()
-        await told_to_stop.wait()
+        await stop_requested.wait()
         await server.drain()
 
-    run_until_told(main)
+    run_until_stopped(main)
 
 
 def _dying(url: str, failpoint: Failpoint) -> AddServicers:

@@ -1,1 +1,1 @@
-"""Who a caller is (tokens) and what that caller may do (policies); knows no gRPC, no store and no rules."""
+"""Authentication by tokens and authorization by policies. Must not know gRPC, the store or the catalog's rules."""

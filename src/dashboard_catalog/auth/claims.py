@@ -1,7 +1,7 @@
-"""Reads a principal out of the claims of a token whose signature is already verified.
+"""Reads a principal from the claims of a token whose signature has been verified.
 
-Identity providers put the same thing under other names and in other shapes: names are settings, and may
-be paths (`realm_access.roles`); several values come as a list or as one string.
+Identity providers use different names and types for the same claim. So the names are settings and may be paths
+(`realm_access.roles`), and several values may come as a list or as one string.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ LONGEST_NAME = 256
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """Under which names the claims are; a name is that of a claim, or else a path with dots."""
+    """The names of the claims. A name that is not that of a claim is a path with dots."""
 
     subject: str = "sub"
     roles: str = "roles"
@@ -30,11 +30,11 @@ class ClaimNames:
 
 
 def read_principal(claims: Mapping[str, Any], names: ClaimNames, leeway: float) -> Principal:
-    """Returns the principal that `claims` describe; whether it has expired is for the caller to see.
+    """Returns the principal that `claims` describe, without checking whether the token has expired.
 
     Args:
         claims: All claims of the token, verified.
-        names: Where to look.
+        names: The names of the claims to read.
         leeway: Seconds for which the token is accepted after its `exp`.
 
     Raises:
@@ -53,13 +53,13 @@ def read_principal(claims: Mapping[str, Any], names: ClaimNames, leeway: float) 
 
 def is_name(text: str) -> bool:
     """Returns whether `text` can be the name of a user, role, team or BI service."""
-    # Cc are the control characters; Cs are lone surrogates, which JSON can hold and UTF-8 cannot.
+    # Cc are control characters; Cs are lone surrogates, which JSON can represent and UTF-8 cannot.
     usable = text.isprintable() or not any(category(char) in {"Cc", "Cs"} for char in text)
     return usable and 0 < len(text) <= LONGEST_NAME
 
 
 def _find(claims: Mapping[str, Any], name: str) -> Any:
-    # A name with dots is first taken whole: namespaced claims are URLs ("https://example.com/roles").
+    # A name with dots is first tried as a whole, because namespaced claims are URLs ("https://example.com/roles").
     if name in claims:
         return claims[name]
     value: Any = claims
@@ -71,22 +71,22 @@ def _find(claims: Mapping[str, Any], name: str) -> Any:
 def _subject(claims: Mapping[str, Any], name: str) -> str:
     value = _find(claims, name)
     if not isinstance(value, str) or not is_name(value):
-        raise _unusable(name, f"must be text of 1 to {LONGEST_NAME} characters without control characters")
+        raise _unusable(name, f"must be a string of 1 to {LONGEST_NAME} characters without control characters")
     return value
 
 
 def _texts(claims: Mapping[str, Any], name: str) -> frozenset[str] | None:
-    """Returns the values of a claim: None if it is absent or null, empty if it is there and empty."""
+    """Returns the values of a claim: None if the claim is absent or null, an empty set if it is empty."""
     value = _find(claims, name)
     if value is None:
         return None
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")] if "," in value else value.split()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _unusable(name, "must be text or a list of texts")
+        raise _unusable(name, "must be a string or a list of strings")
     texts = frozenset(item for item in value if item)
     if not all(is_name(text) for text in texts):
-        raise _unusable(name, f"holds a name over {LONGEST_NAME} characters or with control characters")
+        raise _unusable(name, f"contains a name with control characters or more than {LONGEST_NAME} characters")
     return texts
 
 
@@ -110,4 +110,4 @@ def _expiry(claims: Mapping[str, Any], leeway: float) -> datetime:
 
 
 def _unusable(name: str, problem: str) -> CatalogError:
-    return CatalogError(Reason.TOKEN_INVALID, f"the claim {name} of the token {problem}")
+    return CatalogError(Reason.TOKEN_INVALID, f"claim {name} of the token {problem}")

@@ -1,8 +1,8 @@
-"""Compiled Cedar policies and the answers that they have given.
+"""Evaluates compiled Cedar policies and caches the decisions.
 
-A question holds only what can decide it. Policies see owners, domain and tags as groups that a resource
-is `in`; a group that neither a policy names nor the caller acts for cannot change an answer and is left
-out, so that ten thousand assets with other tags are a handful of questions.
+A question contains only what can change its answer. Policies see owners, domain and tags as groups that a resource
+is `in`. A group that no policy names and that the caller does not act for cannot change the answer, so it is left
+out. This way, ten thousand assets with different tags need only a handful of decisions.
 """
 
 import json
@@ -23,21 +23,21 @@ _log = structlog.get_logger("dashboard_catalog.audit")
 
 
 class Group(NamedTuple):
-    """A Cedar entity that a resource can be in: its type and id."""
+    """A Cedar entity that a resource can be in, by type and id."""
 
     type: str
     id: str
 
 
 class Decision(NamedTuple):
-    """An answer, with the `@id`s of the policies that determined it."""
+    """Whether an action is allowed, with the `@id`s of the policies that determined it."""
 
     allowed: bool
     policies: tuple[str, ...]
 
 
 class Question(NamedTuple):
-    """All that can decide, and the key under which the answer is remembered."""
+    """Everything that can change a decision. It is also the key of the cache."""
 
     subject: str
     roles: frozenset[str]
@@ -53,7 +53,11 @@ class Question(NamedTuple):
 
 
 class Decisions:
-    """Answers questions by one set of policies, each distinct question once while it is remembered."""
+    """Makes decisions by one set of policies and caches the most recent ones.
+
+    Args:
+        kept: Maximum number of cached decisions.
+    """
 
     def __init__(self, policies: cedarpy.PolicySet, kept: int = DECISIONS_KEPT) -> None:
         self._policies = policies
@@ -65,7 +69,7 @@ class Decisions:
         self._decide = lru_cache(maxsize=kept)(self._evaluate)
 
     def decide(self, principal: Principal, action: Action, resource: Resource) -> Decision:
-        """Returns whether `principal` may do `action` with `resource`, and by which policies."""
+        """Returns whether `principal` may do `action` on `resource`, and which policies determined it."""
         groups = self._named_groups and self._named_groups & _groups_of(resource)
         question = Question(
             principal.subject,
@@ -84,7 +88,7 @@ class Decisions:
 
     @property
     def remembered(self) -> int:
-        """How many answers are remembered now."""
+        """The number of cached decisions."""
         return self._decide.cache_info().currsize
 
     def _evaluate(self, question: Question) -> Decision:
@@ -97,7 +101,7 @@ class Decisions:
         result = cedarpy.is_authorized(request, self._policies, json.dumps([principal, resource]))
         names = result.diagnostics.id_annotations_by_reason
         if result.diagnostics.errors:
-            # Cedar skips a policy that fails; were it a `forbid`, going on would open what it closes.
+            # Cedar skips a policy that fails. If it is a `forbid`, skipping it would allow what it forbids.
             _log.error("policy_failed", action=question.action.value, problems=result.diagnostics.errors)
             return Decision(False, ())
         policies = (names.get(policy, policy) for policy in result.diagnostics.reasons)
@@ -116,7 +120,7 @@ def _groups_of(resource: Resource) -> set[Group]:
 
 
 def _with_those_above(fqn: str) -> list[str]:
-    """Returns the FQNs of all that is above `fqn`, topmost first, and `fqn`."""
+    """Returns the FQNs of everything above `fqn`, topmost first, followed by `fqn` itself."""
     return [fqn[: segment.end()] for segment in _SEGMENT.finditer(fqn)] or [fqn]
 
 

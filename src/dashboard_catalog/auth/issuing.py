@@ -1,6 +1,6 @@
-"""Issues the catalog's own tokens, among them the one with which its administrator starts.
+"""Issues the catalog's own tokens, including the first one of the administrator.
 
-Whoever can read the signing key can do this; there is no other check here.
+Access to the signing key is the only protection: anyone who can read it can issue tokens.
 """
 
 import re
@@ -44,19 +44,19 @@ def issue_token(
     bot: bool = False,
     lifetime: timedelta = timedelta(days=90),
 ) -> str:
-    """Returns a new token, signed with `key`, and leaves an audit line.
+    """Returns a new token that is signed with `key`, and writes an audit line.
 
     Args:
-        key: Of the data folder.
+        key: The signing key of the data folder.
         subject: Name of the user or bot.
         roles: Names of roles.
-        teams: Raw names of teams.
-        services: Raw names of the BI services that the token is limited to; None or none: not limited.
-        bot: Whether what is written with the token is ingestion.
-        lifetime: From now; at most 100 years.
+        teams: Unquoted names of teams.
+        services: Unquoted names of the BI services that the token is limited to. None or empty for no limit.
+        bot: Whether writes with the token are ingestion.
+        lifetime: Time from now until the token expires; at most 100 years.
 
     Raises:
-        ValueError: If a name or the lifetime cannot be used.
+        ValueError: If a name or the lifetime is invalid.
     """
     if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
         raise ValueError("a token's lifetime must be positive and at most 100 years")
@@ -69,7 +69,7 @@ def issue_token(
         "teams": _named(teams, "team"),
         "jti": str(uuid.uuid4()),
         "iat": int(now),
-        # With its fraction: there is no leeway, and a token for one second is to live for one.
+        # Keeps the fraction: there is no leeway, and a token for one second must live for a whole second.
         "exp": round(now + lifetime.total_seconds(), 3),
     }
     if limits := _named(services or (), "service"):
@@ -81,7 +81,7 @@ def issue_token(
 
 
 def ensure_admin_token(data_dir: Path, key: SigningKey) -> Path:
-    """Returns the path of the administrator's token, written anew unless the one there is good for a while.
+    """Returns the path of the administrator's token, and renews the token if it is invalid or expires soon.
 
     Raises:
         OSError: If the file cannot be read or written.
@@ -97,15 +97,15 @@ def ensure_admin_token(data_dir: Path, key: SigningKey) -> Path:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Returns the duration that `text` says: a whole number and one of `s`, `m`, `h`, `d`, as `90d`.
+    """Returns the duration in `text`: a whole number followed by `s`, `m`, `h` or `d`, such as `90d`.
 
     Raises:
-        ValueError: If it says none, zero, or more than 100 years.
+        ValueError: If `text` is not a duration, or the duration is zero or more than 100 years.
     """
     match = re.fullmatch(r"([0-9]{1,12})([smhd])", text.strip())
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
     if not 0 < seconds <= LONGEST_LIFETIME.total_seconds():
-        raise ValueError(f"{text!r} is no duration: give a number and s, m, h or d, up to 36500d, as in 90d")
+        raise ValueError(f"{text!r} is not a duration: expected a number and s, m, h or d, such as 90d, up to 36500d")
     return timedelta(seconds=seconds)
 
 
@@ -125,12 +125,14 @@ def _named(names: Iterable[str], what: str) -> list[str]:
     result = sorted(set(names))
     for name in result:
         if not is_name(name):
-            raise ValueError(f"{name!r} is no name of a {what}: 1 to 256 characters, no control characters")
+            raise ValueError(
+                f"{name!r} is not a valid {what} name: expected 1 to 256 characters without control characters"
+            )
     return result
 
 
 def _log_issue(claims: dict[str, object]) -> None:
-    """Leaves the audit line of a token, by its id; the token itself is never logged."""
+    """Writes the audit line of a token. It contains the id of the token, never the token itself."""
     _log.info(
         "token_issued",
         subject=claims["sub"],

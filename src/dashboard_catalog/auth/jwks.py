@@ -1,6 +1,6 @@
-"""Where the keys of an external issuer come from: a JWKS file here, an https URL in `jwks_url`.
+"""The keys of an external issuer, from a JWKS file. `jwks_url` reads them from an https URL.
 
-Both keep the last good keys when what they read next cannot be used.
+Both keep the last good keys if what they read next cannot be used.
 """
 
 import time
@@ -14,26 +14,26 @@ from dashboard_catalog.auth.key_sets import LARGEST_DOCUMENT, JwksError, KeySet,
 from dashboard_catalog.auth.keys import OWN_ISSUER
 from dashboard_catalog.auth.verification import TrustedIssuer
 
-SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_CHECKS = 1.0
 EXTERNAL_LEEWAY = 60.0
 
 _log = structlog.get_logger("dashboard_catalog.audit")
 
 
 def external_issuer(jwks: str, issuer: str, audience: str, claims: ClaimNames) -> TrustedIssuer:
-    """Returns the issuer of the settings; a file is read now, a URL with the first token.
+    """Returns the external issuer of the settings. Reads a file now, and fetches a URL with the first token.
 
     Args:
-        jwks: Path of a file, or URL.
-        issuer: What `iss` must be.
-        audience: What `aud` must hold.
-        claims: Under which names the claims are.
+        jwks: Path of a file, or a URL.
+        issuer: The required value of `iss`.
+        audience: The required value of `aud`, or of one of its elements.
+        claims: The names of the claims in its tokens.
 
     Raises:
-        JwksError: If issuer or audience is missing, the URL is not allowed, or the file cannot be used.
+        JwksError: If `issuer` or `audience` is empty, the URL is not allowed, or the file cannot be used.
     """
     if not issuer or not audience:
-        raise JwksError("a JWKS needs the issuer and the audience that its tokens must have")
+        raise JwksError("a JWKS needs the issuer and the audience of its tokens")
     if issuer == OWN_ISSUER:
         raise JwksError(f"the issuer {OWN_ISSUER} is the catalog itself")
     keys = JwksUrl(jwks) if "://" in jwks else JwksFile(Path(jwks))
@@ -41,33 +41,36 @@ def external_issuer(jwks: str, issuer: str, audience: str, claims: ClaimNames) -
 
 
 class JwksFile:
-    """Keys in a file, read again when it changes."""
+    """Keys in a file, which is read again when it changes."""
 
-    def __init__(self, path: Path, look_every: float = SECONDS_BETWEEN_LOOKS) -> None:
+    def __init__(self, path: Path, check_every: float = SECONDS_BETWEEN_CHECKS) -> None:
         """Reads the file.
 
+        Args:
+            check_every: Seconds between two checks for a change.
+
         Raises:
-            JwksError: If it cannot be read or used.
+            JwksError: If the file cannot be read or used.
         """
         self._path = path
-        self._look_every = look_every
-        self._looked_at = time.monotonic()
+        self._check_every = check_every
+        self._checked_at = time.monotonic()
         self._stamp = self._read_stamp()
         self._keys = self._read()
 
     def current(self) -> KeySet:
-        """Returns the keys; looks at the file at most once in a second."""
-        if time.monotonic() - self._looked_at >= self._look_every:
-            self._look()
+        """Returns the keys. Checks the file for a change, but not more often than `check_every` says."""
+        if time.monotonic() - self._checked_at >= self._check_every:
+            self._reload_if_changed()
         return self._keys
 
     async def newer(self) -> KeySet:
-        """Returns the keys after a look at the file."""
-        self._look()
+        """Returns the keys after checking the file for a change."""
+        self._reload_if_changed()
         return self._keys
 
-    def _look(self) -> None:
-        self._looked_at = time.monotonic()
+    def _reload_if_changed(self) -> None:
+        self._checked_at = time.monotonic()
         stamp = self._read_stamp()
         if stamp == self._stamp:
             return

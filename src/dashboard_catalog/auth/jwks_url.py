@@ -1,7 +1,7 @@
-"""Keys of an external issuer behind a URL.
+"""The keys of an external issuer, from a URL.
 
-Fetched with no redirects, a time limit and a size limit; plain http is for loopback only, where nobody
-can listen in. What cannot be fetched or used leaves the last good keys in force.
+Fetching follows no redirects and has limits of time and size. Plain http is allowed on loopback only, where nobody
+can eavesdrop. If a fetch fails or its keys cannot be used, the last good keys stay in use.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _log = structlog.get_logger("dashboard_catalog.audit")
 
 
 class JwksUrl:
-    """Keys behind a URL, fetched when a token needs them and refreshed beside the calls."""
+    """Keys behind a URL, fetched when a token needs them and refreshed in the background."""
 
     def __init__(
         self,
@@ -30,13 +30,18 @@ class JwksUrl:
         refresh_every: float = SECONDS_BETWEEN_REFRESHES,
         fetch_seconds: float = FETCH_SECONDS,
     ) -> None:
-        """Fetches nothing yet.
+        """Checks the URL; does not fetch it yet.
+
+        Args:
+            fetch_at_most_every: Seconds between two fetches at least.
+            refresh_every: Age in seconds at which keys are refreshed.
+            fetch_seconds: Time limit of a fetch.
 
         Raises:
-            JwksError: If the URL is not https (or http to loopback), or holds credentials.
+            JwksError: If the URL is neither https nor http on loopback, or contains credentials.
         """
         self._url = _allowed_url(url)
-        # Some providers take a key in the query.
+        # The query may contain a secret: some providers expect a key there.
         self._source = str(self._url.copy_with(query=None))
         self._fetch_at_most_every = fetch_at_most_every
         self._refresh_every = refresh_every
@@ -46,15 +51,15 @@ class JwksUrl:
         self._keys = KeySet()
 
     def current(self) -> KeySet:
-        """Returns the last good keys; starts a fetch, without waiting for it, if they are old."""
+        """Returns the last good keys. If they are old, starts a fetch without waiting for it."""
         if self._age() >= self._refresh_every:
             self._fetch_soon()
         return self._keys
 
     async def newer(self) -> KeySet:
-        """Returns the keys after a fetch, or at once if the last one was just now."""
+        """Returns the keys after a fetch, or at once if the last fetch was too recent."""
         if self._fetching is not None or self._age() >= self._fetch_at_most_every:
-            # Calls share the fetch, so a call that is cancelled must not take it along.
+            # Calls share the fetch, so a cancelled call must not cancel it.
             await asyncio.shield(self._fetch_soon())
         return self._keys
 
@@ -80,9 +85,9 @@ class JwksUrl:
 
 
 async def _download(url: httpx.URL, seconds: float) -> bytes:
-    """Returns what the URL answers, of a document that is too large a part that is too large."""
+    """Returns the document at the URL. Stops reading as soon as it is larger than `LARGEST_DOCUMENT`."""
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    # Plain http goes to loopback only, so it must not take a proxy of the environment.
+    # Plain http is for loopback only, so it must not use a proxy from the environment.
     proxies = url.scheme == "https"
     body = bytearray()
     try:
@@ -92,13 +97,13 @@ async def _download(url: httpx.URL, seconds: float) -> bytes:
             client.stream("GET", url, headers=headers) as response,
         ):
             if response.status_code != httpx.codes.OK:
-                raise JwksError(f"answered {response.status_code}")
+                raise JwksError(f"returned status {response.status_code}")
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > LARGEST_DOCUMENT:
                     break
     except TimeoutError:
-        raise JwksError(f"did not answer within {seconds:g} s") from None
+        raise JwksError(f"did not respond within {seconds:g} s") from None
     except (httpx.HTTPError, OSError) as error:
         raise JwksError(f"cannot be reached: {type(error).__name__}") from error
     return bytes(body)
@@ -110,12 +115,12 @@ def _allowed_url(text: str) -> httpx.URL:
     except httpx.InvalidURL:
         raise JwksError("the JWKS URL is not a URL") from None
     if url.userinfo:
-        raise JwksError("the JWKS URL must not hold a user name or a password")
+        raise JwksError("the JWKS URL must not contain a user name or a password")
     if not url.host:
-        raise JwksError("the JWKS URL names no host")
+        raise JwksError("the JWKS URL has no host")
     if url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host)):
         return url
-    raise JwksError(f"{text}: a JWKS is fetched by https only (by http from loopback)")
+    raise JwksError(f"{text}: the JWKS URL must be https, or http on loopback")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,7 +1,7 @@
-"""Public keys that verify tokens, and how they are read from a JWKS document (RFC 7517).
+"""The public keys that verify tokens, and reading them from a JWKS document (RFC 7517).
 
-Takes RSA from 2,048 bits for RS256, P-256 for ES256 and Ed25519 for EdDSA; every other key of a document
-is left out, so that no token can be verified with it. Where the document comes from is not known here.
+Accepts RSA keys of at least 2,048 bits for RS256, P-256 for ES256 and Ed25519 for EdDSA. Ignores every other key of a
+document, so no token can be verified with it. This module must not know where a document comes from.
 """
 
 import json
@@ -24,12 +24,12 @@ _log = structlog.get_logger("dashboard_catalog.auth")
 
 
 class JwksError(Exception):
-    """A JWKS that cannot be used; the text says why."""
+    """A JWKS cannot be used. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One public key, for one algorithm, with the name that its issuer gives it."""
+    """A public key for one algorithm, with the key id that its issuer gives it, if any."""
 
     kid: str | None
     algorithm: str
@@ -38,16 +38,19 @@ class VerificationKey:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The keys of one issuer; equal if they hold the same keys."""
+    """The keys of one issuer."""
 
     keys: tuple[VerificationKey, ...] = ()
 
     def knows(self, kid: str | None) -> bool:
-        """Returns whether a key has this name."""
+        """Returns whether a key has this key id."""
         return kid is not None and any(key.kid == kid for key in self.keys)
 
     def fitting(self, kid: str | None, algorithm: str) -> list[VerificationKey]:
-        """Returns the keys to try: all of that name, else all that could be meant, for that algorithm."""
+        """Returns the keys to try for a token: those with its key id, or those without one if there are none.
+
+        A token without a key id can be signed by any key of its algorithm.
+        """
         named = [key for key in self.keys if key.kid == kid]
         candidates = self.keys if kid is None else named or [key for key in self.keys if key.kid is None]
         return [key for key in candidates if key.algorithm == algorithm]
@@ -57,7 +60,7 @@ def parse_jwks(document: bytes) -> KeySet:
     """Returns the usable keys of a JWKS document.
 
     Raises:
-        JwksError: If it is not a JWKS, too large, or holds no usable key or too many.
+        JwksError: If the document is not a JWKS or is too large, or if it has no usable key or too many.
     """
     if len(document) > LARGEST_DOCUMENT:
         raise JwksError(f"is larger than {LARGEST_DOCUMENT} bytes")
@@ -67,12 +70,12 @@ def parse_jwks(document: bytes) -> KeySet:
         raise JwksError("is not JSON") from None
     entries = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(entries, list):
-        raise JwksError('holds no list "keys"')
+        raise JwksError('has no list "keys"')
     keys = [key for entry in entries if (key := _parse_key(entry)) is not None]
     if not keys:
-        raise JwksError("holds no key for RS256, ES256 or EdDSA")
+        raise JwksError("has no key for RS256, ES256 or EdDSA")
     if len(keys) > MOST_KEYS:
-        raise JwksError(f"holds more than {MOST_KEYS} keys")
+        raise JwksError(f"has more than {MOST_KEYS} keys")
     return KeySet(tuple(keys))
 
 

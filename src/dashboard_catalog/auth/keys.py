@@ -1,6 +1,7 @@
-"""The key with which this catalog signs its own tokens, and where it is kept.
+"""The key that signs the catalog's own tokens, and the file that holds it.
 
-Made at the first start. Whoever reads the file can be any user; it is readable for its owner only.
+The key is generated at the first start. Anyone who can read the file can impersonate any user, so only its owner can
+read it.
 """
 
 import os
@@ -21,7 +22,7 @@ _log = structlog.get_logger("dashboard_catalog.audit")
 
 
 class KeyFileError(Exception):
-    """The signing key cannot be read or made; the text names the file and the problem."""
+    """The signing key cannot be read or generated. The message names the file and the problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class SigningKey:
     """A private key for the catalog's own tokens.
 
     Attributes:
-        private: Ed25519, or P-256 if somebody has put such a key there.
+        private: Ed25519, or P-256 if the operator has provided such a key.
         algorithm: `EdDSA` or `ES256`.
-        kid: Says which key it is; made of the public key.
+        kid: Key id, a fingerprint of the public key.
     """
 
     private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
@@ -40,12 +41,12 @@ class SigningKey:
 
 
 def load_or_create_key(data_dir: Path) -> SigningKey:
-    """Returns the key of the data folder; makes folder and key if they are not there.
+    """Returns the key of the data folder, and creates the folder and the key if they do not exist.
 
     Processes that start at the same time get the same key.
 
     Raises:
-        KeyFileError: If the file cannot be read or written, or holds no usable key.
+        KeyFileError: If the file cannot be read or written, or does not contain a usable key.
     """
     path = data_dir / KEY_FILE
     try:
@@ -62,10 +63,11 @@ def load_or_create_key(data_dir: Path) -> SigningKey:
 
 
 def write_private_file(path: Path, content: bytes) -> None:
-    """Writes a new file that only its owner can read, whole on disk when this returns.
+    """Writes a new file that only its owner can read, and returns once all of it is on disk.
 
     Raises:
-        OSError: FileExistsError if the file is there, or what else the system says.
+        FileExistsError: If the file exists.
+        OSError: If the file cannot be written.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -75,7 +77,7 @@ def write_private_file(path: Path, content: bytes) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Returns a path in the same folder that nobody else uses, for a file that becomes `path`."""
+    """Returns an unused path in the same folder, for a file that will be renamed or linked to `path`."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
@@ -86,7 +88,7 @@ def _create(path: Path) -> None:
     temporary = temporary_beside(path)
     try:
         write_private_file(temporary, pem)
-        # A link appears whole and never replaces: of several processes one wins, and all read its key.
+        # A link appears with its full content and never replaces a file: one process wins, and all read its key.
         os.link(temporary, path)
         _log.info("signing_key_created", path=str(path))
     except FileExistsError:
@@ -99,12 +101,12 @@ def _parse(pem: bytes, path: Path) -> SigningKey:
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path}: is not a private key in PEM without a password") from error
+        raise KeyFileError(f"{path}: is not an unencrypted private key in PEM format") from error
     if isinstance(private, ed25519.Ed25519PrivateKey):
         return SigningKey(private, "EdDSA", _fingerprint(private.public_key()))
     if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
         return SigningKey(private, "ES256", _fingerprint(private.public_key()))
-    raise KeyFileError(f"{path}: holds another key than Ed25519 or P-256")
+    raise KeyFileError(f"{path}: contains a key that is neither Ed25519 nor P-256")
 
 
 def _fingerprint(public: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey) -> str:

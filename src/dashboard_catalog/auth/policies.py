@@ -1,6 +1,7 @@
-"""Decides who may do what, by policies that can be replaced while the server runs.
+"""Authorization by policies that can be replaced while the server runs.
 
-Knows the three parts of a question (`principal`), not what is stored; the caller brings what decides.
+Knows principals, actions and resources, but must not know what is stored: the caller passes in the attributes that
+a decision depends on.
 """
 
 from pathlib import Path
@@ -24,12 +25,12 @@ _log = structlog.get_logger("dashboard_catalog.audit")
 
 
 class ActionDenied(CatalogError):
-    """The caller may not do it. Says no more than they did, so that it tells nothing of what exists.
+    """The caller is not allowed to do something. The message repeats only what the caller sent, so it reveals nothing.
 
     Args:
-        action: What was decided.
-        policies: Those that decided, for the log.
-        asked: What the caller asked for, where the name of the action says more than they did.
+        action: The action that was denied.
+        policies: The policies that determined the decision, for the log.
+        asked: The action that the caller requested, if the name of `action` would reveal whether something exists.
     """
 
     def __init__(
@@ -48,21 +49,21 @@ class ActionDenied(CatalogError):
         }
 
     def log(self, call_id: str) -> None:
-        """Leaves the audit line. It is for whoever tells the caller, since they know the call, and tell it once."""
+        """Writes the audit line. Called where the error is returned to the caller, which happens once per denial."""
         _log.warning("denied", call_id=call_id, **self._line)
 
 
 class Authorizer:
-    """Answers whether a principal may do something, by the policies of a folder."""
+    """Decides by the policies of a folder what a principal may do."""
 
     def __init__(self, policy_dir: Path | None) -> None:
         """Loads the policies.
 
         Args:
-            policy_dir: Folder of `*.cedar` files; None for the set in the package.
+            policy_dir: Folder of `*.cedar` files; None for the default policies of this package.
 
         Raises:
-            PolicyError: If the policies cannot be read, or do not fit the schema.
+            PolicyError: If the policies cannot be read or do not match the schema.
         """
         self._folder = DEFAULT_FOLDER if policy_dir is None else policy_dir
         self._replaceable = policy_dir is not None
@@ -71,29 +72,29 @@ class Authorizer:
         self._decisions = self._load()
 
     def allows(self, principal: Principal, action: Action, resource: Resource) -> bool:
-        """Returns whether `principal` may do `action` with `resource`."""
+        """Returns whether `principal` may do `action` on `resource`."""
         return self._decisions.decide(principal, action, resource).allowed
 
     def check(self, principal: Principal, action: Action, resource: Resource, asked: str = "") -> None:
-        """Returns if `principal` may do `action` with `resource`.
+        """Does nothing if `principal` may do `action` on `resource`.
 
         Args:
             asked: See `ActionDenied`.
 
         Raises:
-            ActionDenied: If they may not.
+            ActionDenied: If the principal may not.
         """
         decision = self._decisions.decide(principal, action, resource)
         if not decision.allowed:
             raise ActionDenied(principal, action, resource, decision.policies, asked)
 
     def reload_if_changed(self) -> bool:
-        """Loads the policies again if a file of the folder has changed, and forgets decisions.
+        """Reloads the policies if a file of the folder has changed, and drops the cached decisions.
 
-        Policies that cannot be used are logged once, and those in force stay.
+        If the new policies cannot be used, logs the problem once and keeps the current policies.
 
         Returns:
-            Whether other policies are in force now.
+            Whether the policies were replaced.
         """
         if not self._replaceable:
             return False

@@ -1,6 +1,7 @@
-"""Reads Cedar policies from a folder and refuses what cannot be relied on.
+"""Reads Cedar policies from a folder and refuses policies that would not work as written.
 
-A set that is read here parses, fits the schema, and can do what it says; who asks it what is not known.
+Every policy that is returned parses, matches the schema and can take effect. This module must not know what the
+policies decide about.
 """
 
 from pathlib import Path
@@ -16,16 +17,19 @@ _NEVER_NAMED = frozenset({"Asset", "Entity"})
 
 
 class PolicyError(Exception):
-    """Policies that cannot be used; the text names the file and the problem."""
+    """Policies cannot be used. The message names the file and the problem."""
 
 
 def read_schema() -> cedarpy.Schema:
-    """Returns the schema of this package, parsed; a folder of policies cannot bring another."""
+    """Returns the parsed schema of this package. A folder of policies cannot replace it."""
     return cedarpy.Schema.from_str(_SCHEMA_FILE.read_text("utf-8"))
 
 
 def policies_stamp(folder: Path) -> Stamp:
-    """Returns what differs once a policy file is added, removed, replaced or written; empty if unreadable."""
+    """Returns a value that changes when a policy file is added, removed, replaced or written.
+
+    The value is empty if the folder cannot be read.
+    """
     try:
         files = sorted(folder.glob("*.cedar"))
         stats = [(path.name, path.stat()) for path in files]
@@ -35,16 +39,16 @@ def policies_stamp(folder: Path) -> Stamp:
 
 
 def read_policies(folder: Path, schema: cedarpy.Schema) -> cedarpy.PolicySet:
-    """Reads, parses and validates all `*.cedar` files of `folder`, not of folders in it.
+    """Reads, parses and validates all `*.cedar` files in `folder`, without its subfolders.
 
     Raises:
-        PolicyError: If there is none, or one cannot be read, parsed or validated.
+        PolicyError: If there is no file, or if one cannot be read, parsed or validated.
     """
     if not folder.is_dir():
         raise PolicyError(f"{folder}: is not a folder")
     files = sorted(folder.glob("*.cedar"))
     if not files:
-        raise PolicyError(f"{folder}: holds no .cedar file")
+        raise PolicyError(f"{folder}: contains no .cedar file")
     texts = [_read_file(path, schema) for path in files]
     return cedarpy.PolicySet.from_str("\n".join(texts))
 
@@ -64,17 +68,21 @@ def _read_file(path: Path, schema: cedarpy.Schema) -> str:
     if not result.validation_passed:
         names = result.id_annotations_by_policy_id
         problems = (f"{names.get(e.policy_id, e.policy_id)}: {e.error}" for e in result.errors)
-        raise PolicyError(f"{path}: does not fit the schema: {'; '.join(problems)}")
+        raise PolicyError(f"{path}: does not match the schema: {'; '.join(problems)}")
     return text
 
 
 def _refuse_what_decides_nothing(policies: cedarpy.PolicySet) -> None:
-    """Raises ValueError for what Cedar accepts but what would silently never permit or forbid anything."""
+    """Refuses policies that Cedar accepts but that would silently never permit or forbid anything.
+
+    Raises:
+        ValueError: If there is such a policy, or no policy at all.
+    """
     if policies.templates():
-        raise ValueError("holds a template (?principal or ?resource), which nothing here fills in")
-    # An editor that is writing the file has emptied it first: a rule must not be lost for that moment.
+        raise ValueError("contains a template (?principal or ?resource); templates are not supported")
+    # Some editors empty a file before they write it. The rules of the file must not disappear for that moment.
     if len(policies) == 0:
-        raise ValueError("holds no policy")
+        raise ValueError("contains no policy")
     for uid in cedarpy.pst.entity_uids(policies.to_pst()):
         if str(uid.type) in _NEVER_NAMED:
-            raise ValueError(f"names {uid}, but a policy cannot name a single asset or entity, only groups")
+            raise ValueError(f"names {uid}, but a policy can only name groups, not a single asset or entity")

@@ -1,6 +1,6 @@
-"""The three parts of a question of authorization: who, does what, with what.
+"""The three parts of an authorization question: principal, action and resource.
 
-Plain values that every layer above may build; this module knows neither tokens nor policies.
+They are plain values that every layer above can build. This module must not know tokens or policies.
 """
 
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 ASSET_KINDS = frozenset({"dashboard", "chart"})
-"""Kinds that are assets; every other kind is an entity of the catalog."""
+"""The kinds that are assets. Every other kind is an entity."""
 
 
 class Action(StrEnum):
-    """What a caller wants to do; the names are those of the Cedar schema."""
+    """What a caller wants to do, named as in the Cedar schema."""
 
     VIEW = "view"
     CREATE = "create"
@@ -23,7 +23,7 @@ class Action(StrEnum):
     OVERRIDE_METADATA = "override_metadata"
     SWEEP = "sweep"
     WRITE = "write"
-    """Upserts or soft-deletes an entity; the five verbs of a write above are for assets."""
+    """Upserts or soft-deletes an entity. Writes of assets have separate actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Principal:
     """An authenticated caller.
 
     Attributes:
-        subject: Name of the user or bot; owns what is owned by `user:SUBJECT`.
-        roles: Names of roles, also of ones that only the policies of this installation know.
-        teams: Raw names of the caller's teams.
-        services: Raw names of the BI services that the token is limited to, None if it is not limited.
+        subject: Name of the user or bot. The caller owns what `user:SUBJECT` owns.
+        roles: Names of roles, including roles that only the policies of this installation use.
+        teams: Unquoted names of the caller's teams.
+        services: Unquoted names of the BI services that the token is limited to, or None for no limit.
         bot: Whether the caller's writes are ingestion (claim `bot` or role `ingestion_bot`).
-        expires_at: When the token stops being accepted, leeway included.
+        expires_at: When the token stops being accepted, including the leeway.
     """
 
     subject: str
@@ -48,30 +48,30 @@ class Principal:
 
     @property
     def ingests(self) -> bool:
-        """Whether what this caller writes is ingestion and not an edit."""
+        """Whether the caller's writes are ingestion rather than edits."""
         return self.bot
 
     @property
     def owner_names(self) -> frozenset[str]:
-        """The owners that this caller acts for: `user:SUBJECT` and `team:NAME` of each team."""
+        """The owners that the caller acts for: `user:SUBJECT`, and `team:NAME` for each team."""
         return frozenset({f"user:{self.subject}", *(f"team:{team}" for team in self.teams)})
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What a caller wants to act on, as stored, or as sent where it is new.
+    """What a caller wants to act on: as stored if it exists, as sent if it is new.
 
-    Of what is absent only `kind` and, where the caller's own words tell it, `service` are given.
+    A resource that does not exist has only its `kind`, and its `service` if the request names it.
 
     Attributes:
         kind: `dashboard`, `chart`, `bi_service`, `user`, `team`, `domain`, `classification`, `tag` or
             `custom_property`.
-        name: FQN as the caller sent it, for messages; no part of the decision.
-        service: Raw name of an asset's BI service; of a BI service its own.
+        name: FQN as the caller sent it, for messages. It is not part of the decision.
+        service: Unquoted name of the BI service of an asset. A BI service has its own name here.
         service_type: Type of that BI service.
-        owners: `user:NAME` and `team:NAME`, raw names.
-        domain: FQN.
-        tags: FQNs.
+        owners: `user:NAME` and `team:NAME`, with unquoted names.
+        domain: FQN of the domain.
+        tags: FQNs of the tags.
     """
 
     kind: str

@@ -1,7 +1,7 @@
-"""Turns the `authorization` of a call into the principal that calls.
+"""Turns the `authorization` metadata of a call into a principal.
 
-Verified tokens are remembered by their hash, so that a repeated call costs microseconds; expiry and a
-change of keys hold for remembered ones too. Issuing is in `issuing`, external keys are in `jwks`.
+Verified tokens are cached by their hash, so authenticating a repeated call takes microseconds. Expiry and changes of
+keys also apply to cached tokens. `issuing` issues tokens, and `jwks` reads the keys of an external issuer.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ TOKENS_KEPT = 10_000
 
 
 class OwnKeys:
-    """The one key of the catalog itself, which does not change while the process runs."""
+    """The catalog's own key, which does not change while the process runs."""
 
     def __init__(self, key: SigningKey) -> None:
         self._keys = KeySet((VerificationKey(key.kid, key.algorithm, key.private.public_key()),))
@@ -41,7 +41,13 @@ class _Verified(NamedTuple):
 
 
 class Authenticator:
-    """Accepts the catalog's own tokens and those of one external issuer."""
+    """Accepts the catalog's own tokens and those of one external issuer.
+
+    Args:
+        key: The key that signs the catalog's own tokens.
+        external: The external issuer, if there is one.
+        tokens_kept: Maximum number of cached tokens.
+    """
 
     def __init__(self, key: SigningKey, external: TrustedIssuer | None = None, tokens_kept: int = TOKENS_KEPT) -> None:
         own = own_issuer(key)
@@ -52,10 +58,10 @@ class Authenticator:
         self._tokens_kept = tokens_kept
 
     async def authenticate(self, authorization: str | None) -> Principal:
-        """Returns who calls.
+        """Returns the principal of a call.
 
         Args:
-            authorization: The value of the metadata, `Bearer TOKEN`; None if there is none.
+            authorization: The value of the `authorization` metadata, `Bearer TOKEN`, or None if it is absent.
 
         Raises:
             CatalogError: TOKEN_MISSING, TOKEN_MALFORMED, TOKEN_EXPIRED or TOKEN_INVALID.
@@ -82,14 +88,14 @@ class Authenticator:
         unverified = read_unverified(token)
         issuer = self._issuers.get(unverified.issuer)
         if issuer is None:
-            refuse("the token comes from an issuer that is not trusted here")
+            refuse("the issuer of the token is not trusted by this server")
         keys = issuer.keys.current()
         principal = verify(unverified, issuer, keys)
         if principal is None and not keys.knows(unverified.kid):
             keys = await issuer.keys.newer()
             principal = verify(unverified, issuer, keys)
         if principal is None:
-            refuse("no key of its issuer verifies the token")
+            refuse("no key of the issuer verifies the token")
         self._remember(digest, _Verified(principal, issuer, keys))
         return principal
 
@@ -100,13 +106,13 @@ class Authenticator:
 
 
 def own_issuer(key: SigningKey) -> TrustedIssuer:
-    """Returns the catalog itself as an issuer: its own claim names, and no leeway, since its clock is one."""
+    """Returns the catalog itself as an issuer. It has no leeway, because it issues and verifies by the same clock."""
     return TrustedIssuer(OWN_ISSUER, OWN_AUDIENCE, OwnKeys(key), ClaimNames(), leeway=0)
 
 
 def _bearer_token(authorization: str | None) -> str:
     if not authorization:
-        raise CatalogError(Reason.TOKEN_MISSING, "the call carries no authorization metadata")
+        raise CatalogError(Reason.TOKEN_MISSING, "the call has no authorization metadata")
     scheme, _, token = authorization.strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token or not token.isascii():

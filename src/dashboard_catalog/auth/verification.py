@@ -1,7 +1,7 @@
-"""Verifies a token: its form, its signature, and that its claims are meant for this catalog.
+"""Verifies the form and the signature of a token, and that the token is meant for this catalog.
 
-Only RS256, ES256 and EdDSA, each with keys that are made for it; `jku`, `x5u` and keys inside a token are
-never looked at. No message and no log line holds a token or a part of one.
+Accepts only RS256, ES256 and EdDSA, each with keys of the matching type. Never reads `jku`, `x5u` or keys inside a
+token. No message and no log line contains a token or a part of one.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ LONGEST_TOKEN = 16_384
 
 
 class KeySource(Protocol):
-    """Where the keys of an issuer come from."""
+    """A source of the keys of an issuer."""
 
     def current(self) -> KeySet:
-        """Returns the last good keys without waiting; the same object until they change."""
+        """Returns the last good keys without waiting. Returns the same object until they change."""
 
     async def newer(self) -> KeySet:
-        """Returns the keys after looking for newer ones, if it is time to look again. Raises nothing."""
+        """Returns the keys after checking for newer ones, unless the last check was too recent. Raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class TrustedIssuer:
     """An issuer whose tokens are accepted.
 
     Attributes:
-        name: What `iss` must be.
-        audience: What `aud` must be or hold.
-        keys: The issuer's public keys.
-        claims: Under which names its tokens hold the claims.
+        name: The required value of `iss`.
+        audience: The required value of `aud`, or of one of its elements.
+        keys: The public keys of the issuer.
+        claims: The names of the claims in its tokens.
         leeway: Seconds by which the clocks may differ.
     """
 
@@ -48,7 +48,7 @@ class TrustedIssuer:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A token that has the form of one; nothing that it says is believed yet."""
+    """A well-formed token whose content must not be trusted yet."""
 
     text: str
     algorithm: str
@@ -57,10 +57,10 @@ class UnverifiedToken:
 
 
 def read_unverified(token: str) -> UnverifiedToken:
-    """Returns what says which keys to try.
+    """Returns the parts of a token that select the keys to try.
 
     Raises:
-        CatalogError: TOKEN_MALFORMED, or TOKEN_INVALID for an algorithm that is not accepted or no issuer.
+        CatalogError: TOKEN_MALFORMED, or TOKEN_INVALID if the algorithm is not accepted or there is no issuer.
     """
     if len(token) > LONGEST_TOKEN:
         raise CatalogError(Reason.TOKEN_MALFORMED, f"the token is longer than {LONGEST_TOKEN} characters")
@@ -72,15 +72,15 @@ def read_unverified(token: str) -> UnverifiedToken:
     if algorithm not in ALGORITHMS:
         refuse(f"the token is not signed with one of {', '.join(ALGORITHMS)}")
     if not isinstance(issuer, str):
-        refuse("the token names no issuer")
+        refuse("the token has no issuer")
     return UnverifiedToken(token, algorithm, content["header"].get("kid"), issuer)
 
 
 def verify(token: UnverifiedToken, issuer: TrustedIssuer, keys: KeySet) -> Principal | None:
-    """Returns the principal of a token, None if no key verifies it; expiry is for the caller to see.
+    """Returns the principal of a token, or None if no key verifies it. Does not check whether the token has expired.
 
     Raises:
-        CatalogError: TOKEN_INVALID if the signature is good and a claim is not.
+        CatalogError: TOKEN_INVALID if the signature is valid and a claim is not.
     """
     for key in keys.fitting(token.kid, token.algorithm):
         try:
@@ -94,7 +94,7 @@ def verify(token: UnverifiedToken, issuer: TrustedIssuer, keys: KeySet) -> Princ
         except jwt.MissingRequiredClaimError as error:
             refuse(f"the token has no claim {error.claim}")
         except (jwt.PyJWTError, ValueError, OverflowError):
-            refuse("a header or claim of the token cannot be used")
+            refuse("a header or a claim of the token is invalid")
         return read_principal(claims, issuer.claims, issuer.leeway)
     return None
 
@@ -112,6 +112,6 @@ def _decode(token: UnverifiedToken, issuer: TrustedIssuer, algorithm: str, publi
         issuer=issuer.name,
         audience=issuer.audience,
         leeway=issuer.leeway,
-        # `exp` is compared at every call, also for remembered tokens; the subject may be another claim.
+        # `exp` is checked at every call, because tokens are cached. The subject may be in another claim than `sub`.
         options={"require": ["exp", "iss", "aud"], "verify_exp": False, "verify_sub": False},
     )
