@@ -5,11 +5,11 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.auth import jwks, jwks_url, key_sets
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
-from dashboard_catalog.catalog.bulk import session as sessions
+from dashboard_catalog.catalog.bulk import opening
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.properties import extension_rules
-from dashboard_catalog.catalog.reading import lists as listing
+from dashboard_catalog.catalog.reading import page_sizes
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import IngestOptions
 from dashboard_catalog.contract import bulk_options, pages, status
@@ -50,7 +50,7 @@ ROWS = {
     "names that a stream which only validates counts as existing": f"{MAX_ASSUMED:,}",
     "a page, after which it ends early": size(pages.MAX_PAGE_BYTES),
     "results in a progress message": size(outbox.MAX_HELD_BYTES),
-    "a page of a list": f"{listing.MAX_PAGE_SIZE:,}, {listing.DEFAULT_PAGE_SIZE} by default",
+    "a page of a list": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
     "the status of an error with its details": size(status.MAX_STATUS_BYTES),
     "calls at once": f"{Settings.model_fields['max_concurrent_calls'].default:,} a process (`MAX_CONCURRENT_CALLS`)",
     "a name": characters(DASHBOARD, "name"),
@@ -84,7 +84,7 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
 
 
 def test_the_numbers_that_the_table_words_are_the_codes() -> None:
-    assert sessions.KEPT.total_seconds() == LIMITS.session_seconds
+    assert opening.KEPT.total_seconds() == LIMITS.session_seconds
     assert extension_rules.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
     assert most == bulk_options.MAX_FAILURES == IngestOptions().max_failures

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.catalog.reading import page_tokens
-from dashboard_catalog.catalog.reading.lists import AssetFilters
+from dashboard_catalog.catalog.reading.filters import AssetFilters
 from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused
 

@@ -11,7 +11,9 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.batching import Grouping
-from dashboard_catalog.catalog.bulk.session import Session, SessionRequest, open_session, rehearse_session
+from dashboard_catalog.catalog.bulk.opening import open_session, rehearse_session
+from dashboard_catalog.catalog.bulk.request import SessionRequest
+from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -24,8 +26,10 @@ from dashboard_catalog.catalog.model.commands import (
     WrittenEntity,
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, EntityKind
-from dashboard_catalog.catalog.reading.assets import AssetRead, Reader
-from dashboard_catalog.catalog.reading.lists import AssetListing, AssetPage, EntityListing, EntityPage, Lister
+from dashboard_catalog.catalog.reading.asset_lists import AssetLister, AssetListing, AssetPage
+from dashboard_catalog.catalog.reading.asset_reads import AssetRead, AssetReader
+from dashboard_catalog.catalog.reading.entity_lists import EntityLister, EntityListing, EntityPage
+from dashboard_catalog.catalog.reading.entity_reads import EntityReader
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views, views
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, Write
@@ -44,8 +48,10 @@ class Catalog:
         self._database = database
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
-        self._reader = Reader(authorizer)
-        self._lister = Lister(authorizer)
+        self._asset_reader = AssetReader(authorizer)
+        self._entity_reader = EntityReader(authorizer)
+        self._asset_lister = AssetLister(authorizer)
+        self._entity_lister = EntityLister(authorizer)
         self._writes: Grouping[Write, Answer] = Grouping(self._write_together, _phase)
         self._reads: Grouping[AssetRead, AssetView | CatalogError] = Grouping(self._read_together, lambda r: r.kind)
 
@@ -123,18 +129,18 @@ class Catalog:
             CatalogError: PERMISSION_DENIED or NOT_FOUND.
         """
         async with self._database.read() as connection:
-            record = await self._reader.entity(connection, principal, kind, key)
+            record = await self._entity_reader.entity(connection, principal, kind, key)
             return (await entity_views(connection, [record]))[0]
 
     async def list_assets(self, listing: AssetListing) -> AssetPage:
-        """Returns a page of assets. See `Lister.assets`."""
+        """Returns a page of assets. See `AssetLister.assets`."""
         async with self._database.read() as connection:
-            return await self._lister.assets(connection, listing)
+            return await self._asset_lister.assets(connection, listing)
 
     async def list_entities(self, listing: EntityListing) -> EntityPage:
-        """Returns a page of entities. See `Lister.entities`."""
+        """Returns a page of entities. See `EntityLister.entities`."""
         async with self._database.read() as connection:
-            return await self._lister.entities(connection, listing)
+            return await self._entity_lister.entities(connection, listing)
 
     def _group_of(self, write: AssetWrite) -> str:
         """Names the group that a write is committed with on PostgreSQL: one a BI service. SQLite has one for all."""
@@ -168,7 +174,7 @@ class Catalog:
 
     async def _read_together(self, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
         async with self._database.read() as connection:
-            return await self._reader.assets(connection, reads)
+            return await self._asset_reader.assets(connection, reads)
 
 
 def _phase(write: Write) -> bool:

@@ -1,6 +1,6 @@
 """One item of a bulk stream: how it is read, and how it is answered."""
 
-from dashboard_catalog.catalog.bulk.session import KEPT
+from dashboard_catalog.catalog.bulk.opening import KEPT
 from dashboard_catalog.catalog.model import names, version
 from dashboard_catalog.catalog.model.commands import (
     AssetName,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from dashboard_catalog.catalog.bulk.session import SessionRequest
+from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS

@@ -10,7 +10,8 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Writer
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
-from dashboard_catalog.catalog.reading.lists import EntityListing, page_size_of
+from dashboard_catalog.catalog.reading.entity_lists import EntityListing
+from dashboard_catalog.catalog.reading.page_sizes import page_size_of
 from dashboard_catalog.catalog.writing.entity_writes import checked_entity
 from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.contract.asset_requests import DELETED, writer

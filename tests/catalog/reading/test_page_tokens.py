@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND, ENTITY_KINDS
 from dashboard_catalog.catalog.reading import page_tokens
-from dashboard_catalog.catalog.reading.lists import AssetFilters, AssetListing, EntityListing
+from dashboard_catalog.catalog.reading.asset_lists import AssetListing
+from dashboard_catalog.catalog.reading.entity_lists import EntityListing
+from dashboard_catalog.catalog.reading.filters import AssetFilters
 from dashboard_catalog.errors import CatalogError, Reason
 
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]

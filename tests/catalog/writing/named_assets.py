@@ -20,7 +20,7 @@ from dashboard_catalog.catalog.model.commands import (
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec
-from dashboard_catalog.catalog.reading.assets import AssetRead
+from dashboard_catalog.catalog.reading.asset_reads import AssetRead
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.errors import CatalogError
 from tests.catalog.writing.merge_model import EDIT, OVERRIDE, Content, Refused, Spec, Told

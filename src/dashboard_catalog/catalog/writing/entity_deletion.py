@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
-from dashboard_catalog.catalog.reading.assets import find_entity
+from dashboard_catalog.catalog.reading.entity_reads import find_entity
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection

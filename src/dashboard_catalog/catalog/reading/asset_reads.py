@@ -1,4 +1,4 @@
-"""Reading single assets and entities. What a caller may not view is refused before it is looked for."""
+"""Reading single assets. What a caller may not view is refused before it is looked for."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,12 @@ from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import names, version
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, text_of
-from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.views import AssetView, views
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.tables import AssetRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class AssetRead:
     deleted: str = "exclude"
 
 
-class Reader:
+class AssetReader:
     """Reads assets and entities for callers."""
 
     def __init__(self, authorizer: Authorizer) -> None:
@@ -57,20 +56,6 @@ class Reader:
         records = [f for f in found if not isinstance(f, CatalogError)]
         shown = iter(await views(connection, kind, records, known_entities=known_entities))
         return [f if isinstance(f, CatalogError) else next(shown) for f in found]
-
-    async def entity(
-        self, connection: ReadConnection, principal: Principal, kind: EntityKind, key: str | UUID
-    ) -> EntityRecord:
-        """Returns an entity, by its fully qualified name or id, deleted or not.
-
-        Raises:
-            CatalogError: PERMISSION_DENIED or NOT_FOUND.
-        """
-        record = await find_entity(connection, kind, key)
-        self._authorizer.check(principal, Action.VIEW, authorization.entity(kind, record, key))
-        if record is None:
-            raise not_found(kind.name, str(key))
-        return record
 
     async def _stored(
         self,
@@ -119,14 +104,3 @@ async def _version_of(connection: ReadConnection, read: AssetRead, record: Asset
     if older is None:
         raise not_found(read.kind.name, f"{text_of(read.key)} in version {version.as_text(read.version)}")
     return older  # type: ignore[no-any-return]
-
-
-async def find_entity(connection: ReadConnection, kind: EntityKind, key: str | UUID) -> EntityRecord | None:
-    """Returns the entity of a kind by fully qualified name or id."""
-    by = entities.by_ids(connection, [key]) if isinstance(key, UUID) else entities.by_fqns(connection, [key])
-    return next((record for record in await by if record.kind == kind.name), None)
-
-
-async def find_service(connection: ReadConnection, name: str) -> EntityRecord | None:
-    """Returns the BI service of a raw name."""
-    return await find_entity(connection, ENTITY_KINDS["bi_service"], names.quote(name))
