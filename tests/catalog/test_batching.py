@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.batching import Grouping
+from dashboard_catalog.catalog.batching import CallBatcher
 from dashboard_catalog.errors import CatalogError, Reason
 
 
@@ -37,23 +37,23 @@ class Work:
         return [item * item for item in items]
 
 
-def _grouping(work: Work, most: int = 500, idle_turns: int = 0) -> Grouping[int, int]:
-    """Returns a grouping whose batches hold either negative items or others."""
-    return Grouping(work.run, lambda item: item < 0, most, idle_turns)
+def _batcher(work: Work, max_items: int = 500, idle_turns: int = 0) -> CallBatcher[int, int]:
+    """Returns a batcher whose batches hold either negative items or others."""
+    return CallBatcher(work.run, lambda item: item < 0, max_items, idle_turns)
 
 
-async def _submitted(grouping: Grouping[int, int], *items: int, key: str = "a") -> list[asyncio.Task[int]]:
+async def _submitted(batcher: CallBatcher[int, int], *items: int, key: str = "a") -> list[asyncio.Task[int]]:
     """Submits items one after the other and returns their answers to come."""
     tasks = []
     for item in items:
-        tasks.append(asyncio.create_task(grouping.submit(key, item)))
+        tasks.append(asyncio.create_task(batcher.submit(key, item)))
         await asyncio.sleep(0)
     return tasks
 
 
 async def test_what_arrives_while_a_batch_is_on_its_way_is_the_next_one() -> None:
     work = Work()
-    tasks = await _submitted(_grouping(work), *range(6))
+    tasks = await _submitted(_batcher(work), *range(6))
     work.let.set()
 
     assert await asyncio.gather(*tasks) == [0, 1, 4, 9, 16, 25]
@@ -63,10 +63,10 @@ async def test_what_arrives_while_a_batch_is_on_its_way_is_the_next_one() -> Non
 async def test_what_arrives_one_after_the_other_is_waited_for_while_it_arrives() -> None:
     work = Work()
     work.let.set()
-    grouping = _grouping(work, idle_turns=3)
-    together = await _submitted(grouping, *range(10))
+    batcher = _batcher(work, idle_turns=3)
+    together = await _submitted(batcher, *range(10))
     await asyncio.gather(*together)
-    alone = await _submitted(grouping, 10)
+    alone = await _submitted(batcher, 10)
 
     assert await asyncio.gather(*together, *alone) == [item * item for item in range(11)]
     assert work.batches == [list(range(10)), [10]]
@@ -75,9 +75,9 @@ async def test_what_arrives_one_after_the_other_is_waited_for_while_it_arrives()
 async def test_a_lone_caller_waits_for_others_only_once() -> None:
     work = Work()
     work.let.set()
-    grouping = _grouping(work, idle_turns=200)
-    await asyncio.gather(*await _submitted(grouping, 0))
-    again = await _submitted(grouping, 1)
+    batcher = _batcher(work, idle_turns=200)
+    await asyncio.gather(*await _submitted(batcher, 0))
+    again = await _submitted(batcher, 1)
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -88,16 +88,16 @@ async def test_a_lone_caller_waits_for_others_only_once() -> None:
 async def test_one_alone_does_not_wait_for_others() -> None:
     work = Work()
     work.let.set()
-    grouping = _grouping(work)
+    batcher = _batcher(work)
 
-    assert [await grouping.submit("a", item) for item in range(3)] == [0, 1, 4]
+    assert [await batcher.submit("a", item) for item in range(3)] == [0, 1, 4]
     assert work.batches == [[0], [1], [2]]
 
 
 async def test_keys_have_nothing_to_do_with_each_other() -> None:
     work = Work()
-    grouping = _grouping(work)
-    tasks = [*await _submitted(grouping, 1, 2, key="a"), *await _submitted(grouping, 3, 4, key="b")]
+    batcher = _batcher(work)
+    tasks = [*await _submitted(batcher, 1, 2, key="a"), *await _submitted(batcher, 3, 4, key="b")]
     await asyncio.sleep(0)
     assert work.batches == [[1], [3]]
     work.let.set()
@@ -108,7 +108,7 @@ async def test_keys_have_nothing_to_do_with_each_other() -> None:
 
 async def test_what_does_not_fit_together_is_run_in_its_order() -> None:
     work = Work()
-    tasks = await _submitted(_grouping(work), 0, 1, 2, -3, -4, 5)
+    tasks = await _submitted(_batcher(work), 0, 1, 2, -3, -4, 5)
     work.let.set()
 
     await asyncio.gather(*tasks)
@@ -117,7 +117,7 @@ async def test_what_does_not_fit_together_is_run_in_its_order() -> None:
 
 async def test_a_batch_is_limited() -> None:
     work = Work()
-    tasks = await _submitted(_grouping(work, most=2), *range(6))
+    tasks = await _submitted(_batcher(work, max_items=2), *range(6))
     work.let.set()
 
     await asyncio.gather(*tasks)
@@ -126,7 +126,7 @@ async def test_a_batch_is_limited() -> None:
 
 async def test_a_mistake_that_one_item_brings_to_light_is_its_own() -> None:
     work = Work(mistakes=[2])
-    tasks = await _submitted(_grouping(work), *range(4))
+    tasks = await _submitted(_batcher(work), *range(4))
     work.let.set()
 
     answers = await asyncio.gather(*tasks, return_exceptions=True)
@@ -138,7 +138,7 @@ async def test_a_mistake_that_one_item_brings_to_light_is_its_own() -> None:
 
 async def test_a_database_that_is_away_is_so_for_all() -> None:
     work = Work(unavailable=[2])
-    tasks = await _submitted(_grouping(work), *range(4))
+    tasks = await _submitted(_batcher(work), *range(4))
     work.let.set()
 
     answers = await asyncio.gather(*tasks, return_exceptions=True)
@@ -149,8 +149,8 @@ async def test_a_database_that_is_away_is_so_for_all() -> None:
 
 async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:
     work = Work()
-    grouping = _grouping(work)
-    tasks = await _submitted(grouping, *range(4))
+    batcher = _batcher(work)
+    tasks = await _submitted(batcher, *range(4))
     tasks[0].cancel()
     tasks[2].cancel()
     await asyncio.sleep(0)
@@ -159,26 +159,24 @@ async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:
     assert [await tasks[1], await tasks[3]] == [1, 9]
     with pytest.raises(asyncio.CancelledError):
         await tasks[0]
-    assert await grouping.submit("a", 5) == 25
+    assert await batcher.submit("a", 5) == 25
 
 
-async def _again(grouping: Grouping[int, int], key: str, item: int, times: int, late: int = -1) -> None:
+async def _again(batcher: CallBatcher[int, int], key: str, item: int, times: int, late: int = -1) -> None:
     """Submits an item, again each time that it is answered, a few turns later as gRPC takes calls in."""
     for time in range(times):
         await asyncio.sleep(0.005 if time == late else 0)
         for _ in range(item):
             await asyncio.sleep(0)
-        await grouping.submit(key, item)
+        await batcher.submit(key, item)
 
 
 async def test_a_lone_caller_of_one_key_does_not_split_the_batches_of_another() -> None:
     work = Work(seconds=0.003)
     work.let.set()
-    grouping = _grouping(work, idle_turns=150)
+    batcher = _batcher(work, idle_turns=150)
 
-    await asyncio.gather(
-        _again(grouping, "lone", 100, 20), *[_again(grouping, "crowd", item, 10) for item in range(20)]
-    )
+    await asyncio.gather(_again(batcher, "lone", 100, 20), *[_again(batcher, "crowd", item, 10) for item in range(20)])
 
     assert [len(batch) for batch in work.batches if 100 not in batch] == [20] * 10
 
@@ -186,9 +184,9 @@ async def test_a_lone_caller_of_one_key_does_not_split_the_batches_of_another() 
 async def test_a_caller_that_was_late_once_joins_the_others_again() -> None:
     work = Work(seconds=0.003)
     work.let.set()
-    grouping = _grouping(work, idle_turns=150)
+    batcher = _batcher(work, idle_turns=150)
 
-    await asyncio.gather(_again(grouping, "a", 1, 20), _again(grouping, "a", 2, 20, late=5))
+    await asyncio.gather(_again(batcher, "a", 1, 20), _again(batcher, "a", 2, 20, late=5))
 
     assert [len(batch) for batch in work.batches[-8:-3]] == [2] * 5
 
@@ -196,34 +194,34 @@ async def test_a_caller_that_was_late_once_joins_the_others_again() -> None:
 async def test_nothing_is_kept_of_keys_that_are_done_with() -> None:
     work = Work(mistakes=[3])
     work.let.set()
-    grouping = _grouping(work)
-    await asyncio.gather(*[grouping.submit(f"key {n}", n) for n in range(50)], return_exceptions=True)
+    batcher = _batcher(work)
+    await asyncio.gather(*[batcher.submit(f"key {n}", n) for n in range(50)], return_exceptions=True)
     await asyncio.sleep(0)
 
-    assert (len(grouping._waiting), len(grouping._working)) == (0, 0)
+    assert (len(batcher._waiting), len(batcher._working)) == (0, 0)
 
 
 @given(
     items=st.lists(st.tuples(st.sampled_from("abc"), st.integers(-5, 5)), max_size=30),
-    most=st.integers(1, 4),
+    max_items=st.integers(1, 4),
     pauses=st.sets(st.integers(0, 30)),
 )
 def test_whoever_calls_when_is_answered_what_they_asked(
-    items: list[tuple[str, int]], most: int, pauses: set[int]
+    items: list[tuple[str, int]], max_items: int, pauses: set[int]
 ) -> None:
     async def ask() -> None:
         work = Work(mistakes=[3])
         work.let.set()
-        grouping = _grouping(work, most)
+        batcher = _batcher(work, max_items)
         tasks = []
         for place, (key, item) in enumerate(items):
-            tasks.append(asyncio.create_task(grouping.submit(key, item)))
+            tasks.append(asyncio.create_task(batcher.submit(key, item)))
             if place in pauses:
                 await asyncio.sleep(0)
         answers = await asyncio.gather(*tasks, return_exceptions=True)
 
         for (_, item), answer in zip(items, answers, strict=True):
             assert isinstance(answer, ZeroDivisionError) if item == 3 else answer == item * item
-        assert all(len(batch) <= most and len({item < 0 for item in batch}) == 1 for batch in work.batches)
+        assert all(len(batch) <= max_items and len({item < 0 for item in batch}) == 1 for batch in work.batches)
 
     asyncio.run(ask())

@@ -1,4 +1,4 @@
-"""Concurrent calls become one batch: while one is on its way, those that arrive wait together for the next."""
+"""Turns concurrent calls into batches: calls that arrive while a batch runs wait for the next one, together."""
 
 import asyncio
 from collections import deque
@@ -14,45 +14,48 @@ O = TypeVar("O")  # noqa: E741 - outcome
 _Waiting = tuple[I, asyncio.Future[O]]
 
 
-class Grouping(Generic[I, O]):
-    """Runs items in batches, one batch at a time for each key.
+class CallBatcher(Generic[I, O]):
+    """Runs the items of concurrent calls in batches, one batch at a time per key.
+
+    A batch starts when no more items arrive: after some turns of the event loop without another item. gRPC takes in
+    one call per turn, so callers that were answered together come back one by one; a turn in which nothing happens
+    takes microseconds. A lone caller does not wait: if the batch before held a single item of the same key and nobody
+    was waiting when it ended, the next batch starts with its first item.
 
     Args:
-        run: Runs a batch and returns one answer an item, in their order. An exception is the answer of every item.
-        same_batch: Says what items of one batch must have in common.
-        most: Items in a batch at most.
-        idle_turns: Turns of the event loop without another item after which a batch begins; at once where the batch
-            before, of the same key, was of one item and nobody waited then, as with a lone caller. Callers that were
-            answered together call again one by one, as gRPC takes in one call a turn; turns in which nothing happens
-            take microseconds.
+        run: Runs a batch and returns one answer per item, in the order of the items. If it raises, the exception is
+            the answer to every item.
+        same_batch: Returns a value that all items of one batch must share.
+        max_items: Maximum number of items in a batch.
+        idle_turns: Number of turns without another item after which a batch starts.
     """
 
     def __init__(
         self,
         run: Callable[[Sequence[I]], Awaitable[Sequence[O]]],
         same_batch: Callable[[I], Hashable],
-        most: int = 500,
+        max_items: int = 500,
         idle_turns: int = 150,
     ) -> None:
         self._run = run
         self._same_batch = same_batch
-        self._most = most
+        self._max_items = max_items
         self._idle_turns = idle_turns
-        # Of the batch before, if a lone caller's.
+        # Key of the last batch, if it was a lone caller's.
         self._lone: Hashable | None = None
         self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}
         self._working: set[asyncio.Task[None]] = set()
 
     async def submit(self, key: Hashable, item: I) -> O:
-        """Runs an item with others of its key and returns its answer.
+        """Runs an item in a batch with others of its key and returns its answer.
 
-        A caller that is cancelled leaves its item in the batch: it may have been written already.
+        The item of a cancelled caller stays in its batch: it may have been written already.
         """
         future: asyncio.Future[O] = asyncio.get_running_loop().create_future()
         queue = self._waiting.get(key)
         if queue is None:
             self._waiting[key] = deque([(item, future)])
-            # In no call's context: what is logged on the way is of all of them.
+            # In an empty context: what a batch logs concerns all of its calls, not the one that started it.
             task = asyncio.create_task(self._work(key), context=Context())
             self._working.add(task)
             task.add_done_callback(self._working.discard)
@@ -63,25 +66,34 @@ class Grouping(Generic[I, O]):
     async def _work(self, key: Hashable) -> None:
         queue = self._waiting[key]
         while queue:
-            await self._gather(queue, 1 if self._lone == key else self._most)
+            await self._gather(queue, 1 if self._lone == key else self._max_items)
             batch = self._next(queue)
             await self._answer(batch)
             self._lone = key if len(batch) == 1 and not queue else None
         del self._waiting[key]
 
     async def _gather(self, queue: deque[_Waiting[I, O]], enough: int) -> None:
-        """Returns when items have stopped arriving, or there are enough: in larger batches each costs less."""
+        """Returns when items have stopped arriving, or there are enough: larger batches cost less per item."""
         idle, arrived = 0, len(queue)
         while idle < self._idle_turns and arrived < enough:
             await asyncio.sleep(0)
             idle = idle + 1 if len(queue) == arrived else 0
             arrived = len(queue)
 
+    def _next(self, queue: deque[_Waiting[I, O]]) -> list[_Waiting[I, O]]:
+        """Takes the items of the next batch from the front of the queue."""
+        batch = [queue.popleft()]
+        shared = self._same_batch(batch[0][0])
+        while queue and len(batch) < self._max_items and self._same_batch(queue[0][0]) == shared:
+            batch.append(queue.popleft())
+        return batch
+
     async def _answer(self, batch: Sequence[_Waiting[I, O]]) -> None:
+        """Runs a batch and passes each caller its answer."""
         try:
             answers = await self._run([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001 - the callers' to handle
-            # A mistake that one item brings to light must not fail the others.
+            # A bug that one item triggers must not fail the others.
             if len(batch) > 1 and not isinstance(error, CatalogError):
                 for one in batch:
                     await self._answer([one])
@@ -93,10 +105,3 @@ class Grouping(Generic[I, O]):
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
-
-    def _next(self, queue: deque[_Waiting[I, O]]) -> list[_Waiting[I, O]]:
-        batch = [queue.popleft()]
-        kind = self._same_batch(batch[0][0])
-        while queue and len(batch) < self._most and self._same_batch(queue[0][0]) == kind:
-            batch.append(queue.popleft())
-        return batch

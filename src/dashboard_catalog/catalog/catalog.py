@@ -10,7 +10,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.batching import Grouping
+from dashboard_catalog.catalog.batching import CallBatcher
 from dashboard_catalog.catalog.bulk.opening import open_session, rehearse_session
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
@@ -52,8 +52,10 @@ class Catalog:
         self._entity_reader = EntityReader(authorizer)
         self._asset_lister = AssetLister(authorizer)
         self._entity_lister = EntityLister(authorizer)
-        self._writes: Grouping[Write, Answer] = Grouping(self._write_together, _phase)
-        self._reads: Grouping[AssetRead, AssetView | CatalogError] = Grouping(self._read_together, lambda r: r.kind)
+        self._writes: CallBatcher[Write, Answer] = CallBatcher(self._write_together, _phase)
+        self._reads: CallBatcher[AssetRead, AssetView | CatalogError] = CallBatcher(
+            self._read_together, lambda r: r.kind
+        )
 
     async def write_asset(
         self, write: AssetWrite, *, validate_only: bool = False
