@@ -84,7 +84,7 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
 
 
 def test_the_numbers_that_the_table_words_are_the_codes() -> None:
-    assert opening.KEPT.total_seconds() == LIMITS.session_seconds
+    assert opening.SESSION_LIFETIME.total_seconds() == LIMITS.session_seconds
     assert extension_rules.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
     assert most == bulk_options.MAX_FAILURES == IngestOptions().max_failures

@@ -1,9 +1,10 @@
-"""The audit lines of writes: who did what with which thing, in which call. Each is left once its write is committed.
+"""The audit lines of writes: who did what to which thing, in which call. They are logged after the commit.
 
-Denials are logged by whoever tells the caller (`ActionDenied.log`); here are those of the items of a stream.
+Whoever answers a denied caller logs the denial (`ActionDenied.log`). For the items of a stream that happens here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -12,24 +13,72 @@ from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
 from dashboard_catalog.catalog.model.kinds import EntityKind
-from dashboard_catalog.catalog.writing.pipeline import Result, Write, tally
-from dashboard_catalog.store.tables import EntityRecord, SessionRecord
+from dashboard_catalog.catalog.writing.pipeline import Result, Write
+from dashboard_catalog.store.tables import EntityRecord
 
 _log = structlog.get_logger("dashboard_catalog.audit")
 
 
 def log_writes(writes: Sequence[Write], results: Sequence[Result]) -> None:
-    """Leaves a line of each write, also of one that changed nothing; none of a refused one."""
-    # A logger for all: to bind it takes as long as to write a line.
+    """Logs one line per write that was not refused, even if it changed nothing.
+
+    Args:
+        results: The result of each write, in the order of the writes.
+    """
+    # Bound once: binding a logger takes as long as writing a line.
     log = _log.bind()
     for write, result in zip(writes, results, strict=True):
         if isinstance(result, WrittenAsset) and isinstance(write, AssetWrite):
-            log.info("written", **_who(write.writer), **_asset_line(write, result))
+            log.info("written", **_who(write.writer), **_asset_fields(write, result))
         elif isinstance(result, WrittenEntity):
-            log_entity(write.writer, "upsert", result.kind, result.record, result.outcome.value)
+            log_entity_write(write.writer, "upsert", result.kind, result.record, result.outcome.value)
 
 
-def _asset_line(write: AssetWrite, result: WrittenAsset) -> dict[str, Any]:
+def log_entity_write(
+    writer: Writer, action: str, kind: EntityKind, record: EntityRecord, outcome: str | None = None
+) -> None:
+    """Logs the write of one entity."""
+    _log.info("written", **_who(writer), action=action, kind=kind.name, fqn=record.fqn, outcome=outcome)
+
+
+def log_denied_items(writer: Writer, results: Sequence[Result]) -> None:
+    """Logs one line per item of a chunk that the policies denied."""
+    for result in results:
+        if isinstance(result, ActionDenied):
+            result.log(writer.call_id)
+
+
+def log_chunk(writer: Writer, counts: Counter[str]) -> None:
+    """Logs the commit of a chunk.
+
+    Args:
+        counts: Number of its items by outcome.
+    """
+    _log.info("chunk_written", **_session(writer), items=counts.total(), **counts)
+
+
+def log_sweep(writer: Writer, service: str, *, outcome: str, deleted: int, would_delete: int) -> None:
+    """Logs a sweep, even if a guard stopped it.
+
+    Args:
+        service: Raw name of the BI service.
+    """
+    counts = {"deleted": deleted, "would_delete": would_delete}
+    _log.info("swept", **_session(writer), service=service, outcome=outcome, **counts)
+
+
+def log_stream_end(writer: Writer, counts: Counter[str], *, validate_only: bool, complete: bool) -> None:
+    """Logs the end of a stream, however it ended.
+
+    Args:
+        counts: Number of the items of its session by outcome.
+        complete: Whether the session has finished.
+    """
+    progress = {"validate_only": validate_only, "complete": complete, "items": counts.total()}
+    _log.info("bulk_ended", **_session(writer), **progress, **counts)
+
+
+def _asset_fields(write: AssetWrite, result: WrittenAsset) -> dict[str, Any]:
     return {
         "action": "hard_delete" if write.hard else write.verb.value,
         "kind": result.kind.name,
@@ -40,44 +89,10 @@ def _asset_line(write: AssetWrite, result: WrittenAsset) -> dict[str, Any]:
     }
 
 
-def log_entity(writer: Writer, action: str, kind: EntityKind, record: EntityRecord, outcome: str | None = None) -> None:
-    """Leaves the line of one write of an entity."""
-    _log.info("written", **_who(writer), action=action, kind=kind.name, fqn=record.fqn, outcome=outcome)
-
-
-def log_chunk(writer: Writer, results: Sequence[Result], *, validate_only: bool) -> None:
-    """Leaves one line for what a chunk wrote, and one for each item that was denied."""
-    for result in results:
-        if isinstance(result, ActionDenied):
-            result.log(writer.call_id)
-    if not validate_only:
-        _log.info("chunk_written", **_who(writer), session=str(writer.session_id), items=len(results), **tally(results))
-
-
-def log_stream(writer: Writer, session: SessionRecord, *, validate_only: bool) -> None:
-    """Leaves the line of a stream, however it ended."""
-    _log.info(
-        "bulk_ended",
-        **_who(writer),
-        session=str(session.id),
-        validate_only=validate_only,
-        complete=session.finished,
-        items=session.next_offset,
-        **session.counts,
-    )
-
-
-def log_sweep(writer: Writer, service: str, result: Mapping[str, Any]) -> None:
-    """Leaves the line of a sweep, also of one that the guard stopped.
-
-    Args:
-        service: Raw name of the BI service.
-        result: `SweepResult.document`.
-    """
-    told = {name: value for name, value in result.items() if name != "sample"}
-    _log.info("swept", **_who(writer), session=str(writer.session_id), service=service, **told)
-
-
 def _who(writer: Writer) -> dict[str, str]:
-    # Writes of several calls are committed together, by a task that is none of theirs: so the call is named.
+    # The batch of several calls is committed outside all of them, so the log's context does not know the call.
     return {"subject": writer.principal.subject, "call_id": writer.call_id}
+
+
+def _session(writer: Writer) -> dict[str, str]:
+    return {**_who(writer), "session": str(writer.session_id)}

@@ -11,7 +11,8 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.batching import CallBatcher
-from dashboard_catalog.catalog.bulk.opening import open_session, rehearse_session
+from dashboard_catalog.catalog.bulk.opening import open_rehearsal, open_session
+from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
@@ -85,14 +86,15 @@ class Catalog:
             raise answer
         return answer
 
-    async def open_session(self, request: SessionRequest, *, validate_only: bool) -> Session:
-        """Begins or resumes the session of a bulk stream. See `sessions`.
+    async def open_session(self, request: SessionRequest, *, validate_only: bool) -> Session | Rehearsal:
+        """Begins or resumes the session of a bulk stream; whoever opens it closes it.
 
         Raises:
-            CatalogError: If the session cannot be had.
+            CatalogError: As `opening.open_session`.
         """
-        opening = rehearse_session if validate_only else open_session
-        return await opening(self._database, self._authorizer, self._pipeline, request)
+        if validate_only:
+            return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
+        return await open_session(self._database, self._authorizer, self._pipeline, request)
 
     async def delete_entity(
         self, writer: Writer, kind: EntityKind, key: str | UUID, *, hard: bool, validate_only: bool
@@ -110,7 +112,7 @@ class Catalog:
         if validate_only:
             return await self._database.rehearse(work)
         view = await self._database.write(work)
-        audit.log_entity(writer, "hard_delete" if hard else "delete", kind, view.record)
+        audit.log_entity_write(writer, "hard_delete" if hard else "delete", kind, view.record)
         return view
 
     async def get_asset(self, read: AssetRead) -> AssetView:

@@ -1,6 +1,6 @@
 """One item of a bulk stream: how it is read, and how it is answered."""
 
-from dashboard_catalog.catalog.bulk.opening import KEPT
+from dashboard_catalog.catalog.bulk.opening import SESSION_LIFETIME
 from dashboard_catalog.catalog.model import names, version
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -28,7 +28,7 @@ LIMITS = bulk_pb2.BulkUpsertLimits(
     max_message_bytes=MAX_MESSAGE_BYTES,
     max_message_items=1000,
     max_item_bytes=512 * 1024,
-    session_seconds=int(KEPT.total_seconds()),
+    session_seconds=int(SESSION_LIFETIME.total_seconds()),
 )
 
 _LONGEST_NAME = 256

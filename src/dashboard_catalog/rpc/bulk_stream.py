@@ -7,11 +7,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 
-from dashboard_catalog.catalog import audit
+from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of
+from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.session import Session
+from dashboard_catalog.catalog.bulk.sweep import SweepResult
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.commands import ChunkItem, DeferredUpsert, Unchanged
-from dashboard_catalog.catalog.writing.pipeline import FAILED
 from dashboard_catalog.contract.bulk_items import LIMITS, failure_result, read_item, result_of
 from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
@@ -36,13 +37,11 @@ async def serve_bulk(catalog: Catalog, requests: AsyncIterator[bulk_pb2.BulkUpse
     """
     first = await anext(requests, bulk_pb2.BulkUpsertRequest())
     options = BulkOptions(first.options)
-    request = options.session_request()
-    session = await catalog.open_session(request, validate_only=options.validate_only)
+    session = await catalog.open_session(options.session_request(), validate_only=options.validate_only)
     try:
         await _serve(_Stream(options, session), first, requests, send)
     finally:
-        audit.log_stream(request.writer, session.record, validate_only=options.validate_only)
-        await session.release()
+        await session.close()
 
 
 async def _serve(
@@ -67,7 +66,7 @@ async def _serve(
 class _Stream:
     """The messages of one call, each a chunk of its session."""
 
-    def __init__(self, options: BulkOptions, session: Session) -> None:
+    def __init__(self, options: BulkOptions, session: Session | Rehearsal) -> None:
         self._options = options
         self._session = session
         # Offset of the next message, where it does not say.
@@ -93,13 +92,14 @@ class _Stream:
     def summary(self) -> bulk_pb2.BulkUpsertResponse:
         """Returns the last response."""
         summary = bulk_pb2.BulkUpsertSummary()
+        counts = counts_of(self._session.record)
         for name in _COUNTS:
-            setattr(summary, name, self._session.record.counts.get(name, 0))
-        if swept := self._session.record.swept:
-            summary.sweep.outcome = bulk_pb2.SweepOutcome.Value(f"SWEEP_OUTCOME_{swept['outcome']}")
-            summary.sweep.deleted = swept["deleted"]
-            summary.sweep.would_delete = swept["would_delete"]
-            summary.sweep.sample.extend(swept["sample"])
+            setattr(summary, name, counts[name])
+        if swept := SweepResult.of(self._session.record):
+            summary.sweep.outcome = bulk_pb2.SweepOutcome.Value(f"SWEEP_OUTCOME_{swept.outcome}")
+            summary.sweep.deleted = swept.deleted
+            summary.sweep.would_delete = swept.would_delete
+            summary.sweep.sample.extend(swept.sample)
         return bulk_pb2.BulkUpsertResponse(summary=summary)
 
     async def run(
@@ -132,7 +132,7 @@ class _Stream:
     async def reload(self, first: int, end: int) -> list[bulk_pb2.BulkUpsertResult]:
         """Returns results of refused items that the session keeps."""
         found = await self._session.failures(first, end, _RELOADED_AT_ONCE)
-        return [failure_result(failure.item_offset, failure.kind, failure.fqn, error) for failure, error in found]
+        return [failure_result(*failure) for failure in found]
 
     async def _next(self, requests: AsyncIterator[bulk_pb2.BulkUpsertRequest]) -> bulk_pb2.BulkUpsertRequest | None:
         """Returns the next message, None at the end; a chunk that fails meanwhile is not kept until one comes."""
@@ -187,7 +187,7 @@ class _Stream:
             self._check_failures()
 
     def _check_failures(self) -> None:
-        failed = self._session.record.counts.get(FAILED, 0)
+        failed = counts_of(self._session.record)[FAILED]
         if failed > self._options.max_failures:
             raise CatalogError(
                 Reason.TOO_MANY_FAILURES,

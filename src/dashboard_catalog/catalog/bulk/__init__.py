@@ -1,1 +1,1 @@
-"""The sessions of bulk streams."""
+"""The sessions of bulk streams: how they open, write chunks, sweep and end."""

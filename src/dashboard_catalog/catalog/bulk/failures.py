@@ -1,7 +1,10 @@
-"""The refused items of a session, as they are stored."""
+"""Keeps the refused items of a session with their errors, so that a client that missed them can read them again.
+
+An error is stored as the parts that it is made of; `encode_error` documents the form.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard_catalog.catalog.model.commands import ChunkItem
 from dashboard_catalog.catalog.writing.pipeline import Result
@@ -9,8 +12,53 @@ from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationR
 from dashboard_catalog.store.tables import FailureRecord, SessionRecord
 
 
-def document_of(error: CatalogError) -> dict[str, Any]:
-    """Returns what an error is made of, as JSON values."""
+class ItemFailure(NamedTuple):
+    """An item that was refused.
+
+    Attributes:
+        offset: Its place in the stream.
+        kind: Its kind; empty if the item holds nothing.
+        fqn: Its fully qualified name; empty if it cannot be read.
+        error: Why it was refused.
+    """
+
+    offset: int
+    kind: str
+    fqn: str
+    error: CatalogError
+
+
+def failure_rows(session: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]) -> list[FailureRecord]:
+    """Returns the rows of the refused items of a chunk.
+
+    Args:
+        results: The result of each item, in the order of the items.
+    """
+    return [
+        FailureRecord(
+            service_id=session.service_id,
+            session_id=session.id,
+            item_offset=item.offset,
+            kind=item.kind,
+            fqn=_storable(item.fqn),
+            error=encode_error(result),
+        )
+        for item, result in zip(items, results, strict=True)
+        if isinstance(result, CatalogError)
+    ]
+
+
+def read_failure(row: FailureRecord) -> ItemFailure:
+    """Returns the refused item of a row."""
+    return ItemFailure(row.item_offset, row.kind, row.fqn, decode_error(row.error))
+
+
+def encode_error(error: CatalogError) -> dict[str, Any]:
+    """Returns the stored form of an error, in JSON values.
+
+    `{"reason", "message", "metadata": {key: value}, "violations": [[field, reason, description]],
+    "resource": [type, name] or None}`. Errors of items are never worth a retry, so `retry_after` is not kept.
+    """
     return {
         "reason": error.reason,
         "message": _storable(error.message),
@@ -20,36 +68,18 @@ def document_of(error: CatalogError) -> dict[str, Any]:
     }
 
 
-def error_of(document: Mapping[str, Any]) -> CatalogError:
-    """Returns the error that `document_of` took apart."""
+def decode_error(document: Mapping[str, Any]) -> CatalogError:
+    """Returns the error that `encode_error` has stored."""
     resource = document["resource"]
     return CatalogError(
         Reason(document["reason"]),
         document["message"],
         metadata=document["metadata"],
-        violations=[Violation(path, ViolationReason(why), text) for path, why, text in document["violations"]],
+        violations=[Violation(field, ViolationReason(reason), text) for field, reason, text in document["violations"]],
         resource=(resource[0], resource[1]) if resource else None,
     )
 
 
-def failure_records(
-    record: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]
-) -> list[FailureRecord]:
-    """Returns the rows of the items of a chunk that were refused."""
-    return [
-        FailureRecord(
-            service_id=record.service_id,
-            session_id=record.id,
-            item_offset=item.offset,
-            kind=item.kind,
-            fqn=_storable(item.fqn),
-            error=document_of(result),
-        )
-        for item, result in zip(items, results, strict=True)
-        if isinstance(result, CatalogError)
-    ]
-
-
 def _storable(text: str) -> str:
-    """Returns a text that may be what a caller was refused for: with a mark for U+0000, which no database keeps."""
+    """Replaces U+0000, which no database stores but a refused item may hold."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,60 +1,51 @@
-"""What a session mentioned in its BI service."""
+"""Remembers which assets a session mentioned in its BI service, so that its sweep spares them.
+
+Each chunk stores the digests of the names that it mentioned in one row per kind.
+"""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Self
 
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, AssetKind
+from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
 from dashboard_catalog.store import bulk_sessions as sessions
-from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.tables import MentionRecord, SessionRecord
 
 _DIGEST_BYTES = 8
-
-# Under this kind stand the charts that dashboards refer to: they stay, but do not make charts a mentioned kind.
+# Charts that dashboards hold are kept apart: a sweep spares them, but they do not make it sweep charts.
 _HELD = "held"
 
 
 class Mentions:
-    """What a session mentioned in its BI service, as digests of names by kind."""
+    """The names that a session, or one chunk of it, mentioned.
+
+    Attributes:
+        unreadable: Whether an item had no readable name; then nobody can say what the session did not mention.
+    """
 
     def __init__(self) -> None:
-        self.digests: dict[str, set[bytes]] = defaultdict(set)
         self.unreadable = False
+        # By the kind that rows have: `dashboard`, `chart` or `_HELD`.
+        self._digests: dict[str, set[bytes]] = defaultdict(set)
 
     @classmethod
-    def of(cls, items: Iterable[Any], service: str) -> "Mentions":
-        """Returns what the items of a chunk mention; refused ones count, unless their name cannot be told."""
+    async def load(cls, connection: ReadConnection, session: SessionRecord) -> Self:
+        """Returns what all chunks of a session stored."""
         mentions = cls()
-        for item in items:
-            if item.kind in ASSET_KINDS:
-                mentions._add(item, service)
-            elif not item.kind:
-                mentions.unreadable = True
+        mentions.unreadable = session.unreadable
+        for kind, joined in await sessions.mentions(connection, session):
+            starts = range(0, len(joined), _DIGEST_BYTES)
+            mentions._digests[kind].update(joined[start : start + _DIGEST_BYTES] for start in starts)
         return mentions
-
-    @classmethod
-    def read(cls, stored: Iterable[tuple[str, bytes]], unreadable: bool) -> "Mentions":
-        """Returns what the chunks of a session stored."""
-        mentions = cls()
-        mentions.unreadable = unreadable
-        for kind, digests in stored:
-            mentions.digests[kind].update(
-                digests[start : start + _DIGEST_BYTES] for start in range(0, len(digests), _DIGEST_BYTES)
-            )
-        return mentions
-
-    def update(self, other: "Mentions") -> None:
-        """Adds what another chunk mentioned."""
-        self.unreadable = self.unreadable or other.unreadable
-        for kind, digests in other.digests.items():
-            self.digests[kind] |= digests
 
     async def store(self, connection: WriteConnection, session: SessionRecord) -> None:
-        """Stores what a chunk mentioned, in one row a kind."""
+        """Stores what the next chunk of a locked session mentions, and updates the session's record."""
+        session.unreadable = session.unreadable or self.unreadable
         rows = [
             MentionRecord(
                 service_id=session.service_id,
@@ -63,32 +54,44 @@ class Mentions:
                 kind=kind,
                 digests=b"".join(sorted(digests)),
             )
-            for kind, digests in self.digests.items()
+            for kind, digests in self._digests.items()
         ]
         if rows:
             await sessions.add_mentions(connection, rows)
 
+    def add(self, items: Iterable[ChunkItem], service: str | None) -> None:
+        """Adds what items mention, refused items included.
+
+        Args:
+            service: Raw name of the BI service of the session; assets of other services are no mentions.
+        """
+        for item in items:
+            if item.kind in ASSET_KINDS:
+                self._add(item, service)
+            elif not item.kind:
+                self.unreadable = True
+
     def kinds(self) -> list[AssetKind]:
-        """Returns the kinds of which anything was mentioned, what is held before what holds it."""
-        return [kind for name, kind in ASSET_KINDS.items() if self.digests.get(name)]
+        """Returns the kinds of the mentioned assets, in the order in which a batch applies them."""
+        return [kind for name, kind in ASSET_KINDS.items() if self._digests.get(name)]
 
-    def hold(self, kind: str, name: str) -> bool:
-        """Says whether an asset of the service was mentioned."""
+    def include(self, kind: AssetKind, name: str) -> bool:
+        """Says whether an asset of the service was mentioned, as an item or as a chart that a dashboard holds."""
         digest = _digest(name)
-        return digest in self.digests[kind] or (kind == "chart" and digest in self.digests[_HELD])
+        return digest in self._digests[kind.name] or (kind is CHART_KIND and digest in self._digests[_HELD])
 
-    def _add(self, item: Any, service: str) -> None:
-        if not item.named:
+    def _add(self, item: ChunkItem, service: str | None) -> None:
+        if not isinstance(item.named, AssetName):
             self.unreadable = True
             return
         if item.named.service == service:
-            self.digests[item.kind].add(_digest(item.named.name))
+            self._digests[item.kind].add(_digest(item.named.name))
         for fqn in item.charts:
-            # Most dashboards come as they are stored, so are never read any further.
+            # The item may not have been validated: an upsert that changes nothing never is.
             with suppress(names.NameSyntaxError):
-                in_service, name = names.split(fqn, 2)
-                if in_service == service:
-                    self.digests[_HELD].add(_digest(name))
+                chart_service, name = names.split(fqn, 2)
+                if chart_service == service:
+                    self._digests[_HELD].add(_digest(name))
 
 
 def _digest(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How sessions begin and are resumed."""
+"""Opens the sessions of bulk streams: who may begin, resume or rehearse one, and when."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -6,7 +6,7 @@ from uuid import uuid4
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.authorization import check_sweep, foreign_session
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
-from dashboard_catalog.catalog.bulk.request import SessionRequest, service_of
+from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
@@ -16,77 +16,85 @@ from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord, SessionRecord
 
-KEPT = timedelta(days=7)
+SESSION_LIFETIME = timedelta(days=7)
 """How long a session is kept after its last chunk."""
 
-# A sweeping session whose server died keeps others from sweeping its service for so long.
-_SILENT = timedelta(minutes=10)
-
-_EXPIRED_AT_ONCE = 20
-
-
-async def rehearse_session(
-    database: Database, authorizer: Authorizer, pipeline: Pipeline, request: SessionRequest
-) -> Session:
-    """Begins a session that only validates.
-
-    Raises:
-        CatalogError: PERMISSION_DENIED if it must not sweep.
-    """
-    async with database.read() as connection:
-        service = await service_of(connection, request)
-        if request.max_deleted_percent is not None:
-            check_sweep(authorizer, request.writer.principal, request.service or "", service)
-        return Rehearsal(database, pipeline, request, await _begun(connection, request, service))
+# If the server of a sweeping session dies, its service can be swept by others after this time.
+_SWEEP_TIMEOUT = timedelta(minutes=10)
+# Opening a session removes some expired ones; a limit keeps that short.
+_MAX_REMOVED = 20
 
 
 async def open_session(
     database: Database, authorizer: Authorizer, pipeline: Pipeline, request: SessionRequest
 ) -> Session:
-    """Begins or resumes a session; from now on its older connections can write no more.
+    """Begins a session or resumes it; from then on its older connections can no longer write.
 
     Raises:
-        CatalogError: PERMISSION_DENIED if it is somebody else's or must not sweep, INVALID_ARGUMENT if it was begun
-            with other options, FAILED_PRECONDITION if another session is sweeping the service.
+        CatalogError: PERMISSION_DENIED if the session belongs to somebody else or the caller may not sweep,
+            INVALID_ARGUMENT if the session was begun with other options, FAILED_PRECONDITION if another session is
+            sweeping the service.
     """
 
     async def work(connection: WriteConnection) -> SessionRecord:
-        await sessions.expire(connection, datetime.now(UTC) - KEPT, _EXPIRED_AT_ONCE)
-        service = await service_of(connection, request)
-        found = await sessions.find(connection, request.id)
-        if request.max_deleted_percent is not None:
+        await sessions.expire(connection, datetime.now(UTC) - SESSION_LIFETIME, _MAX_REMOVED)
+        service = await request.find_service(connection)
+        stored = await sessions.find(connection, request.id)
+        if request.sweeps:
             check_sweep(authorizer, request.writer.principal, request.service or "", service)
             await _check_no_other_sweep(connection, request, service)
-        if found is None:
-            record = await _begun(connection, request, service)
+        if stored is None:
+            record = await _new_record(connection, request, service)
             await sessions.add(connection, record)
             return record
-        _check_same(found, request)
-        record = await sessions.lock(connection, found.service_id, found.id) or found
-        record.connection = uuid4()
-        await sessions.save(connection, record)
-        return record
+        _check_may_resume(stored, request)
+        return await _take_over(connection, stored)
 
     return Session(database, pipeline, request, await database.write(work))
 
 
-async def _begun(connection: ReadConnection, request: SessionRequest, service: EntityRecord | None) -> SessionRecord:
+async def open_rehearsal(
+    database: Database, authorizer: Authorizer, pipeline: Pipeline, request: SessionRequest
+) -> Rehearsal:
+    """Begins a session that only validates.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED if the caller may not sweep.
+    """
+    async with database.read() as connection:
+        service = await request.find_service(connection)
+        if request.sweeps:
+            check_sweep(authorizer, request.writer.principal, request.service or "", service)
+        return Rehearsal(database, pipeline, request, await _new_record(connection, request, service))
+
+
+async def _new_record(
+    connection: ReadConnection, request: SessionRequest, service: EntityRecord | None
+) -> SessionRecord:
     return SessionRecord(
         service_id=service.id if service else CATALOG_ID,
         id=request.id,
         owner=request.writer.principal.subject,
         options=request.options,
         connection=uuid4(),
-        sweeps=request.max_deleted_percent is not None,
+        sweeps=request.sweeps,
         began_after=await entities.last_change(connection, service.id) if service else 0,
         updated_at=datetime.now(UTC),
     )
 
 
-def _check_same(found: SessionRecord, request: SessionRequest) -> None:
-    if found.owner != request.writer.principal.subject:
-        raise foreign_session(request.writer.principal, found.id)
-    if found.options != request.options:
+async def _take_over(connection: WriteConnection, stored: SessionRecord) -> SessionRecord:
+    """Makes a new connection the one that may write a session."""
+    record = await sessions.lock(connection, stored.service_id, stored.id) or stored
+    record.connection = uuid4()
+    await sessions.save(connection, record)
+    return record
+
+
+def _check_may_resume(stored: SessionRecord, request: SessionRequest) -> None:
+    if stored.owner != request.writer.principal.subject:
+        raise foreign_session(request.writer.principal, stored.id)
+    if stored.options != request.options:
         text = "names a session that was begun with other options: resume it with the same, or begin another"
         raise invalid([Violation("options.session_id", ViolationReason.INVALID_VALUE, text)])
 
@@ -94,11 +102,12 @@ def _check_same(found: SessionRecord, request: SessionRequest) -> None:
 async def _check_no_other_sweep(
     connection: WriteConnection, request: SessionRequest, service: EntityRecord | None
 ) -> None:
-    """Refuses a second sweeping session of a service. The service's lock makes two of them see each other."""
+    """Refuses a second sweeping session of a service."""
     if service is None:
         return
+    # Two sessions that open at the same time must see each other.
     await entities.lock_service(connection, service.id)
-    others = await sessions.sweeping(connection, service.id, datetime.now(UTC) - _SILENT)
+    others = await sessions.sweeping(connection, service.id, datetime.now(UTC) - _SWEEP_TIMEOUT)
     if any(other != request.id for other in others):
         raise CatalogError(
             Reason.SWEEP_IN_PROGRESS,

@@ -1,60 +1,72 @@
-"""A session that only validates."""
+"""A session that only validates: it stores nothing, not even itself."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.bulk.chunks import written
-from dashboard_catalog.catalog.bulk.failures import error_of, failure_records
+from dashboard_catalog.catalog.bulk.chunks import apply_chunk
+from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
+from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, read_failure
 from dashboard_catalog.catalog.bulk.mentions import Mentions
-from dashboard_catalog.catalog.bulk.request import SessionRequest, service_of
-from dashboard_catalog.catalog.bulk.session import Session
-from dashboard_catalog.catalog.bulk.sweep import Sweep
+from dashboard_catalog.catalog.bulk.request import SessionRequest
+from dashboard_catalog.catalog.bulk.sweep import preview_sweep
 from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.model.commands import ChunkItem
-from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result, tally
-from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import FailureRecord, SessionRecord
 
 
-class Rehearsal(Session):
-    """A session that only validates: nothing of it is stored, and what it has accepted counts as existing."""
+class Rehearsal:
+    """Does for a stream that only validates what `Session` does for others, with the same methods.
+
+    What it has accepted counts as existing for the rest of the stream.
+
+    Attributes:
+        record: The row that a session would have after the last chunk.
+    """
 
     def __init__(self, database: Database, pipeline: Pipeline, request: SessionRequest, record: SessionRecord) -> None:
-        super().__init__(database, pipeline, request, record)
+        self._database = database
+        self._pipeline = pipeline
+        self._request = request
         self._assumed = Assumed()
         self._mentions = Mentions()
+        # As rows: an error that was raised would keep its frames, and with them the items, in memory.
         self._failures: list[FailureRecord] = []
+        self.record = record
 
     async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
-        """Does everything but write, and returns what would have become of each item."""
+        """Validates the next items of the stream and returns the result that each would have had.
+
+        Raises:
+            CatalogError: UNAVAILABLE if the database is away.
+        """
         async with self._database.read() as connection:
-            results = await written(
-                items, lambda chunk: self._pipeline.rehearse(connection, chunk), assumed=self._assumed
+            results = await apply_chunk(
+                items, lambda batch: self._pipeline.rehearse(connection, batch), assumed=self._assumed
             )
-        audit.log_chunk(self._request.writer, results, validate_only=True)
+        audit.log_denied_items(self._request.writer, results)
+        self._failures += failure_rows(self.record, items, results)
         if self.record.sweeps:
-            self._mentions.update(Mentions.of(items, self._request.service or ""))
-        self._failures += failure_records(self.record, items, results)
-        self.record.counts = dict(Counter(self.record.counts) + tally(results))
+            self._mentions.add(items, self._request.service)
+        add_counts(self.record, count_outcomes(results))
         self.record.next_offset += len(items)
         return results
 
-    async def failures(self, first: int, end: int, limit: int) -> list[tuple[FailureRecord, CatalogError]]:
-        """Returns the refused items with offsets from `first` and below `end`, at most `limit`, and their errors."""
-        found = [failure for failure in self._failures if first <= failure.item_offset < end]
-        return [(failure, error_of(failure.error)) for failure in found[:limit]]
-
-    async def release(self) -> None:
-        """Does nothing: nobody waits for a rehearsal."""
+    async def failures(self, first: int, end: int, limit: int) -> list[ItemFailure]:
+        """Returns at most `limit` refused items with offsets from `first` to below `end`, in their order."""
+        rows = [row for row in self._failures if first <= row.item_offset < end]
+        return [read_failure(row) for row in rows[:limit]]
 
     async def finish(self) -> None:
-        """Shows what the sweep would delete, if the session asked for one."""
-        if self._request.max_deleted_percent is not None:
-            sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent)
+        """Finishes the session; if it asked for a sweep, finds out what that would delete."""
+        if self.record.sweeps:
             async with self._database.read() as connection:
-                service = await service_of(connection, self._request)
-                swept = await sweep.preview(connection, service, self._mentions, self.record.began_after)
-            self.record.swept = swept.document()
+                result = await preview_sweep(connection, self._request, self.record, self._mentions)
+            result.keep(self.record)
         self.record.finished = True
+
+    async def close(self) -> None:
+        """Ends the session for good."""
+        counts = counts_of(self.record)
+        audit.log_stream_end(self._request.writer, counts, validate_only=True, complete=self.record.finished)

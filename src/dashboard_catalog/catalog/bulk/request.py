@@ -1,4 +1,4 @@
-"""What a stream says of its session."""
+"""What a stream asks of its session."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,13 +11,14 @@ from dashboard_catalog.store.tables import EntityRecord
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """What a stream says of its session.
+    """The session that a stream opens.
 
     Attributes:
-        id: Given by the client, or by the server for a stream without one.
-        service: Raw name of the BI service that it is about, if any.
-        options: Digest of everything that a resumed session must repeat.
-        max_deleted_percent: Bound of the sweep, or None for no sweep.
+        id: Chosen by the client, or by the server for a stream that names none.
+        writer: Who writes the items of the stream.
+        service: Raw name of the BI service that the session is about, if any.
+        options: Digest of everything that must be the same when the session is resumed.
+        max_deleted_percent: Limit of the sweep at the end of the session, or None for no sweep.
     """
 
     id: UUID
@@ -26,7 +27,11 @@ class SessionRequest:
     options: bytes
     max_deleted_percent: int | None
 
+    @property
+    def sweeps(self) -> bool:
+        """Whether the session asks for a sweep."""
+        return self.max_deleted_percent is not None
 
-async def service_of(connection: ReadConnection, request: SessionRequest) -> EntityRecord | None:
-    """Returns the BI service that a session is about, if it names one that exists."""
-    return await find_service(connection, request.service) if request.service else None
+    async def find_service(self, connection: ReadConnection) -> EntityRecord | None:
+        """Returns the BI service that the session is about, if it names one that exists."""
+        return await find_service(connection, self.service) if self.service else None

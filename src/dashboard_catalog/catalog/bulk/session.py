@@ -1,33 +1,36 @@
-"""Sessions of bulk streams: how a stream that broke goes on where it was, with every item written exactly once.
+"""A session of a bulk stream: it writes every item exactly once, whatever breaks on the way.
 
-A session's row commits in the transaction of each of its chunks, so what it says has been written is what has been
-written. One connection writes a session at a time: the newest, which the row names.
+The row of a session commits together with each of its chunks, so it always says exactly what has been written. Only one
+connection may write a session: the newest, whose id the row holds.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.bulk.chunks import written
-from dashboard_catalog.catalog.bulk.failures import error_of, failure_records
+from dashboard_catalog.catalog.bulk.chunks import apply_chunk
+from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
+from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, read_failure
 from dashboard_catalog.catalog.bulk.mentions import Mentions
-from dashboard_catalog.catalog.bulk.request import SessionRequest, service_of
-from dashboard_catalog.catalog.bulk.sweep import Sweep, SweepResult
+from dashboard_catalog.catalog.bulk.request import SessionRequest
+from dashboard_catalog.catalog.bulk.sweep import SweepResult, sweep
 from dashboard_catalog.catalog.model.commands import ChunkItem
-from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result, tally
+from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import FailureRecord, SessionRecord
+from dashboard_catalog.store.tables import SessionRecord
 
 
 class Session:
-    """A session with the connection that writes it.
+    """A session, as seen by one of its connections.
+
+    Args:
+        record: The row of the session; its `connection` is the one that this object writes for.
 
     Attributes:
-        record: As it is stored after the last chunk.
+        record: The row of the session after the last chunk that this connection has written.
     """
 
     def __init__(self, database: Database, pipeline: Pipeline, request: SessionRequest, record: SessionRecord) -> None:
@@ -38,58 +41,74 @@ class Session:
         self.record = record
 
     async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
-        """Writes the next items in one transaction with the session's row, and returns what became of each.
+        """Writes the next items of the stream in one transaction and returns the result of each.
 
         Raises:
             CatalogError: FAILED_PRECONDITION if a newer connection has taken over, UNAVAILABLE if the database is away.
         """
 
         async def work(connection: WriteConnection) -> tuple[SessionRecord, list[Result]]:
-            record = await self._locked(connection)
-            results = await written(items, lambda chunk: self._pipeline.run(connection, chunk))
-            await self._remember(connection, record, items, results)
+            record = await self._lock(connection)
+            results = await apply_chunk(items, lambda batch: self._pipeline.run(connection, batch))
+            await self._store_chunk(connection, record, items, results)
             return record, results
 
         self.record, results = await self._database.write(work)
-        audit.log_chunk(self._request.writer, results, validate_only=False)
+        audit.log_denied_items(self._request.writer, results)
+        audit.log_chunk(self._request.writer, count_outcomes(results))
         return results
 
-    async def failures(self, first: int, end: int, limit: int) -> list[tuple[FailureRecord, CatalogError]]:
-        """Returns the refused items with offsets from `first` and below `end`, at most `limit`, and their errors."""
+    async def failures(self, first: int, end: int, limit: int) -> list[ItemFailure]:
+        """Returns at most `limit` refused items with offsets from `first` to below `end`, in their order."""
         async with self._database.read() as connection:
-            found = await sessions.failures(connection, self.record, first, end, limit)
-        return [(failure, error_of(failure.error)) for failure in found]
+            rows = await sessions.failures(connection, self.record, first, end, limit)
+        return [read_failure(row) for row in rows]
 
     async def finish(self) -> None:
-        """Ends the session, with its sweep if it asked for one; does nothing if it has ended."""
+        """Finishes the session, with a sweep if it asked for one; does nothing if it has finished before.
+
+        Raises:
+            CatalogError: As `write`.
+        """
+        if self.record.finished:
+            return
 
         async def work(connection: WriteConnection) -> SessionRecord:
-            record = await self._locked(connection)
-            if self._request.max_deleted_percent is not None:
-                record.swept = (await self._sweep(connection, record)).document()
+            record = await self._lock(connection)
+            if record.sweeps:
+                mentions = await Mentions.load(connection, record)
+                result = await sweep(connection, self._pipeline, self._request, record, mentions)
+                result.keep(record)
             record.finished = True
             record.updated_at = datetime.now(UTC)
             await sessions.save(connection, record)
             return record
 
-        if not self.record.finished:
-            self.record = await self._database.write(work)
-            if self.record.swept is not None:
-                audit.log_sweep(self._request.writer, self._request.service or "", self.record.swept)
+        self.record = await self._database.write(work)
+        if swept := SweepResult.of(self.record):
+            audit.log_sweep(
+                self._request.writer,
+                self._request.service or "",
+                outcome=swept.outcome,
+                deleted=swept.deleted,
+                would_delete=swept.would_delete,
+            )
 
-    async def release(self) -> None:
-        """Tells that the connection has ended, so that another session may sweep the service."""
-
-        async def work(connection: WriteConnection) -> None:
-            record = await sessions.lock(connection, self.record.service_id, self.record.id)
-            if record is not None and record.connection == self._connection:
-                record.connection = None
-                await sessions.save(connection, record)
-
+    async def close(self) -> None:
+        """Ends the connection, so that another session may sweep the service. An unfinished session can be resumed."""
+        counts = counts_of(self.record)
+        audit.log_stream_end(self._request.writer, counts, validate_only=False, complete=self.record.finished)
         if self.record.sweeps and not self.record.finished:
-            await self._database.write(work)
+            await self._database.write(self._release)
 
-    async def _locked(self, connection: WriteConnection) -> SessionRecord:
+    async def _release(self, connection: WriteConnection) -> None:
+        record = await sessions.lock(connection, self.record.service_id, self.record.id)
+        if record is not None and record.connection == self._connection:
+            record.connection = None
+            await sessions.save(connection, record)
+
+    async def _lock(self, connection: WriteConnection) -> SessionRecord:
+        """Locks the row of the session and returns it, if this connection may still write."""
         record = await sessions.lock(connection, self.record.service_id, self.record.id)
         if record is None or record.connection != self._connection or record.next_offset != self.record.next_offset:
             raise CatalogError(
@@ -99,22 +118,17 @@ class Session:
             )
         return record
 
-    async def _remember(
+    async def _store_chunk(
         self, connection: WriteConnection, record: SessionRecord, items: Sequence[ChunkItem], results: Sequence[Result]
     ) -> None:
-        if failures := failure_records(record, items, results):
+        """Stores all that the session keeps of a chunk, and moves its locked row forward."""
+        if failures := failure_rows(record, items, results):
             await sessions.add_failures(connection, failures)
         if record.sweeps:
-            mentions = Mentions.of(items, self._request.service or "")
-            record.unreadable = record.unreadable or mentions.unreadable
+            mentions = Mentions()
+            mentions.add(items, self._request.service)
             await mentions.store(connection, record)
-        record.counts = dict(Counter(record.counts) + tally(results))
+        add_counts(record, count_outcomes(results))
         record.next_offset += len(items)
         record.updated_at = datetime.now(UTC)
         await sessions.save(connection, record)
-
-    async def _sweep(self, connection: WriteConnection, record: SessionRecord) -> SweepResult:
-        found = await sessions.mentions(connection, record)
-        sweep = Sweep(self._pipeline, self._request.writer, self._request.max_deleted_percent or 0)
-        service = await service_of(connection, self._request)
-        return await sweep.run(connection, service, Mentions.read(found, record.unreadable), record.began_after)

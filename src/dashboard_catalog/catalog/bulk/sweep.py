@@ -1,32 +1,32 @@
-"""The sweep of a session: what it did not mention in its BI service is soft-deleted, if nothing speaks against it.
+"""The sweep at the end of a session: soft-deletes the assets of its BI service that the session did not mention.
 
-It touches only what ingestion has written, nothing that changed after the session began, and nothing that it mentioned.
+A sweep deletes only what ingestion has written and nobody has changed since the session began. It deletes nothing at
+all if that would be suspiciously much, or if a name of the session could not be read.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple, Self
 
 from dashboard_catalog.catalog.bulk.mentions import Mentions
+from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
-from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.tables import AssetRecord, EntityRecord, SessionRecord
 
-MOST_SAMPLED = 100
-
-# Fewer than this are deleted whatever their share is.
-_FEW = 5
-
-_BATCH = 1000
+_MAX_SAMPLE = 100
+# The guard against deleting too much needs at least this many assets of a kind to judge by.
+_GUARDED_FROM = 5
+_BATCH_SIZE = 1000
 
 
 class SweepOutcome(StrEnum):
-    """What became of a sweep: the contract's `SweepOutcome` without its prefix."""
+    """The outcome of a sweep: the contract's `SweepOutcome` without its prefix."""
 
     DONE = "DONE"
     PREVIEWED = "PREVIEWED"
@@ -37,97 +37,153 @@ class SweepOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What a sweep did; `sample` holds fully qualified names of what it deleted or would delete."""
+    """What a sweep did.
+
+    Attributes:
+        deleted: Number of deleted assets, without the charts that went along with their dashboards.
+        would_delete: Number of assets that a sweep would have deleted that deleted nothing.
+        sample: Fully qualified names of some of these assets.
+    """
 
     outcome: SweepOutcome
     deleted: int = 0
     would_delete: int = 0
-    sample: list[str] = field(default_factory=list)
+    sample: Sequence[str] = ()
 
-    def document(self) -> dict[str, Any]:
-        """Returns it as JSON values."""
-        return asdict(self)
+    @classmethod
+    def of(cls, session: SessionRecord) -> Self | None:
+        """Returns the result that a session keeps, or None if it has not swept."""
+        swept = session.swept
+        if swept is None:
+            return None
+        return cls(SweepOutcome(swept["outcome"]), swept["deleted"], swept["would_delete"], swept["sample"])
+
+    def keep(self, session: SessionRecord) -> None:
+        """Puts the result into the record of its session, in JSON values."""
+        session.swept = asdict(self)
 
 
-class Sweep:
-    """One sweep.
+async def preview_sweep(
+    connection: ReadConnection, request: SessionRequest, session: SessionRecord, mentions: Mentions
+) -> SweepResult:
+    """Returns what `sweep` would delete, or why it would delete nothing."""
+    plan = await _plan(connection, request, session, mentions)
+    return plan.preview
+
+
+async def sweep(
+    connection: WriteConnection,
+    pipeline: Pipeline,
+    request: SessionRequest,
+    session: SessionRecord,
+    mentions: Mentions,
+) -> SweepResult:
+    """Deletes what a session did not mention, in the transaction of `connection`, unless a guard forbids it.
 
     Args:
-        max_deleted_percent: Nothing is deleted if more than this share of five or more assets would be.
+        connection: The transaction.
+        pipeline: Deletes.
+        request: Names the BI service, the limit and the writer.
+        session: The locked row of the session.
+        mentions: Everything that the session mentioned.
+    """
+    plan = await _plan(connection, request, session, mentions)
+    if plan.scope is None or plan.preview.outcome is not SweepOutcome.PREVIEWED:
+        return plan.preview
+    deleted = await _delete(connection, pipeline, request.writer, plan.scope, plan.unmentioned)
+    return SweepResult(SweepOutcome.DONE, deleted=deleted, sample=plan.preview.sample)
+
+
+class _Scope(NamedTuple):
+    """The assets that a sweep may delete.
+
+    Attributes:
+        service: The BI service.
+        mentions: What the session mentioned.
+        began_after: Number of the last change of the service before the session began.
     """
 
-    def __init__(self, pipeline: Pipeline, writer: Writer, max_deleted_percent: int) -> None:
-        self._pipeline = pipeline
-        self._writer = writer
-        self._percent = max_deleted_percent
+    service: EntityRecord
+    mentions: Mentions
+    began_after: int
 
-    async def run(
-        self, connection: WriteConnection, service: EntityRecord | None, mentions: Mentions, began_after: int
-    ) -> SweepResult:
-        """Deletes what `mentions` lacks, in the transaction of `connection`, unless a guard speaks against it.
+    def has(self, kind: AssetKind, name: str, change_number: int) -> bool:
+        """Says whether an asset that ingestion has written was neither mentioned nor changed since."""
+        return change_number <= self.began_after and not self.mentions.include(kind, name)
 
-        Args:
-            began_after: Number of the last change of the service before the session.
-        """
-        previewed, unmentioned = await self._preview(connection, service, mentions, began_after)
-        if service is None or previewed.outcome is not SweepOutcome.PREVIEWED:
-            return previewed
-        deleted = await self._delete(connection, service, unmentioned, mentions, began_after)
-        return SweepResult(SweepOutcome.DONE, deleted=deleted, sample=previewed.sample)
+    def may_take_along(self, chart: AssetRecord) -> bool:
+        """Says whether a chart may be deleted along with the dashboard that holds it."""
+        return chart.ingested and self.has(CHART_KIND, chart.name, chart.change_number)
 
-    async def preview(
-        self, connection: ReadConnection, service: EntityRecord | None, mentions: Mentions, began_after: int
-    ) -> SweepResult:
-        """Returns what `run` would delete, or why it would delete nothing."""
-        previewed, _ = await self._preview(connection, service, mentions, began_after)
-        return previewed
 
-    async def _preview(
-        self, connection: ReadConnection, service: EntityRecord | None, mentions: Mentions, began_after: int
-    ) -> tuple[SweepResult, list[tuple[AssetKind, str]]]:
-        if service is None or not mentions.kinds():
-            return SweepResult(SweepOutcome.EMPTY_SESSION), []
-        unmentioned: list[tuple[AssetKind, str]] = []
-        too_many = False
-        for kind in mentions.kinds():
-            # Not of the mentioned ones: they may have been written by the session itself.
-            candidates = await kind.table.ingested_names(connection, service.id)
-            gone = [name for name, change in candidates if change <= began_after and not mentions.hold(kind.name, name)]
-            too_many = too_many or (len(candidates) >= _FEW and len(gone) * 100 > self._percent * len(candidates))
-            unmentioned += [(kind, name) for name in gone]
-        sample = [names.join(service.name, name) for _, name in unmentioned[:MOST_SAMPLED]]
-        outcome = (
-            SweepOutcome.UNREADABLE_ITEM
-            if mentions.unreadable
-            else SweepOutcome.TOO_MANY
-            if too_many
-            else SweepOutcome.PREVIEWED
-        )
-        return SweepResult(outcome, would_delete=len(unmentioned), sample=sample), unmentioned
+class _Plan(NamedTuple):
+    """What a sweep is about to delete.
 
-    async def _delete(
-        self,
-        connection: WriteConnection,
-        service: EntityRecord,
-        unmentioned: Sequence[tuple[AssetKind, str]],
-        mentions: Mentions,
-        began_after: int,
-    ) -> int:
-        def may_go_along(chart: AssetRecord) -> bool:
-            return chart.ingested and chart.change_number <= began_after and not mentions.hold("chart", chart.name)
+    Attributes:
+        preview: PREVIEWED if the guards allow the sweep, else the outcome that it has instead.
+        scope: None if there is nothing to look at.
+        unmentioned: Kind and name of each asset to delete.
+    """
 
-        deleted = 0
-        for start in range(0, len(unmentioned), _BATCH):
-            writes = [
-                AssetWrite(
-                    kind=kind,
-                    verb=Verb.DELETE,
-                    writer=self._writer,
-                    key=AssetName(service.name, name),
-                    takes_along=may_go_along,
-                )
-                for kind, name in unmentioned[start : start + _BATCH]
-            ]
-            results = await self._pipeline.run(connection, Batch(writes))
-            deleted += sum(not isinstance(result, CatalogError) for result in results)
-        return deleted
+    preview: SweepResult
+    scope: _Scope | None = None
+    unmentioned: Sequence[tuple[AssetKind, str]] = ()
+
+
+async def _plan(
+    connection: ReadConnection, request: SessionRequest, session: SessionRecord, mentions: Mentions
+) -> _Plan:
+    service = await request.find_service(connection)
+    if service is None or not mentions.kinds():
+        return _Plan(SweepResult(SweepOutcome.EMPTY_SESSION))
+    scope = _Scope(service, mentions, session.began_after)
+    unmentioned, exceeds = await _find_unmentioned(connection, scope, request.max_deleted_percent or 0)
+    outcome = SweepOutcome.PREVIEWED
+    if mentions.unreadable:
+        outcome = SweepOutcome.UNREADABLE_ITEM
+    elif exceeds:
+        outcome = SweepOutcome.TOO_MANY
+    sample = [names.join(service.name, name) for _, name in unmentioned[:_MAX_SAMPLE]]
+    return _Plan(SweepResult(outcome, would_delete=len(unmentioned), sample=sample), scope, unmentioned)
+
+
+async def _find_unmentioned(
+    connection: ReadConnection, scope: _Scope, max_percent: int
+) -> tuple[list[tuple[AssetKind, str]], bool]:
+    """Returns kind and name of each asset to delete, and whether these are more than `max_percent` of any kind.
+
+    Leaves out the kinds that the session did not mention at all.
+    """
+    unmentioned: list[tuple[AssetKind, str]] = []
+    exceeds = False
+    for kind in scope.mentions.kinds():
+        ingested = await kind.table.ingested_names(connection, scope.service.id)
+        gone = [name for name, change_number in ingested if scope.has(kind, name, change_number)]
+        exceeds = exceeds or (len(ingested) >= _GUARDED_FROM and len(gone) * 100 > max_percent * len(ingested))
+        unmentioned += [(kind, name) for name in gone]
+    return unmentioned, exceeds
+
+
+async def _delete(
+    connection: WriteConnection,
+    pipeline: Pipeline,
+    writer: Writer,
+    scope: _Scope,
+    unmentioned: Sequence[tuple[AssetKind, str]],
+) -> int:
+    """Soft-deletes assets and returns how many it has deleted; a refused deletion does not count."""
+    deleted = 0
+    for start in range(0, len(unmentioned), _BATCH_SIZE):
+        writes = [
+            AssetWrite(
+                kind=kind,
+                verb=Verb.DELETE,
+                writer=writer,
+                key=AssetName(scope.service.name, name),
+                takes_along=scope.may_take_along,
+            )
+            for kind, name in unmentioned[start : start + _BATCH_SIZE]
+        ]
+        results = await pipeline.run(connection, Batch(writes))
+        deleted += sum(not isinstance(result, CatalogError) for result in results)
+    return deleted

@@ -6,7 +6,7 @@ A batch is one transaction. The number of statements depends on the BI services 
 One refused write fails alone.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -43,14 +43,6 @@ from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 Write = AssetWrite | DeferredUpsert | EntityWrite
 Written = WrittenAsset | Unchanged | WrittenEntity
 Result = Written | CatalogError
-
-FAILED = "failed"
-
-
-def tally(results: Sequence[Result]) -> Counter[str]:
-    """Returns how many results there are of each outcome, in lower case; `FAILED` counts what was refused."""
-    counts = Counter(FAILED if isinstance(result, CatalogError) else result.outcome for result in results)
-    return Counter({outcome.lower(): count for outcome, count in counts.items()})
 
 
 @dataclass(slots=True)
