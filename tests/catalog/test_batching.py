@@ -12,7 +12,7 @@ from dashboard_catalog.errors import CatalogError, Reason
 
 
 class Work:
-    """Squares numbers in batches, none before it is let; refuses as it is told.
+    """Squares numbers in batches, not before `let` is set; fails for the numbers it was given.
 
     Attributes:
         batches: What was run, in its order.

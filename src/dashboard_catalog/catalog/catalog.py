@@ -1,6 +1,7 @@
-"""The catalog as its doors see it: what the servicers call, and what another door would.
+"""The catalog as its doors see it: one method per use case.
 
-Each method is one use case. Principals and plain values come in, views and `CatalogError` go out.
+Principals and plain values come in, views and `CatalogError` go out; a door adds its protocol. Concurrent calls share
+transactions: `CallBatcher` collects them.
 """
 
 from collections.abc import Sequence
@@ -10,99 +11,66 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
+from dashboard_catalog.catalog.answers import WriteAnswer, answers_to
 from dashboard_catalog.catalog.batching import CallBatcher
 from dashboard_catalog.catalog.bulk.opening import open_rehearsal, open_session
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.model.commands import (
-    AssetName,
-    AssetWrite,
-    EntityWrite,
-    Outcome,
-    Verb,
-    Writer,
-    WrittenAsset,
-    WrittenEntity,
-)
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, EntityKind
-from dashboard_catalog.catalog.reading.asset_lists import AssetLister, AssetListing, AssetPage
-from dashboard_catalog.catalog.reading.asset_reads import AssetRead, AssetReader
-from dashboard_catalog.catalog.reading.entity_lists import EntityLister, EntityListing, EntityPage
-from dashboard_catalog.catalog.reading.entity_reads import EntityReader
-from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views, views
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Outcome, Verb, Writer
+from dashboard_catalog.catalog.model.kinds import EntityKind
+from dashboard_catalog.catalog.reading.asset_lists import AssetListing, AssetPage, list_assets
+from dashboard_catalog.catalog.reading.asset_reads import AssetRead, read_assets
+from dashboard_catalog.catalog.reading.entity_lists import EntityListing, EntityPage, list_entities
+from dashboard_catalog.catalog.reading.entity_reads import read_entity
+from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, Write
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 
-Answer = tuple[Outcome, tuple[str, ...], Any] | CatalogError
-"""What became of a unary write: outcome, kept fields, and the view that is answered."""
+_Answer = WriteAnswer[Any] | CatalogError
 
 
 class Catalog:
-    """Dashboards, charts and what they refer to, in one database under one set of policies."""
+    """Dashboards, charts and the entities that they refer to, in one database under one set of policies."""
 
     def __init__(self, database: Database, authorizer: Authorizer) -> None:
         self._database = database
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
-        self._asset_reader = AssetReader(authorizer)
-        self._entity_reader = EntityReader(authorizer)
-        self._asset_lister = AssetLister(authorizer)
-        self._entity_lister = EntityLister(authorizer)
-        self._writes: CallBatcher[Write, Answer] = CallBatcher(self._write_together, _phase)
-        self._reads: CallBatcher[AssetRead, AssetView | CatalogError] = CallBatcher(
-            self._read_together, lambda r: r.kind
-        )
+        self._writes: CallBatcher[Write, _Answer] = CallBatcher(self._write_batch, _removes_or_restores)
+        self._reads: CallBatcher[AssetRead, AssetView | CatalogError] = CallBatcher(self._read_batch, lambda r: r.kind)
 
-    async def write_asset(
-        self, write: AssetWrite, *, validate_only: bool = False
-    ) -> tuple[Outcome, tuple[str, ...], AssetView]:
-        """Applies one write and returns what became of it, what was kept, and the asset as it is now.
+    async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:
+        """Creates, upserts, updates, deletes or restores an asset.
 
         Raises:
-            CatalogError: If it is refused.
+            CatalogError: If the write is refused.
         """
-        return await self._write(self._group_of(write), write, validate_only)
+        return await self._write(write, validate_only)
 
     async def write_entity(self, write: EntityWrite, *, validate_only: bool = False) -> tuple[Outcome, EntityView]:
-        """Applies one upsert of an entity and returns what became of it.
+        """Upserts an entity and returns it.
 
         Raises:
-            CatalogError: If it is refused.
+            CatalogError: If the write is refused.
         """
-        outcome, _, view = await self._write("entities", write, validate_only)
-        return outcome, view
-
-    async def _write(self, group: str, write: Write, validate_only: bool) -> tuple[Outcome, tuple[str, ...], Any]:
-        if validate_only:
-            _, (answer,) = await self._database.rehearse(lambda connection: self._apply(connection, [write]))
-        else:
-            answer = await self._writes.submit("all" if self._database.is_sqlite else group, write)
-        if isinstance(answer, CatalogError):
-            raise answer
-        return answer
-
-    async def open_session(self, request: SessionRequest, *, validate_only: bool) -> Session | Rehearsal:
-        """Begins or resumes the session of a bulk stream; whoever opens it closes it.
-
-        Raises:
-            CatalogError: As `opening.open_session`.
-        """
-        if validate_only:
-            return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
-        return await open_session(self._database, self._authorizer, self._pipeline, request)
+        answer = await self._write(write, validate_only)
+        return answer.outcome, answer.view
 
     async def delete_entity(
         self, writer: Writer, kind: EntityKind, key: str | UUID, *, hard: bool, validate_only: bool
     ) -> EntityView:
-        """Deletes an entity and returns it as it was then.
+        """Deletes an entity and returns it as it was deleted.
+
+        Args:
+            key: Fully qualified name or id.
 
         Raises:
-            CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
+            CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while anything refers to the entity.
         """
 
         async def work(connection: WriteConnection) -> EntityView:
@@ -114,6 +82,16 @@ class Catalog:
         view = await self._database.write(work)
         audit.log_entity_write(writer, "hard_delete" if hard else "delete", kind, view.record)
         return view
+
+    async def open_session(self, request: SessionRequest, *, validate_only: bool) -> Session | Rehearsal:
+        """Begins or resumes the session of a bulk stream; whoever opens it closes it.
+
+        Raises:
+            CatalogError: As `opening.open_session`.
+        """
+        if validate_only:
+            return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
+        return await open_session(self._database, self._authorizer, self._pipeline, request)
 
     async def get_asset(self, read: AssetRead) -> AssetView:
         """Returns one asset.
@@ -127,60 +105,70 @@ class Catalog:
         return found
 
     async def get_entity(self, principal: Principal, kind: EntityKind, key: str | UUID) -> EntityView:
-        """Returns one entity.
+        """Returns one entity, deleted or not.
+
+        Args:
+            key: Fully qualified name or id.
 
         Raises:
             CatalogError: PERMISSION_DENIED or NOT_FOUND.
         """
         async with self._database.read() as connection:
-            record = await self._entity_reader.entity(connection, principal, kind, key)
-            return (await entity_views(connection, [record]))[0]
+            return await read_entity(connection, self._authorizer, principal, kind, key)
 
     async def list_assets(self, listing: AssetListing) -> AssetPage:
-        """Returns a page of assets. See `AssetLister.assets`."""
+        """Returns a page of the assets that the caller may view.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a filter that does not parse or a wrong page token.
+        """
         async with self._database.read() as connection:
-            return await self._asset_lister.assets(connection, listing)
+            return await list_assets(connection, self._authorizer, listing)
 
     async def list_entities(self, listing: EntityListing) -> EntityPage:
-        """Returns a page of entities. See `EntityLister.entities`."""
-        async with self._database.read() as connection:
-            return await self._entity_lister.entities(connection, listing)
+        """Returns a page of the entities that the caller may view.
 
-    def _group_of(self, write: AssetWrite) -> str:
-        """Names the group that a write is committed with on PostgreSQL: one a BI service. SQLite has one for all."""
+        Raises:
+            CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a wrong page token.
+        """
+        async with self._database.read() as connection:
+            return await list_entities(connection, self._authorizer, listing)
+
+    async def _write(self, write: AssetWrite | EntityWrite, validate_only: bool) -> WriteAnswer[Any]:
+        if validate_only:
+            _, (answer,) = await self._database.rehearse(lambda connection: self._apply(connection, [write]))
+        else:
+            answer = await self._writes.submit(self._group(write), write)
+        if isinstance(answer, CatalogError):
+            raise answer
+        return answer
+
+    def _group(self, write: AssetWrite | EntityWrite) -> str:
+        """Names the group of writes that a write is committed with.
+
+        PostgreSQL commits the writes of different BI services side by side. SQLite has one writer anyway.
+        """
+        if self._database.is_sqlite:
+            return "all"
+        if isinstance(write, EntityWrite):
+            return "entities"
         return f"service {write.key.service}" if isinstance(write.key, AssetName) else f"id of a {write.kind.name}"
 
-    async def _write_together(self, writes: Sequence[Write]) -> list[Answer]:
+    async def _write_batch(self, writes: Sequence[Write]) -> list[_Answer]:
         results, answers = await self._database.write(lambda connection: self._apply(connection, writes))
         audit.log_writes(writes, results)
         return answers
 
-    async def _apply(self, connection: WriteConnection, writes: Sequence[Write]) -> tuple[list[Result], list[Answer]]:
+    async def _apply(self, connection: WriteConnection, writes: Sequence[Write]) -> tuple[list[Result], list[_Answer]]:
         known_entities = KnownEntities()
         results = await self._pipeline.run(connection, Batch(writes), known_entities)
-        return results, await self._answers(connection, results, known_entities)
+        return results, await answers_to(connection, results, known_entities)
 
-    async def _answers(
-        self, connection: ReadConnection, results: Sequence[Result], known_entities: KnownEntities
-    ) -> list[Answer]:
-        """Reads, once for all, what the answers to results will show."""
-        shown: dict[int, Any] = {}
-        for kind in ASSET_KINDS.values():
-            written = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind}
-            seen = await views(connection, kind, list(written.values()), known_entities=known_entities)
-            shown |= dict(zip(written, seen, strict=True))
-        entities = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenEntity)}
-        shown |= dict(zip(entities, await entity_views(connection, list(entities.values())), strict=True))
-        return [
-            result if isinstance(result, CatalogError) else (result.outcome, result.kept_fields, shown[index])
-            for index, result in enumerate(results)
-        ]
-
-    async def _read_together(self, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
+    async def _read_batch(self, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
         async with self._database.read() as connection:
-            return await self._asset_reader.assets(connection, reads)
+            return await read_assets(connection, self._authorizer, reads)
 
 
-def _phase(write: Write) -> bool:
-    """Says whether a write removes or restores: those look at what other writes of a batch could change."""
+def _removes_or_restores(write: Write) -> bool:
+    """Separates the writes that depend on what other writes of a batch could change: deletions and restorations."""
     return isinstance(write, AssetWrite) and write.verb in (Verb.DELETE, Verb.RESTORE)

@@ -14,9 +14,9 @@ from dashboard_catalog.catalog.model import names, version
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, SentMarks, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key, parsed_spec, requoted
-from dashboard_catalog.catalog.reading.asset_lists import AssetListing
+from dashboard_catalog.catalog.reading.asset_lists import AssetListing, order_of
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead
-from dashboard_catalog.catalog.reading.filters import AssetFilters, order_of
+from dashboard_catalog.catalog.reading.filters import AssetFilters
 from dashboard_catalog.catalog.reading.page_sizes import page_size_of
 from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid

@@ -41,7 +41,7 @@ class SweepResult:
 
     Attributes:
         deleted: Number of deleted assets, without the charts that went along with their dashboards.
-        would_delete: Number of assets that a sweep would have deleted that deleted nothing.
+        would_delete: Number of assets that would have been deleted, if the sweep deleted none.
         sample: Fully qualified names of some of these assets.
     """
 

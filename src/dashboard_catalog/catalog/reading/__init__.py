@@ -1,1 +1,1 @@
-"""Single assets and entities, and lists of them."""
+"""Reading assets and entities: one by one, and in lists."""

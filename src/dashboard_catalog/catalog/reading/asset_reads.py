@@ -1,4 +1,4 @@
-"""Reading single assets. What a caller may not view is refused before it is looked for."""
+"""Reads single assets, several of them with one set of statements."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,22 @@ from dashboard_catalog.catalog.model import names, version
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.refusals import not_found
-from dashboard_catalog.catalog.reading.views import AssetView, views
+from dashboard_catalog.catalog.reading.filters import DELETED_STATES
+from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import AssetRecord
 
+_Stored = Mapping[AssetKey, AssetRecord]
+
 
 @dataclass(frozen=True, slots=True)
 class AssetRead:
-    """One asset that a caller wants to see.
+    """An asset that a caller asks for.
 
     Attributes:
         version: In tenths; None for the newest.
-        deleted: Which may be found: `exclude`, `include` or `only` deleted ones.
+        deleted: What to find: `exclude`, `include` or `only` deleted assets.
     """
 
     kind: AssetKind
@@ -35,72 +38,67 @@ class AssetRead:
     deleted: str = "exclude"
 
 
-class AssetReader:
-    """Reads assets and entities for callers."""
+async def read_assets(
+    connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead]
+) -> list[AssetView | CatalogError]:
+    """Returns the asset of each read, or the error that it ends with, in the order of the reads.
 
-    def __init__(self, authorizer: Authorizer) -> None:
-        self._authorizer = authorizer
+    The number of statements depends on the BI services and older versions that are read, not on the number of reads.
 
-    async def assets(self, connection: ReadConnection, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
-        """Returns what each read asks for, or why not. All are of one kind; the statements do not grow with them."""
-        kind = reads[0].kind
-        known_entities = KnownEntities()
-        stored = await self._stored(connection, known_entities, kind, [read.key for read in reads])
-        found: list[AssetRecord | CatalogError] = []
-        for read in reads:
-            try:
-                record = self._visible(read, known_entities, stored)
-                found.append(await _version_of(connection, read, record))
-            except CatalogError as error:
-                found.append(error)
-        records = [f for f in found if not isinstance(f, CatalogError)]
-        shown = iter(await views(connection, kind, records, known_entities=known_entities))
-        return [f if isinstance(f, CatalogError) else next(shown) for f in found]
-
-    async def _stored(
-        self,
-        connection: ReadConnection,
-        known_entities: KnownEntities,
-        kind: AssetKind,
-        keys: Sequence[AssetKey],
-    ) -> dict[AssetKey, AssetRecord]:
-        by_service: dict[str, list[str]] = defaultdict(list)
-        for key in keys:
-            if isinstance(key, AssetName):
-                by_service[key.service].append(key.name)
-        await known_entities.load(connection, fqns=[names.quote(service) for service in by_service])
-        stored: dict[AssetKey, AssetRecord] = {}
-        for service_name, asset_names in by_service.items():
-            if service := known_entities.service(service_name):
-                for record in await kind.table.by_names(connection, service.id, asset_names):
-                    stored[AssetName(service_name, record.name)] = record
-        if ids := [key for key in keys if isinstance(key, UUID)]:
-            stored |= {record.id: record for record in await kind.table.by_ids(connection, ids)}
-        await known_entities.load(connection, ids={record.service_id for record in stored.values()})
-        return stored
-
-    def _visible(
-        self, read: AssetRead, known_entities: KnownEntities, stored: Mapping[AssetKey, AssetRecord]
-    ) -> AssetRecord:
-        """Returns what is stored, if the caller may view its service; viewing is decided for each BI service."""
-        record = stored.get(read.key)
-        service = known_entities.get(record.service_id) if record else None
-        if service is None and isinstance(read.key, AssetName):
-            service = known_entities.service(read.key.service)
-        self._authorizer.check(read.principal, Action.VIEW, authorization.viewed_service(read.kind, service, read.key))
-        if record is None or record.deleted not in DELETED[read.deleted]:
-            raise not_found(read.kind.name, text_of(read.key))
-        return record
+    Args:
+        reads: Of one kind, at least one.
+    """
+    kind = reads[0].kind
+    known_entities = KnownEntities()
+    stored = await _load(connection, known_entities, kind, [read.key for read in reads])
+    found: list[AssetRecord | CatalogError] = []
+    for read in reads:
+        try:
+            record = _visible(authorizer, read, known_entities, stored)
+            found.append(await _version_of(connection, read, record))
+        except CatalogError as error:
+            found.append(error)
+    records = [record for record in found if not isinstance(record, CatalogError)]
+    shown = iter(await asset_views(connection, kind, records, known_entities=known_entities))
+    return [record if isinstance(record, CatalogError) else next(shown) for record in found]
 
 
-DELETED: Mapping[str, tuple[bool, ...]] = {"exclude": (False,), "include": (False, True), "only": (True,)}
-"""Which values of `deleted` each way of asking finds."""
+async def _load(
+    connection: ReadConnection, known_entities: KnownEntities, kind: AssetKind, keys: Sequence[AssetKey]
+) -> _Stored:
+    """Returns the newest versions of assets by key, and makes their BI services known."""
+    by_service: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        if isinstance(key, AssetName):
+            by_service[key.service].append(key.name)
+    await known_entities.load(connection, fqns=[names.quote(service) for service in by_service])
+    stored: dict[AssetKey, AssetRecord] = {}
+    for service_name, asset_names in by_service.items():
+        if service := known_entities.service(service_name):
+            for record in await kind.table.by_names(connection, service.id, asset_names):
+                stored[AssetName(service_name, record.name)] = record
+    if ids := [key for key in keys if isinstance(key, UUID)]:
+        stored |= {record.id: record for record in await kind.table.by_ids(connection, ids)}
+    await known_entities.load(connection, ids={record.service_id for record in stored.values()})
+    return stored
 
 
-async def _version_of(connection: ReadConnection, read: AssetRead, record: AssetRecord) -> AssetRecord:
-    if read.version is None or read.version == record.version:
-        return record
-    older = await read.kind.table.version(connection, record.service_id, record.id, read.version)
+def _visible(authorizer: Authorizer, read: AssetRead, known_entities: KnownEntities, stored: _Stored) -> AssetRecord:
+    """Returns the newest version of an asset, if it exists and the caller may view the assets of its BI service."""
+    record = stored.get(read.key)
+    service = known_entities.get(record.service_id) if record else None
+    if service is None and isinstance(read.key, AssetName):
+        service = known_entities.service(read.key.service)
+    authorizer.check(read.principal, Action.VIEW, authorization.viewed_service(read.kind, service, read.key))
+    if record is None or record.deleted not in DELETED_STATES[read.deleted]:
+        raise not_found(read.kind.name, text_of(read.key))
+    return record
+
+
+async def _version_of(connection: ReadConnection, read: AssetRead, newest: AssetRecord) -> AssetRecord:
+    if read.version is None or read.version == newest.version:
+        return newest
+    older = await read.kind.table.version(connection, newest.service_id, newest.id, read.version)
     if older is None:
         raise not_found(read.kind.name, f"{text_of(read.key)} in version {version.as_text(read.version)}")
     return older  # type: ignore[no-any-return]

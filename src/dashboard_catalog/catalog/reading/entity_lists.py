@@ -8,7 +8,7 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.authorization import check_views_any, viewable_services
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.reading import page_tokens
-from dashboard_catalog.catalog.reading.asset_reads import DELETED
+from dashboard_catalog.catalog.reading.filters import DELETED_STATES
 from dashboard_catalog.catalog.reading.page_sizes import DEFAULT_PAGE_SIZE
 from dashboard_catalog.catalog.reading.views import EntityView, entity_views
 from dashboard_catalog.errors import Violation, invalid
@@ -19,7 +19,14 @@ from dashboard_catalog.store.tables import EntityRecord
 
 @dataclass(frozen=True, slots=True)
 class EntityListing:
-    """One page of entities that a caller asks for, ordered by fully qualified name."""
+    """The page of entities that a caller asks for, in the order of their fully qualified names.
+
+    Attributes:
+        name_prefix: Beginning of the raw names; empty for all.
+        deleted: Which entities to list: `exclude`, `include` or `only` deleted ones.
+        page_size: Maximum number of entities.
+        page_token: Where the page begins; empty for the first page.
+    """
 
     kind: EntityKind
     principal: Principal
@@ -29,66 +36,65 @@ class EntityListing:
     page_token: str = ""
 
     @property
-    def _listing(self) -> tuple[str, str, str]:
+    def _filters(self) -> tuple[str, str, str]:
         return self.kind.name, self.name_prefix, self.deleted
 
     def token_after(self, record: EntityRecord) -> str:
         """Returns the token of the page that begins after an entity."""
-        return page_tokens.encode(self._listing, [record.fqn])
+        return page_tokens.encode(self._filters, [record.fqn])
 
     def position(self) -> str | None:
-        """Returns where the page before ended.
+        """Returns the fully qualified name at which the previous page ended; None for the first page.
 
         Raises:
-            CatalogError: INVALID_ARGUMENT if the page token is not one of this listing.
+            CatalogError: INVALID_ARGUMENT if the page token does not belong to this list.
         """
         violations: list[Violation] = []
-        position = page_tokens.decode(self._listing, self.page_token, _by_fqn, violations)
+        position = page_tokens.decode(self._filters, self.page_token, _fqn_position, violations)
         if violations:
             raise invalid(violations)
         return position
 
 
-def _by_fqn(parts: Sequence[str]) -> str:
+def _fqn_position(parts: Sequence[str]) -> str:
     (fqn,) = parts
     return fqn
 
 
 @dataclass(frozen=True, slots=True)
 class EntityPage:
-    """A page of entities; `more` says whether anything follows it."""
+    """A page of entities.
+
+    Attributes:
+        more: Whether another page follows.
+    """
 
     entities: list[EntityView]
     more: bool
 
 
-class EntityLister:
-    """Lists assets and entities for callers."""
+async def list_entities(connection: ReadConnection, authorizer: Authorizer, listing: EntityListing) -> EntityPage:
+    """Returns a page of the entities that the caller may view. BI services are decided one by one, others by kind.
 
-    def __init__(self, authorizer: Authorizer) -> None:
-        self._authorizer = authorizer
-
-    async def entities(self, connection: ReadConnection, listing: EntityListing) -> EntityPage:
-        """Returns a page of entities that the caller may view, of BI services only those.
-
-        Raises:
-            CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a wrong page token.
-        """
-        after = listing.position()
-        only = None
-        if listing.kind.name == "bi_service":
-            services = await entities.of_kind(connection, "bi_service")
-            only = [s.id for s in viewable_services(self._authorizer, listing.principal, listing.kind, services)]
-        if not only:
-            check_views_any(self._authorizer, listing.principal, listing.kind)
-        records = await entities.page(
-            connection,
-            listing.kind.name,
-            only=only,
-            deleted=DELETED[listing.deleted],
-            name_prefix=listing.name_prefix,
-            after=after,
-            limit=listing.page_size + 1,
-        )
-        page = await entity_views(connection, records[: listing.page_size])
-        return EntityPage(page, more=len(records) > listing.page_size)
+    Raises:
+        CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a wrong page token.
+    """
+    after = listing.position()
+    only = None
+    if listing.kind.name == "bi_service":
+        services = await entities.of_kind(connection, "bi_service")
+        viewable = viewable_services(authorizer, listing.principal, listing.kind, services)
+        only = [service.id for service in viewable]
+    if not only:
+        check_views_any(authorizer, listing.principal, listing.kind)
+    records = await entities.page(
+        connection,
+        listing.kind.name,
+        only=only,
+        deleted=DELETED_STATES[listing.deleted],
+        name_prefix=listing.name_prefix,
+        after=after,
+        limit=listing.page_size + 1,
+    )
+    page = await entity_views(connection, records[: listing.page_size])
+    return EntityPage(page, more=len(records) > listing.page_size)

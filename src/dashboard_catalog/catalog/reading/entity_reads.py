@@ -1,4 +1,4 @@
-"""Reading single entities. What a caller may not view is refused before it is looked for."""
+"""Reads single entities."""
 
 from uuid import UUID
 
@@ -8,38 +8,36 @@ from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.catalog.reading.views import EntityView, entity_views
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import EntityRecord
 
 
-class EntityReader:
-    """Reads assets and entities for callers."""
+async def read_entity(
+    connection: ReadConnection, authorizer: Authorizer, principal: Principal, kind: EntityKind, key: str | UUID
+) -> EntityView:
+    """Returns an entity, deleted or not.
 
-    def __init__(self, authorizer: Authorizer) -> None:
-        self._authorizer = authorizer
+    Args:
+        key: Fully qualified name or id.
 
-    async def entity(
-        self, connection: ReadConnection, principal: Principal, kind: EntityKind, key: str | UUID
-    ) -> EntityRecord:
-        """Returns an entity, by its fully qualified name or id, deleted or not.
-
-        Raises:
-            CatalogError: PERMISSION_DENIED or NOT_FOUND.
-        """
-        record = await find_entity(connection, kind, key)
-        self._authorizer.check(principal, Action.VIEW, authorization.entity(kind, record, key))
-        if record is None:
-            raise not_found(kind.name, str(key))
-        return record
+    Raises:
+        CatalogError: PERMISSION_DENIED, whether or not the entity exists, or NOT_FOUND.
+    """
+    record = await find_entity(connection, kind, key)
+    authorizer.check(principal, Action.VIEW, authorization.entity(kind, record, key))
+    if record is None:
+        raise not_found(kind.name, str(key))
+    return (await entity_views(connection, [record]))[0]
 
 
 async def find_entity(connection: ReadConnection, kind: EntityKind, key: str | UUID) -> EntityRecord | None:
-    """Returns the entity of a kind by fully qualified name or id."""
-    by = entities.by_ids(connection, [key]) if isinstance(key, UUID) else entities.by_fqns(connection, [key])
-    return next((record for record in await by if record.kind == kind.name), None)
+    """Returns the entity of a kind with this fully qualified name or id, deleted or not."""
+    found = entities.by_ids(connection, [key]) if isinstance(key, UUID) else entities.by_fqns(connection, [key])
+    return next((record for record in await found if record.kind == kind.name), None)
 
 
 async def find_service(connection: ReadConnection, name: str) -> EntityRecord | None:
-    """Returns the BI service of a raw name."""
+    """Returns the BI service of a raw name, deleted or not."""
     return await find_entity(connection, ENTITY_KINDS["bi_service"], names.quote(name))

@@ -1,9 +1,14 @@
-"""What lists of assets are filtered by, and in which order they come."""
+"""What lists of assets are filtered by: from the names that callers send to the ids that the store compares.
+
+A new filter is a field of `AssetFilters`, named as in the contract, and a field of the store's `ListFilters`. If both
+have the same name, the value is passed on as it is. A filter that names something gets an entry in `_NAMING`.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog.model import names
@@ -12,25 +17,18 @@ from dashboard_catalog.catalog.reading.entity_reads import find_service
 from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.list_pages import ListOrder
+from dashboard_catalog.store.list_filters import ListFilters
 from dashboard_catalog.store.tables import EntityRecord
 
-# Filters that are fully qualified names, and how many segments each has; None: any number.
-_SEGMENTS = {"service": 1, "domain": None, "tag": None, "chart": 2, "dashboard": 2}
+DELETED_STATES: Mapping[str, tuple[bool, ...]] = {"exclude": (False,), "include": (False, True), "only": (True,)}
+"""The values of `deleted` that each value of the filter `deleted` finds."""
 
 _OWNER = re.compile(r"(user|team):(.+)", re.DOTALL)
-
-ORDERS = {
-    "name": ListOrder(),
-    "name desc": ListOrder(descending=True),
-    "updated_at": ListOrder(by_time=True),
-    "updated_at desc": ListOrder(by_time=True, descending=True),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class AssetFilters:
-    """Which assets a listing holds, and in which order; empty means all. See the contract's list requests."""
+    """Which assets a list holds, and in which order: see the contract's list requests. An empty filter matches all."""
 
     service: str = ""
     service_type: str = ""
@@ -45,72 +43,111 @@ class AssetFilters:
     order_by: str = "name"
 
     def violations(self) -> list[Violation]:
-        """Returns what is wrong with them, whatever is stored."""
+        """Returns a violation for each filter that does not parse."""
         found = []
-        sent = {field: text for field in _SEGMENTS if (text := getattr(self, field))}
-        for field, text in sent.items():
+        for field, naming in _NAMING.items():
             try:
-                names.split(text, _SEGMENTS[field])
+                if text := getattr(self, field):
+                    naming.parse(text)
             except names.NameSyntaxError as error:
                 found.append(Violation(field, ViolationReason.INVALID_FORMAT, str(error)))
-        if self.owner and not _OWNER.fullmatch(self.owner):
-            hint = "must be user:NAME or team:NAME, with the raw name"
-            found.append(Violation("owner", ViolationReason.INVALID_FORMAT, hint))
-        if self.order_by not in ORDERS:
-            hint = f"must be one of {', '.join(ORDERS)}"
-            found.append(Violation("order_by", ViolationReason.INVALID_VALUE, hint))
         return found
 
 
-def order_of(text: str) -> str:
-    """Returns the order that a caller names, in the one spelling that `AssetFilters` takes."""
-    return " ".join(text.replace("updatedAt", "updated_at").split()).removesuffix(" asc") or "name"
+@dataclass(frozen=True, slots=True)
+class FilterLookup:
+    """Finds the ids that filters stand for.
 
+    Attributes:
+        viewable: Returns those of some BI services whose assets of a kind the caller may view.
+    """
 
-class FilterIds:
-    """From the names in filters to ids; None where a filter is empty."""
+    connection: ReadConnection
+    viewable: Callable[[AssetKind, Sequence[EntityRecord]], Sequence[EntityRecord]]
 
-    def __init__(self, connection: ReadConnection, may_view: Callable[[AssetKind, EntityRecord], bool]) -> None:
-        self._connection = connection
-        self._may_view = may_view
+    async def resolve(self, sent: AssetFilters, services: Sequence[UUID] | None) -> ListFilters | None:
+        """Returns the filters by ids, or None if nothing can match them.
 
-    async def owner(self, text: str) -> list[UUID] | None:
-        """Returns the id of an owner."""
-        if not text:
-            return None
-        kind, _, name = text.partition(":")
-        found = await entities.by_fqns(self._connection, [names.quote(name)])
+        Args:
+            sent: Filters without violations.
+            services: Ids of the BI services that the list is about, or None for all.
+        """
+        filters: dict[str, Any] = {field: getattr(sent, field) for field in _PASSED_ON}
+        for field, naming in _NAMING.items():
+            text = getattr(sent, field)
+            if text and naming.find is not None:
+                ids = await naming.find(self, *naming.parse(text))
+                if not ids:
+                    return None
+                filters[naming.fills] = ids
+        return ListFilters(services=services, deleted=DELETED_STATES[sent.deleted], **filters)
+
+    async def owners(self, kind: str, name: str) -> Sequence[UUID]:
+        """Returns the id of the user or team of a raw name, if it exists."""
+        found = await entities.by_fqns(self.connection, [names.quote(name)])
         return [record.id for record in found if record.kind == kind]
 
-    async def with_below(self, kind: str, text: str) -> list[UUID] | None:
-        """Returns the ids of an entity and of everything below it."""
-        if not text:
-            return None
-        path = names.split(text)
-        # One segment is a classification: every tag lies below one.
-        kinds = ("classification",) if kind == "tag" and len(path) == 1 else (kind,)
-        found = await entities.by_fqns(self._connection, [names.join(*path)])
-        top = next((record for record in found if record.kind in kinds), None)
-        return [record.id for record in await entities.all_below(self._connection, top)] if top else []
+    async def domains(self, *path: str) -> Sequence[UUID]:
+        """Returns the ids of a domain and of all domains below it."""
+        return await self._with_all_below("domain", path)
 
-    async def chart(self, text: str) -> list[UUID] | None:
-        """Returns the id of a chart."""
-        if not text:
-            return None
-        _, chart = await self._asset(CHART_KIND, text)
+    async def tags(self, *path: str) -> Sequence[UUID]:
+        """Returns the ids of a tag, or of a classification, and of all tags below it."""
+        return await self._with_all_below("classification" if len(path) == 1 else "tag", path)
+
+    async def charts(self, service: str, name: str) -> Sequence[UUID]:
+        """Returns the id of the chart of these raw names, if it exists."""
+        _, chart = await self._asset(CHART_KIND, service, name)
         return [chart.id] if chart else []
 
-    async def charts_of(self, text: str) -> list[UUID] | None:
-        """Returns the ids of the charts that a dashboard holds."""
-        if not text:
-            return None
-        service, dashboard = await self._asset(DASHBOARD_KIND, text)
-        # What a dashboard holds is for those to know who may view it.
-        return dashboard.charts if service and dashboard and self._may_view(DASHBOARD_KIND, service) else []
+    async def charts_of(self, service: str, name: str) -> Sequence[UUID]:
+        """Returns the ids of the charts that the dashboard of these raw names holds; none if it may not be viewed."""
+        bi_service, dashboard = await self._asset(DASHBOARD_KIND, service, name)
+        if bi_service is None or dashboard is None or not self.viewable(DASHBOARD_KIND, [bi_service]):
+            return []
+        charts: Sequence[UUID] = dashboard.charts
+        return charts
 
-    async def _asset(self, kind: AssetKind, text: str) -> tuple[EntityRecord | None, Any]:
-        """Returns the asset of a fully qualified name and its BI service, as far as they exist."""
-        service_name, name = names.split(text)
-        service = await find_service(self._connection, service_name)
-        records = await kind.table.by_names(self._connection, service.id, [name]) if service else []
-        return service, records[0] if records else None
+    async def _with_all_below(self, kind: str, path: Sequence[str]) -> Sequence[UUID]:
+        found = await entities.by_fqns(self.connection, [names.join(*path)])
+        top = next((record for record in found if record.kind == kind), None)
+        return [record.id for record in await entities.all_below(self.connection, top)] if top else []
+
+    async def _asset(self, kind: AssetKind, service: str, name: str) -> tuple[EntityRecord | None, Any]:
+        """Returns the BI service and the asset of these raw names, as far as they exist."""
+        bi_service = await find_service(self.connection, service)
+        found = await kind.table.by_names(self.connection, bi_service.id, [name]) if bi_service else []
+        return bi_service, found[0] if found else None
+
+
+class _Naming(NamedTuple):
+    """How a filter names something.
+
+    Attributes:
+        parse: Returns the parts of a text; raises NameSyntaxError.
+        find: Returns the ids for these parts; none if nothing can match.
+        fills: The field of `ListFilters` that takes the ids.
+    """
+
+    parse: Callable[[str], Sequence[str]]
+    find: Callable[..., Awaitable[Sequence[UUID]]] | None = None
+    fills: str = ""
+
+
+def _parse_owner(text: str) -> Sequence[str]:
+    if match := _OWNER.fullmatch(text):
+        return match.groups()
+    raise names.NameSyntaxError("must be user:NAME or team:NAME, with the raw name")
+
+
+_two_segments = partial(names.split, segments=2)
+_NAMING: Mapping[str, _Naming] = {
+    # The BI services of a list depend on what the caller may view as well: `asset_lists` finds them.
+    "service": _Naming(partial(names.split, segments=1)),
+    "domain": _Naming(names.split, FilterLookup.domains, "domains"),
+    "tag": _Naming(names.split, FilterLookup.tags, "tags"),
+    "chart": _Naming(_two_segments, FilterLookup.charts, "charts"),
+    "dashboard": _Naming(_two_segments, FilterLookup.charts_of, "ids"),
+    "owner": _Naming(_parse_owner, FilterLookup.owners, "owners"),
+}
+_PASSED_ON = (AssetFilters.__dataclass_fields__.keys() & ListFilters.__dataclass_fields__.keys()) - {"deleted"}

@@ -1,4 +1,7 @@
-"""Page tokens: where a page ended, good only with the filters and the order it came from."""
+"""Page tokens: where a page ended. A token works only with the filters and the order that it came from.
+
+Tokens are not secret, and anyone can make one: whoever reads a position out of a token must check it.
+"""
 
 import base64
 import hashlib
@@ -10,29 +13,29 @@ from dashboard_catalog.errors import Violation, ViolationReason
 
 P = TypeVar("P")
 
-_HINT = "is not a page token of this listing: pass next_page_token on as it came, with the same filters and order"
-# No name holds it, and unlike JSON it makes no name longer.
+_HINT = "does not belong to this list: send next_page_token unchanged, with the same filters and order"
+# No name contains it, and unlike JSON it makes no name longer.
 _SEPARATOR = "\0"
 
 
 def encode(listing: Hashable, position: Sequence[str]) -> str:
-    """Returns the token for what follows `position` in `listing`.
+    """Returns the token of the page that follows a position.
 
     Args:
-        listing: The filters and the order, as anything whose `repr` tells them apart.
-        position: Says where the page ended.
+        listing: The filters and the order, as a value whose `repr` tells them apart from others.
+        position: Where the page before it ended.
     """
     text = _SEPARATOR.join([_digest(listing, position), *position])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def decode(listing: Hashable, token: str, read: Callable[[Sequence[str]], P], violations: list[Violation]) -> P | None:
-    """Returns the position in a token, None for an empty one.
+    """Returns the position in a token, or None for an empty token.
 
-    One that is no token, or of another listing, is added to `violations`.
+    Adds a violation for a token that does not parse or belongs to another list.
 
     Args:
-        read: Returns the position of these parts, which anybody can have made; raises ValueError if there is none.
+        read: Makes a position of its parts; raises ValueError if they are none.
     """
     if not token:
         return None

@@ -1,4 +1,4 @@
-"""An asset with the names of all that it refers to: what is answered to callers."""
+"""What callers see: assets and entities, with the names of everything that they refer to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityR
 
 
 class Reference(NamedTuple):
-    """What a caller sees of a thing that is referred to."""
+    """What a caller sees of a thing that an asset refers to."""
 
     id: UUID
     kind: str
@@ -27,7 +27,14 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AssetView:
-    """An asset in one of its versions, and everything that it refers to, by id."""
+    """An asset in one of its versions.
+
+    Attributes:
+        kind: Its kind.
+        record: Its row.
+        service: Its BI service.
+        references: Everything that it refers to, by id.
+    """
 
     kind: AssetKind
     record: Any
@@ -42,20 +49,25 @@ class AssetView:
 
 @dataclass(frozen=True, slots=True)
 class EntityView:
-    """An entity, and the fully qualified names of the entities above it, by id."""
+    """An entity.
+
+    Attributes:
+        record: Its row.
+        above: Fully qualified names of its parents, by id.
+    """
 
     record: EntityRecord
     above: Mapping[UUID, str]
 
 
 async def entity_views(connection: ReadConnection, records: Sequence[EntityRecord]) -> list[EntityView]:
-    """Returns the views of entities, with one statement for all of them."""
+    """Returns the views of entities, in their order, with one statement for all of them."""
     ids = {id_ for record in records for id_ in record.parents}
     above = {record.id: record.fqn for record in await entities.by_ids(connection, ids)}
     return [EntityView(record, above) for record in records]
 
 
-async def views(
+async def asset_views(
     connection: ReadConnection,
     kind: AssetKind,
     records: Sequence[AssetRecord],
@@ -63,11 +75,14 @@ async def views(
     known_entities: KnownEntities | None = None,
     with_charts: bool = True,
 ) -> list[AssetView]:
-    """Returns the views of assets, with two statements for all of them.
+    """Returns the views of assets, in their order, with two statements for all of them.
 
     Args:
-        known_entities: Knows entities already; those are not read again.
-        with_charts: Whether the charts of dashboards will be shown.
+        connection: Where to read.
+        kind: Of the assets.
+        records: The assets.
+        known_entities: Entities that need not be read again.
+        with_charts: Whether to read the charts of dashboards.
     """
     if not records:
         return []

@@ -1,0 +1,50 @@
+"""What the callers of unary writes are answered."""
+
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model.commands import Outcome, WrittenAsset, WrittenEntity
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
+from dashboard_catalog.catalog.reading.views import asset_views, entity_views
+from dashboard_catalog.catalog.writing.pipeline import Result
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.connections import ReadConnection
+
+V = TypeVar("V")
+
+
+class WriteAnswer(NamedTuple, Generic[V]):
+    """The answer to a write that was not refused.
+
+    Attributes:
+        kept_fields: Fields that ingestion left alone because people have edited them.
+        view: The asset or entity after the write.
+    """
+
+    outcome: Outcome
+    kept_fields: tuple[str, ...]
+    view: V
+
+
+async def answers_to(
+    connection: ReadConnection, results: Sequence[Result], known_entities: KnownEntities
+) -> list[WriteAnswer[Any] | CatalogError]:
+    """Returns the answer to each write of a batch, with a constant number of statements for all of them.
+
+    Args:
+        results: What became of the writes.
+        known_entities: The entities that the batch has loaded.
+    """
+    # By the place of the result.
+    views: dict[int, Any] = {}
+    for kind in ASSET_KINDS.values():
+        assets = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenAsset) and r.kind is kind}
+        found = await asset_views(connection, kind, list(assets.values()), known_entities=known_entities)
+        views |= dict(zip(assets, found, strict=True))
+    entities = {i: r.record for i, r in enumerate(results) if isinstance(r, WrittenEntity)}
+    views |= dict(zip(entities, await entity_views(connection, list(entities.values())), strict=True))
+    return [
+        result if isinstance(result, CatalogError) else WriteAnswer(result.outcome, result.kept_fields, views[index])
+        for index, result in enumerate(results)
+    ]
