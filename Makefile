@@ -12,7 +12,7 @@ PORT = 50051
 PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format typecheck contract generate bench bench-scale constraints clean
+.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale constraints clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ contract: install ## Checks the contract, and that generated/ is up to date.
 
 generate: install ## Regenerates generated/ from the contract.
 	$(BIN)/python protos/generate.py
+
+examples: install ## Runs clients in other languages; needs Go, Node, Java.
+	$(BIN)/python examples/clients/run.py
 
 bench: install ## Measures speed against the limits of this machine.
 	$(BIN)/python -m benchmarks

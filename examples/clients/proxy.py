@@ -1,0 +1,47 @@
+"""A TCP proxy that breaks a connection in the middle, as networks do."""
+
+import asyncio
+from contextlib import closing
+
+HOST = "127.0.0.1"
+
+
+class CuttingProxy:
+    """Passes bytes on to `port`, and cuts one connection each time that it is armed.
+
+    Attributes:
+        bytes_until_cut: How many more bytes clients can send until the connection that sends them is cut; None if no
+            connection is to be cut.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.bytes_until_cut: int | None = None
+        self._port = port
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serves one connection of a client, until either side ends it."""
+        server_reader, server_writer = await asyncio.open_connection(HOST, self._port)
+        try:
+            async with asyncio.TaskGroup() as passing:
+                passing.create_task(self._pass(reader, server_writer, counted=True))
+                passing.create_task(self._pass(server_reader, writer, counted=False))
+        except* ConnectionError:
+            # A reset rather than a polite goodbye, as from a network that breaks.
+            writer.transport.abort()
+            server_writer.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
+        with closing(writer):
+            while read := await reader.read(2**16):
+                writer.write(read)
+                await writer.drain()
+                if counted:
+                    self._count(len(read))
+
+    def _count(self, sent: int) -> None:
+        if self.bytes_until_cut is None:
+            return
+        self.bytes_until_cut -= sent
+        if self.bytes_until_cut <= 0:
+            self.bytes_until_cut = None
+            raise ConnectionError("cut")
