@@ -4,14 +4,16 @@ import asyncio
 from contextlib import closing
 
 HOST = "127.0.0.1"
+# Enough for the server to write what it has and to acknowledge it, so that the client resumes in the middle.
+SECONDS_STALLED = 0.5
 
 
 class CuttingProxy:
-    """Passes bytes on to `port`, and cuts one connection each time that it is armed.
+    """Passes bytes on to `port`, and cuts one connection each time that `bytes_until_cut` is set.
 
     Attributes:
         bytes_until_cut: How many more bytes clients can send until the connection that sends them is cut; None if no
-            connection is to be cut.
+            connection is to be cut. That connection takes no more bytes, stalls for a moment, and is reset.
     """
 
     def __init__(self, port: int) -> None:
@@ -35,13 +37,15 @@ class CuttingProxy:
             while read := await reader.read(2**16):
                 writer.write(read)
                 await writer.drain()
-                if counted:
-                    self._count(len(read))
+                if counted and self._is_to_be_cut_after(len(read)):
+                    await asyncio.sleep(SECONDS_STALLED)
+                    raise ConnectionError("cut")
 
-    def _count(self, sent: int) -> None:
+    def _is_to_be_cut_after(self, sent: int) -> bool:
         if self.bytes_until_cut is None:
-            return
+            return False
         self.bytes_until_cut -= sent
-        if self.bytes_until_cut <= 0:
-            self.bytes_until_cut = None
-            raise ConnectionError("cut")
+        if self.bytes_until_cut > 0:
+            return False
+        self.bytes_until_cut = None
+        return True
