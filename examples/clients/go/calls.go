@@ -77,12 +77,7 @@ func upsertWithChart(
 func upsertInvalid(ctx context.Context, client catalog.DashboardServiceClient) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	spec := &catalog.DashboardSpec{
-		Name:          "a::b",
-		Service:       service,
-		DashboardType: proto.String("Story"),
-		Charts:        []string{"go.missing"},
-	}
+	spec := &catalog.DashboardSpec{Name: "a::b", Service: service, DashboardType: proto.String("Story")}
 	_, err := client.UpsertDashboard(ctx, &catalog.UpsertDashboardRequest{Dashboard: spec})
 	if status.Code(err) != codes.InvalidArgument {
 		return errors.Join(errors.New("an invalid dashboard was not refused as such"), err)

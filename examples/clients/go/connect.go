@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 )
 
 // Only UNAVAILABLE is safe to retry. BulkUpsert has an entry of its own, without retries: its sessions resume instead.
@@ -28,6 +29,8 @@ func connect(address, token string) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithPerRPCCredentials(bearerToken(token)),
 		grpc.WithDefaultServiceConfig(serviceConfig),
+		// Notices a server that is gone without a word, also in the middle of a load.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute}),
 		// By default, a channel waits up to two minutes before it tries a lost connection again.
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
 			BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second,
