@@ -7,14 +7,12 @@ import pytest
 
 from dashboard_catalog.settings import Settings
 from tests.docs.conftest import ENVIRONMENT, ROOT
-from tests.docs.session import Command, Session, fits, steps_of
+from tests.docs.session import Command, File, Session, fits, steps_of
 from tests.postgres import PostgresServer
 
-# Clients in other languages need other tools: `make examples` runs them.
-DOCUMENTS = [
-    ROOT / "README.md",
-    *(path for path in sorted(ROOT.glob("docs/**/*.md")) if path.parent != ROOT / "docs" / "clients"),
-]
+# These pages need other tools: `make examples` runs their programs.
+OTHER_LANGUAGES = {ROOT / "docs" / "clients" / name for name in ("go.md", "java.md", "typescript.md")}
+DOCUMENTS = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/**/*.md")) - OTHER_LANGUAGES)]
 WITH_EXAMPLES = [path for path in DOCUMENTS if any(steps_of(path.read_text()))]
 ADDRESS = "127.0.0.1:50051"
 DATABASE = "postgresql://catalog:secret@db.example.com/catalog"
@@ -59,6 +57,13 @@ def test_differences_from_what_a_document_shows_are_found(tmp_path: Path) -> Non
             "line 26, status 1:\necho four; false\nfour",
             "kept is not as the document shows it",
         ]
+
+
+def test_pages_of_other_languages_show_files_of_the_checkout_as_they_are() -> None:
+    steps = [step for page in OTHER_LANGUAGES if page.exists() for step in steps_of(page.read_text())]
+    shown = [step for step in steps if isinstance(step, File) and ROOT.joinpath(step.name).exists()]
+    assert shown
+    assert [file.name for file in shown if ROOT.joinpath(file.name).read_text() != file.content] == []
 
 
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.stem)
