@@ -1,4 +1,4 @@
-"""docs/limits.md holds the limits of the code and of the contract's annotations, each with its number."""
+"""docs/limits.md lists the limits of the code and of the annotations of the contract."""
 
 from google.protobuf.message import Message
 
@@ -21,6 +21,7 @@ from dashboardcatalog.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, d
 from tests.docs.conftest import ROOT
 
 DASHBOARD, CHART = dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec
+CONCURRENT_CALLS = Settings.model_fields["max_concurrent_calls"].default
 
 
 def rules_of(message: type[Message], field: str) -> validate_pb2.FieldRules:
@@ -42,17 +43,17 @@ def size(number: int) -> str:
 
 
 ROWS = {
-    "a request, and a message of a stream": size(requests.MAX_MESSAGE_BYTES),
+    "a request, or a message of a stream": size(requests.MAX_MESSAGE_BYTES),
     "items in a message of `BulkUpsert`": f"{LIMITS.max_message_items:,}",
     "an item of `BulkUpsert`": size(LIMITS.max_item_bytes),
     "failed items before a stream ends": f"{bulk_options.MAX_FAILURES:,}",
-    "a session of `BulkUpsert`, after its last chunk": f"{LIMITS.session_seconds // 86_400} days",
-    "names that a stream which only validates counts as existing": f"{MAX_ASSUMED:,}",
-    "a page, after which it ends early": size(pages.MAX_PAGE_BYTES),
+    "how long a bulk session is kept after its last chunk": f"{LIMITS.session_seconds // 86_400} days",
+    "names that a stream with `validate_only` counts as existing": f"{MAX_ASSUMED:,}",
+    "size of a page, which ends early when it is reached": size(pages.MAX_PAGE_BYTES),
     "results in a progress message": size(outbox.MAX_HELD_BYTES),
-    "a page of a list": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
+    "results in a page": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
     "the status of an error with its details": size(status.MAX_STATUS_BYTES),
-    "calls at once": f"{Settings.model_fields['max_concurrent_calls'].default:,} a process (`MAX_CONCURRENT_CALLS`)",
+    "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",
     "a name": characters(DASHBOARD, "name"),
     "a fully qualified name": f"{names.MAX_FQN_BYTES:,} bytes",
     "display name": characters(DASHBOARD, "display_name"),
@@ -60,30 +61,30 @@ ROWS = {
     "project": characters(DASHBOARD, "project"),
     "source URL": characters(DASHBOARD, "source_url"),
     "source hash": characters(DASHBOARD, "source_hash"),
-    "type of a chart": characters(CHART, "chart_type"),
-    "type of a BI service": characters(entity_pb2.BiService, "service_type"),
+    "chart type": characters(CHART, "chart_type"),
+    "service type of a BI service": characters(entity_pb2.BiService, "service_type"),
     "email": characters(entity_pb2.User, "email"),
     "charts of a dashboard": elements(DASHBOARD, "charts"),
     "owners": elements(DASHBOARD, "owners"),
     "tags": elements(DASHBOARD, "tags"),
     "parents of a team": elements(entity_pb2.Team, "parents"),
     "extension": f"{size(extension_rules.MAX_BYTES)} as compact JSON, {extension_rules.MAX_DEPTH} levels deep",
-    "a whole number in an extension": "2^53 - 1",
-    "tags, and extension keys, in one release": elements(asset_pb2.Edited, "tags"),
+    "absolute value of a whole number in an extension": "2^53 - 1",
+    "tags, or extension keys, in one release": elements(asset_pb2.Edited, "tags"),
     "an etag": characters(dashboard_service_pb2.UpdateDashboardRequest, "etag"),
     "a page token": characters(dashboard_service_pb2.ListDashboardsRequest, "page_token"),
-    "the life of a token that is issued here": f"{LONGEST_LIFETIME.days:,} days",
-    "clocks may differ for tokens of others by": f"{jwks.EXTERNAL_LEEWAY:.0f} s",
+    "lifetime of a token that the catalog issues": f"{LONGEST_LIFETIME.days:,} days",
+    "clock difference for tokens of an identity provider": f"{jwks.EXTERNAL_LEEWAY:.0f} s",
     "a JWKS document": f"{size(key_sets.LARGEST_DOCUMENT)}, {key_sets.MOST_KEYS} keys, {jwks_url.FETCH_SECONDS:.0f} s",
 }
 
 
-def test_the_table_of_limits_is_that_of_the_code() -> None:
+def test_the_table_of_limits_matches_the_code() -> None:
     rows = [f"| {what} | {limit} |" for what, limit in ROWS.items()]
     assert "\n".join(["|---|---|", *rows, ""]) in ROOT.joinpath("docs/limits.md").read_text()
 
 
-def test_the_numbers_that_the_table_words_are_the_codes() -> None:
+def test_the_numbers_that_the_table_spells_out_match_the_code() -> None:
     assert opening.SESSION_LIFETIME.total_seconds() == LIMITS.session_seconds
     assert extension_rules.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
