@@ -27,7 +27,7 @@ SAMPLE = Path(__file__).parents[2] / "examples" / "sample"
 
 @pytest.fixture(autouse=True)
 def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The data folder of all commands; no other setting comes from outside."""
+    """The data folder of all commands; they see no other setting of the environment."""
     for name in list(os.environ):
         if name.startswith("DASHBOARD_CATALOG_"):
             monkeypatch.delenv(name)
@@ -37,9 +37,9 @@ def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a catalog on SQLite, which the commands find with its token by themselves."""
+    """The address of a catalog on SQLite; the commands find it and its token without options."""
     configuration = structlog.get_config()
-    # By default its log would be among what the commands print.
+    # By default its log would mix with the output of the commands.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     settings = Settings.load({"address": "127.0.0.1:0", "data_dir": data_dir})
     # Migrations run event loops of their own.
@@ -60,7 +60,7 @@ async def _catalog(settings: Settings) -> AsyncIterator[str]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
-    """A server that shows what it was sent, in place of the catalog."""
+    """A server that records what it receives, in place of the catalog."""
     catalog = SmallCatalog()  # type: ignore[abstract]
     with in_background(small_server(catalog)) as address:
         monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
@@ -69,7 +69,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A BI service with two charts and a dashboard, to be loaded."""
+    """A BI service with two charts and a dashboard to load."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "service.json").write_text('{\n"name": "s", "serviceType": "Looker"\n}')
     write_lines(tmp_path / "in" / "charts.ndjson", chart("a"), chart("b"))
@@ -89,7 +89,7 @@ def run() -> Run:
 
 @pytest.fixture
 def process() -> Iterator[Start]:
-    """Starts a command as a process of its own, which is gone after the test."""
+    """Starts a command as a process of its own, and kills it after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object) -> subprocess.Popen[str]:

@@ -1,6 +1,6 @@
-"""A server that writes down the streams it is sent, and misbehaves when it is told to.
+"""A server that records the streams it receives, and misbehaves on demand.
 
-It knows as much of BulkUpsert as its clients need: services and charts are references, the rest is taken as it comes.
+It knows as much of BulkUpsert as its clients need: it checks references to services and charts, and nothing else.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from dashboardcatalog.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc,
 
 
 class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
-    """Answers each item once it has been asked for all that it refers to.
+    """Accepts each item whose references it has received.
 
     Attributes:
         streams: The messages of every stream.
         authorizations: The `authorization` of every stream.
-        hang_after: After so many items it answers nothing more.
-        break_after: After so many items it goes away.
-        breaks: How often it does that.
+        hang_after: Number of items after which it stops answering.
+        break_after: Number of items after which it goes away.
+        breaks: How many times it goes away.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of `ingest` load: small files of JSON."""
+"""Small JSON files for the tests of `ingest`."""
 
 import json
 from pathlib import Path

@@ -35,7 +35,7 @@ def test_the_token_of_the_data_folder_is_the_default(sent: Callable[..., object]
     assert sent() is None
 
 
-def test_a_running_server_tells_where_its_token_is(
+def test_the_token_of_a_running_server_is_found(
     sent: Callable[..., object], data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = os.environ["DASHBOARD_CATALOG_ADDRESS"]

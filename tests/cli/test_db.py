@@ -19,7 +19,7 @@ def test_a_database_is_brought_to_the_schema_once(run: Run, empty_database_url: 
     assert run("db", "check", "--database-url", empty_database_url).exit_code == 0
 
 
-def test_a_schema_of_a_later_version_is_told_and_left(run: Run, database_url: str) -> None:
+def test_a_schema_of_a_later_version_is_reported_and_kept(run: Run, database_url: str) -> None:
     asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
 
     upgraded = run("db", "upgrade", "--database-url", database_url)
@@ -29,7 +29,7 @@ def test_a_schema_of_a_later_version_is_told_and_left(run: Run, database_url: st
         r"Error: .+: the schema is at 9999, which this version does not know: it goes up to \d{4}\n", upgraded.stderr
     )
     assert asked(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
-    # It serves this version: migrations only add.
+    # This version can use it: migrations only add.
     assert run("db", "check", "--database-url", database_url).exit_code == 0
 
 
@@ -44,7 +44,7 @@ def test_the_database_comes_from_the_environment(
 def test_a_check_makes_no_file(run: Run, tmp_path: Path) -> None:
     result = run("db", "check", "--data-dir", tmp_path)
     assert result.exit_code == 2
-    assert result.stderr == f"Error: there is no {tmp_path / 'catalog.db'}: run `db upgrade`\n"
+    assert result.stderr == f"Error: {tmp_path / 'catalog.db'} does not exist: run `db upgrade`\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -52,12 +52,12 @@ def test_a_check_makes_no_file(run: Run, tmp_path: Path) -> None:
     ("url", "text"),
     [
         ("postgresql://ann:secret@127.0.0.1:1/x", "cannot be used"),
-        ("sqlite:////nothing/there/catalog.db", "there is no"),
+        ("sqlite:////nothing/there/catalog.db", "does not exist"),
         ("mysql://127.0.0.1/x", "is not supported"),
     ],
 )
 @pytest.mark.parametrize("command", ["upgrade", "check"])
-def test_a_database_that_cannot_be_used_is_told(run: Run, command: str, url: str, text: str) -> None:
+def test_a_database_that_cannot_be_used_is_an_error(run: Run, command: str, url: str, text: str) -> None:
     result = run("db", command, "--database-url", url)
     assert result.exit_code == 2
     assert text in result.stderr

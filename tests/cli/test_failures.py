@@ -1,4 +1,4 @@
-"""What a status says to people."""
+"""A status, as people see it."""
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -7,7 +7,7 @@ from dashboard_catalog.cli.failures import Failure, failure_of
 from dashboard_catalog.sources.problems import Problem
 
 
-def test_every_violation_is_told_with_its_field() -> None:
+def test_every_violation_is_shown_with_its_field() -> None:
     status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="dashboard.name: is missing (and 2 more)")
     info = error_details_pb2.ErrorInfo(reason="INVALID_REQUEST", metadata={"violations": "3"})
     bad = error_details_pb2.BadRequest()
@@ -34,7 +34,7 @@ def test_every_violation_is_told_with_its_field() -> None:
     ]
 
 
-def test_what_stands_in_the_way_is_told_with_its_name() -> None:
+def test_every_failed_precondition_is_shown_with_its_subject() -> None:
     status = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message="it is referred to")
     unmet = error_details_pb2.PreconditionFailure()
     unmet.violations.add(type="REFERENCE", subject="dashboard s.d", description="bears the tag")
@@ -43,7 +43,7 @@ def test_what_stands_in_the_way_is_told_with_its_name() -> None:
 
 
 @pytest.mark.parametrize(("code", "name"), [(code_pb2.NOT_FOUND, "NOT_FOUND"), (77, "77")])
-def test_without_details_the_message_is_told(code: int, name: str) -> None:
+def test_without_details_the_message_is_shown(code: int, name: str) -> None:
     failure = failure_of(status_pb2.Status(code=code, message="there is none"))
     assert failure.code == name
     assert list(failure.lines()) == ["there is none"]

@@ -54,7 +54,7 @@ def test_every_kind_is_shown(run: Run, kind: str, name: str, wrapper: str | None
     assert (shown[wrapper] if wrapper else shown)["fullyQualifiedName"] == name
 
 
-def test_what_is_not_there_is_told(run: Run) -> None:
+def test_an_unknown_name_is_an_error(run: Run) -> None:
     result = run("get", "superset.nothing")
     assert result.exit_code == 2
     assert result.stdout == ""

@@ -74,7 +74,7 @@ def test_options_become_those_of_the_stream(run: Run, folder: Path, small: Small
 def test_a_dry_run_writes_nothing(run: Run, folder: Path) -> None:
     result = run("ingest", folder, "--dry-run")
     assert result.exit_code == 0, result.output
-    assert "1 entity, 2 charts, 1 dashboard checked, nothing was written" in result.stdout
+    assert "1 entity, 2 charts, 1 dashboard validated, nothing written," in result.stdout
     assert run("get", "s.d").exit_code == 2
 
 
@@ -190,7 +190,7 @@ def test_fields_that_are_not_kept_are_counted_or_refused(run: Run, folder: Path)
     write_lines(folder / "charts.ndjson", chart("a", **extra), chart("b", lifeCycle={}))
     result = run("ingest", folder)
     assert result.exit_code == 0
-    assert "left out: chart.lifeCycle (2), chart.dataModels (1)" in result.stdout
+    assert "does not have these fields: chart.lifeCycle (2), chart.dataModels (1)" in result.stdout
     strict = run("ingest", folder / "charts.ndjson", "--strict")
     assert strict.exit_code == 1
     assert "chart.dataModels: is not a field of the catalog" in strict.stdout
@@ -225,7 +225,7 @@ def test_a_file_with_too_much_nonsense_is_not_read_to_its_end(run: Run, tmp_path
 
 
 @pytest.mark.usefixtures("server")
-def test_an_item_that_no_message_holds_fails_alone(run: Run, folder: Path) -> None:
+def test_an_item_that_no_message_can_hold_fails_alone(run: Run, folder: Path) -> None:
     write_lines(folder / "charts.ndjson", chart("a", description="x" * 4_000_000), chart("b"))
     (folder / "dashboards.ndjson").unlink()
     result = run("ingest", folder)
@@ -251,7 +251,7 @@ def test_a_body_that_could_be_either_needs_the_kind(run: Run, tmp_path: Path, sm
 
 
 @pytest.mark.usefixtures("server")
-def test_an_empty_file_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
+def test_an_empty_file_loads_nothing(run: Run, tmp_path: Path) -> None:
     result = run("ingest", write_lines(tmp_path / "lines"))
     assert result.exit_code == 0
     assert "no items sent" in result.stdout
@@ -264,7 +264,7 @@ def test_wrong_use_is_status_2(run: Run, arguments: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_a_refused_caller_is_told_why(run: Run, folder: Path) -> None:
+def test_a_refused_caller_sees_the_reason(run: Run, folder: Path) -> None:
     result = run("ingest", folder, "--token", "wrong")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: UNAUTHENTICATED: ")

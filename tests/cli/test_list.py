@@ -30,7 +30,7 @@ def test_json_is_one_message_a_line(run: Run) -> None:
     assert all(json.loads(line)["fullyQualifiedName"].startswith("superset.") for line in lines)
 
 
-def test_what_is_listed_as_json_can_be_ingested(run: Run) -> None:
+def test_listed_json_can_be_ingested(run: Run) -> None:
     for kind in ("dashboard", "chart", "bi_service", "tag"):
         listed = run("list", "--kind", kind, "--json", "--all").stdout
         result = run("ingest", "-", stdin=listed)
@@ -40,7 +40,7 @@ def test_what_is_listed_as_json_can_be_ingested(run: Run) -> None:
 def test_a_page_says_how_to_get_the_next(run: Run) -> None:
     every = run("list", "--kind", "chart", "--json").stdout.splitlines()
     first = run("list", "--kind", "chart", "--page-size", "5", "--json")
-    assert first.stderr.startswith("There are more: --all lists them all, --page-token ")
+    assert first.stderr.startswith("There are more. List all with --all, or the next page with --page-token ")
     token = first.stderr.split("--page-token ")[1].split()[0]
     second = run("list", "--kind", "chart", "--page-size", "5", "--page-token", token, "--json")
     listed = [*first.stdout.splitlines(), *second.stdout.splitlines()]
@@ -53,15 +53,15 @@ def test_all_pages_are_listed(run: Run) -> None:
     assert result.stderr == ""
 
 
-def test_nothing_is_told_apart_from_an_empty_table(run: Run) -> None:
+def test_an_empty_list_prints_no_table(run: Run) -> None:
     result = run("list", "--name-prefix", "nothing")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert result.stderr == "no dashboard is listed\n"
+    assert result.stderr == "no dashboard found\n"
 
 
-def test_the_total_is_told(run: Run) -> None:
-    assert run("list", "--total", "--page-size", "1").stderr.startswith("3 in all\n")
+def test_the_total_is_shown(run: Run) -> None:
+    assert run("list", "--total", "--page-size", "1").stderr.startswith("3 in total\n")
 
 
 def test_filters_are_sent(run: Run) -> None:
@@ -83,13 +83,13 @@ def test_filters_are_sent(run: Run) -> None:
     ("kind", "flag"),
     [("chart", "--project"), ("dashboard", "--dashboard"), ("user", "--service"), ("tag", "--order-by")],
 )
-def test_a_filter_that_the_kind_has_not_is_wrong_use(run: Run, kind: str, flag: str) -> None:
+def test_a_filter_that_the_kind_does_not_have_is_wrong_use(run: Run, kind: str, flag: str) -> None:
     result = run("list", "--kind", kind, flag, "x")
     assert result.exit_code == 2
     assert f"{flag} does not apply to a list of {kind}s" in result.stderr
 
 
-def test_what_the_server_refuses_is_told_with_its_field(run: Run) -> None:
+def test_a_refused_field_is_named(run: Run) -> None:
     result = run("list", "--order-by", "size")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: INVALID_ARGUMENT: order_by: ")

@@ -10,7 +10,7 @@ def test_without_a_command_the_commands_are_listed(run: Run) -> None:
     assert all(name in result.output for name in ("serve", "ingest", "get", "list", "token", "db"))
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_the_version_is_printed(run: Run) -> None:
     assert run("--version").stdout.strip().count(".") >= 1
 
 

@@ -1,4 +1,4 @@
-"""What is printed is what is stored, and steers no terminal."""
+"""Output shows what is stored, and does not control the terminal."""
 
 import pytest
 

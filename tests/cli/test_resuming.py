@@ -1,4 +1,4 @@
-"""`ingest` and what interrupts it: a lost connection, Ctrl-C, kill -9; and how it goes on."""
+"""`ingest` that is interrupted by a lost connection, Ctrl-C or kill -9, and how it continues."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tests.cli.conftest import Run, Start
 from tests.cli.small_catalog import SmallCatalog
 from tests.cli.source import SERVICE, chart, write_lines
 
-DONE = "Run it again with --resume to go on from there, or without: that is safe, too."
+DONE = "Run the command again with --resume to continue from there."
 
 
 def sessions(catalog: SmallCatalog) -> list[str]:
@@ -45,11 +45,11 @@ def test_a_connection_that_is_lost_is_one_line_and_the_load_goes_on(
     assert result.stderr == "connection lost, trying again\n"
     assert result.stdout.splitlines()[1].split() == ["4", "0", "0", "0", "0", "0"]
     assert len(set(sessions(small))) == 1
-    # What had been acknowledged is not sent again.
+    # Acknowledged items are not sent again.
     assert [one[:1] for one in offsets(small)] == [[0], [], [1]]
 
 
-def test_a_connection_that_does_not_come_back_is_told(run: Run, folder: Path, small: SmallCatalog) -> None:
+def test_a_connection_that_does_not_come_back_is_an_error(run: Run, folder: Path, small: SmallCatalog) -> None:
     small.break_after = 3
     result = run("ingest", folder, "--give-up-after", 1)
     assert result.exit_code == 2
@@ -58,7 +58,7 @@ def test_a_connection_that_does_not_come_back_is_told(run: Run, folder: Path, sm
         "connection lost, trying again",
         "Error: UNAVAILABLE: the server is stopping",
         "(call call-1)",
-        f"1 item was done. {DONE}",
+        f"1 item done. {DONE}",
     ]
 
 
@@ -67,7 +67,9 @@ def test_a_dry_run_does_not_go_on(run: Run, folder: Path, small: SmallCatalog) -
     result = run("ingest", folder, "--dry-run")
     assert result.exit_code == 2
     assert result.stderr == "Error: UNAVAILABLE: the server is stopping\n(call call-1)\n"
-    assert run("ingest", folder, "--dry-run", "--resume").stderr.startswith("Error: --resume goes on with what")
+    assert run("ingest", folder, "--dry-run", "--resume").stderr.startswith(
+        "Error: give --resume or --dry-run, not both"
+    )
 
 
 def test_ctrl_c_is_one_line_and_resumed(process: Start, run: Run, folder: Path, small: SmallCatalog) -> None:
@@ -76,12 +78,12 @@ def test_ctrl_c_is_one_line_and_resumed(process: Start, run: Run, folder: Path, 
     stdout, stderr = interrupt(running, small, signal.SIGINT)
     assert running.returncode == 2
     assert stdout == ""
-    assert stderr == f"Error: interrupted. 1 item was done. {DONE}\n"
+    assert stderr == f"Error: interrupted. 1 item done. {DONE}\n"
     small.hang_after = None
     result = run("ingest", folder, "--resume")
     assert result.exit_code == 0, result.output
     assert len(set(sessions(small))) == 1
-    assert "Resumed: 3 of them had been done before" in result.stdout
+    assert "Resumed: 3 of them were done before" in result.stdout
     assert result.stdout.splitlines()[1].split() == ["4", "0", "0", "0", "0", "0"]
 
 
@@ -93,7 +95,10 @@ def test_a_killed_load_is_resumed_once(process: Start, run: Run, folder: Path, s
     assert json.loads(resumed.stdout)["resumedAfter"] == 3
     assert json.loads(resumed.stdout)["sessionId"] == sessions(small)[0]
     again = run("ingest", folder, "--max-failures", 5, "--resume", "--json")
-    assert again.stderr == f"no unfinished load of {folder} as it is now: beginning\n"
+    assert (
+        again.stderr
+        == f"no unfinished load of {folder} with this content and these options: starting from the beginning\n"
+    )
     first, second, third = sessions(small)
     assert first == second != third
 
@@ -144,13 +149,13 @@ def test_standard_input_is_resumed(run: Run, small: SmallCatalog) -> None:
     assert len(set(sessions(small))) == 1
 
 
-def test_a_load_that_cannot_be_remembered_says_no_more_than_it_can(
+def test_a_load_that_cannot_be_remembered_does_not_offer_to_resume(
     run: Run, folder: Path, small: SmallCatalog, data_dir: Path
 ) -> None:
     data_dir.mkdir()
     (data_dir / "unfinished").touch()
     small.break_after = 3
     result = run("ingest", folder, "--give-up-after", 0)
-    assert "1 item was done. Run it again: that is safe, and leaves them unchanged." in result.stderr
+    assert "1 item done. It is safe to run the command again; these will be unchanged." in result.stderr
     small.breaks = 0
     assert run("ingest", folder, "--resume").exit_code == 0

@@ -1,4 +1,4 @@
-"""`serve`: every setting is a flag with its help, and what is wrong with one is told."""
+"""`serve`: every setting is a flag with its help, and a wrong one is an error."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_every_setting_is_explained(run: Run) -> None:
         (["--log-level", "loud"], "--log-level"),
     ],
 )
-def test_settings_that_cannot_be_used_are_told(run: Run, arguments: list[str], text: str) -> None:
+def test_settings_that_cannot_be_used_are_errors(run: Run, arguments: list[str], text: str) -> None:
     result = run("serve", *arguments)
     assert result.exit_code == 2
     assert text in result.stderr

@@ -1,4 +1,4 @@
-"""`ingest --sweep`: what the source does not hold is deleted, unless something speaks against it."""
+"""`ingest --sweep` deletes the assets that the source lacks, unless a guard stops it."""
 
 import json
 from pathlib import Path
@@ -37,37 +37,36 @@ def swept(run: Run, folder: Path, *flags: object) -> tuple[int, Any]:
     return result.exit_code, json.loads(result.stdout)["sweep"]
 
 
-def test_what_the_source_does_not_hold_is_deleted_and_comes_back_with_it(run: Run, loaded: Path) -> None:
+def test_assets_that_the_source_lacks_are_deleted_and_restored_with_it(run: Run, loaded: Path) -> None:
     keep(loaded, *range(10))
     result = run("ingest", loaded, "--sweep", "s")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-3:] == [
-        "Sweep of s: 2 deleted that the source does not hold",
+        "Sweep of s: deleted 2 assets that the source lacks",
         "  s.c10",
         "  s.c11",
     ]
     assert len(charts(run)) == 10
     keep(loaded, *range(12))
     again = run("ingest", loaded, "--sweep", "s")
-    assert again.stdout.splitlines()[-1] == "Sweep of s: 0 deleted that the source does not hold"
+    assert again.stdout.splitlines()[-1] == "Sweep of s: deleted 0 assets that the source lacks"
     assert len(charts(run)) == 12
 
 
-def test_a_dry_run_shows_what_would_go(run: Run, loaded: Path) -> None:
+def test_a_dry_run_shows_what_would_be_deleted(run: Run, loaded: Path) -> None:
     keep(loaded, *range(10))
-    told = {"service": "s", "outcome": "PREVIEWED", "deleted": 0, "wouldDelete": 2, "sample": ["s.c10", "s.c11"]}
-    assert swept(run, loaded, "--dry-run") == (0, told)
-    assert "Sweep of s: 2 would be deleted that" in run("ingest", loaded, "--sweep", "s", "--dry-run").stdout
+    summary = {"service": "s", "outcome": "PREVIEWED", "deleted": 0, "wouldDelete": 2, "sample": ["s.c10", "s.c11"]}
+    assert swept(run, loaded, "--dry-run") == (0, summary)
+    assert "Sweep of s: would delete 2 assets that" in run("ingest", loaded, "--sweep", "s", "--dry-run").stdout
     assert len(charts(run)) == 12
 
 
-def test_more_than_the_share_stops_the_sweep(run: Run, loaded: Path) -> None:
+def test_more_than_the_percentage_stops_the_sweep(run: Run, loaded: Path) -> None:
     keep(loaded, 0)
     result = run("ingest", loaded, "--sweep", "s")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-12] == (
-        "Sweep of s: nothing was deleted; 11 would be that the source does not hold, "
-        "more than --max-deleted-percent allows"
+        "Sweep of s: nothing deleted: the source lacks 11 assets, more than --max-deleted-percent allows"
     )
     assert result.stdout.splitlines()[-1] == "  ... and 1 more"
     assert swept(run, loaded, "--dry-run")[0] == 1
@@ -76,17 +75,17 @@ def test_more_than_the_share_stops_the_sweep(run: Run, loaded: Path) -> None:
     assert charts(run) == ["c0"]
 
 
-def test_a_source_that_holds_nothing_of_the_service_stops_the_sweep(run: Run, loaded: Path) -> None:
+def test_a_source_without_assets_of_the_service_stops_the_sweep(run: Run, loaded: Path) -> None:
     path = write_lines(loaded / "nothing", SERVICE)
     result = run("ingest", path, "--sweep", "s")
     assert result.exit_code == 1
-    assert "Sweep of s: nothing was deleted; the source holds no dashboard or chart of it" in result.stdout
+    assert "Sweep of s: nothing deleted: the source has no dashboard or chart of it" in result.stdout
     assert len(charts(run)) == 12
 
 
 @pytest.mark.parametrize("line", ["nonsense", chart("c11", description=3)], ids=["no JSON", "no chart"])
 @pytest.mark.parametrize("flags", [[], ["--dry-run"], ["--max-failures", 0]], ids=str)
-def test_what_cannot_be_read_stops_the_sweep(run: Run, loaded: Path, line: Any, flags: list[object]) -> None:
+def test_an_unreadable_line_stops_the_sweep(run: Run, loaded: Path, line: Any, flags: list[object]) -> None:
     write_lines(loaded / "charts.ndjson", *(chart(f"c{number}") for number in range(10)), line)
     result = run("ingest", loaded, "--sweep", "s", "--json", *flags)
     assert result.exit_code == 1
@@ -100,8 +99,8 @@ def test_what_cannot_be_read_stops_the_sweep(run: Run, loaded: Path, line: Any, 
 
 def test_an_item_that_failed_is_not_swept(run: Run, loaded: Path) -> None:
     write_lines(loaded / "dashboards.ndjson", dashboard("d", "s.nothing"))
-    code, told = swept(run, loaded)
-    assert (code, told["outcome"], told["deleted"]) == (1, "DONE", 0)
+    code, summary = swept(run, loaded)
+    assert (code, summary["outcome"], summary["deleted"]) == (1, "DONE", 0)
     assert run("get", "s.d").exit_code == 0
 
 
@@ -110,11 +109,11 @@ def test_a_load_that_stops_early_sweeps_nothing(run: Run, loaded: Path) -> None:
     write_lines(loaded / "dashboards.ndjson", dashboard("d", "s.nothing"))
     result = run("ingest", loaded, "--sweep", "s", "--max-failures", 0)
     assert result.exit_code == 1
-    assert "Sweep of s: nothing was deleted; the load stopped before" in result.stdout
+    assert "Sweep of s: nothing deleted: the load stopped early" in result.stdout
     assert len(charts(run)) == 12
 
 
-def test_the_share_is_for_a_sweep(run: Run, folder: Path) -> None:
+def test_the_percentage_needs_a_sweep(run: Run, folder: Path) -> None:
     result = run("ingest", folder, "--max-deleted-percent", 5)
     assert result.exit_code == 2
-    assert result.stderr == "Error: --max-deleted-percent is for --sweep\n"
+    assert result.stderr == "Error: --max-deleted-percent needs --sweep\n"

@@ -22,7 +22,7 @@ def test_the_token_alone_is_printed(process: Start) -> None:
     assert stdout.strip() not in stderr
 
 
-async def test_the_token_says_what_was_asked_for(process: Start, tmp_path: Path) -> None:
+async def test_the_token_has_the_claims_of_the_options(process: Start, tmp_path: Path) -> None:
     roles = ["--role", "ingestion_bot", "--role", "data_consumer"]
     more = ["--team", "a", "--team", "b", "--service", "superset", "--bot", "--expires", "2h"]
     token, _ = process("token", "issue", "--subject", "bot-7", *roles, *more).communicate()

@@ -1,4 +1,4 @@
-"""Catalogs for the client to load: a whole one, one behind a proxy that cuts streams, and one that keeps nothing."""
+"""Catalogs for the client: a whole one, one behind a proxy that cuts streams, and one that keeps nothing."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ class Restarting:
         self.settings = self.settings.model_copy(update={"address": self._server.address})
 
     async def stop(self, seconds: float = 0) -> None:
-        """Stops it, with what still runs after so many seconds."""
+        """Stops it; calls that still run after so many seconds are cancelled."""
         if self._server is not None:
             await self._server.drain(seconds)
 
@@ -50,7 +50,7 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Restarting]
 
 @pytest.fixture
 async def proxy(server: Restarting) -> AsyncIterator[CuttingProxy]:
-    """Stands before the server."""
+    """A proxy in front of the server."""
     async with CuttingProxy(server.address) as proxy:
         yield proxy
 
@@ -66,6 +66,6 @@ def forgetful() -> Iterator[Forgetful]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes loads wait hardly at all before they try again."""
+    """Makes loads try again almost at once."""
     monkeypatch.setattr(retries, "_FIRST_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(retries, "_MAX_BACKOFF_SECONDS", 0.05)

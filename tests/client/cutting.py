@@ -1,4 +1,4 @@
-"""A proxy between client and server that cuts bulk streams where a test says."""
+"""A proxy between client and server that cuts bulk streams where a test wants it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,15 +19,15 @@ def never(_connection: int, _response: int) -> bool:
 
 
 class CuttingProxy(grpc.GenericRpcHandler):
-    """Hands on BulkUpsert.
+    """Forwards BulkUpsert.
 
     Attributes:
         address: Where it listens.
-        cut: Where streams are cut.
-        cut_ends: On so many connections, whatever the server says after the last response is lost.
-        code: How they end then.
-        connections: How many there have been.
-        responses: How many were handed on.
+        cut: Where to cut streams.
+        cut_ends: Number of connections on which the end of the stream is lost, after the last response.
+        code: The code that cut streams end with.
+        connections: Number of connections so far.
+        responses: Number of responses that were forwarded.
     """
 
     def __init__(self, server: str) -> None:
@@ -57,7 +57,7 @@ class CuttingProxy(grpc.GenericRpcHandler):
         return grpc.stream_stream_rpc_method_handler(self._serve)
 
     def cut_once(self, before: int) -> None:
-        """Lets the next connection be cut before its response of this number, and no other."""
+        """Cuts the next connection before its response of this number, and no other connection."""
         self.connections, self.cut = 0, lambda connection, response: (connection, response) == (0, before)
 
     def cut_now(self) -> None:

@@ -1,4 +1,4 @@
-"""A catalog that keeps nothing of what it is sent but how far each session is and which items it refused."""
+"""A catalog that keeps only the offset of each session and the items that it refused."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,13 +22,13 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
 
     Attributes:
         address: Where it listens.
-        results_apart: Whether it tells results one by one, each before it acknowledges anything.
+        results_apart: Whether it sends each result in a message of its own, before the acknowledgement.
         is_silent: Whether it acknowledges nothing.
-        cut_before: Number of the response, of all there ever were, in whose place the stream is cut.
-        end_before: Number of the response before which the stream ends well, though not all has come.
-        responses: How many there have been.
-        streams: How many there have been.
-        open_streams: How many there are.
+        cut_before: Number of the response, counted over all streams, that is replaced by a cut.
+        end_before: Number of the response before which the stream ends well, although items are missing.
+        responses: Number of responses so far.
+        streams: Number of streams so far.
+        open_streams: Number of streams that are open.
     """
 
     def __init__(self) -> None:
@@ -81,10 +81,10 @@ class Forgetful(dashboard_service_pb2_grpc.DashboardServiceServicer):
             if offset >= session.next_offset and item.chart.name.startswith("bad"):
                 session.refused[offset] = _refused(offset, item.chart.name)
         session.next_offset = max(session.next_offset, end)
-        told = [session.refused[offset] for offset in sorted(session.refused) if request.offset <= offset < end]
+        results = [session.refused[offset] for offset in sorted(session.refused) if request.offset <= offset < end]
         if not self.results_apart:
-            return [bulk_pb2.BulkUpsertProgress(next_offset=end, results=told)]
-        first = [bulk_pb2.BulkUpsertProgress(next_offset=request.offset, results=[one]) for one in told]
+            return [bulk_pb2.BulkUpsertProgress(next_offset=end, results=results)]
+        first = [bulk_pb2.BulkUpsertProgress(next_offset=request.offset, results=[one]) for one in results]
         return [*first, bulk_pb2.BulkUpsertProgress(next_offset=end)]
 
 

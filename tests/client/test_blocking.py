@@ -1,4 +1,4 @@
-"""The load for callers without asyncio: everything that the other does, and no thread is left."""
+"""Loads for callers without asyncio: they do what the others do, and leave no thread behind."""
 
 import threading
 import time
@@ -41,16 +41,16 @@ def outcome(load: SyncLoad) -> tuple[list[str], int]:
     return failed, load.summary.created
 
 
-def test_a_load_tells_its_failures_its_progress_and_its_summary(catalog: CatalogClient) -> None:
+def test_a_load_reports_its_failures_its_progress_and_its_summary(catalog: CatalogClient) -> None:
     seen: list[int] = []
     load = catalog.bulk_upsert(charts(2_500, refused=2), seen.append)
-    assert (load.began_at, load.summary) == (None, None)
+    assert (load.start_offset, load.summary) == (None, None)
     assert outcome(load) == (["bad0", "bad1"], 2_498)
     assert seen == [1_000, 2_000, 2_500]
-    assert load.began_at == 0
+    assert load.start_offset == 0
 
 
-def test_a_connection_that_breaks_is_told_and_the_load_goes_on(catalog: CatalogClient, forgetful: Forgetful) -> None:
+def test_a_broken_connection_is_reported_and_the_load_continues(catalog: CatalogClient, forgetful: Forgetful) -> None:
     lost: list[grpc.aio.AioRpcError] = []
     forgetful.cut_before = 2
     load = catalog.bulk_upsert(charts(2_500, refused=2), on_connection_lost=lost.append)
@@ -58,7 +58,7 @@ def test_a_connection_that_breaks_is_told_and_the_load_goes_on(catalog: CatalogC
     assert [error.details() for error in lost] == ["cut"]
 
 
-def test_another_load_goes_on_with_its_session(catalog: CatalogClient) -> None:
+def test_another_load_continues_its_session(catalog: CatalogClient) -> None:
     first = catalog.bulk_upsert(charts(2_500, refused=2))
     for _ in first:
         break
@@ -74,7 +74,7 @@ def test_a_load_runs_once(catalog: CatalogClient) -> None:
 
 
 @pytest.mark.parametrize("where", ["items", "progress"])
-def test_what_the_callers_own_code_raises_ends_the_load(catalog: CatalogClient, where: str) -> None:
+def test_an_exception_of_the_callers_own_code_ends_the_load(catalog: CatalogClient, where: str) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError(where)
 
@@ -89,7 +89,7 @@ def test_what_the_callers_own_code_raises_ends_the_load(catalog: CatalogClient, 
     assert load.summary is None
 
 
-def test_what_the_caller_raises_while_it_handles_a_failure_ends_the_load(catalog: CatalogClient) -> None:
+def test_an_exception_while_the_caller_handles_a_failure_ends_the_load(catalog: CatalogClient) -> None:
     def interrupt() -> None:
         for _ in catalog.bulk_upsert(charts(20_000, refused=1)):
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The client's bulk load against a real server: groups, resumes by itself, tells every failure once."""
+"""The client's bulk load against a real server: it groups items, resumes, and reports every failure once."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ def _items(charts: int, dashboards: int) -> list[Any]:
     ]
 
 
-async def test_a_load_tells_its_failures_its_progress_and_its_summary(server: Restarting) -> None:
+async def test_a_load_reports_its_failures_its_progress_and_its_summary(server: Restarting) -> None:
     seen: list[int] = []
     async with connect_async(server.address, token=server.token) as catalog:
         load = catalog.bulk_upsert(_items(1500, 20), seen.append)
@@ -38,7 +38,7 @@ async def test_a_load_tells_its_failures_its_progress_and_its_summary(server: Re
     assert (load.summary.created, load.summary.failed) == (1521, 5)
 
 
-async def test_kinds_may_come_mixed_with_what_is_referred_to_first(server: Restarting) -> None:
+async def test_kinds_may_come_mixed(server: Restarting) -> None:
     def walk() -> Any:
         for number in range(700):
             yield ChartSpec(name=f"c{number}", service="s")
@@ -51,7 +51,7 @@ async def test_kinds_may_come_mixed_with_what_is_referred_to_first(server: Resta
         assert [failure async for failure in load] == []
     assert load.summary is not None
     assert load.summary.created == 1401
-    # A chunk for each kind.
+    # One chunk per kind.
     assert len(seen) <= 3
 
 
@@ -91,12 +91,12 @@ async def test_a_load_survives_restarts_of_the_server(server: Restarting) -> Non
     assert (load.summary.created, load.summary.updated, load.summary.failed) == (14_001, 0, 5)
 
 
-async def test_another_process_goes_on_with_a_session_and_hears_its_failures(server: Restarting) -> None:
+async def test_another_process_continues_a_session_and_gets_its_failures(server: Restarting) -> None:
     options = LoadOptions(session_id="11111111-2222-4333-8444-555555555555")
     async with connect_async(server.address, token=server.token) as catalog:
         first = catalog.bulk_upsert(_items(3_000, 10), **options)
         async for _ in first:
-            # The process is gone with its first failure.
+            # The process ends at its first failure.
             break
         again = catalog.bulk_upsert(_items(3_000, 10), **options)
         failed = [failure.fqn async for failure in again]
@@ -106,7 +106,7 @@ async def test_another_process_goes_on_with_a_session_and_hears_its_failures(ser
     assert (again.summary.created, again.summary.updated) == (3_011, 0)
 
 
-async def test_what_is_not_unavailable_ends_the_load(server: Restarting) -> None:
+async def test_an_error_other_than_unavailable_ends_the_load(server: Restarting) -> None:
     async with connect_async(server.address, token="no token") as catalog:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             _ = [failure async for failure in catalog.bulk_upsert([SERVICE])]

@@ -1,4 +1,4 @@
-"""Channels: what is retried, and which addresses a token may be sent to unencrypted."""
+"""Channels: what gRPC retries, and where a token may go unencrypted."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_only_unavailable_is_retried() -> None:
     [stream, other] = json.loads(SERVICE_CONFIG)["methodConfig"]
     assert other["name"] == [{}]
     assert other["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
-    # Of a stream that gRPC tries again, it loses messages.
+    # gRPC loses messages of a stream that it retries.
     assert stream == {"name": [{"service": "dashboardcatalog.v1.DashboardService", "method": "BulkUpsert"}]}
 
 

@@ -1,4 +1,4 @@
-"""Packing: chunks keep to the limits, group by BI service, and lose or reorder nothing within one."""
+"""Packing: chunks respect the limits, group by BI service, and keep every item of a service in order."""
 
 from collections import defaultdict
 from itertools import groupby
@@ -41,8 +41,8 @@ def test_kinds_share_no_chunk_and_keep_their_order() -> None:
     assert [{one.kind for one in chunk} for chunk in made] == [{"entity"}, {"chart"}, {"dashboard"}]
 
 
-def test_kinds_that_alternate_are_grouped_with_what_is_referred_to_first() -> None:
-    # As one walks through a BI tool: each dashboard after its charts.
+def test_kinds_that_alternate_are_grouped_in_the_order_of_loading() -> None:
+    # The order of a walk through a BI tool: each dashboard before its charts.
     kinds = ["entity", *["dashboard", "chart", "chart", "chart"] * 2_000]
     made = list(chunks_of(item(place, kind=kind) for place, kind in enumerate(kinds)))
     assert [(chunk[0].kind, len(chunk)) for chunk in made] == [
@@ -51,7 +51,7 @@ def test_kinds_that_alternate_are_grouped_with_what_is_referred_to_first() -> No
     ]
 
 
-def test_a_full_chunk_goes_after_what_it_may_refer_to() -> None:
+def test_a_full_chunk_is_sent_after_the_items_it_may_refer_to() -> None:
     kinds = ["chart", *["dashboard"] * 1_500, "chart", "entity"]
     made = list(chunks_of(item(place, service=kind, kind=kind) for place, kind in enumerate(kinds)))
     assert [(chunk[0].kind, len(chunk)) for chunk in made] == [
@@ -63,7 +63,7 @@ def test_a_full_chunk_goes_after_what_it_may_refer_to() -> None:
     ]
 
 
-def test_an_item_that_no_message_holds_is_sent_in_part_and_refused_for_its_size() -> None:
+def test_an_item_that_no_message_can_hold_is_refused_for_its_size() -> None:
     whole = item_of(DashboardSpec(name="d", service="s", display_name="x" * 5 * 2**20), "line 3")
     sent = whole.sent.dashboard
     assert whole.message.ByteSize() > 5 * 2**20
@@ -73,7 +73,7 @@ def test_an_item_that_no_message_holds_is_sent_in_part_and_refused_for_its_size(
     assert (tag[0].sent.entity.tag.name, tag[0].sent.entity.tag.classification) == ("t", "c")
 
 
-def test_what_is_no_item_is_refused() -> None:
+def test_a_value_that_is_not_an_item_is_refused() -> None:
     with pytest.raises(TypeError, match="str cannot be loaded: give DashboardSpec"):
         list(chunks_of(["s.d"]))
 
@@ -122,7 +122,7 @@ def test_any_items_keep_their_order_within_a_service(given_items: list[tuple[str
     assert sum(map(len, made)) == len(items)
     for (kind, service), places in sent.items():
         assert places == [one.place for one in items if (one.kind, one.service) == (kind, service)]
-    # No dashboard goes before a chart that it comes after.
+    # No dashboard overtakes a chart.
     order = [one for chunk in made for one in chunk]
     for at, one in enumerate(order):
         if one.kind == "dashboard":

@@ -1,4 +1,4 @@
-"""How loads end: by what the caller's own code raises, by leaving, cancelling, tokens; and what they leave behind."""
+"""How loads end: with exceptions of the caller, early, cancelled or with expired tokens; and what they leave behind."""
 
 import asyncio
 import gc
@@ -57,7 +57,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
     ids=["any", "of gRPC"],
 )
 @pytest.mark.parametrize("where", ["items", "async items", "progress", "token"])
-async def test_what_the_callers_own_code_raises_ends_the_load(
+async def test_an_exception_of_the_callers_own_code_ends_the_load(
     forgetful: Forgetful, where: str, error: Exception
 ) -> None:
     def fail(*_: object) -> Any:
@@ -78,7 +78,7 @@ async def test_what_the_callers_own_code_raises_ends_the_load(
         with pytest.raises(type(error)) as raised:
             _ = [failure async for failure in load]
     assert raised.value is error
-    # Not taken for the end of the items, nor for a broken connection.
+    # It is not taken for the end of the items or for a broken connection.
     assert load.summary is None
     assert forgetful.streams <= 1
     await eventually(lambda: forgetful.open_streams == 0)
@@ -165,10 +165,10 @@ async def test_nothing_to_load_is_a_load(catalog: AsyncCatalogClient) -> None:
     load = catalog.bulk_upsert([])
     assert [failure async for failure in load] == []
     assert load.summary is not None
-    assert load.began_at == 0
+    assert load.start_offset == 0
 
 
-async def test_no_more_is_held_than_the_window_and_what_is_on_its_way(catalog: AsyncCatalogClient) -> None:
+async def test_memory_is_limited_to_the_window_and_the_chunks_in_flight(catalog: AsyncCatalogClient) -> None:
     most = calls = 0
 
     def count(_done: int) -> None:
@@ -177,7 +177,7 @@ async def test_no_more_is_held_than_the_window_and_what_is_on_its_way(catalog: A
         if calls % 20 == 0:
             most = max(most, sum(type(one) is Item for one in gc.get_objects()))
 
-    # All of one service; then of services that take turns, which are held as long as possible to be grouped.
+    # Charts of one service; then of services that alternate, which are held as long as possible.
     for items in (charts(100_000), (ChartSpec(name="c", service=f"s{at % 5_000}") for at in range(100_000))):
         load = catalog.bulk_upsert(items, count)
         assert [failure async for failure in load] == []
@@ -210,7 +210,7 @@ async def test_a_source_is_read_no_further_than_the_server_follows(
 @ON_SQLITE
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("can_renew", [True, False])
-async def test_a_token_that_expires_on_the_way_is_fetched_anew_where_that_is_possible(
+async def test_a_token_that_expires_during_a_load_is_fetched_again_if_possible(
     server: Restarting, can_renew: bool
 ) -> None:
     key = load_or_create_key(server.settings.data_dir)

@@ -1,4 +1,4 @@
-"""`examples/load.py` does what it says."""
+"""`examples/load.py` loads its items."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Loads over connections that break: every item is written once and every failure told once, wherever it happens."""
+"""Loads over connections that break: every item is written once and every failure is reported once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,16 +46,16 @@ def refused_of(service: str) -> list[str]:
     return [*[f"nowhere.c{number}" for number in range(0, 15, 3)], f"{service}.d7"]
 
 
-async def run(load: BulkLoad, told: list[str] | None = None) -> list[str]:
-    """Runs a load, and returns which items it tells as refused.
+async def run(load: BulkLoad, failed: list[str] | None = None) -> list[str]:
+    """Runs a load, and returns the names of the refused items.
 
     Args:
-        told: Holds them also if it ends by an error.
+        failed: Gets them too, also if the load ends with an error.
     """
-    told = [] if told is None else told
+    failed = [] if failed is None else failed
     async for failure in load:
-        told.append(failure.fqn)
-    return told
+        failed.append(failure.fqn)
+    return failed
 
 
 def counts(load: BulkLoad) -> dict[str, int]:
@@ -101,7 +101,7 @@ async def test_connections_that_bring_two_responses_each_are_enough(
 
 
 @ON_SQLITE
-async def test_too_many_failures_are_told_wherever_the_stream_is_cut(
+async def test_too_many_failures_are_reported_wherever_the_stream_is_cut(
     catalog: AsyncCatalogClient, proxy: CuttingProxy
 ) -> None:
     for cut_before in count():
@@ -136,7 +136,7 @@ async def test_a_summary_does_not_count_before_the_stream_has_ended(
     assert counts(load)["failed"] == 4
 
 
-async def test_results_that_come_before_they_are_acknowledged_are_told_once(forgetful: Forgetful) -> None:
+async def test_results_that_come_before_their_acknowledgement_are_reported_once(forgetful: Forgetful) -> None:
     forgetful.results_apart = True
     items = [ChartSpec(name=f"{'' if number % 3 else 'bad'}{number}", service="s") for number in range(24)]
     expected = [f"bad{number}" for number in range(0, 24, 3)]
@@ -148,12 +148,12 @@ async def test_results_that_come_before_they_are_acknowledged_are_told_once(forg
             assert counts(load) == {"created": 16, "failed": 8}
             if forgetful.streams == 1:
                 break
-    # Started, eight results, six acknowledgements, the summary.
+    # The start, eight results, six acknowledgements, the summary.
     assert cut_before == 16
 
 
 async def test_a_stream_that_ends_well_before_all_was_acknowledged_has_not_ended(forgetful: Forgetful) -> None:
-    # Started, and an acknowledgement of each of the six chunks.
+    # The start, and an acknowledgement of each of the six chunks.
     for end_before in range(7):
         forgetful.responses, forgetful.end_before = 0, end_before
         async with connect_async(forgetful.address) as catalog:
@@ -173,7 +173,7 @@ async def test_grpc_does_not_try_again_by_itself(forgetful: Forgetful) -> None:
 
 
 @ON_SQLITE
-async def test_a_load_that_does_not_get_on_is_given_up_and_another_goes_on(
+async def test_a_load_without_progress_gives_up_and_another_continues(
     catalog: AsyncCatalogClient, proxy: CuttingProxy
 ) -> None:
     proxy.cut = lambda connection, response: response == (4 if connection == 0 else 1)
@@ -187,8 +187,8 @@ async def test_a_load_that_does_not_get_on_is_given_up_and_another_goes_on(
     second = catalog.bulk_upsert(items_of("s"), session_id=first.session_id)
     assert await run(second) == refused_of("s")
     assert counts(second) == {"created": 18, "failed": 6}
-    assert (first.began_at, first.summary) == (0, None)
-    assert second.began_at
+    assert (first.start_offset, first.summary) == (0, None)
+    assert second.start_offset
 
 
 @ON_SQLITE
@@ -210,7 +210,7 @@ async def test_time_in_which_the_source_has_nothing_does_not_count_as_failing(
 
 
 @ON_SQLITE
-async def test_a_rehearsal_does_not_go_on_with_what_nobody_has_kept(
+async def test_a_validating_load_does_not_continue_after_it_was_acknowledged(
     catalog: AsyncCatalogClient, proxy: CuttingProxy
 ) -> None:
     proxy.cut_once(before=1)
@@ -244,8 +244,8 @@ async def test_a_session_that_another_connection_has_taken_over_ends_with_a_clea
             taken_over.set()
 
     older = catalog.bulk_upsert(halting(), lambda _done: begun.set())
-    told, ended = await asyncio.gather(take_over(older), run(older), return_exceptions=True)
-    assert told == refused_of("s")
+    failed, ended = await asyncio.gather(take_over(older), run(older), return_exceptions=True)
+    assert failed == refused_of("s")
     assert isinstance(ended, grpc.aio.AioRpcError)
     assert reason_of(ended) == "SESSION_SUPERSEDED"
     assert ended.details() == "a newer connection writes this session; this one has ended"

@@ -1,4 +1,4 @@
-"""When a load goes on after its connection has ended: which ends count as a cut, and how long it is tried."""
+"""When a load tries again after its connection has ended, and how long."""
 
 import grpc
 import grpc.aio
@@ -27,7 +27,7 @@ def test_unavailable_is_tried_again(reason: str) -> None:
 
 
 @pytest.mark.parametrize("code", [Code.CANCELLED, Code.INTERNAL, Code.UNKNOWN, Code.DEADLINE_EXCEEDED])
-def test_what_the_catalog_has_not_said_is_a_cut(code: grpc.StatusCode) -> None:
+def test_an_error_that_is_not_the_catalogs_is_a_cut(code: grpc.StatusCode) -> None:
     assert is_cut(error(code))
     assert not is_cut(error(code, "BUG"))
 
@@ -44,30 +44,30 @@ def test_what_the_catalog_has_not_said_is_a_cut(code: grpc.StatusCode) -> None:
         Code.UNIMPLEMENTED,
     ],
 )
-def test_what_would_be_answered_again_is_not(code: grpc.StatusCode) -> None:
+def test_an_error_that_would_come_again_is_not(code: grpc.StatusCode) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
         Retries(300, can_renew=True).delay(error(code))
 
 
-def test_waiting_grows_with_jitter_and_begins_anew_when_the_load_gets_on() -> None:
-    patience = Retries(300, can_renew=False)
-    delays = [patience.delay(error(Code.UNAVAILABLE)) for _ in range(12)]
+def test_waiting_grows_with_jitter_and_starts_over_after_progress() -> None:
+    retries_of_load = Retries(300, can_renew=False)
+    delays = [retries_of_load.delay(error(Code.UNAVAILABLE)) for _ in range(12)]
     for attempt, delay in enumerate(delays):
         most = min(retries._MAX_BACKOFF_SECONDS, retries._FIRST_BACKOFF_SECONDS * 2**attempt)
         assert most / 2 <= delay <= most
-    assert not patience.is_first
-    patience.got_on()
-    assert patience.delay(error(Code.UNAVAILABLE)) <= retries._FIRST_BACKOFF_SECONDS
-    assert patience.is_first
+    assert not retries_of_load.is_first
+    retries_of_load.reset()
+    assert retries_of_load.delay(error(Code.UNAVAILABLE)) <= retries._FIRST_BACKOFF_SECONDS
+    assert retries_of_load.is_first
 
 
-def test_an_expired_token_is_renewed_once_until_the_load_gets_on() -> None:
+def test_an_expired_token_is_renewed_once_until_there_is_progress() -> None:
     expired = error(Code.UNAUTHENTICATED, "TOKEN_EXPIRED")
-    patience = Retries(300, can_renew=True)
-    assert patience.delay(expired) == 0
+    retries_of_load = Retries(300, can_renew=True)
+    assert retries_of_load.delay(expired) == 0
     with pytest.raises(grpc.aio.AioRpcError):
-        patience.delay(expired)
-    patience.got_on()
-    assert patience.delay(expired) == 0
+        retries_of_load.delay(expired)
+    retries_of_load.reset()
+    assert retries_of_load.delay(expired) == 0
     with pytest.raises(grpc.aio.AioRpcError):
         Retries(300, can_renew=False).delay(expired)

@@ -1,4 +1,4 @@
-"""A Python client of the catalog, for jobs and services: channels that retry rightly, loads that resume by themselves.
+"""A Python client of the catalog for jobs and services: channels with safe retries, and loads that resume on their own.
 
     async with connect_async("catalog.example:443", token=token, credentials=grpc.ssl_channel_credentials()) as catalog:
         load = catalog.bulk_upsert(items, service="superset")
@@ -6,7 +6,7 @@
             print(failure.fqn, failure.status.message)
         print(load.summary)
 
-Unary calls go through the generated stubs on `catalog.channel`. Knows the contract, nothing of the server.
+Unary calls go through the generated stubs, on `catalog.channel`. Knows the contract, not the server.
 """
 
 from dashboard_catalog_client.blocking import SyncLoad

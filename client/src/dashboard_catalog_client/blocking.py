@@ -1,4 +1,4 @@
-"""The load for callers without asyncio: it runs in a thread of its own."""
+"""Loads for callers without asyncio: each runs in a thread of its own."""
 
 import asyncio
 import threading
@@ -17,13 +17,13 @@ class Call(Protocol):
     """Runs a coroutine in another thread."""
 
     def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Returns what the coroutine returns."""
+        """Returns the result of the coroutine."""
 
 
 class SyncLoad:
-    """One load for callers without asyncio. Iterate over it to run it: as `BulkLoad`, of which it has everything.
+    """One load for callers without asyncio; otherwise like `BulkLoad`. Iterate over it to run it.
 
-    While it runs, its items are read and its callbacks called in a thread of the load.
+    While it runs, a thread of the load reads the items and calls the callbacks.
     """
 
     def __init__(self, load: BulkLoad) -> None:
@@ -31,13 +31,13 @@ class SyncLoad:
         self._load = load
 
     @property
-    def began_at(self) -> int | None:
-        """As of `BulkLoad`."""
-        return self._load.began_at
+    def start_offset(self) -> int | None:
+        """See `BulkLoad`."""
+        return self._load.start_offset
 
     @property
     def summary(self) -> bulk_pb2.BulkUpsertSummary | None:
-        """As of `BulkLoad`."""
+        """See `BulkLoad`."""
         return self._load.summary
 
     def __iter__(self) -> Iterator[ItemFailure]:
@@ -53,7 +53,7 @@ async def _next(failures: AsyncIterator[ItemFailure]) -> ItemFailure | None:
 
 @contextmanager
 def _thread() -> Iterator[Call]:
-    """Gives a function that runs coroutines in a thread; what still runs at the end of the block is cancelled."""
+    """Yields a function that runs coroutines in a thread; the end of the block cancels those that still run."""
     ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -61,7 +61,7 @@ def _thread() -> Iterator[Call]:
         ready.set_result((asyncio.get_running_loop(), ended))
         await ended.wait()
 
-    # A daemon, so that a source that never answers does not keep the process.
+    # A daemon: a source that never answers must not keep the process alive.
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="bulk-upsert", daemon=True)
     thread.start()
     loop, ended = ready.result()

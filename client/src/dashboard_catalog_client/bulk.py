@@ -1,7 +1,7 @@
-"""A load of many items that survives whatever happens to its connection.
+"""A load of many items that survives broken connections.
 
-Keeps what is not yet acknowledged, and after a break sends it again in the same session: the server writes every item
-once, and every failure is told once.
+Keeps the items that the server has not acknowledged, and sends them again in the same session when a connection breaks.
+The server writes every item once, and the load yields every failure once.
 """
 
 import asyncio
@@ -25,27 +25,27 @@ from dashboardcatalog.v1.dashboard_service_pb2_grpc import DashboardServiceStub
 
 OpenChannel = Callable[[], grpc.aio.Channel]
 Progress = Callable[[int], None]
-"""Takes the number of items that the server is done with."""
+"""Takes the number of items that the server has processed."""
 ConnectionLost = Callable[[grpc.aio.AioRpcError], None]
-"""Takes why."""
+"""Takes the error that the connection ended with."""
 
-# What a write says to a call that has ended.
+# Errors of a write to a call that has ended.
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
-# What gRPC says of a call when a write to it fails first; why it has ended comes a moment later.
+# gRPC's first words about a call whose write failed; the real status comes a moment later.
 _NOT_YET_KNOWN = "Internal error from Core"
-_LOOKS = 100
-_SECONDS_BETWEEN_LOOKS = 0.01
+_MAX_PROBES = 100
+_SECONDS_BETWEEN_PROBES = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class ItemFailure:
-    """An item that was refused.
+    """An item that the server refused.
 
     Attributes:
-        item: As it was sent; `item.place` is what the caller called it.
+        item: The item as it was sent; `item.place` is the caller's name for it.
         kind: Its kind; unspecified if it has none.
-        fqn: Its fully qualified name, empty if that cannot be told.
-        status: Why, as the unary call would have said it.
+        fqn: Its fully qualified name; empty if the item does not have one.
+        status: The reason, as the status of the unary call would give it.
     """
 
     item: Item
@@ -55,34 +55,34 @@ class ItemFailure:
 
 
 class BulkLoad:
-    """One load. Iterate over it to run it: it yields every failure once, and then `summary` is set.
+    """One load. Iterate over it to run it: it yields every failure once, then sets `summary`.
 
-    Leaving the iteration early ends the load, after what the server is done with by then.
+    Leaving the iteration early ends the load. The server keeps what it has processed by then.
 
     Args:
-        open_channel: Opens the channel of the load, on which gRPC must not retry anything.
-        token: A token, or what returns the one to use now.
+        open_channel: Opens the channel of the load; gRPC must not retry anything on it.
+        token: A token, or a function that returns the one to use now.
         items: `Item`s, or messages of the contract (`BulkUpsertItem`, `DashboardSpec`, `ChartSpec`, `Entity`), from an
-            iterable, or an async one where the source is waited for. They are read once, as the server takes them, and
-            sent in chunks of one kind and one BI service as far as that goes. Among each 10,000 items, entities are
-            sent first, then charts, then dashboards; so what an item refers to comes before it or soon after.
-        on_progress: Called with the number of items that the server is done with.
-        on_connection_lost: Called when the connection has broken, with why, before it is tried again; once, however
-            many tries that takes.
+            iterable or an async iterable. The load reads them once, as fast as the server takes them, and sends them in
+            chunks of one kind and one BI service where possible. Among each 10,000 items it sends entities first, then
+            charts, then dashboards, so an item may come a little before the items that it refers to.
+        on_progress: Called with the number of items that the server has processed.
+        on_connection_lost: Called with the error when the connection breaks, before the load tries again. Called once
+            per break, however many attempts it takes to reconnect.
 
     Attributes:
-        session_id: Names the load.
-        began_at: How many of the items the server was done with before this load reached it, in an earlier load of the
-            same `session_id`; None while the server has not answered.
-        summary: Counts of the whole session, once it has ended; also if it ended by too many failures.
+        session_id: UUID of the load.
+        start_offset: Number of items that an earlier load with the same `session_id` had finished; None until the
+            server answers.
+        summary: Counts of the whole session, set when it ends; also if it ends because of too many failures.
 
     Raises:
-        grpc.aio.AioRpcError: From iterating, if the load ends before its time. What was acknowledged is kept, and a
-            load of the same items with the same options and `session_id` goes on.
-        TypeError: From iterating, if an item is none.
+        grpc.aio.AioRpcError: From iterating, if the load ends early. The server keeps what it has acknowledged, and
+            another load of the same items with the same options and `session_id` continues from there.
+        TypeError: From iterating, if an item has another type.
         RuntimeError: If it is iterated over twice.
 
-    Whatever `items`, a token that is called or a callback raises ends the load, too, and is raised from iterating.
+    An exception of `items`, of the token function or of a callback ends the load too, and is raised from iterating.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class BulkLoad:
         on_connection_lost: ConnectionLost | None = None,
     ) -> None:
         self.session_id = options.get("session_id") or str(uuid4())
-        self.began_at: int | None = None
+        self.start_offset: int | None = None
         self.summary: bulk_pb2.BulkUpsertSummary | None = None
         self._open_channel = open_channel
         self._token = token
@@ -106,13 +106,13 @@ class BulkLoad:
         self._pending = Pending(chunks_from(items))
         self._retries = Retries(options.get("give_up_seconds", GIVE_UP_SECONDS), can_renew=callable(token))
         self._failures: asyncio.Queue[ItemFailure | None] = asyncio.Queue()
-        # The failures of all items below have been told.
-        self._told = 0
+        # The failures of all items below this offset have been yielded.
+        self._yielded = 0
         self._has_begun = False
 
     async def __aiter__(self) -> AsyncIterator[ItemFailure]:
         if self._has_begun:
-            raise RuntimeError("a load runs once; another one with the same session_id goes on with it")
+            raise RuntimeError("a load runs once; another one with the same session_id continues it")
         self._has_begun = True
         running = asyncio.create_task(self._run())
         running.add_done_callback(lambda _: self._failures.put_nowait(None))
@@ -126,7 +126,7 @@ class BulkLoad:
             await self._pending.close()
 
     async def _run(self) -> Exception | None:
-        """Runs connections until one ends well, and returns what the caller's own code raised, if it did."""
+        """Runs connections until one ends well; returns the exception of the caller's own code if there was one."""
         async with self._open_channel() as channel:
             stub: Any = DashboardServiceStub(channel)
             while True:
@@ -140,9 +140,9 @@ class BulkLoad:
                     return None
 
     async def _recover(self, error: grpc.aio.AioRpcError) -> None:
-        """Returns when it is time for another connection; raises the error if there is no point in one."""
+        """Returns when it is time for another connection; raises the error if another would not help."""
         if self._options.get("validate_only") and self._pending.acknowledged:
-            # The server has kept nothing of it to go on with.
+            # The server has kept nothing to continue from.
             raise error
         delay = self._retries.delay(error)
         if delay and self._retries.is_first:
@@ -153,15 +153,15 @@ class BulkLoad:
         """Runs one connection to its end.
 
         Raises:
-            grpc.aio.AioRpcError: If it ended before its time.
-            _CallersError: For what the connection is not to blame for.
+            grpc.aio.AioRpcError: If it ended early.
+            _CallersError: If the caller's own code failed.
         """
         self.summary = None
-        with _of_caller():
+        with _callers_code():
             metadata = metadata_for(self._token)
         call = stub.BulkUpsert(metadata=metadata)
         sending, reading = asyncio.create_task(self._send(call)), asyncio.create_task(self._read(call))
-        # A write that fails now would put a status of its own in the place of the one that says why the call has ended.
+        # A write that fails now would replace the status that says why the call has ended.
         call.add_done_callback(lambda _: sending.cancel())
         try:
             await asyncio.wait([sending, reading], return_when=asyncio.FIRST_COMPLETED)
@@ -174,7 +174,7 @@ class BulkLoad:
             await _end(sending, reading)
 
     async def _send(self, call: Any) -> None:
-        """Sends all that the server does not have; stops early if the call ends: reading it tells why."""
+        """Sends everything that the server does not have. Stops early if the call ends; reading gives the reason."""
         with suppress(*_ENDED):
             await call.write(bulk_pb2.BulkUpsertRequest(options=message_of(self._options, self.session_id)))
             sent = 0
@@ -186,11 +186,11 @@ class BulkLoad:
             await call.done_writing()
 
     async def _chunk_after(self, offset: int) -> Chunk | None:
-        with _of_caller():
+        with _callers_code():
             return await self._pending.after(offset)
 
     async def _read(self, call: Any) -> None:
-        # Not by `call.read()`: after a failed write it hides what has arrived before.
+        # Not with `call.read()`: after a failed write it hides responses that have already arrived.
         with suppress(grpc.aio.AioRpcError):
             async for response in call:
                 self._take(response)
@@ -198,40 +198,40 @@ class BulkLoad:
         if code is grpc.StatusCode.OK:
             if self.summary is not None and self._pending.is_done:
                 return
-            code, details = grpc.StatusCode.UNAVAILABLE, "the stream ended before its time"
+            code, details = grpc.StatusCode.UNAVAILABLE, "the stream ended early"
         raise grpc.aio.AioRpcError(code, await call.initial_metadata(), await call.trailing_metadata(), details)
 
     def _take(self, response: bulk_pb2.BulkUpsertResponse) -> None:
         match response.WhichOneof("response"):
             case "started":
-                if self.began_at is None:
-                    self.began_at = response.started.next_offset
+                if self.start_offset is None:
+                    self.start_offset = response.started.next_offset
                 if self._pending.is_idle:
-                    self._retries.got_on()
+                    self._retries.reset()
             case "progress":
                 for result in response.progress.results:
-                    self._tell(result)
+                    self._yield_failure(result)
                 self._acknowledge(response.progress.next_offset)
             case "summary":
                 self.summary = response.summary
 
-    def _tell(self, result: bulk_pb2.BulkUpsertResult) -> None:
-        # What is below, an earlier connection has told.
-        if result.outcome != asset_pb2.OUTCOME_FAILED or result.offset < max(self._told, self._pending.acknowledged):
+    def _yield_failure(self, result: bulk_pb2.BulkUpsertResult) -> None:
+        # An earlier connection has yielded those below.
+        if result.outcome != asset_pb2.OUTCOME_FAILED or result.offset < max(self._yielded, self._pending.acknowledged):
             return
-        self._told = result.offset + 1
+        self._yielded = result.offset + 1
         item = self._pending.item_at(result.offset)
         self._failures.put_nowait(ItemFailure(item, result.kind, result.fully_qualified_name, result.status))
 
     def _acknowledge(self, next_offset: int) -> None:
         if self._pending.acknowledge(next_offset):
-            self._retries.got_on()
-            with _of_caller():
+            self._retries.reset()
+            with _callers_code():
                 self._on_progress(self._pending.acknowledged)
 
 
 class _CallersError(Exception):
-    """Something that the caller's own code raised: not to be taken for the connection's."""
+    """Wraps an exception of the caller's own code, to tell it from errors of the connection."""
 
     def __init__(self, raised: Exception) -> None:
         super().__init__()
@@ -239,7 +239,7 @@ class _CallersError(Exception):
 
 
 @contextmanager
-def _of_caller() -> Iterator[None]:
+def _callers_code() -> Iterator[None]:
     try:
         yield
     except Exception as error:
@@ -257,8 +257,8 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def _status_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    for _ in range(_LOOKS):
+    for _ in range(_MAX_PROBES):
         if await call.details() != _NOT_YET_KNOWN:
             break
-        await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        await asyncio.sleep(_SECONDS_BETWEEN_PROBES)
     return await call.code(), await call.details()

@@ -1,4 +1,4 @@
-"""The two faces of the client: for asyncio, and for everybody else."""
+"""The two forms of the client: for asyncio, and for code without it."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,21 +25,21 @@ L = TypeVar("L")
 
 
 class _Client(Generic[C, L]):
-    """What both have.
+    """The parts that both have.
 
     Attributes:
-        channel: For the generated stubs; retries UNAVAILABLE.
+        channel: Channel for the generated stubs; it retries UNAVAILABLE.
     """
 
-    def __init__(self, channel: C, token: Token, open_load_channel: OpenChannel, face: Callable[[BulkLoad], L]) -> None:
+    def __init__(self, channel: C, token: Token, open_load_channel: OpenChannel, wrap: Callable[[BulkLoad], L]) -> None:
         self.channel: C = channel
         self._token = token
         self._open_load_channel = open_load_channel
-        self._face = face
+        self._wrap = wrap
 
     @property
     def metadata(self) -> list[tuple[str, str]]:
-        """The metadata that goes with every call."""
+        """The metadata to send with every call."""
         return metadata_for(self._token)
 
     def bulk_upsert(
@@ -49,7 +49,7 @@ class _Client(Generic[C, L]):
         on_connection_lost: ConnectionLost | None = None,
         **options: Unpack[LoadOptions],
     ) -> L:
-        """Returns a load to iterate over. See `BulkLoad`; `options` are those of `LoadOptions`."""
+        """Returns a load to iterate over; see `BulkLoad` and `LoadOptions`."""
         load = BulkLoad(
             self._open_load_channel,
             self._token,
@@ -58,7 +58,7 @@ class _Client(Generic[C, L]):
             on_progress=on_progress,
             on_connection_lost=on_connection_lost,
         )
-        return self._face(load)
+        return self._wrap(load)
 
 
 class AsyncCatalogClient(_Client[grpc.aio.Channel, BulkLoad]):
@@ -69,7 +69,7 @@ class AsyncCatalogClient(_Client[grpc.aio.Channel, BulkLoad]):
 
 
 class CatalogClient(_Client[grpc.Channel, SyncLoad]):
-    """A client for everybody else; its loads are `SyncLoad`s."""
+    """A client for code without asyncio; its loads are `SyncLoad`s."""
 
     def __init__(self, channel: grpc.Channel, token: Token, open_load_channel: OpenChannel) -> None:
         super().__init__(channel, token, open_load_channel, SyncLoad)
@@ -83,13 +83,14 @@ async def connect_async(
     credentials: grpc.ChannelCredentials | None = None,
     insecure: bool = False,
 ) -> AsyncIterator[AsyncCatalogClient]:
-    """Opens a client for asyncio, for the time of the block.
+    """Opens a client for asyncio; the end of the block closes it.
 
     Args:
         address: HOST:PORT.
-        token: A token, or what returns the one to use now.
-        credentials: Of TLS, such as `grpc.ssl_channel_credentials()`; without, tokens go to this machine only.
-        insecure: Send the token unencrypted to another machine, too.
+        token: A token, or a function that returns the one to use now.
+        credentials: Credentials for TLS, such as `grpc.ssl_channel_credentials()`. Without them, tokens are sent to
+            this machine only.
+        insecure: Send the token unencrypted to another machine too.
 
     Raises:
         UnsafeTarget: If the token would travel unencrypted.
@@ -107,7 +108,7 @@ def connect(
     credentials: grpc.ChannelCredentials | None = None,
     insecure: bool = False,
 ) -> Iterator[CatalogClient]:
-    """Opens a client, for the time of the block. As `connect_async`."""
+    """Opens a client; the end of the block closes it. Takes the arguments of `connect_async`."""
     check_safe(address, token, encrypted=credentials is not None, insecure=insecure)
     with open_channel(address, credentials) as channel:
         yield CatalogClient(channel, token, partial(open_load_channel, address, credentials))

@@ -1,4 +1,4 @@
-"""Channels to a catalog: which calls are retried, how soon a broken connection is tried again, and TLS."""
+"""Channels to a catalog: which calls gRPC retries, how soon it reconnects, and TLS."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import grpc.aio
 SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
-            # Streams of requests are not for gRPC to retry: it loses messages of those that it sends again.
+            # gRPC must not retry streams of requests: it loses messages when it sends them again.
             {"name": [{"service": "dashboardcatalog.v1.DashboardService", "method": "BulkUpsert"}]},
             {
                 "name": [{}],
@@ -25,10 +25,10 @@ SERVICE_CONFIG = json.dumps(
         ]
     }
 )
-"""What gRPC retries for a client of the catalog: UNAVAILABLE of unary calls, and only that."""
+"""gRPC service config for clients of the catalog: retries unary calls that end UNAVAILABLE, and nothing else."""
 
 Token = str | Callable[[], str] | None
-"""A token, or what returns the one to use now."""
+"""A token, or a function that returns the one to use now."""
 
 
 class UnsafeTarget(ValueError):
@@ -44,13 +44,13 @@ def channel_options(address: str) -> list[tuple[str, str | int]]:
         ("grpc.keepalive_time_ms", 60_000),
     ]
     if is_loopback(address):
-        # gRPC would send even this through the proxy that the environment names.
+        # Otherwise gRPC uses a proxy from the environment even for this machine.
         options.append(("grpc.enable_http_proxy", 0))
     return options
 
 
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
-    """Opens a channel; unencrypted without credentials."""
+    """Opens a channel, unencrypted if there are no credentials."""
     if credentials is None:
         return grpc.insecure_channel(_target(address), channel_options(address))
     return grpc.secure_channel(_target(address), credentials, channel_options(address))
@@ -59,7 +59,7 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> g
 def open_async_channel(
     address: str, credentials: grpc.ChannelCredentials | None, *, retries: bool = True
 ) -> grpc.aio.Channel:
-    """Opens a channel for asyncio; unencrypted without credentials."""
+    """Opens a channel for asyncio, unencrypted if there are no credentials."""
     options = [*channel_options(address), ("grpc.enable_retries", int(retries))]
     if credentials is None:
         return grpc.aio.insecure_channel(_target(address), options)
@@ -67,29 +67,29 @@ def open_async_channel(
 
 
 def open_load_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
-    """Opens a channel for a load, which tries again by itself; unencrypted without credentials."""
-    # Not even a call that the server has not seen: what was written to it meanwhile would not all be sent again.
+    """Opens a channel for a load, unencrypted if there are no credentials. The load itself retries, not gRPC."""
+    # gRPC would retry a call that the server has not seen, and not send again all messages written meanwhile.
     return open_async_channel(address, credentials, retries=False)
 
 
 def metadata_for(token: Token) -> list[tuple[str, str]]:
-    """Returns the metadata that goes with every call."""
-    told = token() if callable(token) else token
-    return [("authorization", f"Bearer {told}")] if told else []
+    """Returns the metadata to send with every call."""
+    current = token() if callable(token) else token
+    return [("authorization", f"Bearer {current}")] if current else []
 
 
 def check_safe(address: str, token: Token, *, encrypted: bool, insecure: bool) -> None:
-    """Returns unless a token would leave this machine unencrypted.
+    """Checks that no token leaves this machine unencrypted.
 
     Raises:
-        UnsafeTarget: If it would, and `insecure` does not accept that.
+        UnsafeTarget: If one would, and `insecure` is not set.
     """
     if token and not (encrypted or insecure or is_loopback(address)):
         raise UnsafeTarget(f"a token would travel unencrypted to {address}")
 
 
 def is_loopback(address: str) -> bool:
-    """Says whether a gRPC address surely is on this machine."""
+    """Says whether a gRPC address is certainly on this machine."""
     if address.startswith(("unix:", "unix-abstract:")):
         return True
     host = _host(address)
@@ -100,7 +100,7 @@ def is_loopback(address: str) -> bool:
 
 
 def _target(address: str) -> str:
-    """Returns where to call a server that listens on all of its machine's addresses."""
+    """Returns the address for a call; a server that listens on all addresses is called on loopback."""
     return address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
 
 

@@ -1,6 +1,7 @@
-"""Packs items into the chunks of a stream: each a transaction of the server, so best of one kind and one BI service.
+"""Packs items into the chunks of a stream.
 
-Holds a bounded number of items, whatever the length of the stream.
+The server writes a chunk in one transaction, which is fastest if all its items have one kind and one BI service. Holds
+a limited number of items, however long the stream is.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
@@ -12,16 +13,16 @@ from dashboardcatalog.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2
 
 MAX_ITEMS = 1_000
 MAX_BYTES = 3 * 2**20
-"""Under the 4 MiB of a message, so that options and lengths have room."""
+"""Below the 4 MiB of a message, to leave room for options and lengths."""
 MAX_ITEM_BYTES = 512 * 2**10
-"""The server refuses larger items, one by one."""
+"""The server refuses a larger item, and only that one."""
 
 _WINDOW_ITEMS = 10_000
 _WINDOW_BYTES = 16 * 2**20
 
 _KINDS = ("entity", "chart", "dashboard")
-"""In the order of loading: what is referred to comes first."""
-# What tells which thing an item is about.
+"""In the order of loading: a kind comes after the kinds that it refers to."""
+# The fields that identify an item.
 _NAMING = ("name", "service", "classification", "parent", "applies_to")
 _LONGEST_NAME = 1_000
 
@@ -31,11 +32,11 @@ class Item:
     """One item to send; `item_of` makes it.
 
     Attributes:
-        place: What the caller calls it: a line of a file, say.
-        kind: `entity`, `chart` or `dashboard`; empty if the message holds none.
+        place: The caller's name for it, such as the line of a file.
+        kind: `entity`, `chart` or `dashboard`; empty if the message has none of them.
         service: Fully qualified name of its BI service; empty for entities.
         message: The item.
-        size: Bytes of the message.
+        size: Size of the message in bytes.
     """
 
     place: str
@@ -46,24 +47,24 @@ class Item:
 
     @property
     def sent(self) -> bulk_pb2.BulkUpsertItem:
-        """What is sent of it: the message, or a part of it that says which thing it is and is too large as well.
+        """The message to send: the item, or a stand-in if no message of the stream can hold the item.
 
-        So an item that no message of the stream could hold is refused by the server like any that is too large.
+        The stand-in has the same name and is too large as well, so the server refuses it like any other large item.
         """
-        return self.message if self.size <= MAX_BYTES else _cut(self.message)
+        return self.message if self.size <= MAX_BYTES else _stand_in(self.message)
 
     @property
     def sent_size(self) -> int:
-        """About how many bytes are sent."""
+        """Approximate size of `sent` in bytes."""
         return self.size if self.size <= MAX_BYTES else 2 * MAX_ITEM_BYTES
 
 
 def item_of(sent: Any, place: str = "") -> Item:
-    """Returns a message of the contract as an item: a `BulkUpsertItem`, or what one can hold.
+    """Returns a message of the contract as an item.
 
     Args:
-        sent: The message; an `Item` is returned as it is.
-        place: What the caller calls it.
+        sent: A `BulkUpsertItem`, or a message that one can hold; an `Item` is returned as it is.
+        place: The caller's name for it.
 
     Raises:
         TypeError: If it is anything else.
@@ -92,18 +93,18 @@ _FIELDS: Mapping[type[Any], str] = {
 }
 
 
-def _cut(message: bulk_pb2.BulkUpsertItem) -> bulk_pb2.BulkUpsertItem:
-    cut = bulk_pb2.BulkUpsertItem()
-    whole, part = _inner(message), _inner(cut, like=message)
+def _stand_in(message: bulk_pb2.BulkUpsertItem) -> bulk_pb2.BulkUpsertItem:
+    stand_in = bulk_pb2.BulkUpsertItem()
+    whole, part = _inner(message), _inner(stand_in, like=message)
     for name in _NAMING:
         if name in whole.DESCRIPTOR.fields_by_name:
             setattr(part, name, getattr(whole, name)[:_LONGEST_NAME])
     part.description = "." * MAX_ITEM_BYTES
-    return cut
+    return stand_in
 
 
 def _inner(message: bulk_pb2.BulkUpsertItem, like: bulk_pb2.BulkUpsertItem | None = None) -> Any:
-    """Returns the dashboard, the chart, or the user, team and so on in an item."""
+    """Returns the message inside an item: a dashboard, a chart, or one entity such as a user."""
     like = like or message
     inner = getattr(message, like.WhichOneof("item") or "")
     return getattr(inner, like.entity.WhichOneof("entity") or "") if like.HasField("entity") else inner
@@ -123,9 +124,9 @@ class _Batch:
 
 
 class Packing:
-    """The items at hand, by kind and BI service.
+    """The items that are held, grouped by kind and BI service.
 
-    Among those, entities go first, then charts, then dashboards; in one kind, those of a BI service keep their order.
+    Entities go first, then charts, then dashboards. Within a kind, the items of a BI service keep their order.
     """
 
     def __init__(self) -> None:
@@ -137,7 +138,7 @@ class Packing:
         self._size = 0
 
     def add(self, item: Item) -> Iterator[list[Item]]:
-        """Takes an item, and yields the chunks that are to be sent now."""
+        """Adds an item, and yields the chunks that must be sent now."""
         if self._items >= _WINDOW_ITEMS or self._size >= _WINDOW_BYTES:
             yield from self.rest()
         of_kind = self._batches[item.kind]
@@ -150,19 +151,19 @@ class Packing:
         self._size += item.sent_size
 
     def rest(self) -> Iterator[list[Item]]:
-        """Yields all that is held."""
+        """Yields everything that is held."""
         for kind in self._batches:
             yield from self._packed(kind)
 
     def _before(self, kind: str) -> Iterator[list[Item]]:
-        """Yields what the items of a kind may refer to."""
+        """Yields the items that those of a kind may refer to."""
         for earlier in self._batches:
             if earlier == kind:
                 return
             yield from self._packed(earlier)
 
     def _packed(self, kind: str) -> Iterator[list[Item]]:
-        """Yields all that is held of a kind, small services together in one chunk."""
+        """Yields everything that is held of a kind, with small BI services together in one chunk."""
         held, self._batches[kind] = self._batches[kind], {}
         batch = _Batch()
         for item in chain.from_iterable(one.items for one in held.values()):
@@ -180,7 +181,7 @@ class Packing:
 
 
 def chunks_of(items: Iterable[Any]) -> Iterator[list[Item]]:
-    """Yields items, or what `item_of` makes items of, in chunks, grouped as far as those at hand allow."""
+    """Yields chunks of the items; accepts everything that `item_of` does."""
     packing = Packing()
     for item in items:
         yield from packing.add(item_of(item))
@@ -188,7 +189,7 @@ def chunks_of(items: Iterable[Any]) -> Iterator[list[Item]]:
 
 
 async def chunks_from(items: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[list[Item], None]:
-    """Yields items in chunks as `chunks_of`, also of a source that is waited for."""
+    """Yields chunks like `chunks_of`, also from an async iterable."""
     if not isinstance(items, AsyncIterable):
         for chunk in chunks_of(items):
             yield chunk

@@ -1,4 +1,4 @@
-"""The options of a load, as callers give them by keyword and as the contract says them."""
+"""The options of a load: as keyword arguments, and as a message of the contract."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -8,7 +8,7 @@ from dashboardcatalog.v1 import bulk_pb2
 
 _MAX_FAILURES = bulk_pb2.BulkUpsertOptions.DESCRIPTOR.fields_by_name["max_failures"]
 MAX_FAILURES = _MAX_FAILURES.GetOptions().Extensions[validate_pb2.field].int32.lte
-"""Of a load, as the contract limits it."""
+"""Largest `max_failures` of a load, from the contract."""
 
 GIVE_UP_SECONDS = 300.0
 
@@ -17,15 +17,15 @@ class LoadOptions(TypedDict, total=False):
     """How a load is written; see the contract's `BulkUpsertOptions`.
 
     Attributes:
-        session_id: A UUID that names the load, so that another process can go on with it; a new one by default.
-        service: Fully qualified name of the BI service that it is about.
-        update_mask: Fields that are written even where they are empty.
-        override_metadata: Write over what people have decided. A right of its own.
-        validate_only: Do everything but write. Such a load cannot go on after its connection breaks.
-        max_failures: The load ends after more failed items than this; 10,000 by default and at most.
-        sweep_percent: Delete what `service` has and the load did not mention, unless that is more than this share.
-            No sweep without it.
-        give_up_seconds: How long a connection is tried again without getting on; 300 by default.
+        session_id: UUID of the load; another process can continue it. By default a new one.
+        service: Fully qualified name of the BI service that is loaded.
+        update_mask: Fields to write even if they are empty.
+        override_metadata: Overwrite what people have edited. Requires a separate permission.
+        validate_only: Validate without writing. Such a load cannot continue after its connection breaks.
+        max_failures: End the load after more failed items than this. 10,000 by default and at most.
+        sweep_percent: Delete the assets of `service` that the load did not mention, unless they are more than this
+            percentage. By default nothing is swept.
+        give_up_seconds: How long to try again without progress; 300 by default.
     """
 
     session_id: str
@@ -39,7 +39,7 @@ class LoadOptions(TypedDict, total=False):
 
 
 def message_of(options: LoadOptions, session_id: str) -> bulk_pb2.BulkUpsertOptions:
-    """Returns the options as the contract says them."""
+    """Returns the options as a message of the contract."""
     message = bulk_pb2.BulkUpsertOptions(
         session_id=session_id,
         service=options.get("service", ""),

@@ -1,6 +1,6 @@
-"""What a load still owes to the server: the chunks that are not acknowledged, kept to be sent again.
+"""The chunks of a load that the server has not acknowledged, kept to be sent again.
 
-Knows offsets and chunks, nothing of connections.
+Knows offsets and chunks, not connections.
 """
 
 import asyncio
@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from dashboard_catalog_client.chunks import Item
 from dashboardcatalog.v1 import bulk_pb2
 
-# So many chunks are on their way: enough that the server never waits.
+# Number of chunks to send ahead; enough to keep the server busy.
 CHUNKS_IN_FLIGHT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A message of the stream.
+    """One message of the stream.
 
     Attributes:
-        offset: Place of its first item in the whole load.
+        offset: Position of its first item in the load.
+        items: Its items.
     """
 
     offset: int
@@ -29,25 +30,25 @@ class Chunk:
 
     @property
     def end(self) -> int:
-        """Place after its last item."""
+        """Position after its last item."""
         return self.offset + len(self.items)
 
     def after(self, offset: int) -> "Chunk":
-        """Returns its items from an offset on."""
+        """Returns the part of it that begins at an offset."""
         return Chunk(offset, self.items[offset - self.offset :])
 
     def request(self) -> bulk_pb2.BulkUpsertRequest:
-        """Returns it as the contract says it."""
+        """Returns it as a message of the contract."""
         return bulk_pb2.BulkUpsertRequest(offset=self.offset, items=[item.sent for item in self.items])
 
 
 class Pending:
-    """The chunks between what has been read from the source and what the server has acknowledged.
+    """The chunks that were read from the source and that the server has not acknowledged.
 
     Attributes:
-        acknowledged: Everything below this offset is the server's.
-        end: Everything below this offset has been read from the source.
-        is_exhausted: Whether that is all.
+        acknowledged: The server has processed all items below this offset.
+        end: All items below this offset have been read from the source.
+        is_exhausted: Whether the source has no more items.
     """
 
     def __init__(self, source: AsyncGenerator[list[Item], None]) -> None:
@@ -61,21 +62,18 @@ class Pending:
 
     @property
     def is_idle(self) -> bool:
-        """Whether everything is acknowledged and the source has not said that there is no more."""
+        """Whether everything is acknowledged, and the source may have more."""
         return not self._chunks and not self.is_exhausted
 
     @property
     def is_done(self) -> bool:
-        """Whether everything is acknowledged and there is no more."""
+        """Whether everything is acknowledged, and the source has no more."""
         return not self._chunks and self.is_exhausted
 
     async def after(self, offset: int) -> Chunk | None:
-        """Returns the chunk to send on a connection that has sent everything below an offset.
+        """Returns the next chunk for a connection that has sent everything below an offset; None if there is no more.
 
-        Waits while too many are on their way.
-
-        Returns:
-            None if there is no more.
+        Waits while too many chunks are not acknowledged.
         """
         for chunk in self._chunks:
             if chunk.offset >= offset:
@@ -93,7 +91,7 @@ class Pending:
         return chunk
 
     async def _read(self) -> list[Item] | None:
-        # In a task that outlives the connection that asked: a source that is cancelled has ended.
+        # In a task that outlives the connection: a source that is cancelled cannot be read further.
         if self._reading is None:
             self._reading = asyncio.create_task(self._next())
         await asyncio.wait([self._reading])
@@ -104,13 +102,13 @@ class Pending:
         return await anext(self._source, None)
 
     def item_at(self, offset: int) -> Item:
-        """Returns an item that is not acknowledged."""
+        """Returns the item at an offset that is not acknowledged."""
         chunk = next(chunk for chunk in self._chunks if chunk.offset <= offset < chunk.end)
         return chunk.items[offset - chunk.offset]
 
     def acknowledge(self, next_offset: int) -> bool:
-        """Forgets what the server has, and says whether that is more than before."""
-        # A session that another process began is further than this one: its failures are still to come.
+        """Forgets the items below an offset, and says whether there were any."""
+        # A session that another process began may be further than this load has read; its failures are still to come.
         next_offset = min(next_offset, self.end)
         if next_offset <= self.acknowledged:
             return False
@@ -123,7 +121,7 @@ class Pending:
         return True
 
     async def close(self) -> None:
-        """Ends the reading of the source."""
+        """Stops reading the source."""
         if self._reading is not None:
             self._reading.cancel()
             with suppress(asyncio.CancelledError, Exception):

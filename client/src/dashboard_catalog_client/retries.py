@@ -1,4 +1,4 @@
-"""Whether and when a load goes on after its connection has ended before its time."""
+"""Whether and when a load tries again after its connection has ended early."""
 
 import random
 import time
@@ -10,7 +10,7 @@ from dashboard_catalog_client.status import reason_of, status_of
 
 _FIRST_BACKOFF_SECONDS = 0.2
 _MAX_BACKOFF_SECONDS = 10.0
-# What gRPC and proxies say of a stream that was cut.
+# Codes of gRPC and of proxies for a stream that was cut.
 _CUT = frozenset(
     (
         grpc.StatusCode.CANCELLED,
@@ -22,34 +22,34 @@ _CUT = frozenset(
 
 
 class Retries:
-    """The patience of one load.
+    """The retries of one load.
 
     Args:
-        give_up_seconds: How long it is tried again without getting on.
-        can_renew: Whether another token can be had when one expires.
+        give_up_seconds: How long to try again without progress.
+        can_renew: Whether the load can get another token when one expires.
     """
 
     def __init__(self, give_up_seconds: float, *, can_renew: bool) -> None:
         self._give_up_seconds = give_up_seconds
         self._can_renew = can_renew
-        self.got_on()
+        self.reset()
 
-    def got_on(self) -> None:
-        """Tells that the load has got on: patience begins anew."""
+    def reset(self) -> None:
+        """Starts over, after the load has made progress."""
         self._failing_since: float | None = None
         self._attempts = 0
         self._renewed = False
 
     @property
     def is_first(self) -> bool:
-        """Whether the load is about to be tried for the first time since it got on."""
+        """Whether this is the first retry since the load made progress."""
         return self._attempts == 1
 
     def delay(self, error: grpc.aio.AioRpcError) -> float:
-        """Returns how many seconds to wait before the next connection.
+        """Returns the number of seconds to wait before the next connection.
 
         Raises:
-            grpc.aio.AioRpcError: The error itself, if another connection would end as this one did.
+            grpc.aio.AioRpcError: The error itself, if it is not worth trying again.
         """
         if self._can_renew and not self._renewed and reason_of(error) == "TOKEN_EXPIRED":
             self._renewed = True
@@ -65,8 +65,8 @@ class Retries:
 
 
 def is_cut(error: grpc.aio.AioRpcError) -> bool:
-    """Says whether a call ended by no fault of its own: the server is away, or something in between broke it."""
+    """Says whether a call was cut: the server is away, or something on the way broke the connection."""
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return True
-    # The catalog always gives details.
+    # Every error of the catalog itself has details.
     return error.code() in _CUT and status_of(error) is None

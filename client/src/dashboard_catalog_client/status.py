@@ -1,4 +1,4 @@
-"""What the catalog says of a call that failed, beside code and text."""
+"""The details of a failed call, beside its code and text."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ _DETAILS = "grpc-status-details-bin"
 
 
 def status_of(error: grpc.RpcError) -> status_pb2.Status | None:
-    """Returns the status with its details, or None if it is not the catalog that ended the call."""
-    # Of one form for asyncio and of another for everybody else; both are pairs.
+    """Returns the status with its details; None if the error did not come from the catalog."""
+    # The type differs with and without asyncio; both are sequences of pairs.
     trailing: Any = error.trailing_metadata() or ()
     for key, value in trailing:
         if key == _DETAILS:
@@ -19,7 +19,7 @@ def status_of(error: grpc.RpcError) -> status_pb2.Status | None:
 
 
 def reason_of(error: grpc.RpcError) -> str:
-    """Returns the name of the contract's `ErrorReason`, or an empty text if the catalog has not said any."""
+    """Returns the name of the contract's `ErrorReason`; empty if the error did not come from the catalog."""
     info = error_details_pb2.ErrorInfo()
     status = status_of(error)
     for detail in status.details if status else ():

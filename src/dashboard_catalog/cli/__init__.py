@@ -1,10 +1,10 @@
-"""The command `dashboard-catalog`: one module a noun.
+"""The command `dashboard-catalog`: one module per subcommand.
 
-Nothing here knows the rules of the catalog: `serve`, `token` and `db` start what does, the other commands are
-clients that know the contract only.
+Nothing here knows the rules of the catalog. `serve`, `token` and `db` call the parts that do; the other commands are
+clients that know only the contract.
 """
 
 import os
 
-# Before gRPC is loaded: what it would write to standard error by itself is in the errors that it raises, too.
+# Before gRPC is loaded, which would write to standard error what its exceptions say as well.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -13,32 +13,32 @@ from dashboard_catalog.cli.options import with_signature
 from dashboard_catalog.cli.settings_options import load_without_listening, options_of
 from dashboard_catalog.settings import Settings
 
-app = typer.Typer(help="Bring the database to this version's schema, or check it.", no_args_is_help=True)
+app = typer.Typer(help="Upgrade the schema of the database, or check it.", no_args_is_help=True)
 
 
 def upgrade(**given: Any) -> None:
-    """Run the migrations that are missing; does nothing if there are none.
+    """Create the tables, or migrate them to the schema of this version.
 
-    On SQLite `serve` does so by itself.
+    On SQLite, `serve` does this at its start.
     """
-    # Here, not above: it takes long to load, and most other commands do without.
+    # Imported here, since it is slow to load and most commands do not need it.
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
     file = _sqlite_file(settings)
     if file is not None and file.parent == settings.data_dir:
-        _make_folder(settings.data_dir)
+        _create_folder(settings.data_dir)
     _on_database(settings, migrate.upgrade)
 
 
 def check(**given: Any) -> None:
-    """Say whether the database has the schema that this version needs: exit status 0 if it has, 2 if not."""
+    """Check that the database has the schema of this version. Exit status: 0 if it has, 2 if not."""
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
     if (file := _sqlite_file(settings)) is not None and not file.exists():
-        # SQLite would make it by looking.
-        raise CommandError(f"there is no {file}: run `db upgrade`")
+        # SQLite would create the file.
+        raise CommandError(f"{file} does not exist: run `db upgrade`")
     _on_database(settings, migrate.check)
 
 
@@ -49,27 +49,27 @@ def _on_database(settings: Settings, work: Callable[[str], None]) -> None:
     from dashboard_catalog.store.migrate import SchemaLater, SchemaOutdated  # noqa: PLC0415
 
     if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
-        raise CommandError(f"there is no folder {file.parent}")
+        raise CommandError(f"the folder {file.parent} does not exist")
     try:
         work(settings.database_url)
     except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # The driver's own words; SQLAlchemy adds the statement.
+        # The driver's error; SQLAlchemy's also has the statement.
         cause = getattr(error, "orig", None) or error
         raise CommandError(f"{settings.shown_database_url} cannot be used: {cause}") from error
     except (SchemaLater, SchemaOutdated) as error:
         raise CommandError(f"{settings.shown_database_url}: {error}") from error
-    output.say(f"{settings.shown_database_url} has the schema that this version needs.")
+    output.say(f"{settings.shown_database_url} has the schema of this version.")
 
 
-def _make_folder(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandError(f"cannot make {folder}: {error.strerror}") from error
+        raise CommandError(f"cannot create {folder}: {error.strerror}") from error
 
 
 def _sqlite_file(settings: Settings) -> Path | None:
-    """Returns the file of the database; None if it is none."""
+    """Returns the file of a SQLite database; None for PostgreSQL."""
     return Path(make_url(settings.database_url).database or "") if settings.uses_sqlite else None
 
 

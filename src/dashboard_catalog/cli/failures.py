@@ -1,4 +1,4 @@
-"""Why a call or an item failed, for people: what a `google.rpc.Status` and its details say."""
+"""Turns a `google.rpc.Status` and its details into the reasons why a call or an item failed, for people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ _CODES = {number: name for name, number in code_pb2.Code.items()}
 
 
 class CommandError(Exception):
-    """A command was used wrongly or could not be done; its text is for people."""
+    """A command was used wrongly or failed; the text says why, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a status says.
+    """A status with its details.
 
     Attributes:
         code: Name of the gRPC code.
-        message: The text of the status.
+        message: Text of the status.
         reason: `ErrorInfo.reason`.
-        problems: Every refused field that the details name.
-        unnamed: How many more there are that did not fit into the details.
-        call_id: Leads to the server's log.
+        problems: The refused fields that the details name.
+        unnamed: Number of further refused fields that did not fit into the details.
+        call_id: Id of the call, as in the log of the server.
     """
 
     code: str
@@ -41,7 +41,7 @@ class Failure:
     call_id: str = ""
 
     def lines(self) -> Iterator[str]:
-        """Yields the failure as lines: the fields where there are any, else the message."""
+        """Yields the failure as lines: one per refused field, or the message if there are none."""
         if not self.problems:
             yield self.message
         yield from map(str, self.problems)
@@ -50,7 +50,7 @@ class Failure:
 
 
 def failure_of(status: status_pb2.Status) -> Failure:
-    """Returns what a status and its details say."""
+    """Returns a status as a failure."""
     info = _detail(status, error_details_pb2.ErrorInfo())
     problems = tuple(_problems(status))
     total = info.metadata.get("violations", "")
@@ -65,7 +65,7 @@ def failure_of(status: status_pb2.Status) -> Failure:
 
 
 def failure_of_call(error: grpc.RpcError) -> Failure:
-    """Returns what a failed call says, whether or not a server of the catalog answered it."""
+    """Returns a failed call as a failure, also if it did not reach a catalog."""
     return failure_of(status_of(error) or status_pb2.Status(code=error.code().value[0], message=error.details() or ""))
 
 
@@ -77,7 +77,7 @@ def _problems(status: status_pb2.Status) -> Iterator[Problem]:
 
 
 def _detail(status: status_pb2.Status, empty: Detail) -> Detail:
-    """Returns the detail of the type of `empty`, or `empty` itself if there is none."""
+    """Returns the detail with the type of `empty`; `empty` itself if there is none."""
     for packed in status.details:
         if packed.Unpack(empty):
             break

@@ -1,4 +1,4 @@
-"""`dashboard-catalog get`: shows one thing of the catalog."""
+"""`dashboard-catalog get`: shows one dashboard, chart or entity."""
 
 from typing import Annotated, Any
 
@@ -19,22 +19,24 @@ from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb
 def get(  # noqa: PLR0917
     name: Annotated[
         str,
-        typer.Argument(metavar="FQN", help="Fully qualified name: SERVICE.NAME of a dashboard.", show_default=False),
+        typer.Argument(
+            metavar="FQN", help="Fully qualified name, such as SERVICE.NAME of a dashboard.", show_default=False
+        ),
     ],
     connection: ConnectionOptions,
-    kind: Annotated[Kind, typer.Option(help="What it is.")] = Kind.DASHBOARD,
+    kind: Annotated[Kind, typer.Option(help="Its kind.")] = Kind.DASHBOARD,
     version: Annotated[
         float | None,
-        typer.Option(help="A version of a dashboard or chart, such as 0.3; the newest by default."),
+        typer.Option(help="Version of a dashboard or chart, such as 0.3. The newest by default."),
     ] = None,
     deleted: Annotated[
-        bool, typer.Option("--deleted", help="Show a dashboard or chart also if it is soft-deleted.")
+        bool, typer.Option("--deleted", help="Show the dashboard or chart even if it is soft-deleted.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show one dashboard, chart or entity."""
     if not kind.is_asset and version is not None:
-        raise CommandError(f"--version is for dashboards and charts; a {kind} has none")
+        raise CommandError(f"--version is for dashboards and charts; {kind} has no versions")
     with connect(connection) as connected:
         found = _get(connected, kind, name, version, deleted=deleted)
     if as_json:
@@ -48,7 +50,7 @@ def get(  # noqa: PLR0917
 
 
 def _get(connected: Connection, kind: Kind, name: str, version: float | None, *, deleted: bool) -> Message:
-    """Returns the dashboard, the chart or the entity, in its contract's wrapper of all kinds."""
+    """Returns the dashboard, the chart, or the entity in its `Entity` message."""
     seen = asset_pb2.DELETED_INCLUDE if deleted else asset_pb2.DELETED_EXCLUDE
     ask: Any
     match kind:

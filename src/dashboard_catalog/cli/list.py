@@ -1,4 +1,4 @@
-"""`dashboard-catalog list`: lists what the catalog holds."""
+"""`dashboard-catalog list`: lists dashboards, charts or entities."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb
 
 
 class Deleted(StrEnum):
-    """Whether soft-deleted ones are seen."""
+    """Whether to list soft-deleted dashboards and charts."""
 
     EXCLUDE = "exclude"
     INCLUDE = "include"
@@ -29,41 +29,43 @@ class Deleted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What is listed; named as in the contract's requests. Filters are combined by and."""
+    """The filters, named as in the requests of the contract. A result must match all of them."""
 
-    service: Annotated[str | None, typer.Option(help="Only of this BI service (FQN).")] = None
-    service_type: Annotated[str | None, typer.Option(help="Only of BI services of this type.")] = None
-    owner: Annotated[str | None, typer.Option(help="Only owned by user:NAME or team:NAME.")] = None
-    domain: Annotated[str | None, typer.Option(help="Only in this domain (FQN) or one below it.")] = None
+    service: Annotated[str | None, typer.Option(help="Only those of this BI service (FQN).")] = None
+    service_type: Annotated[str | None, typer.Option(help="Only those of BI services of this type.")] = None
+    owner: Annotated[str | None, typer.Option(help="Only those owned by user:NAME or team:NAME.")] = None
+    domain: Annotated[str | None, typer.Option(help="Only those in this domain (FQN) or below it.")] = None
     tag: Annotated[
         str | None,
-        typer.Option(help="Only with this tag (FQN), one below it, or any of this classification."),
+        typer.Option(help="Only those with this tag (FQN) or one below it, or with any tag of this classification."),
     ] = None
     chart: Annotated[str | None, typer.Option(help="Only dashboards that hold this chart (FQN).")] = None
-    project: Annotated[str | None, typer.Option(help="Only dashboards of exactly this project.")] = None
-    dashboard: Annotated[str | None, typer.Option(help="Only charts that this dashboard (FQN) holds.")] = None
-    name_prefix: Annotated[str | None, typer.Option(help="Only those whose name begins so.")] = None
+    project: Annotated[str | None, typer.Option(help="Only dashboards of this project.")] = None
+    dashboard: Annotated[str | None, typer.Option(help="Only charts of this dashboard (FQN).")] = None
+    name_prefix: Annotated[str | None, typer.Option(help="Only those whose name begins with this.")] = None
     deleted: Annotated[
-        Deleted | None, typer.Option(help="Whether soft-deleted ones are listed.", show_default="exclude")
+        Deleted | None, typer.Option(help="Whether to list soft-deleted ones.", show_default="exclude")
     ] = None
     order_by: Annotated[
         str | None,
-        typer.Option(help="name, 'name desc', updated_at or 'updated_at desc'.", show_default="name"),
+        typer.Option(help="Order: name, 'name desc', updated_at or 'updated_at desc'.", show_default="name"),
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How much is listed."""
+    """Which part of the list to show."""
 
     page_size: Annotated[
-        int | None, typer.Option(min=1, help="At most so many a page, up to 1,000.", show_default="50")
+        int | None, typer.Option(min=1, help="Maximum number of results per page, up to 1,000.", show_default="50")
     ] = None
-    page_token: Annotated[str | None, typer.Option(help="Where to go on, as the page before said.")] = None
-    every_page: Annotated[bool, typer.Option("--all", help="All pages.")] = False
-    include_total: Annotated[bool, typer.Option("--total", help="Say how many there are; costs a scan of them.")] = (
-        False
+    page_token: Annotated[str | None, typer.Option(help="Token of the next page, as printed with the page before.")] = (
+        None
     )
+    every_page: Annotated[bool, typer.Option("--all", help="List all pages.")] = False
+    include_total: Annotated[
+        bool, typer.Option("--total", help="Print the number of all results. Takes longer, since all are counted.")
+    ] = False
 
 
 @with_option_groups
@@ -71,8 +73,8 @@ def list_(
     filters: Filters,
     paging: Paging,
     connection: ConnectionOptions,
-    kind: Annotated[Kind, typer.Option(help="What is listed.")] = Kind.DASHBOARD,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one a line, for programs.")] = False,
+    kind: Annotated[Kind, typer.Option(help="Kind to list.")] = Kind.DASHBOARD,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")] = False,
 ) -> None:
     """List dashboards, charts or entities."""
     request = _request(kind, filters, paging)
@@ -82,9 +84,9 @@ def list_(
         pages = _pages(connected, kind, request, every_page=paging.every_page)
         last = _print_json(kind, pages) if as_json else _print_table(kind, pages)
     if paging.include_total:
-        output.say(f"{last.total:,} in all")
+        output.say(f"{last.total:,} in total")
     if last.next_page_token:
-        output.say(f"There are more: --all lists them all, --page-token {last.next_page_token} the next page.")
+        output.say(f"There are more. List all with --all, or the next page with --page-token {last.next_page_token}")
 
 
 def _request(kind: Kind, filters: Filters, paging: Paging) -> Any:
@@ -146,7 +148,7 @@ def _print_table(kind: Kind, pages: Iterator[Any]) -> Any:
     if table.row_count:
         output.results().print(table)
     else:
-        output.say(f"no {kind.replace('_', ' ')} is listed")
+        output.say(f"no {kind.replace('_', ' ')} found")
     return page
 
 

@@ -1,6 +1,6 @@
-"""The command's entry: puts the commands together and decides the exit status.
+"""The entry point of the command: collects the subcommands and sets the exit status.
 
-0: done. 1: some items failed. 2: used wrongly, or could not be done.
+0: success. 1: some items failed. 2: wrong use, or the command failed.
 """
 
 from importlib.metadata import version
@@ -18,31 +18,31 @@ from dashboard_catalog.cli.serve import serve
 from dashboard_catalog.settings import SettingsError
 from dashboard_catalog.sources.problems import SourceError
 
-COULD_NOT_BE_DONE = 2
+FAILED = 2
 
 
 class _Commands(TyperGroup):
-    """Says in one place why a command could not be done."""
+    """Turns exceptions into error texts, in one place for all commands."""
 
-    # Typer's own class of contexts is private.
+    # Typer's own class of contexts is private, hence Any.
     def invoke(self, ctx: Any) -> object:
-        """Runs the command; what it cannot do becomes a text on standard error and the exit status 2."""
+        """Runs the command; an error becomes a text on standard error and exit status 2."""
         try:
             return super().invoke(ctx)
         except (CommandError, SettingsError, SourceError) as error:
             output.complain(str(error))
         except KeyboardInterrupt:
             output.complain("interrupted")
-        raise typer.Exit(COULD_NOT_BE_DONE)
+        raise typer.Exit(FAILED)
 
 
 app = typer.Typer(
     cls=_Commands,
-    help="Keep the metadata of BI dashboards: run the catalog, load it, look into it.",
+    help="A catalog of BI dashboards: run the server, load metadata, look things up.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Plain help folds what is long; the one in boxes cuts it.
+    # Plain help wraps long texts; help in boxes cuts them.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -60,7 +60,7 @@ def _root(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Holds the options of the command as a whole."""
+    """Has the options of the command as a whole."""
 
 
 app.command()(serve)

@@ -1,6 +1,6 @@
-"""Lets commands share groups of options: a dataclass parameter becomes an option for each of its fields.
+"""Lets commands share groups of options: a dataclass parameter becomes one option per field.
 
-Knows Typer only, no command.
+Knows Typer, but no command.
 """
 
 import inspect
@@ -15,14 +15,14 @@ import typer
 P = ParamSpec("P")
 R = TypeVar("R")
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def with_option_groups(command: Callable[P, R]) -> Callable[..., R]:
     """Returns the command with its dataclass parameters spread into options.
 
-    Typer reads a command's signature, so the one of the returned function is written anew; the
-    dataclasses are built from what was given just before the command runs.
+    Typer reads the signature of a command, so the returned function gets another one. The dataclasses are built from
+    the given values just before the command runs.
     """
     hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
@@ -43,7 +43,7 @@ def with_option_groups(command: Callable[P, R]) -> Callable[..., R]:
 
 
 def with_signature(function: Callable[..., Any], parameters: list[Parameter]) -> None:
-    """Makes Typer see `parameters`, all as options or arguments by keyword."""
+    """Makes Typer see `parameters` as the keyword arguments of a function."""
     by_keyword = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
     function.__signature__ = Signature(by_keyword)  # type: ignore[attr-defined]
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in by_keyword}

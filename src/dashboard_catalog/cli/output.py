@@ -1,4 +1,4 @@
-"""Where the commands print: results to standard output, all else to standard error."""
+"""Prints for commands: results to standard output, everything else to standard error."""
 
 import sys
 
@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# Without a terminal there is no width to fit: one row stays one line, for grep and cut.
+# Without a terminal there is no width to fit: a row stays one line, for grep and cut.
 _UNLIMITED = 100_000
 
 
@@ -21,35 +21,35 @@ def notices() -> Console:
 
 
 def say(text: str) -> None:
-    """Prints one plain text to standard error."""
+    """Prints a plain text to standard error."""
     notices().print(Text(printable(text)), soft_wrap=True)
 
 
 def complain(text: str) -> None:
-    """Prints why a command failed to standard error."""
+    """Prints the error of a command to standard error."""
     notices().print(Text.assemble(("Error: ", "bold red"), printable(text)), soft_wrap=True)
 
 
 def write_line(text: str) -> None:
-    """Prints one line for programs to standard output, as it is."""
+    """Prints one line for programs to standard output."""
     sys.stdout.write(text + "\n")
 
 
 def table(*columns: str) -> Table:
-    """Returns an empty table whose cells are folded, never cut, so that names can be copied from it."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    """Returns an empty table. Its cells wrap and are never cut, so that names can be copied from it."""
+    created = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
+        created.add_column(column, overflow="fold")
+    return created
 
 
 def cell(text: object, style: str = "") -> Text:
-    """Returns a cell that shows `text` as it is, never as markup."""
+    """Returns a cell that shows a text literally, not as markup."""
     return Text(printable(str(text)), style=style)
 
 
 def printable(text: str) -> str:
-    """Returns the text with control characters spelt out: what is stored must not steer a terminal."""
+    """Returns the text with control characters escaped: stored texts must not control the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 

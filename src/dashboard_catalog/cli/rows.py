@@ -1,4 +1,4 @@
-"""How dashboards, charts and entities look to people: as fields one below the other, or as rows of a list."""
+"""Formats dashboards, charts and entities for people: as one field per line, or as rows of a list."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ COLUMNS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
         ("BI service", "fully_qualified_name"),
         ("display name", "display_name"),
         ("type", "service_type"),
-        ("address", "source_url"),
+        ("URL", "source_url"),
     ),
     Kind.USER: (("user", "fully_qualified_name"), ("display name", "display_name"), ("email", "email")),
     Kind.TEAM: (
@@ -41,7 +41,7 @@ COLUMNS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
     Kind.CLASSIFICATION: (
         ("classification", "fully_qualified_name"),
         ("display name", "display_name"),
-        ("one at a time", "mutually_exclusive"),
+        ("mutually exclusive", "mutually_exclusive"),
     ),
     Kind.TAG: (("tag", "fully_qualified_name"), ("display name", "display_name"), ("disabled", "disabled")),
     Kind.CUSTOM_PROPERTY: (
@@ -50,13 +50,13 @@ COLUMNS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
         ("type", "property_type"),
     ),
 }
-"""Titles and fields of the columns of a list."""
+"""Title and field of each column of a list."""
 
 _MARKS = {"fieldsAdded": "+", "fieldsUpdated": "~", "fieldsDeleted": "-"}
 
 
 def fields_of(message: Message) -> Iterator[tuple[str, str]]:
-    """Yields the fields that are set, as label and text."""
+    """Yields label and text of each field that is set."""
     values = json_format.MessageToDict(message)
     for field in message.DESCRIPTOR.fields:
         if (value := values.get(field.json_name)) is not None:
@@ -64,7 +64,7 @@ def fields_of(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def row_of(kind: Kind, message: Message) -> list[str]:
-    """Returns the texts of a list's columns."""
+    """Returns the texts of the columns."""
     values = json_format.MessageToDict(message)
     fields = message.DESCRIPTOR.fields_by_name
     return [_in_one_line(values.get(fields[field].json_name, "")) for _, field in COLUMNS[kind]]
@@ -100,9 +100,9 @@ def _text(value: Any) -> str:
 
 
 def _name(value: dict[str, Any]) -> str:
-    """Returns the name of a reference or of a label."""
+    """Returns the name in a reference or in a tag label."""
     if value.get("type") in {"user", "team"}:
-        # As `list --owner` takes it.
+        # The form that `list --owner` takes.
         return f"{value['type']}:{value.get('name', value.get('fullyQualifiedName', ''))}"
     return str(value.get("tagFQN") or value.get("fullyQualifiedName") or value.get("name", ""))
 
@@ -111,7 +111,7 @@ def _changes(value: dict[str, Any]) -> Iterator[str]:
     for key, mark in _MARKS.items():
         for change in value.get(key, ()):
             yield f"{mark} {change['name']}"
-    yield f"since {value.get('previousVersion', 0)}"
+    yield f"since version {value.get('previousVersion', 0)}"
 
 
 def _plain(value: object) -> str:

@@ -9,12 +9,12 @@ from dashboard_catalog.settings import Settings
 
 
 def serve(**given: Any) -> None:
-    """Run the server, until it is told to stop by SIGTERM or Ctrl-C.
+    """Run the server until SIGTERM or Ctrl-C.
 
-    Every setting is an environment variable too. A flag wins over the environment.
+    Every setting is also an environment variable; a flag overrides it.
     """
     settings = load(given)
-    # Only here, since it takes long to load and the other commands do without.
+    # Imported here, since it is slow to load and the other commands do not need it.
     from dashboard_catalog import server  # noqa: PLC0415
 
     try:

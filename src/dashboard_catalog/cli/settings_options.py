@@ -1,4 +1,4 @@
-"""Makes options of the settings, from their one list in `dashboard_catalog.settings`."""
+"""Turns settings into options. `dashboard_catalog.settings` has the only list of them."""
 
 from collections.abc import Iterable
 from inspect import Parameter
@@ -12,21 +12,21 @@ from dashboard_catalog.settings import Settings, environment_name, flag_name
 
 
 def options_of(fields: Iterable[str]) -> list[Parameter]:
-    """Returns an option for each setting; its default is None, so that the setting's own holds."""
+    """Returns one option per setting. An option that is not given is None, and the setting keeps its default."""
     return [_option(name, Settings.model_fields[name]) for name in fields]
 
 
 def load(given: dict[str, Any]) -> Settings:
-    """Returns the settings with what was given.
+    """Returns the settings, with the given values in place of the environment.
 
     Raises:
-        SettingsError: With every problem.
+        SettingsError: If any are wrong; the text names all of them.
     """
     return Settings.load({name: value for name, value in given.items() if value is not None})
 
 
 def load_without_listening(given: dict[str, Any]) -> Settings:
-    """Returns the settings for a command that does not listen, where `ADDRESS` is where its clients call."""
+    """Returns the settings for a command that does not listen; there, `ADDRESS` is for clients and may be anything."""
     return load(given | {"address": "127.0.0.1:0"})
 
 

@@ -1,4 +1,4 @@
-"""`dashboard-catalog token`: tokens of the catalog's own."""
+"""`dashboard-catalog token`: issues tokens that the catalog signs itself."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,41 +15,41 @@ from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.settings_options import load_without_listening
 from dashboard_catalog.settings import environment_name
 
-app = typer.Typer(help="Issue tokens, signed with the key in the data folder.", no_args_is_help=True)
+app = typer.Typer(help="Issue tokens signed with the key in the data folder.", no_args_is_help=True)
 
 
 @app.callback()
 def _token() -> None:
-    """Keeps `issue` a command of its own while it is the only one."""
+    """Makes Typer keep `issue` a subcommand while it is the only one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenOptions:
-    """What a token says."""
+    """The claims of a token."""
 
     subject: Annotated[str, typer.Option(help="Name of the user or bot.")]
     role: Annotated[
         list[str],
         typer.Option(
             metavar="NAME",
-            help="admin, data_steward, data_consumer, ingestion_bot or one of your policies. Repeatable.",
+            help="admin, data_steward, data_consumer, ingestion_bot, or a role of your own policies. Repeatable.",
         ),
     ]
-    team: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Name of a team of the user. Repeatable.")] = (
-        None
-    )
+    team: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Name of one of the user's teams. Repeatable.")
+    ] = None
     service: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Name of a BI service that the token is limited to. Repeatable. All by default.",
+            help="Limit the token to this BI service. Repeatable. No limit by default.",
         ),
     ] = None
     bot: Annotated[
         bool,
-        typer.Option("--bot", help="What is written with it is ingestion: it leaves what people decided."),
+        typer.Option("--bot", help="Writes with this token are ingestion: they do not overwrite edits of people."),
     ] = False
-    expires: Annotated[str, typer.Option(help="How long it holds: a number and s, m, h or d.")] = "90d"
+    expires: Annotated[str, typer.Option(help="Lifetime: a number and s, m, h or d.")] = "90d"
 
 
 @app.command()
@@ -60,12 +60,12 @@ def issue(
         Path | None,
         typer.Option(
             envvar=environment_name("data_dir"),
-            help="Folder of the signing key, as of `serve`.",
+            help="Data folder of the server; it holds the signing key.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Print a new token, and nothing else, to standard output."""
+    """Print a new token to standard output, and nothing else."""
     settings = load_without_listening({"data_dir": data_dir})
     # The audit line goes to standard error.
     logs.configure(settings.log_level, settings.log_format)

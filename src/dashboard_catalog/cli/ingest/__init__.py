@@ -1,1 +1,1 @@
-"""`dashboard-catalog ingest`, and what it shows while it loads."""
+"""`dashboard-catalog ingest`: reads sources, loads them, and reports the result."""

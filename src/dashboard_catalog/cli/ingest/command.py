@@ -35,29 +35,29 @@ GIVE_UP_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """How the items are read and written."""
+    """How to read and write the items."""
 
     kind: Annotated[
         Literal["dashboard", "chart"] | None,
-        typer.Option(help="What a body is that could be a dashboard as well as a chart."),
+        typer.Option(help="Kind of the items that could be a dashboard or a chart."),
     ] = None
     replace: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FIELD",
-            help="Write this field also where it is absent, which clears it, such as charts. Repeatable. "
-            "A folder that holds dashboards and charts replaces charts by itself.",
+            help="Clear this field, such as charts, in items that do not have it. Repeatable. "
+            "A folder with dashboards and charts always replaces charts.",
         ),
     ] = None
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse items with fields that the catalog does not keep.")
+        bool, typer.Option("--strict", help="Refuse items with fields that the catalog does not have.")
     ] = False
     sweep: Annotated[
         str | None,
         typer.Option(
             metavar="SERVICE",
-            help="Afterwards delete dashboards and charts of this BI service that are not among what is loaded; only "
-            "what ingestion has written, and restored when it is loaded again. A right of its own.",
+            help="Afterwards, delete the dashboards and charts of this BI service that were not loaded, if ingestion "
+            "wrote them. A later load of them restores them. Requires a separate permission.",
         ),
     ] = None
     max_deleted_percent: Annotated[
@@ -66,33 +66,33 @@ class IngestOptions:
             min=0,
             max=100,
             metavar="N",
-            help="Delete nothing if more than this share of a kind would go.  [default: "
+            help="Delete nothing if more than this percentage of a kind would be deleted.  [default: "
             f"{MAX_DELETED_PERCENT}; with --sweep]",
         ),
     ] = None
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Do everything but write; with --sweep, show what would be deleted.")
+        bool, typer.Option("--dry-run", help="Validate without writing. With --sweep, show what would be deleted.")
     ] = False
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the last load of PATH, if it has not come to its end in the last 7 days and PATH and "
-            "options are the same; else begin.",
+            help="Continue the last load of PATH, if it did not end, is at most 7 days old, and neither PATH nor the "
+            "options have changed. Otherwise start from the beginning.",
         ),
     ] = False
     override_metadata: Annotated[
         bool,
-        typer.Option("--override-metadata", help="Write over what people have decided. A right of its own."),
+        typer.Option("--override-metadata", help="Overwrite edits of people. Requires a separate permission."),
     ] = False
-    max_failures: Annotated[
-        int, typer.Option(min=0, max=MAX_FAILURES, help="Stop after more failed items than this.")
-    ] = MAX_FAILURES
+    max_failures: Annotated[int, typer.Option(min=0, max=MAX_FAILURES, help="Stop if more items than this fail.")] = (
+        MAX_FAILURES
+    )
     all_failures: Annotated[
-        bool, typer.Option("--all-failures", help=f"List all failures, not only the first {SHOWN_FAILURES}.")
+        bool, typer.Option("--all-failures", help=f"List all failures, not just the first {SHOWN_FAILURES}.")
     ] = False
     give_up_after: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long a lost connection is tried again.")
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to try again after the connection is lost.")
     ] = GIVE_UP_SECONDS
 
 
@@ -111,17 +111,17 @@ def ingest(
     connection: ConnectionOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Load dashboards, charts and what they refer to.
+    """Load dashboards, charts and the entities that they refer to.
 
-    An item is {"dashboard": {...}}, {"chart": {...}}, {"entity": {"user": {...}}}, or a bare body as
-    OpenMetadata's API takes it. Entities are loaded first, then charts, then dashboards. Loading the
-    same again changes nothing.
+    An item is {"dashboard": {...}}, {"chart": {...}}, {"entity": {"user": {...}}}, or a bare body as in
+    OpenMetadata's API. Entities are loaded first, then charts, then dashboards. Loading the same again
+    changes nothing.
 
-    A connection that is lost is tried again. What was interrupted otherwise goes on with --resume, also
-    another day.
+    If the connection is lost, the command tries again. If it is interrupted in another way, --resume
+    continues the load, even days later.
 
-    Exit status: 0 if all is loaded, 1 if some items failed or the sweep was stopped, 2 if it could not
-    be done.
+    Exit status: 0 if everything is loaded, 1 if items failed or the sweep was stopped, 2 if the command
+    failed.
     """
     _check(how)
     report = Report(path, None if how.all_failures else SHOWN_FAILURES)
@@ -141,9 +141,9 @@ def ingest(
 
 def _check(how: IngestOptions) -> None:
     if how.max_deleted_percent is not None and how.sweep is None:
-        raise CommandError("--max-deleted-percent is for --sweep")
+        raise CommandError("--max-deleted-percent needs --sweep")
     if how.resume and how.dry_run:
-        raise CommandError("--resume goes on with what has been written; --dry-run writes nothing")
+        raise CommandError("give --resume or --dry-run, not both: a dry run writes nothing that could be resumed")
 
 
 def _load(path: str, scratch: Path, how: IngestOptions, connection: ConnectionOptions, report: Report) -> None:
@@ -187,7 +187,7 @@ def _options(how: IngestOptions, *, replace_charts: bool) -> LoadOptions:
 
 
 def _fingerprint(how: IngestOptions, options: LoadOptions, sources: Sequence[Source]) -> str:
-    """Returns what stands for the items in their order and for how they are written."""
+    """Returns a digest of the items, in their order, and of the options that matter for writing them."""
     written = {name: value for name, value in options.items() if name != "give_up_seconds"}
     whole = [version("dashboard-catalog"), how.kind, how.strict, written, digest_of(sources)]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
@@ -196,6 +196,6 @@ def _fingerprint(how: IngestOptions, options: LoadOptions, sources: Sequence[Sou
 def _resumed(path: str, unfinished: Unfinished) -> LoadOptions:
     session_id = unfinished.session()
     if session_id is None:
-        output.say(f"no unfinished load of {path} as it is now: beginning")
+        output.say(f"no unfinished load of {path} with this content and these options: starting from the beginning")
         return LoadOptions()
     return LoadOptions(session_id=session_id)

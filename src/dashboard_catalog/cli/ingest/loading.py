@@ -1,4 +1,4 @@
-"""Runs one load for `ingest`: from the items through the client into a report."""
+"""Runs one load for `ingest`: sends the items through the client, and fills the report."""
 
 from collections.abc import Iterable
 
@@ -18,12 +18,12 @@ class Loading:
     """One load.
 
     Args:
-        connection: To the server.
-        items: What is sent; read in another thread.
-        options: How it is written.
-        report: Filled as answers come.
-        shown: Shows how far it is.
-        unfinished: Remembers it while it has not ended; None if it cannot be resumed.
+        connection: Connection to the server.
+        items: The items to send; another thread reads them.
+        options: Options of the load.
+        report: Gets the results as they arrive.
+        shown: Shows the progress.
+        unfinished: Remembers the load until it ends; None if it cannot be resumed.
     """
 
     def __init__(
@@ -44,21 +44,21 @@ class Loading:
         self._done = 0
 
     def run(self) -> None:
-        """Sends everything and reads everything.
+        """Runs the load to its end.
 
         Raises:
-            CommandError: If it ends before its time; what was acknowledged is kept by the server.
+            CommandError: If it ends early. The server keeps what it has acknowledged.
         """
         can_be_resumed = self._unfinished is not None and self._unfinished.begin(self._load.session_id)
         try:
             for failure in self._load:
                 self._fail(failure)
         except KeyboardInterrupt:
-            raise CommandError(f"interrupted. {self._what_is_done(can_be_resumed)}".rstrip()) from None
+            raise CommandError(f"interrupted. {self._done_so_far(can_be_resumed)}".rstrip()) from None
         except grpc.RpcError as error:
             if reason_of(error) != "TOO_MANY_FAILURES":
                 explained = self._connection.explain(error)
-                raise CommandError(f"{explained}\n{self._what_is_done(can_be_resumed)}".rstrip()) from error
+                raise CommandError(f"{explained}\n{self._done_so_far(can_be_resumed)}".rstrip()) from error
             self._report.stopped = error.details() or ""
         self._end()
 
@@ -66,7 +66,7 @@ class Loading:
         if self._unfinished is not None:
             self._unfinished.end()
         self._report.session_id = self._load.session_id
-        self._report.resumed_after = self._load.began_at or 0
+        self._report.resumed_after = self._load.start_offset or 0
         if self._load.summary is not None:
             self._report.take(self._load.summary)
 
@@ -75,21 +75,21 @@ class Loading:
         self._shown.done(done + self._report.refused)
 
     def _lost(self, error: grpc.aio.AioRpcError) -> None:
-        if self._load.began_at is None:
-            # There never was a connection: better said at once.
+        if self._load.start_offset is None:
+            # There never was a connection, so say so at once.
             raise error
         self._shown.say("connection lost, trying again")
 
     def _fail(self, failure: ItemFailure) -> None:
-        # One without content stands for what could not be read, of which the report knows.
+        # An item without content stands for one that could not be read; the report has that already.
         if failure.item.kind:
             kind, status = Kind.named(failure.kind), failure_of(failure.status)
             self._report.add_failure(FailedItem(failure.item.place, kind, failure.fqn, status))
 
-    def _what_is_done(self, can_be_resumed: bool) -> str:
+    def _done_so_far(self, can_be_resumed: bool) -> str:
         if not self._done or self._unfinished is None:
             return ""
-        done = f"{self._done:,} item{'s were' if self._done > 1 else ' was'} done. Run it again"
+        done = f"{self._done:,} item{'s' if self._done > 1 else ''} done. "
         if can_be_resumed:
-            return f"{done} with --resume to go on from there, or without: that is safe, too."
-        return f"{done}: that is safe, and leaves them unchanged."
+            return f"{done}Run the command again with --resume to continue from there."
+        return f"{done}It is safe to run the command again; these will be unchanged."

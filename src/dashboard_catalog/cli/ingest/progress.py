@@ -1,4 +1,4 @@
-"""Shows how far an ingestion is: a bar on a terminal, now and then a line elsewhere."""
+"""Shows the progress of a load: as a bar on a terminal, otherwise as a line every few seconds."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class _RateColumn(ProgressColumn):
-    """Items a second."""
+    """Items per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -31,18 +31,18 @@ class _RateColumn(ProgressColumn):
 
 
 class Shown(Protocol):
-    """What is shown while an ingestion runs."""
+    """Shows the progress of a load."""
 
     def done(self, items: int) -> None:
-        """Shows how many items are done."""
+        """Shows the number of items that are done."""
 
     def say(self, text: str) -> None:
-        """Shows a line beside that."""
+        """Shows a text beside the progress."""
 
 
 @contextmanager
 def progress(total: int) -> Iterator[Shown]:
-    """Shows how many of `total` items are done while the block runs."""
+    """Shows the number of done items, out of `total`, while the block runs."""
     console = output.notices()
     if not console.is_terminal:
         yield _Lines(total)
@@ -73,7 +73,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            self.say(f"{items:,} of {self._total:,} items, {items / (now - self._began):,.0f} a second")
+            self.say(f"{items:,} of {self._total:,} items, {items / (now - self._began):,.0f} per second")
 
     def say(self, text: str) -> None:
         output.say(text)

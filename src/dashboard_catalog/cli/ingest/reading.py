@@ -1,7 +1,6 @@
-"""Turns sources into the items of a stream in the order of loading: entities by kind, charts, dashboards.
+"""Turns sources into the items of a stream, in the order of loading: entities by kind, charts, dashboards.
 
-Sources are read once to see what they hold, and again for each kind that they hold, so that memory stays
-flat.
+To keep memory flat, it reads a source once to count its items, and again for each kind that it has.
 """
 
 from collections import Counter
@@ -19,15 +18,15 @@ from dashboardcatalog.v1 import bulk_pb2
 
 
 class Reading:
-    """What is to be ingested.
+    """The items to load.
 
     Args:
-        sources: Where it is.
-        default: Kind of a body that could be a dashboard as well as a chart.
-        strict: Whether an item with a field that the catalog does not keep is refused.
-        sweeps: Whether what is not mentioned will be deleted.
-        max_failures: After more items than this that make no message, nothing more is read.
-        report: Counts what is read.
+        sources: The sources to read.
+        default: Kind of a body that could be a dashboard or a chart.
+        strict: Whether to refuse an item with a field that the catalog does not have.
+        sweeps: Whether the load will delete assets that it does not mention.
+        max_failures: Reading stops if more items than this cannot become a message.
+        report: Gets the counts and the unreadable items.
     """
 
     def __init__(
@@ -49,19 +48,19 @@ class Reading:
 
     @property
     def total(self) -> int:
-        """How many items there are, also of those that make no message."""
+        """Number of items, including those that cannot become a message."""
         return sum(held.total() for _, held in self._held)
 
     def holds(self, kind: Kind) -> bool:
-        """Says whether there is an item of the kind."""
+        """Says whether the sources have an item of the kind."""
         return any(held[kind] for _, held in self._held)
 
     def items(self) -> Iterator[Item]:
-        """Yields what can be sent; what cannot goes to the report."""
+        """Yields the items that can be sent; the others go to the report."""
         yield from self._readable()
         if self._sweeps and self._report.refused:
-            # Nobody knows what the refused ones would have mentioned: an item without content tells the server so, and
-            # it deletes nothing. It stands for one of them.
+            # Nobody knows which assets the refused items mention. An item without content tells the server to delete
+            # nothing; it stands for one of them.
             self._report.refused -= 1
             yield item_of(bulk_pb2.BulkUpsertItem())
 

@@ -1,4 +1,4 @@
-"""What an ingestion came to, and how it is shown: a table for people, JSON for programs."""
+"""The result of a load, as a table for people and as JSON for programs."""
 
 import json
 from collections import Counter
@@ -22,10 +22,10 @@ class FailedItem:
     """An item that was not written.
 
     Attributes:
-        place: Where it was read: `charts.ndjson:12`.
-        kind: Its kind; empty if it could not be told.
-        name: Its fully qualified name, as far as it could be told.
-        failure: Why.
+        place: Where it was found: `charts.ndjson:12`.
+        kind: Its kind; empty if that is unknown.
+        name: Its fully qualified name, or the part that is known.
+        failure: Why it failed.
     """
 
     place: str
@@ -36,21 +36,21 @@ class FailedItem:
 
 @dataclass(slots=True)
 class Report:
-    """Counts of one ingestion, and its first failures.
+    """Counts of one load, and its first failures.
 
     Attributes:
-        source: What was read.
-        shown: How many failures are kept to be listed; None for all.
-        outcomes: What the server did, by outcome.
-        sent: Items sent, by kind.
-        refused: Items that were not sent, since they make no message.
-        dropped: Fields that the catalog does not keep, by path.
+        source: The path that was read.
+        shown: Maximum number of failures to keep for the list; None for all.
+        outcomes: Number of items by outcome.
+        sent: Number of items that were sent, by kind.
+        refused: Number of items that were not sent, since they cannot become a message.
+        dropped: Number of fields that the catalog does not have, by path.
         failures: The first failed items.
-        stopped: Why it ended early; empty if it did not.
-        swept: What the sweep did, if there was to be one.
-        session_id: Names the load in the server's log.
-        resumed_after: How many items an earlier load of the same session had done.
-        seconds: How long it took.
+        stopped: Why the load ended early; empty if it did not.
+        swept: The result of the sweep; None if none was asked for.
+        session_id: UUID of the load, as in the log of the server.
+        resumed_after: Number of items that an earlier load of the same session had done.
+        seconds: Duration of the load.
     """
 
     source: str
@@ -68,28 +68,28 @@ class Report:
 
     @property
     def failed(self) -> int:
-        """All items that were not written, for whatever reason."""
+        """Number of all items that were not written."""
         return self.outcomes["failed"] + self.refused
 
     @property
     def is_done(self) -> bool:
-        """Whether all that was asked for has been done."""
+        """Whether everything was done."""
         return not (self.failed or self.stopped or (self.swept and self.swept.was_stopped))
 
     def take(self, summary: bulk_pb2.BulkUpsertSummary) -> None:
-        """Takes what the server says of the whole."""
+        """Takes the summary of the server."""
         for outcome in OUTCOMES:
             self.outcomes[outcome] = getattr(summary, outcome)
         if self.swept:
             self.swept = Swept.of(self.swept.service, summary)
 
     def add_failure(self, failed: FailedItem) -> None:
-        """Keeps a failure if there is room to show it."""
+        """Keeps a failure if the list has room for it."""
         if self.shown is None or len(self.failures) < self.shown:
             self.failures.append(failed)
 
     def print_for_people(self, *, dry_run: bool) -> None:
-        """Prints failures, what was left out, and the counts, to standard output."""
+        """Prints the failures and the counts to standard output."""
         console = output.results()
         for part in self._failure_lines():
             console.print(part, soft_wrap=True)
@@ -108,7 +108,7 @@ class Report:
             for line in one.failure.lines():
                 yield output.cell(f"    {line}", "red")
         if hidden := self.failed - len(self.failures):
-            yield output.cell(f"... and {hidden:,} more that failed; --all-failures lists them all")
+            yield output.cell(f"... and {hidden:,} more that failed; list all with --all-failures")
         if self.failed:
             yield Text()
 
@@ -123,15 +123,15 @@ class Report:
     def _remarks(self, *, dry_run: bool) -> Iterator[str]:
         total = sum(self.sent.values())
         kinds = ", ".join(f"{count:,} {_plural(kind, count)}" for kind, count in self.sent.items())
-        did = "checked, nothing was written" if dry_run else "sent"
+        did = "validated, nothing written," if dry_run else "sent"
         rate = total / self.seconds if self.seconds else 0
         time = f"{self.seconds:.{0 if self.seconds >= 10 else 2}f} s"
-        yield f"{self.source}: {kinds or 'no items'} {did} in {time} ({rate:,.0f} a second)"
+        yield f"{self.source}: {kinds or 'no items'} {did} in {time} ({rate:,.0f} per second)"
         if self.resumed_after:
-            yield f"Resumed: {self.resumed_after:,} of them had been done before"
+            yield f"Resumed: {self.resumed_after:,} of them were done before"
         if self.dropped:
             fields = ", ".join(f"{path} ({count:,})" for path, count in self.dropped.most_common())
-            yield f"Not kept by the catalog and left out: {fields}"
+            yield f"Left out, since the catalog does not have these fields: {fields}"
         if self.stopped:
             yield f"Stopped early: {self.stopped}"
         if self.swept:

@@ -1,4 +1,4 @@
-"""What became of a sweep, in words and as JSON."""
+"""The result of a sweep, in words and as JSON."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any
 from dashboardcatalog.v1 import bulk_pb2
 
 _SHOWN = 10
-_NOTHING = "nothing was deleted"
+_NOTHING = "nothing deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """The answer to a sweep.
+    """The result of a sweep.
 
     Attributes:
-        service: What was swept.
-        outcome: The contract's `SweepOutcome` without its prefix; empty if the load ended before it came to a sweep.
-        deleted: How many assets it deleted.
-        would_delete: How many it would delete, where it did not run.
+        service: The BI service.
+        outcome: The contract's `SweepOutcome` without its prefix; empty if the load ended before the sweep.
+        deleted: Number of deleted assets.
+        would_delete: Number of assets that it would have deleted, if it did not run.
         sample: Fully qualified names of some of them.
     """
 
@@ -30,7 +30,7 @@ class Swept:
 
     @classmethod
     def of(cls, service: str, summary: bulk_pb2.BulkUpsertSummary) -> "Swept":
-        """Returns what a summary says of the sweep."""
+        """Returns the result in a summary."""
         if not summary.HasField("sweep"):
             return cls(service)
         sweep = summary.sweep
@@ -39,18 +39,18 @@ class Swept:
 
     @property
     def was_stopped(self) -> bool:
-        """Whether it did not run, though it should have."""
+        """Whether it should have run but did not."""
         return self.outcome not in {"DONE", "PREVIEWED"}
 
     def lines(self) -> Iterator[str]:
-        """Yields it as lines for people."""
+        """Yields the lines for people."""
         yield f"Sweep of {self.service}: {self._text()}"
         yield from (f"  {name}" for name in self.sample[:_SHOWN])
         if more := max(self.deleted, self.would_delete) - min(len(self.sample), _SHOWN):
             yield f"  ... and {more:,} more"
 
     def as_json(self) -> dict[str, Any]:
-        """Returns it for programs."""
+        """Returns the object for programs."""
         return {
             "service": self.service,
             "outcome": self.outcome,
@@ -60,17 +60,21 @@ class Swept:
         }
 
     def _text(self) -> str:
-        would = f"{self.would_delete:,} would be that the source does not hold"
+        lacks = f"the source lacks {_assets(self.would_delete)}"
         match self.outcome:
             case "DONE":
-                return f"{self.deleted:,} deleted that the source does not hold"
+                return f"deleted {_assets(self.deleted)} that the source lacks"
             case "PREVIEWED":
-                return f"{self.would_delete:,} would be deleted that the source does not hold"
+                return f"would delete {_assets(self.would_delete)} that the source lacks"
             case "TOO_MANY":
-                return f"{_NOTHING}; {would}, more than --max-deleted-percent allows"
+                return f"{_NOTHING}: {lacks}, more than --max-deleted-percent allows"
             case "EMPTY_SESSION":
-                return f"{_NOTHING}; the source holds no dashboard or chart of it"
+                return f"{_NOTHING}: the source has no dashboard or chart of it"
             case "UNREADABLE_ITEM":
-                return f"{_NOTHING}, since an item could not be read; {would}"
+                return f"{_NOTHING}: an item could not be read; {lacks}"
             case _:
-                return f"{_NOTHING}; {self.outcome or 'the load stopped before'}"
+                return f"{_NOTHING}: {self.outcome or 'the load stopped early'}"
+
+
+def _assets(count: int) -> str:
+    return f"{count:,} asset{'' if count == 1 else 's'}"

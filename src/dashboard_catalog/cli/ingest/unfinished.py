@@ -1,7 +1,7 @@
-"""Remembers the sessions of loads that have not ended, so that `ingest --resume` finds them, also another day.
+"""Remembers the sessions of loads that have not ended, so that `ingest --resume` finds them, even days later.
 
-One small file in the data folder for each server and source. Whatever keeps it from being written costs no more than
-that a load cannot be resumed.
+There is one small file per server and source in the data folder. If it cannot be written, the load cannot be resumed;
+nothing else fails.
 """
 
 import hashlib
@@ -15,8 +15,8 @@ class Unfinished:
     Args:
         data_dir: The data folder.
         address: The server.
-        source: Path of what is loaded, or `-`.
-        fingerprint: Stands for what it holds and how that is written: a session goes on with the same only.
+        source: Path of the source, or `-`.
+        fingerprint: Digest of content and options; a session continues only with the same.
     """
 
     def __init__(self, data_dir: Path, address: str, source: str, fingerprint: str) -> None:
@@ -26,7 +26,7 @@ class Unfinished:
         self._fingerprint = fingerprint
 
     def begin(self, session_id: str) -> bool:
-        """Remembers a load, and says whether that was possible."""
+        """Remembers the load, and says whether that was possible."""
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file.write_text(json.dumps({"session": session_id, "fingerprint": self._fingerprint}))
@@ -35,7 +35,7 @@ class Unfinished:
         return True
 
     def session(self) -> str | None:
-        """Returns the session of the load, if there is one of the same items and options."""
+        """Returns the session of the load; None if there is none with the same content and options."""
         try:
             kept = json.loads(self._file.read_text())
         except (OSError, ValueError):
@@ -43,9 +43,9 @@ class Unfinished:
         return str(kept["session"]) if kept.get("fingerprint") == self._fingerprint else None
 
     def end(self) -> None:
-        """Forgets the load."""
+        """Forgets the load, which has ended."""
         try:
             self._file.unlink(missing_ok=True)
         except OSError:
-            # The server answers a session that has ended with its summary again.
+            # Resuming it would do no harm: the server answers an ended session with its summary.
             return
