@@ -21,7 +21,7 @@ from dashboard_catalog.server import AddServicers, add_servicers, build, prepare
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import SessionRecord
+from dashboard_catalog.store.records import SessionRecord
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from dashboard_catalog.catalog.known import assumed
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import WriteConnection
-from dashboard_catalog.store.tables import CATALOG_ID, METADATA
+from dashboard_catalog.store.records import CATALOG_ID
+from dashboard_catalog.store.tables import METADATA
 from tests.service.caller import Caller, Json, Refused, Service
 
 VALIDATING = {"validateOnly": True, "resultView": "RESULT_VIEW_ALL"}

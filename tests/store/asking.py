@@ -14,7 +14,7 @@ from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import CATALOG_ID, AssetRecord, ChartRecord
+from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, ChartRecord
 
 Work = Callable[[WriteConnection], Awaitable[Any]]
 

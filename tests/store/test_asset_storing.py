@@ -12,14 +12,8 @@ from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import (
-    CATALOG_ID,
-    CHART,
-    CHART_HISTORY,
-    CHART_REFERENCE,
-    SERVICE_SEQUENCE,
-    ChartRecord,
-)
+from dashboard_catalog.store.records import CATALOG_ID, ChartRecord
+from dashboard_catalog.store.tables import CHART, CHART_HISTORY, CHART_REFERENCE, SERVICE_SEQUENCE
 from tests.store.asking import chart
 
 ANN, BOB = UUID(int=1), UUID(int=2)

@@ -11,7 +11,7 @@ from dashboard_catalog.store.asset_changes import AssetChanges
 from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.assets import DASHBOARDS
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import CATALOG_ID, DashboardRecord
+from dashboard_catalog.store.records import CATALOG_ID, DashboardRecord
 from tests.store.asking import storing
 
 ONE, OTHER = UUID(int=1), UUID(int=2**128 - 1)

@@ -12,7 +12,8 @@ from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store import migrate
-from dashboard_catalog.store.tables import CATALOG_ID, METADATA
+from dashboard_catalog.store.records import CATALOG_ID
+from dashboard_catalog.store.tables import METADATA
 from tests.store.asking import asked
 
 HEAD = max(file.name[:4] for file in (Path(migrate.__file__).parent / "migrations" / "versions").glob("0*.py"))

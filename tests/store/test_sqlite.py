@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from dashboard_catalog.errors import CatalogError, Reason
-from dashboard_catalog.store import database as database_module
+from dashboard_catalog.store import engines
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from tests.store.asking import check_unavailable, rows, statements
@@ -44,7 +44,7 @@ async def test_a_file_that_another_process_writes_to_is_waited_for(database: Dat
 async def test_a_file_that_stays_busy_is_unavailable(
     database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(engines, "_BUSY_SECONDS", 0.02)
     hurried = Database(database_url)
     with _held_elsewhere(tmp_path / "catalog.db", 60) as process:
         with pytest.raises(CatalogError) as raised:

@@ -6,20 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Table
 
-from dashboard_catalog.store.tables import (
-    CHART,
-    CHART_HISTORY,
-    DASHBOARD,
-    DASHBOARD_HISTORY,
-    ENTITY,
-    METADATA,
-    ChartRecord,
-    DashboardRecord,
-    EntityRecord,
-    column_names,
-    record_maker,
-    row_of,
-)
+from dashboard_catalog.store.columns import column_names, record_maker, row_of
+from dashboard_catalog.store.records import ChartRecord, DashboardRecord, EntityRecord
+from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, DASHBOARD_HISTORY, ENTITY, METADATA
 
 RECORDS: list[tuple[type[Any], Table]] = [
     (DashboardRecord, DASHBOARD),

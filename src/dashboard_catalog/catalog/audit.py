@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.writing.pipeline import Result, Write
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 _log = structlog.get_logger("dashboard_catalog.audit")
 

@@ -15,7 +15,7 @@ from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 
 class AssetResources:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 A = TypeVar("A", bound=AssetRecord)
 

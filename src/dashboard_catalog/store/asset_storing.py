@@ -17,7 +17,7 @@ from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.many import ForMany
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 from dashboard_catalog.store.types import UUID_LIST, any_of
 
 A = TypeVar("A", bound=AssetRecord)
@@ -32,9 +32,8 @@ _INDEXED = ("owners", "tags", "charts", "domain", "project", "deleted")
 async def store_changes(connection: WriteConnection, changes: AssetChanges) -> None:
     """Writes the changes of BI services whose locks the transaction holds.
 
-    Raises:
-        LostRace: When another transaction has created an asset of the same name. `Database.write` runs the
-            transaction again.
+    Fails as a lost race when a concurrent transaction has created an asset of the same name: `Database.write` runs the
+    transaction again.
     """
     for of_kind in changes:
         await _statements(of_kind.table).store(connection, of_kind)

@@ -18,7 +18,9 @@ from sqlalchemy import (
     true,
 )
 
+from dashboard_catalog.store.columns import column_names, record_maker, row_of
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.records import AssetRecord, ChartRecord, DashboardRecord
 from dashboard_catalog.store.reference_rows import References
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import (
@@ -28,12 +30,6 @@ from dashboard_catalog.store.tables import (
     DASHBOARD,
     DASHBOARD_HISTORY,
     DASHBOARD_REFERENCE,
-    AssetRecord,
-    ChartRecord,
-    DashboardRecord,
-    column_names,
-    record_maker,
-    row_of,
 )
 from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, has_key
 

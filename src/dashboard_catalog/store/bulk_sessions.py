@@ -7,18 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from dashboard_catalog.store.columns import column_names, record_maker, row_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.tables import (
-    FAILURE,
-    MENTION,
-    SESSION,
-    FailureRecord,
-    MentionRecord,
-    SessionRecord,
-    column_names,
-    record_maker,
-    row_of,
-)
+from dashboard_catalog.store.records import FailureRecord, MentionRecord, SessionRecord
+from dashboard_catalog.store.tables import FAILURE, MENTION, SESSION
 
 _from_row = record_maker(SessionRecord)
 _failure_from_row = record_maker(FailureRecord)

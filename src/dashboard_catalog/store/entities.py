@@ -6,9 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
+from dashboard_catalog.store.columns import column_names, record_maker
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.records import EntityRecord
 from dashboard_catalog.store.rows import Reader
-from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE, EntityRecord, column_names, record_maker
+from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
 from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, begins_with, overlaps
 
 _reader = Reader(ENTITY.c, record_maker(EntityRecord))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from dashboard_catalog.store.tables import CATALOG_ID, SessionRecord
+from dashboard_catalog.store.records import CATALOG_ID, SessionRecord
 
 
 def new_session() -> SessionRecord:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.store.tables import DashboardRecord
+from dashboard_catalog.store.records import DashboardRecord
 
 SERVICE = UUID(int=1)
 

@@ -16,13 +16,7 @@ from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, EN
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Write
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import (
-    CHART,
-    CHART_HISTORY,
-    DASHBOARD,
-    DASHBOARD_HISTORY,
-    SERVICE_SEQUENCE,
-)
+from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, DASHBOARD_HISTORY, SERVICE_SEQUENCE
 
 Run = Callable[..., Awaitable[list[Any]]]
 

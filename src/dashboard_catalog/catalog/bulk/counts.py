@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dashboard_catalog.catalog.writing.pipeline import Result
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.tables import SessionRecord
+from dashboard_catalog.store.records import SessionRecord
 
 FAILED = "failed"
 

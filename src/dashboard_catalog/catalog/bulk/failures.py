@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from dashboard_catalog.catalog.model.commands import ChunkItem
 from dashboard_catalog.catalog.writing.pipeline import Result
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason
-from dashboard_catalog.store.tables import FailureRecord, SessionRecord
+from dashboard_catalog.store.records import FailureRecord, SessionRecord
 
 
 class ItemFailure(NamedTuple):

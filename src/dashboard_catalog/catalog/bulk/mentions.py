@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.tables import MentionRecord, SessionRecord
+from dashboard_catalog.store.records import MentionRecord, SessionRecord
 
 _DIGEST_BYTES = 8
 # Charts that dashboards hold are kept apart: a sweep spares them, but they do not make it sweep charts.

@@ -14,7 +14,7 @@ from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord, SessionRecord
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRecord
 
 SESSION_LIFETIME = timedelta(days=7)
 """How long a session is kept after its last chunk."""

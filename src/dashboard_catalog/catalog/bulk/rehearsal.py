@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.model.commands import ChunkItem
 from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import FailureRecord, SessionRecord
+from dashboard_catalog.store.records import FailureRecord, SessionRecord
 
 
 class Rehearsal:

@@ -6,7 +6,7 @@ from uuid import UUID
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.reading.entity_reads import find_service
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 
 @dataclass(frozen=True, slots=True)

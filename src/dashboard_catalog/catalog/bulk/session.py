@@ -20,7 +20,7 @@ from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.tables import SessionRecord
+from dashboard_catalog.store.records import SessionRecord
 
 
 class Session:

@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord, SessionRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord, SessionRecord
 
 _MAX_SAMPLE = 100
 # The guard against deleting too much needs at least this many assets of a kind to judge by.

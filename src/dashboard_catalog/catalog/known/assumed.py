@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 MAX_ASSUMED = 1_000_000
 

@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 K = TypeVar("K")
 V = TypeVar("V")

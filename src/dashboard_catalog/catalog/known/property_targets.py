@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference
 from dashboard_catalog.store import assets
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 
 class Pointer(NamedTuple):

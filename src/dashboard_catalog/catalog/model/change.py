@@ -12,7 +12,7 @@ from uuid import UUID
 
 from dashboard_catalog.catalog.model import labels
 from dashboard_catalog.catalog.properties.extension_rules import same_json
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 _PARTS = ("added", "updated", "deleted")
 _ENTITY_FIELDS = ("owners", "domains")

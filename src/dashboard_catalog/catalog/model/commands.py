@@ -10,7 +10,7 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 
 class Verb(StrEnum):

@@ -2,7 +2,7 @@
 
 from dashboard_catalog.catalog.model import version
 from dashboard_catalog.errors import CatalogError, Reason
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 
 def etag_of(record: AssetRecord) -> str:

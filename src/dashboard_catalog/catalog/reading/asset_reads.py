@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.reading.filters import DELETED_STATES
 from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 _Stored = Mapping[AssetKey, AssetRecord]
 

@@ -11,7 +11,7 @@ from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.views import EntityView, entity_views
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 
 async def read_entity(

@@ -18,7 +18,7 @@ from dashboard_catalog.errors import Violation, ViolationReason
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_filters import ListFilters
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 DELETED_STATES: Mapping[str, tuple[bool, ...]] = {"exclude": (False,), "include": (False, True), "only": (True,)}
 """The values of `deleted` that each value of the filter `deleted` finds."""

@@ -11,7 +11,7 @@ from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import AssetRecord, DashboardRecord, EntityRecord
+from dashboard_catalog.store.records import AssetRecord, DashboardRecord, EntityRecord
 
 
 class Reference(NamedTuple):

@@ -29,7 +29,7 @@ from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.references import Resolved, resolve
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 
 class AssetWrites:

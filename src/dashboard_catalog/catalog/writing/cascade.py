@@ -12,7 +12,7 @@ from dashboard_catalog.catalog.model.refusals import still_referenced
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import AssetRecord, DashboardRecord
+from dashboard_catalog.store.records import AssetRecord, DashboardRecord
 
 RESTORED: Mapping[str, Any] = {"deleted": False, "deleted_with": None, "deleted_by_edit": False}
 

@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.reading.entity_reads import find_entity
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import assets, entities
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 
 _COLUMN_OF = {
     "bi_service": "service_id",

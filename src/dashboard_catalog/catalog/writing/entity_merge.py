@@ -10,7 +10,7 @@ from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
 from dashboard_catalog.errors import Violation, ViolationReason
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 LiesBelow = Callable[[UUID, UUID], bool]
 

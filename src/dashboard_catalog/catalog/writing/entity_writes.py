@@ -23,7 +23,7 @@ from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_par
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.tables import CATALOG_ID, EntityRecord
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 
 _RANK = {name: rank for rank, name in enumerate(ENTITY_KINDS)}
 

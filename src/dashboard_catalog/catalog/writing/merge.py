@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.model.labels import Label
 from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.catalog.writing.references import TagLabel
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 MAX_TAGS = 100
 """Tags of an asset at most. The contract limits the tags of a spec to the same number."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from dashboard_catalog.errors import Violation, ViolationReason
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 
 def check_owners(owners: Sequence[EntityRecord], held: Collection[UUID]) -> list[Violation]:

@@ -6,7 +6,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Resource
 from dashboard_catalog.catalog.authorization import AssetResources, absent_asset
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, text_of
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 
 class WritePermissions:

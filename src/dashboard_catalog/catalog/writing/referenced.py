@@ -7,7 +7,7 @@ from dashboard_catalog.catalog.known.known_entities import referred_ids
 from dashboard_catalog.catalog.known.property_targets import Pointer, pointers_in
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentReference
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 
 class Referenced:

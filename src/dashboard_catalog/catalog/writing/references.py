@@ -19,7 +19,7 @@ from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.writing.owners import check_owners
 from dashboard_catalog.catalog.writing.property_values import NOT_WRITTEN, PropertyValues
 from dashboard_catalog.errors import Violation, ViolationReason
-from dashboard_catalog.store.tables import AssetRecord, EntityRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 
 class TagLabel(NamedTuple):

@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.known.known_entities import KnownEntities, referr
 from dashboard_catalog.catalog.model.commands import DeferredUpsert, Unchanged
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.tables import EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 
 class UnchangedLookup:

@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.model.commands import AssetName, Writer
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.store.asset_changes import AssetChanges
-from dashboard_catalog.store.tables import AssetRecord
+from dashboard_catalog.store.records import AssetRecord
 
 
 class WorkingSet:
