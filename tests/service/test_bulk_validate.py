@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from dashboard_catalog.catalog.known import assumed
-from dashboard_catalog.store import entities
+from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import METADATA
@@ -161,10 +161,10 @@ async def test_a_validating_stream_waits_for_no_writer(service: Service, superse
     locked, answered = asyncio.Event(), asyncio.Event()
 
     async def work(connection: WriteConnection) -> None:
-        await entities.lock_catalog(connection, to_write=True)
-        await entities.lock_service(connection, CATALOG_ID)
+        await locks.lock_catalog(connection, to_write=True)
+        await locks.lock_service(connection, CATALOG_ID)
         (found,) = await entities.by_fqns(connection, ["superset"])
-        await entities.lock_service(connection, found.id)
+        await locks.lock_service(connection, found.id)
         locked.set()
         await answered.wait()
 

@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite import aiosqlite
 
-from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store import charts, entities
 from dashboard_catalog.store.asset_storing import _statements
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 
 TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
 STATEMENTS: dict[str, ClauseElement] = {
-    "chart_keys": assets._chart_keys,
-    "chart_references": assets._chart_references,
+    "chart_keys": charts._keys,
+    "chart_references": charts._references,
     "entities.by_fqns": entities._by_fqns,
     "entities.by_ids": entities._by_ids,
 } | {

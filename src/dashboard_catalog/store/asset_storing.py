@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, update
 
-from dashboard_catalog.store import entities
 from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.many import ForMany
 from dashboard_catalog.store.records import AssetRecord
 from dashboard_catalog.store.types import UUID_LIST, any_of
@@ -38,7 +38,7 @@ async def store_changes(connection: WriteConnection, changes: AssetChanges) -> N
     for of_kind in changes:
         await _statements(of_kind.table).store(connection, of_kind)
     for service_id, number in changes.last_numbers().items():
-        await entities.advance(connection, service_id, number)
+        await advance(connection, service_id, number)
 
 
 class _Statements(Generic[A]):

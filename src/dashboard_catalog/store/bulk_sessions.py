@@ -1,4 +1,4 @@
-"""Statements about the sessions of bulk streams."""
+"""Reads and writes bulk sessions, with their failures and mentions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,13 +30,13 @@ _update = (
 
 
 async def find(connection: ReadConnection, session_id: UUID) -> SessionRecord | None:
-    """Returns the session of this id, wherever it lives."""
+    """Returns the session of this id, of any BI service; None when there is none."""
     row = (await connection.execute(_find, {"id": session_id})).first()
     return _from_row(row) if row else None
 
 
 async def lock(connection: WriteConnection, service_id: UUID, session_id: UUID) -> SessionRecord | None:
-    """Returns a session and keeps others from writing it to the end of the transaction; None if it is gone."""
+    """Locks a session until the end of the transaction and returns it; None when it no longer exists."""
     row = (await connection.execute(_lock, {"service_id": service_id, "id": session_id})).first()
     return _from_row(row) if row else None
 
@@ -47,13 +47,13 @@ async def add(connection: WriteConnection, record: SessionRecord) -> None:
 
 
 async def save(connection: WriteConnection, record: SessionRecord) -> None:
-    """Stores a locked session as it is now."""
+    """Stores the new values of a session that this transaction has locked."""
     row = _named(column_names(SessionRecord), _to_row(record))
     await connection.execute(_update, row | {"b_service_id": row.pop("service_id"), "b_id": row.pop("id")})
 
 
 async def sweeping(connection: ReadConnection, service_id: UUID, since: datetime) -> list[UUID]:
-    """Returns the ids of the sweeping sessions of a service that have a connection and wrote after `since`."""
+    """Returns ids of the unfinished sweeping sessions of a service that have a connection and wrote after `since`."""
     c = SESSION.c
     alive = (c.connection.is_not(None), ~c.finished, c.updated_at > since)
     found = await connection.execute(select(c.id).where(c.service_id == service_id, c.sweeps, *alive))
@@ -61,7 +61,7 @@ async def sweeping(connection: ReadConnection, service_id: UUID, since: datetime
 
 
 async def add_failures(connection: WriteConnection, records: Sequence[FailureRecord]) -> None:
-    """Stores items that were refused."""
+    """Stores refused items."""
     rows = [_named(column_names(FailureRecord), _failure_to_row(record)) for record in records]
     await connection.execute(insert(FAILURE), rows)
 
@@ -69,7 +69,7 @@ async def add_failures(connection: WriteConnection, records: Sequence[FailureRec
 async def failures(
     connection: ReadConnection, session: SessionRecord, first: int, end: int, limit: int
 ) -> list[FailureRecord]:
-    """Returns the refused items of a session with offsets from `first` and below `end`, at most `limit`."""
+    """Returns up to `limit` refused items of a session, by offset, from `first` up to but excluding `end`."""
     c = FAILURE.c
     statement = (
         select(*c)
@@ -81,20 +81,20 @@ async def failures(
 
 
 async def add_mentions(connection: WriteConnection, records: Sequence[MentionRecord]) -> None:
-    """Stores what a chunk mentioned."""
+    """Stores the assets that a chunk mentioned."""
     rows = [_named(column_names(MentionRecord), _mention_to_row(record)) for record in records]
     await connection.execute(insert(MENTION), rows)
 
 
 async def mentions(connection: ReadConnection, session: SessionRecord) -> list[tuple[str, bytes]]:
-    """Returns (kind, digests) of everything that a session mentioned, a chunk and kind each."""
+    """Returns the mentions of a session as (kind, digests), one pair per chunk and kind."""
     c = MENTION.c
     statement = select(c.kind, c.digests).where(c.service_id == session.service_id, c.session_id == session.id)
     return [(row.kind, row.digests) for row in await connection.execute(statement)]
 
 
 async def expire(connection: WriteConnection, before: datetime, limit: int) -> int:
-    """Removes sessions whose last chunk is older than `before`, at most `limit`, and returns how many."""
+    """Removes up to `limit` sessions whose last chunk is older than `before`, and returns how many it removed."""
     old = await connection.execute(
         select(SESSION.c.service_id, SESSION.c.id).where(SESSION.c.updated_at < before).limit(limit)
     )

@@ -1,14 +1,15 @@
-"""Statements about entities, and the locks that writers take."""
+"""Reads and writes entities."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from dashboard_catalog.store.columns import column_names, record_maker
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.records import EntityRecord
+from dashboard_catalog.store.locks import advance
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
 from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, begins_with, overlaps
@@ -23,14 +24,6 @@ _update = (
     .where(ENTITY.c.id == bindparam("b_id"))
     .values({name: bindparam(name) for name in _columns if name not in ("id", "kind", "name", "fqn")})
 )
-_sequence = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == bindparam("id"))
-_advance = (
-    update(SERVICE_SEQUENCE)
-    .where(SERVICE_SEQUENCE.c.service_id == bindparam("b_id"))
-    .values(last_change=bindparam("last_change"))
-)
-# Any fixed number serves; it says "entities of the dashboard catalog" to whoever looks at pg_locks.
-_CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
 
 
 async def fetch(
@@ -41,25 +34,25 @@ async def fetch(
 
 
 async def by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
-    """Returns the entities of any kind with these fully qualified names, deleted ones too."""
+    """Returns the entities of any kind that have one of these fully qualified names, deleted or not."""
     wanted = list(fqns)
     return await fetch(connection, _by_fqns, {"fqns": wanted}) if wanted else []
 
 
 async def by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
-    """Returns the entities with these ids, deleted ones too."""
+    """Returns the entities that have one of these ids, deleted or not."""
     wanted = list(ids)
     return await fetch(connection, _by_ids, {"ids": wanted}) if wanted else []
 
 
 async def below(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
-    """Returns the entities directly below any of these."""
+    """Returns the entities whose parents include one of these ids, deleted or not."""
     wanted = list(ids)
     return await fetch(connection, _by_parents, {"ids": wanted}) if wanted else []
 
 
 async def all_below(connection: ReadConnection, top: EntityRecord) -> list[EntityRecord]:
-    """Returns `top` and every entity below it, however deep: one statement a level."""
+    """Returns `top` and every entity below it at any depth, with one statement per level."""
     found, level = {top.id: top}, [top]
     while level:
         level = [record for record in await below(connection, [r.id for r in level]) if record.id not in found]
@@ -68,12 +61,20 @@ async def all_below(connection: ReadConnection, top: EntityRecord) -> list[Entit
 
 
 async def of_kind(connection: ReadConnection, kind: str) -> list[EntityRecord]:
-    """Returns all entities of a kind, deleted ones too."""
+    """Returns all entities of a kind, deleted or not."""
     return await fetch(connection, select(*ENTITY.c).where(ENTITY.c.kind == kind))
 
 
-async def save(connection: WriteConnection, new: Sequence[EntityRecord], changed: Sequence[EntityRecord]) -> None:
-    """Stores new entities, with the sequence of each new BI service, and changes of entities that exist."""
+async def save(
+    connection: WriteConnection, new: Sequence[EntityRecord], changed: Sequence[EntityRecord], last_change: int
+) -> None:
+    """Stores entities under the locks of the catalog and of `CATALOG_ID`.
+
+    Args:
+        new: Entities that are not stored yet. A new BI service gets its row of change numbers, too.
+        changed: Entities that are stored, as they will be.
+        last_change: The highest change number among them.
+    """
     if new:
         await connection.execute(insert(ENTITY), [_named(record) for record in new])
     if services := [record.id for record in new if record.kind == "bi_service"]:
@@ -83,42 +84,13 @@ async def save(connection: WriteConnection, new: Sequence[EntityRecord], changed
         for row in rows:
             del row["id"], row["kind"], row["name"], row["fqn"]
         await connection.execute(_update, rows)
+    await advance(connection, CATALOG_ID, last_change)
 
 
 async def remove(connection: WriteConnection, record: EntityRecord) -> None:
-    """Removes an entity that nothing refers to."""
+    """Removes an entity that nothing refers to, and the change numbers of a BI service."""
     await connection.execute(delete(ENTITY).where(ENTITY.c.id == record.id))
     await connection.execute(delete(SERVICE_SEQUENCE).where(SERVICE_SEQUENCE.c.service_id == record.id))
-
-
-async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
-    """Waits until no other transaction writes entities; `to_write`: nor relies on them.
-
-    Held to the end of the transaction. SQLite has one writer anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        function = func.pg_advisory_xact_lock if to_write else func.pg_advisory_xact_lock_shared
-        await connection.execute(select(function(bindparam("key", _CATALOG_LOCK))))
-
-
-async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
-    """Waits until no other transaction writes assets of the service, and returns the number of its last change."""
-    # The row came with the service; that of `CATALOG_ID` with the schema.
-    return int((await connection.execute(_sequence.with_for_update(), {"id": service_id})).scalar_one())
-
-
-async def last_change(connection: ReadConnection, service_id: UUID) -> int:
-    """Returns the number of the last change of a service, without its lock."""
-    return int((await connection.execute(_sequence, {"id": service_id})).scalar_one())
-
-
-async def advance(connection: WriteConnection, service_id: UUID, last_change: int) -> None:
-    """Stores the number of the last change of a locked service."""
-    await connection.execute(_advance, {"b_id": service_id, "last_change": last_change})
-
-
-def _named(record: EntityRecord) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in _columns}
 
 
 async def page(
@@ -131,13 +103,14 @@ async def page(
     after: str | None,
     limit: int,
 ) -> list[EntityRecord]:
-    """Returns entities of a kind ordered by fully qualified name.
+    """Returns the next entities of a kind in the order of their fully qualified names.
 
     Args:
-        only: Ids that may be among them; all by default.
+        only: Ids of the entities that the page may have; None for all.
         deleted: Values of `deleted` that they may have.
-        name_prefix: What their names begin with.
-        after: Fully qualified name after which the page begins.
+        name_prefix: Prefix of their names.
+        after: Fully qualified name of the last entity of the previous page; None for the first page.
+        limit: Maximum number of entities.
     """
     c = ENTITY.c
     statement = select(*c).where(c.kind == kind, c.deleted.in_(deleted), begins_with(c.name, name_prefix))
@@ -146,3 +119,7 @@ async def page(
     if after is not None:
         statement = statement.where(c.fqn > after)
     return await fetch(connection, statement.order_by(c.fqn).limit(limit))
+
+
+def _named(record: EntityRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in _columns}

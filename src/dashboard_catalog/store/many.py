@@ -1,6 +1,6 @@
-"""Runs one statement for many records, by the shortest way that each driver has.
+"""Runs one statement for many records, in the fastest way that each driver offers.
 
-PostgreSQL gets new rows by COPY.
+On PostgreSQL, new rows are written with COPY.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ from dashboard_catalog.store.rows import Row, writing
 
 
 class _Form(NamedTuple):
-    """A statement as one dialect takes it, and what makes its parameters of a record."""
+    """A statement in one dialect, and the function that turns a record into its parameters."""
 
     sql: str
     row: Callable[[Any], Row]
 
 
 class ForMany:
-    """A statement that writes a record, to be run for many.
+    """A statement that writes one record, to run for many records.
 
     Args:
-        statement: Its parameters are named as fields of the record, or `b_` and the name.
+        statement: Its parameters have the names of the record's fields, or those names with the prefix `b_`.
     """
 
     def __init__(self, statement: Insert | Update) -> None:
@@ -33,7 +33,7 @@ class ForMany:
         self._forms: dict[str, _Form] = {}
 
     async def run(self, connection: WriteConnection, records: Sequence[Any]) -> None:
-        """Runs it for each of `records`; does nothing if there are none."""
+        """Runs the statement once per record. Does nothing when there are none."""
         if not records:
             return
         form = self._form(connection.dialect)
@@ -58,15 +58,15 @@ def _form(statement: Insert | Update, dialect: Dialect) -> _Form:
 
 
 async def _copy(connection: WriteConnection, table: TableClause, rows: list[Row]) -> None:
-    """Copies rows of all columns of a table, in their order, into it.
+    """Copies rows into a table; each row has all columns, in the table's order.
 
     Raises:
-        PostgresError: The driver's own, since SQLAlchemy sees nothing of it.
+        PostgresError: The driver's own errors, since COPY bypasses SQLAlchemy.
         DisconnectionError: If the connection is closed.
     """
     driver = await connection.driver_connection()
     if not driver.is_in_transaction():
-        # SQLAlchemy begins one with the first statement that it sees.
+        # SQLAlchemy begins the transaction with its first statement, and COPY is not one of SQLAlchemy's.
         await connection.execute(text("SELECT 1"))
     try:
         await driver.copy_records_to_table(table.name, records=rows, columns=list(table.c.keys()))

@@ -1,6 +1,7 @@
-"""Where assets are found by what they refer to: kept beside them, read as sorted ranges.
+"""The rows that find assets by what they refer to, read as sorted ranges.
 
-On PostgreSQL the charts of dashboards are found by an index of the list itself; SQLite has none such.
+They repeat the lists of references that each asset holds. On PostgreSQL, a GIN index of the list finds the dashboards
+that hold a chart. SQLite cannot index a list, so there charts have such rows, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,11 +17,11 @@ _LISTS = {"postgresql": ("owners", "tags"), "sqlite": ("owners", "tags", "charts
 
 
 class References:
-    """The rows of `KIND_reference` for one kind of asset.
+    """The table `KIND_reference` of one kind of asset.
 
     Args:
-        table: The assets.
-        rows: Their references.
+        table: The table of the assets.
+        rows: The table of their references.
     """
 
     def __init__(self, table: Table, rows: Table) -> None:
@@ -36,15 +37,15 @@ class References:
         self._add = {"postgresql": self._add_on_postgresql(), "sqlite": self._add_on_sqlite()}
 
     def differ(self, dialect: str, one: Any, other: Any) -> bool:
-        """Says whether two versions of an asset are found by different rows."""
+        """Returns whether two versions of an asset need different rows."""
         return one.deleted != other.deleted or _targets(dialect, one) != _targets(dialect, other)
 
     async def add(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
-        """Adds the rows of stored assets that have none."""
+        """Adds the rows of stored assets, which must not have any."""
         await connection.execute(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
 
     async def remove(self, connection: WriteConnection, records: Iterable[Any]) -> None:
-        """Removes the rows of assets as they were stored until now."""
+        """Removes the rows of assets; `records` are the assets as they were when the rows were added."""
         rows = [
             {"b_service_id": one.service_id, "b_name": one.name, "b_deleted": one.deleted, "targets": targets}
             for one in records
@@ -54,10 +55,10 @@ class References:
             await connection.execute(self._remove, rows)
 
     def of(self, ids: Sequence[UUID], *, once: bool = True) -> Select[Any]:
-        """Returns the statement for (name, service_id, deleted) of what refers to any of `ids`.
+        """Returns the statement for (name, service_id, deleted) of the assets that refer to any of `ids`.
 
         Args:
-            once: Whether what refers to several of them comes once only.
+            once: Whether an asset that refers to several of them appears only once.
         """
         c = self.rows.c
         found = select(c.name, c.service_id, c.deleted)
@@ -84,7 +85,7 @@ class References:
         ).bindparams(bindparam("service_id", type_=ID), bindparam("names", type_=TEXT_LIST))
 
     def _add_on_sqlite(self) -> TextClause:
-        # No list holds a thing twice, and no two hold the same. To make them one list first costs a third more.
+        # No id is in a list twice, or in two lists. Joining the lists first would cost a third more.
         each = " UNION ALL ".join(
             "SELECT one.service_id, target.value, one.deleted, one.name"
             f" FROM {self.table.name} AS one, json_each(one.{name}) AS target"
@@ -102,6 +103,6 @@ def _targets(dialect: str, record: Any) -> set[UUID]:
 
 
 def fenced(keys: Select[Any]) -> Select[Any]:
-    """Returns a statement for the same keys that is planned by itself: it finds few, whatever is asked of them."""
-    # Else the planner would rather walk all names until a page is full.
+    """Returns a statement for the same keys that the planner plans on its own, for keys that are always few."""
+    # Without the fence, the planner prefers to walk all names until the page is full.
     return select(*keys.offset(0).subquery().c)

@@ -1,7 +1,7 @@
-"""Takes rows from the drivers as they are, and converts the values that differ.
+"""Converts whole rows between the drivers' values and ours.
 
-SQLAlchemy looks at every value of every row several times. Here a function that is written out for the columns makes
-a tuple of what a driver takes, or of what it has answered.
+SQLAlchemy handles every value of every row several times. Here, one generated function per set of columns converts a
+row at once, and leaves alone the values that are the same on both sides.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,16 +17,16 @@ R = TypeVar("R")
 Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]
 
-# Both drivers take them as they are.
-_TAKEN = (ARRAY, Boolean, LargeBinary)
+# Both drivers accept their values unchanged.
+_UNCHANGED = (ARRAY, Boolean, LargeBinary)
 
 
 class Reader(Generic[R]):
-    """Makes something of each row that a statement finds.
+    """Reads the rows of statements that all select the same columns.
 
     Args:
-        columns: What the statements select.
-        make: Makes it of the columns' values; by default they are returned as they are, in order.
+        columns: The selected columns.
+        make: Makes the result for one row from the values of its columns, in order; by default a tuple of them.
     """
 
     def __init__(self, columns: Iterable[ColumnElement[Any]], make: Callable[[Any], R] | None = None) -> None:
@@ -37,7 +37,7 @@ class Reader(Generic[R]):
     async def all(
         self, connection: ReadConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
     ) -> list[R]:
-        """Returns what is made of all rows of a statement."""
+        """Returns the results for all rows of a statement."""
         result: Any = await connection.execute(statement, parameters)
         rows = result.cursor.fetchall()
         result.close()
@@ -52,27 +52,27 @@ class Reader(Generic[R]):
 
 
 def writing(fields: Sequence[str], types: Iterable[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Row]:
-    """Returns the function that makes of a record the tuple that a driver takes.
+    """Returns the function that turns a record into the tuple of values that a driver accepts.
 
     Args:
-        fields: Those of the record, in the order of the tuple.
-        types: Of the columns that they go to.
-        dialect: The driver's.
+        fields: Names of the record's fields, in the order of the tuple.
+        types: Types of their columns.
+        dialect: Dialect of the driver.
     """
-    return _written_out([_writer(type_.dialect_impl(dialect), dialect) for type_ in types], fields=fields)
+    return _generated([_writer(type_.dialect_impl(dialect), dialect) for type_ in types], fields=fields)
 
 
 def _reading(types: Iterable[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Row] | None:
     if dialect.name == "postgresql":
-        # asyncpg answers with what is wanted.
+        # asyncpg returns the values that we want.
         return None
-    return _written_out([_reader(type_.dialect_impl(dialect), dialect) for type_ in types])
+    return _generated([_reader(type_.dialect_impl(dialect), dialect) for type_ in types])
 
 
 def _writer(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     if isinstance(type_, AsText):
         return type_.write
-    return None if isinstance(type_, _TAKEN) else type_.bind_processor(dialect)
+    return None if isinstance(type_, _UNCHANGED) else type_.bind_processor(dialect)
 
 
 def _reader(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
@@ -81,9 +81,9 @@ def _reader(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     return None if isinstance(type_, LargeBinary) else type_.result_processor(dialect, None)
 
 
-def _written_out(converters: Sequence[Convert | None], fields: Sequence[str] = ()) -> Callable[[Any], Row]:
-    """Returns the function that converts each value that is not None of a row, or of these fields of a record."""
-    # Written out, as `dataclasses` writes `__init__`: a loop over the values takes several times as long.
+def _generated(converters: Sequence[Convert | None], fields: Sequence[str] = ()) -> Callable[[Any], Row]:
+    """Returns a function that converts the values of a row, or of some fields of a record, and leaves None alone."""
+    # Generates code, as `dataclasses` does for `__init__`: a loop over the values takes several times as long.
     names = [f"value_{place}" for place in range(len(converters))]
     taken = "".join(f"given.{field}, " for field in fields) or "given"
     made = [

@@ -1,7 +1,7 @@
 """Column types and conditions that mean the same on PostgreSQL and SQLite.
 
-Lists of ids and texts are arrays on PostgreSQL and JSON texts on SQLite; `any_of` and `overlaps` search them on both
-in the form that each can index.
+Lists of ids and texts are arrays on PostgreSQL and JSON texts on SQLite. `any_of` and `overlaps` search them, on each
+database in the form that its indexes serve.
 """
 
 import json
@@ -22,11 +22,11 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 
 class AsText(TypeDecorator[Any]):
-    """What SQLite keeps as a text.
+    """A type that SQLite stores as text.
 
     Attributes:
-        write: Makes the text of a value.
-        read: Makes the value of a text.
+        write: Converts a value to text.
+        read: Converts text to a value.
     """
 
     impl: type[TypeEngine[Any]] = Text
@@ -35,18 +35,19 @@ class AsText(TypeDecorator[Any]):
     read: Callable[[str], Any]
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Returns what is stored."""
+        """Returns the text to store."""
         return None if value is None else self.write(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """Returns what was stored."""
+        """Returns the value of a stored text."""
         return None if value is None else self.read(value)
 
 
 class _UuidAsHex(AsText):
     """A UUID as its hex form.
 
-    It is read as asyncpg's subclass of `uuid.UUID`, as from PostgreSQL: several times as fast to make and to print.
+    Reading returns asyncpg's subclass of `uuid.UUID`, as it does on PostgreSQL. Making and printing one is several
+    times as fast.
     """
 
     impl = CHAR
@@ -58,10 +59,10 @@ def _hexes(value: list[UUID]) -> str:
     return '["' + '","'.join([item.hex for item in value]) + '"]' if value else "[]"
 
 
-# Many assets have the same owners, and the same tags.
+# Many assets have the same owners or the same tags.
 @lru_cache(maxsize=4096)
 def _uuids_once(value: str) -> tuple[UUID, ...]:
-    # The form that `_hexes` makes, and nothing else: to read any JSON takes three times as long.
+    # Reads only the form that `_hexes` writes. Parsing it as JSON takes three times as long.
     return tuple([pgproto.UUID(item) for item in value[2:-2].split('","')]) if value != "[]" else ()
 
 
@@ -84,7 +85,7 @@ class _TextsAsJson(AsText):
 
 
 class _Datetime(UserDefinedType[str]):
-    """A text in a column of the type that SQLAlchemy's `DateTime` has there."""
+    """A text in a column whose type in SQLite is the one that SQLAlchemy uses for `DateTime`."""
 
     cache_ok = True
 
@@ -92,7 +93,7 @@ class _Datetime(UserDefinedType[str]):
         return "DATETIME"
 
 
-# All that a batch writes has the same time.
+# Everything that a batch writes has the same time.
 @lru_cache(maxsize=256)
 def _utc_text(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
@@ -116,7 +117,7 @@ UUID_LIST = ARRAY(Uuid()).with_variant(_UuidsAsJson(), "sqlite")
 TEXT_LIST = ARRAY(Text()).with_variant(_TextsAsJson(), "sqlite")
 TIMESTAMP = DateTime(timezone=True).with_variant(_UtcText(), "sqlite")
 DOCUMENT = JSONB(none_as_null=True).with_variant(JSON(none_as_null=True), "sqlite")
-# Binary order on both databases, so that pages and prefixes compare byte for byte.
+# Compares byte for byte on both databases, which pages and prefixes rely on.
 KEY_TEXT = Text(collation="C").with_variant(Text(), "sqlite")
 
 
@@ -124,38 +125,38 @@ _LAST_CHARACTER = "\U0010ffff"
 
 
 def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """Returns the condition that a column of `KEY_TEXT` begins with a prefix, as a range that its index serves."""
+    """Returns the condition that a `KEY_TEXT` column begins with a prefix, as a range that an index can serve."""
     head = prefix.rstrip(_LAST_CHARACTER)
     if not head:
         return column >= prefix
     following = ord(head[-1]) + 1
-    # Surrogates are no characters.
+    # Skips the surrogates, which are not characters.
     end = head[:-1] + chr(0xE000 if following == 0xD800 else following)
     return (column >= prefix) & (column < end)
 
 
 class _Condition(FunctionElement[bool]):
     type = Boolean()
-    # Else SQLAlchemy would write `... = 1` for SQLite, and what is compared so no index serves.
+    # Without this, SQLAlchemy writes `... = 1` for SQLite, and no index can serve that comparison.
     _is_implicitly_boolean = True
 
 
 class any_of(_Condition):  # noqa: N801 - reads as SQL does
-    """True where a column equals one of a bound list: `any_of(column, bindparam(..., type_=UUID_LIST))`."""
+    """True if a column equals an element of a bound list: `any_of(column, bindparam(..., type_=UUID_LIST))`."""
 
     name = "any_of"
     inherit_cache = True
 
 
 class overlaps(_Condition):  # noqa: N801
-    """True where a list column shares an element with a bound list."""
+    """True if a list column shares an element with a bound list."""
 
     name = "overlaps"
     inherit_cache = True
 
 
 class has_key(_Condition):  # noqa: N801
-    """True where a document column has a top-level key."""
+    """True if a document column has a top-level key."""
 
     name = "has_key"
     inherit_cache = True

@@ -11,7 +11,7 @@ from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
 from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
 from dashboard_catalog.store import bulk_sessions as sessions
-from dashboard_catalog.store import entities
+from dashboard_catalog.store import locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRecord
@@ -78,7 +78,7 @@ async def _new_record(
         options=request.options,
         connection=uuid4(),
         sweeps=request.sweeps,
-        began_after=await entities.last_change(connection, service.id) if service else 0,
+        began_after=await locks.last_change(connection, service.id) if service else 0,
         updated_at=datetime.now(UTC),
     )
 
@@ -106,7 +106,7 @@ async def _check_no_other_sweep(
     if service is None:
         return
     # Two sessions that open at the same time must see each other.
-    await entities.lock_service(connection, service.id)
+    await locks.lock_service(connection, service.id)
     others = await sessions.sweeping(connection, service.id, datetime.now(UTC) - _SWEEP_TIMEOUT)
     if any(other != request.id for other in others):
         raise CatalogError(

@@ -12,7 +12,8 @@ from uuid import UUID
 from dashboard_catalog.catalog.known.assumed import Assumed, KnownChart
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName
-from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store import entities
+from dashboard_catalog.store.charts import chart_keys
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
@@ -55,7 +56,7 @@ class KnownEntities:
         wanted = [key for key in keys if key not in self._charts]
         found = (self.service(name) for name in {key.service for key in wanted})
         services = {service.id: service.name for service in found if service}
-        rows = await assets.chart_keys(connection, services, {key.name for key in wanted})
+        rows = await chart_keys(connection, services, {key.name for key in wanted})
         for service_id, name, id_, deleted, deleted_by_edit in rows:
             # The changes of the batch are newer than what is stored.
             self._charts.setdefault((services[service_id], name), KnownChart(id_, deleted, deleted_by_edit))

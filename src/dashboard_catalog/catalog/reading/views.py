@@ -9,7 +9,8 @@ from dashboard_catalog.catalog.known.known_entities import KnownEntities, referr
 from dashboard_catalog.catalog.model import change, names
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.marks import Marks
-from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store import entities
+from dashboard_catalog.store.charts import chart_references
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import AssetRecord, DashboardRecord, EntityRecord
 
@@ -88,7 +89,7 @@ async def asset_views(
         return []
     known_entities = known_entities or KnownEntities()
     chart_ids = _chart_ids(records) if with_charts else set()
-    charts = await assets.chart_references(connection, chart_ids) if chart_ids else []
+    charts = await chart_references(connection, chart_ids) if chart_ids else []
     entity_ids = referred_ids(records).union(*map(_other_ids, records), (row[0] for row in charts))
     await known_entities.load_by_id(connection, entity_ids)
     known = {id_: entity for id_ in entity_ids if (entity := known_entities.get(id_))}

@@ -10,7 +10,7 @@ from dashboard_catalog.catalog.model.commands import AssetWrite, Verb
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.model.refusals import still_referenced
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
-from dashboard_catalog.store import assets
+from dashboard_catalog.store.charts import chart_holders
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import AssetRecord, DashboardRecord
 
@@ -48,7 +48,7 @@ class Cascade:
 
     async def _load_holders(self, connection: ReadConnection, chart_ids: set[UUID]) -> None:
         self._working.add(CHART_KIND, await CHART_KIND.table.by_ids(connection, chart_ids))
-        holders = await assets.holders(connection, chart_ids)
+        holders = await chart_holders(connection, chart_ids)
         for row in holders:
             for chart_id in chart_ids.intersection(row.charts):
                 self._holders[chart_id][row.id] = row

@@ -15,9 +15,10 @@ from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
 from dashboard_catalog.catalog.reading.entity_reads import find_entity
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
-from dashboard_catalog.store import assets, entities
+from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
+from dashboard_catalog.store.referrers import referrers_of, with_property
 
 _COLUMN_OF = {
     "bi_service": "service_id",
@@ -46,7 +47,7 @@ async def delete_entity(
     Raises:
         CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
     """
-    await entities.lock_catalog(connection, to_write=True)
+    await locks.lock_catalog(connection, to_write=True)
     record = await find_entity(connection, kind, key)
     action = Action.HARD_DELETE if hard else Action.WRITE
     authorizer.check(writer.principal, action, authorization.entity(kind, record, key))
@@ -61,9 +62,8 @@ async def delete_entity(
     record.deleted = True
     record.updated_at = WorkingSet().now
     record.updated_by, record.call_id = writer.principal.subject, writer.call_id
-    record.change_number = await entities.lock_service(connection, CATALOG_ID) + 1
-    await entities.save(connection, [], [record])
-    await entities.advance(connection, CATALOG_ID, record.change_number)
+    record.change_number = await locks.lock_service(connection, CATALOG_ID) + 1
+    await entities.save(connection, [], [record], record.change_number)
     return record
 
 
@@ -72,9 +72,9 @@ async def _referrers(connection: ReadConnection, record: EntityRecord) -> tuple[
     found = [f"{below.kind} {below.fqn}" for below in await entities.below(connection, [record.id])]
     if record.kind == "custom_property":
         kind = str(record.attributes["applies_to"])
-        rows = await assets.with_property(connection, kind, record.name, _NAMED)
+        rows = await with_property(connection, kind, record.name, _NAMED)
     elif column := _COLUMN_OF.get(record.kind):
-        rows = await assets.any_reference(connection, column, [record.id], _NAMED)
+        rows = await referrers_of(connection, column, [record.id], _NAMED)
     else:
         rows = []
     services = {s.id: s.name for s in await entities.by_ids(connection, {row.service_id for row in rows})}

@@ -21,7 +21,7 @@ from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
-from dashboard_catalog.store import entities
+from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 
@@ -102,7 +102,7 @@ class EntityWrites:
 
     async def lock(self, connection: WriteConnection) -> None:
         """Locks the sequence that numbers the changes of entities, so that `store` can follow."""
-        self._last_change = await entities.lock_service(connection, CATALOG_ID)
+        self._last_change = await locks.lock_service(connection, CATALOG_ID)
 
     def apply(self, write: EntityWrite) -> WrittenEntity:
         """Applies one upsert.
@@ -135,8 +135,7 @@ class EntityWrites:
         if self._written:
             new = [record for id_, record in self._written.items() if id_ in self._new]
             changed = [record for id_, record in self._written.items() if id_ not in self._new]
-            await entities.save(connection, new, changed)
-            await entities.advance(connection, CATALOG_ID, self._last_change)
+            await entities.save(connection, new, changed, self._last_change)
 
     def _lies_below(self, id_: UUID, top: UUID) -> bool:
         seen: set[UUID] = set()

@@ -36,7 +36,7 @@ from dashboard_catalog.catalog.writing.referenced import Referenced
 from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store import entities
+from dashboard_catalog.store import locks
 from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 
@@ -130,7 +130,7 @@ class _Run:
         if self._writer:
             # Any service may refer to a thing that is removed for good, so no other write may be in progress.
             removes = any(write.hard for write in self._assets.values())
-            await entities.lock_catalog(self._writer, to_write=removes or bool(self._entities))
+            await locks.lock_catalog(self._writer, to_write=removes or bool(self._entities))
         if self._entities:
             await self._write_entities()
         if self._assets or self._deferred:
@@ -210,7 +210,7 @@ class _Run:
         services = {service_id for service_id, _ in located.values()}
         services |= {service.id for name in self._service_names() if (service := self._known.service(name))}
         for service_id in sorted(services):
-            last = await entities.lock_service(self._writer, service_id) if self._writer else 0
+            last = await locks.lock_service(self._writer, service_id) if self._writer else 0
             self._working.add_service(service_id, last)
 
     async def _find_unchanged(self) -> None:

@@ -1,0 +1,49 @@
+"""Reads charts as the dashboards that refer to them need them, and the dashboards that hold a chart."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+
+from dashboard_catalog.store.assets import DASHBOARDS
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.rows import Reader
+from dashboard_catalog.store.tables import CHART, DASHBOARD
+from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of
+
+_key_columns = [CHART.c[name] for name in ("service_id", "name", "id", "deleted", "deleted_by_edit")]
+_key_reader = Reader[Sequence[Any]](_key_columns)
+_keys = select(*_key_columns).where(
+    any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
+    any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
+)
+_references = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted).where(
+    any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST))
+)
+_holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted)
+
+
+async def chart_keys(
+    connection: ReadConnection, service_ids: Iterable[UUID], names: Iterable[str]
+) -> list[Sequence[Any]]:
+    """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts of these names in these services."""
+    parameters = {"service_ids": list(service_ids), "names": list(names)}
+    if not parameters["service_ids"]:
+        return []
+    return await _key_reader.all(connection, _keys, parameters)
+
+
+async def chart_references(connection: ReadConnection, ids: Iterable[UUID]) -> list[Any]:
+    """Returns rows (service_id, name, id, display_name, deleted) of the charts with these ids."""
+    return list((await connection.execute(_references, {"ids": list(ids)})).all())
+
+
+async def chart_holders(connection: ReadConnection, chart_ids: Iterable[UUID]) -> list[Any]:
+    """Returns rows (id, service_id, name, charts, deleted) of the dashboards that hold any of these charts."""
+    ids = list(chart_ids)
+    if not ids:
+        return []
+    found = DASHBOARDS.references.of_charts(connection.dialect.name, ids).subquery()
+    same = (DASHBOARD.c.service_id == found.c.service_id) & (DASHBOARD.c.name == found.c.name)
+    return list((await connection.execute(_holders.join(found, same))).all())

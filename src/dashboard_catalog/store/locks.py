@@ -1,0 +1,52 @@
+"""The locks of writers, and the change numbers that they protect.
+
+A transaction takes its locks in this order: the catalog, then its BI services sorted by id. So no two wait for each
+other. It holds them until it ends. SQLite has only one writer at a time, so there is nothing to lock.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, select, update
+
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.tables import SERVICE_SEQUENCE
+
+_last_change = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == bindparam("id"))
+_advance = (
+    update(SERVICE_SEQUENCE)
+    .where(SERVICE_SEQUENCE.c.service_id == bindparam("b_service_id"))
+    .values(last_change=bindparam("last_change"))
+)
+# Any fixed number serves. This one looks like "dashboard catalog", for whoever reads pg_locks.
+_CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
+
+
+async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
+    """Waits until no other transaction writes entities.
+
+    Args:
+        to_write: Whether this transaction writes entities itself. Then it also waits for those that rely on them.
+    """
+    if connection.dialect.name == "postgresql":
+        function = func.pg_advisory_xact_lock if to_write else func.pg_advisory_xact_lock_shared
+        await connection.execute(select(function(bindparam("key", _CATALOG_LOCK))))
+
+
+async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
+    """Waits until no other transaction writes assets of a BI service, and returns its last change number.
+
+    Args:
+        service_id: Of a service that exists, or `CATALOG_ID` for the change numbers of entities.
+    """
+    # The migrations add the row of `CATALOG_ID`, and `entities.save` adds the row of each service.
+    return int((await connection.execute(_last_change.with_for_update(), {"id": service_id})).scalar_one())
+
+
+async def last_change(connection: ReadConnection, service_id: UUID) -> int:
+    """Returns the last change number of a BI service, without waiting for writers."""
+    return int((await connection.execute(_last_change, {"id": service_id})).scalar_one())
+
+
+async def advance(connection: WriteConnection, service_id: UUID, last_change: int) -> None:
+    """Stores the last change number of a BI service that this transaction has locked."""
+    await connection.execute(_advance, {"b_service_id": service_id, "last_change": last_change})
