@@ -1,8 +1,8 @@
-"""Loads dashboards that a program makes, by the client for asyncio: in any number, over a connection that may break.
+"""Loads any number of generated dashboards with the client for asyncio, also over a connection that breaks.
 
     python examples/load.py --token-file .data/admin.token --dashboards 10000
 
-A walk through a BI tool would stand in place of `walk`; it may wait for its answers (`async for`).
+Replace `walk` with a walk through a BI tool; as an async generator, it can wait for the tool.
 """
 
 import argparse
@@ -21,7 +21,7 @@ CHARTS_EACH = 3
 
 
 async def walk(dashboards: int) -> AsyncIterator[Any]:
-    """Yields what there is in the tool: each thing after what it refers to, kinds and BI services as they come."""
+    """Yields the content of the tool. Kinds and BI services may be mixed; each item comes after those it refers to."""
     yield Entity(bi_service=BiService(name=SERVICE, service_type="Superset", source_url="https://superset.example.com"))
     for number in range(dashboards):
         charts = [f"chart {number}.{place}" for place in range(CHARTS_EACH)]
@@ -34,7 +34,7 @@ async def walk(dashboards: int) -> AsyncIterator[Any]:
 
 
 async def load(address: str, token: str, dashboards: int) -> int:
-    """Loads everything, and returns how many items were refused."""
+    """Loads everything, and returns the number of refused items."""
     async with connect_async(address, token=token) as catalog:
         loading = catalog.bulk_upsert(
             walk(dashboards),
@@ -52,7 +52,7 @@ async def load(address: str, token: str, dashboards: int) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Loads dashboards that a program makes.")
+    parser = argparse.ArgumentParser(description="Loads generated dashboards.")
     parser.add_argument("--address", default="127.0.0.1:50051")
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--dashboards", type=int, default=1_000)

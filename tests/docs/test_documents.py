@@ -12,14 +12,18 @@ from tests.postgres import PostgresServer
 
 # These pages need other tools: `make examples` runs their programs.
 OTHER_LANGUAGES = {ROOT / "docs" / "clients" / name for name in ("go.md", "java.md", "typescript.md")}
-DOCUMENTS = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/**/*.md")) - OTHER_LANGUAGES)]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "client" / "README.md",
+    *sorted(set(ROOT.glob("docs/**/*.md")) - OTHER_LANGUAGES),
+]
 WITH_EXAMPLES = [path for path in DOCUMENTS if any(steps_of(path.read_text()))]
 ADDRESS = "127.0.0.1:50051"
 DATABASE = "postgresql://catalog:secret@db.example.com/catalog"
 DATABASE_WITHOUT_PASSWORD = "postgresql+asyncpg://catalog:***@db.example.com/catalog"
 
 
-@pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.relative_to(ROOT).with_suffix("").as_posix())
 def test_the_examples_of_a_document_print_what_it_shows(
     document: Path, checkout: Path, served: str, environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
@@ -66,7 +70,7 @@ def test_pages_of_other_languages_show_files_of_the_checkout_as_they_are() -> No
     assert [file.name for file in shown if ROOT.joinpath(file.name).read_text() != file.content] == []
 
 
-@pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.relative_to(ROOT).with_suffix("").as_posix())
 def test_commands_can_be_pasted(document: Path) -> None:
     commands = [step for step in steps_of(document.read_text()) if isinstance(step, Command)]
     assert commands

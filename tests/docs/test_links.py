@@ -7,7 +7,8 @@ import pytest
 
 from tests.docs.conftest import ROOT
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
+TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "client/README.md")
+DOCUMENTS = [*(ROOT / name for name in TOP), *sorted(ROOT.glob("docs/**/*.md"))]
 LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#\s]*)(?:#(?P<heading>[^)]*))?\)")
 HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 
