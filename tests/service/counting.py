@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import TableClause, event
 
-from dashboard_catalog.store import many
+from dashboard_catalog.store import record_statements
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 
@@ -42,7 +42,7 @@ def counted(database: Database) -> Iterator[Counted]:
     """Counts what writers ask of a database while the block runs."""
     engine = database._writers.sync_engine
     found = Counted()
-    copy = many._copy
+    copy = record_statements._copy
 
     # SQLAlchemy sees nothing of it.
     async def copied(connection: WriteConnection, table: TableClause, rows: Sequence[Any]) -> None:
@@ -56,10 +56,10 @@ def counted(database: Database) -> Iterator[Counted]:
     ]
     for name, listener in listeners:
         event.listen(engine, name, listener)
-    many._copy = copied
+    record_statements._copy = copied
     try:
         yield found
     finally:
-        many._copy = copy
+        record_statements._copy = copy
         for name, listener in listeners:
             event.remove(engine, name, listener)

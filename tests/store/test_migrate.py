@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import Script
 from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -61,7 +62,7 @@ def test_the_sequence_of_the_catalog_itself_comes_with_the_schema(database_url: 
 
 
 def test_a_schema_that_is_not_of_this_version_is_told(empty_database_url: str) -> None:
-    with pytest.raises(migrate.SchemaOutdated, match=f"is at nothing, this version needs {HEAD}: run `db upgrade`"):
+    with pytest.raises(migrate.SchemaOutdated, match=f"has no schema yet, this version needs {HEAD}: run `db upgrade`"):
         migrate.check(empty_database_url)
 
     command.upgrade(migrate._config(empty_database_url), "0001")
@@ -116,6 +117,24 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str
             command.upgrade(config, "head")
         assert _tables(empty_database_url) == before
         migrate.check(empty_database_url)
+
+
+def test_a_migration_can_be_written_from_the_template(empty_database_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(Path(migrate.__file__).parent / "migrations", folder)
+    config = migrate._config(empty_database_url)
+    config.set_main_option("script_location", str(folder))
+
+    script = command.revision(config, "Add a column", rev_id="9999")
+
+    assert isinstance(script, Script)
+    file = Path(script.path)
+    assert "Follows: " + HEAD in file.read_text()
+    assert "pass" in file.read_text()
+    columns = [f'    op.add_column("{table}", sa.Column("new", sa.Text()))\n' for table in ("chart", "chart_history")]
+    file.write_text(file.read_text().replace("    pass\n", "".join(columns)))
+    command.upgrade(config, "head")
+    asked(empty_database_url, "SELECT new FROM chart UNION SELECT new FROM chart_history")
 
 
 _AT_ONCE = """

@@ -13,19 +13,9 @@ from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, sele
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
+from dashboard_catalog.store.column_types import DOCUMENT, ID, KEY_TEXT, TEXT_LIST, TIMESTAMP, UUID_LIST
+from dashboard_catalog.store.conditions import any_of, begins_with, has_key, overlaps
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.types import (
-    DOCUMENT,
-    ID,
-    KEY_TEXT,
-    TEXT_LIST,
-    TIMESTAMP,
-    UUID_LIST,
-    any_of,
-    begins_with,
-    has_key,
-    overlaps,
-)
 
 P = ParamSpec("P")
 

@@ -14,11 +14,12 @@ from sqlalchemy import bindparam, delete, insert, update
 
 from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
 from dashboard_catalog.store.assets import AssetTable
+from dashboard_catalog.store.column_types import UUID_LIST
+from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.locks import advance
-from dashboard_catalog.store.many import ForMany
+from dashboard_catalog.store.record_statements import RecordStatement
 from dashboard_catalog.store.records import AssetRecord
-from dashboard_catalog.store.types import UUID_LIST, any_of
 
 A = TypeVar("A", bound=AssetRecord)
 
@@ -52,15 +53,16 @@ class _Statements(Generic[A]):
         changing = [name for name in table.columns if name not in _FIXED]
         self._indexed_values = attrgetter(*indexed)
         self._row = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
-        self.insert = ForMany(insert(table.table))
-        self.insert_history = ForMany(insert(table.history))
+        self.insert = RecordStatement(insert(table.table))
+        self.insert_history = RecordStatement(insert(table.history))
         self.copy_to_history = insert(table.history).from_select(table.columns, table.with_names)
         self.update = self._updating(changing)
         self.update_in_place = self._updating([name for name in changing if name not in indexed])
         self.update_unversioned = self._updating(_UNVERSIONED)
 
-    def _updating(self, names: Iterable[str]) -> ForMany:
-        return ForMany(update(self._tables[0]).where(self._row).values({name: bindparam(name) for name in names}))
+    def _updating(self, names: Iterable[str]) -> RecordStatement:
+        values = {name: bindparam(name) for name in names}
+        return RecordStatement(update(self._tables[0]).where(self._row).values(values))
 
     async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         # A new asset may have the name of one that is removed.

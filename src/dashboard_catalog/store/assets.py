@@ -14,10 +14,12 @@ from sqlalchemy import (
     select,
 )
 
+from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
+from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import AssetRecord, ChartRecord, DashboardRecord
-from dashboard_catalog.store.reference_rows import References
+from dashboard_catalog.store.reference_rows import ReferenceRows
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import (
     CHART,
@@ -27,7 +29,6 @@ from dashboard_catalog.store.tables import (
     DASHBOARD_HISTORY,
     DASHBOARD_REFERENCE,
 )
-from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of
 
 A = TypeVar("A", bound=AssetRecord)
 
@@ -68,7 +69,7 @@ class AssetTable(Generic[A]):
         self.record = record
         self.table = table
         self.history = history
-        self.references = References(table, references)
+        self.references = ReferenceRows(table, references)
         self.columns = column_names(record)
         self.to_row = row_of(record)
         self.from_row = record_maker(record)

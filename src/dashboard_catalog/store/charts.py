@@ -7,10 +7,11 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 
 from dashboard_catalog.store.assets import DASHBOARDS
+from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
+from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, DASHBOARD
-from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of
 
 _key_columns = [CHART.c[name] for name in ("service_id", "name", "id", "deleted", "deleted_by_edit")]
 _key_reader = Reader[Sequence[Any]](_key_columns)

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 
+from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker
+from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
-from dashboard_catalog.store.types import TEXT_LIST, UUID_LIST, any_of, begins_with, overlaps
 
 _reader = Reader(ENTITY.c, record_maker(EntityRecord))
 _columns = column_names(EntityRecord)

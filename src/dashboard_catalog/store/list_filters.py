@@ -1,4 +1,4 @@
-"""What the lists of assets are filtered by, each filter in two forms: keys that an index finds, and a look at a row."""
+"""Filters of lists of assets, each in two forms: the keys that an index finds, and a condition on a row."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,22 +8,23 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, bindparam, false, select, true
 
 from dashboard_catalog.store.assets import AssetTable
+from dashboard_catalog.store.column_types import UUID_LIST
+from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
 from dashboard_catalog.store.reference_rows import fenced
-from dashboard_catalog.store.types import UUID_LIST, any_of, begins_with, overlaps
 
 
 @dataclass(frozen=True, slots=True)
 class ListFilters:
-    """Which assets a list holds, by ids; None or empty means all.
+    """What the assets of a list have in common, with references as ids. None or empty matches every asset.
 
     Attributes:
-        services: The BI services that they are of.
-        owners: They have one of these owners.
-        tags: They have one of these tags.
-        charts: They hold one of these charts.
-        ids: They are among these.
-        domains: They are in one of these domains.
-        deleted: Values of `deleted` that they may have.
+        services: Belongs to one of these BI services.
+        owners: Has one of these owners.
+        tags: Has one of these tags.
+        charts: Holds one of these charts.
+        ids: Has one of these ids.
+        domains: Is in one of these domains.
+        deleted: Has one of these values of `deleted`.
     """
 
     services: Sequence[UUID] | None = None
@@ -39,29 +40,29 @@ class ListFilters:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter in both its forms.
+    """One filter in both forms.
 
     Attributes:
-        keys: Statement for (name, service_id, deleted) of what it finds.
-        holds: Makes the condition on an asset's columns.
-        column: Where an index has the keys of one value in the order of names; None if there is none.
-        values: Those that the column may have.
-        repeats: Whether keys come once for each of the values.
+        keys: Statement for (name, service_id, deleted) of the assets that it finds.
+        condition: Returns the condition on the columns of an asset.
+        column: The column for which an index holds the keys of each value in the order of names; None without one.
+        values: The values that the column may have.
+        repeats: Whether an asset that matches several of the values appears once per value.
     """
 
     keys: Select[Any]
-    holds: Callable[[Any], ColumnElement[bool]]
+    condition: Callable[[Any], ColumnElement[bool]]
     column: Any = None
     values: Sequence[UUID] = ()
     repeats: bool = False
 
     def keys_once(self) -> Select[Any]:
-        """Returns the statement for the keys without any twice."""
+        """Returns the statement for the keys, without duplicates."""
         return self.keys.distinct() if self.repeats else self.keys
 
 
 def finding_filters(table: AssetTable[Any], dialect: str, filters: ListFilters) -> list[Filter]:
-    """Returns the filters that have an index each."""
+    """Returns the filters that have an index of their own."""
     found = []
     for name, ids in (("owners", filters.owners), ("tags", filters.tags)):
         if ids is not None:
@@ -74,14 +75,14 @@ def finding_filters(table: AssetTable[Any], dialect: str, filters: ListFilters) 
         found.append(_one_of(table, "domain", filters.domains))
     if filters.ids is not None:
         ids_of = _one_of(table, "id", filters.ids)
-        found.append(Filter(fenced(ids_of.keys), ids_of.holds))
+        found.append(Filter(fenced(ids_of.keys), ids_of.condition))
     if filters.project:
         found.append(_of_rows(table, lambda c: c.project == filters.project))
     return found
 
 
 def narrowing_filters(table: AssetTable[Any], filters: ListFilters) -> list[Filter]:
-    """Returns the filters that every index of keys narrows itself by."""
+    """Returns the filters that narrow the range of any other one: each index of keys has their columns."""
     found = []
     if filters.services is not None:
         found.append(_one_of(table, "service_id", filters.services))
@@ -93,34 +94,34 @@ def narrowing_filters(table: AssetTable[Any], filters: ListFilters) -> list[Filt
 
 
 def any_asset(table: AssetTable[Any]) -> Filter:
-    """Returns the filter that lets everything through."""
+    """Returns the filter that every asset passes."""
     return _of_rows(table, lambda _: true())
 
 
 def boolean(value: bool) -> Any:
-    """Returns a constant that the planner sees, as it does not see a parameter."""
+    """Returns a constant. The planner takes it into account, unlike the value of a parameter."""
     return true() if value else false()
 
 
-def _of_rows(table: AssetTable[Any], holds: Callable[[Any], ColumnElement[bool]]) -> Filter:
+def _of_rows(table: AssetTable[Any], condition: Callable[[Any], ColumnElement[bool]]) -> Filter:
     c = table.table.c
-    return Filter(select(c.name, c.service_id, c.deleted).where(holds(c)), holds)
+    return Filter(select(c.name, c.service_id, c.deleted).where(condition(c)), condition)
 
 
 def _named(table: AssetTable[Any], prefix: str, deleted: Sequence[bool]) -> Filter:
-    def holds(c: Any) -> ColumnElement[bool]:
+    def condition(c: Any) -> ColumnElement[bool]:
         return begins_with(c.name, prefix)
 
-    # The index of names begins with the state.
+    # The index by name begins with the state.
     states = table.table.c.deleted.in_(map(boolean, deleted))
-    return Filter(_of_rows(table, holds).keys.where(states), holds)
+    return Filter(_of_rows(table, condition).keys.where(states), condition)
 
 
 def _one_of(table: AssetTable[Any], name: str, ids: Sequence[UUID]) -> Filter:
-    def holds(c: Any) -> ColumnElement[bool]:
+    def condition(c: Any) -> ColumnElement[bool]:
         return c[name] == ids[0] if len(ids) == 1 else any_of(c[name], bindparam(None, list(ids), UUID_LIST))
 
-    return Filter(_of_rows(table, holds).keys, holds, table.table.c[name], ids)
+    return Filter(_of_rows(table, condition).keys, condition, table.table.c[name], ids)
 
 
 def _overlapping(name: str, ids: Sequence[UUID]) -> Callable[[Any], ColumnElement[bool]]:

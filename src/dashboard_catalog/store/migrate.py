@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this version, and says whether it is there."""
+"""Migrates a database to the schema of this version, and checks whether it has that schema."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,18 +20,18 @@ T = TypeVar("T")
 
 
 class SchemaOutdated(Exception):
-    """The database is not at the schema of this version."""
+    """The database lacks migrations of this version."""
 
 
 class SchemaLater(Exception):
-    """The database is at a schema that this version does not know, such as that of a later one."""
+    """The database has a schema that this version does not know, such as that of a later version."""
 
 
 def upgrade(url: str) -> None:
-    """Runs the migrations that are missing; does nothing when there are none.
+    """Runs the migrations that the database lacks. Does nothing when there are none.
 
     Raises:
-        SchemaLater: Nothing has changed then. A server may run with it, see `check`.
+        SchemaLater: When the database has a later schema; it stays unchanged. A server can run with it, see `check`.
     """
     current, (head, *older) = _current_and_known(url)
     if current not in (None, head, *older):
@@ -40,23 +40,24 @@ def upgrade(url: str) -> None:
 
 
 def check(url: str) -> None:
-    """Returns if the database is at the schema of this version, or of a later one: migrations only add.
+    """Returns when the database has the schema of this version or a later one, since migrations only add.
 
     Raises:
-        SchemaOutdated: With what is missing.
+        SchemaOutdated: When migrations are missing. The message says which schema is there and which is needed.
     """
     current, (head, *older) = _current_and_known(url)
     if current in (None, *older):
-        raise SchemaOutdated(f"the schema is at {current or 'nothing'}, this version needs {head}: run `db upgrade`")
+        found = f"the schema is at {current}" if current else "the database has no schema yet"
+        raise SchemaOutdated(f"{found}, this version needs {head}: run `db upgrade`")
 
 
 def drift(url: str) -> list[object]:
-    """Returns the differences between the tables in code and those that the migrations made."""
+    """Returns the differences between the tables of the code and those that the migrations have made."""
     return list(asyncio.run(_on_connection(url, _differences)))
 
 
 def _current_and_known(url: str) -> tuple[str | None, list[str]]:
-    """Returns the revision of a database, None where there is no schema, and those of this version, newest first."""
+    """Returns the revision of a database, or None without a schema, and this version's revisions, newest first."""
     scripts = ScriptDirectory.from_config(_config(url))
     return asyncio.run(_on_connection(url, _revision)), [script.revision for script in scripts.walk_revisions()]
 
@@ -82,10 +83,10 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _differences(connection: Connection) -> list[object]:
-    def belongs(thing: SchemaItem, _name: str | None, _type: str, _reflected: bool, _other: object) -> bool:
-        # SQLite has no GIN; there, lists are searched without an index.
+    def is_compared(thing: SchemaItem, _name: str | None, _type: str, _reflected: bool, _other: object) -> bool:
+        # SQLite has no GIN indexes.
         on_postgresql_only = isinstance(thing, Index) and thing.dialect_options["postgresql"]["using"]
         return connection.dialect.name == "postgresql" or not on_postgresql_only
 
-    context = MigrationContext.configure(connection, opts={"include_object": belongs})
+    context = MigrationContext.configure(connection, opts={"include_object": is_compared})
     return list(compare_metadata(context, METADATA))

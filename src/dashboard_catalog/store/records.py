@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Text
 
+from dashboard_catalog.store.column_types import DOCUMENT, ID, KEY_TEXT, TIMESTAMP, UUID_LIST
 from dashboard_catalog.store.columns import stored
-from dashboard_catalog.store.types import DOCUMENT, ID, KEY_TEXT, TIMESTAMP, UUID_LIST
 
 CATALOG_ID = UUID(int=0)
 """Takes the place of a BI service for everything that belongs to the catalog as a whole."""

@@ -10,13 +10,14 @@ from uuid import UUID
 
 from sqlalchemy import Select, Table, TextClause, bindparam, delete, select, text
 
+from dashboard_catalog.store.column_types import ID, TEXT_LIST, UUID_LIST
+from dashboard_catalog.store.conditions import any_of, overlaps
 from dashboard_catalog.store.connections import WriteConnection
-from dashboard_catalog.store.types import ID, TEXT_LIST, UUID_LIST, any_of, overlaps
 
 _LISTS = {"postgresql": ("owners", "tags"), "sqlite": ("owners", "tags", "charts")}
 
 
-class References:
+class ReferenceRows:
     """The table `KIND_reference` of one kind of asset.
 
     Args:

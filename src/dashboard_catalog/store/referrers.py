@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, bindparam, func, select, true
 
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
+from dashboard_catalog.store.column_types import UUID_LIST
+from dashboard_catalog.store.conditions import any_of, has_key
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.types import UUID_LIST, any_of, has_key
 
 _TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
 

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, LargeBinary, Select
 from sqlalchemy.types import TypeEngine
 
+from dashboard_catalog.store.column_types import AsText
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.types import AsText
 
 R = TypeVar("R")
 Row = tuple[Any, ...]
@@ -47,11 +47,11 @@ class Reader(Generic[R]):
 
     def _converter(self, dialect: Dialect) -> Callable[[Any], Row] | None:
         if dialect.name not in self._converters:
-            self._converters[dialect.name] = _reading(self._types, dialect)
+            self._converters[dialect.name] = _row_converter(self._types, dialect)
         return self._converters[dialect.name]
 
 
-def writing(fields: Sequence[str], types: Iterable[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Row]:
+def row_writer(fields: Sequence[str], types: Iterable[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Row]:
     """Returns the function that turns a record into the tuple of values that a driver accepts.
 
     Args:
@@ -62,7 +62,7 @@ def writing(fields: Sequence[str], types: Iterable[TypeEngine[Any]], dialect: Di
     return _generated([_writer(type_.dialect_impl(dialect), dialect) for type_ in types], fields=fields)
 
 
-def _reading(types: Iterable[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Row] | None:
+def _row_converter(types: Iterable[TypeEngine[Any]], dialect: Dialect) -> Callable[[Any], Row] | None:
     if dialect.name == "postgresql":
         # asyncpg returns the values that we want.
         return None

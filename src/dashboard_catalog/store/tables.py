@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, text
 
+from dashboard_catalog.store.column_types import ID, KEY_TEXT
 from dashboard_catalog.store.records import (
     ChartRecord,
     DashboardRecord,
@@ -17,7 +18,6 @@ from dashboard_catalog.store.records import (
     MentionRecord,
     SessionRecord,
 )
-from dashboard_catalog.store.types import ID, KEY_TEXT
 
 METADATA = MetaData()
 

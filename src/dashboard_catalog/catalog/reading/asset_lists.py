@@ -22,7 +22,7 @@ from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 from dashboard_catalog.store import entities, list_pages
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.list_pages import ListOrder, Position
+from dashboard_catalog.store.list_order import ListOrder, Position
 from dashboard_catalog.store.records import AssetRecord
 
 _ORDERS: Mapping[str, ListOrder] = {

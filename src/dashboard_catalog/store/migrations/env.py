@@ -1,4 +1,4 @@
-"""Runs the migrations on the database that `store.migrate` names: all that are missing in one transaction."""
+"""Runs all missing migrations in one transaction, on the database that `store.migrate` has configured."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store.tables import METADATA
 
-# Any fixed number serves; it says "migrations of the dashboard catalog" to whoever looks at pg_locks.
+# Any fixed number serves. It follows the number of the catalog's lock in `store/locks.py`.
 _LOCK = 0x0DA5_B0A2_D0CA_7A11
 
 
@@ -24,7 +24,7 @@ def _lock(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(bindparam("key", _LOCK))))
     else:
-        # The driver would begin with the first INSERT only.
+        # The driver would not begin a transaction before the first INSERT.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -1,4 +1,4 @@
-"""Assets with their history, entities, and the change sequences.
+"""Assets with their history and references, entities, and change numbers.
 
 Revision: 0001
 Follows:
@@ -18,7 +18,7 @@ depends_on = None
 
 Columns = list[tuple[str, Any, bool]]
 
-# As the types were at this revision; the code's may go on.
+# The types of this revision. Those of the code may change later.
 UUIDS = postgresql.ARRAY(sa.Uuid()).with_variant(sa.Text(), "sqlite")
 DOCUMENT = postgresql.JSONB().with_variant(sa.JSON(), "sqlite")
 KEY_TEXT = sa.Text(collation="C").with_variant(sa.Text(), "sqlite")
@@ -76,7 +76,7 @@ ENTITY_COLUMNS: Columns = [
 
 
 def upgrade() -> None:
-    """Goes forward."""
+    """Creates the tables."""
     for kind, own in (("dashboard", DASHBOARD_COLUMNS), ("chart", CHART_COLUMNS)):
         _create(kind, ASSET_COLUMNS + own, "service_id", "name")
         _create(f"{kind}_history", ASSET_COLUMNS + own, "service_id", "id", "version")
@@ -105,7 +105,7 @@ def upgrade() -> None:
         [("service_id", sa.Uuid(), False), ("last_change", sa.BigInteger(), False)],
         "service_id",
     )
-    # The catalog's own, that all entities share.
+    # The row of the catalog itself, which numbers the changes of all entities.
     op.bulk_insert(sequence, [{"service_id": UUID(int=0), "last_change": 0}])
 
 

@@ -1,4 +1,4 @@
-"""Sessions of bulk streams, with their failures and what they mentioned.
+"""Sessions of bulk streams, with their failures and mentions.
 
 Revision: 0002
 Follows: 0001
@@ -17,7 +17,7 @@ DOCUMENT = postgresql.JSONB().with_variant(sa.JSON(), "sqlite")
 
 
 def upgrade() -> None:
-    """Goes forward."""
+    """Creates the tables."""
     op.create_table(
         "bulk_session",
         sa.Column("service_id", sa.Uuid(), nullable=False),

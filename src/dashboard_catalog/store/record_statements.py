@@ -1,6 +1,6 @@
-"""Runs one statement for many records, in the fastest way that each driver offers.
+"""Statements that write one record, run for many records in the fastest way that each driver offers.
 
-On PostgreSQL, new rows are written with COPY.
+On PostgreSQL, COPY writes new rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from sqlalchemy import Dialect, Insert, TableClause, Update, text
 from sqlalchemy.exc import DisconnectionError
 
 from dashboard_catalog.store.connections import WriteConnection
-from dashboard_catalog.store.rows import Row, writing
+from dashboard_catalog.store.rows import Row, row_writer
 
 
 class _Form(NamedTuple):
@@ -21,8 +21,8 @@ class _Form(NamedTuple):
     row: Callable[[Any], Row]
 
 
-class ForMany:
-    """A statement that writes one record, to run for many records.
+class RecordStatement:
+    """A statement that writes one record.
 
     Args:
         statement: Its parameters have the names of the record's fields, or those names with the prefix `b_`.
@@ -54,7 +54,7 @@ def _form(statement: Insert | Update, dialect: Dialect) -> _Form:
     compiled = statement.compile(dialect=dialect)
     parameters = compiled.positiontup or []
     fields = [name.removeprefix("b_") for name in parameters]
-    return _Form(compiled.string, writing(fields, [compiled.binds[name].type for name in parameters], dialect))
+    return _Form(compiled.string, row_writer(fields, [compiled.binds[name].type for name in parameters], dialect))
 
 
 async def _copy(connection: WriteConnection, table: TableClause, rows: list[Row]) -> None:

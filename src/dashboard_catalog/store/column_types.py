@@ -1,7 +1,6 @@
-"""Column types and conditions that mean the same on PostgreSQL and SQLite.
+"""Column types that hold the same values on PostgreSQL and SQLite.
 
-Lists of ids and texts are arrays on PostgreSQL and JSON texts on SQLite. `any_of` and `overlaps` search them, on each
-database in the form that its indexes serve.
+Lists of ids and texts are arrays on PostgreSQL and JSON texts on SQLite.
 """
 
 import json
@@ -13,11 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
-from sqlalchemy import CHAR, JSON, Boolean, ColumnElement, DateTime, Dialect, Text, TypeDecorator, Uuid
+from sqlalchemy import CHAR, JSON, DateTime, Dialect, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 
@@ -119,87 +115,3 @@ TIMESTAMP = DateTime(timezone=True).with_variant(_UtcText(), "sqlite")
 DOCUMENT = JSONB(none_as_null=True).with_variant(JSON(none_as_null=True), "sqlite")
 # Compares byte for byte on both databases, which pages and prefixes rely on.
 KEY_TEXT = Text(collation="C").with_variant(Text(), "sqlite")
-
-
-_LAST_CHARACTER = "\U0010ffff"
-
-
-def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """Returns the condition that a `KEY_TEXT` column begins with a prefix, as a range that an index can serve."""
-    head = prefix.rstrip(_LAST_CHARACTER)
-    if not head:
-        return column >= prefix
-    following = ord(head[-1]) + 1
-    # Skips the surrogates, which are not characters.
-    end = head[:-1] + chr(0xE000 if following == 0xD800 else following)
-    return (column >= prefix) & (column < end)
-
-
-class _Condition(FunctionElement[bool]):
-    type = Boolean()
-    # Without this, SQLAlchemy writes `... = 1` for SQLite, and no index can serve that comparison.
-    _is_implicitly_boolean = True
-
-
-class any_of(_Condition):  # noqa: N801 - reads as SQL does
-    """True if a column equals an element of a bound list: `any_of(column, bindparam(..., type_=UUID_LIST))`."""
-
-    name = "any_of"
-    inherit_cache = True
-
-
-class overlaps(_Condition):  # noqa: N801
-    """True if a list column shares an element with a bound list."""
-
-    name = "overlaps"
-    inherit_cache = True
-
-
-class has_key(_Condition):  # noqa: N801
-    """True if a document column has a top-level key."""
-
-    name = "has_key"
-    inherit_cache = True
-
-
-def _operands(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> list[str]:
-    return [compiler.process(clause, **kw) for clause in element.clauses]
-
-
-@compiles(any_of)
-def _any_of(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = _operands(element, compiler, **kw)
-    return f"{column} = ANY ({values})"
-
-
-@compiles(any_of, "sqlite")
-def _any_of_sqlite(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = _operands(element, compiler, **kw)
-    return f"{column} IN (SELECT value FROM json_each({values}))"
-
-
-@compiles(overlaps)
-def _overlaps(element: overlaps, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = _operands(element, compiler, **kw)
-    return f"{column} && {values}"
-
-
-@compiles(overlaps, "sqlite")
-def _overlaps_sqlite(element: overlaps, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = _operands(element, compiler, **kw)
-    return (
-        f"EXISTS (SELECT 1 FROM json_each({column}) AS held"
-        f" WHERE held.value IN (SELECT value FROM json_each({values})))"
-    )
-
-
-@compiles(has_key)
-def _has_key(element: has_key, compiler: SQLCompiler, **kw: Any) -> str:
-    column, key = _operands(element, compiler, **kw)
-    return f"{column} ? {key}"
-
-
-@compiles(has_key, "sqlite")
-def _has_key_sqlite(element: has_key, compiler: SQLCompiler, **kw: Any) -> str:
-    column, key = _operands(element, compiler, **kw)
-    return f"EXISTS (SELECT 1 FROM json_each({column}) AS held WHERE held.key = {key})"

@@ -1,0 +1,35 @@
+"""The orders of a list of assets, and the positions that its pages begin after."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, tuple_
+
+from dashboard_catalog.store.column_types import ID, KEY_TEXT
+
+Position = tuple[str | datetime, UUID]
+"""The last asset of the previous page: (name, service id), or (time, id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOrder:
+    """The order of a list: by name and service, or by time and id."""
+
+    by_time: bool = False
+    descending: bool = False
+
+    def columns(self, columns: Any) -> list[ColumnElement[Any]]:
+        """Returns the expressions for ORDER BY, over the given columns."""
+        parts = (columns.updated_at, columns.id) if self.by_time else (columns.name, columns.service_id)
+        return [part.desc() if self.descending else part for part in parts]
+
+    def is_after(self, columns: Any, position: Position) -> ColumnElement[bool]:
+        """Returns the condition that a row comes after a position."""
+        if self.by_time:
+            key, types = tuple_(columns.updated_at, columns.id), [columns.updated_at.type, columns.id.type]
+        else:
+            key, types = tuple_(columns.name, columns.service_id), [KEY_TEXT, ID]
+        end = tuple_(*position, types=types)
+        return key < end if self.descending else key > end

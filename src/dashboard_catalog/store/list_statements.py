@@ -1,0 +1,165 @@
+"""The statements that read a page of assets. `list_pages` chooses among them.
+
+Some conditions are written in a form that no index serves, so that the planner reads the index that the page needs.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    column,
+    func,
+    intersect,
+    literal_column,
+    select,
+    true,
+    union_all,
+)
+
+from dashboard_catalog.store.assets import AssetTable
+from dashboard_catalog.store.column_types import ID, UUID_LIST
+from dashboard_catalog.store.list_filters import (
+    Filter,
+    ListFilters,
+    any_asset,
+    boolean,
+    finding_filters,
+    narrowing_filters,
+)
+from dashboard_catalog.store.list_order import ListOrder, Position
+
+
+class ListStatements:
+    """The statements for one page.
+
+    Args:
+        dialect: `postgresql` or `sqlite`.
+        after: The last asset of the previous page; None for the first page.
+    """
+
+    def __init__(
+        self, dialect: str, table: AssetTable[Any], filters: ListFilters, order: ListOrder, after: Position | None
+    ) -> None:
+        self._dialect = dialect
+        self._table = table
+        self._columns = table.table.c
+        self._deleted = filters.deleted
+        self._order = order
+        self._after = after
+        self._finding = finding_filters(table, dialect, filters)
+        self._narrowing = narrowing_filters(table, filters)
+        self._all = [*self._finding, *self._narrowing]
+
+    @property
+    def needs_sizes(self) -> bool:
+        """Whether the list is more than one sorted range. Then it pays to ask how much each filter finds."""
+        return bool(self._all) if self._order.by_time else len(self._all) > 1 and bool(self._finding)
+
+    @property
+    def merges_many_ranges(self) -> bool:
+        """Whether a filter has several values, so several ranges, in a list by name of assets of one state."""
+        # No index has both states in the order of names.
+        return len(self._deleted) == 1 and any(len(each.values) > 1 for each in self._finding)
+
+    def sizes(self, most: int) -> Select[Any]:
+        """Returns the statement for how much each filter finds, counting up to `most`."""
+        # A number instead of a parameter: the planner must know that it is small.
+        found = [each.keys.limit(literal_column(str(most))).subquery() for each in self._all]
+        return select(*[select(func.count()).select_from(each).scalar_subquery() for each in found])
+
+    def found_by(self, place: int) -> Select[Any]:
+        """Returns the statement for the rows that one filter finds and the others match.
+
+        Args:
+            place: Which filter, in the order of `sizes`.
+        """
+        keys = self._all[place].keys_once()
+        # The offset fences the keys. Without it, the planner prefers to walk all rows in order until the page is full.
+        rows = self._rows_of(keys.offset(0).subquery()).where(*self._after_position(self._columns))
+        return rows.where(*self._conditions(self._columns)).order_by(*self._order.columns(self._columns))
+
+    def among_next(self, count: int) -> Select[Any]:
+        """Returns the statement for those of the next `count` rows that match all filters."""
+        c = self._columns
+        rows = self._table.select().where(*self._after_position(c))
+        if not self._order.by_time:
+            rows = rows.where(c.deleted == boolean(self._deleted[0]))
+        next_rows = rows.order_by(*self._order.columns(c)).limit(count).subquery()
+        matching = select(*next_rows.c).where(*self._conditions(next_rows.c))
+        return matching.order_by(*self._order.columns(next_rows.c))
+
+    def by_name(self, limit: int) -> Select[Any]:
+        """Returns the statement for the rows of a page by name: where the ranges meet."""
+        keys = self.keys(limit).subquery()
+        return self._rows_of(keys).order_by(*self._order.columns(keys.c))
+
+    def by_time(self) -> Select[Any]:
+        """Returns the statement for all rows that match, in the order of time."""
+        c = self._columns
+        rows = self._rows_of(self.keys(None).offset(0).subquery()) if self.needs_sizes else self._table.select()
+        return rows.where(*self._after_position(c), *self._conditions(c)).order_by(*self._order.columns(c))
+
+    def keys(self, limit: int | None) -> Any:
+        """Returns the statement for (name, service_id) of all assets that match, or of the first `limit` by name."""
+        states = [self._keys_of_state(deleted, limit) for deleted in self._deleted]
+        if len(states) == 1:
+            return states[0]
+        return self._first(union_all(*[select(*state.subquery().c) for state in states]), limit)
+
+    def _keys_of_state(self, deleted: bool, limit: int | None) -> Any:
+        """Returns the statement for the keys of live or of deleted assets that all filters find."""
+        finding = self._finding or self._narrowing[:1] or [any_asset(self._table)]
+        if len(finding) == 1 and finding[0].values and limit and self._dialect == "postgresql":
+            return self._first(self._value_by_value(finding[0], deleted, limit), limit)
+        ranges = [self._range(each, deleted) for each in finding]
+        return self._first(ranges[0] if len(ranges) == 1 else intersect(*ranges), limit)
+
+    def _range(self, found: Filter, deleted: bool) -> Select[Any]:
+        c = found.keys_once().subquery().c
+        return select(c.name, c.service_id).where(self._state(found, c, deleted), *self._narrowed(c, found))
+
+    def _value_by_value(self, found: Filter, deleted: bool, limit: int) -> Select[Any]:
+        """Returns the statement for the first keys of each value of a filter."""
+        ids = bindparam(None, list(found.values), UUID_LIST)
+        value = func.unnest(ids).table_valued(column("id", ID)).render_derived()
+        c = found.column.table.c
+        state, narrowed = self._state(found, c, deleted), self._narrowed(c, found)
+        keys = select(c.name, c.service_id).where(found.column == value.c.id, state, *narrowed)
+        each = self._first(keys, limit).lateral()
+        return select(each.c.name, each.c.service_id).select_from(value.join(each, true())).distinct()
+
+    def _state(self, found: Filter, columns: Any, deleted: bool) -> Any:
+        if found.column is self._columns.service_id:
+            # No index serves this form. The index by name would be walked past the names of all other services.
+            return columns.deleted.is_not(boolean(not deleted))
+        return columns.deleted == boolean(deleted)
+
+    def _first(self, keys: Any, limit: int | None) -> Any:
+        return keys if limit is None else keys.order_by(*self._order.columns(keys.selected_columns)).limit(limit)
+
+    def _rows_of(self, keys: Any) -> Select[Any]:
+        c = self._columns
+        return self._table.select().join(keys, (c.service_id == keys.c.service_id) & (c.name == keys.c.name))
+
+    def _conditions(self, columns: Any) -> Iterator[ColumnElement[bool]]:
+        """Yields the conditions of all filters on a row."""
+        if len(self._deleted) == 1:
+            # No index serves this form. One that begins with the state would be read instead of that of the order.
+            yield columns.deleted.is_not(boolean(not self._deleted[0]))
+        for each in self._all:
+            yield each.condition(columns)
+
+    def _narrowed(self, columns: Any, done: Filter) -> Iterator[ColumnElement[bool]]:
+        """Yields the conditions that narrow a range: the filters that any index of keys serves, and the position."""
+        for each in self._narrowing:
+            if each is not done:
+                yield each.condition(columns)
+        if not self._order.by_time:
+            yield from self._after_position(columns)
+
+    def _after_position(self, columns: Any) -> Iterator[ColumnElement[bool]]:
+        if self._after:
+            yield self._order.is_after(columns, self._after)
