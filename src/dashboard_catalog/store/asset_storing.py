@@ -61,7 +61,7 @@ class _Statements(Generic[A]):
         self.update_unversioned = self._updating(_UNVERSIONED)
 
     def _updating(self, names: Iterable[str]) -> RecordStatement:
-        values = {name: bindparam(name) for name in names}
+        values: dict[str, Any] = {name: bindparam(name) for name in names}
         return RecordStatement(update(self._tables[0]).where(self._row).values(values))
 
     async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
