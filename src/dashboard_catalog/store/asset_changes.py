@@ -100,8 +100,8 @@ class AssetChanges:
 
     def next_number(self, service_id: UUID) -> int:
         """Returns the number of the next change of a BI service, which `add_service` has added."""
-        self._last[service_id] += 1
-        return self._last[service_id]
+        number = self._last[service_id] = self._last[service_id] + 1
+        return number
 
     def last_numbers(self) -> Mapping[UUID, int]:
         """Returns the last change number of each BI service in which anything has been numbered."""
