@@ -111,7 +111,7 @@ class CatalogServer:
 
     async def start(self) -> None:
         """Begins to serve, with a first look at the database."""
-        await self._health.look()
+        await self._health.probe()
         await self._server.start()
         self._background = [
             asyncio.create_task(self._health.run()),

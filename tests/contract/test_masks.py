@@ -22,7 +22,7 @@ def test_what_an_entity_only_answers_is_not_written(path: str) -> None:
         masks.written_fields(FieldMask(paths=["email", path]), USER)
     [violation] = refused.value.violations
     assert (violation.field, violation.reason) == ("update_mask.paths[1]", "UNKNOWN_FIELD")
-    assert violation.description == "names no field; there are display_name, description, email, is_bot"
+    assert violation.description == "unknown field; expected one of display_name, description, email, is_bot"
 
 
 def test_what_never_changes_is_refused() -> None:

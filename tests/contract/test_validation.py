@@ -64,13 +64,13 @@ CASES: list[tuple[Message, str, str, str]] = [
     ),
     (dashboard_service_pb2.CreateDashboardRequest(), "dashboard", "REQUIRED", "is required"),
     (create(name="n" * 300), "dashboard.name", "TOO_LONG", "must be at most 256 characters, has 300"),
-    (create(name="a::b"), "dashboard.name", "INVALID_FORMAT", "must not hold ::"),
-    (create(name="a\nb"), "dashboard.name", "INVALID_FORMAT", "must not hold control characters"),
+    (create(name="a::b"), "dashboard.name", "INVALID_FORMAT", "must not contain ::"),
+    (create(name="a\nb"), "dashboard.name", "INVALID_FORMAT", "must not contain control characters"),
     (
         create(description="a\0b"),
         "dashboard.description",
         "INVALID_FORMAT",
-        "must not hold the character U+0000",
+        "must not contain the character U+0000",
     ),
     (
         create(dashboard_type="Board"),

@@ -1,9 +1,10 @@
 """docs/limits.md lists the limits of the code and of the annotations of the contract."""
 
+import pytest
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
-from dashboard_catalog.auth import jwks, jwks_url, key_sets
+from dashboard_catalog.auth import claims, jwks, jwks_url, key_sets
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
 from dashboard_catalog.catalog.bulk import opening
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
@@ -11,16 +12,19 @@ from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.properties import extension_rules
 from dashboard_catalog.catalog.reading import page_sizes
 from dashboard_catalog.catalog.writing import merge
-from dashboard_catalog.cli.ingest.command import IngestOptions
-from dashboard_catalog.contract import bulk_options, pages, status
-from dashboard_catalog.contract.bulk_items import LIMITS
+from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
+from dashboard_catalog.contract import limits
+from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
+from dashboard_catalog.contract.bulk_responses import LIMITS
+from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.rpc import outbox
-from dashboard_catalog.rpc.edge import requests
 from dashboard_catalog.settings import Settings
+from dashboard_catalog_client import chunks
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
 from tests.docs.conftest import ROOT
 
 DASHBOARD, CHART = dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec
+GET = dashboard_service_pb2.GetDashboardRequest
 CONCURRENT_CALLS = Settings.model_fields["max_concurrent_calls"].default
 
 
@@ -43,16 +47,16 @@ def size(number: int) -> str:
 
 
 ROWS = {
-    "a request, or a message of a stream": size(requests.MAX_MESSAGE_BYTES),
+    "a request, or a message of a stream": size(limits.MAX_MESSAGE_BYTES),
     "items in a message of `BulkUpsert`": f"{LIMITS.max_message_items:,}",
     "an item of `BulkUpsert`": size(LIMITS.max_item_bytes),
-    "failed items before a stream ends": f"{bulk_options.MAX_FAILURES:,}",
+    "failed items before a stream ends": f"{limits.MAX_FAILURES:,}",
     "how long a bulk session is kept after its last chunk": f"{LIMITS.session_seconds // 86_400} days",
     "names that a stream with `validate_only` counts as existing": f"{MAX_ASSUMED:,}",
-    "size of a page, which ends early when it is reached": size(pages.MAX_PAGE_BYTES),
+    "size of a page, which ends early when it is reached": size(limits.MAX_RESPONSE_BYTES),
     "results in a progress message": size(outbox.MAX_HELD_BYTES),
     "results in a page": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
-    "the status of an error with its details": size(status.MAX_STATUS_BYTES),
+    "the status of an error with its details": size(limits.MAX_STATUS_BYTES),
     "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",
     "a name": characters(DASHBOARD, "name"),
     "a fully qualified name": f"{names.MAX_FQN_BYTES:,} bytes",
@@ -88,9 +92,29 @@ def test_the_numbers_that_the_table_spells_out_match_the_code() -> None:
     assert opening.SESSION_LIFETIME.total_seconds() == LIMITS.session_seconds
     assert extension_rules.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
-    assert most == bulk_options.MAX_FAILURES == IngestOptions().max_failures
+    assert most == limits.MAX_FAILURES == IngestOptions().max_failures
     assert elements(DASHBOARD, "tags") == f"{merge.MAX_TAGS}"
     assert elements(asset_pb2.Edited, "extension_keys") == elements(asset_pb2.Edited, "tags")
+
+
+def test_constants_of_the_rules_are_the_annotations() -> None:
+    """The rules cannot read annotations, since they know no messages."""
+    for message, field in ((DASHBOARD, "service"), (DASHBOARD, "domain"), (GET, "fully_qualified_name")):
+        assert rules_of(message, field).string.max_bytes == names.MAX_FQN_BYTES
+    assert rules_of(entity_pb2.User, "name").string.max_len == claims.LONGEST_NAME
+
+
+def test_constants_of_the_clients_are_the_limits_of_the_server() -> None:
+    assert chunks.MAX_ITEMS == limits.MAX_MESSAGE_ITEMS
+    assert chunks.MAX_ITEM_BYTES == limits.MAX_ITEM_BYTES
+    assert chunks.MAX_BYTES < limits.MAX_MESSAGE_BYTES
+    assert MAX_DELETED_PERCENT == DEFAULT_MAX_DELETED_PERCENT
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_names_of_all_kinds_have_one_limit(kind: str) -> None:
+    name = WRITTEN[kind].fields_by_name["name"]
+    assert limits.rules_of(name).string.max_len == limits.MAX_NAME_CHARACTERS
 
 
 def test_charts_have_the_limits_of_dashboards() -> None:

@@ -139,7 +139,8 @@ def status_of_call(error: grpc.aio.AioRpcError) -> Status:
 async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]]:
     """Awaits a call that fails, and returns its code and its details."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
+        async with asyncio.timeout(10):
+            await call
     return raised.value.code(), details_of(status_of_call(raised.value))
 
 

@@ -29,7 +29,7 @@ async def status(edge: Edge, service: str = "") -> Any:
 async def test_every_service_follows_the_database(edge: Edge) -> None:
     for answers in (True, False, True):
         edge.database_answers = answers
-        assert await edge.health.look() is answers
+        assert await edge.health.probe() is answers
         for service in ("", SERVICE):
             assert await status(edge, service) == (SERVING if answers else NOT_SERVING)
 
@@ -66,13 +66,13 @@ async def test_a_database_that_does_not_answer_is_asked_less_often() -> None:
 async def test_a_probe_that_hangs_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard_catalog.rpc.health.PROBE_SECONDS", 0.05)
     health = DatabaseHealth([], lambda: asyncio.sleep(30))
-    assert await health.look() is False
+    assert await health.probe() is False
 
 
 async def test_a_draining_server_serves_no_more(edge: Edge) -> None:
-    assert await edge.health.look()
+    assert await edge.health.probe()
     await edge.health.drain()
-    assert await edge.health.look()
+    assert await edge.health.probe()
     assert await status(edge, SERVICE) == await status(edge) == NOT_SERVING
 
 
@@ -84,7 +84,7 @@ async def test_an_unknown_service_is_not_found(edge: Edge) -> None:
 
 
 async def test_all_services_are_listed(edge: Edge) -> None:
-    await edge.health.look()
+    await edge.health.probe()
     request = health_pb2.HealthListRequest()  # type: ignore[attr-defined]
     answer = await stub(edge).List(request)
     assert {name: one.status for name, one in answer.statuses.items()} == {"": SERVING, SERVICE: SERVING}
@@ -97,6 +97,6 @@ async def test_bytes_that_do_not_decode_are_malformed_here_too(edge: Edge) -> No
 
 
 async def test_health_is_answered_without_a_token_while_draining(edge: Edge) -> None:
-    await edge.health.look()
+    await edge.health.probe()
     edge.gate.drain()
     assert await status(edge) == SERVING

@@ -1,7 +1,6 @@
 """What happens to a call before and after its servicer, seen by a caller and in the log."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,9 @@ import pytest
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from dashboard_catalog.errors import CatalogError, Reason
-from dashboard_catalog.rpc.edge.call import current_call
-from dashboardcatalog.v1 import bulk_pb2
+from dashboard_catalog.rpc.edge.context import caller_of
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
-from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
-from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, logged, progress, refused, serving, status_of_call, until
+from tests.rpc.conftest import GET, SOMETHING, Edge, logged, refused, serving, status_of_call, until
 
 SECRET = "postgresql://ada:secret@db"
 
@@ -29,8 +25,8 @@ def raw(edge: Edge, method: str = GET) -> Any:
 async def test_a_call_reaches_its_servicer_with_its_principal(edge: Edge) -> None:
     seen = []
 
-    async def get(_request: Any, _context: Any) -> Any:
-        seen.append(current_call())
+    async def get(_request: Any, context: Any) -> Any:
+        seen.append(caller_of(context))
         return dashboards.GetDashboardResponse()
 
     edge.servicer.get = get
@@ -282,138 +278,3 @@ async def test_a_cancelled_call_is_cancelled_in_its_servicer(edge: Edge) -> None
             assert await ended == "cancelled"
             await edge.gate.idle()
     assert [(line["event"], line["code"]) for line in lines] == [("call", "CANCELLED")]
-
-
-def chunk(*names: str) -> Any:
-    specs = [DashboardSpec(name=name, service="s") for name in names]
-    return bulk_pb2.BulkUpsertRequest(items=[bulk_pb2.BulkUpsertItem(dashboard=spec) for spec in specs])
-
-
-async def test_a_stream_brings_decoded_messages_and_takes_answers(edge: Edge) -> None:
-    call = edge.stub.BulkUpsert(metadata=edge.metadata)
-    await call.write(chunk("a", "b"))
-    assert (await call.read()).progress.next_offset == 2
-    await call.write(chunk("c"))
-    assert (await call.read()).progress.next_offset == 3
-    await call.done_writing()
-    assert await call.read() is grpc.aio.EOF
-    assert await call.code() is grpc.StatusCode.OK
-
-
-async def test_a_stream_may_be_answered_by_writing(edge: Edge) -> None:
-    async def bulk(requests: Any, context: Any) -> None:
-        async for request in requests:
-            await context.write(progress(len(request.items)))
-
-    edge.servicer.bulk = bulk
-    call = edge.stub.BulkUpsert(iter([chunk("a"), chunk("b", "c")]), metadata=edge.metadata)
-    assert [answer.progress.next_offset async for answer in call] == [1, 2]
-
-
-async def test_messages_of_a_stream_are_not_validated(edge: Edge) -> None:
-    call = edge.stub.BulkUpsert(iter([chunk("a::b")]), metadata=edge.metadata)
-    assert [answer.progress.next_offset async for answer in call] == [1]
-
-
-@pytest.mark.parametrize(
-    ("body", "code", "reason"),
-    [
-        (b"\xff\xff", grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
-        (b"x" * 4_200_000, grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"),
-    ],
-)
-async def test_a_bad_message_ends_a_stream(edge: Edge, body: bytes, code: grpc.StatusCode, reason: str) -> None:
-    call: Any = edge.channel.stream_stream(BULK)(metadata=edge.metadata)
-    await call.write(chunk("a").SerializeToString())
-    assert await call.read()
-    await call.write(body)
-    ended, details = await refused(call.read())
-    assert (ended, details["ErrorInfo"].reason) == (code, reason)
-
-
-async def test_an_error_of_a_stream_has_details(edge: Edge) -> None:
-    async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
-        async for _ in requests:
-            yield bulk_pb2.BulkUpsertResponse()
-            raise CatalogError(Reason.OFFSET_GAP, "a gap", metadata={"next_offset": "7"})
-
-    edge.servicer.bulk = bulk
-    call = edge.stub.BulkUpsert(iter([chunk("a")]), metadata=edge.metadata)
-    assert await call.read() == bulk_pb2.BulkUpsertResponse()
-    code, details = await refused(call.read())
-    assert code is grpc.StatusCode.OUT_OF_RANGE
-    assert dict(details["ErrorInfo"].metadata) == {"next_offset": "7"}
-
-
-async def test_a_token_that_expires_ends_a_stream_at_its_next_message(edge: Edge) -> None:
-    call = edge.stub.BulkUpsert(metadata=edge.token(seconds=2))
-    await call.write(chunk("a"))
-    assert (await call.read()).progress.next_offset == 1
-    await asyncio.sleep(2.05)
-    await call.write(chunk("b"))
-    code, details = await refused(call.read())
-    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
-
-
-@pytest.mark.parametrize("sends_another", [False, True])
-async def test_a_draining_server_ends_a_stream_between_messages(edge: Edge, sends_another: bool) -> None:
-    call = edge.stub.BulkUpsert(metadata=edge.metadata)
-    await call.write(chunk("a"))
-    assert (await call.read()).progress.next_offset == 1
-    edge.gate.drain()
-    if sends_another:
-        await call.write(chunk("b"))
-    code, details = await refused(call.read())
-    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
-    async with asyncio.timeout(5):
-        await edge.gate.idle()
-
-
-@pytest.mark.parametrize("by", ["cancelling", "a deadline", "a message beyond the transport's limit"])
-async def test_a_broken_stream_is_not_taken_for_its_end(edge: Edge, by: str) -> None:
-    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
-        try:
-            async for _ in requests:
-                yield bulk_pb2.BulkUpsertResponse()
-            ended.set_result("half-closed")
-        except asyncio.CancelledError:
-            ended.set_result("cancelled")
-            raise
-
-    edge.servicer.bulk = bulk
-    timeout = 0.5 if by == "a deadline" else None
-    call: Any = edge.channel.stream_stream(BULK)(metadata=edge.metadata, timeout=timeout)
-    await call.write(b"")
-    await call.read()
-    if by == "cancelling":
-        call.cancel()
-    elif by != "a deadline":
-        await call.write(b"x" * 9_000_000)
-    async with asyncio.timeout(5):
-        assert await ended == "cancelled"
-        await edge.gate.idle()
-
-
-@pytest.mark.parametrize("size", [1, 1_000_000], ids=["while it waits", "while its answer waits to be sent"])
-async def test_a_generator_is_closed_before_its_call_ends(edge: Edge, size: int) -> None:
-    closed = []
-
-    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
-        answer = bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="x" * size))
-        try:
-            while True:
-                yield answer
-                await asyncio.sleep(30 if size == 1 else 0)
-        finally:
-            closed.append(current_call().principal.subject)
-
-    edge.servicer.bulk = bulk
-    call = edge.stub.BulkUpsert(metadata=edge.metadata)
-    await call.read()
-    await asyncio.sleep(0.2)
-    call.cancel()
-    async with asyncio.timeout(5):
-        await edge.gate.idle()
-    assert closed == ["ada"]

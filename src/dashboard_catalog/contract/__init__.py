@@ -1,1 +1,1 @@
-"""From messages of the contract to commands of the catalog, and back. Knows protobuf and no gRPC."""
+"""From messages of the contract to commands of the catalog, and back. Knows protobuf, but not gRPC."""

@@ -1,34 +1,25 @@
 """From the requests of a kind of asset to what the catalog is asked for.
 
-Each reading tells everything that is wrong with the shape of its request at once.
+Reading a request finds everything that is wrong with its shape, not only the first violation.
 """
 
-import hashlib
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from google.protobuf.message import Message
-
 from dashboard_catalog.catalog.model import names, version
-from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, SentMarks, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, SentMarks, Verb
 from dashboard_catalog.catalog.model.kinds import AssetKind
-from dashboard_catalog.catalog.model.spec_parsing import asset_key, parsed_spec, requoted
+from dashboard_catalog.catalog.model.spec_parsing import parsed_spec, requoted
 from dashboard_catalog.catalog.reading.asset_lists import AssetListing, order_of
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead
 from dashboard_catalog.catalog.reading.filters import AssetFilters
 from dashboard_catalog.catalog.reading.page_sizes import page_size_of
 from dashboard_catalog.contract import masks, wire
+from dashboard_catalog.contract.asset_specs import asset_write
+from dashboard_catalog.contract.caller import Caller
+from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
-from dashboard_catalog.rpc.edge.call import current_call
-from dashboardcatalog.v1 import asset_pb2
 
-DELETED: Mapping[int, str] = {
-    asset_pb2.DELETED_UNSPECIFIED: "exclude",
-    asset_pb2.DELETED_EXCLUDE: "exclude",
-    asset_pb2.DELETED_INCLUDE: "include",
-    asset_pb2.DELETED_ONLY: "only",
-}
 _FILTERS = [name for name in AssetFilters.__dataclass_fields__ if name not in ("deleted", "order_by")]
 
 
@@ -36,33 +27,29 @@ class AssetRequests:
     """Reads the requests of one kind of asset.
 
     Every method raises INVALID_ARGUMENT with everything that is wrong with the shape of its request.
-
-    Args:
-        spec: The message that callers write.
-        resource: The message that is answered.
     """
 
-    def __init__(self, kind: AssetKind, spec: type[Message], resource: type[Message]) -> None:
-        self._kind = kind
-        self._spec: Any = spec.DESCRIPTOR
-        self._resource: Any = resource.DESCRIPTOR
+    def __init__(self, messages: AssetMessages) -> None:
+        self._kind = messages.kind
+        self._spec = messages.spec.DESCRIPTOR
+        self._resource = messages.resource.DESCRIPTOR
 
-    def create(self, request: Any) -> AssetWrite:
+    def create(self, request: Any, caller: Caller) -> AssetWrite:
         """Reads Create."""
-        return asset_write(self._kind, getattr(request, self._kind.name), Verb.CREATE, writer())
+        return asset_write(self._kind, getattr(request, self._kind.name), Verb.CREATE, caller.writer)
 
-    def upsert(self, request: Any) -> AssetWrite:
+    def upsert(self, request: Any, caller: Caller) -> AssetWrite:
         """Reads Upsert."""
         violations = Violations()
         mask = self._mask(request, violations)
         spec = getattr(request, self._kind.name)
-        write = violations.gather(lambda: asset_write(self._kind, spec, Verb.UPSERT, writer(), mask))
+        write = violations.gather(lambda: asset_write(self._kind, spec, Verb.UPSERT, caller.writer, mask))
         if write is None or violations:
             raise invalid(violations)
         write.etag = request.etag
         return write
 
-    def update(self, request: Any) -> AssetWrite:
+    def update(self, request: Any, caller: Caller) -> AssetWrite:
         """Reads Update."""
         violations, of_spec = Violations(), Violations()
         key = violations.gather(lambda: key_of(request))
@@ -73,14 +60,14 @@ class AssetRequests:
         violations.add(of_spec, self._kind.name)
         release = _release(request, self._kind, self._spec, violations) if request.HasField("release") else None
         if not request.update_mask.paths and release is None:
-            text = "is required, unless release is given: the fields that are written"
+            text = "is required unless release is given: the fields to write"
             violations.append(Violation("update_mask", ViolationReason.REQUIRED, text))
         if key is None or violations:
             raise invalid(violations)
         return AssetWrite(
             kind=self._kind,
             verb=Verb.UPDATE,
-            writer=writer(),
+            writer=caller.writer,
             key=key,
             identity=identity,
             values={name: value for name, value in values.items() if name in mask},
@@ -89,42 +76,44 @@ class AssetRequests:
             etag=request.etag,
         )
 
-    def delete(self, request: Any) -> AssetWrite:
+    def delete(self, request: Any, caller: Caller) -> AssetWrite:
         """Reads Delete."""
         return AssetWrite(
             kind=self._kind,
             verb=Verb.DELETE,
-            writer=writer(),
+            writer=caller.writer,
             key=key_of(request),
             etag=request.etag,
             hard=request.hard,
         )
 
-    def restore(self, request: Any) -> AssetWrite:
+    def restore(self, request: Any, caller: Caller) -> AssetWrite:
         """Reads Restore."""
-        return AssetWrite(kind=self._kind, verb=Verb.RESTORE, writer=writer(), key=key_of(request))
+        return AssetWrite(kind=self._kind, verb=Verb.RESTORE, writer=caller.writer, key=key_of(request))
 
-    def read(self, request: Any) -> tuple[AssetRead, frozenset[str]]:
-        """Reads Get: what is asked for, and which fields are answered, none meaning all."""
+    def read(self, request: Any, caller: Caller) -> tuple[AssetRead, frozenset[str]]:
+        """Reads Get: what is asked for, and the fields to return; an empty set means all."""
         violations = Violations()
         fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
         key = violations.gather(lambda: key_of(request))
         tenths = violations.gather(lambda: _tenths(request.version)) if request.HasField("version") else None
         if key is None or violations:
             raise invalid(violations)
-        deleted = DELETED.get(request.deleted, "")
-        read = AssetRead(self._kind, current_call().principal, key=key, version=tenths, deleted=deleted)
+        deleted = wire.DELETED.get(request.deleted, "")
+        read = AssetRead(self._kind, caller.principal, key=key, version=tenths, deleted=deleted)
         return read, fields or frozenset()
 
-    def listing(self, request: Any) -> tuple[AssetListing, frozenset[str]]:
-        """Reads List: the page asked for, and which fields are answered, none meaning all."""
+    def listing(self, request: Any, caller: Caller) -> tuple[AssetListing, frozenset[str]]:
+        """Reads List: the page that is asked for, and the fields to return; an empty set means all."""
         violations = Violations()
         fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
         sent = {name: getattr(request, name) for name in _FILTERS if hasattr(request, name)}
-        filters = AssetFilters(**sent, deleted=DELETED.get(request.deleted, ""), order_by=order_of(request.order_by))
+        filters = AssetFilters(
+            **sent, deleted=wire.DELETED.get(request.deleted, ""), order_by=order_of(request.order_by)
+        )
         listing = AssetListing(
             kind=self._kind,
-            principal=current_call().principal,
+            principal=caller.principal,
             filters=filters,
             page_size=page_size_of(request.page_size),
             page_token=request.page_token,
@@ -138,39 +127,6 @@ class AssetRequests:
     def _mask(self, request: Any, violations: Violations) -> frozenset[str]:
         found = violations.gather(lambda: masks.written_fields(request.update_mask, [self._spec]))
         return found[0] if found else frozenset()
-
-
-def asset_write(
-    kind: AssetKind,
-    spec: Any,
-    verb: Verb,
-    by: Writer,
-    mask: frozenset[str] = frozenset(),
-    *,
-    digest: bytes | None = None,
-) -> AssetWrite:
-    """Returns the write that a spec asks for.
-
-    Args:
-        digest: That of an upsert by ingestion, if it is known already.
-
-    Raises:
-        CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
-    """
-    violations: list[Violation] = []
-    key = asset_key(spec.service, spec.name, violations)
-    values = parsed_spec(wire.spec_values(spec), violations)
-    if violations or key is None:
-        raise invalid([violation.under(kind.name) for violation in violations])
-    if digest is None and by.ingests and verb is Verb.UPSERT:
-        digest = digest_of(spec, digest_start(mask, by))
-    return AssetWrite(kind=kind, verb=verb, writer=by, key=key, values=values, mask=mask, digest=digest)
-
-
-def writer() -> Writer:
-    """Returns who writes in the current call."""
-    call = current_call()
-    return Writer(principal=call.principal, ingests=call.principal.ingests, call_id=call.id)
 
 
 def key_of(request: Any) -> AssetKey:
@@ -188,24 +144,8 @@ def key_of(request: Any) -> AssetKey:
         raise invalid([violation]) from None
 
 
-def digest_start(mask: frozenset[str], by: Writer) -> Any:
-    """Returns the hash of the options that specs are ingested by, to be continued with each of them."""
-    return hashlib.blake2b(f"{','.join(sorted(mask))};{by.overrides};".encode(), digest_size=16)
-
-
-def digest_of(spec: Message, start: Any) -> bytes:
-    """Returns the digest of an ingested spec with the options that it is written by.
-
-    Args:
-        start: Of `digest_start`; stays as it is.
-    """
-    digest = start.copy()
-    digest.update(spec.SerializeToString(deterministic=True))
-    return bytes(digest.digest())
-
-
 def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
-    """Returns name and service, raw, as far as the spec of an update repeats them."""
+    """Returns the raw name and service, if the spec of an update repeats them."""
     identity = {"name": spec.name} if spec.name else {}
     if spec.service:
         try:
@@ -216,7 +156,7 @@ def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:
 
 
 def _release(request: Any, kind: AssetKind, spec: Any, violations: list[Violation]) -> SentMarks:
-    """Returns the marks that an update gives back, named as the catalog names them."""
+    """Returns the marks that an update gives back to ingestion, by the names that the catalog uses."""
     sent = wire.marks_of(request.release)
     spellings = masks.spellings(spec)
     fields = tuple(spellings.get(field, field) for field in sent.fields)
@@ -224,7 +164,7 @@ def _release(request: Any, kind: AssetKind, spec: Any, violations: list[Violatio
         Violation(
             f"release.fields[{index}]",
             ViolationReason.UNKNOWN_FIELD,
-            f"unknown field; expected one of {', '.join(kind.stewarded)}",
+            f"unknown stewarded field; expected one of {', '.join(kind.stewarded)}",
         )
         for index, field in enumerate(fields)
         if field not in kind.stewarded

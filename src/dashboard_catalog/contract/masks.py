@@ -1,25 +1,24 @@
-"""Field masks: from the paths that callers send to the names of fields, in snake_case or camelCase."""
+"""Field masks: from the paths that callers send, in snake_case or camelCase, to the names of fields."""
 
 from collections.abc import Iterable, Sequence
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from dashboard_catalog.contract.kinds import ENTITY_OUTPUT
 from dashboard_catalog.errors import Violation, ViolationReason, invalid
 
 _FIXED = ("name", "service")
-# What entities answer in the message that is also sent.
-_ANSWERED_ONLY = ("id", "fully_qualified_name", "deleted", "updated_at", "updated_by")
 
 
 def fields_of(mask: FieldMask, descriptor: Descriptor, path: str) -> frozenset[str]:
     """Returns the fields of a message that a mask names.
 
     Args:
-        path: The mask's own field path, for violations.
+        path: Field path of the mask itself, for violations.
 
     Raises:
-        CatalogError: INVALID_ARGUMENT if a path names no field.
+        CatalogError: INVALID_ARGUMENT if a path is not the name of a field.
     """
     return frozenset().union(*fields_of_any(mask, [descriptor], path))
 
@@ -27,12 +26,12 @@ def fields_of(mask: FieldMask, descriptor: Descriptor, path: str) -> frozenset[s
 def written_fields(
     mask: FieldMask, descriptors: Sequence[Descriptor], path: str = "update_mask"
 ) -> list[frozenset[str]]:
-    """Returns the fields that a write's mask names, for each of the messages that may have them.
+    """Returns the fields in the mask of a write, for each of several messages.
 
     Raises:
-        CatalogError: INVALID_ARGUMENT if a path names a field of none of them, or one that never changes.
+        CatalogError: INVALID_ARGUMENT if a path names a field that none of them has, or one that never changes.
     """
-    found = fields_of_any(mask, descriptors, path, without=_ANSWERED_ONLY)
+    found = fields_of_any(mask, descriptors, path, without=ENTITY_OUTPUT)
     fixed = [name for name in _FIXED if any(name in fields for fields in found)]
     if fixed:
         text = f"{' and '.join(fixed)} cannot be changed"
@@ -43,13 +42,13 @@ def written_fields(
 def fields_of_any(
     mask: FieldMask, descriptors: Sequence[Descriptor], path: str, without: Sequence[str] = ()
 ) -> list[frozenset[str]]:
-    """Returns the fields that a mask names, for each of several messages; every path names a field of one of them.
+    """Returns the fields in a mask, for each of several messages. Every path must be a field of at least one of them.
 
     Args:
         without: Fields that no mask may name.
 
     Raises:
-        CatalogError: INVALID_ARGUMENT otherwise.
+        CatalogError: INVALID_ARGUMENT if a path is a field of none of them.
     """
     if not mask.paths:
         return [frozenset() for _ in descriptors]
@@ -68,10 +67,10 @@ def fields_of_any(
 
 
 def spellings(descriptor: Descriptor) -> dict[str, str]:
-    """Returns the fields of a message by each name that a mask may give them: in snake_case and camelCase."""
+    """Returns the names of the fields of a message, by each spelling that a mask may use: snake_case and camelCase."""
     return {spelling: field.name for field in descriptor.fields for spelling in (field.name, field.json_name)}
 
 
 def _hint(descriptors: Iterable[Descriptor], without: Sequence[str]) -> str:
     names = dict.fromkeys(field.name for descriptor in descriptors for field in descriptor.fields)
-    return f"names no field; there are {', '.join(name for name in names if name not in (*_FIXED, *without))}"
+    return f"unknown field; expected one of {', '.join(name for name in names if name not in (*_FIXED, *without))}"

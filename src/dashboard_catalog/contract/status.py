@@ -1,7 +1,7 @@
-"""Says a failure as a `google.rpc.Status` with its details, for a call and for an item of a stream alike.
+"""Describes a failure as a `google.rpc.Status` with its details, both for a call and for an item of a stream.
 
-The status of a call travels in trailers, which get lost when they are long: everything that comes from
-callers is cut, and of many violations those are told that fit.
+The status of a call travels in trailers, which get lost when they are long. So everything that comes from callers is
+cut, and only as many violations are listed as fit.
 """
 
 import math
@@ -24,17 +24,17 @@ from google.rpc.error_details_pb2 import (
 )
 from google.rpc.status_pb2 import Status
 
+from dashboard_catalog.contract.limits import MAX_STATUS_BYTES
 from dashboard_catalog.errors import CatalogError, Code, Violation
 
 DOMAIN = "dashboardcatalog.v1"
-MAX_STATUS_BYTES = 4_096
 
-# The message travels a second time, percent-encoded, up to three times as long.
+# gRPC sends the message a second time, percent-encoded, which can make it three times as long.
 _MESSAGE_BYTES = 512
 _VALUE_BYTES = 256
 _KEY_BYTES = 64
 _METADATA_KEYS = 6
-# What wrapping a detail in `Any` and in `Status.details` costs at most: its type URL, tags and lengths.
+# An upper bound of what `Any` and `Status.details` add to a detail: its type URL, tags and lengths.
 _WRAPPING_BYTES = 80
 _RETRY_SECONDS = 1.0
 
@@ -46,7 +46,7 @@ def status_of(error: CatalogError, call_id: str) -> Status:
 
     Args:
         error: What went wrong.
-        call_id: Of the call, also for an item of a stream.
+        call_id: Id of the call; for an item of a stream, too.
     """
     status = Status(code=code_pb2.Code.Value(error.code.value), message=_cut(error.message, _MESSAGE_BYTES))
     _add(status, ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=_metadata(error)))
@@ -91,7 +91,7 @@ def _resource(error: CatalogError, room: int) -> Message | None:
 
 
 def _precondition(error: CatalogError, room: int) -> Message | None:
-    """Names what stands in the way: the violations if there are any, else the resource."""
+    """Lists the violations, or the resource if there are none."""
     found = [(violation.field, violation.description) for violation in error.violations]
     if not found:
         found = [(" ".join(error.resource or ("call", "")).strip(), error.message)]

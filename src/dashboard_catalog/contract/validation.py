@@ -1,6 +1,6 @@
-"""Evaluates the `buf.validate` rules of the contract, and says each violation as the catalog says its own.
+"""Evaluates the `buf.validate` rules of the contract, and words each violation as the catalog words its own.
 
-Valid messages, nearly all, cost one call of the native validator; only refused ones are looked at again.
+A valid message costs one call of the native validator. Only a refused one is examined again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,28 +12,28 @@ from google.protobuf.message import Message
 from protovalidate import Validator
 from protovalidate import Violation as BrokenRule
 
-from buf.validate import validate_pb2
+from dashboard_catalog.contract.limits import rules_of
 from dashboard_catalog.errors import Violation, ViolationReason
 
-# Thread-safe, and it keeps the rules of each message that it has compiled.
+# Thread-safe. It compiles the rules of each message once.
 _VALIDATOR = Validator()
 
-# A list without a limit of its own is looked at so far.
+# How much of a list without a limit is examined.
 _LIST_LIMIT = 1_000
 _SHOWN = 64
 _WORDS_FOR_PATTERN: Mapping[str, str] = MappingProxyType(
-    {r"^[^\x00-\x1F\x7F-\x9F]*$": "must not hold control characters"}
+    {r"^[^\x00-\x1F\x7F-\x9F]*$": "must not contain control characters"}
 )
 
 Finding = tuple[ViolationReason, str]
 
 
 def violations_of(message: Message, prefix: str = "") -> list[Violation]:
-    """Returns what the rules of the contract refuse in `message`; empty if it is valid.
+    """Returns what the rules of the contract refuse in a message; empty if it is valid.
 
     Args:
         message: Any message of the contract.
-        prefix: Path of the message in the request, put before the fields' paths: `items[3]`.
+        prefix: Path of the message in the request, such as `items[3]`. It precedes the paths of the fields.
     """
     if not _VALIDATOR.collect_violations(message, fail_fast=True):
         return []
@@ -49,8 +49,8 @@ def violations_of(message: Message, prefix: str = "") -> list[Violation]:
 def _shorten_lists(message: Message, path: str, lengths: dict[str, int]) -> None:
     """Cuts every list to one element more than it may have, and notes how long it was.
 
-    Else a list of a million bad elements would have a million violations, and the process would stand still
-    for half a minute. The contract has no maps; messages of google.protobuf have no rules.
+    Otherwise a list of a million bad elements would have a million violations, and the process would stand still for
+    half a minute. The contract has no maps, and messages of google.protobuf have no rules.
     """
     for field, value in message.ListFields():
         where = f"{path}{field.name}"
@@ -71,11 +71,6 @@ def _shorten_lists(message: Message, path: str, lengths: dict[str, int]) -> None
 def _limit_of(field: FieldDescriptor) -> int:
     rules = rules_of(field).repeated
     return rules.max_items if rules.HasField("max_items") else _LIST_LIMIT
-
-
-def rules_of(field: FieldDescriptor) -> validate_pb2.FieldRules:
-    """Returns the rules of the contract for a field."""
-    return field.GetOptions().Extensions[validate_pb2.field]
 
 
 def _violation(broken: BrokenRule, descriptor: Any, lengths: Mapping[str, int]) -> Violation:
@@ -104,7 +99,7 @@ def _subscript(subscript: Any) -> str:
 
 
 def _located(descriptor: Descriptor, names: list[str]) -> tuple[Descriptor, FieldDescriptor | None]:
-    """Returns the field that a path leads to, and the message that holds it; no field for a `oneof`."""
+    """Returns the message that holds the field of a path, and the field; None instead of the field for a `oneof`."""
     field: FieldDescriptor | None = None
     for position, name in enumerate(names):
         field = descriptor.fields_by_name.get(name)
@@ -135,7 +130,7 @@ def _enum_finding(enum: EnumDescriptor, value: Any, refused: Iterable[int]) -> F
 
 def _not_contains(wanted: Any, _value: Any) -> Finding:
     what = "the character U+0000" if wanted == "\0" else wanted
-    return ViolationReason.INVALID_FORMAT, f"must not hold {what}"
+    return ViolationReason.INVALID_FORMAT, f"must not contain {what}"
 
 
 def _pattern(wanted: Any, _value: Any) -> Finding:

@@ -19,15 +19,23 @@ from dashboard_catalog.catalog.model.etag import etag_of
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
-from dashboardcatalog.v1 import asset_pb2, chart_pb2, dashboard_pb2, entity_pb2, reference_pb2
+from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_MESSAGES, ENTITY_OUTPUT
+from dashboardcatalog.v1 import asset_pb2, entity_pb2, reference_pb2
 
 # OpenMetadata's names for kinds that references have.
 _REFERENCE_TYPES = {"bi_service": "dashboardService"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ENTITY_OUTPUT = ("id", "fully_qualified_name", "deleted", "updated_at", "updated_by")
 
 
 # From messages.
+
+DELETED: Mapping[int, str] = {
+    asset_pb2.DELETED_UNSPECIFIED: "exclude",
+    asset_pb2.DELETED_EXCLUDE: "exclude",
+    asset_pb2.DELETED_INCLUDE: "include",
+    asset_pb2.DELETED_ONLY: "only",
+}
+"""The catalog's words for the contract's values of `Deleted`."""
 
 
 def spec_values(spec: Any) -> dict[str, Any]:
@@ -47,7 +55,7 @@ def entity_values(message: Message) -> dict[str, Any]:
     for field, value in message.ListFields():
         if field.name == "config":
             values["config"] = from_struct(value)
-        elif field.name not in ("name", *_ENTITY_OUTPUT):
+        elif field.name not in ("name", *ENTITY_OUTPUT):
             values[field.name] = list(value) if field.is_repeated else value
     return values
 
@@ -144,7 +152,7 @@ def entity_message(view: EntityView) -> entity_pb2.Entity:
             fields[field] = above
         elif place < len(above):
             fields[field] = above[place]
-    one = _ENTITY_MESSAGES[record.kind](
+    one = ENTITY_MESSAGES[record.kind](
         **fields,
         id=str(record.id),
         name=record.name,
@@ -237,12 +245,6 @@ def _fqn(id_: UUID, known: Mapping[UUID, Reference]) -> str:
     return known[id_].fqn if id_ in known else str(id_)
 
 
-_ASSETS: Mapping[str, type[Any]] = {"dashboard": dashboard_pb2.Dashboard, "chart": chart_pb2.Chart}
-_ENTITY_MESSAGES: Mapping[str, Callable[..., Any]] = {
-    kind: getattr(entity_pb2, "".join(part.capitalize() for part in kind.split("_"))) for kind in ENTITY_KINDS
-}
-
-
 def _scalars(kind: str) -> list[str]:
     """Returns the fields that a message and its record hold alike, under the same name."""
     record = ASSET_KINDS[kind].table.columns
@@ -257,9 +259,8 @@ def _scalars(kind: str) -> list[str]:
         "edited",
         "updated_at",
     }
-    return [
-        field.name for field in _ASSETS[kind].DESCRIPTOR.fields if field.name in record and field.name not in handled
-    ]
+    fields = ASSET_MESSAGES[kind].resource.DESCRIPTOR.fields
+    return [field.name for field in fields if field.name in record and field.name not in handled]
 
 
-_SCALARS = {kind: _scalars(kind) for kind in _ASSETS}
+_SCALARS = {kind: _scalars(kind) for kind in ASSET_MESSAGES}

@@ -1,1 +1,1 @@
-"""What speaks gRPC: the edge that every call passes, and the servicers behind it."""
+"""The gRPC door: the edge that every call passes, and the servicers behind it."""

@@ -1,43 +1,38 @@
 """The servicer of charts."""
 
-from typing import Any
-
-import grpc.aio
-
 from dashboard_catalog.catalog.catalog import Catalog
-from dashboard_catalog.catalog.model.kinds import CHART_KIND
-from dashboard_catalog.rpc.asset_rpcs import AssetCalls
-from dashboardcatalog.v1 import chart_pb2, chart_service_pb2_grpc
+from dashboard_catalog.contract.kinds import ASSET_MESSAGES
+from dashboard_catalog.rpc.asset_rpcs import AssetRpcs
+from dashboard_catalog.rpc.edge.context import Context, caller_of
 from dashboardcatalog.v1 import chart_service_pb2 as messages
-
-Context = grpc.aio.ServicerContext[Any, Any]
+from dashboardcatalog.v1 import chart_service_pb2_grpc
 
 
 class ChartServicer(chart_service_pb2_grpc.ChartServiceServicer):
     """Serves `dashboardcatalog.v1.ChartService`; the contract documents each RPC."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._calls = AssetCalls(catalog, CHART_KIND, chart_pb2.ChartSpec, chart_pb2.Chart)
+        self._rpcs = AssetRpcs(catalog, ASSET_MESSAGES["chart"])
 
     async def CreateChart(self, request: messages.CreateChartRequest, context: Context) -> messages.CreateChartResponse:
-        return await self._calls.create(request, messages.CreateChartResponse)  # type: ignore[no-any-return]
+        return await self._rpcs.create(request, caller_of(context), messages.CreateChartResponse)
 
     async def UpsertChart(self, request: messages.UpsertChartRequest, context: Context) -> messages.UpsertChartResponse:
-        return await self._calls.upsert(request, messages.UpsertChartResponse)  # type: ignore[no-any-return]
+        return await self._rpcs.upsert(request, caller_of(context), messages.UpsertChartResponse)
 
     async def GetChart(self, request: messages.GetChartRequest, context: Context) -> messages.GetChartResponse:
-        return await self._calls.get(request, messages.GetChartResponse)  # type: ignore[no-any-return]
+        return await self._rpcs.get(request, caller_of(context), messages.GetChartResponse)
 
     async def ListCharts(self, request: messages.ListChartsRequest, context: Context) -> messages.ListChartsResponse:
-        return await self._calls.list(request, messages.ListChartsResponse)  # type: ignore[no-any-return]
+        return await self._rpcs.list(request, caller_of(context), messages.ListChartsResponse)
 
     async def UpdateChart(self, request: messages.UpdateChartRequest, context: Context) -> messages.UpdateChartResponse:
-        return await self._calls.update(request, messages.UpdateChartResponse)  # type: ignore[no-any-return]
+        return await self._rpcs.update(request, caller_of(context), messages.UpdateChartResponse)
 
     async def DeleteChart(self, request: messages.DeleteChartRequest, context: Context) -> messages.DeleteChartResponse:
-        return await self._calls.delete(request, messages.DeleteChartResponse)  # type: ignore[no-any-return]
+        return await self._rpcs.delete(request, caller_of(context), messages.DeleteChartResponse)
 
     async def RestoreChart(
         self, request: messages.RestoreChartRequest, context: Context
     ) -> messages.RestoreChartResponse:
-        return await self._calls.restore(request, messages.RestoreChartResponse)  # type: ignore[no-any-return]
+        return await self._rpcs.restore(request, caller_of(context), messages.RestoreChartResponse)

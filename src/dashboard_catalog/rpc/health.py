@@ -1,6 +1,6 @@
-"""Tells load balancers whether to send calls here: the standard health service, following the database.
+"""The standard health service, by which load balancers decide whether to send calls here. It follows the database.
 
-Every service of the server has the same status, since all need the database; "" stands for the whole server.
+Every service of the server has the same status, because all of them need the database. "" is the whole server.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ PROBE_EVERY = 1.0
 PROBE_SECONDS = 5.0
 LONGEST_WAIT = 5.0
 
-Probe = Callable[[], Awaitable[None]]
+Ping = Callable[[], Awaitable[None]]
 
 _log = structlog.get_logger("dashboard_catalog.health")
 
 
 class HealthServicer(health.aio.HealthServicer):
-    """The packaged servicer with the RPC that it lacks, and with the catalog's own NOT_FOUND."""
+    """The packaged servicer, with the RPC that it lacks and the NOT_FOUND of the catalog."""
 
     @property
     def _statuses(self) -> dict[str, Any]:
         return self._server_status  # type: ignore[attr-defined, no-any-return]
 
     async def Check(self, request: HealthCheckRequest, context: Any) -> HealthCheckResponse:
-        """Answers the status of one service.
+        """Returns the status of one service.
 
         Raises:
             CatalogError: NOT_FOUND if there is no such service.
@@ -42,40 +42,40 @@ class HealthServicer(health.aio.HealthServicer):
         return HealthCheckResponse(status=status)
 
     async def List(self, request: Any, context: Any) -> Any:
-        """Answers the status of every service."""
+        """Returns the status of every service."""
         statuses = {name: HealthCheckResponse(status=status) for name, status in self._statuses.items()}
         return health_pb2.HealthListResponse(statuses=statuses)  # type: ignore[attr-defined]
 
 
 class DatabaseHealth:
-    """Asks the database for a sign of life again and again, and sets the status of the services by it."""
+    """Probes the database at intervals, and sets the status of the services accordingly."""
 
-    def __init__(self, services: Iterable[str], probe: Probe, every: float = PROBE_EVERY) -> None:
-        """Takes what to ask; nothing is asked yet.
+    def __init__(self, services: Iterable[str], ping: Ping, every: float = PROBE_EVERY) -> None:
+        """Takes what to probe. Does not probe it yet.
 
         Args:
             services: Full names of the services that need the database.
-            probe: Returns if the database answers, raises if it does not.
-            every: Seconds between two questions; longer while it does not answer.
+            ping: Returns if the database answers; raises if it does not.
+            every: Seconds between two probes. The interval grows while the database does not answer.
         """
         self.servicer = HealthServicer()
         self._services = ("", *services)
-        self._probe = probe
+        self._ping = ping
         self._every = every
         self._serving: bool | None = None
 
     async def run(self) -> None:
-        """Asks until it is cancelled."""
+        """Probes until it is cancelled."""
         wait = self._every
         while True:
-            wait = self._every if await self.look() else min(wait * 2, LONGEST_WAIT)
+            wait = self._every if await self.probe() else min(wait * 2, LONGEST_WAIT)
             await asyncio.sleep(wait)
 
-    async def look(self) -> bool:
-        """Asks once, and returns whether the database answered."""
+    async def probe(self) -> bool:
+        """Probes once. Returns whether the database answered."""
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await self._probe()
+                await self._ping()
         except Exception as error:  # noqa: BLE001 - whatever it is, the database did not answer
             await self._set(serving=False, problem=type(error).__name__)
             return False

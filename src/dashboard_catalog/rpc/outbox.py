@@ -1,7 +1,7 @@
-"""What a stream has to say to a reader that may be slow.
+"""The responses of a stream whose reader may be slow.
 
-Progress merges while the reader does not read. Failures that do not fit into memory are dropped and read again from the
-session when their turn comes; where that cannot be, the stream waits for its reader.
+While the client does not read, progress merges. Failures that do not fit into memory are dropped, and read again from
+the session when it is their turn. If they cannot be read again, the stream waits for its reader.
 """
 
 import asyncio
@@ -11,25 +11,26 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from dashboard_catalog.contract.limits import MAX_RESPONSE_BYTES
 from dashboardcatalog.v1 import bulk_pb2
 
-MAX_HELD_BYTES = 3 * 1024 * 1024
-# How long a stream that fails waits for its reader to take what was acknowledged before.
+MAX_HELD_BYTES = MAX_RESPONSE_BYTES
+# How long a stream that fails waits for its reader to take the progress before the failure.
 _LAST_SECONDS = 1.0
 
 Send = Callable[[bulk_pb2.BulkUpsertResponse], Awaitable[None]]
 Reload = Callable[[int, int], Awaitable[list[bulk_pb2.BulkUpsertResult]]]
-"""Returns the first of the results with offsets from one number and below another; none if there are none."""
+"""Returns the first of the results with offsets from one number and below another; an empty list if there are none."""
 
 
 class Outbox:
     """Sends the responses of a stream in order, while the stream goes on.
 
-    A context manager: leaving it by a failure still tells what is held to a client that reads.
+    A context manager. A failure that leaves it lets a client that reads still get what is held.
 
     Args:
-        send: Sends one response; waits while the client does not read.
-        reload: Reads results again; None where nobody keeps them, then the stream waits for its reader.
+        send: Sends one response. Waits while the client does not read.
+        reload: Reads results again. None if nobody keeps them; then the stream waits for its reader.
     """
 
     def __init__(self, send: Send, reload: Reload | None) -> None:
@@ -37,10 +38,10 @@ class Outbox:
         self._reload = reload
         self._held: deque[bulk_pb2.BulkUpsertResult] = deque()
         self._held_bytes = 0
-        # From here on, results are no longer held.
+        # Results from this offset on are not held.
         self._dropped_from: int | None = None
         self._durable = 0
-        self._untold = False
+        self._is_news = False
         self._changed = asyncio.Condition()
         self._closing = False
         self._sending = asyncio.create_task(self._run())
@@ -58,10 +59,10 @@ class Outbox:
         self._sending.cancel()
 
     async def progress(self, first: int, next_offset: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
-        """Tells that everything below `next_offset` is durable.
+        """Takes the news that everything below `next_offset` is durable.
 
         Args:
-            first: Offset of the first item that the results are about.
+            first: Offset of the first of these items. They include all items of the results.
         """
         async with self._changed:
             if self._reload is None:
@@ -69,7 +70,7 @@ class Outbox:
             if self._sending.done():
                 self._sending.result()
             self._hold(first, results)
-            self._durable, self._untold = next_offset, True
+            self._durable, self._is_news = next_offset, True
             self._changed.notify_all()
 
     def _hold(self, first: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
@@ -94,24 +95,24 @@ class Outbox:
             while (progress := await self._next()) is not None:
                 await self._send(bulk_pb2.BulkUpsertResponse(progress=progress))
         finally:
-            # Whoever waits for room must learn that nobody makes any.
+            # Whoever waits for room must learn that there will be none.
             async with self._changed:
                 self._changed.notify_all()
 
     async def _next(self) -> bulk_pb2.BulkUpsertProgress | None:
-        """Takes the next response; its offset is never above a result that is still to come. None at the end."""
+        """Takes the next response, or None at the end. Its offset never passes a result that is still to be sent."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._untold or self._closing)
+            await self._changed.wait_for(lambda: self._is_news or self._closing)
             if self._held:
                 return self._taken()
             if self._dropped_from is None:
-                told, self._untold = self._untold, False
-                return bulk_pb2.BulkUpsertProgress(next_offset=self._durable) if told else None
+                is_news, self._is_news = self._is_news, False
+                return bulk_pb2.BulkUpsertProgress(next_offset=self._durable) if is_news else None
             first, end = self._dropped_from, self._durable
         return await self._reloaded(first, end)
 
     def _taken(self) -> bulk_pb2.BulkUpsertProgress:
-        """Takes as many of the held results as fit into a response."""
+        """Takes the held results that fit into one response."""
         taken: list[bulk_pb2.BulkUpsertResult] = []
         size = 0
         while self._held and (not taken or size + _size(self._held[0]) <= MAX_HELD_BYTES):
@@ -123,7 +124,7 @@ class Outbox:
             return bulk_pb2.BulkUpsertProgress(next_offset=self._held[0].offset, results=taken)
         if self._dropped_from is not None:
             return bulk_pb2.BulkUpsertProgress(next_offset=self._dropped_from, results=taken)
-        self._untold = False
+        self._is_news = False
         return bulk_pb2.BulkUpsertProgress(next_offset=self._durable, results=taken)
 
     async def _reloaded(self, first: int, end: int) -> bulk_pb2.BulkUpsertProgress:
@@ -132,8 +133,8 @@ class Outbox:
             if results:
                 self._dropped_from = results[-1].offset + 1
             elif end == self._durable:
-                # Caught up: what comes from now on is held again.
-                self._dropped_from, self._untold = None, False
+                # The reader has caught up, so results are held again.
+                self._dropped_from, self._is_news = None, False
             else:
                 self._dropped_from = end
             return bulk_pb2.BulkUpsertProgress(next_offset=self._dropped_from or end, results=results)

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from dashboard_catalog.contract.kinds import kind_number
 from dashboardcatalog.v1 import entity_pb2
 
 
@@ -26,7 +27,7 @@ class Kind(StrEnum):
     @property
     def wire(self) -> entity_pb2.Kind.ValueType:
         """Its value in the contract."""
-        return entity_pb2.Kind.Value(f"KIND_{self.name}")
+        return kind_number(self)
 
     @staticmethod
     def named(wire: entity_pb2.Kind.ValueType) -> str:

@@ -1,1 +1,1 @@
-"""What stands around every call: who calls, whether there is room, what went wrong, and the log line."""
+"""What surrounds every call: authentication, limits, error statuses and the access log."""

@@ -1,6 +1,6 @@
-"""The call that is being served, for whatever runs on its behalf.
+"""The call that a task serves, for its log lines.
 
-Set once by the interceptor, in the context of the call's own task; holds no token.
+Everything else gets the caller as an argument. A call holds no token.
 """
 
 from collections.abc import MutableMapping
@@ -8,44 +8,31 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.contract.caller import Caller
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Caller):
     """An authenticated call.
 
     Attributes:
-        id: Answered with every error and found in every log line of the call.
-        method: Full name without the leading slash, `dashboardcatalog.v1.DashboardService/GetDashboard`.
-        principal: Who calls.
+        method: Full name without the leading slash, such as `dashboardcatalog.v1.DashboardService/GetDashboard`.
     """
 
-    id: str
     method: str
-    principal: Principal
 
 
-_current: ContextVar[Call] = ContextVar("dashboard_catalog_call")
+_logged: ContextVar[Call] = ContextVar("dashboard_catalog_call")
 
 
-def current_call() -> Call:
-    """Returns the call that is being served.
-
-    Raises:
-        LookupError: If there is none.
-    """
-    return _current.get()
-
-
-def enter_call(call: Call) -> None:
-    """Makes `call` the current one for the task that runs, and for those that it starts."""
-    _current.set(call)
+def log_as(call: Call) -> None:
+    """Makes log lines of this task, and of tasks that it starts, name the call."""
+    _logged.set(call)
 
 
 def add_call(_logger: object, _level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Adds the current call to a log line: a processor of structlog."""
-    call = _current.get(None)
+    """Adds the id and the method of the call to a log line: a processor of structlog."""
+    call = _logged.get(None)
     if call is not None:
         line.setdefault("call_id", call.id)
         line.setdefault("method", call.method)

@@ -1,6 +1,6 @@
-"""Decides whether another call may begin, and tells running ones that the server drains.
+"""Decides whether another call may begin, and lets streams hear that the server drains.
 
-Counts the calls of one process; knows nothing of what they do.
+It counts the calls of one process, and knows nothing about what they do.
 """
 
 import asyncio
@@ -9,26 +9,26 @@ from dashboard_catalog.errors import CatalogError, Reason
 
 
 class Gate:
-    """Lets at most `limit` calls run at once, and none begin once the server drains."""
+    """Lets at most `limit` calls run at once, and no call begin once the server drains."""
 
     def __init__(self, limit: int) -> None:
-        """Opens the gate; needs a running event loop."""
+        """Opens the gate. Needs a running event loop."""
         self._limit = limit
         self._running = 0
         self._left: asyncio.Event | None = None
         self.drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done as soon as the server drains; to be waited for beside other things, never to be cancelled."""
+        """Done as soon as the server drains. Wait for it beside other things, and never cancel it."""
 
     @property
     def running(self) -> int:
-        """How many calls run."""
+        """Number of calls that run."""
         return self._running
 
     def enter(self) -> None:
-        """Counts a call that begins; `leave` must follow.
+        """Counts a call that begins. `leave` must follow.
 
         Raises:
-            CatalogError: DRAINING or TOO_MANY_CALLS; nothing is counted then.
+            CatalogError: DRAINING or TOO_MANY_CALLS. Then the call is not counted.
         """
         self.check_not_draining()
         if self._running >= self._limit:
@@ -57,7 +57,7 @@ class Gate:
             raise CatalogError(Reason.DRAINING, "the server is stopping; call again", retry_after=0.5)
 
     def drain(self) -> None:
-        """Lets no call begin any more."""
+        """Lets no call begin from now on."""
         if not self.drained.done():
             self.drained.set_result(None)
 

@@ -1,27 +1,27 @@
-"""The edge that every call passes, whatever its kind, in this order and for these reasons.
+"""The edge that every call passes, whatever its kind.
 
-1. Identify: the call's id comes first, since all that follows answers and logs it.
-2. Observe: one log line a call, however it ends; so it is around everything else.
-3. Map errors: around all that can fail. A `CatalogError` becomes a status with details, an `AbortError` and
-   a cancellation pass, anything else is a bug, of which the caller learns the call's id and nothing more.
-4. Admit: whether the server drains or is full costs nothing to know, so an overloaded server refuses before
-   it verifies a signature or decodes a message.
-5. Authenticate: before the request is looked at, so that strangers cost little and learn nothing.
-6. Decode: bytes to a message; after this the request is known to be one.
-7. Validate: the rules of the contract, so that servicers see only requests that keep them. Messages of a
-   stream are handed on unvalidated: there a violation fails an item, and the servicer reports it.
-8. Run the servicer.
+These are its steps, and the reasons for their order:
 
-Health and reflection skip 4, 5 and 7: they are asked by load balancers and tools that have no token, also
-while the server is full or drains.
+1. Identify: the id of the call comes first, because every later step returns and logs it.
+2. Observe: every call leaves one log line, however it ends. So this step surrounds all others.
+3. Map errors: surrounds every step that can fail. A `CatalogError` becomes a status with details. An `AbortError` and a
+   cancellation pass. Anything else is a bug, and the caller learns only the id of the call.
+4. Admit: it costs nothing to find that the server drains or is full. So an overloaded server refuses a call before it
+   verifies a signature or decodes a message.
+5. Authenticate: before the request is examined, so that strangers cost little and learn nothing.
+6. Decode: bytes to a message.
+7. Validate: servicers see only requests that keep the rules of the contract. Messages of a stream are not validated
+   here, because a violation there fails one item, which the servicer reports.
+8. Serve: call the servicer, and send what it returns.
+
+Health checks and reflection skip 4, 5 and 7: load balancers and tools call them without a token, also while the server
+is full or drains.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 import grpc.aio
@@ -33,66 +33,37 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.errors import CatalogError, Reason, invalid
 from dashboard_catalog.rpc.edge.access_log import AccessLog
-from dashboard_catalog.rpc.edge.call import Call, enter_call
+from dashboard_catalog.rpc.edge.call import Call, log_as
+from dashboard_catalog.rpc.edge.context import CallContext, GrpcContext
+from dashboard_catalog.rpc.edge.decoding import decode
 from dashboard_catalog.rpc.edge.gate import Gate
+from dashboard_catalog.rpc.edge.lifetime import Lifetime
+from dashboard_catalog.rpc.edge.method import Handler, Method, method_of, unknown_method
 from dashboard_catalog.rpc.edge.observation import CallIds, Observation
-from dashboard_catalog.rpc.edge.requests import Context, RequestStream, decode
+from dashboard_catalog.rpc.edge.request_stream import RequestStream
 
-# In quotes: generic in its stubs only.
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
 _log = structlog.get_logger("dashboard_catalog.rpc")
 
-# By whether requests and responses stream.
-_MAKE_HANDLER: Mapping[tuple[bool, bool], Callable[..., Handler]] = MappingProxyType(
-    {
-        (False, False): grpc.unary_unary_rpc_method_handler,
-        (False, True): grpc.unary_stream_rpc_method_handler,
-        (True, False): grpc.stream_unary_rpc_method_handler,
-        (True, True): grpc.stream_stream_rpc_method_handler,
-    }
-)
-
 
 class Authenticates(Protocol):
-    """What says who calls."""
+    """Finds who calls."""
 
     async def authenticate(self, authorization: str | None) -> Principal:
-        """Returns who calls with this metadata; raises `CatalogError` if nobody does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One method behind the edge.
-
-    Attributes:
-        name: Full name without the leading slash.
-        is_open: Whether it is served to everybody at all times.
-        parse: Reads a request from its bytes.
-        behaviour: The servicer's method.
-        requests_stream: Whether it takes a stream.
-        responses_stream: Whether it answers with one.
-    """
-
-    name: str
-    is_open: bool
-    parse: Callable[[bytes], Message]
-    behaviour: Callable[[Any, Context], Any]
-    requests_stream: bool
-    responses_stream: bool
+        """Returns the caller with this metadata; raises `CatalogError` if it does not authenticate anybody."""
 
 
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
     """The one interceptor of the server: the steps above around every method."""
 
     def __init__(self, authenticator: Authenticates, gate: Gate, open_services: frozenset[str]) -> None:
-        """Takes what the steps need.
+        """Makes an edge.
 
         Args:
             authenticator: For step 5.
-            gate: For step 4, and for streams that must end when the server drains.
-            open_services: Full names of the services that are served to everybody at all times.
+            gate: For step 4, and for streams, which must end when the server drains.
+            open_services: Full names of the services that everybody may call at any time.
         """
         self._authenticator = authenticator
         self._gate = gate
@@ -100,12 +71,12 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         self._ids = CallIds()
         self._handlers: dict[str, Handler] = {}
         self.access_log = AccessLog()
-        """To be flushed when the server has stopped."""
+        """Must be flushed when the server has stopped."""
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler:
-        """Returns the method's handler with the edge around it; also for a method that does not exist."""
+        """Returns the handler of a method with the edge around it; also for a method that does not exist."""
         path = handler_call_details.method
         known = self._handlers.get(path)
         if known is not None:
@@ -113,22 +84,21 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             # Not kept: callers can make up any number of names.
-            return self._around(_unknown_method(path), None)
-        method = _method(path, handler, self._open_services)
+            return self._around(unknown_method(path), None)
+        method = method_of(path, handler, self._open_services)
         self._handlers[path] = self._around(method, handler.response_serializer)
         return self._handlers[path]
 
     def _around(self, method: Method, serialize: Callable[[Any], bytes] | None) -> Handler:
-        async def serve(request: Any, context: Context) -> Any:
+        async def serve(request: Any, context: GrpcContext) -> Any:
             return await self._observe(method, request, context)
 
-        make = _MAKE_HANDLER[method.requests_stream, method.responses_stream]
-        return make(serve, request_deserializer=None, response_serializer=serialize)
+        return method.handler(serve, serialize)
 
-    async def _observe(self, method: Method, request: Any, context: Context) -> Any:
+    async def _observe(self, method: Method, request: Any, context: GrpcContext) -> Any:
         observed = Observation(method.name, context, ids=self._ids, access_log=self.access_log, quiet=method.is_open)
         try:
-            answer = await self._admit(method, request, context, observed)
+            response = await self._admit(method, request, context, observed)
         except grpc.aio.AbortError:
             observed.log()
             raise
@@ -144,70 +114,57 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             await observed.refuse(_bug(observed.call_id))
         else:
             observed.log()
-            return answer
+            return response
 
-    async def _admit(self, method: Method, request: Any, context: Context, observed: Observation) -> Any:
+    async def _admit(self, method: Method, request: Any, context: GrpcContext, observed: Observation) -> Any:
         if method.is_open:
-            return await self._run(method, request, context, None)
+            return await self._serve(method, request, context, None)
         self._gate.enter()
         try:
             principal = await self._authenticator.authenticate(observed.authorization)
             observed.subject = principal.subject
-            enter_call(Call(observed.call_id, method.name, principal))
-            return await self._run(method, request, context, principal)
+            call = Call(principal, observed.call_id, method.name)
+            log_as(call)
+            return await self._serve(method, request, context, call)
         finally:
             self._gate.leave()
 
-    async def _run(self, method: Method, request: Any, context: Context, principal: Principal | None) -> Any:
+    async def _serve(self, method: Method, request: Any, context: GrpcContext, call: Call | None) -> Any:
+        servicer_context = CallContext(call, context) if call else context
+        if not (method.requests_stream or method.responses_stream):
+            return await method.serve(_read(method, request), servicer_context)
+        lifetime = Lifetime(self._gate, call.principal if call else None)
         received: Message | RequestStream
         if method.requests_stream:
-            # Sent before anything is read, so that a client knows that its stream was let in.
+            # Sent before anything is read, so that a client learns that its stream was admitted.
             await context.send_initial_metadata(())
-            received = RequestStream(context, method.parse, self._gate, principal)
+            received = RequestStream(context, method.parse, lifetime)
         else:
-            received = decode(request, method.parse)
-            if not method.is_open and (violations := shape_violations(received)):
-                raise invalid(violations)
-        answer = method.behaviour(received, context)
-        if method.responses_stream and hasattr(answer, "__aiter__"):
-            return await _write_all(answer, context)
-        return await answer
+            received = _read(method, request)
+        response = method.serve(received, servicer_context)
+        if hasattr(response, "__aiter__"):
+            return await _write_all(response, context, lifetime)
+        return await response
 
 
-async def _write_all(answers: Any, context: Context) -> None:
-    """Sends what an async generator yields, and closes it in the call's own task, however the call ends."""
-    async with aclosing(answers):
-        async for answer in answers:
-            await context.write(answer)
+def _read(method: Method, request: bytes) -> Message:
+    """Decodes and validates the one request of a method."""
+    message = decode(request, method.parse)
+    if not method.is_open and (violations := shape_violations(message)):
+        raise invalid(violations)
+    return message
 
 
-def _method(path: str, handler: Handler, open_services: frozenset[str]) -> Method:
-    streams = (handler.request_streaming, handler.response_streaming)
-    behaviours = {
-        (False, False): handler.unary_unary,
-        (False, True): handler.unary_stream,
-        (True, False): handler.stream_unary,
-        (True, True): handler.stream_stream,
-    }
-    name = path.removeprefix("/")
-    return Method(
-        name=name,
-        is_open=name.rpartition("/")[0] in open_services,
-        parse=cast("Callable[[bytes], Message]", handler.request_deserializer),
-        behaviour=cast("Callable[[Any, Context], Any]", behaviours[streams]),
-        requests_stream=handler.request_streaming,
-        responses_stream=handler.response_streaming,
-    )
+async def _write_all(responses: Any, context: GrpcContext, lifetime: Lifetime) -> None:
+    """Sends what an async generator yields. Runs and closes it in the task of the call, however the call ends.
+
+    The end of its lifetime interrupts the generator at whatever it waits for. A servicer that must finish what it has
+    read writes its responses to its context instead: it then learns of the end from its requests.
+    """
+    async with lifetime.limit(), aclosing(responses):
+        async for response in responses:
+            await context.write(response)
 
 
 def _bug(call_id: str) -> CatalogError:
-    return CatalogError(Reason.BUG, f"the server made a mistake; its log tells more of call {call_id}")
-
-
-def _unknown_method(path: str) -> Method:
-    """Returns a method that answers UNIMPLEMENTED; it streams, so that no request needs to be read."""
-
-    async def refuse(_requests: AsyncIterator[Message], _context: Context) -> None:
-        raise CatalogError(Reason.UNKNOWN_METHOD, f"there is no method {path[:256]}", metadata={"method": path[:256]})
-
-    return Method(path.removeprefix("/")[:256], True, Message.FromString, refuse, True, True)
+    return CatalogError(Reason.BUG, f"internal error; the server log has details for call {call_id}")

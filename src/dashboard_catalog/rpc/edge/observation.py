@@ -1,6 +1,6 @@
-"""What is known of one call from outside: its id, how it ended, and the log line that says so.
+"""One call seen from outside: its id, how it ended, and its log line.
 
-The only place that sees the metadata of a call; the token goes to the authenticator and nowhere else.
+This is the only place that sees the metadata of a call. The token goes to the authenticator and nowhere else.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import grpc
 from dashboard_catalog.contract.status import status_of
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.access_log import AccessLog
-from dashboard_catalog.rpc.edge.requests import Context
+from dashboard_catalog.rpc.edge.context import GrpcContext
 
 CALL_ID_METADATA = "x-request-id"
 DETAILS_METADATA = "grpc-status-details-bin"
@@ -24,7 +24,7 @@ _CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class CallIds:
-    """Makes ids that no other call has, in any process; cheaper than a random one for each."""
+    """Makes ids that are unique among the calls of all processes. A random id per call would cost more."""
 
     def __init__(self) -> None:
         self._process = secrets.token_hex(12)
@@ -39,12 +39,12 @@ class Observation:
     """One call, from its beginning to its log line.
 
     Attributes:
-        call_id: The caller's `x-request-id` if it is a sane token, else a new one; answered in the trailers.
-        authorization: As sent; None if it was not.
-        subject: Who calls, once known.
+        call_id: The `x-request-id` of the caller if it is usable, or a new id. It is returned in the trailers.
+        authorization: The metadata as sent; None if the caller sent none.
+        subject: The caller, once known.
     """
 
-    def __init__(self, method: str, context: Context, *, ids: CallIds, access_log: AccessLog, quiet: bool) -> None:
+    def __init__(self, method: str, context: GrpcContext, *, ids: CallIds, access_log: AccessLog, quiet: bool) -> None:
         self._began = time.perf_counter()
         self._method = method
         self._context = context
@@ -58,7 +58,7 @@ class Observation:
         context.set_trailing_metadata(((CALL_ID_METADATA, self.call_id),))
 
     async def refuse(self, error: CatalogError) -> None:
-        """Logs the call and ends it with the status of `error`.
+        """Logs the call and ends it with the status of an error.
 
         Raises:
             grpc.aio.AbortError: Always.
@@ -72,7 +72,12 @@ class Observation:
         )
 
     def log(self, code: str = "", reason: str | None = None) -> None:
-        """Leaves the log line of the call, with the code that the servicer set unless it is given."""
+        """Leaves the log line of the call.
+
+        Args:
+            code: Name of the code that the call ends with; by default the one that the servicer set.
+            reason: Reason of the error, if any.
+        """
         self._access_log.add(
             quiet=self._quiet,
             call_id=self.call_id,
@@ -86,5 +91,5 @@ class Observation:
 
 
 def _code_name(code: Any) -> str:
-    """Returns the name of what a context says: None, a number or a `StatusCode`."""
+    """Returns the name of a code as a context returns it: None, a number or a `StatusCode`."""
     return code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES.get(code or 0, str(code))

@@ -1,0 +1,73 @@
+"""What a servicer gets beside its request: who calls, and a way to write responses."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Never, Protocol, TypeAlias, TypeVar, cast
+
+import grpc
+import grpc.aio
+
+from dashboard_catalog.rpc.edge.call import Call
+
+S = TypeVar("S")
+Q = TypeVar("Q")
+
+GrpcContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+"""The context of gRPC itself, which only the edge and the open services see."""
+
+
+class Context(Protocol):
+    """What the servicers of the catalog may ask of their context.
+
+    The generated base classes promise them the context of gRPC, which has these methods, too. `caller_of` finds the
+    caller, whom gRPC does not know.
+    """
+
+    def write(self, message: Any) -> Awaitable[None]:
+        """Sends one response of a stream. Waits while the client does not read."""
+
+    def abort(self, code: grpc.StatusCode, details: str) -> Awaitable[Never]:
+        """Ends the call with a status of its own, which the edge does not change."""
+
+
+class CallContext:
+    """The context that the edge passes to the servicer of an authenticated call.
+
+    Attributes:
+        call: The call, with its caller.
+    """
+
+    __slots__ = ("_grpc", "call")
+
+    def __init__(self, call: Call, grpc_context: GrpcContext) -> None:
+        self.call = call
+        self._grpc = grpc_context
+
+    def write(self, message: Any) -> Awaitable[None]:
+        """Sends one response of a stream. Waits while the client does not read."""
+        return self._grpc.write(message)
+
+    def abort(self, code: grpc.StatusCode, details: str) -> Awaitable[Never]:
+        """Ends the call with a status of its own, which the edge does not change."""
+        return self._grpc.abort(code, details)
+
+
+def caller_of(context: Context) -> Call:
+    """Returns the call that a servicer serves, with its caller.
+
+    Raises:
+        TypeError: If the method is open, so that nobody has been authenticated.
+    """
+    if not isinstance(context, CallContext):
+        raise TypeError("an open method has no caller")
+    return context.call
+
+
+def writes_responses(
+    method: Callable[[S, AsyncIterator[Q], Context], Awaitable[None]],
+) -> Callable[[S, AsyncIterator[Q], Context], AsyncIterator[Any]]:
+    """Marks a method of a servicer that writes its responses to its context, instead of yielding them.
+
+    gRPC takes both, but generated base classes know only methods that yield. The edge does not interrupt a method that
+    writes. Its requests tell it that the server drains or the token has expired, and it can finish what it has read.
+    """
+    return cast("Callable[[S, AsyncIterator[Q], Context], AsyncIterator[Any]]", method)

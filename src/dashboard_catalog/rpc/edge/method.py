@@ -1,0 +1,84 @@
+"""One method behind the edge: what the edge knows about it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias, cast
+
+import grpc
+from google.protobuf.message import Message
+
+from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.rpc.edge.decoding import Parse
+
+# In quotes: generic in its stubs only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Serve: TypeAlias = Callable[[Any, Any], Any]
+
+# A caller can send a name of any length.
+_SHOWN_CHARACTERS = 256
+
+# By whether requests and responses stream.
+_MAKE_HANDLER: Mapping[tuple[bool, bool], Callable[..., Handler]] = MappingProxyType(
+    {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method.
+
+    Attributes:
+        name: Full name without the leading slash.
+        is_open: Whether everybody may call it at any time.
+        parse: Reads a request from its bytes.
+        serve: Method of the servicer.
+        requests_stream: Whether it takes a stream.
+        responses_stream: Whether it returns one.
+    """
+
+    name: str
+    is_open: bool
+    parse: Parse
+    serve: Serve
+    requests_stream: bool
+    responses_stream: bool
+
+    def handler(self, serve: Serve, serialize: Callable[[Any], bytes] | None) -> Handler:
+        """Returns the handler that has gRPC call `serve`, with the request as bytes."""
+        make = _MAKE_HANDLER[self.requests_stream, self.responses_stream]
+        return make(serve, request_deserializer=None, response_serializer=serialize)
+
+
+def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Method:
+    """Returns the method that a servicer has registered under a path."""
+    by_kind = {
+        (False, False): handler.unary_unary,
+        (False, True): handler.unary_stream,
+        (True, False): handler.stream_unary,
+        (True, True): handler.stream_stream,
+    }
+    name = path.removeprefix("/")
+    return Method(
+        name=name,
+        is_open=name.rpartition("/")[0] in open_services,
+        parse=cast("Parse", handler.request_deserializer),
+        serve=cast("Serve", by_kind[handler.request_streaming, handler.response_streaming]),
+        requests_stream=handler.request_streaming,
+        responses_stream=handler.response_streaming,
+    )
+
+
+def unknown_method(path: str) -> Method:
+    """Returns a method that answers UNIMPLEMENTED. It streams, so that no request needs to be read."""
+    shown = path[:_SHOWN_CHARACTERS]
+
+    async def refuse(_requests: AsyncIterator[Message], _context: object) -> None:
+        raise CatalogError(Reason.UNKNOWN_METHOD, f"there is no method {shown}", metadata={"method": shown})
+
+    return Method(shown.removeprefix("/"), True, Message.FromString, refuse, True, True)

@@ -1,0 +1,276 @@
+"""What happens to a stream before and after its servicer: its messages, its responses, and what ends it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.rpc.edge.context import caller_of
+from dashboardcatalog.v1 import bulk_pb2
+from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
+from tests.rpc.conftest import BULK, Edge, progress, refused, until
+
+
+def chunk(*names: str) -> Any:
+    specs = [DashboardSpec(name=name, service="s") for name in names]
+    return bulk_pb2.BulkUpsertRequest(items=[bulk_pb2.BulkUpsertItem(dashboard=spec) for spec in specs])
+
+
+async def test_a_stream_brings_decoded_messages_and_takes_answers(edge: Edge) -> None:
+    call = edge.stub.BulkUpsert(metadata=edge.metadata)
+    await call.write(chunk("a", "b"))
+    assert (await call.read()).progress.next_offset == 2
+    await call.write(chunk("c"))
+    assert (await call.read()).progress.next_offset == 3
+    await call.done_writing()
+    assert await call.read() is grpc.aio.EOF
+    assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_stream_may_be_answered_by_writing(edge: Edge) -> None:
+    async def bulk(requests: Any, context: Any) -> None:
+        async for request in requests:
+            await context.write(progress(len(request.items)))
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(iter([chunk("a"), chunk("b", "c")]), metadata=edge.metadata)
+    assert [answer.progress.next_offset async for answer in call] == [1, 2]
+
+
+async def test_messages_of_a_stream_are_not_validated(edge: Edge) -> None:
+    call = edge.stub.BulkUpsert(iter([chunk("a::b")]), metadata=edge.metadata)
+    assert [answer.progress.next_offset async for answer in call] == [1]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "reason"),
+    [
+        (b"\xff\xff", grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST"),
+        (b"x" * 4_200_000, grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"),
+    ],
+)
+async def test_a_bad_message_ends_a_stream(edge: Edge, body: bytes, code: grpc.StatusCode, reason: str) -> None:
+    call: Any = edge.channel.stream_stream(BULK)(metadata=edge.metadata)
+    await call.write(chunk("a").SerializeToString())
+    assert await call.read()
+    await call.write(body)
+    ended, details = await refused(call.read())
+    assert (ended, details["ErrorInfo"].reason) == (code, reason)
+
+
+async def test_an_error_of_a_stream_has_details(edge: Edge) -> None:
+    async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
+        async for _ in requests:
+            yield bulk_pb2.BulkUpsertResponse()
+            raise CatalogError(Reason.OFFSET_GAP, "a gap", metadata={"next_offset": "7"})
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(iter([chunk("a")]), metadata=edge.metadata)
+    assert await call.read() == bulk_pb2.BulkUpsertResponse()
+    code, details = await refused(call.read())
+    assert code is grpc.StatusCode.OUT_OF_RANGE
+    assert dict(details["ErrorInfo"].metadata) == {"next_offset": "7"}
+
+
+def begin(edge: Edge, end: str) -> Any:
+    """Begins a stream that a token of one second may end."""
+    return edge.stub.BulkUpsert(metadata=edge.token(seconds=1) if end == "TOKEN_EXPIRED" else edge.metadata)
+
+
+def drain(edge: Edge, end: str) -> None:
+    """Drains the server, unless the stream is to end otherwise."""
+    if end == "DRAINING":
+        edge.gate.drain()
+
+
+ENDS = [("DRAINING", grpc.StatusCode.UNAVAILABLE), ("TOKEN_EXPIRED", grpc.StatusCode.UNAUTHENTICATED)]
+
+
+@pytest.mark.parametrize(("end", "code"), ENDS)
+async def test_responses_that_do_not_come_end_with_their_stream(edge: Edge, end: str, code: grpc.StatusCode) -> None:
+    tasks = []
+
+    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        tasks.append(asyncio.current_task())
+        try:
+            await asyncio.sleep(30)
+            yield progress(1)
+        finally:
+            tasks.append(asyncio.current_task())
+
+    edge.servicer.bulk = bulk
+    began = time.monotonic()
+    call = begin(edge, end)
+    await until(lambda: tasks)
+    drain(edge, end)
+    found, details = await refused(call.read())
+    assert (found, details["ErrorInfo"].reason) == (code, end)
+    assert time.monotonic() - began < 5
+    assert len(set(tasks)) == 1
+    assert len(tasks) == 2
+    assert edge.gate.running == 0
+
+
+async def test_responses_that_nobody_reads_end_when_the_server_drains(edge: Edge) -> None:
+    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        while True:
+            yield bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="x" * 1_000_000))
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(metadata=edge.metadata)
+    await call.read()
+    await asyncio.sleep(0.2)
+    edge.gate.drain()
+    with suppress(grpc.aio.AioRpcError):
+        async with asyncio.timeout(10):
+            while await call.read() is not grpc.aio.EOF:
+                pass
+    assert await call.code() is grpc.StatusCode.UNAVAILABLE
+    assert edge.gate.running == 0
+
+
+async def test_a_generator_that_finishes_ends_its_stream_well(edge: Edge) -> None:
+    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        yield progress(1)
+        await asyncio.sleep(0)
+        yield progress(2)
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(metadata=edge.token(seconds=60))
+    assert [response.progress.next_offset async for response in call] == [1, 2]
+    assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_timeout_of_a_generator_is_not_taken_for_the_end_of_its_stream(edge: Edge) -> None:
+    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        async with asyncio.timeout(0.01):
+            await asyncio.sleep(30)
+        yield progress(1)
+
+    edge.servicer.bulk = bulk
+    code, details = await refused(edge.stub.BulkUpsert(metadata=edge.token(seconds=60)).read())
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INTERNAL, "BUG")
+
+
+@pytest.mark.parametrize(("end", "code"), ENDS)
+async def test_requests_that_do_not_come_end_with_their_stream(edge: Edge, end: str, code: grpc.StatusCode) -> None:
+    async def bulk(requests: Any, context: Any) -> None:
+        async for request in requests:
+            await context.write(progress(len(request.items)))
+
+    edge.servicer.bulk = bulk
+    call = begin(edge, end)
+    await call.write(chunk("a"))
+    assert (await call.read()).progress.next_offset == 1
+    # By now the servicer waits for another message.
+    await asyncio.sleep(0.1)
+    drain(edge, end)
+    found, details = await refused(call.read())
+    assert (found, details["ErrorInfo"].reason) == (code, end)
+    assert edge.gate.running == 0
+
+
+@pytest.mark.parametrize(("end", "code"), ENDS)
+async def test_a_servicer_that_writes_finishes_what_it_has_read(edge: Edge, end: str, code: grpc.StatusCode) -> None:
+    has_read = asyncio.Event()
+
+    async def bulk(requests: Any, context: Any) -> None:
+        async for request in requests:
+            has_read.set()
+            await asyncio.sleep(1.1)
+            await context.write(progress(len(request.items)))
+
+    edge.servicer.bulk = bulk
+    call = begin(edge, end)
+    await call.write(chunk("a"))
+    await call.write(chunk("b", "c"))
+    await has_read.wait()
+    drain(edge, end)
+    assert (await call.read()).progress.next_offset == 1
+    found, details = await refused(call.read())
+    assert (found, details["ErrorInfo"].reason) == (code, end)
+
+
+async def test_requests_that_ended_before_the_token_expired_end_their_stream_well(edge: Edge) -> None:
+    async def bulk(requests: Any, context: Any) -> None:
+        async for request in requests:
+            await asyncio.sleep(1.1)
+            await context.write(progress(len(request.items)))
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(iter([chunk("a")]), metadata=edge.token(seconds=1))
+    assert [response.progress.next_offset async for response in call] == [1]
+    assert await call.code() is grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("sends_another", [False, True])
+async def test_a_draining_server_ends_a_stream_between_messages(edge: Edge, sends_another: bool) -> None:
+    call = edge.stub.BulkUpsert(metadata=edge.metadata)
+    await call.write(chunk("a"))
+    assert (await call.read()).progress.next_offset == 1
+    edge.gate.drain()
+    if sends_another:
+        # The stream may have ended already.
+        with suppress(asyncio.InvalidStateError):
+            await call.write(chunk("b"))
+    code, details = await refused(call.read())
+    assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+    async with asyncio.timeout(5):
+        await edge.gate.idle()
+
+
+@pytest.mark.parametrize("by", ["cancelling", "a deadline", "a message beyond the transport's limit"])
+async def test_a_broken_stream_is_not_taken_for_its_end(edge: Edge, by: str) -> None:
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
+        try:
+            async for _ in requests:
+                yield bulk_pb2.BulkUpsertResponse()
+            ended.set_result("half-closed")
+        except asyncio.CancelledError:
+            ended.set_result("cancelled")
+            raise
+
+    edge.servicer.bulk = bulk
+    timeout = 0.5 if by == "a deadline" else None
+    call: Any = edge.channel.stream_stream(BULK)(metadata=edge.metadata, timeout=timeout)
+    await call.write(b"")
+    await call.read()
+    if by == "cancelling":
+        call.cancel()
+    elif by != "a deadline":
+        await call.write(b"x" * 9_000_000)
+    async with asyncio.timeout(5):
+        assert await ended == "cancelled"
+        await edge.gate.idle()
+
+
+@pytest.mark.parametrize("size", [1, 1_000_000], ids=["while it waits", "while its answer waits to be sent"])
+async def test_a_generator_is_closed_before_its_call_ends(edge: Edge, size: int) -> None:
+    closed = []
+
+    async def bulk(_requests: Any, context: Any) -> AsyncIterator[Any]:
+        task = asyncio.current_task()
+        answer = bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="x" * size))
+        try:
+            while True:
+                yield answer
+                await asyncio.sleep(30 if size == 1 else 0)
+        finally:
+            closed.append((caller_of(context).principal.subject, asyncio.current_task() is task))
+
+    edge.servicer.bulk = bulk
+    call = edge.stub.BulkUpsert(metadata=edge.metadata)
+    await call.read()
+    await asyncio.sleep(0.2)
+    call.cancel()
+    async with asyncio.timeout(5):
+        await edge.gate.idle()
+    assert closed == [("ada", True)]
