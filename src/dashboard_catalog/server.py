@@ -1,6 +1,6 @@
 """Puts the server together and runs it: settings -> store -> servicers -> edge -> serve, drain, stop.
 
-The one place that knows every part; the parts get what they need from here and know nothing of settings.
+This is the one place that knows every part. It gives each part what it needs, so that no part knows the settings.
 """
 
 import asyncio
@@ -38,18 +38,17 @@ from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.tls import Certificate, CertificateError
+from dashboard_catalog.rpc.transport import MethodsByName, new_server
 from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
 from dashboardcatalog.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
 
-# Kubernetes kills 30 seconds after it has asked to stop.
+# Kubernetes kills a process 30 seconds after it has asked it to stop.
 DRAIN_SECONDS = 25.0
 POLICY_SECONDS = 1.0
 
-# Above the catalog's own limit, which answers with details; what is larger still is refused by the transport.
-_TRANSPORT_MESSAGE_BYTES = 8 * 1024 * 1024
 _OPEN_SERVICES = frozenset({health.SERVICE, *reflection.SERVICES})
 
 _log = structlog.get_logger("dashboard_catalog.server")
@@ -59,7 +58,7 @@ Announce = Callable[[str, Path], AbstractContextManager[None]]
 
 
 class StartError(Exception):
-    """The server cannot start; the text says why, for people."""
+    """The server cannot start. The message says why, for people."""
 
 
 def add_servicers(server: grpc.aio.Server, database: Database, authorizer: Authorizer) -> Sequence[str]:
@@ -71,22 +70,8 @@ def add_servicers(server: grpc.aio.Server, database: Database, authorizer: Autho
     return [f"dashboardcatalog.v1.{name}" for name in ("DashboardService", "ChartService", "CatalogService")]
 
 
-class _ByName:
-    """Where generated code adds its servicers: a server that finds methods by their names alone.
-
-    Of methods that are registered, too, `grpc.aio` waits for each one's next call, so that every call costs a look at
-    all of them.
-    """
-
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
-
-    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
-        """Leaves them unregistered."""
-
-
 class CatalogServer:
-    """The server of one process. Started once, then drained once."""
+    """The server of one process. It is started once, then drained once."""
 
     def __init__(
         self,
@@ -100,7 +85,7 @@ class CatalogServer:
         address: str,
     ) -> None:
         self.address = address
-        """Where it listens, with the port that the system chose."""
+        """The address that it listens on, with the port that the system chose."""
         self._server = server
         self._edge = edge
         self._gate = gate
@@ -110,7 +95,7 @@ class CatalogServer:
         self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begins to serve, with a first look at the database."""
+        """Begins to serve, after a first probe of the database."""
         await self._health.probe()
         await self._server.start()
         self._background = [
@@ -119,10 +104,10 @@ class CatalogServer:
         ]
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Stops: not healthy any more, no new calls, running ones may end, then nothing is left.
+        """Stops: reports that it is not healthy, refuses new calls, lets running ones end, and closes everything.
 
         Args:
-            seconds: How long running calls are waited for; those that still run are cancelled.
+            seconds: How long running calls may take. Those that still run afterwards are cancelled.
         """
         await self._health.drain()
         self._gate.drain()
@@ -130,7 +115,7 @@ class CatalogServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._gate.idle()
-        # A call counts as ended a moment before its answer is sent.
+        # A call counts as ended a moment before its response is sent.
         await self._server.stop(grace=1.0)
         for task in self._background:
             task.cancel()
@@ -141,7 +126,7 @@ class CatalogServer:
 
 
 def serve(settings: Settings) -> None:
-    """Runs the server until SIGTERM or SIGINT, and until the calls that run then have ended.
+    """Runs the server until SIGTERM or SIGINT, and then until the running calls have ended.
 
     Raises:
         StartError: If it cannot run with these settings.
@@ -160,11 +145,11 @@ def serve(settings: Settings) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Makes what the server needs on disk and in the database: key, admin token, tables of a SQLite file.
+    """Creates what the server needs on disk and in the database: key, admin token, tables of a SQLite file.
 
     Raises:
         KeyFileError: If there is no usable signing key.
-        StartError: If the database's schema is not that of this version.
+        StartError: If the schema of the database is not that of this version.
     """
     key = load_or_create_key(settings.data_dir)
     try:
@@ -173,7 +158,7 @@ def prepare(settings: Settings) -> None:
         raise StartError(f"{error.filename or settings.data_dir}: {error.strerror}") from error
     _log.info("admin_token", path=str(token_file))
     if settings.uses_sqlite:
-        # Migrations only add, so the schema of a later version serves as it is.
+        # Migrations only add, so this version can use the schema of a later one.
         with suppress(migrate.SchemaLater):
             migrate.upgrade(settings.database_url)
         return
@@ -181,7 +166,7 @@ def prepare(settings: Settings) -> None:
         migrate.check(settings.database_url)
     except migrate.SchemaOutdated as error:
         raise StartError(str(error)) from error
-    except Exception as error:  # noqa: BLE001 - it may come back; until then the server is not healthy
+    except Exception as error:  # noqa: BLE001 - the database may come back; until then the server is not healthy
         _log.warning("schema_not_checked", database=settings.shown_database_url, problem=type(error).__name__)
 
 
@@ -189,7 +174,7 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     """Puts the server of this process together and binds its address.
 
     Args:
-        settings: Checked ones; `prepare` has run.
+        settings: Checked settings, for which `prepare` has run.
         servicers: Adds the servicers.
 
     Raises:
@@ -204,13 +189,8 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     database = Database(settings.database_url, pgbouncer=settings.pgbouncer)
     gate = Gate(settings.max_concurrent_calls)
     edge = EdgeInterceptor(authenticator, gate, _OPEN_SERVICES)
-    server = grpc.aio.server(
-        interceptors=[edge],
-        options=_options(settings),
-        # Health, reflection and calls on their way to a refusal count here, too.
-        maximum_concurrent_rpcs=2 * settings.max_concurrent_calls,
-    )
-    by_name = cast("grpc.aio.Server", _ByName(server))
+    server = new_server(edge, max_calls=settings.max_concurrent_calls, shares_address=settings.workers > 1)
+    by_name = cast("grpc.aio.Server", MethodsByName(server))
     services = servicers(by_name, database, authorizer)
     database_health = DatabaseHealth(services, database.ping)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)
@@ -241,26 +221,6 @@ def _authenticator(settings: Settings) -> Authenticator:
     return Authenticator(key, issuer)
 
 
-def _options(settings: Settings) -> list[tuple[str, int]]:
-    options = [
-        ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
-        # Tokens of identity providers grow with the groups in them.
-        ("grpc.max_metadata_size", 32 * 1024),
-        ("grpc.absolute_max_metadata_size", 64 * 1024),
-        # Without it, two servers could be started on one port and share its connections.
-        ("grpc.so_reuseport", int(settings.workers > 1)),
-        # Finds callers that are gone without a word, and lets long streams show that they are there.
-        ("grpc.keepalive_time_ms", 60_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ]
-    if settings.workers > 1:
-        # The kernel spreads connections, not calls: so they must be made anew. gRPC varies this by 10 %.
-        options.append(("grpc.max_connection_age_ms", 600_000))
-    return options
-
-
 def _bind(server: grpc.aio.Server, settings: Settings) -> str:
     target = str(settings.listen)
     try:
@@ -279,12 +239,12 @@ async def _follow_policies(authorizer: Authorizer) -> None:
         await asyncio.sleep(POLICY_SECONDS)
         try:
             await asyncio.to_thread(authorizer.reload_if_changed)
-        except Exception:  # noqa: BLE001 - the policies in force stay, and the next look may do better
+        except Exception:  # noqa: BLE001 - the policies in force stay, and the next attempt may succeed
             _log.exception("policies_not_followed")
 
 
 def _run_worker(settings: Settings) -> None:
-    """Runs one process of several; its supervisor has prepared everything."""
+    """Runs one process of several. Its supervisor has prepared everything."""
     logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
         _run_process(settings, lambda _address, _data_dir: nullcontext())

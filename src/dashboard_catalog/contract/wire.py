@@ -115,7 +115,7 @@ def outcome_message(outcome: Outcome) -> "asset_pb2.Outcome.ValueType":
 
 
 def asset_fields(view: AssetView) -> dict[str, Any]:
-    """Returns the fields of an asset's message, by name, to be built into an answer without copying a message."""
+    """Returns the fields of the message of an asset, by name, to build a response without copying a message."""
     record, known = view.record, view.references
     fields = {name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None}
     if record.extension:

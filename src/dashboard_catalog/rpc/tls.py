@@ -1,4 +1,4 @@
-"""The server's certificate, read again when its files change, so that a renewed one needs no restart."""
+"""The certificate of the server. It is read again when its files change, so a renewed one needs no restart."""
 
 import ssl
 from pathlib import Path
@@ -10,7 +10,7 @@ _log = structlog.get_logger("dashboard_catalog.tls")
 
 
 class CertificateError(Exception):
-    """The certificate cannot be used; the text names the files and the problem."""
+    """The certificate cannot be used. The message names the files and the problem."""
 
 
 class Certificate:
@@ -24,11 +24,11 @@ class Certificate:
         """
         self._cert = cert
         self._key = key
-        self._stamp = self._look()
+        self._stamp = self._fingerprint()
         self._first = self._read()
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Returns credentials for a port; each handshake takes the files as they are then."""
+        """Returns credentials for a port. Each handshake uses the files as they are then."""
         return grpc.dynamic_ssl_server_credentials(
             self._first,
             self.newer,  # type: ignore[arg-type]
@@ -36,21 +36,21 @@ class Certificate:
         )
 
     def newer(self) -> grpc.ServerCertificateConfiguration | None:
-        """Returns the certificate if it has changed since the last look and can be used, else None."""
-        stamp = self._look()
+        """Returns the certificate if it has changed since it was last read and can be used; otherwise None."""
+        stamp = self._fingerprint()
         if stamp == self._stamp:
             return None
         try:
             config = self._read()
         except CertificateError as error:
-            # Two files are replaced one after the other: looked at again with the next handshake.
+            # The two files are replaced one after the other, so the next handshake tries again.
             _log.warning("certificate_refused", problem=str(error))
             return None
         self._stamp = stamp
         _log.info("certificate_loaded", path=str(self._cert))
         return config
 
-    def _look(self) -> tuple[int, ...]:
+    def _fingerprint(self) -> tuple[int, ...]:
         try:
             stats = [path.stat() for path in (self._cert, self._key)]
         except OSError:

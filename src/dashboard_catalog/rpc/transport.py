@@ -1,0 +1,59 @@
+"""How gRPC treats connections and finds methods: the parts of a server that no call sees."""
+
+from collections.abc import Sequence
+
+import grpc.aio
+
+from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
+
+# Above the limit of the catalog, which refuses a message with details. Larger ones are refused without.
+_MESSAGE_BYTES = 8 * 2**20
+
+
+def new_server(edge: EdgeInterceptor, *, max_calls: int, shares_address: bool) -> grpc.aio.Server:
+    """Returns a server that has no address yet.
+
+    Args:
+        max_calls: Number of calls that the edge admits at once.
+        shares_address: Whether other processes serve the same address.
+    """
+    return grpc.aio.server(
+        interceptors=[edge],
+        options=_options(shares_address=shares_address),
+        # Health checks, reflection, and calls that will be refused count here, too.
+        maximum_concurrent_rpcs=2 * max_calls,
+    )
+
+
+def _options(*, shares_address: bool) -> Sequence[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+        # The tokens of identity providers grow with the groups in them.
+        ("grpc.max_metadata_size", 32 * 2**10),
+        ("grpc.absolute_max_metadata_size", 64 * 2**10),
+        # Otherwise two servers could be started on one port, and would share its connections.
+        ("grpc.so_reuseport", int(shares_address)),
+        # Finds clients that have gone silently, and lets long streams show that they are alive.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+    if shares_address:
+        # The kernel balances connections, not calls, so clients must connect again. gRPC varies this by 10 %.
+        options.append(("grpc.max_connection_age_ms", 600_000))
+    return options
+
+
+class MethodsByName:
+    """The server, as generated code sees it when it adds servicers: methods are found by their names alone.
+
+    For methods that are registered as well, `grpc.aio` waits for the next call of each one, so that every call costs a
+    look at all of them.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
+        """Does not register them."""
