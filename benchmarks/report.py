@@ -12,7 +12,7 @@ from benchmarks.measures import Measured
 from benchmarks.recorder import Measure
 
 _BULK = ("first load", "nothing changed", "everything changed")
-_COLUMNS = ("database", "work", "a second", "ratios, each with its goal", "client", "server", "database")
+_COLUMNS = ("database", "work", "per second", "ratios, each with its goal", "client", "server", "database")
 
 
 class Goal(NamedTuple):

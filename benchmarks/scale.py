@@ -73,7 +73,7 @@ def _streams(scale: Scale, every: int, *, reads: bool) -> Iterator[tuple[str, St
 
 def _load(server: Server, streams: Iterator[tuple[str, Stream]]) -> None:
     """Sends streams, and prints a line for each part; for the whole where the client never reads."""
-    _line("stream", ("items", "a second", "server MiB", "client", "server", "database"))
+    _line("stream", ("items", "per second", "server MiB", "client", "server", "database"))
     for name, stream in streams:
         done = 0
         for part in load(server, stream):

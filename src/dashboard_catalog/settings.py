@@ -139,12 +139,16 @@ class Settings(BaseSettings):
         description="File or https URL with the keys of an external token issuer, such as an identity provider. "
         "Needs --issuer and --audience.",
     )
-    issuer: str | None = Field(None, description="Required value of the claim `iss` in its tokens.")
+    issuer: str | None = Field(None, description="Required value of the claim `iss` in tokens of the external issuer.")
     audience: str | None = Field(
-        None, description="Required value of the claim `aud` in its tokens, or of one of its elements."
+        None,
+        description="Required value of the claim `aud` in tokens of the external issuer. If the claim is a list, it "
+        "must contain this value.",
     )
     subject_claim: str = Field(
-        "sub", min_length=1, description="Claim that names the caller. This and the other claims may be dotted paths."
+        "sub",
+        min_length=1,
+        description="Claim that names the caller. Like all names of claims here, it may be a dotted path.",
     )
     roles_claim: str = Field("roles", min_length=1, description="Claim that lists the caller's roles.")
     teams_claim: str = Field("teams", min_length=1, description="Claim that lists the caller's teams.")

@@ -36,7 +36,9 @@ class _ResultViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResultView
     RESULT_VIEW_FAILURES: _ResultView.ValueType  # 1
     """Only items that failed."""
     RESULT_VIEW_ALL: _ResultView.ValueType  # 2
-    """All items. The client must then read while it sends, because the server stops reading until its results are read."""
+    """All items. The client must then read while it sends, because the server stops reading when it holds 3 MiB of
+    results.
+    """
 
 class ResultView(_ResultView, metaclass=_ResultViewEnumTypeWrapper):
     """Which items get a result."""
@@ -46,7 +48,9 @@ RESULT_VIEW_UNSPECIFIED: ResultView.ValueType  # 0
 RESULT_VIEW_FAILURES: ResultView.ValueType  # 1
 """Only items that failed."""
 RESULT_VIEW_ALL: ResultView.ValueType  # 2
-"""All items. The client must then read while it sends, because the server stops reading until its results are read."""
+"""All items. The client must then read while it sends, because the server stops reading when it holds 3 MiB of
+results.
+"""
 Global___ResultView: _TypeAlias = ResultView  # noqa: Y015
 
 class _SweepOutcome:
@@ -189,14 +193,15 @@ class BulkUpsertOptions(_message.Message):
     """Optional. UUID of the session, chosen by the client; by default the server generates one. `started` returns it.
 
     After a disconnect, a new stream with the same session_id and the same options resumes the session at
-    `started.next_offset`. Different options are INVALID_ARGUMENT. A session is kept for 7 days after its last chunk.
+    `started.next_offset`. Different options fail with INVALID_ARGUMENT. A session is kept for 7 days after its last
+    chunk.
     """
     service: _builtins.str
     """Optional, but required with `sweep`. Fully qualified name of the BI service that the session loads, at most 2,400
     bytes. A sweep deletes only from this BI service.
     """
     override_metadata: _builtins.bool
-    """Optional. Writes the items as edits, over what people have decided or deleted. Requires the permission
+    """Optional. Writes the items as edits, which overwrite what people have decided or deleted. Requires the permission
     `override_metadata`. False by default.
     """
     validate_only: _builtins.bool
@@ -212,8 +217,8 @@ class BulkUpsertOptions(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Optional. Fields to write even where an item leaves them empty, in snake_case or camelCase. Each path applies to
-        the kinds that have such a field. A path that no kind has is INVALID_ARGUMENT. By default only the fields that are
-        set are written.
+        the kinds that have such a field. A path that no kind has fails with INVALID_ARGUMENT. By default only the fields
+        that are set are written.
         """
 
     @_builtins.property
@@ -273,7 +278,9 @@ Global___Sweep: _TypeAlias = Sweep  # noqa: Y015
 
 @_typing.final
 class BulkUpsertFinish(_message.Message):
-    """The end of a stream. A client can also close its side of the stream without it and still receives the summary."""
+    """The end of a stream. A client can also close its side of the stream without this message, and still receives the
+    summary.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -448,7 +455,7 @@ class BulkUpsertResult(_message.Message):
     offset: _builtins.int
     """Offset of the item in the stream."""
     kind: _entity_pb2.Kind.ValueType
-    """Kind of the item. KIND_UNSPECIFIED if the item holds nothing."""
+    """Kind of the item. KIND_UNSPECIFIED if the item is empty."""
     fully_qualified_name: _builtins.str
     """Fully qualified name of the item. Empty if it could not be read."""
     id: _builtins.str

@@ -90,8 +90,8 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteEntity(self, request, context):
-        """Deletes an entity, softly by default. A soft-deleted entity stays visible where it is referred to and is refused
-        for new references.
+        """Deletes an entity, softly by default. Existing references to a soft-deleted entity stay, and new references are
+        refused.
 
         NOT_FOUND if it does not exist, or if a soft deletion finds it already deleted; never with `allow_missing`.
         FAILED_PRECONDITION for a hard deletion while anything refers to it.

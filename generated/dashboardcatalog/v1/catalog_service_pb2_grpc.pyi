@@ -48,8 +48,8 @@ class CatalogServiceStub:
     ListEntities: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListEntitiesRequest, _catalog_service_pb2.ListEntitiesResponse]
     """Lists the entities of one kind page by page, ordered by fully qualified name."""
     DeleteEntity: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteEntityRequest, _catalog_service_pb2.DeleteEntityResponse]
-    """Deletes an entity, softly by default. A soft-deleted entity stays visible where it is referred to and is refused
-    for new references.
+    """Deletes an entity, softly by default. Existing references to a soft-deleted entity stay, and new references are
+    refused.
 
     NOT_FOUND if it does not exist, or if a soft deletion finds it already deleted; never with `allow_missing`.
     FAILED_PRECONDITION for a hard deletion while anything refers to it.
@@ -75,8 +75,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     ListEntities: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListEntitiesRequest, _catalog_service_pb2.ListEntitiesResponse]  # type: ignore[assignment]
     """Lists the entities of one kind page by page, ordered by fully qualified name."""
     DeleteEntity: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteEntityRequest, _catalog_service_pb2.DeleteEntityResponse]  # type: ignore[assignment]
-    """Deletes an entity, softly by default. A soft-deleted entity stays visible where it is referred to and is refused
-    for new references.
+    """Deletes an entity, softly by default. Existing references to a soft-deleted entity stay, and new references are
+    refused.
 
     NOT_FOUND if it does not exist, or if a soft deletion finds it already deleted; never with `allow_missing`.
     FAILED_PRECONDITION for a hard deletion while anything refers to it.
@@ -123,8 +123,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.DeleteEntityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.DeleteEntityResponse, _abc.Awaitable[_catalog_service_pb2.DeleteEntityResponse]]:
-        """Deletes an entity, softly by default. A soft-deleted entity stays visible where it is referred to and is refused
-        for new references.
+        """Deletes an entity, softly by default. Existing references to a soft-deleted entity stay, and new references are
+        refused.
 
         NOT_FOUND if it does not exist, or if a soft deletion finds it already deleted; never with `allow_missing`.
         FAILED_PRECONDITION for a hard deletion while anything refers to it.

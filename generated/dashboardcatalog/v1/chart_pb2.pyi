@@ -24,12 +24,12 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ChartSpec(_message.Message):
-    """A chart as a caller writes it. The JSON form is the body of OpenMetadata's POST and PUT, for the fields below;
-    `domain` is a single name here.
+    """A chart as a caller writes it. Its JSON form matches the body of OpenMetadata's POST and PUT for the fields below,
+    except that `domain` is a single name.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
 
-    Stewarded fields belong to people once an edit has changed them: ingestion then leaves them as they are.
+    Stewarded fields belong to people once an edit has changed them: from then on, ingestion does not overwrite them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -181,7 +181,7 @@ class Chart(_message.Message):
     source_url: _builtins.str
     """Address in the BI tool."""
     version: _builtins.float
-    """Version: 0.1 at first, and 0.1 more with each change."""
+    """Version: starts at 0.1 and grows by 0.1 with each change."""
     updated_by: _builtins.str
     """Subject of the caller who wrote this version."""
     deleted: _builtins.bool

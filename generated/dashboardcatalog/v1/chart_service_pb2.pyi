@@ -84,8 +84,8 @@ class UpsertChartRequest(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
-    """Optional. Writes only if this is the etag of the stored version. Otherwise the call is ABORTED, even if nothing is
-    stored. At most 128 characters.
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED, even if
+    nothing is stored. At most 128 characters.
     """
     validate_only: _builtins.bool
     """Optional. Validates without writing and returns what the write would have returned. False by default."""
@@ -364,7 +364,7 @@ class UpdateChartRequest(_message.Message):
     accepted.
     """
     etag: _builtins.str
-    """Optional. Writes only if this is the etag of the stored version. Otherwise the call is ABORTED. At most 128
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
     characters.
     """
     validate_only: _builtins.bool
@@ -447,7 +447,7 @@ class DeleteChartRequest(_message.Message):
     accepted.
     """
     etag: _builtins.str
-    """Optional. Writes only if this is the etag of the stored version. Otherwise the call is ABORTED. At most 128
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
     characters.
     """
     hard: _builtins.bool

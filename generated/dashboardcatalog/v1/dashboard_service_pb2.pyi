@@ -84,8 +84,8 @@ class UpsertDashboardRequest(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
-    """Optional. Writes only if this is the etag of the stored version. Otherwise the call is ABORTED, even if nothing is
-    stored. At most 128 characters.
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED, even if
+    nothing is stored. At most 128 characters.
     """
     validate_only: _builtins.bool
     """Optional. Validates without writing and returns what the write would have returned. False by default."""
@@ -369,7 +369,7 @@ class UpdateDashboardRequest(_message.Message):
     accepted.
     """
     etag: _builtins.str
-    """Optional. Writes only if this is the etag of the stored version. Otherwise the call is ABORTED. At most 128
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
     characters.
     """
     validate_only: _builtins.bool
@@ -452,7 +452,7 @@ class DeleteDashboardRequest(_message.Message):
     accepted.
     """
     etag: _builtins.str
-    """Optional. Writes only if this is the etag of the stored version. Otherwise the call is ABORTED. At most 128
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
     characters.
     """
     hard: _builtins.bool

@@ -119,9 +119,9 @@ class DashboardServiceServicer(object):
         Each request message is a chunk of items, which the server writes in one transaction. Only `items` is needed, and a
         client may send everything before it reads. An item that is refused is a result, not an error of the stream.
 
-        INVALID_ARGUMENT for options that do not fit. UNAUTHENTICATED also when the token expires during the stream.
-        PERMISSION_DENIED for the session of another caller, or for a sweep without permission. OUT_OF_RANGE for an offset
-        gap; the metadata holds `next_offset`. RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items.
+        INVALID_ARGUMENT for invalid options or a wrong `total_items`. UNAUTHENTICATED also when the token expires during
+        the stream. PERMISSION_DENIED for the session of another caller, or for a sweep without permission. OUT_OF_RANGE
+        for an offset gap; the metadata contains `next_offset`. RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items.
         FAILED_PRECONDITION after more than `max_failures` failed items, when a newer connection has taken over the
         session, and for a second sweep of a BI service. UNAVAILABLE when the server is shutting down or the database does
         not answer.
@@ -160,8 +160,8 @@ class DashboardServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDashboard(self, request, context):
-        """Deletes a dashboard, softly by default. Charts of the same BI service that no other live dashboard holds are
-        deleted with it.
+        """Deletes a dashboard, softly by default. Charts of the same BI service are deleted with it, unless another dashboard
+        that is not deleted holds them.
 
         NOT_FOUND if the dashboard does not exist, or if a soft deletion finds it already deleted; never with
         `allow_missing`. ABORTED if `etag` is set and is not that of the stored version.

@@ -139,7 +139,7 @@ Global___Entity: _TypeAlias = Entity  # noqa: Y015
 class BiService(_message.Message):
     """An installation of a BI tool. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -205,7 +205,7 @@ Global___BiService: _TypeAlias = BiService  # noqa: Y015
 class User(_message.Message):
     """A person or a bot that can own assets. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -270,7 +270,7 @@ Global___User: _TypeAlias = User  # noqa: Y015
 class Team(_message.Message):
     """A team. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -337,7 +337,7 @@ Global___Team: _TypeAlias = Team  # noqa: Y015
 class Domain(_message.Message):
     """A business domain. Its fully qualified name is `parent.child`.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -398,7 +398,7 @@ Global___Domain: _TypeAlias = Domain  # noqa: Y015
 class Classification(_message.Message):
     """A set of tags. Its fully qualified name is its name, quoted if it contains a dot or a quote.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -459,7 +459,7 @@ Global___Classification: _TypeAlias = Classification  # noqa: Y015
 class Tag(_message.Message):
     """A tag of a classification. Its fully qualified name is `classification.tag`.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -532,7 +532,7 @@ Global___Tag: _TypeAlias = Tag  # noqa: Y015
 class CustomProperty(_message.Message):
     """The definition of a custom property. Its fully qualified name is `dashboard.name` or `chart.name`.
 
-    An empty string or list counts as absent. A write leaves absent fields as stored, unless its update mask names them.
+    An empty string or list counts as absent. A write does not change absent fields, unless its update mask names them.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -119,8 +119,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: limit: the limit; size: what was sent.
     """
     ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 16
-    """RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default. `RetryInfo` says when
-    to retry.
+    """RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default. `RetryInfo` says how
+    long to wait.
 
     Example: a burst of calls.
 
@@ -261,8 +261,8 @@ Example: a description of 5 MiB.
 Metadata: limit: the limit; size: what was sent.
 """
 ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 16
-"""RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default. `RetryInfo` says when
-to retry.
+"""RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default. `RetryInfo` says how
+long to wait.
 
 Example: a burst of calls.
 

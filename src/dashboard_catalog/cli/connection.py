@@ -42,19 +42,19 @@ class ConnectionOptions:
         ),
     ] = None
     token_file: Annotated[
-        Path | None, typer.Option(envvar=environment_name("token_file"), help="File that holds the token.")
+        Path | None, typer.Option(envvar=environment_name("token_file"), help="File that contains the token.")
     ] = None
     tls_ca: Annotated[
         str | None,
         typer.Option(
             envvar=environment_name("tls_ca"),
             metavar="FILE",
-            help="Use TLS and trust the certificates in this PEM file, or those of the system with 'system'.",
+            help="Use TLS and trust the certificates in this PEM file; 'system' means those of the system.",
         ),
     ] = None
-    insecure: Annotated[bool, typer.Option("--insecure", help="Send the token unencrypted to another machine too.")] = (
-        False
-    )
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Allow sending the token to another machine without TLS.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ app = typer.Typer(help="Upgrade the schema of the database, or check it.", no_ar
 def upgrade(**given: Any) -> None:
     """Create the tables, or migrate them to the schema of this version.
 
-    On SQLite, `serve` does this at its start.
+    On SQLite, `serve` does this when it starts.
     """
     # Imported here, since it is slow to load and most commands do not need it.
     from dashboard_catalog.store import migrate  # noqa: PLC0415
@@ -32,7 +32,7 @@ def upgrade(**given: Any) -> None:
 
 
 def check(**given: Any) -> None:
-    """Check that the database has the schema of this version. Exit status: 0 if it has, 2 if not."""
+    """Check that the database has the schema of this version. Exit status: 0 if it does, 2 if not."""
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)

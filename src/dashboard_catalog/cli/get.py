@@ -20,11 +20,11 @@ def get(  # noqa: PLR0917
     name: Annotated[
         str,
         typer.Argument(
-            metavar="FQN", help="Fully qualified name, such as SERVICE.NAME of a dashboard.", show_default=False
+            metavar="FQN", help="Fully qualified name, such as SERVICE.NAME for a dashboard.", show_default=False
         ),
     ],
     connection: ConnectionOptions,
-    kind: Annotated[Kind, typer.Option(help="Its kind.")] = Kind.DASHBOARD,
+    kind: Annotated[Kind, typer.Option(help="Kind of the dashboard, chart or entity.")] = Kind.DASHBOARD,
     version: Annotated[
         float | None,
         typer.Option(help="Version of a dashboard or chart, such as 0.3. The newest by default."),

@@ -59,12 +59,15 @@ class Paging:
     page_size: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of results per page, up to 1,000.", show_default="50")
     ] = None
-    page_token: Annotated[str | None, typer.Option(help="Token of the next page, as printed with the page before.")] = (
-        None
-    )
+    page_token: Annotated[
+        str | None, typer.Option(help="Token of the page to list, as printed with the previous page.")
+    ] = None
     every_page: Annotated[bool, typer.Option("--all", help="List all pages.")] = False
     include_total: Annotated[
-        bool, typer.Option("--total", help="Print the number of all results. Takes longer, since all are counted.")
+        bool,
+        typer.Option(
+            "--total", help="Print the total number of results. Takes longer, because all of them are counted."
+        ),
     ] = False
 
 

@@ -47,9 +47,9 @@ class TokenOptions:
     ] = None
     bot: Annotated[
         bool,
-        typer.Option("--bot", help="Writes with this token are ingestion: they do not overwrite edits of people."),
+        typer.Option("--bot", help="Writes with this token are ingestion: they do not overwrite people's edits."),
     ] = False
-    expires: Annotated[str, typer.Option(help="Lifetime: a number and s, m, h or d.")] = "90d"
+    expires: Annotated[str, typer.Option(help="Lifetime: a number followed by s, m, h or d.")] = "90d"
 
 
 @app.command()
@@ -60,7 +60,7 @@ def issue(
         Path | None,
         typer.Option(
             envvar=environment_name("data_dir"),
-            help="Data folder of the server; it holds the signing key.",
+            help="Data folder of the server, which contains the signing key.",
             show_default=False,
         ),
     ] = None,

@@ -57,7 +57,7 @@ class IngestOptions:
         typer.Option(
             metavar="SERVICE",
             help="Afterwards, delete the dashboards and charts of this BI service that were not loaded, if ingestion "
-            "wrote them. A later load of them restores them. Requires a separate permission.",
+            "wrote them. A later load restores those that it contains. Requires a separate permission.",
         ),
     ] = None
     max_deleted_percent: Annotated[
@@ -83,7 +83,7 @@ class IngestOptions:
     ] = False
     override_metadata: Annotated[
         bool,
-        typer.Option("--override-metadata", help="Overwrite edits of people. Requires a separate permission."),
+        typer.Option("--override-metadata", help="Overwrite people's edits. Requires a separate permission."),
     ] = False
     max_failures: Annotated[int, typer.Option(min=0, max=MAX_FAILURES, help="Stop if more items than this fail.")] = (
         MAX_FAILURES
@@ -92,7 +92,7 @@ class IngestOptions:
         bool, typer.Option("--all-failures", help=f"List all failures, not just the first {SHOWN_FAILURES}.")
     ] = False
     give_up_after: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long to try again after the connection is lost.")
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to try to reconnect after the connection is lost.")
     ] = GIVE_UP_SECONDS
 
 
@@ -114,14 +114,14 @@ def ingest(
     """Load dashboards, charts and the entities that they refer to.
 
     An item is {"dashboard": {...}}, {"chart": {...}}, {"entity": {"user": {...}}}, or a bare body as in
-    OpenMetadata's API. Entities are loaded first, then charts, then dashboards. Loading the same again
-    changes nothing.
+    OpenMetadata's API. Entities are loaded first, then charts, then dashboards. Loading the same items
+    again changes nothing.
 
-    If the connection is lost, the command tries again. If it is interrupted in another way, --resume
-    continues the load, even days later.
+    If the connection is lost, the command reconnects. After any other interruption, --resume continues
+    the load, even days later.
 
-    Exit status: 0 if everything is loaded, 1 if items failed or the sweep was stopped, 2 if the command
-    failed.
+    Exit status: 0 if everything was loaded, 1 if items failed or the sweep was prevented, 2 if the
+    command itself failed.
     """
     _check(how)
     report = Report(path, None if how.all_failures else SHOWN_FAILURES)
