@@ -84,7 +84,7 @@ def test_what_does_not_parse_is_answered_with_the_text_and_how_to_quote(text: st
 
 @pytest.mark.parametrize(("text", "wanted", "found"), [("a", 2, 1), ("a.b.c", 2, 3), ("a.b", 1, 2), ('"a.b"', 2, 1)])
 def test_another_number_of_segments_than_wanted_is_refused(text: str, wanted: int, found: int) -> None:
-    with pytest.raises(NameSyntaxError, match=f"has {found} segments, not {wanted}"):
+    with pytest.raises(NameSyntaxError, match=rf"must have {wanted} segments?, has {found};"):
         split(text, wanted)
 
     assert len(split(text, found)) == found

@@ -51,7 +51,8 @@ def split(fqn: str, segments: int | None = None) -> tuple[str, ...]:
     if "" in names:
         raise NameSyntaxError(f"{_shown(fqn)} has an empty segment; {_RULE}")
     if segments is not None and len(names) != segments:
-        raise NameSyntaxError(f"{_shown(fqn)} has {len(names)} segments, not {segments}; {_RULE}")
+        wanted = f"{segments} segment" + ("" if segments == 1 else "s")
+        raise NameSyntaxError(f"{_shown(fqn)} must have {wanted}, has {len(names)}; {_RULE}")
     return names
 
 

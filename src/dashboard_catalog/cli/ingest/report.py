@@ -131,7 +131,7 @@ class Report:
             yield f"Resumed: {self.resumed_after:,} of them were done before"
         if self.dropped:
             fields = ", ".join(f"{path} ({count:,})" for path, count in self.dropped.most_common())
-            yield f"Left out, since the catalog does not have these fields: {fields}"
+            yield f"Left out, because the catalog does not have these fields: {fields}"
         if self.stopped:
             yield f"Stopped early: {self.stopped}"
         if self.swept:
