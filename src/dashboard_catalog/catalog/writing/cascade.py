@@ -110,8 +110,8 @@ class Cascade:
 
     def take_affected(self) -> tuple[str, ...]:
         """Returns the names of the charts that were deleted or restored since the last call."""
-        told, self._affected = tuple(self._affected), []
-        return told
+        affected, self._affected = tuple(self._affected), []
+        return affected
 
     def _own_charts(self, stored: AssetRecord) -> list[AssetRecord]:
         """Returns the charts that an asset holds in its own BI service."""
