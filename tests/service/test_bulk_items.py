@@ -81,6 +81,15 @@ async def test_only_failures_are_answered_unless_all_are_asked_for(superset: Cal
     assert len((await superset.bulk(items, options=ALL)).results) == 3
 
 
+async def test_a_refused_change_of_a_bi_service_does_not_fail_its_assets(superset: Caller) -> None:
+    refused = {"entity": {"biService": {"name": "superset", "description": "x" * 100_001}}}
+
+    bulk = await superset.bulk([refused, _chart("new"), _chart("c1", description="changed")])
+
+    assert bulk.failures == {0: {"entity.bi_service.description": "TOO_LONG"}}
+    assert bulk.counts == {"created": 1, "updated": 1, "failed": 1}
+
+
 async def test_what_a_later_chunk_brings_does_not_exist_yet(superset: Caller) -> None:
     bulk = await superset.bulk([_dashboard("d", charts=["superset.late"])], [_chart("late")])
 

@@ -25,6 +25,7 @@ class AssetResources:
         self._known = known_entities
         self._stored: dict[tuple[Any, ...], Resource] = {}
         self._sent: dict[tuple[Any, ...], Resource] = {}
+        self._moved: dict[tuple[Resource, str | None], Resource] = {}
 
     def stored(self, kind: AssetKind, service_id: UUID, record: Any) -> Resource:
         """Returns what policies see of an asset that is stored, without its name.
@@ -55,12 +56,21 @@ class AssetResources:
             self._sent[alike] = dataclasses.replace(
                 _in_service(write.kind, self._known.service(key.service), key.service),
                 owners=frozenset(self._sent_owners(values.get("owners", ()))),
-                domain=self.known_domain(values.get("domain")),
+                domain=self._known_domain(values.get("domain")),
                 tags=frozenset(values.get("tags", ())),
             )
         return self._sent[alike]
 
-    def known_domain(self, fqn: str | None) -> str | None:
+    def moved(self, resource: Resource, domain: str | None) -> Resource:
+        """Returns what policies see of an asset that a write moves to another domain, if that exists."""
+        known = self._known_domain(domain)
+        if known == resource.domain:
+            return resource
+        if (resource, known) not in self._moved:
+            self._moved[resource, known] = dataclasses.replace(resource, domain=known)
+        return self._moved[resource, known]
+
+    def _known_domain(self, fqn: str | None) -> str | None:
         """Returns a domain as policies see it: none where it does not exist."""
         return fqn if fqn and self._known.find("domain", fqn) else None
 

@@ -126,7 +126,9 @@ def asset_fields(view: AssetView) -> dict[str, Any]:
         fields["edited"] = _edited(record.edited, known)
     if view.kind.holds_charts:
         fields["charts"] = _references(record.charts, known)
-    return {**view.kind.defaults, **fields} | {
+    for name, default in view.kind.defaults.items():
+        fields.setdefault(name, default)
+    return fields | {
         "id": str(record.id),
         "fully_qualified_name": view.fqn,
         "service": _reference(known[record.service_id]),

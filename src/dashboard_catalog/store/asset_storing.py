@@ -1,4 +1,4 @@
-"""Writes the changes of a transaction: the rows of assets, their history, their references and the change numbers.
+"""Writes the changes of assets in a transaction: their rows, history and references, and the change numbers.
 
 This is the only module that writes them. It decides which statements run and in which order; how many there are
 depends on the kinds and BI services, never on the number of assets.

@@ -1,7 +1,7 @@
 """Transactions as the store hands them out: one type reads, the other one writes as well.
 
 The rules pass these around without knowing what is inside. Only `Database` opens them, and only modules of the store
-run statements on them. A function that takes a `ReadConnection` can neither write nor wait for a lock.
+run statements on them. A function that takes a `ReadConnection` does not write and does not wait for locks.
 """
 
 from collections.abc import Mapping, Sequence

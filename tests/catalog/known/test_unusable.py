@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard_catalog.catalog.known.assumed import KnownChart
-from dashboard_catalog.catalog.known.unusable import why_unusable
+from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.errors import Violation, ViolationReason
 from tests.catalog.model.records import SERVICE
 
@@ -30,3 +30,27 @@ def test_a_reference_that_cannot_be_used_is_refused_with_its_path(
 @pytest.mark.parametrize(("found", "held"), [(LIVE, False), (LIVE, True), (DELETED, True)])
 def test_what_exists_or_is_held_already_can_be_referred_to(found: KnownChart, held: bool) -> None:
     assert why_unusable("domain", "domain", "sales", found, failed=False, held=held) is None
+
+
+def test_every_kind_that_a_reference_may_have_is_named() -> None:
+    refused = why_unusable("extension.any", ("bi_service", "dashboard"), "x", None, failed=False)
+
+    assert refused is not None
+    assert refused.description == "there is no BI service or dashboard x"
+
+
+@pytest.mark.parametrize(
+    ("deleted", "by_edit", "edits", "failed", "left_out"),
+    [
+        (True, True, False, False, True),
+        (True, True, True, False, False),
+        (True, False, False, False, False),
+        (False, False, False, False, False),
+        (True, True, False, True, False),
+    ],
+)
+def test_ingestion_leaves_out_references_to_what_people_deleted(
+    deleted: bool, by_edit: bool, edits: bool, failed: bool, left_out: bool
+) -> None:
+    assert is_left_out(KnownChart(SERVICE, deleted, by_edit), edits=edits, failed=failed) == left_out
+    assert not is_left_out(None, edits=edits, failed=failed)

@@ -1,5 +1,6 @@
-"""Why a reference cannot be used: the one place that decides it and puts it into words."""
+"""Whether a reference can be used, and why not: the one place that decides it and puts it into words."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from dashboard_catalog.catalog.model.kinds import label_of
@@ -14,24 +15,37 @@ class Referable(Protocol):
         """Whether it is soft-deleted."""
 
 
+class Deletable(Referable, Protocol):
+    """A thing of which it is known whether people deleted it."""
+
+    @property
+    def deleted_by_edit(self) -> bool:
+        """Whether people deleted it."""
+
+
 def why_unusable(
-    path: str, kind: str, shown: str, found: Referable | None, *, failed: bool, held: bool = False
+    path: str, kinds: str | Sequence[str], shown: str, found: Referable | None, *, failed: bool, held: bool = False
 ) -> Violation | None:
     """Returns why a reference cannot be used, or None if it can.
 
     Args:
         path: Field path of the reference.
-        kind: Kind of the thing, or several kinds joined by ` or `.
+        kinds: Kind of the thing, or the kinds that it may have.
         shown: The thing as the caller named it.
         found: The thing, if it exists.
         failed: Whether the item of the same chunk that writes the thing was refused.
         held: Whether the thing that refers to it already does. Such a reference may be deleted.
     """
-    label = label_of(kind)
+    if found is not None and not failed and (held or not found.deleted):
+        return None
+    label = label_of(kinds) if isinstance(kinds, str) else " or ".join(map(label_of, kinds))
     if failed:
         return Violation(path, ViolationReason.FAILED_REFERENCE, f"{label} {shown} failed in this chunk")
     if found is None:
         return Violation(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {label} {shown}")
-    if found.deleted and not held:
-        return Violation(path, ViolationReason.DELETED_REFERENCE, f"{label} {shown} is deleted")
-    return None
+    return Violation(path, ViolationReason.DELETED_REFERENCE, f"{label} {shown} is deleted")
+
+
+def is_left_out(found: Deletable | None, *, edits: bool, failed: bool) -> bool:
+    """Says whether a write leaves out a reference: ingestion does, where people have deleted what it refers to."""
+    return found is not None and found.deleted and found.deleted_by_edit and not edits and not failed

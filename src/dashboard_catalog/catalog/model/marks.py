@@ -33,7 +33,7 @@ class Marks:
 
     @classmethod
     def decode(cls, stored: Mapping[str, Iterable[str]] | None) -> Self:
-        """Returns the marks that a column holds."""
+        """Returns the marks that a column holds. The caller may change them."""
         if not stored:
             return cls()
         tags = (UUID(hex=tag) for tag in stored.get("tags", ()))
@@ -55,3 +55,7 @@ class Marks:
             [tag for tag in self.tags if tag not in other.tags],
             [key for key in self.extension_keys if key not in other.extension_keys],
         )
+
+
+NO_MARKS = Marks()
+"""What a write reads where nothing is marked; not to be changed."""

@@ -1,6 +1,7 @@
 """Errors that several rules answer with."""
 
 from dashboard_catalog.catalog.model import version
+from dashboard_catalog.catalog.model.kinds import label_of
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store.records import AssetRecord
 
@@ -9,7 +10,7 @@ _SHOWN = 5
 
 def not_found(kind: str, shown: str) -> CatalogError:
     """Returns the error for a thing that does not exist."""
-    return CatalogError(Reason.NOT_FOUND, f"there is no {kind} {shown}", resource=(kind, shown))
+    return CatalogError(Reason.NOT_FOUND, f"there is no {label_of(kind)} {shown}", resource=(kind, shown))
 
 
 def already_exists(kind: str, fqn: str, stored: AssetRecord) -> CatalogError:
@@ -37,7 +38,7 @@ def still_referenced(kind: str, fqn: str, by: list[str], count: int) -> CatalogE
     more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     return CatalogError(
         Reason.STILL_REFERENCED,
-        f"{kind} {fqn} is still referenced by {', '.join(by[:_SHOWN])}{more}",
+        f"{label_of(kind)} {fqn} is still referenced by {', '.join(by[:_SHOWN])}{more}",
         metadata={"references": str(count)},
         resource=(kind, fqn),
     )

@@ -114,5 +114,6 @@ def _chart_ids(records: Iterable[AssetRecord]) -> set[UUID]:
 
 def _other_ids(record: AssetRecord) -> Iterable[UUID]:
     yield record.service_id
-    yield from Marks.decode(record.edited).tags
+    if record.edited:
+        yield from Marks.decode(record.edited).tags
     yield from change.entity_ids(record.change)

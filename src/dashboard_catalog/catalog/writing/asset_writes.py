@@ -133,6 +133,9 @@ class AssetWrites:
         return self._written(write, record, Outcome.CREATED, [*merged.kept, *resolved.left_out])
 
     def _service_problems(self, name: str, service: EntityRecord | None) -> list[Violation]:
+        # A service that exists can be used, also if an item of the same chunk that would change it was refused.
+        if service is not None and not service.deleted:
+            return []
         fqn = names.quote(name)
         failed = self._known.has_failed("bi_service", fqn)
         problem = why_unusable("service", "bi_service", fqn, service, failed=failed)

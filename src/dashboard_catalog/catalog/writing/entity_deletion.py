@@ -4,6 +4,7 @@ A soft-deleted entity stays visible where it is referred to, and is refused for 
 nothing refers to can be deleted for good.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -14,7 +15,6 @@ from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
 from dashboard_catalog.catalog.reading.entity_reads import find_entity
-from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
@@ -60,7 +60,7 @@ async def delete_entity(
         await entities.remove(connection, record)
         return record
     record.deleted = True
-    record.updated_at = WorkingSet().now
+    record.updated_at = datetime.now(UTC)
     record.updated_by, record.call_id = writer.principal.subject, writer.call_id
     record.change_number = await locks.lock_service(connection, CATALOG_ID) + 1
     await entities.save(connection, [], [record], record.change_number)

@@ -79,7 +79,7 @@ def _parents_first(above: Mapping[int, Sequence[int]]) -> Iterable[int]:
 
 
 class EntityWrites:
-    """Applies the entity writes of one batch. The catalog lock must be held."""
+    """Applies the entity writes of one batch. To store them, the catalog lock must be held."""
 
     def __init__(self, authorizer: Authorizer, known_entities: KnownEntities, now: datetime) -> None:
         self._authorizer = authorizer
@@ -92,7 +92,7 @@ class EntityWrites:
         self._above: dict[UUID, list[UUID]] = {}
 
     async def load(self, connection: ReadConnection, writes: Iterable[EntityWrite]) -> None:
-        """Loads the entities and their parents as they are stored, under the catalog's lock."""
+        """Loads the entities and their parents as they are stored."""
         batch = list(writes)
         fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
         await self._known.load(connection, fqns=fqns)

@@ -29,9 +29,7 @@ class WritePermissions:
         resource = self._resources.stored(write.kind, stored.service_id, stored)
         self._check(write, Action.UPDATE, resource)
         if "domain" in write.values or "domain" in write.mask:
-            domain = self._resources.known_domain(write.values.get("domain"))
-            if domain != resource.domain:
-                self._check(write, Action.UPDATE, dataclasses.replace(resource, domain=domain))
+            self._check(write, Action.UPDATE, self._resources.moved(resource, write.values.get("domain")))
 
     def check(self, write: AssetWrite, action: Action, stored: AssetRecord | None) -> None:
         """Checks another action with an asset as it is stored, or with one that does not exist."""

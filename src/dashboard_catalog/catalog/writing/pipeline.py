@@ -79,11 +79,12 @@ class Pipeline:
             known_entities: An empty one, which holds everything that the batch refers to afterwards.
         """
         known = known_entities or KnownEntities(batch.assumed)
-        return await _Run(self._authorizer, connection, connection, batch, known).all()
+        return await _Run(self._authorizer, batch, known, reader=connection, writer=connection).all()
 
     async def rehearse(self, connection: ReadConnection, batch: Batch) -> list[Result]:
         """Returns what `run` would return. Writes nothing and takes no locks."""
-        return await _Run(self._authorizer, connection, None, batch, KnownEntities(batch.assumed)).all()
+        known = KnownEntities(batch.assumed)
+        return await _Run(self._authorizer, batch, known, reader=connection, writer=None).all()
 
 
 class _Run:
@@ -91,21 +92,22 @@ class _Run:
 
     Args:
         authorizer: Decides who may do what.
-        connection: Where everything is read.
-        writer: The same connection, to lock and to store with; None for a rehearsal.
         batch: The writes.
-        known_entities: Where what the batch refers to is kept.
+        known_entities: Where the things that the batch refers to are kept.
+        reader: The connection to read with.
+        writer: The same connection, to lock and to store with; None for a rehearsal.
     """
 
     def __init__(
         self,
         authorizer: Authorizer,
-        connection: ReadConnection,
-        writer: WriteConnection | None,
         batch: Batch,
         known_entities: KnownEntities,
+        *,
+        reader: ReadConnection,
+        writer: WriteConnection | None,
     ) -> None:
-        self._connection = connection
+        self._connection = reader
         self._writer = writer
         self._batch = batch
         self._known = known_entities
@@ -180,6 +182,7 @@ class _Run:
                 self._refused(write.kind.name, names.join(*write.key))
             return error
         if write.kind is CHART_KIND:
+            # Also a chart that the write removes: such writes never share a batch with writes that refer to charts.
             self._known.add_chart(written.record)
         self._targets.add(write.kind.name, written.fqn, written.record)
         if self._batch.assumed is not None:

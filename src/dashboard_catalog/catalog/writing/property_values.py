@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from dashboard_catalog.catalog.known.assumed import KnownAsset
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets, fqn_of_parts
-from dashboard_catalog.catalog.known.unusable import why_unusable
+from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.catalog.model import names
-from dashboard_catalog.catalog.model.commands import AssetWrite
+from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.properties.custom_properties import (
     CompiledProperty,
@@ -33,17 +33,24 @@ class PropertyValues:
     """Checks the custom properties of one write.
 
     Args:
-        write: The write.
+        kind: Of the asset.
         known_entities: Holds the definitions of the properties.
         targets: Holds what the values refer to.
         decided: The marks that the write leaves alone.
+        edits: Whether the writer writes as people do.
     """
 
     def __init__(
-        self, write: AssetWrite, known_entities: KnownEntities, targets: PropertyTargets, decided: Marks
+        self,
+        kind: AssetKind,
+        known_entities: KnownEntities,
+        targets: PropertyTargets,
+        decided: Marks,
+        *,
+        edits: bool,
     ) -> None:
-        self._kind = write.kind.name
-        self._edits = write.writer.edits
+        self._kind = kind.name
+        self._edits = edits
         self._known = known_entities
         self._targets = targets
         self._decided = decided
@@ -103,13 +110,13 @@ class PropertyValues:
         """Says whether people deleted what a property refers to, so that ingestion leaves it out."""
         target = self._targets.find(reference)
         failed = self._has_failed(reference, target)
-        if target and target.deleted_by_edit and not self._edits and not failed:
+        if is_left_out(target, edits=self._edits, failed=failed):
             return True
         if is_held and not failed:
             return False
         shown = reference.id or reference.fully_qualified_name or reference.name or ""
         live = target if target and not target.deleted else None
-        problem = why_unusable(reference.field, " or ".join(reference.kinds), shown, live, failed=failed)
+        problem = why_unusable(reference.field, reference.kinds, shown, live, failed=failed)
         if problem is None and target and not _agree(reference, target):
             text = f"id and name do not belong together: one is that of {target.kind} {target.fqn}"
             problem = Violation(reference.field, ViolationReason.CONFLICTING_PARTS, text)

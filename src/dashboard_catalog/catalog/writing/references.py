@@ -11,11 +11,11 @@ from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets
-from dashboard_catalog.catalog.known.unusable import why_unusable
+from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.catalog.model import names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentLabel, SentReference
 from dashboard_catalog.catalog.model.labels import Label
-from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.model.marks import NO_MARKS, Marks
 from dashboard_catalog.catalog.writing.owners import check_owners
 from dashboard_catalog.catalog.writing.property_values import NOT_WRITTEN, PropertyValues
 from dashboard_catalog.errors import Violation, ViolationReason
@@ -56,10 +56,7 @@ def resolve(
         known_entities: Holds everything that the write refers to.
         targets: Holds everything that its custom properties refer to.
     """
-    resolver = _Resolver(write, stored, known_entities, targets)
-    for name, value in write.values.items():
-        resolver.resolve(name, value)
-    return resolver.resolved
+    return _Resolver(write, stored, known_entities, targets).resolve(write.values)
 
 
 class _Resolver:
@@ -69,18 +66,24 @@ class _Resolver:
         self._known = known_entities
         self._stored = stored
         self._edits = write.writer.edits
+        self._kind = write.kind
+        self._targets = targets
         # The marks that the write leaves alone. It adds nothing there, so nothing there must exist.
-        self._decided = Marks() if stored is None or self._edits else Marks.decode(stored.edited)
+        self._decided = NO_MARKS if stored is None or self._edits else Marks.decode(stored.edited)
         self.resolved = Resolved()
-        self._properties = PropertyValues(write, known_entities, targets, self._decided)
 
-    def resolve(self, name: str, value: Any) -> None:
-        """Resolves one field."""
-        before = len(self.resolved.violations)
-        resolve = self._RESOLVERS.get(name)
-        self.resolved.values[name] = resolve(self, value) if resolve else value
-        if name in self._decided.fields:
-            self._forgive(before)
+    def resolve(self, values: Mapping[str, Any]) -> Resolved:
+        resolved = self.resolved
+        for name, value in values.items():
+            resolver = self._RESOLVERS.get(name)
+            if resolver is None:
+                resolved.values[name] = value
+                continue
+            before = len(resolved.violations)
+            resolved.values[name] = resolver(self, value)
+            if name in self._decided.fields:
+                self._forgive(before)
+        return resolved
 
     def _held(self, name: str) -> list[UUID]:
         return getattr(self._stored, name) if self._stored else []
@@ -104,7 +107,7 @@ class _Resolver:
             fqn, chart = names.join(*key), self._known.chart(key)
             failed = self._known.has_failed("chart", fqn)
             is_held = chart is not None and chart.id in held
-            if chart and chart.deleted and chart.deleted_by_edit and not self._edits and not failed:
+            if is_left_out(chart, edits=self._edits, failed=failed):
                 self.resolved.left_out.append(f"charts.{fqn}")
             elif problem := why_unusable(f"charts[{index}]", "chart", fqn, chart, failed=failed, held=is_held):
                 self.resolved.violations.append(problem)
@@ -168,10 +171,11 @@ class _Resolver:
 
     def _extension(self, extension: Mapping[str, Any]) -> dict[str, Any]:
         stored = (self._stored.extension if self._stored else None) or {}
+        properties = PropertyValues(self._kind, self._known, self._targets, self._decided, edits=self._edits)
         resolved = {}
         for key, value in extension.items():
             before = len(self.resolved.violations)
-            checked = self._properties.check(key, value, stored.get(key), self.resolved.violations)
+            checked = properties.check(key, value, stored.get(key), self.resolved.violations)
             if checked.left_out:
                 self.resolved.left_out.append(f"extension.{key}")
             if checked.value is not NOT_WRITTEN:

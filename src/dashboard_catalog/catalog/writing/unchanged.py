@@ -1,7 +1,7 @@
 """Finds the items of a stream that are equal to what is stored, by name and digest alone.
 
-A digest stands for a spec that passed every check when it was ingested. Every other write of the asset clears it. An
-asset with marks takes the full path, which reports what it keeps.
+A digest stands for a spec that passed every check when it was ingested. Every other write that changes the asset or its
+marks clears it. An asset with marks takes the full path, which reports what it keeps.
 """
 
 from collections.abc import Sequence

@@ -17,20 +17,21 @@ from dashboard_catalog.store.records import AssetRecord
 
 
 class WorkingSet:
-    """Assets of one transaction by name and id, with what is to be stored of them.
+    """Assets of one transaction by name and id, and the changes to store.
 
-    Args:
+    Attributes:
         now: The time of everything that the batch writes.
+        changes: What is to be stored.
     """
 
-    def __init__(self, now: datetime | None = None) -> None:
-        self.now = now or datetime.now(UTC)
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
         self._by_key: dict[tuple[str, UUID, str], AssetRecord] = {}
         self._by_id: dict[UUID, AssetRecord] = {}
         self.changes = AssetChanges()
 
     def add_service(self, service_id: UUID, last_change: int) -> None:
-        """Begins the work on a BI service whose lock is held."""
+        """Begins the work on a BI service. Its lock is held, except in a rehearsal."""
         self.changes.add_service(service_id, last_change)
 
     def add(self, kind: AssetKind, records: Iterable[AssetRecord]) -> None:
