@@ -34,7 +34,7 @@ _MASKS = {
     "<time>": r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)",
     "<epoch>": r"\b1[789]\d{8}(?:\.\d+)?\b",
     "<revision>": r"\b\d{4}(?=: run `db upgrade`)",
-    "in <seconds>": r"\bin \d+(?:\.\d+)? s \([\d,]+ per second\)",
+    "in <seconds>": r"\bin \d+(?:\.\d+)? s \([\d,]+/s\)",
     '"duration_ms": <ms>': r'"duration_ms": [\d.]+',
     "127.0.0.1:<port>": r"\b127\.0\.0\.1:\d+",
 }

@@ -126,7 +126,7 @@ class Report:
         did = "validated, nothing written," if dry_run else "sent"
         rate = total / self.seconds if self.seconds else 0
         time = f"{self.seconds:.{0 if self.seconds >= 10 else 2}f} s"
-        yield f"{self.source}: {kinds or 'no items'} {did} in {time} ({rate:,.0f} per second)"
+        yield f"{self.source}: {kinds or 'no items'} {did} in {time} ({rate:,.0f}/s)"
         if self.resumed_after:
             yield f"Resumed: {self.resumed_after:,} of them were done before"
         if self.dropped:
