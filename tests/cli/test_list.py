@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dashboard_catalog.cli import output
 from tests.cli.conftest import SAMPLE, Run
 
 
@@ -22,6 +23,12 @@ def test_dashboards_are_a_table(run: Run) -> None:
         "superset.sales_overview",
     ]
     assert "user:amira, user:jonas" in rows[2]
+
+
+def test_owners_and_tags_are_one_below_the_other_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
+    rows = run("list").stdout.splitlines()[-2:]
+    assert [row.split()[-3:] for row in rows] == [["user:amira", "Tier.Gold", "0.1"], ["user:jonas"]]
 
 
 def test_json_is_one_message_a_line(run: Run) -> None:

@@ -144,10 +144,13 @@ def _print_json(kind: Kind, pages: Iterator[Any]) -> Any:
 
 def _print_table(kind: Kind, pages: Iterator[Any]) -> Any:
     table = output.table(*(title for title, _ in COLUMNS[kind]))
+    # One below the other, owners and tags leave room on a terminal for names in one piece.
+    between = "\n" if output.on_terminal() else ", "
     page = None
     for page in pages:
         for one in _listed(kind, page):
-            table.add_row(*map(output.cell, row_of(kind, one if kind.is_asset else getattr(one, kind))))
+            row = row_of(kind, one if kind.is_asset else getattr(one, kind), between=between)
+            table.add_row(*map(output.cell, row))
     if table.row_count:
         output.results().print(table)
     else:

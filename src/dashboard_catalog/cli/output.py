@@ -20,6 +20,11 @@ def notices() -> Console:
     return _console(stderr=True)
 
 
+def on_terminal() -> bool:
+    """Says whether a person sees the results, and not a program such as grep."""
+    return sys.stdout.isatty()
+
+
 def say(text: str) -> None:
     """Prints a plain text to standard error."""
     notices().print(Text(printable(text)), soft_wrap=True)

@@ -63,16 +63,16 @@ def fields_of(message: Message) -> Iterator[tuple[str, str]]:
             yield field.name.replace("_", " "), _text_of_field(field.name, value)
 
 
-def row_of(kind: Kind, message: Message) -> list[str]:
-    """Returns the texts of the columns."""
+def row_of(kind: Kind, message: Message, *, between: str = ", ") -> list[str]:
+    """Returns the texts of the columns, with `between` between the values of a field that has several."""
     values = json_format.MessageToDict(message)
     fields = message.DESCRIPTOR.fields_by_name
-    return [_in_one_line(values.get(fields[field].json_name, "")) for _, field in COLUMNS[kind]]
+    return [_joined(values.get(fields[field].json_name, ""), between) for _, field in COLUMNS[kind]]
 
 
-def _in_one_line(value: Any) -> str:
+def _joined(value: Any, between: str) -> str:
     parts = value if isinstance(value, list) else [value]
-    return ", ".join(_name(part) if isinstance(part, dict) else _text(part) for part in parts)
+    return between.join(_name(part) if isinstance(part, dict) else _text(part) for part in parts)
 
 
 def _text_of_field(name: str, value: Any) -> str:
