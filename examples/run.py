@@ -117,12 +117,12 @@ def show_log(lines: IO[str] | None, loaded: threading.Event) -> None:
 
 
 def call_line(entry: dict[str, Any]) -> str:
-    """Returns one call in one line: `16:02:11  GetDashboard      OK              4 ms  admin`."""
+    """Returns one call in one line: `16:02:11  GetDashboard      OK                     4 ms  admin`."""
     ended = datetime.fromisoformat(entry["timestamp"]).astimezone()
     method = entry["method"].rpartition("/")[2]
     reason = "" if entry["reason"] in {None, entry["code"]} else entry["reason"]
     caller = entry["subject"] or "nobody"
-    line = f"{ended:%H:%M:%S}  {method:<17} {entry['code']:<17} {entry['duration_ms']:>6.0f} ms  {caller}  {reason}"
+    line = f"{ended:%H:%M:%S}  {method:<17} {entry['code']:<19} {entry['duration_ms']:>4.0f} ms  {caller}  {reason}"
     return line.rstrip()
 
 
