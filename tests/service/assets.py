@@ -1,4 +1,4 @@
-"""One kind of asset through its RPCs, for the rules that dashboards and charts share, and the rows behind them."""
+"""Calls the RPCs of one kind of asset, for rules that dashboards and charts share, and reads the stored rows."""
 
 import functools
 import inspect
@@ -17,14 +17,14 @@ KINDS = ["dashboard", "chart"]
 _HISTORY = {"dashboard": DASHBOARD_HISTORY, "chart": CHART_HISTORY}
 
 
-# For what is refused before a database is asked.
+# For requests that are refused before the database is involved.
 on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def each_kind(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     """Runs a test for dashboards and then for charts, in the same catalog.
 
-    A server of its own costs more than most tests. A test that leaves the catalog unfit for a second run is
+    Starting another server takes longer than most tests. A test that leaves the catalog unfit for a second run is
     parametrised with `KINDS` instead.
     """
 
@@ -44,14 +44,14 @@ def each_kind(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[N
 
 
 class Upserted(NamedTuple):
-    """What an upsert answered."""
+    """The response of an upsert."""
 
     asset: Json
     outcome: str
 
 
 class Assets:
-    """The assets of one kind in the BI service `superset`, by name; every call answers the asset itself.
+    """The assets of one kind in BI service `superset`, by name. Every call returns the asset itself.
 
     Fields of a spec are keyword arguments in their JSON spelling.
     """
@@ -61,13 +61,13 @@ class Assets:
         self.kind = kind
 
     async def create(self, name: str, *, validate_only: bool = False, **fields: Any) -> Json:
-        """Creates one."""
+        """Creates an asset."""
         return self._asset(await self._call("create", validate_only=validate_only, **self._spec(name, fields)))
 
     async def upsert(
         self, name: str, *, mask: Iterable[str] = (), etag: str = "", validate_only: bool = False, **fields: Any
     ) -> Upserted:
-        """Upserts one."""
+        """Upserts an asset."""
         request = {"update_mask": ",".join(mask), "etag": etag, "validate_only": validate_only}
         answer = await self._call("upsert", **request, **self._spec(name, fields))
         return Upserted(self._asset(answer), answer["outcome"].removeprefix("OUTCOME_"))
@@ -78,15 +78,15 @@ class Assets:
         return self._asset(await self._call("update", fully_qualified_name=f"superset.{name}", **request))
 
     async def get(self, name: str, **request: Any) -> Json:
-        """Reads one."""
+        """Reads an asset."""
         return self._asset(await self._call("get", fully_qualified_name=f"superset.{name}", **request))
 
     async def delete(self, name: str, **request: Any) -> Json:
-        """Deletes one."""
+        """Deletes an asset."""
         return self._asset(await self._call("delete", fully_qualified_name=f"superset.{name}", **request))
 
     async def restore(self, name: str) -> Json:
-        """Restores one."""
+        """Restores an asset."""
         return self._asset(await self._call("restore", fully_qualified_name=f"superset.{name}"))
 
     async def _call(self, verb: str, **request: Any) -> Json:
@@ -107,14 +107,14 @@ def fqns(references: Iterable[Json]) -> list[str]:
 
 
 def timeless(asset: Json) -> Json:
-    """Returns an asset without what differs from try to try: its id and what is made of it, and its time."""
+    """Returns an asset without the values that differ between attempts: its id, what derives from it, and its time."""
     return {name: value for name, value in asset.items() if name not in ("id", "etag", "updatedAt")}
 
 
 async def all_rows(database: Database) -> dict[str, list[str]]:
-    """Returns everything that is stored, by table: equal before and after a call that writes nothing.
+    """Returns all stored rows by table. They are equal before and after a call that writes nothing.
 
-    The sessions of streams are no part of it: also a stream whose every item is refused leaves one.
+    Rows of sessions are left out, since a stream leaves one even if all its items are refused.
     """
     async with database.read() as connection:
         return {

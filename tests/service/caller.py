@@ -54,7 +54,7 @@ SMALL_CATALOG: list[Json] = [
 
 
 class Refused(Exception):
-    """A call ended with an error; holds everything that its status says."""
+    """A call that ended with an error, with everything in its status."""
 
     def __init__(self, error: grpc.aio.AioRpcError) -> None:
         super().__init__(f"{error.code().name}: {error.details()}")
@@ -75,7 +75,7 @@ class Refused(Exception):
 
     @property
     def violations(self) -> dict[str, str]:
-        """The refused fields, each with the reason."""
+        """The refused fields, with the reason for each."""
         return violations_in(self.details)
 
 
@@ -90,7 +90,7 @@ def details_of(status: status_pb2.Status) -> dict[str, Json]:
 
 
 def violations_in(details: Mapping[str, Json]) -> dict[str, str]:
-    """Returns the refused fields that the details of a status name, each with the reason."""
+    """Returns the refused fields in the details of a status, with the reason for each."""
     return {each["field"]: each["reason"] for each in details.get("BadRequest", {}).get("fieldViolations", [])}
 
 
@@ -98,7 +98,7 @@ class Caller:
     """One caller.
 
     Every RPC is a method: `await caller.upsert_dashboard(dashboard={...})` takes the fields of the request in JSON form
-    (snake_case for its own fields) and answers the response in JSON form, or raises `Refused`.
+    (snake_case for its own fields) and returns the response in JSON form, or raises `Refused`.
     """
 
     def __init__(self, channel: grpc.aio.Channel, token: str | None) -> None:
@@ -123,12 +123,12 @@ class Caller:
     async def bulk(
         self, *chunks: Iterable[Json] | Json, options: Json | None = None, finish: Json | None = None
     ) -> "Bulk":
-        """Sends chunks through BulkUpsert and reads everything that comes back.
+        """Sends chunks through BulkUpsert and returns all responses.
 
         Args:
-            chunks: Each a list of items, or a whole request in JSON form.
-            options: Go into the first message.
-            finish: Goes into a message of its own at the end.
+            chunks: Each is a list of items or a whole request in JSON form.
+            options: Options of the first message.
+            finish: Sent in a separate message at the end.
         """
         requests: list[Json] = [chunk if isinstance(chunk, dict) else {"items": list(chunk)} for chunk in chunks]
         if options is not None:
@@ -140,7 +140,7 @@ class Caller:
         )
 
     async def bulk_requests(self, requests: Iterable[bulk_pb2.BulkUpsertRequest]) -> "Bulk":
-        """Sends requests through BulkUpsert, reading as they go, and returns everything that comes back."""
+        """Sends requests through BulkUpsert, reads concurrently, and returns all responses."""
 
         async def sent() -> AsyncIterator[bulk_pb2.BulkUpsertRequest]:
             for request in requests:
@@ -166,7 +166,7 @@ class Caller:
 
 
 class Bulk:
-    """What came back on a stream."""
+    """The responses of a stream."""
 
     def __init__(self) -> None:
         self.started: Json = {}
@@ -192,7 +192,7 @@ class Bulk:
 
     @property
     def failures(self) -> dict[int, dict[str, str]]:
-        """The refused fields of each failed item, by its offset; for other failures the reason under ''."""
+        """The refused fields of each failed item, by offset. Other failures have their reason under ''."""
         found = {}
         for result in self.results:
             if result["outcome"] == "OUTCOME_FAILED":
@@ -212,7 +212,7 @@ class Service:
 
     Attributes:
         address: Where it listens.
-        database: What it stores in, for tests that count rows.
+        database: Its database, for tests that count rows.
     """
 
     def __init__(self, address: str, key: SigningKey, database: Database) -> None:
@@ -232,7 +232,7 @@ class Service:
     def caller(
         self, subject: str, *roles: str, teams: Iterable[str] = (), services: Iterable[str] = (), bot: bool = False
     ) -> Caller:
-        """Returns a caller with a token of its own."""
+        """Returns a caller with its own token."""
         return Caller(self._channel, self.token(subject, *roles, teams=teams, services=services, bot=bot))
 
     def token(

@@ -1,4 +1,4 @@
-"""A whole server on a real port, over each database, and callers of every role."""
+"""A whole server on a real port, on each database, and callers with every role."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,24 +18,24 @@ async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
 
 @pytest.fixture
 def admin(service: Service) -> Caller:
-    """May do everything; an edit is what they write."""
+    """An administrator, who may do everything; their writes are edits."""
     return service.caller("admin", "admin")
 
 
 @pytest.fixture
 def steward(service: Service) -> Caller:
-    """Edits assets."""
+    """A data steward, who edits assets."""
     return service.caller("stella", "data_steward")
 
 
 @pytest.fixture
 def bot(service: Service) -> Caller:
-    """Ingests."""
+    """A bot, which ingests."""
     return service.caller("loader", "ingestion_bot")
 
 
 @pytest.fixture
 async def superset(admin: Caller) -> Caller:
-    """The admin, in a catalog that has the BI service `superset`, charts c1 to c3 and what assets can refer to."""
+    """The admin, in a catalog with BI service `superset`, charts c1 to c3 and everything that assets can refer to."""
     await admin.add_small_catalog()
     return admin

@@ -1,4 +1,4 @@
-"""Counts what a server asks of its database."""
+"""Counts the statements that a server sends to its database."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from dashboard_catalog.store.database import Database
 
 
 class Counted:
-    """What was asked so far; an executemany is one statement, and so is a COPY.
+    """Statements and transactions so far. An executemany counts as one statement, and so does a COPY.
 
     Attributes:
         statements: The texts of all statements, in their order.
@@ -26,7 +26,7 @@ class Counted:
         self.rollbacks = 0
 
     def statement(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        # Health asks this from time to time.
+        # The health check sends this from time to time.
         if statement != "SELECT 1":
             self.statements.append(statement)
 
@@ -39,12 +39,12 @@ class Counted:
 
 @contextmanager
 def counted(database: Database) -> Iterator[Counted]:
-    """Counts what writers ask of a database while the block runs."""
+    """Counts what writers send to a database while the block runs."""
     engine = database._writers.sync_engine
     found = Counted()
     copy = record_statements._copy
 
-    # SQLAlchemy sees nothing of it.
+    # SQLAlchemy does not see this call.
     async def copied(connection: WriteConnection, table: TableClause, rows: Sequence[Any]) -> None:
         found.statements.append(f"COPY {table.name}")
         await copy(connection, table, list(rows))

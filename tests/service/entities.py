@@ -1,4 +1,4 @@
-"""Entities through their RPCs, in the JSON form of their own messages, and an example of every kind."""
+"""Calls the RPCs of entities in the JSON form of their messages, with an example of every kind."""
 
 from typing import Any, NamedTuple
 
@@ -13,8 +13,8 @@ class Example(NamedTuple):
     Attributes:
         kind: Member of `Entity` in its JSON spelling.
         fqn: Its fully qualified name.
-        fields: Every field that it can have, but for display name and description.
-        least: What another one holds that was sent with the least.
+        fields: Every field that it can have, except display name and description.
+        least: The fields of another entity of the kind that was sent with as few fields as possible.
     """
 
     kind: str
@@ -86,7 +86,7 @@ async def upserted(caller: Caller, kind: str, mask: str = "", *, validate_only: 
 
 
 async def refused(caller: Caller, kind: str, mask: str = "", **fields: Any) -> dict[str, str]:
-    """Upserts an entity that is refused and returns the violations."""
+    """Upserts an entity that must be refused, and returns the violations."""
     with pytest.raises(Refused) as caught:
         await caller.upsert_entity(entity={kind: fields}, update_mask=mask)
     assert caught.value.code == "INVALID_ARGUMENT"

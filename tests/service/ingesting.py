@@ -1,4 +1,4 @@
-"""Ingestion of single assets, for tests of what people and ingestion do to one another."""
+"""Ingests single assets, for tests of how edits and ingestion affect each other."""
 
 from typing import Any, NamedTuple
 
@@ -9,8 +9,8 @@ BOB: list[Json] = [{"type": "user", "name": "bob"}]
 ALL_RESULTS: Json = {"resultView": "RESULT_VIEW_ALL"}
 
 
-class Told(NamedTuple):
-    """What became of an ingested item."""
+class IngestResult(NamedTuple):
+    """The result of one ingested item."""
 
     outcome: str
     kept: list[str]
@@ -34,19 +34,19 @@ async def update(caller: Caller, *mask: str, name: str = "d1", **fields: Any) ->
 
 async def ingest(
     caller: Caller, *specs: Json, kind: str = "dashboard", mask: str = "", override: bool = False
-) -> list[Told]:
-    """Sends specs through BulkUpsert, in one chunk, and tells what became of each.
+) -> list[IngestResult]:
+    """Sends specs through BulkUpsert in one chunk, and returns the result of each.
 
     Args:
-        specs: Of BI service `superset`, unless they say another.
-        mask: Fields that are written even where they are empty.
-        override: Write as an edit would.
+        specs: In BI service `superset`, unless they name another.
+        mask: Fields that are written even if they are empty.
+        override: Whether to write like an edit.
     """
     options = ALL_RESULTS | {"updateMask": mask, "overrideMetadata": override}
     bulk = await caller.bulk([{kind: {"service": "superset"} | spec} for spec in specs], options=options)
     assert bulk.refused is None, bulk.refused
     return [
-        Told(
+        IngestResult(
             result["outcome"].removeprefix("OUTCOME_"),
             result.get("keptFields", []),
             bulk.failures.get(index, {}),
@@ -58,7 +58,7 @@ async def ingest(
 
 async def ingest_one(
     caller: Caller, name: str = "d1", *, mask: str = "", override: bool = False, **fields: Any
-) -> Told:
+) -> IngestResult:
     """Ingests the dashboard `name` of BI service `superset` with `fields` in their JSON spelling."""
     return (await ingest(caller, {"name": name, **fields}, mask=mask, override=override))[0]
 

@@ -1,4 +1,4 @@
-"""Servers beside the one of the fixtures: with settings of their own, or several on one database."""
+"""Servers besides the one of the fixtures: with their own settings, or several on one database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from tests.service.caller import Service
 
 @asynccontextmanager
 async def running(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[tuple[CatalogServer, Service]]:
-    """Runs a server until the block is left, if it has not been drained before.
+    """Runs a server until the end of the block, unless it was drained before.
 
     Args:
         folder: Its data folder; servers that share it share their signing key.

@@ -1,4 +1,4 @@
-"""One call of BulkUpsert under a test's control: what is sent and read, and when."""
+"""One BulkUpsert call that a test controls step by step."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +12,7 @@ from tests.service.caller import Bulk, Caller, Json, Refused
 
 
 class Stream:
-    """A call that is cancelled when its block is left, unless it has ended."""
+    """A call that is cancelled at the end of its block, unless it has ended."""
 
     def __init__(self, caller: Caller, timeout: float = 60) -> None:
         self.call: Any = caller._stubs["Dashboard"].BulkUpsert(metadata=caller.metadata, timeout=timeout)
@@ -48,12 +48,12 @@ class Stream:
             pass
 
     async def end(self) -> Bulk:
-        """Closes the sending side and returns everything that has not been read yet."""
+        """Closes the sending side and returns all unread responses."""
         await self.call.done_writing()
         return await self.rest()
 
     async def rest(self) -> Bulk:
-        """Returns everything that has not been read yet, up to the end of the call."""
+        """Returns all unread responses, up to the end of the call."""
         bulk = Bulk()
         try:
             while (response := await self.call.read()) is not grpc.aio.EOF:

@@ -1,4 +1,4 @@
-"""The audit lines in the log: of every write, denial and hard deletion, with who did it in which call."""
+"""The log has an audit line for every write, denial and hard deletion, with the caller and the call."""
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
@@ -17,13 +17,13 @@ Lines = list[MutableMapping[str, Any]]
 
 @pytest.fixture
 def logs() -> Iterator[Lines]:
-    """Everything that is logged while the test runs."""
+    """Everything that is logged during the test."""
     with capture_logs(processors=[add_call]) as lines:
         yield lines
 
 
 def audited(lines: Lines, event: str = "written") -> Lines:
-    """Takes the lines of an event from the log, without what is empty or the same in all."""
+    """Takes the lines of an event from the log, without fields that are empty or the same in all lines."""
     taken = [line for line in lines if line["event"] == event]
     lines.clear()
     same = ("event", "log_level", "method")
@@ -31,7 +31,7 @@ def audited(lines: Lines, event: str = "written") -> Lines:
 
 
 @on_one_database
-async def test_every_write_of_an_asset(superset: Caller, logs: Lines) -> None:
+async def test_every_asset_write_leaves_an_audit_line(superset: Caller, logs: Lines) -> None:
     spec: Json = {"name": "d", "service": "superset", "charts": ["superset.c1", "superset.c2"]}
     key = {"fully_qualified_name": "superset.d"}
     hard = {**key, "hard": True}
@@ -59,7 +59,7 @@ async def test_every_write_of_an_asset(superset: Caller, logs: Lines) -> None:
 
 
 @on_one_database
-async def test_every_write_of_an_entity(superset: Caller, logs: Lines) -> None:
+async def test_every_entity_write_leaves_an_audit_line(superset: Caller, logs: Lines) -> None:
     user: Json = {"entity": {"user": {"name": "j.doe"}}}
     key = {"kind": "KIND_USER", "fully_qualified_name": '"j.doe"'}
     steps: list[tuple[str, Json, Json]] = [
@@ -79,7 +79,7 @@ async def test_every_write_of_an_entity(superset: Caller, logs: Lines) -> None:
 
 
 @on_one_database
-async def test_what_is_only_tried_or_refused_leaves_no_line_of_a_write(superset: Caller, logs: Lines) -> None:
+async def test_validated_and_refused_writes_leave_no_audit_line(superset: Caller, logs: Lines) -> None:
     spec: Json = {"name": "d", "service": "superset"}
     key = {"fully_qualified_name": "superset.c1"}
     user: Json = {"kind": "KIND_USER", "fully_qualified_name": "ann"}
@@ -99,7 +99,7 @@ async def test_what_is_only_tried_or_refused_leaves_no_line_of_a_write(superset:
 
 
 @on_one_database
-async def test_a_stream_leaves_a_line_a_chunk_and_one_at_its_end(superset: Caller, logs: Lines) -> None:
+async def test_a_stream_leaves_an_audit_line_per_chunk_and_one_at_its_end(superset: Caller, logs: Lines) -> None:
     good = [{"dashboard": {"name": name, "service": "superset"}} for name in "abc"]
     bad = {"dashboard": {"name": "x", "service": "superset", "domain": "nowhere"}}
     audited(logs)
@@ -129,7 +129,7 @@ async def test_a_stream_leaves_a_line_a_chunk_and_one_at_its_end(superset: Calle
 
 
 @on_one_database
-async def test_a_stream_that_breaks_leaves_its_line_too(superset: Caller, logs: Lines) -> None:
+async def test_a_broken_stream_leaves_its_audit_line(superset: Caller, logs: Lines) -> None:
     audited(logs)
 
     bulk = await superset.bulk([{"chart": {"name": "x", "service": "superset"}}], {"offset": 7, "items": []})
@@ -140,7 +140,7 @@ async def test_a_stream_that_breaks_leaves_its_line_too(superset: Caller, logs: 
 
 
 @on_one_database
-async def test_a_sweep_leaves_its_line_also_if_it_deletes_nothing(superset: Caller, logs: Lines) -> None:
+async def test_a_sweep_that_deletes_nothing_leaves_its_audit_line(superset: Caller, logs: Lines) -> None:
     await superset.bulk([{"chart": {"name": f"n{number}", "service": "looker"}} for number in range(10)])
     outcomes: dict[int, Json] = {9: {"deleted": 2}, 1: {"would_delete": 8}}
 
@@ -161,7 +161,9 @@ async def test_a_sweep_leaves_its_line_also_if_it_deletes_nothing(superset: Call
 
 
 @on_one_database
-async def test_a_denied_session_leaves_its_line(service: Service, superset: Caller, bot: Caller, logs: Lines) -> None:
+async def test_a_denied_session_leaves_an_audit_line(
+    service: Service, superset: Caller, bot: Caller, logs: Lines
+) -> None:
     options = {"sessionId": str(uuid4()), "service": "looker"}
     await superset.bulk([{"chart": {"name": "x", "service": "looker"}}], options=options)
     steward = service.caller("stella", "data_steward")
@@ -179,7 +181,7 @@ async def test_a_denied_session_leaves_its_line(service: Service, superset: Call
 
 @pytest.mark.usefixtures("superset")
 @on_one_database
-async def test_every_denial(service: Service, logs: Lines) -> None:
+async def test_every_denial_leaves_an_audit_line(service: Service, logs: Lines) -> None:
     nobody = service.caller("eve", services=["looker"])
     key = {"fully_qualified_name": "superset.c1"}
     spec: Json = {"name": "c1", "service": "superset"}
@@ -188,7 +190,7 @@ async def test_every_denial(service: Service, logs: Lines) -> None:
         (nobody.get_chart, key, ("view", "chart", "superset.c1")),
         (nobody.list_charts, {}, ("view", "chart", "")),
         (nobody.create_chart, {"chart": spec}, ("create", "chart", "superset.c1")),
-        # The line says what the caller is not told.
+        # The line has details that the caller does not get.
         (nobody.upsert_chart, {"chart": spec}, ("update", "chart", "superset.c1")),
         (nobody.upsert_chart, {"chart": {**spec, "name": "new"}}, ("create", "chart", "superset.new")),
         (nobody.upsert_chart, {"chart": spec, "validate_only": True}, ("update", "chart", "superset.c1")),
@@ -223,7 +225,7 @@ async def test_every_denial(service: Service, logs: Lines) -> None:
     assert sorted(denials) == [(call, "update", "superset.c1"), (call, "write", "new")]
 
 
-async def test_writes_that_meet_in_one_batch_are_each_named_with_their_own_call(service: Service, logs: Lines) -> None:
+async def test_writes_in_one_batch_are_audited_with_their_own_calls(service: Service, logs: Lines) -> None:
     admin = service.caller("admin", "admin")
     await admin.upsert_entity(entity={"biService": {"name": "superset", "serviceType": "Superset"}})
     callers = {f"user{number}": service.caller(f"user{number}", *["admin"] * (number % 2)) for number in range(40)}
@@ -239,7 +241,7 @@ async def test_writes_that_meet_in_one_batch_are_each_named_with_their_own_call(
     ids = dict(zip(callers, await asyncio.gather(*(create(*each) for each in callers.items())), strict=True))
 
     lines = logs.copy()
-    # No line takes the call that came first for its own.
+    # No line carries the method of the call that came first in its batch.
     assert not [line for line in logs if line["event"] == "written" and "method" in line]
     written = {line["subject"]: line for line in audited(logs)}
     denied = {line["subject"]: line for line in audited(lines, "denied")}

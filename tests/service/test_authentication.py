@@ -1,4 +1,4 @@
-"""Who calls: every RPC of the three services asks for a good token, health and reflection for none."""
+"""Every RPC of the three services needs a valid token; health checks and reflection need none."""
 
 import asyncio
 import base64
@@ -21,7 +21,7 @@ from dashboardcatalog.v1 import catalog_service_pb2, chart_service_pb2, dashboar
 from tests.service.assets import on_one_database
 from tests.service.caller import Refused, Service
 
-# What is decided without the database is tested on one.
+# No database is involved in these decisions, so one is enough.
 pytestmark = on_one_database
 
 
@@ -35,7 +35,7 @@ METHODS = {
 
 
 async def called(channel: Any, path: str, authorization: str | None, request: bytes = b"") -> bytes:
-    """Calls a method with the bytes of a request and returns those of its first answer."""
+    """Calls a method with the bytes of a request and returns the bytes of its first response."""
     metadata = [] if authorization is None else [("authorization", authorization)]
     if METHODS.get(path, True):
         answer: bytes = await channel.stream_stream(path)([request], metadata=metadata, timeout=60).read()
@@ -45,14 +45,14 @@ async def called(channel: Any, path: str, authorization: str | None, request: by
 
 
 async def refusal(channel: Any, path: str, authorization: str | None, request: bytes = b"") -> Refused:
-    """Calls a method that refuses."""
+    """Calls a method that must refuse, and returns its error."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await called(channel, path, authorization, request)
     return Refused(caught.value)
 
 
 def bad_tokens(service: Service, folder: Path) -> dict[str, tuple[str | None, str]]:
-    """Returns `authorization` as it must not be, with the reason for which it is refused."""
+    """Returns invalid `authorization` values, with the reason why each is refused."""
     good = service.token("admin", "admin")
     header, payload, signature = good.split(".")
     other = service.token("eve").split(".")[2]
@@ -103,19 +103,19 @@ async def test_every_rpc_refuses_every_bad_token(service: Service, tmp_path: Pat
         await asyncio.gather(*(check(channel, path, case) for path in METHODS for case in bad))
 
 
-async def test_a_good_token_is_asked_for_before_the_request_is_looked_at(service: Service) -> None:
+async def test_a_token_is_checked_before_the_request(service: Service) -> None:
     good = f"bearer  {service.token('nobody')}"
     async with grpc.aio.insecure_channel(service.address) as channel:
         for path, streams in METHODS.items():
             if not streams:
-                # With any token that is good, it is the request that is wrong now, or the right that is missing.
+                # With a valid token, the call fails because of the request or a missing permission.
                 refused = await refusal(channel, path, good)
                 assert refused.code in ("INVALID_ARGUMENT", "PERMISSION_DENIED"), path
             for unreadable in (b"\xff\xff", b"x" * 5_000_000):
                 assert (await refusal(channel, path, None, unreadable)).code == "UNAUTHENTICATED", path
 
 
-async def test_an_own_token_expires_without_leeway(service: Service) -> None:
+async def test_own_tokens_expire_without_leeway(service: Service) -> None:
     token = issue_token(service.key, "ann", ["data_consumer"], lifetime=timedelta(seconds=0.5))
     request = catalog_service_pb2.ListEntitiesRequest(kind=entity_pb2.KIND_USER).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
@@ -127,7 +127,7 @@ async def test_an_own_token_expires_without_leeway(service: Service) -> None:
     assert (refused.code, refused.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
 
 
-async def test_health_and_reflection_are_open(service: Service) -> None:
+async def test_health_and_reflection_need_no_token(service: Service) -> None:
     names = [
         "dashboardcatalog.v1.DashboardService",
         "dashboardcatalog.v1.ChartService",
@@ -146,12 +146,12 @@ async def test_health_and_reflection_are_open(service: Service) -> None:
             assert {each.name for each in listed} >= set(names)
 
 
-async def test_tokens_are_never_logged_nor_answered(service: Service, tmp_path: Path) -> None:
+async def test_tokens_are_neither_logged_nor_returned(service: Service, tmp_path: Path) -> None:
     bad = bad_tokens(service, tmp_path / "other")
     with capture_logs() as logs:
         async with grpc.aio.insecure_channel(service.address) as channel:
             refused = [await refusal(channel, "/dashboardcatalog.v1.ChartService/GetChart", a) for a, _ in bad.values()]
-        # The lines of calls are written a moment later.
+        # Lines of calls are written a moment later.
         await asyncio.sleep(0.1)
     said = repr([(each.message, each.details) for each in refused]) + repr(logs)
     assert repr(logs).count("UNAUTHENTICATED") == len(bad)

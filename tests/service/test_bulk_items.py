@@ -1,4 +1,4 @@
-"""BulkUpsert, item by item: order within a chunk, what refers to what failed, and what each item is answered."""
+"""Items of BulkUpsert: their order within a chunk, references to failed items, and the result of each item."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def _chart(name: str, **fields: Any) -> Json:
     return {"chart": {"name": name, "service": "superset", **fields}}
 
 
-async def test_within_a_chunk_what_is_referred_to_is_applied_first_in_whatever_order_it_is_sent(
+async def test_items_of_a_chunk_are_applied_after_the_items_they_refer_to(
     admin: Caller,
 ) -> None:
     bulk = await admin.bulk(LEAVES_FIRST, options=ALL)
@@ -55,7 +55,7 @@ async def test_within_a_chunk_what_is_referred_to_is_applied_first_in_whatever_o
     assert team["parents"] == ["t2", "t1"]
 
 
-async def test_results_of_a_chunk_come_in_the_order_sent_with_kind_name_id_and_version(admin: Caller) -> None:
+async def test_results_of_a_chunk_keep_its_order_and_have_kind_name_id_and_version(admin: Caller) -> None:
     bulk = await admin.bulk(LEAVES_FIRST, options=ALL)
 
     assert [int(result.get("offset", 0)) for result in bulk.results] == list(range(len(LEAVES_FIRST)))
@@ -73,7 +73,7 @@ async def test_results_of_a_chunk_come_in_the_order_sent_with_kind_name_id_and_v
     assert all("status" not in result for result in bulk.results)
 
 
-async def test_only_failures_are_answered_unless_all_are_asked_for(superset: Caller) -> None:
+async def test_only_failures_are_returned_unless_all_results_are_requested(superset: Caller) -> None:
     items = [_chart("a"), _chart(""), _chart("b")]
     for view in ({}, {"resultView": "RESULT_VIEW_FAILURES"}):
         bulk = await superset.bulk(items, options=view)
@@ -90,7 +90,7 @@ async def test_a_refused_change_of_a_bi_service_does_not_fail_its_assets(superse
     assert bulk.counts == {"created": 1, "updated": 1, "failed": 1}
 
 
-async def test_what_a_later_chunk_brings_does_not_exist_yet(superset: Caller) -> None:
+async def test_items_of_a_later_chunk_do_not_exist_yet(superset: Caller) -> None:
     bulk = await superset.bulk([_dashboard("d", charts=["superset.late"])], [_chart("late")])
 
     assert bulk.failures == {0: {"dashboard.charts[0]": "UNKNOWN_REFERENCE"}}
@@ -184,7 +184,7 @@ async def test_an_item_that_refers_to_a_failed_item_of_its_chunk_fails_with_that
 
 
 @pytest.mark.usefixtures("superset")
-async def test_what_refers_to_an_item_that_was_denied_fails_with_that_reference(bot: Caller) -> None:
+async def test_an_item_that_refers_to_a_denied_item_of_its_chunk_fails_with_that_reference(bot: Caller) -> None:
     items = [
         _chart("c", owners=[{"type": "user", "name": "eve"}]),
         {"entity": {"user": {"name": "eve"}}},
@@ -195,7 +195,7 @@ async def test_what_refers_to_an_item_that_was_denied_fails_with_that_reference(
     assert bulk.failures == {0: {"chart.owners[0]": "FAILED_REFERENCE"}, 1: {"": "ACTION_DENIED"}}
 
 
-async def test_a_circle_of_teams_fails_without_the_rest_of_its_chunk(admin: Caller) -> None:
+async def test_a_cycle_of_teams_fails_without_the_rest_of_its_chunk(admin: Caller) -> None:
     items: list[Json] = [
         {"entity": {"domain": {"name": "below", "parent": "above"}}},
         {"entity": {"domain": {"name": "above"}}},
@@ -247,13 +247,13 @@ async def _unary(caller: Caller, item: Json) -> status_pb2.Status:
 
 
 def _comparable(status: status_pb2.Status) -> tuple[Any, ...]:
-    """Everything of a status but the id of its call."""
+    """Returns everything in a status except the id of its call."""
     details = {name: detail for name, detail in details_of(status).items() if name != "RequestInfo"}
     return status.code, status.message, details, [detail.type_url for detail in status.details]
 
 
 @pytest.mark.usefixtures("superset")
-async def test_an_item_fails_with_the_whole_status_that_the_unary_call_would_have_given(service: Service) -> None:
+async def test_an_item_fails_with_the_same_status_as_the_unary_call(service: Service) -> None:
     limited = service.caller("loader", "ingestion_bot", services=["superset", "none", "bad"])
 
     bulk = await limited.bulk(WRONG)
@@ -262,12 +262,12 @@ async def test_an_item_fails_with_the_whole_status_that_the_unary_call_would_hav
     found = [_comparable(bulk.statuses[offset]) for offset in range(len(WRONG))]
     assert found == [_comparable(status) for status in unary]
     assert bulk.counts == {"failed": len(WRONG)}
-    # Each names the call of the stream.
+    # Each status has the id of the stream's call.
     assert len({details_of(status)["RequestInfo"]["requestId"] for status in bulk.statuses.values()}) == 1
     assert all(status.ByteSize() <= 4_096 for status in bulk.statuses.values())
 
 
-async def test_an_empty_item_is_its_own_failure(superset: Caller) -> None:
+async def test_an_empty_item_fails_alone(superset: Caller) -> None:
     bulk = await superset.bulk([{}, _chart("c")])
 
     assert bulk.failures == {0: {"item": "REQUIRED"}}
@@ -296,7 +296,7 @@ async def test_an_item_over_512_kib_fails_alone(superset: Caller) -> None:
     assert bulk.counts == {"created": 2, "failed": 2}
 
 
-async def test_a_name_too_long_to_be_one_is_not_repeated_to_the_sender(superset: Caller) -> None:
+async def test_a_name_that_is_too_long_is_not_repeated_in_the_error(superset: Caller) -> None:
     long = "x" * 400_000
     items = [_chart(long), {"chart": {"name": "c", "service": long}}, {"entity": {"user": {"name": long}}}]
     bulk = await superset.bulk(items)
@@ -305,7 +305,7 @@ async def test_a_name_too_long_to_be_one_is_not_repeated_to_the_sender(superset:
     assert all(len(result.get("fullyQualifiedName", "")) <= 2_400 for result in bulk.results)
 
 
-async def test_a_summary_adds_up(superset: Caller, bot: Caller) -> None:
+async def test_the_counts_of_a_summary_add_up(superset: Caller, bot: Caller) -> None:
     await bot.bulk([_dashboard(name) for name in ("same", "changing", "removed", "dropped")])
     await bot.delete_dashboard(fully_qualified_name="superset.dropped")
     await superset.delete_dashboard(fully_qualified_name="superset.removed")
@@ -326,7 +326,7 @@ async def test_a_summary_adds_up(superset: Caller, bot: Caller) -> None:
     assert [result.get("version") for result in bulk.results] == [0.1, 0.1, 0.2, 0.2, 0.3, None]
 
 
-async def test_the_same_name_twice_in_a_chunk_is_two_versions(superset: Caller) -> None:
+async def test_the_same_name_twice_in_a_chunk_makes_two_versions(superset: Caller) -> None:
     items = [_dashboard("d", displayName="one"), _dashboard("d", displayName="two"), _dashboard("d", displayName="two")]
     bulk = await superset.bulk(items, options=ALL)
 
@@ -343,7 +343,7 @@ async def test_the_same_name_twice_in_a_chunk_is_two_versions(superset: Caller) 
 
 
 @pytest.mark.usefixtures("superset")
-async def test_a_mask_applies_to_the_kinds_that_have_its_fields(bot: Caller) -> None:
+async def test_a_mask_applies_to_every_kind_that_has_its_fields(bot: Caller) -> None:
     full = [
         _dashboard("d", displayName="D", project="P", description="kept"),
         _chart("c", displayName="C", chartType="Line", description="kept"),
@@ -381,7 +381,7 @@ async def test_a_mask_with_a_field_that_no_kind_has_is_refused(superset: Caller,
 
 
 @pytest.mark.usefixtures("superset")
-async def test_another_mask_makes_another_write_however_long_it_is(bot: Caller) -> None:
+async def test_a_different_long_mask_makes_a_different_write(bot: Caller) -> None:
     mask = "charts,dashboardType,description,displayName,domain,extension,owners"
     await bot.bulk([_dashboard("d", sourceUrl="https://here", project="P")])
     await bot.bulk([_dashboard("d", project="P")], options={"updateMask": mask})
@@ -392,7 +392,7 @@ async def test_another_mask_makes_another_write_however_long_it_is(bot: Caller) 
     assert "sourceUrl" not in (await bot.get_dashboard(fully_qualified_name="superset.d"))["dashboard"]
 
 
-async def test_override_metadata_writes_over_what_people_decided_and_is_a_right_of_its_own(
+async def test_override_metadata_overwrites_edits_and_needs_a_separate_permission(
     superset: Caller, bot: Caller
 ) -> None:
     await superset.create_dashboard(dashboard={"name": "d", "service": "superset", "displayName": "Ours"})

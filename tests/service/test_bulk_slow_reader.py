@@ -1,4 +1,4 @@
-"""BulkUpsert with clients that read late, or not at all: nobody is stuck, and what the server holds is bounded."""
+"""BulkUpsert with clients that read late or never: no call hangs, and the server's memory is bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,14 +23,14 @@ def _chart(name: str, **fields: Any) -> Json:
 
 
 def _refused(name: str) -> Json:
-    """Returns an item whose status is as large as they get: 4 KiB."""
+    """Returns an item whose status has the maximum size of 4 KiB."""
     return {
         "dashboard": {"name": name, "service": "superset", "charts": [f"superset.{n}{'c' * 230}" for n in range(10)]}
     }
 
 
 @pytest.mark.usefixtures("superset")
-async def test_a_client_that_sends_everything_first_gets_everything_afterwards(bot: Caller) -> None:
+async def test_a_client_that_sends_everything_before_reading_gets_all_responses(bot: Caller) -> None:
     async with Stream(bot) as stream:
         for number in range(SMALL):
             await stream.send(_chart(f"n{number % 500}") if number % 10 else _refused(f"bad{number}"))
@@ -58,7 +58,7 @@ async def _applied(service: Service) -> int:
 
 
 async def _applied_at_rest(service: Service) -> int:
-    """Returns how many chunks have been applied, when no more are."""
+    """Returns how many chunks have been applied, once the number no longer grows."""
     applied = [-1, 0]
     while applied[-1] != applied[-2]:
         await asyncio.sleep(0.7)
@@ -68,7 +68,7 @@ async def _applied_at_rest(service: Service) -> int:
 
 @pytest.mark.usefixtures("superset")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_with_all_results_the_server_waits_for_its_reader_and_goes_on_with_it(service: Service) -> None:
+async def test_with_all_results_the_server_waits_for_its_reader_and_resumes_with_it(service: Service) -> None:
     async def send(stream: Stream) -> None:
         await stream.send(options={"resultView": "RESULT_VIEW_ALL"})
         for number in range(CHUNKS):
@@ -87,7 +87,7 @@ async def test_with_all_results_the_server_waits_for_its_reader_and_goes_on_with
 
 
 class Reader:
-    """Reads nothing until it is told to."""
+    """A client that reads only when the test lets it."""
 
     def __init__(self) -> None:
         self.reads = asyncio.Event()
@@ -117,7 +117,7 @@ def _results(first: int, count: int, size: int) -> list[bulk_pb2.BulkUpsertResul
 
 
 async def _kept(first: int, end: int) -> list[bulk_pb2.BulkUpsertResult]:
-    """Reads results again, as a session does that keeps them all."""
+    """Reads results again, as from a session that keeps all of them."""
     return _results(first, min(500, end - first), 4_000)
 
 
@@ -129,7 +129,7 @@ async def _outbox(reader: Reader, *, waits: bool) -> AsyncIterator[Outbox]:
         await outbox.close()
 
 
-async def test_progress_merges_while_nobody_reads() -> None:
+async def test_progress_is_merged_while_nobody_reads() -> None:
     reader = Reader()
     async with _outbox(reader, waits=False) as outbox:
         for offset in range(1, 5_001):
@@ -140,7 +140,7 @@ async def test_progress_merges_while_nobody_reads() -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_what_is_held_leaves_in_responses_of_at_most_3_mib_and_an_offset_follows_its_results(waits: bool) -> None:
+async def test_buffered_results_leave_in_responses_of_at_most_3_mib_before_their_offset(waits: bool) -> None:
     reader = Reader()
     async with _outbox(reader, waits=waits) as outbox:
         await outbox.progress(0, 1_000, _results(0, 1_000, 4_000))
@@ -149,14 +149,14 @@ async def test_what_is_held_leaves_in_responses_of_at_most_3_mib_and_an_offset_f
 
     assert reader.results == list(range(2_000))
     assert max(response.ByteSize() for response in reader.read) <= MAX_HELD_BYTES + 1_024
-    told = 0
+    received = 0
     for response in reader.read:
-        told += len(response.progress.results)
-        assert response.progress.next_offset <= told
+        received += len(response.progress.results)
+        assert response.progress.next_offset <= received
     assert reader.offsets[-1] == 2_000
 
 
-async def test_all_results_wait_for_room() -> None:
+async def test_all_results_wait_for_space_in_the_buffer() -> None:
     reader = Reader()
     async with _outbox(reader, waits=True) as outbox:
         await outbox.progress(0, 1_000, _results(0, 1_000, 4_000))
@@ -171,7 +171,7 @@ async def test_all_results_wait_for_room() -> None:
     assert reader.results == list(range(3_000))
 
 
-async def test_failures_do_not_wait_and_what_is_not_held_is_read_again_from_where_it_is_kept() -> None:
+async def test_failures_do_not_wait_and_those_that_do_not_fit_are_read_from_the_session() -> None:
     reader = Reader()
     async with _outbox(reader, waits=False) as outbox:
         for first in range(0, 10_000, 1_000):
@@ -191,7 +191,7 @@ async def _fail(reader: Reader) -> None:
         raise ValueError("broken")
 
 
-async def test_a_stream_that_fails_tells_what_it_holds_to_a_reader_and_does_not_wait_for_ever_for_one() -> None:
+async def test_a_failed_stream_sends_its_buffer_but_does_not_wait_forever_for_a_reader() -> None:
     for reads in (True, False):
         reader = Reader()
         if reads:

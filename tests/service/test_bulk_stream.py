@@ -1,4 +1,4 @@
-"""BulkUpsert as a protocol: how a stream begins and ends, offsets, limits, and what stays of one that breaks off."""
+"""BulkUpsert as a protocol: how a stream begins and ends, its offsets and limits, and what a broken stream leaves."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from tests.service.servers import running
 from tests.service.streams import Stream
 
 pytestmark = pytest.mark.usefixtures("superset")
-# Of rules that no database has to do with.
+# For rules that do not depend on the database.
 ONCE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -44,7 +44,7 @@ def _refused(bulk: Bulk) -> Refused:
     return bulk.refused
 
 
-async def test_nothing_but_items_is_needed(bot: Caller) -> None:
+async def test_a_stream_needs_only_items(bot: Caller) -> None:
     async with Stream(bot) as stream:
         await stream.send(*_charts(0, 2))
         started = (await stream.read())["started"]
@@ -64,7 +64,7 @@ async def test_nothing_but_items_is_needed(bot: Caller) -> None:
 
 
 @ONCE
-async def test_started_comes_when_the_first_message_is_read_whatever_it_holds(bot: Caller) -> None:
+async def test_started_is_sent_after_the_first_message_whatever_it_contains(bot: Caller) -> None:
     firsts: list[Json] = [{"options": {"resultView": "RESULT_VIEW_ALL"}}, {"finish": {}}, {}]
     for first in firsts:
         async with Stream(bot) as stream:
@@ -76,7 +76,7 @@ async def test_started_comes_when_the_first_message_is_read_whatever_it_holds(bo
 
 
 @ONCE
-async def test_a_stream_without_a_message_brings_a_summary(bot: Caller) -> None:
+async def test_a_stream_without_messages_returns_a_summary(bot: Caller) -> None:
     async with Stream(bot) as stream:
         bulk = await stream.end()
 
@@ -85,7 +85,7 @@ async def test_a_stream_without_a_message_brings_a_summary(bot: Caller) -> None:
     assert bulk.counts == {}
 
 
-async def test_finish_tells_how_many_items_the_whole_stream_holds(bot: Caller) -> None:
+async def test_finish_states_the_number_of_items_in_the_whole_stream(bot: Caller) -> None:
     fits = [
         await bot.bulk(_charts(0, 2), _charts(2, 1), finish={"totalItems": "3"}),
         await bot.bulk({"items": _charts(0, 2), "finish": {"totalItems": 2}}),
@@ -97,12 +97,12 @@ async def test_finish_tells_how_many_items_the_whole_stream_holds(bot: Caller) -
         bulk = await bot.bulk(_charts(0, 2), _charts(2, 1), finish={"totalItems": total})
         refused = _refused(bulk)
         assert (refused.code, refused.violations) == ("INVALID_ARGUMENT", {"finish.total_items": "INVALID_VALUE"})
-        # What was applied is acknowledged all the same.
+        # Applied items are still acknowledged.
         assert bulk.offsets[-1] == 3
 
 
 @ONCE
-async def test_nothing_comes_after_finish(bot: Caller) -> None:
+async def test_a_message_after_finish_is_refused(bot: Caller) -> None:
     bulk = await bot.bulk(_charts(0, 1), {"finish": {}}, _charts(1, 1))
 
     refused = _refused(bulk)
@@ -111,7 +111,7 @@ async def test_nothing_comes_after_finish(bot: Caller) -> None:
 
 
 @ONCE
-async def test_options_stand_in_the_first_message_only(bot: Caller) -> None:
+async def test_options_are_allowed_in_the_first_message_only(bot: Caller) -> None:
     bulk = await bot.bulk(_charts(0, 1), {"items": _charts(1, 1), "options": {}}, _charts(2, 1))
 
     refused = _refused(bulk)
@@ -143,13 +143,13 @@ async def test_options_are_checked_before_anything_is_written(bot: Caller) -> No
 
 
 @ONCE
-async def test_a_service_in_the_options_limits_nothing(bot: Caller) -> None:
+async def test_a_service_in_the_options_does_not_restrict_items(bot: Caller) -> None:
     bulk = await bot.bulk([{"chart": {"name": "n", "service": "looker"}}], options={"service": "superset"})
 
     assert bulk.counts == {"created": 1}
 
 
-async def test_a_gap_is_out_of_range_and_says_where_to_go_on(bot: Caller) -> None:
+async def test_a_gap_is_out_of_range_and_the_error_says_where_to_continue(bot: Caller) -> None:
     first = await bot.bulk({"items": _charts(0, 1), "offset": 1})
     later = await bot.bulk(_charts(0, 2), {"items": _charts(3, 1), "offset": 3})
 
@@ -161,14 +161,14 @@ async def test_a_gap_is_out_of_range_and_says_where_to_go_on(bot: Caller) -> Non
 
 
 @ONCE
-async def test_an_offset_is_not_negative(bot: Caller) -> None:
+async def test_a_negative_offset_is_refused(bot: Caller) -> None:
     refused = _refused(await bot.bulk({"items": _charts(0, 1), "offset": -1}))
 
     assert (refused.code, refused.violations) == ("INVALID_ARGUMENT", {"offset": "OUT_OF_RANGE"})
     assert await _names(bot) == []
 
 
-async def test_an_offset_below_is_acknowledged_again_and_of_an_overlap_only_the_rest_is_written(bot: Caller) -> None:
+async def test_a_repeated_offset_is_acknowledged_and_only_new_items_of_an_overlap_are_written(bot: Caller) -> None:
     changed = [_chart(f"n{number}", displayName="again") for number in range(4)]
     async with Stream(bot) as stream:
         await stream.send(*_charts(0, 2), options={"resultView": "RESULT_VIEW_ALL"})
@@ -202,7 +202,7 @@ async def test_a_message_holds_at_most_1000_items(bot: Caller) -> None:
 
 
 @ONCE
-async def test_a_message_takes_at_most_4_mib(bot: Caller) -> None:
+async def test_a_message_has_at_most_4_mib(bot: Caller) -> None:
     large = [_chart(f"n{number}", description="x" * 100_000) for number in range(1, 50)]
     bulk = await bot.bulk(_charts(0, 1), large)
 
@@ -213,7 +213,7 @@ async def test_a_message_takes_at_most_4_mib(bot: Caller) -> None:
 
 
 @ONCE
-async def test_what_is_no_message_ends_the_stream(service: Service, bot: Caller) -> None:
+async def test_bytes_that_are_not_a_message_end_the_stream(service: Service, bot: Caller) -> None:
     chunk = json_format.ParseDict({"items": _charts(0, 1)}, bulk_pb2.BulkUpsertRequest())
 
     async def sent() -> AsyncIterator[bytes]:
@@ -233,7 +233,7 @@ async def test_what_is_no_message_ends_the_stream(service: Service, bot: Caller)
     assert await _names(bot) == ["n0"]
 
 
-async def test_past_max_failures_the_chunk_commits_and_a_summary_is_sent_before_the_end(bot: Caller) -> None:
+async def test_past_max_failures_the_chunk_commits_and_a_summary_comes_before_the_end(bot: Caller) -> None:
     chunk = [_chart(""), _chart("n0"), _chart("")]
     for most in (0, 1):
         bulk = await bot.bulk(chunk, _charts(1, 1), options={"maxFailures": most})
@@ -251,13 +251,13 @@ async def test_past_max_failures_the_chunk_commits_and_a_summary_is_sent_before_
 
 
 @ONCE
-async def test_by_default_a_stream_ends_past_10000_failures(bot: Caller) -> None:
+async def test_a_stream_ends_past_10000_failures_by_default(bot: Caller) -> None:
     async with Stream(bot) as stream:
         for _ in range(10):
             await stream.send(*[{}] * 1_000)
         await stream.read_until(10_000)
         await stream.send({})
-        # Nobody has to send more to be told.
+        # The client gets the error without sending anything else.
         bulk = await stream.rest()
 
     assert bulk.refused is not None
@@ -265,17 +265,17 @@ async def test_by_default_a_stream_ends_past_10000_failures(bot: Caller) -> None
     assert bulk.counts == {"failed": 10_001}
 
 
-async def test_what_was_acknowledged_stays_when_the_client_goes_away(bot: Caller) -> None:
+async def test_acknowledged_items_stay_when_the_client_disconnects(bot: Caller) -> None:
     async with Stream(bot) as stream:
         await stream.send(*_charts(0, 500))
         await stream.read_until(500)
         await stream.send(*_charts(500, 500))
-    # Cancelled while the second chunk is on its way: it is there whole, or not at all.
+    # The second chunk was on its way at the cancellation: it is stored whole or not at all.
     await bot.bulk([_chart("after")])
     assert len(await _names(bot)) in (500, 1_000)
 
 
-async def test_clients_that_go_away_at_any_time_leave_whole_chunks_and_a_server_that_serves(
+async def test_clients_that_disconnect_at_any_time_leave_whole_chunks_and_a_working_server(
     service: Service, bot: Caller
 ) -> None:
     async def break_off(first: int, seconds: float) -> None:
@@ -295,14 +295,14 @@ async def test_clients_that_go_away_at_any_time_leave_whole_chunks_and_a_server_
     assert all(chunk <= names or not chunk & names for chunk in chunks)
 
 
-async def test_a_token_that_expires_on_the_way_ends_the_stream_and_what_came_before_stays(service: Service) -> None:
+async def test_an_expiring_token_ends_the_stream_and_earlier_items_stay(service: Service) -> None:
     token = issue_token(service.key, "loader", ["ingestion_bot"], lifetime=timedelta(seconds=0.7))
     caller = Caller(service._channel, token)
     async with Stream(caller) as stream:
         await stream.send(*_charts(0, 1))
         await stream.read_until(1)
         await asyncio.sleep(0.7)
-        # The stream has ended already, though nothing was sent meanwhile.
+        # The stream has already ended, although nothing was sent meanwhile.
         with suppress(asyncio.InvalidStateError):
             await stream.send(*_charts(1, 1))
         bulk = await stream.rest()
@@ -311,7 +311,7 @@ async def test_a_token_that_expires_on_the_way_ends_the_stream_and_what_came_bef
     assert await _names(service.caller("loader", "ingestion_bot")) == ["n0"]
 
 
-async def test_when_the_server_drains_a_stream_ends_after_its_chunk_and_what_was_applied_is_acknowledged(
+async def test_a_draining_server_ends_a_stream_after_its_chunk_and_acknowledges_applied_items(
     database_url: str, tmp_path: Path
 ) -> None:
     async with running(database_url, tmp_path / "draining") as (server, service):
@@ -338,15 +338,13 @@ async def test_when_the_server_drains_a_stream_ends_after_its_chunk_and_what_was
 
 
 @ONCE
-async def test_a_stream_without_a_token_does_not_begin(service: Service) -> None:
+async def test_a_stream_without_a_token_is_refused(service: Service) -> None:
     bulk = await service.stranger().bulk(_charts(0, 1))
 
     assert (_refused(bulk).reason, bulk.started) == ("TOKEN_MISSING", {})
 
 
-async def test_a_chunk_that_fails_by_a_mistake_takes_nothing_with_it_that_was_acknowledged(
-    service: Service, bot: Caller
-) -> None:
+async def test_a_bug_in_one_chunk_keeps_everything_that_was_acknowledged(service: Service, bot: Caller) -> None:
     async with Stream(bot) as stream:
         await stream.send(*_charts(0, 2), _chart(""))
         await stream.send(*_charts(2, 1))
@@ -355,7 +353,7 @@ async def test_a_chunk_that_fails_by_a_mistake_takes_nothing_with_it_that_was_ac
             await connection.execute(text("ALTER TABLE chart_history RENAME TO gone"))
         with capture_logs() as logged:
             await stream.send(*_charts(3, 1), _chart("n0", displayName="second"))
-            # Nobody has to send more to be told.
+            # The client gets the error without sending anything else.
             bulk = await stream.rest()
     async with service.database._writers.begin() as connection:
         await connection.execute(text("ALTER TABLE gone RENAME TO chart_history"))

@@ -1,4 +1,4 @@
-"""validate_only, in bulk and in every unary write: the same path and the same answers, and nothing written."""
+"""validate_only, in bulk and in every unary write: the same results as the write, and nothing is stored."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ VALIDATING = {"validateOnly": True, "resultView": "RESULT_VIEW_ALL"}
 
 
 async def _rows(service: Service) -> dict[str, list[Any]]:
-    """Returns everything that is stored."""
+    """Returns all stored rows."""
     async with service.database.read() as connection:
         return {
             table.name: sorted(map(str, await connection.execute(select(*table.c)))) for table in METADATA.sorted_tables
@@ -32,7 +32,7 @@ def _chart(name: str, service: str = "superset", **fields: Any) -> Json:
     return {"chart": {"name": name, "service": service, **fields}}
 
 
-async def test_a_stream_that_validates_takes_what_it_has_accepted_as_existing(service: Service, admin: Caller) -> None:
+async def test_a_validating_stream_treats_accepted_items_as_existing(service: Service, admin: Caller) -> None:
     before = await _rows(service)
     chunks: list[list[Json]] = [
         [{"entity": {"biService": {"name": "new", "serviceType": "Superset"}}}],
@@ -71,7 +71,7 @@ async def test_a_stream_that_validates_takes_what_it_has_accepted_as_existing(se
             )
         ],
         [_dashboard("d2", "new", extension={"source": {"type": "dashboard", "fullyQualifiedName": "new.d1"}})],
-        # What has been accepted is judged by what it is.
+        # References to accepted items are checked against their fields.
         [
             _dashboard("d3", "new", tags=[{"tagFQN": "Tier.Gold"}, {"tagFQN": "Tier.Silver"}]),
             _dashboard("d4", "new", extension={"size": "three"}, charts=["new.c3"]),
@@ -88,7 +88,7 @@ async def test_a_stream_that_validates_takes_what_it_has_accepted_as_existing(se
     assert await _rows(service) == before
 
 
-async def test_what_a_validating_stream_has_refused_does_not_exist_for_it(superset: Caller) -> None:
+async def test_items_that_a_validating_stream_refused_do_not_exist_for_it(superset: Caller) -> None:
     bulk = await superset.bulk(
         [_chart("bad", domain="none"), {"entity": {"user": {"name": "x" * 300}}}],
         [_dashboard("d", charts=["superset.bad"], owners=[{"type": "user", "name": "x" * 200}])],
@@ -99,7 +99,7 @@ async def test_what_a_validating_stream_has_refused_does_not_exist_for_it(supers
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_a_validating_stream_remembers_a_million_names_and_no_more(
+async def test_a_validating_stream_remembers_at_most_a_million_names(
     superset: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert assumed.MAX_ASSUMED == 1_000_000
@@ -114,7 +114,7 @@ async def test_a_validating_stream_remembers_a_million_names_and_no_more(
     assert bulk.failures == {3: {"dashboard.charts[2]": "UNKNOWN_REFERENCE"}}
 
 
-async def test_validation_answers_as_the_write_would_and_writes_nothing(service: Service, superset: Caller) -> None:
+async def test_validation_returns_the_same_as_the_write_and_writes_nothing(service: Service, superset: Caller) -> None:
     bot = service.caller("loader", "ingestion_bot")
     await bot.bulk([_dashboard("same"), _dashboard("changing"), _dashboard("gone"), _chart("c")])
     await superset.delete_dashboard(fully_qualified_name="superset.gone")
@@ -139,7 +139,7 @@ async def test_validation_answers_as_the_write_would_and_writes_nothing(service:
         assert ours.get("status", {}).get("message") == theirs.get("status", {}).get("message")
 
 
-async def test_a_validating_stream_leaves_its_entities_to_others(service: Service, superset: Caller) -> None:
+async def test_entities_of_a_validating_stream_are_invisible_to_others(service: Service, superset: Caller) -> None:
     await superset.bulk([{"entity": {"team": {"name": "new", "teamType": "Department"}}}], options=VALIDATING)
 
     bulk = await superset.bulk(
@@ -157,7 +157,7 @@ async def test_a_validating_stream_leaves_its_entities_to_others(service: Servic
         assert count.scalar_one() == 0
 
 
-async def test_a_validating_stream_waits_for_no_writer(service: Service, superset: Caller) -> None:
+async def test_a_validating_stream_does_not_wait_for_writers(service: Service, superset: Caller) -> None:
     locked, answered = asyncio.Event(), asyncio.Event()
 
     async def work(connection: WriteConnection) -> None:
@@ -180,7 +180,7 @@ async def test_a_validating_stream_waits_for_no_writer(service: Service, superse
     assert bulk.counts == {"created": 2}
 
 
-async def test_every_unary_write_can_be_validated_only(service: Service, superset: Caller) -> None:
+async def test_every_unary_write_supports_validate_only(service: Service, superset: Caller) -> None:
     spec = {"name": "d", "service": "superset", "displayName": "D", "charts": ["superset.c1"]}
     await superset.create_dashboard(dashboard=spec)
     held = {"fully_qualified_name": "superset.d"}

@@ -1,4 +1,4 @@
-"""Many callers at once: what each is answered, what is stored afterwards, and how few transactions it took."""
+"""Many concurrent callers: the response of each, what is stored afterwards, and how few transactions it took."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ def _spec(name: str, **fields: Any) -> Json:
 
 
 async def _codes(calls: Iterable[Coroutine[Any, Any, Any]]) -> Counter[str]:
-    """Runs calls at once and returns how many ended with each code."""
+    """Runs calls concurrently and returns how many ended with each code."""
 
     async def code(call: Coroutine[Any, Any, Any]) -> str:
         try:
@@ -37,13 +37,13 @@ async def _codes(calls: Iterable[Coroutine[Any, Any, Any]]) -> Counter[str]:
 
 
 async def _ids(database: Database, statement: Any) -> set[UUID]:
-    """Returns all ids of a statement that selects ids, or lists of ids."""
+    """Returns all ids from a statement that selects ids or lists of ids."""
     async with database.read() as connection:
         found = list((await connection.execute(statement)).scalars())
     return {id_ for value in found for id_ in (value if isinstance(value, list) else [value]) if id_}
 
 
-async def test_of_200_concurrent_creates_of_one_name_one_is_ok(superset: Caller) -> None:
+async def test_of_200_concurrent_creates_of_one_name_one_succeeds(superset: Caller) -> None:
     codes = await _codes(superset.create_dashboard(dashboard=_spec("d")) for _ in range(200))
 
     assert codes == {"OK": 1, "ALREADY_EXISTS": 199}
@@ -59,7 +59,7 @@ async def test_200_concurrent_upserts_share_few_transactions(service: Service, s
     assert (await superset.list_dashboards(include_total=True))["total"] == "200"
 
 
-async def test_100_concurrent_upserts_of_one_name_answer_100_versions(service: Service, superset: Caller) -> None:
+async def test_100_concurrent_upserts_of_one_name_return_100_versions(service: Service, superset: Caller) -> None:
     answers = await asyncio.gather(
         *[superset.upsert_dashboard(dashboard=_spec("d", displayName=f"D {n}")) for n in range(100)]
     )
@@ -70,15 +70,15 @@ async def test_100_concurrent_upserts_of_one_name_answer_100_versions(service: S
     async with service.database.read() as connection:
         history = await connection.execute(select(func.count()).select_from(DASHBOARD_HISTORY))
         changes = (await connection.execute(select(DASHBOARD.c.change_number))).scalar_one()
-        # The three charts of the service came first.
+        # The three charts of the service were written first.
         assert (history.scalar_one(), changes) == (99, 103)
-    # Each answered the version that it wrote.
+    # Each response has the version that it wrote.
     for version in (1, 50, 99, 100):
         read = await superset.get_dashboard(fully_qualified_name="superset.d", version=version / 10)
         assert read["dashboard"] == versions[version]
 
 
-async def test_a_refused_write_takes_no_other_caller_along(superset: Caller) -> None:
+async def test_a_refused_write_does_not_fail_other_callers(superset: Caller) -> None:
     bad = [superset.upsert_chart(chart=_spec("c1", domain="none")) for _ in range(30)]
     worse = [superset.create_chart(chart=_spec("c2")) for _ in range(30)]
     good = [
@@ -89,7 +89,7 @@ async def test_a_refused_write_takes_no_other_caller_along(superset: Caller) -> 
     assert await _codes(calls) == {"INVALID_ARGUMENT": 30, "ALREADY_EXISTS": 30, "OK": 30}
 
 
-async def test_a_refused_entity_takes_no_other_caller_along(superset: Caller) -> None:
+async def test_a_refused_entity_does_not_fail_other_callers(superset: Caller) -> None:
     bad = [superset.upsert_entity(entity={"team": {"name": "sales", "parents": ["none"]}}) for _ in range(20)]
     good = [superset.upsert_entity(entity={"team": {"name": f"t{n}", "parents": ["sales"]}}) for n in range(20)]
     calls = [call for both in zip(bad, good, strict=True) for call in both]
@@ -106,7 +106,7 @@ async def test_unary_writes_and_streams_run_side_by_side(service: Service, super
         ]
         for first in (0, 50, 0, 50)
     ]
-    streams = [bot.bulk(*two) for bot, two in zip(bots, chunks, strict=True)]
+    streams = [bot.bulk(*pair) for bot, pair in zip(bots, chunks, strict=True)]
     edits = [superset.upsert_dashboard(dashboard=_spec(f"d{n}", displayName="Ours")) for n in range(100)]
     reads = [superset.list_dashboards(service="superset", page_size=10) for _ in range(20)]
 
@@ -122,7 +122,7 @@ async def test_unary_writes_and_streams_run_side_by_side(service: Service, super
 
 
 async def _change_numbers(database: Database) -> list[tuple[UUID, int]]:
-    """Returns service and number of every change that is stored."""
+    """Returns service and number of every stored change."""
     async with database.read() as connection:
         return [
             (row.service_id, row.change_number)
@@ -132,8 +132,8 @@ async def _change_numbers(database: Database) -> list[tuple[UUID, int]]:
 
 
 @pytest.fixture
-async def two(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Caller, Caller]]:
-    """Admins of two servers on one database, with the small catalog in it."""
+async def two_servers(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Caller, Caller]]:
+    """Admins of two servers on one database that contains the small catalog."""
     folder = tmp_path / "shared"
     async with running(database_url, folder) as (_, one), running(database_url, folder) as (_, other):
         callers = one.caller("admin", "admin"), other.caller("root", "admin")
@@ -143,20 +143,20 @@ async def two(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Caller, 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The database of the servers, for a look at what is stored."""
+    """The database of the servers, to check what is stored."""
     database = Database(database_url)
     yield database
     await database.close()
 
 
 @ON_POSTGRESQL
-async def test_two_servers_create_and_upsert_one_name(two: tuple[Caller, Caller], database: Database) -> None:
-    creates = await _codes(caller.create_dashboard(dashboard=_spec("d")) for _ in range(50) for caller in two)
+async def test_two_servers_create_and_upsert_one_name(two_servers: tuple[Caller, Caller], database: Database) -> None:
+    creates = await _codes(caller.create_dashboard(dashboard=_spec("d")) for _ in range(50) for caller in two_servers)
     answers = await asyncio.gather(
         *[
             caller.upsert_dashboard(dashboard=_spec("e", displayName=f"{n}"))
             for n in range(100)
-            for caller in two[n % 2 :][:1]
+            for caller in two_servers[n % 2 :][:1]
         ]
     )
 
@@ -168,12 +168,12 @@ async def test_two_servers_create_and_upsert_one_name(two: tuple[Caller, Caller]
 
 @ON_POSTGRESQL
 async def test_two_servers_delete_restore_and_write_one_dashboard(
-    two: tuple[Caller, Caller], database: Database
+    two_servers: tuple[Caller, Caller], database: Database
 ) -> None:
     held = {"fully_qualified_name": "superset.d"}
     calls = []
     for number in range(40):
-        caller = two[number % 2]
+        caller = two_servers[number % 2]
         calls += [
             caller.upsert_dashboard(dashboard=_spec("d", project=f"{number}", charts=["superset.c1", "superset.c2"])),
             caller.delete_dashboard(**held, allow_missing=True),
@@ -190,10 +190,8 @@ async def test_two_servers_delete_restore_and_write_one_dashboard(
 
 
 @ON_POSTGRESQL
-async def test_what_is_referred_to_is_never_removed_under_the_reference(
-    two: tuple[Caller, Caller], database: Database
-) -> None:
-    one, other = two
+async def test_a_referenced_asset_is_never_removed(two_servers: tuple[Caller, Caller], database: Database) -> None:
+    one, other = two_servers
     names = [f"x{number}" for number in range(40)]
     entities: list[Json] = [{"entity": {"user": {"name": name}}} for name in names]
     tags: list[Json] = [{"entity": {"tag": {"name": name, "classification": "PII"}}} for name in names]
@@ -224,15 +222,15 @@ async def test_what_is_referred_to_is_never_removed_under_the_reference(
 
 
 @ON_POSTGRESQL
-async def test_a_chart_of_another_service_is_not_removed_while_a_dashboard_that_holds_it_is_being_written(
-    two: tuple[Caller, Caller], database: Database
+async def test_a_chart_of_another_service_is_not_removed_while_a_dashboard_with_it_is_written(
+    two_servers: tuple[Caller, Caller], database: Database
 ) -> None:
-    one, other = two
+    one, other = two_servers
     await one.create_dashboard(dashboard=_spec("model"))
     async with database._writers.connect() as blocking:
         row = (await blocking.execute(select(*DASHBOARD.c))).one()._asdict()
         await blocking.execute(insert(DASHBOARD).values({**row, "name": "d", "id": uuid4()}))
-        # Has seen the chart, and waits for whoever seems to write the same name.
+        # The write has read the chart, and waits for another writer of the same name.
         writing = asyncio.create_task(one.create_dashboard(dashboard=_spec("d", charts=["looker.c1"])))
         await asyncio.sleep(0.3)
         removing = asyncio.create_task(other.delete_chart(fully_qualified_name="looker.c1", hard=True))
@@ -246,8 +244,10 @@ async def test_a_chart_of_another_service_is_not_removed_while_a_dashboard_that_
 
 
 @ON_POSTGRESQL
-async def test_a_service_is_removed_or_written_to(two: tuple[Caller, Caller], database: Database) -> None:
-    one, other = two
+async def test_a_service_is_either_removed_or_written_to(
+    two_servers: tuple[Caller, Caller], database: Database
+) -> None:
+    one, other = two_servers
     names = [f"s{number}" for number in range(30)]
     await one.bulk([{"entity": {"biService": {"name": name, "serviceType": "Looker"}}} for name in names])
 
@@ -266,9 +266,9 @@ async def test_a_service_is_removed_or_written_to(two: tuple[Caller, Caller], da
 
 
 @ON_POSTGRESQL
-async def test_streams_over_several_services_do_not_lock_each_other_out(two: tuple[Caller, Caller]) -> None:
+async def test_streams_over_several_services_do_not_deadlock(two_servers: tuple[Caller, Caller]) -> None:
     services = [f"s{number}" for number in range(6)]
-    await two[0].bulk([{"entity": {"biService": {"name": name, "serviceType": "Looker"}}} for name in services])
+    await two_servers[0].bulk([{"entity": {"biService": {"name": name, "serviceType": "Looker"}}} for name in services])
 
     def chunks(order: list[str]) -> list[list[Json]]:
         return [
@@ -280,7 +280,7 @@ async def test_streams_over_several_services_do_not_lock_each_other_out(two: tup
         ]
 
     bulks = await asyncio.gather(
-        *[caller.bulk(*chunks(order)) for caller in two for order in (services, services[::-1])]
+        *[caller.bulk(*chunks(order)) for caller in two_servers for order in (services, services[::-1])]
     )
 
     assert [(bulk.refused, bulk.failures, sum(bulk.counts.values())) for bulk in bulks] == [(None, {}, 70)] * 4

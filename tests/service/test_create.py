@@ -1,4 +1,4 @@
-"""Create: what is sent comes back as the catalog keeps it, and a name that is taken is refused."""
+"""Create returns what the catalog stores, and refuses a name that is taken."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ COMMON: Json = {
 
 
 @each_kind
-async def test_the_least_that_can_be_created_starts_at_version_one_tenth(superset: Caller, kind: str) -> None:
+async def test_an_asset_with_the_fewest_fields_starts_at_version_0_1(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
 
     created = await assets.create("a1")
@@ -41,7 +41,7 @@ async def test_the_least_that_can_be_created_starts_at_version_one_tenth(superse
 
 
 @each_kind
-async def test_what_is_created_is_read_by_id_and_by_name_in_any_quoting(superset: Caller, kind: str) -> None:
+async def test_a_created_asset_is_found_by_id_and_by_name_in_any_quoting(superset: Caller, kind: str) -> None:
     created = await Assets(superset, kind).create("a1")
     get = getattr(superset, f"get_{kind}")
 
@@ -55,7 +55,7 @@ async def test_what_is_created_is_read_by_id_and_by_name_in_any_quoting(superset
 
 
 @each_kind
-async def test_a_read_mask_answers_the_fields_it_names(superset: Caller, kind: str) -> None:
+async def test_a_read_mask_selects_the_returned_fields(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     created = await assets.create("a1", displayName="Sales", domain="finance")
 
@@ -69,7 +69,7 @@ async def test_a_read_mask_answers_the_fields_it_names(superset: Caller, kind: s
 
 
 @each_kind
-async def test_every_field_comes_back(superset: Caller, kind: str) -> None:
+async def test_every_field_is_returned(superset: Caller, kind: str) -> None:
     await superset.upsert_entity(
         entity={"customProperty": {"name": "costCentre", "appliesTo": "chart", "propertyType": "string"}}
     )
@@ -96,7 +96,7 @@ async def test_every_field_comes_back(superset: Caller, kind: str) -> None:
     assert await Assets(superset, kind).get("a1") == created
 
 
-async def test_charts_become_references_in_the_order_sent_also_of_another_service(superset: Caller) -> None:
+async def test_charts_become_references_in_the_sent_order_also_from_another_service(superset: Caller) -> None:
     await superset.upsert_chart(chart={"name": "c2", "service": "superset", "displayName": "By day"})
 
     created = await Assets(superset, "dashboard").create("d1", charts=["superset.c3", "looker.c1", "superset.c2"])
@@ -112,7 +112,7 @@ async def test_charts_become_references_in_the_order_sent_also_of_another_servic
     }
 
 
-async def test_duplicates_in_lists_are_dropped_however_they_are_spelled(superset: Caller) -> None:
+async def test_duplicates_in_lists_are_dropped_in_any_spelling(superset: Caller) -> None:
     ann = (await superset.get_entity(kind="KIND_USER", fully_qualified_name="ann"))["entity"]["user"]
 
     created = await Assets(superset, "dashboard").create(
@@ -140,7 +140,7 @@ async def test_empty_texts_and_lists_count_as_absent(superset: Caller, kind: str
 
 
 @each_kind
-async def test_a_name_is_kept_as_sent_and_quoted_in_the_fqn(superset: Caller, kind: str) -> None:
+async def test_a_name_is_stored_as_sent_and_quoted_in_the_fqn(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
 
     for name, segment in (
@@ -156,7 +156,7 @@ async def test_a_name_is_kept_as_sent_and_quoted_in_the_fqn(superset: Caller, ki
         assert await assets.get(segment) == created
 
 
-async def test_a_name_in_a_service_whose_name_is_quoted(superset: Caller) -> None:
+async def test_a_service_name_that_needs_quotes_is_quoted_in_names_of_its_assets(superset: Caller) -> None:
     await superset.upsert_entity(entity={"biService": {"name": "bi.eu", "serviceType": "Superset"}})
     await superset.create_chart(chart={"name": "c.1", "service": '"bi.eu"'})
 
@@ -171,7 +171,7 @@ async def test_a_name_in_a_service_whose_name_is_quoted(superset: Caller) -> Non
 
 
 @each_kind
-async def test_names_are_compared_byte_for_byte_without_normalisation(superset: Caller, kind: str) -> None:
+async def test_names_are_compared_byte_for_byte_without_normalization(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     names = ["Café", unicodedata.normalize("NFD", "Café"), "café", "CAFÉ", "Café ", "ß", "ss", "ẞ"]
 
@@ -181,7 +181,7 @@ async def test_names_are_compared_byte_for_byte_without_normalisation(superset: 
     assert [(await assets.get(name))["name"] for name in names] == names
 
 
-async def test_a_name_is_taken_for_one_kind_in_one_service(superset: Caller) -> None:
+async def test_a_name_is_unique_per_kind_and_service(superset: Caller) -> None:
     for service in ("superset", "looker"):
         await superset.create_dashboard(dashboard={"name": "a1", "service": service})
         await superset.create_chart(chart={"name": "a1", "service": service})
@@ -192,11 +192,11 @@ async def test_a_name_is_taken_for_one_kind_in_one_service(superset: Caller) -> 
 
 
 @each_kind
-async def test_a_taken_name_is_answered_with_who_holds_it(superset: Caller, steward: Caller, kind: str) -> None:
+async def test_an_error_for_a_taken_name_names_its_holder(superset: Caller, steward: Caller, kind: str) -> None:
     created = await Assets(superset, kind).create("a.1", description="one")
     await Assets(steward, kind).upsert("a.1", description="two")
 
-    # Other faults of the spec come after.
+    # Other errors in the spec are reported later.
     with pytest.raises(Refused) as refused:
         await Assets(superset, kind).create("a.1", domain="nowhere")
 
@@ -210,7 +210,7 @@ async def test_a_taken_name_is_answered_with_who_holds_it(superset: Caller, stew
 
 
 @each_kind
-async def test_a_name_taken_by_a_deleted_one_points_to_restore(superset: Caller, kind: str) -> None:
+async def test_an_error_for_the_name_of_a_deleted_asset_suggests_restore(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     created = await assets.create("a1")
     await assets.delete("a1")
@@ -223,7 +223,7 @@ async def test_a_name_taken_by_a_deleted_one_points_to_restore(superset: Caller,
 
 
 @each_kind
-async def test_validate_only_answers_the_same_and_writes_nothing(service: Service, superset: Caller, kind: str) -> None:
+async def test_validate_only_returns_the_same_and_writes_nothing(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     fields: dict[str, Any] = {**COMMON, "domain": "finance", "owners": [{"type": "team", "name": "sales"}]}
     before = await all_rows(service.database)
@@ -241,7 +241,7 @@ async def test_validate_only_answers_the_same_and_writes_nothing(service: Servic
 
 
 @each_kind
-async def test_what_never_was_is_not_found(superset: Caller, kind: str) -> None:
+async def test_an_asset_that_never_existed_is_not_found(superset: Caller, kind: str) -> None:
     get = getattr(superset, f"get_{kind}")
     other = await Assets(superset, "chart" if kind == "dashboard" else "dashboard").create("other")
     unknown = "6f1c1f2e-0000-7000-8000-000000000000"

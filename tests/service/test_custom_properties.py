@@ -1,4 +1,4 @@
-"""Custom properties through the RPCs: their definitions, and the values that assets hold of them."""
+"""Custom properties through the RPCs: their definitions, and their values in assets."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.service.entities import deleted, read, refused, upserted
 NOBODY = "00000000-0000-4000-8000-000000000000"
 USERS = {"entityTypes": ["user", "team"]}
 
-# Type, config, a value that fits, one that does not, and where in it.
+# Type, config, a value that fits, one that does not, and the place in it that is wrong.
 VALUES: list[tuple[str, Json, Any, Any, str]] = [
     ("string", {}, "text", 1, ""),
     ("integer", {}, 2**53 - 1, 1.5, ""),
@@ -52,7 +52,7 @@ async def write_refused(caller: Caller, extension: Json) -> dict[str, str]:
     return {field.removeprefix("dashboard.extension."): reason for field, reason in caught.value.violations.items()}
 
 
-async def test_the_seventeen_types_take_what_fits_and_refuse_what_does_not(superset: Caller) -> None:
+async def test_each_of_the_seventeen_types_accepts_fitting_values_and_refuses_others(superset: Caller) -> None:
     assert len({property_type for property_type, *_ in VALUES}) == 17
     definitions: list[Json] = [
         {"name": f"p-{property_type}", "appliesTo": kind, "propertyType": property_type, "config": config}
@@ -77,7 +77,7 @@ async def test_the_seventeen_types_take_what_fits_and_refuse_what_does_not(super
 
 
 @on_one_database
-async def test_what_a_definition_must_say(superset: Caller) -> None:
+async def test_an_incomplete_definition_is_refused(superset: Caller) -> None:
     cases: list[tuple[str, Json, dict[str, str]]] = [
         ("string", {"values": ["a"]}, {"config": "INVALID_VALUE"}),
         ("enum", {}, {"config.values": "REQUIRED"}),
@@ -99,21 +99,21 @@ async def test_what_a_definition_must_say(superset: Caller) -> None:
         assert await refused(superset, "customProperty", name=name, appliesTo="chart", propertyType="string") == {
             "entity.custom_property.name": "INVALID_FORMAT"
         }
-    # A dot is allowed, and quoted.
+    # A dot is allowed; it is quoted.
     await define(superset, "a.b (c)", "string")
     assert await write(superset, {"a.b (c)": "x"}) == ("CREATED", {"a.b (c)": "x"})
     assert (await read(superset, "customProperty", 'dashboard."a.b (c)"'))["name"] == "a.b (c)"
 
 
 @on_one_database
-async def test_the_type_never_changes_but_the_config_may(superset: Caller) -> None:
+async def test_the_type_cannot_change_but_the_config_can(superset: Caller) -> None:
     await define(superset, "colour", "enum", values=["red", "blue"])
     name: Json = {"name": "colour", "appliesTo": "dashboard"}
     never = {"entity.custom_property.property_type": "IMMUTABLE"}
 
     assert (await refused(superset, "customProperty", **name, propertyType="string")).items() >= never.items()
     assert (await refused(superset, "customProperty", "propertyType", **name)).items() >= never.items()
-    # Deleted and restored, it is still the same; deleted for good it is another one.
+    # After soft deletion and restoration it is the same property; after hard deletion it is a new one.
     await deleted(superset, "customProperty", "dashboard.colour")
     assert (await refused(superset, "customProperty", **name, propertyType="string")).items() >= never.items()
     await upserted(superset, "customProperty", **name, config={"values": ["green"], "multiSelect": True})
@@ -126,12 +126,12 @@ async def test_the_type_never_changes_but_the_config_may(superset: Caller) -> No
 
 
 @on_one_database
-async def test_a_property_is_of_one_kind_of_asset(superset: Caller) -> None:
+async def test_a_property_belongs_to_one_kind_of_asset(superset: Caller) -> None:
     assert await write_refused(superset, {"nothing": 1, "costCentre": "X1"}) == {"nothing": "UNKNOWN_PROPERTY"}
     with pytest.raises(Refused) as caught:
         await superset.create_chart(chart={"name": "x", "service": "superset", "extension": {"costCentre": "X1"}})
     assert caught.value.violations == {"chart.extension.costCentre": "UNKNOWN_PROPERTY"}
-    # What clears nothing needs no definition.
+    # Clearing an absent key needs no definition.
     assert await write(superset, {"nothing": None}) == ("CREATED", {})
 
 
@@ -141,7 +141,7 @@ async def test_keys_are_merged_and_null_clears(superset: Caller) -> None:
     assert await write(superset, {}) == ("UNCHANGED", {"costCentre": "X1", "budget": 5})
     assert await write(superset, {"costCentre": None, "budget": 6}) == ("UPDATED", {"budget": 6})
     assert await write(superset, {"costCentre": None}) == ("UNCHANGED", {"budget": 6})
-    # In a mask and with values, still key by key; in a mask and without, all of it goes.
+    # In a mask and with values, it is still merged by key; in a mask and without values, it is cleared.
     assert await write(superset, {"costCentre": "X2"}, mask="extension") == (
         "UPDATED",
         {"costCentre": "X2", "budget": 6},
@@ -151,7 +151,7 @@ async def test_keys_are_merged_and_null_clears(superset: Caller) -> None:
     assert [each["name"] for each in change["fieldsDeleted"]] == ["extension"]
 
 
-async def test_what_is_stored_never_fails_a_later_write(superset: Caller) -> None:
+async def test_stored_values_never_fail_a_later_write(superset: Caller) -> None:
     await define(superset, "colour", "enum", values=["red", "blue"], multiSelect=True)
     await define(superset, "owner", "entityReference", entityTypes=["user"])
     stored = {"colour": ["blue", "red"], "owner": {"name": "bob"}, "costCentre": "X1"}
@@ -161,7 +161,7 @@ async def test_what_is_stored_never_fails_a_later_write(superset: Caller) -> Non
     await deleted(superset, "customProperty", "dashboard.costCentre")
     await deleted(superset, "user", "bob", hard=True)
 
-    # The same again, in the form that is stored, beside a change.
+    # The same value again in its stored form, with a change beside it.
     spec: Json = {"name": "d", "service": "superset", "extension": stored, "displayName": "D"}
     assert (await superset.upsert_dashboard(dashboard=spec))["dashboard"]["version"] == 0.2
     assert await write_refused(superset, {"colour": ["red"], "owner": {"name": "bob "}, "costCentre": "X2"}) == {
@@ -169,7 +169,7 @@ async def test_what_is_stored_never_fails_a_later_write(superset: Caller) -> Non
         "owner": "UNKNOWN_REFERENCE",
         "costCentre": "DELETED_REFERENCE",
     }
-    # It can be cleared, and then it is new.
+    # It can be cleared, and then it counts as new.
     assert await write(superset, dict.fromkeys(stored)) == ("UPDATED", {})
     assert await write_refused(superset, stored) == {
         "colour": "INVALID_PROPERTY",
@@ -181,17 +181,17 @@ async def test_what_is_stored_never_fails_a_later_write(superset: Caller) -> Non
 
 
 @on_one_database
-async def test_values_are_kept_in_one_form(superset: Caller) -> None:
+async def test_values_have_one_stored_form(superset: Caller) -> None:
     await define(superset, "colour", "enum", values=["red", "blue"], multiSelect=True)
     await define(superset, "due", "date-cp", format="d MMMM yyyy")
     sent = {"colour": ["red", "blue"], "due": "07 July 2026"}
 
     assert await write(superset, sent) == ("CREATED", {"colour": ["blue", "red"], "due": "7 July 2026"})
-    # However they are written, the same values are no change.
+    # The same values in another spelling are no change.
     assert (await write(superset, sent))[0] == "UNCHANGED"
 
 
-async def test_what_a_value_refers_to_exists(superset: Caller) -> None:
+async def test_entities_that_a_value_refers_to_must_exist(superset: Caller) -> None:
     await define(
         superset, "any", "entityReferenceList", entityTypes=["user", "team", "domain", "tag", "dashboardService"]
     )
@@ -238,7 +238,7 @@ async def test_what_a_value_refers_to_exists(superset: Caller) -> None:
 
 
 @on_one_database
-async def test_the_parts_of_a_reference_agree(superset: Caller) -> None:
+async def test_the_parts_of_a_reference_must_agree(superset: Caller) -> None:
     await define(superset, "any", "entityReference", entityTypes=["user", "tag", "chart"])
     ann = (await read(superset, "user", "ann"))["id"]
     chart = (await superset.get_chart(fully_qualified_name="superset.c1"))["chart"]["id"]

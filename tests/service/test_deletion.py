@@ -1,4 +1,4 @@
-"""Delete and restore: soft by default, charts go and come back with their dashboard, hard deletion is for good."""
+"""Delete and restore: soft by default, charts follow their dashboard, and hard deletion is permanent."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -12,13 +12,13 @@ from tests.service.caller import Caller, Json, Refused, Service
 
 
 async def deleted_charts(caller: Caller) -> list[str]:
-    """Returns the names of the charts that are deleted."""
+    """Returns the names of deleted charts."""
     charts = (await caller.list_charts(deleted="DELETED_ONLY", page_size=1000)).get("charts", [])
     return sorted(chart["fullyQualifiedName"] for chart in charts)
 
 
 @each_kind
-async def test_a_deleted_one_is_not_there_for_get_update_and_soft_delete(superset: Caller, kind: str) -> None:
+async def test_get_update_and_soft_delete_do_not_find_a_deleted_asset(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     created = await assets.create("a1", description="one")
 
@@ -44,7 +44,7 @@ async def test_a_deleted_one_is_not_there_for_get_update_and_soft_delete(superse
 
 
 @each_kind
-async def test_one_that_is_not_deleted_is_not_found_among_the_deleted(superset: Caller, kind: str) -> None:
+async def test_a_live_asset_is_not_found_among_the_deleted(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     created = await assets.create("a1")
 
@@ -54,9 +54,7 @@ async def test_one_that_is_not_deleted_is_not_found_among_the_deleted(superset: 
 
 
 @each_kind
-async def test_allow_missing_answers_nothing_where_nothing_is_there(
-    service: Service, superset: Caller, kind: str
-) -> None:
+async def test_allow_missing_returns_nothing_for_an_absent_asset(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
     await assets.delete("a1")
@@ -90,7 +88,7 @@ async def test_an_etag_of_another_version_aborts(service: Service, superset: Cal
 
 
 @each_kind
-async def test_validate_only_answers_the_same_and_writes_nothing(service: Service, superset: Caller, kind: str) -> None:
+async def test_validate_only_returns_the_same_and_writes_nothing(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1", description="one")
     before = await all_rows(service.database)
@@ -105,7 +103,7 @@ async def test_validate_only_answers_the_same_and_writes_nothing(service: Servic
 
 
 @each_kind
-async def test_what_is_restored_is_as_it_was_with_one_version_more(superset: Caller, kind: str) -> None:
+async def test_a_restored_asset_is_as_before_with_one_version_more(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     created = await assets.create("a1", description="one", owners=[{"type": "user", "name": "ann"}])
     await assets.delete("a1")
@@ -121,9 +119,7 @@ async def test_what_is_restored_is_as_it_was_with_one_version_more(superset: Cal
 
 
 @each_kind
-async def test_a_restore_of_what_is_not_deleted_is_a_failed_precondition(
-    service: Service, superset: Caller, kind: str
-) -> None:
+async def test_restoring_a_live_asset_is_a_failed_precondition(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
     before = await all_rows(service.database)
@@ -158,7 +154,7 @@ async def test_an_upsert_restores_and_changes_in_one_version(service: Service, s
     assert (await assets.upsert("a1")).outcome == "RESTORED"
 
 
-async def test_charts_of_its_service_that_no_other_live_dashboard_holds_go_and_come_back(
+async def test_charts_that_no_other_live_dashboard_holds_are_deleted_and_restored_with_theirs(
     service: Service, superset: Caller
 ) -> None:
     dashboards = Assets(superset, "dashboard")
@@ -167,14 +163,14 @@ async def test_charts_of_its_service_that_no_other_live_dashboard_holds_go_and_c
     await superset.create_dashboard(dashboard={"name": "l1", "service": "looker", "charts": ["superset.c3"]})
 
     deleted = await dashboards.delete("d1")
-    # c2 is held by d2, looker's c1 is of another service.
+    # d2 holds c2, and looker's c1 is in another service.
     assert await deleted_charts(superset) == ["superset.c1"]
     assert [chart.get("deleted", False) for chart in deleted["charts"]] == [True, False, False]
     chart = await Assets(superset, "chart").get("c1", deleted="DELETED_ONLY")
     assert (chart["version"], chart["updatedBy"]) == (0.2, "admin")
     assert chart["changeDescription"]["fieldsUpdated"] == [{"name": "deleted", "oldValue": False, "newValue": True}]
 
-    # d1, deleted, no longer counts for c2; c3 is held by a dashboard of another service.
+    # d1 is deleted, so it no longer keeps c2; a dashboard of another service holds c3.
     await dashboards.delete("d2")
     assert await deleted_charts(superset) == ["superset.c1", "superset.c2"]
 
@@ -191,13 +187,13 @@ async def test_charts_of_its_service_that_no_other_live_dashboard_holds_go_and_c
     ]
 
 
-async def test_only_what_was_deleted_with_it_comes_back(superset: Caller) -> None:
+async def test_only_charts_deleted_with_a_dashboard_are_restored_with_it(superset: Caller) -> None:
     dashboards, charts = Assets(superset, "dashboard"), Assets(superset, "chart")
     await dashboards.create("d1", charts=["superset.c1", "superset.c2", "superset.c3"])
     await charts.delete("c1")
     await dashboards.delete("d1")
     assert await deleted_charts(superset) == ["superset.c1", "superset.c2", "superset.c3"]
-    # Brought back alone and deleted again, c2 is no longer what went with d1.
+    # c2 was restored alone and deleted again, so it no longer belongs to the deletion of d1.
     await charts.restore("c2")
     await charts.delete("c2")
 
@@ -208,7 +204,9 @@ async def test_only_what_was_deleted_with_it_comes_back(superset: Caller) -> Non
     assert (await charts.get("c3"))["version"] == 0.3
 
 
-async def test_an_upsert_that_restores_brings_the_charts_back_first(service: Service, superset: Caller) -> None:
+async def test_an_upsert_that_restores_a_dashboard_restores_its_charts_first(
+    service: Service, superset: Caller
+) -> None:
     dashboards = Assets(superset, "dashboard")
     await dashboards.create("d1", charts=["superset.c1", "superset.c2"])
     await dashboards.delete("d1")
@@ -227,7 +225,7 @@ async def test_an_upsert_that_restores_brings_the_charts_back_first(service: Ser
     assert len(await history(service.database, "dashboard")) == 2
 
 
-async def test_a_chart_that_comes_back_by_itself_leaves_its_dashboard_deleted(superset: Caller) -> None:
+async def test_restoring_a_chart_leaves_its_dashboard_deleted(superset: Caller) -> None:
     dashboards, charts = Assets(superset, "dashboard"), Assets(superset, "chart")
     await dashboards.create("d1", charts=["superset.c1"])
     await dashboards.delete("d1")
@@ -239,7 +237,7 @@ async def test_a_chart_that_comes_back_by_itself_leaves_its_dashboard_deleted(su
 
 
 @each_kind
-async def test_a_hard_deletion_removes_it_with_its_history(service: Service, superset: Caller, kind: str) -> None:
+async def test_a_hard_deletion_removes_an_asset_with_its_history(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     before = await all_rows(service.database)
     created = await assets.create("a1")
@@ -248,7 +246,7 @@ async def test_a_hard_deletion_removes_it_with_its_history(service: Service, sup
     assert await assets.delete("a1", hard=True) == last
 
     after = await all_rows(service.database)
-    # The numbers of changes that have been given out stay so.
+    # Change numbers are not reused.
     assert {name: rows for name, rows in after.items() if name != "service_sequence"} == {
         name: rows for name, rows in before.items() if name != "service_sequence"
     }
@@ -261,7 +259,7 @@ async def test_a_hard_deletion_removes_it_with_its_history(service: Service, sup
 
 
 @each_kind
-async def test_a_hard_deletion_reaches_a_deleted_one(superset: Caller, kind: str) -> None:
+async def test_a_hard_deletion_removes_a_soft_deleted_asset(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
     deleted = await assets.delete("a1")
@@ -273,7 +271,7 @@ async def test_a_hard_deletion_reaches_a_deleted_one(superset: Caller, kind: str
         await assets.delete("a1", hard=True)
 
 
-async def test_a_hard_deletion_removes_the_charts_that_go_along(service: Service, superset: Caller) -> None:
+async def test_a_hard_deletion_removes_the_charts_that_are_deleted_with_it(service: Service, superset: Caller) -> None:
     dashboards = Assets(superset, "dashboard")
     await dashboards.create("d1", charts=["superset.c1", "superset.c2", "looker.c1"])
     await dashboards.create("d2", charts=["superset.c2"])
@@ -287,7 +285,7 @@ async def test_a_hard_deletion_removes_the_charts_that_go_along(service: Service
     assert not any(chart.get("deleted") for chart in listed)
 
 
-async def test_a_hard_deletion_leaves_the_charts_that_a_deleted_dashboard_would_bring_back(superset: Caller) -> None:
+async def test_a_hard_deletion_leaves_charts_that_a_deleted_dashboard_would_restore(superset: Caller) -> None:
     dashboards = Assets(superset, "dashboard")
     await dashboards.create("d1", charts=["superset.c1", "superset.c2"])
     await dashboards.create("d2", charts=["superset.c1"])
@@ -302,7 +300,7 @@ async def test_a_hard_deletion_leaves_the_charts_that_a_deleted_dashboard_would_
         await superset.get_chart(fully_qualified_name="superset.c2", deleted="DELETED_INCLUDE")
 
 
-async def test_a_chart_that_a_dashboard_holds_is_not_removed(service: Service, superset: Caller) -> None:
+async def test_a_chart_that_a_dashboard_holds_cannot_be_removed(service: Service, superset: Caller) -> None:
     dashboards, charts = Assets(superset, "dashboard"), Assets(superset, "chart")
     await dashboards.create("d.1", charts=["superset.c1"])
     await dashboards.create("d2", charts=["superset.c1"])
@@ -319,14 +317,14 @@ async def test_a_chart_that_a_dashboard_holds_is_not_removed(service: Service, s
     assert 'superset."d.1"' in violation["description"]
     assert "superset.d2" in violation["description"]
     assert await all_rows(service.database) == before
-    # Two dashboards less, and it goes with the last of them.
+    # With two dashboards fewer, the chart is removed with the last one.
     await dashboards.update("d2", "charts")
     await dashboards.delete('"d.1"', hard=True)
     with pytest.raises(Refused, match="NOT_FOUND"):
         await charts.restore("c1")
 
 
-async def test_a_life(service: Service, superset: Caller) -> None:
+async def test_a_whole_life_of_a_dashboard(service: Service, superset: Caller) -> None:
     dashboards = Assets(superset, "dashboard")
     await dashboards.create("d1", charts=["superset.c1"])
     await dashboards.upsert("d1", description="one")
@@ -340,34 +338,34 @@ async def test_a_life(service: Service, superset: Caller) -> None:
     assert await history(service.database, "dashboard") == []
 
 
-async def test_writes_that_meet_in_one_batch_end_as_if_they_had_come_one_by_one(
+async def test_writes_in_one_batch_have_the_same_result_as_one_after_the_other(
     service: Service, superset: Caller
 ) -> None:
     dashboards, charts = Assets(superset, "dashboard"), Assets(superset, "chart")
 
     async def together(*calls: Awaitable[Json]) -> None:
-        # The first write holds the transaction while the others wait for the next one.
+        # The first write keeps the transaction open while the others wait for the next one.
         first = asyncio.ensure_future(dashboards.upsert("d0", description="busy", mask=["project"]))
         for answer in await asyncio.gather(*calls, return_exceptions=True):
             assert isinstance(answer, dict | Refused)
         await first
 
     for _ in range(3):
-        # Whichever comes first, a dashboard and its chart are both live or both deleted.
+        # In any order, a dashboard and its chart are either both live or both deleted.
         await dashboards.upsert("d1", charts=["superset.c1"])
         await together(dashboards.delete("d1"), dashboards.restore("d1"), dashboards.restore("d1"))
         dashboard = await dashboards.get("d1", deleted="DELETED_INCLUDE")
         chart = await charts.get("c1", deleted="DELETED_INCLUDE")
         assert dashboard.get("deleted") == chart.get("deleted")
 
-        # Of what is removed, no version stays.
+        # No version of a removed asset is left.
         await dashboards.upsert("d1", charts=["superset.c1"])
         await together(dashboards.delete("d1"), dashboards.delete("d1", hard=True))
         assert [row for row in await history(service.database, "dashboard") if row.name == "d1"] == []
         assert [row for row in await history(service.database, "chart") if row.name == "c1"] == []
         await charts.create("c1")
 
-        # A dashboard that has come back before holds its charts.
+        # A dashboard that was restored earlier holds its charts.
         await dashboards.upsert("d1", charts=["superset.c2"])
         await dashboards.upsert("d2", charts=["superset.c2"])
         await dashboards.delete("d1")

@@ -1,6 +1,6 @@
-"""The digest of what was ingested last: the same spec again is UNCHANGED without another look at its references.
+"""The digest of the last ingested spec: the same spec is UNCHANGED without checking its references again.
 
-Whether a spec was looked at shows in a chart that people have deleted since: it is left out, and named, only then.
+A chart that people have deleted shows whether a spec was checked: only then it is left out and named.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ import pytest
 
 from tests.service.assets import all_rows, fqns, history, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.ingesting import ANN, BOB, Told, ingest, ingest_one, labels, stored, tags_of, update
+from tests.service.ingesting import ANN, BOB, IngestResult, ingest, ingest_one, labels, stored, tags_of, update
 
 SPEC: Json = {
     "displayName": "A",
@@ -26,7 +26,7 @@ LOOKED_AT = "charts.superset.c1"
 
 @pytest.fixture
 async def ingested(superset: Caller) -> Caller:
-    """Dashboard d1 is as `SPEC` says, and people have deleted chart c1 since."""
+    """Dashboard d1 as in `SPEC`; people have deleted chart c1 since."""
     await ingest_one(superset, **SPEC)
     await superset.delete_chart(fully_qualified_name="superset.c1")
     return superset
@@ -36,21 +36,21 @@ async def _looks_again(caller: Caller, **options: Any) -> bool:
     return LOOKED_AT in (await ingest_one(caller, **SPEC, **options)).kept
 
 
-async def test_the_same_spec_again_is_unchanged_and_writes_nothing(service: Service, superset: Caller) -> None:
+async def test_the_same_spec_is_unchanged_and_writes_nothing(service: Service, superset: Caller) -> None:
     created = await ingest_one(superset, **SPEC)
     before = await all_rows(service.database)
 
     again = [await ingest_one(superset, **SPEC) for _ in range(2)]
 
     assert created.outcome == "CREATED"
-    assert again == [Told("UNCHANGED", [], {}, 0.1)] * 2
+    assert again == [IngestResult("UNCHANGED", [], {}, 0.1)] * 2
     assert await all_rows(service.database) == before
 
 
-async def test_the_same_spec_again_is_not_looked_at_whatever_became_of_its_references(
+async def test_the_same_spec_is_not_checked_again_whatever_happened_to_its_references(
     service: Service, superset: Caller, bot: Caller
 ) -> None:
-    """Among them a tag and an owner that were left alone, so that the asset does not hold them."""
+    """Also references to a tag and an owner that ingestion left out, so the asset does not hold them."""
     sent = SPEC | {"tags": labels("PII.Email", "PII.Phone"), "domain": "finance"}
     await ingest_one(superset, **sent)
     await superset.update_dashboard(
@@ -77,15 +77,15 @@ async def test_the_same_spec_again_is_not_looked_at_whatever_became_of_its_refer
     assert await all_rows(service.database) == rows
 
 
-async def test_a_reference_that_is_held_fails_no_later_spec_either(superset: Caller, bot: Caller) -> None:
+async def test_a_reference_that_an_asset_holds_does_not_fail_other_specs(superset: Caller, bot: Caller) -> None:
     await ingest_one(superset, **SPEC)
     await bot.delete_chart(fully_qualified_name="superset.c1")
     await superset.delete_entity(kind="KIND_USER", fully_qualified_name="ann")
     await superset.upsert_entity(entity={"tag": {"name": "Email", "classification": "PII", "disabled": True}})
 
-    told = await ingest_one(superset, **SPEC | {"displayName": "B"})
+    result = await ingest_one(superset, **SPEC | {"displayName": "B"})
 
-    assert told == Told("UPDATED", [], {}, 0.2)
+    assert result == IngestResult("UPDATED", [], {}, 0.2)
     assert fqns((await stored(superset))["charts"]) == ["superset.c1", "superset.c2"]
 
 
@@ -97,7 +97,7 @@ async def test_bulk_and_a_bots_upsert_share_the_digest(ingested: Caller, bot: Ca
         assert (answer["outcome"], answer.get("keptFields")) == ("OUTCOME_UNCHANGED", None)
         assert not await _looks_again(ingested)
 
-    # A person's upsert is an edit, and writes what it says.
+    # A person's upsert is an edit, so it writes.
     with pytest.raises(Refused) as refused:
         await ingested.upsert_dashboard(dashboard=spec | {"charts": ["superset.c1", "superset.c9"]})
     assert refused.value.violations == {"dashboard.charts[1]": "UNKNOWN_REFERENCE"}
@@ -131,20 +131,22 @@ async def test_every_other_write_that_changes_the_asset_clears_the_digest(
     assert await _looks_again(ingested)
 
 
-async def test_a_change_of_marks_alone_clears_the_digest(superset: Caller) -> None:
+async def test_a_change_of_only_the_marks_clears_the_digest(superset: Caller) -> None:
     await superset.create_dashboard(dashboard={"name": "d1", "service": "superset", "displayName": "by people"})
     first = await ingest_one(superset, **SPEC)
     await superset.delete_chart(fully_qualified_name="superset.c1")
     assert (first.kept, await _looks_again(superset)) == (["display_name"], False)
 
     await superset.update_dashboard(fully_qualified_name="superset.d1", release={"fields": ["display_name"]})
-    told = await ingest_one(superset, **SPEC)
+    result = await ingest_one(superset, **SPEC)
 
-    assert (told.outcome, told.kept) == ("UPDATED", [LOOKED_AT])
+    assert (result.outcome, result.kept) == ("UPDATED", [LOOKED_AT])
     assert (await stored(superset))["displayName"] == "A"
 
 
-async def test_a_write_that_changes_neither_leaves_the_digest(service: Service, ingested: Caller) -> None:
+async def test_a_write_that_changes_neither_asset_nor_marks_keeps_the_digest(
+    service: Service, ingested: Caller
+) -> None:
     before = await all_rows(service.database)
     stranger = service.caller("carl", "data_consumer")
 
@@ -166,7 +168,7 @@ async def test_a_write_that_changes_neither_leaves_the_digest(service: Service, 
     assert await all_rows(service.database) == before
 
 
-async def test_another_mask_or_option_is_another_digest(superset: Caller) -> None:
+async def test_another_mask_or_option_has_another_digest(superset: Caller) -> None:
     """Also a mask that names nearly every field."""
     everything = "charts,dashboardType,description,displayName,domain,extension,owners,project,sourceUrl,tags"
     await superset.create_dashboard(dashboard={"name": "d1", "service": "superset", "displayName": "by people"})
@@ -187,14 +189,14 @@ async def test_another_mask_or_option_is_another_digest(superset: Caller) -> Non
     assert "displayName" not in await stored(superset)
 
 
-async def test_a_deleted_asset_is_restored_even_by_the_samespec(service: Service, superset: Caller) -> None:
+async def test_the_same_spec_restores_a_deleted_asset(service: Service, superset: Caller) -> None:
     await ingest_one(superset, **SPEC)
     bot = service.caller("loader", "ingestion_bot")
     await bot.delete_dashboard(fully_qualified_name="superset.d1")
 
-    told = [await ingest_one(superset, **SPEC) for _ in range(2)]
+    results = [await ingest_one(superset, **SPEC) for _ in range(2)]
 
-    assert [(one.outcome, one.version) for one in told] == [("RESTORED", 0.3), ("UNCHANGED", 0.3)]
+    assert [(result.outcome, result.version) for result in results] == [("RESTORED", 0.3), ("UNCHANGED", 0.3)]
     assert [chart["deleted"] for chart in (await stored(superset))["charts"] if "deleted" in chart] == []
 
 
@@ -212,8 +214,8 @@ async def test_the_same_spec_is_unchanged_only_for_a_caller_who_may_write_it(
         assert (await ingest_one(caller, **SPEC)).outcome == "UNCHANGED"
 
 
-async def test_an_edit_is_seen_by_the_very_spec_that_was_ingested_before(superset: Caller) -> None:
-    """What is not stewarded is refreshed, what people took off stays off."""
+async def test_the_same_spec_after_an_edit_refreshes_the_asset(superset: Caller) -> None:
+    """Fields that are not stewarded are refreshed; what people removed stays removed."""
     await ingest_one(superset, **SPEC)
     await superset.update_dashboard(
         fully_qualified_name="superset.d1",
@@ -221,10 +223,10 @@ async def test_an_edit_is_seen_by_the_very_spec_that_was_ingested_before(superse
         update_mask="sourceUrl,charts,tags",
     )
 
-    told = await ingest_one(superset, **SPEC)
+    result = await ingest_one(superset, **SPEC)
 
     after = await stored(superset)
-    assert told == Told("UPDATED", ["tags.PII.Email"], {}, 0.3)
+    assert result == IngestResult("UPDATED", ["tags.PII.Email"], {}, 0.3)
     assert (after["sourceUrl"], fqns(after["charts"]), tags_of(after)) == (
         "https://a",
         ["superset.c1", "superset.c2"],
@@ -232,15 +234,15 @@ async def test_an_edit_is_seen_by_the_very_spec_that_was_ingested_before(superse
     )
 
 
-async def test_source_hash_is_kept_and_never_compared(service: Service, superset: Caller) -> None:
+async def test_source_hash_is_stored_and_never_compared(service: Service, superset: Caller) -> None:
     await ingest_one(superset, **SPEC)
 
-    # The same hash with other content is written; another hash with the same content is no change.
-    told = [
+    # The same hash with other content is a change; another hash with the same content is not.
+    results = [
         await ingest_one(superset, **SPEC | change)
         for change in ({"project": "b"}, {"project": "b", "sourceHash": "2"})
     ]
-    assert [(one.outcome, one.version) for one in told] == [("UPDATED", 0.2), ("UNCHANGED", 0.2)]
+    assert [(result.outcome, result.version) for result in results] == [("UPDATED", 0.2), ("UNCHANGED", 0.2)]
     after = await stored(superset)
     assert after["sourceHash"] == "2"
     changed = after["changeDescription"]
@@ -254,28 +256,31 @@ async def test_source_hash_is_kept_and_never_compared(service: Service, superset
     assert len(await history(service.database, "dashboard")) == 1
 
 
-async def test_source_hash_is_that_of_the_last_write_that_held_one(superset: Caller) -> None:
+async def test_source_hash_is_from_the_last_write_that_had_one(superset: Caller) -> None:
     await ingest_one(superset, **SPEC)
     await update(superset, sourceHash="by hand")
     assert (await stored(superset))["sourceHash"] == "by hand"
 
-    told = await ingest_one(superset, **SPEC)
+    result = await ingest_one(superset, **SPEC)
 
-    assert (told.outcome, (await stored(superset))["sourceHash"]) == ("UNCHANGED", "1")
+    assert (result.outcome, (await stored(superset))["sourceHash"]) == ("UNCHANGED", "1")
     assert (await ingest_one(superset, mask="sourceHash")).outcome == "UNCHANGED"
     assert "sourceHash" not in await stored(superset)
 
 
-async def test_what_was_left_out_comes_back_when_people_have_restored_it(superset: Caller) -> None:
+async def test_a_chart_that_was_left_out_returns_after_people_restore_it(superset: Caller) -> None:
     await superset.delete_chart(fully_qualified_name="superset.c1")
-    told = [await ingest_one(superset, **SPEC) for _ in range(2)]
-    assert [(one.outcome, one.kept) for one in told] == [("CREATED", [LOOKED_AT]), ("UNCHANGED", [LOOKED_AT])]
+    results = [await ingest_one(superset, **SPEC) for _ in range(2)]
+    assert [(result.outcome, result.kept) for result in results] == [
+        ("CREATED", [LOOKED_AT]),
+        ("UNCHANGED", [LOOKED_AT]),
+    ]
     assert fqns((await stored(superset))["charts"]) == ["superset.c2"]
 
     await superset.restore_chart(fully_qualified_name="superset.c1")
-    told = [await ingest_one(superset, **SPEC) for _ in range(2)]
+    results = [await ingest_one(superset, **SPEC) for _ in range(2)]
 
-    assert [(one.outcome, one.kept) for one in told] == [("UPDATED", []), ("UNCHANGED", [])]
+    assert [(result.outcome, result.kept) for result in results] == [("UPDATED", []), ("UNCHANGED", [])]
     assert fqns((await stored(superset))["charts"]) == ["superset.c1", "superset.c2"]
 
 
@@ -293,9 +298,9 @@ async def test_charts_have_digests_too(superset: Caller) -> None:
 async def test_the_same_spec_twice_in_one_chunk_is_created_and_then_unchanged(superset: Caller) -> None:
     spec = {"name": "d1", **SPEC}
 
-    told = await ingest(superset, spec, spec, spec | {"displayName": "B"}, spec, spec)
+    results = await ingest(superset, spec, spec, spec | {"displayName": "B"}, spec, spec)
 
-    assert [(one.outcome, one.version) for one in told] == [
+    assert [(result.outcome, result.version) for result in results] == [
         ("CREATED", 0.1),
         ("UNCHANGED", 0.1),
         ("UPDATED", 0.2),

@@ -1,4 +1,4 @@
-"""CatalogService: what every kind of entity holds, how it is named, and what may refer to what."""
+"""CatalogService: the fields of every kind of entity, their names, and what may refer to what."""
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -11,7 +11,7 @@ from tests.service.entities import EXAMPLES, kind_of, read, refused, snake, upse
 GIVEN = ("id", "fullyQualifiedName", "updatedAt", "updatedBy", "deleted")
 
 
-async def test_all_fields_come_back_and_keep_their_place_in_lists(superset: Caller) -> None:
+async def test_all_fields_are_returned_and_lists_keep_their_order(superset: Caller) -> None:
     for kind, fqn, fields, least in EXAMPLES:
         shown: Json = {"displayName": "Shown", "description": "*Said*"}
 
@@ -32,7 +32,7 @@ async def test_all_fields_come_back_and_keep_their_place_in_lists(superset: Call
 
 
 @on_one_database
-async def test_what_is_given_by_the_catalog_is_ignored_when_sent(superset: Caller) -> None:
+async def test_output_only_fields_are_ignored_in_requests(superset: Caller) -> None:
     sent: Json = {
         "id": "x",
         "fullyQualifiedName": "y",
@@ -47,11 +47,11 @@ async def test_what_is_given_by_the_catalog_is_ignored_when_sent(superset: Calle
     assert "deleted" not in answered
 
 
-async def test_names_are_parsed_and_quoted_anew(superset: Caller) -> None:
-    # However they are quoted, the same are meant.
+async def test_names_are_parsed_and_returned_in_one_quoting(superset: Caller) -> None:
+    # Different quoting means the same entities.
     tag = await upserted(superset, "tag", name="Work", classification='"PII"', parent='"PII"."Email"')
     assert (tag["classification"], tag["parent"]) == ("PII", "PII.Email")
-    # A tag with a parent is still named by its classification.
+    # A tag with a parent still has the name of its classification.
     assert tag["fullyQualifiedName"] == "PII.Work"
     domain = await upserted(superset, "domain", name="vat", parent='"finance"."tax"')
     assert (domain["fullyQualifiedName"], domain["parent"]) == ("finance.tax.vat", "finance.tax")
@@ -64,7 +64,7 @@ async def test_names_are_parsed_and_quoted_anew(superset: Caller) -> None:
     assert (await upserted(superset, "customProperty", name="costCentre", appliesTo="chart", propertyType="integer"))[
         "fullyQualifiedName"
     ] == "chart.costCentre"
-    # Never normalised, never compared but byte for byte.
+    # Names are never normalized, and they are compared byte for byte.
     for name in ("ANN", " ann", "e\u0301", "é"):
         assert (await upserted(superset, "user", name=name))["outcome"] == "CREATED"
 
@@ -97,7 +97,7 @@ async def test_a_whole_name_has_at_most_2400_bytes(superset: Caller) -> None:
 
 
 @on_one_database
-async def test_what_is_required(superset: Caller) -> None:
+async def test_required_fields_must_be_sent(superset: Caller) -> None:
     assert await refused(superset, "biService", name="x") == {"entity.bi_service.service_type": "REQUIRED"}
     assert await refused(superset, "tag", name="x") == {"entity.tag.classification": "REQUIRED"}
     assert (await refused(superset, "customProperty", name="x", appliesTo="chart")) == {
@@ -106,7 +106,7 @@ async def test_what_is_required(superset: Caller) -> None:
     assert (await refused(superset, "customProperty", name="x", propertyType="string")) == {
         "entity.custom_property.applies_to": "REQUIRED"
     }
-    # Not where it is stored already, but it cannot be taken away.
+    # An upsert of a stored entity may omit it, but cannot clear it.
     assert (await upserted(superset, "biService", name="superset", sourceUrl="http://s"))["serviceType"] == "Superset"
     assert await refused(superset, "biService", "serviceType", name="superset") == {
         "entity.bi_service.service_type": "REQUIRED"
@@ -125,7 +125,7 @@ async def test_what_is_required(superset: Caller) -> None:
 
 
 @on_one_database
-async def test_what_is_closed_takes_only_its_values(superset: Caller) -> None:
+async def test_closed_vocabularies_accept_only_their_values(superset: Caller) -> None:
     assert await refused(superset, "team", name="x", teamType="Squad") == {"entity.team.team_type": "INVALID_VALUE"}
     assert await refused(superset, "customProperty", name="x", appliesTo="user", propertyType="string") == {
         "entity.custom_property.applies_to": "INVALID_VALUE"
@@ -133,14 +133,14 @@ async def test_what_is_closed_takes_only_its_values(superset: Caller) -> None:
     assert await refused(superset, "customProperty", name="x", appliesTo="chart", propertyType="text") == {
         "entity.custom_property.property_type": "INVALID_VALUE"
     }
-    # The type of a BI service is open.
+    # The type of a BI service is an open vocabulary.
     assert (await upserted(superset, "biService", name="x", serviceType="Home-Made"))["serviceType"] == "Home-Made"
     for team_type in ("Department", "Division", "BusinessUnit", "Organization", "Group"):
         assert (await upserted(superset, "team", name="x", teamType=team_type))["teamType"] == team_type
 
 
 @on_one_database
-async def test_what_is_part_of_a_name_never_changes(superset: Caller) -> None:
+async def test_fields_that_are_part_of_the_name_never_change(superset: Caller) -> None:
     # Another value makes another entity.
     for parent in ("", "finance"):
         assert (await upserted(superset, "domain", name="new", parent=parent))["outcome"] == "CREATED"
@@ -153,7 +153,7 @@ async def test_what_is_part_of_a_name_never_changes(superset: Caller) -> None:
         assert "update_mask" in next(iter(caught.value.violations))
 
 
-async def test_absence_erases_nothing_and_the_last_writer_wins(superset: Caller, bot: Caller) -> None:
+async def test_absent_fields_erase_nothing_and_the_last_writer_wins(superset: Caller, bot: Caller) -> None:
     all_fields: Json = {"displayName": "E-Mail", "description": "Addresses", "parent": "PII.Phone", "disabled": True}
     tag: Json = {"name": "Email", "classification": "PII"}
 
@@ -162,14 +162,14 @@ async def test_absence_erases_nothing_and_the_last_writer_wins(superset: Caller,
     third = await upserted(bot, "tag", **tag, displayName="", parent="", disabled=False)
 
     assert [each["outcome"] for each in (first, second, third)] == ["UPDATED"] * 3
-    # A bot writes over what people wrote: entities have no marks.
+    # A bot overwrites what people wrote, because entities have no marks.
     assert second == {**first, "displayName": "Mail", "updatedBy": "loader", "updatedAt": second["updatedAt"]}
     # Empty counts as absent, but false is a value.
     assert third == {**second, "disabled": False, "updatedAt": third["updatedAt"]}
     assert await read(superset, "tag", "PII.Email") == {key: third[key] for key in third if key != "outcome"}
 
 
-async def test_a_mask_clears(superset: Caller) -> None:
+async def test_a_mask_clears_fields(superset: Caller) -> None:
     for kind, _, example, least in EXAMPLES:
         fields = {**example, "displayName": "Shown", "description": "Said"}
         await upserted(superset, kind, **fields)
@@ -188,7 +188,7 @@ async def test_a_mask_clears(superset: Caller) -> None:
 
 
 @on_one_database
-async def test_a_mask_is_spelled_either_way_and_names_fields_of_the_kind(superset: Caller) -> None:
+async def test_a_mask_accepts_both_spellings_and_only_fields_of_the_kind(superset: Caller) -> None:
     for path in ("display_name", "displayName"):
         await upserted(superset, "user", name="ann", displayName="Ann")
         request = catalog_service_pb2.UpsertEntityRequest(
@@ -200,7 +200,7 @@ async def test_a_mask_is_spelled_either_way_and_names_fields_of_the_kind(superse
         assert await refused(superset, "user", path, name="ann") == {"update_mask.paths[0]": "UNKNOWN_FIELD"}
 
 
-async def test_what_changes_nothing_writes_nothing(service: Service, superset: Caller) -> None:
+async def test_an_upsert_that_changes_nothing_writes_nothing(service: Service, superset: Caller) -> None:
     for kind, _, fields, least in EXAMPLES:
         first = await upserted(superset, kind, **fields)
         rows = await all_rows(service.database)
@@ -219,12 +219,12 @@ async def test_what_changes_nothing_writes_nothing(service: Service, superset: C
 
 
 @on_one_database
-async def test_what_is_not_there(superset: Caller) -> None:
+async def test_an_absent_entity_is_not_found(superset: Caller) -> None:
     user = (await read(superset, "user", "ann"))["id"]
     missing: list[tuple[str, Json]] = [
         ("user", {"fully_qualified_name": "nobody"}),
         ("user", {"id": "00000000-0000-4000-8000-000000000000"}),
-        # What has the name or the id is of another kind.
+        # An entity of another kind has the name or the id.
         ("user", {"fully_qualified_name": "sales"}),
         ("team", {"id": user}),
     ]
@@ -238,7 +238,7 @@ async def test_what_is_not_there(superset: Caller) -> None:
         assert await superset.delete_entity(kind=kind_of(kind), **key, allow_missing=True) == {}
 
 
-async def test_parents_form_no_circle(superset: Caller) -> None:
+async def test_parents_form_no_cycle(superset: Caller) -> None:
     circular = {"entity.team.parents[0]": "CIRCULAR_PARENT"}
     for name, above in (("t1", []), ("t2", ["t1"]), ("t3", ["sales", "t2"]), ("t4", ["t3"])):
         await upserted(superset, "team", name=name, parents=above)
@@ -247,7 +247,7 @@ async def test_parents_form_no_circle(superset: Caller) -> None:
     assert await refused(superset, "team", name="t1", parents=["emea", "t4"]) == {
         "entity.team.parents[1]": "CIRCULAR_PARENT"
     }
-    # Once the line is cut, what was above may lie below.
+    # Once the chain is cut, a former ancestor may be a descendant.
     await upserted(superset, "team", name="t3", parents=["sales"])
     assert (await upserted(superset, "team", name="t1", parents=["t4"]))["parents"] == ["t4"]
     assert await refused(superset, "team", name="sales", parents=["t2"]) == circular
@@ -261,7 +261,7 @@ async def test_parents_form_no_circle(superset: Caller) -> None:
 
 
 @on_one_database
-async def test_parents_form_no_circle_within_a_chunk(superset: Caller) -> None:
+async def test_parents_form_no_cycle_within_a_chunk(superset: Caller) -> None:
     def team(name: str, *above: str) -> Json:
         return {"entity": {"team": {"name": name, "parents": above}}}
 
@@ -270,19 +270,19 @@ async def test_parents_form_no_circle_within_a_chunk(superset: Caller) -> None:
     closed = await superset.bulk([team("t5", "t4"), team("t1", "t5"), team("t6", "t1")])
     assert closed.failures == {
         1: {"entity.team.parents[0]": "CIRCULAR_PARENT"},
-        # It refers to an item that failed, though the team was there before.
+        # It refers to an item that failed, although the team existed before.
         2: {"entity.team.parents[0]": "FAILED_REFERENCE"},
     }
-    # The same one twice: the second closes the circle that the first only prepares.
+    # The same team twice: the second item closes the cycle that the first one prepares.
     twice = await superset.bulk([team("t7"), team("t8", "t7"), team("t7", "t8")])
     assert twice.failures == {2: {"entity.team.parents[0]": "CIRCULAR_PARENT"}}
     assert (await read(superset, "team", "t8"))["parents"] == ["t7"]
-    # And so for a stream that only validates, over its chunks.
+    # A validating stream checks this across its chunks.
     tried = await superset.bulk([team("u1")], [team("u2", "u1")], [team("u1", "u2")], options={"validate_only": True})
     assert tried.failures == {2: {"entity.team.parents[0]": "CIRCULAR_PARENT"}}
 
 
-async def test_the_same_entity_twice_in_a_chunk_is_written_in_the_order_of_the_chunk(superset: Caller) -> None:
+async def test_the_same_entity_twice_in_a_chunk_is_written_in_order(superset: Caller) -> None:
     items = [
         {"team": {"name": "x", "displayName": "first", "parents": ["top", "middle"]}},
         {"team": {"name": "middle", "parents": ["top"]}},
@@ -314,7 +314,7 @@ async def test_a_parent_must_exist(superset: Caller) -> None:
 
 
 @on_one_database
-async def test_the_parent_of_a_tag_is_of_its_classification(superset: Caller) -> None:
+async def test_the_parent_of_a_tag_belongs_to_its_classification(superset: Caller) -> None:
     of_another = {"entity.tag.parent": "CONFLICTING_PARTS"}
     assert await refused(superset, "tag", name="x", classification="PII", parent="Tier.Gold") == of_another
     assert await refused(superset, "tag", name="Email", classification="PII", parent="Tier.Gold") == of_another

@@ -1,4 +1,4 @@
-"""Deletion of entities: softly, visible where they are referred to, and for good, once nothing refers to them."""
+"""Deletion of entities: soft deletion shows in references, and hard deletion needs that nothing refers to them."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ EVERYTHING: Json = {
 
 
 async def still_referenced(caller: Caller, kind: str, fqn: str) -> Refused:
-    """Deletes an entity for good, which is refused while it is referred to."""
+    """Deletes an entity permanently, which must be refused because of references to it."""
     with pytest.raises(Refused) as caught:
         await deleted(caller, kind, fqn, hard=True)
     assert (caught.value.code, caught.value.reason) == ("FAILED_PRECONDITION", "STILL_REFERENCED")
     return caught.value
 
 
-async def test_a_soft_deletion_is_seen_and_an_upsert_undoes_it(superset: Caller) -> None:
+async def test_a_soft_deletion_is_visible_and_an_upsert_undoes_it(superset: Caller) -> None:
     for kind, fqn, fields, _ in EXAMPLES:
         stored = await upserted(superset, kind, **fields)
         stored.pop("outcome")
@@ -46,13 +46,13 @@ async def test_a_soft_deletion_is_seen_and_an_upsert_undoes_it(superset: Caller)
         assert fqn not in fqns["DELETED_UNSPECIFIED"] + fqns["DELETED_EXCLUDE"]
         assert fqn in fqns["DELETED_INCLUDE"]
         assert fqns["DELETED_ONLY"] == [fqn]
-        # It is deleted already.
+        # It is already deleted.
         with pytest.raises(Refused) as caught:
             await deleted(superset, kind, fqn)
         assert caught.value.code == "NOT_FOUND"
         request: Json = {"kind": kind_of(kind), "fully_qualified_name": fqn}
         assert await superset.delete_entity(**request, allow_missing=True) == {}
-        # With what it had, and with what comes along.
+        # The upsert keeps the stored fields and adds the sent ones.
         names = {key: fields[key] for key in ("name", "classification", "parent", "appliesTo") if key in fields}
         back = await upserted(superset, kind, **names, description="Back")
         assert back.pop("outcome") == "RESTORED"
@@ -74,7 +74,7 @@ async def test_validate_only_deletes_nothing(service: Service, superset: Caller)
     assert await all_rows(service.database) == rows
 
 
-async def test_a_soft_deleted_entity_is_visible_where_it_is_referred_to(superset: Caller) -> None:
+async def test_a_soft_deleted_entity_is_visible_in_references_to_it(superset: Caller) -> None:
     before = (await superset.create_dashboard(dashboard=EVERYTHING))["dashboard"]
     gone = {"biService": "superset", "user": "ann", "domain": "finance.tax", "tag": "PII.Email"}
     for kind, fqn in {**gone, "customProperty": "dashboard.costCentre"}.items():
@@ -90,7 +90,7 @@ async def test_a_soft_deleted_entity_is_visible_where_it_is_referred_to(superset
     assert (await read(superset, "domain", "finance.tax"))["parent"] == "finance"
 
 
-async def test_a_soft_deleted_entity_is_refused_for_new_references(superset: Caller) -> None:
+async def test_a_soft_deleted_entity_is_refused_in_new_references(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=EVERYTHING)
     gone = "user ann,team sales,domain finance.tax,tag PII.Email,customProperty dashboard.costCentre,biService looker"
     for kind, _, fqn in (each.partition(" ") for each in gone.split(",")):
@@ -115,10 +115,10 @@ async def test_a_soft_deleted_entity_is_refused_for_new_references(superset: Cal
         "chart.service": "DELETED_REFERENCE",
         "chart.owners[0]": "DELETED_REFERENCE",
     }
-    # What holds it already may be written again, and may keep it.
+    # An asset that already refers to it may be written again and keep the reference.
     kept = await superset.upsert_dashboard(dashboard={**EVERYTHING, "displayName": "D"})
     assert (kept["outcome"], kept["dashboard"]["version"]) == ("OUTCOME_UPDATED", 0.2)
-    # An upsert restores it, and it can be referred to again.
+    # An upsert restores the entity, and new references to it are allowed again.
     await upserted(superset, "biService", name="looker")
     await superset.create_chart(chart={"name": "c", "service": "looker"})
 
@@ -146,7 +146,7 @@ async def test_a_soft_deleted_parent_is_refused_for_new_children_only(superset: 
         assert (await upserted(superset, kind, **fields, description="Kept"))["outcome"] == "UPDATED"
 
 
-async def test_a_hard_deletion_leaves_nothing(service: Service, superset: Caller) -> None:
+async def test_a_hard_deletion_leaves_nothing_behind(service: Service, superset: Caller) -> None:
     rows = await all_rows(service.database)
     sequence = rows.pop("service_sequence")
     for kind, fqn, fields, _ in EXAMPLES:
@@ -161,7 +161,7 @@ async def test_a_hard_deletion_leaves_nothing(service: Service, superset: Caller
         with pytest.raises(Refused) as caught:
             await deleted(superset, kind, fqn, hard=True)
         assert caught.value.code == "NOT_FOUND"
-        # Also a soft-deleted one; and what comes after has another id.
+        # It also removes a soft-deleted entity, and the next one of the same name has another id.
         again = await upserted(superset, kind, **fields)
         assert (again["outcome"], again["id"] != stored["id"]) == ("CREATED", True)
         await deleted(superset, kind, fqn)
@@ -171,7 +171,7 @@ async def test_a_hard_deletion_leaves_nothing(service: Service, superset: Caller
     assert after == rows
 
 
-async def test_what_is_referred_to_by_an_asset_stays(superset: Caller) -> None:
+async def test_an_entity_that_an_asset_refers_to_is_not_removed(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=EVERYTHING)
     await upserted(superset, "customProperty", name="unit", appliesTo="chart", propertyType="string")
     chart = {**EVERYTHING, "name": "c", "owners": [{"type": "team", "name": "sales"}], "extension": {"unit": "kg"}}
@@ -194,14 +194,14 @@ async def test_what_is_referred_to_by_an_asset_stays(superset: Caller) -> None:
             (violation,) = error.details["PreconditionFailure"]["violations"]
             assert violation["type"] == "STILL_REFERENCED"
             assert by in violation["description"]
-        # A deleted asset still refers; and so does a deleted entity stay, where it is referred to.
+        # A deleted asset still refers to them, so deleted entities stay too.
         if deletion == "live":
             for kind, fqn in referrers:
                 await deleted(superset, kind, fqn)
             await superset.delete_dashboard(fully_qualified_name="superset.d")
             await superset.delete_chart(fully_qualified_name="superset.c")
 
-    # Once nothing holds them, they go; an older version that held them can still be read.
+    # They are removed once nothing holds them; an older version that held them can still be read.
     await superset.restore_chart(fully_qualified_name="superset.c")
     await superset.update_chart(fully_qualified_name="superset.c", update_mask="owners,domain,tags,extension")
     await superset.delete_dashboard(fully_qualified_name="superset.d", hard=True)
@@ -213,7 +213,7 @@ async def test_what_is_referred_to_by_an_asset_stays(superset: Caller) -> None:
     assert (await superset.get_chart(fully_qualified_name="superset.c"))["chart"]["version"] == 0.4
 
 
-async def test_what_other_entities_lie_below_stays(superset: Caller) -> None:
+async def test_an_entity_with_children_is_not_removed(superset: Caller) -> None:
     await upserted(superset, "team", name="north", parents=["emea", "sales"])
     await upserted(superset, "tag", name="Work", classification="Tier", parent="Tier.Gold")
     referrers = {
@@ -231,13 +231,13 @@ async def test_what_other_entities_lie_below_stays(superset: Caller) -> None:
     await deleted(superset, "team", "sales", hard=True)
 
 
-async def test_a_service_with_assets_stays(superset: Caller) -> None:
+async def test_a_service_with_assets_is_not_removed(superset: Caller) -> None:
     items = [{"dashboard": {"name": f"d{number}", "service": "looker"}} for number in range(12)]
     await superset.bulk(items)
 
     error = await still_referenced(superset, "biService", "looker")
 
-    # c1 and all dashboards; not each is named.
+    # c1 and all dashboards; the error does not name each of them.
     assert error.metadata == {"references": "13"}
     assert error.message.endswith("and 8 more")
     for item in [*items, {"chart": {"name": "c1", "service": "looker"}}]:
@@ -245,7 +245,7 @@ async def test_a_service_with_assets_stays(superset: Caller) -> None:
         request: dict[str, Any] = {"fully_qualified_name": f"looker.{spec['name']}", "hard": True}
         await (superset.delete_dashboard if kind == "dashboard" else superset.delete_chart)(**request)
     await deleted(superset, "biService", "looker", hard=True)
-    # Its name can be given again.
+    # The name is free again.
     await upserted(superset, "biService", name="looker", serviceType="Looker")
     assert (await superset.list_dashboards(service="looker", deleted="DELETED_INCLUDE")) == {}
     created = (await superset.create_dashboard(dashboard={"name": "d1", "service": "looker"}))["dashboard"]

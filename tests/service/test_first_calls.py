@@ -1,11 +1,11 @@
-"""One create and one get through everything: the thin line that the other tests of the service stand on."""
+"""One create and one get through every layer; start here if other tests of the service fail."""
 
 import pytest
 
 from tests.service.caller import Caller, Refused
 
 
-async def test_what_is_created_can_be_read(superset: Caller) -> None:
+async def test_a_created_dashboard_can_be_read(superset: Caller) -> None:
     spec = {"name": "d1", "service": "superset", "displayName": "Sales", "charts": ["superset.c1", "superset.c2"]}
 
     created = (await superset.create_dashboard(dashboard=spec))["dashboard"]
@@ -16,7 +16,7 @@ async def test_what_is_created_can_be_read(superset: Caller) -> None:
     assert [chart["fullyQualifiedName"] for chart in created["charts"]] == ["superset.c1", "superset.c2"]
 
 
-async def test_what_is_not_there_is_not_found(superset: Caller) -> None:
+async def test_an_absent_dashboard_is_not_found(superset: Caller) -> None:
     with pytest.raises(Refused) as refused:
         await superset.get_dashboard(fully_qualified_name="superset.d1")
 

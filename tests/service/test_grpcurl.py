@@ -1,4 +1,4 @@
-"""The service as people call it, through grpcurl and reflection: a whole catalog from a file, and what comes back."""
+"""The service through grpcurl and reflection: loads a whole catalog from a file, and checks the responses."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ CATALOG: list[list[Json]] = [
 
 
 async def _grpcurl(service: Service, method: str, data: str, token: str | None = None) -> tuple[int | None, str]:
-    """Returns exit status and output of a call whose requests come from standard input."""
+    """Returns exit status and output of a call that reads its requests from standard input."""
     header = ["-H", f"authorization: Bearer {token}"] if token else []
     process = await asyncio.create_subprocess_exec(
         GRPCURL, "-plaintext", *header, "-d", "@", service.address, f"dashboardcatalog.v1.{method}",
@@ -46,7 +46,7 @@ async def _grpcurl(service: Service, method: str, data: str, token: str | None =
 
 
 def _messages(output: str) -> list[Json]:
-    """Returns the JSON values that follow each other in an output."""
+    """Returns the JSON values in an output, which follow one another."""
     decoder, found, rest = json.JSONDecoder(), [], output.strip()
     while rest:
         value, end = decoder.raw_decode(rest)
@@ -65,7 +65,7 @@ async def _bulk(service: Service, token: str, *chunks: list[Json]) -> list[Json]
     return _messages(output)
 
 
-async def test_a_catalog_is_loaded_with_nothing_but_items_on_standard_input(service: Service, admin: Caller) -> None:
+async def test_items_on_standard_input_load_a_whole_catalog(service: Service, admin: Caller) -> None:
     token = service.token("admin", "admin")
 
     first = await _bulk(service, token, *CATALOG)
@@ -80,9 +80,7 @@ async def test_a_catalog_is_loaded_with_nothing_but_items_on_standard_input(serv
     assert (read["displayName"], read["version"]) == ("Größe 7 📈", 0.1)
 
 
-async def test_one_message_may_hold_it_all_and_failures_come_with_their_details(
-    service: Service, superset: Caller
-) -> None:
+async def test_one_message_can_hold_all_items_and_failures_have_details(service: Service, superset: Caller) -> None:
     bad = {"dashboard": {"name": "bad", "service": "superset", "charts": ["superset.none"], "domain": "none"}}
     good = {"dashboard": {"name": "good", "service": "superset", "charts": ["superset.c1"]}}
 
@@ -101,7 +99,7 @@ async def test_one_message_may_hold_it_all_and_failures_come_with_their_details(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_an_empty_input_brings_an_empty_summary(service: Service) -> None:
+async def test_an_empty_input_returns_an_empty_summary(service: Service) -> None:
     status, output = await _grpcurl(service, "DashboardService/BulkUpsert", "", service.token("admin", "admin"))
 
     assert status == 0, output
@@ -112,7 +110,7 @@ async def test_an_empty_input_brings_an_empty_summary(service: Service) -> None:
 
 @pytest.mark.usefixtures("superset")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_the_error_that_ends_a_stream_is_printed_with_its_details(service: Service) -> None:
+async def test_an_error_that_ends_a_stream_is_printed_with_its_details(service: Service) -> None:
     chunk = [{"chart": {"name": "n", "service": "superset"}}]
     data = json.dumps({"items": chunk}) + json.dumps({"items": chunk, "offset": 7})
 
@@ -127,7 +125,7 @@ async def test_the_error_that_ends_a_stream_is_printed_with_its_details(service:
 
 
 @pytest.mark.usefixtures("superset")
-async def test_unary_calls_take_bodies_as_openmetadata_does(service: Service) -> None:
+async def test_unary_calls_accept_bodies_in_openmetadata_s_form(service: Service) -> None:
     token = service.token("admin", "admin")
     body = {
         "name": "d.1",

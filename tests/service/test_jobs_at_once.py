@@ -1,4 +1,4 @@
-"""Several ingestion jobs at once, into one BI service and into several, while people write one by one."""
+"""Several concurrent ingestion jobs, into one BI service and into several, while people write single assets."""
 
 import asyncio
 from collections import Counter
@@ -44,7 +44,7 @@ async def _load(service: Service, job: int, items: list[Any]) -> tuple[BulkUpser
 
 
 async def _edit(caller: Caller, services: list[str]) -> Counter[str]:
-    """Upserts one after the other dashboards that the jobs load too, and others that they don't."""
+    """Upserts dashboards one after the other: some that the jobs load too, and others that they don't."""
     outcomes: Counter[str] = Counter()
     for number in range(EDITS):
         name = f"d{number}" if number % 2 else f"own{number}"
@@ -53,7 +53,7 @@ async def _edit(caller: Caller, services: list[str]) -> Counter[str]:
     return outcomes
 
 
-async def _check(database: Database, services: int, told: Counter[str]) -> None:
+async def _check(database: Database, services: int, reported: Counter[str]) -> None:
     async with database.read() as connection:
 
         async def one(statement: Any) -> int:
@@ -68,19 +68,19 @@ async def _check(database: Database, services: int, told: Counter[str]) -> None:
 
     assert stored == {CHART: services * CHARTS, DASHBOARD: services * DASHBOARDS + EDITS // 2}
     # The services themselves were created too.
-    assert told["created"] == sum(stored.values()) + services
-    # A version of an asset is a change that somebody was told of, and all but the last are history.
-    assert sum(versions) == told["created"] - services + told["updated"]
-    assert sum(history) == told["updated"]
-    assert changes == told["created"] + told["updated"]
+    assert reported["created"] == sum(stored.values()) + services
+    # Each version of an asset is a change in some response; all versions except the last are history.
+    assert sum(versions) == reported["created"] - services + reported["updated"]
+    assert sum(history) == reported["updated"]
+    assert changes == reported["created"] + reported["updated"]
 
 
 @pytest.mark.parametrize("services", [["s0"], ["s0", "s1", "s2", "s3"]], ids=["two-into-one", "four-into-four"])
-async def test_jobs_and_edits_at_once_are_all_written(service: Service, admin: Caller, services: list[str]) -> None:
+async def test_concurrent_jobs_and_edits_are_all_written(service: Service, admin: Caller, services: list[str]) -> None:
     jobs = max(2, len(services))
     for name in services:
         await admin.upsert_entity(entity={"biService": {"name": name, "serviceType": "Superset"}})
-    # Each job loads all services, so that every pair of them meets; each begins with another one.
+    # Each job loads all services in its own order, so that every pair of jobs meets.
     loads = [
         [item for turn in range(len(services)) for item in _items(services[(job + turn) % len(services)])]
         for job in range(jobs)
@@ -91,10 +91,10 @@ async def test_jobs_and_edits_at_once_are_all_written(service: Service, admin: C
 
     assert [problems for _, problems in results] == [[]] * jobs
     assert [sum(count for _, count in summary.ListFields()) for summary, _ in results] == [len(loads[0])] * jobs
-    told = Counter({name: sum(getattr(summary, name) for summary, _ in results) for name in ("created", "updated")})
-    told["created"] += edits["OUTCOME_CREATED"] + len(services)
-    told["updated"] += edits["OUTCOME_UPDATED"]
-    await _check(service.database, len(services), told)
+    reported = Counter({name: sum(getattr(summary, name) for summary, _ in results) for name in ("created", "updated")})
+    reported["created"] += edits["OUTCOME_CREATED"] + len(services)
+    reported["updated"] += edits["OUTCOME_UPDATED"]
+    await _check(service.database, len(services), reported)
     if not service.database.is_sqlite:
         async with service.database.read() as connection:
             deadlocks = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")

@@ -1,4 +1,4 @@
-"""The limits of §2 of the contract, each at its boundary: what fits is kept as sent, one more is refused by name."""
+"""The limits of §2 of the contract, each at its boundary: a value at the limit is stored, a larger one is refused."""
 
 import math
 from typing import Any
@@ -22,7 +22,7 @@ OWN_TEXTS = {
 
 
 async def refusal(call: Any) -> dict[str, str]:
-    """Returns the violations that a call is refused for."""
+    """Returns the violations in the error of a call."""
     with pytest.raises(Refused) as refused:
         await call
     assert (refused.value.code, refused.value.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
@@ -30,7 +30,7 @@ async def refusal(call: Any) -> dict[str, str]:
 
 
 @each_kind
-async def test_texts_are_limited_in_characters_and_kept_as_sent(superset: Caller, kind: str) -> None:
+async def test_texts_are_limited_in_characters_and_stored_as_sent(superset: Caller, kind: str) -> None:
     texts = TEXTS + OWN_TEXTS[kind]
     assets = Assets(superset, kind)
     longest: Json = {name: "\u0301" + WIDE * (limit - 2) + "\n" for name, _, limit in texts}
@@ -65,7 +65,7 @@ async def test_a_name_has_1_to_256_characters(superset: Caller, kind: str) -> No
 
 
 @each_kind
-async def test_a_name_holds_neither_colons_in_pairs_nor_control_characters(superset: Caller, kind: str) -> None:
+async def test_a_name_contains_neither_double_colons_nor_control_characters(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
 
     for bad in ("::", "a::b", "a\n", "a\rb", "\ta", "a\0b", "\x1f", "\x7f", "\x80", "\x9f"):
@@ -126,7 +126,7 @@ async def test_a_dashboard_has_at_most_2000_charts_and_100_owners_and_tags(super
 
 
 @each_kind
-async def test_an_extension_has_at_most_64_kib_also_with_what_is_stored(
+async def test_an_extension_has_at_most_64_kib_including_stored_keys(
     service: Service, superset: Caller, kind: str
 ) -> None:
     for name in ("text", "more"):
@@ -142,7 +142,7 @@ async def test_an_extension_has_at_most_64_kib_also_with_what_is_stored(
         assert (await assets.upsert("a1", extension={"text": text})).asset["extension"] == {"text": text}
     assert await refusal(assets.upsert("a1", extension={"text": fits + "x"})) == {f"{kind}.extension": "TOO_LARGE"}
     before = await all_rows(service.database)
-    # Key by key it would grow beyond every limit.
+    # Merging by key could otherwise exceed the limit.
     more: Json = {"extension": {"more": "y" * 1000}}
     assert await refusal(assets.upsert("a1", **more)) == {f"{kind}.extension": "TOO_LARGE"}
     assert await refusal(assets.update("a1", "extension", **more)) == {f"{kind}.extension": "TOO_LARGE"}
@@ -151,7 +151,7 @@ async def test_an_extension_has_at_most_64_kib_also_with_what_is_stored(
     assert (await assets.upsert("a1", **more)).asset["extension"] == {"more": "y" * 1000}
 
 
-async def test_an_extension_is_at_most_5_deep_with_finite_numbers_and_exact_integers(superset: Caller) -> None:
+async def test_an_extension_has_at_most_5_levels_finite_numbers_and_exact_integers(superset: Caller) -> None:
     dashboards = Assets(superset, "dashboard")
     await superset.upsert_entity(
         entity={"customProperty": {"name": "ratio", "appliesTo": "dashboard", "propertyType": "number"}}
@@ -169,7 +169,7 @@ async def test_an_extension_is_at_most_5_deep_with_finite_numbers_and_exact_inte
             await superset._stubs["Dashboard"].UpsertDashboard(request, metadata=superset.metadata)
         assert Refused(refused.value).violations == {f"{path}.ratio": "INVALID_VALUE"}
 
-    # Five levels say only what their type says of them, a sixth is too deep whatever the type.
+    # Five levels can only violate their property's type; a sixth level is too deep for any type.
     deep = await refusal(dashboards.upsert("d1", extension={"ratio": {"a": {"b": {"c": [1]}}}}))
     assert deep == {f"{path}.ratio": "INVALID_PROPERTY"}
     deep = await refusal(dashboards.upsert("d1", extension={"ratio": {"a": {"b": {"c": [[]]}}}}))
@@ -177,7 +177,7 @@ async def test_an_extension_is_at_most_5_deep_with_finite_numbers_and_exact_inte
 
 
 @each_kind
-async def test_no_text_holds_the_character_zero(service: Service, superset: Caller, kind: str) -> None:
+async def test_no_text_contains_u_0000(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
     before = await all_rows(service.database)
@@ -213,7 +213,7 @@ async def test_no_text_holds_the_character_zero(service: Service, superset: Call
     for release in ({"tags": ["PII.\0"]}, {"extensionKeys": ["a\0"]}, {"fields": ["a\0"]}):
         found = await refusal(update(fully_qualified_name="superset.a1", release=release))
         assert set(found.values()) <= {"INVALID_FORMAT", "UNKNOWN_FIELD"}
-    # An etag and a reference's type are only compared.
+    # An etag and the type of a reference are only compared.
     with pytest.raises(Refused, match="ABORTED"):
         await assets.upsert("a1", etag="\0")
     assert await refusal(assets.upsert("a1", owners=[{"type": "us\0er", "name": "ann"}])) == {
@@ -223,7 +223,7 @@ async def test_no_text_holds_the_character_zero(service: Service, superset: Call
 
 
 @each_kind
-async def test_closed_vocabularies_take_openmetadata_s_values_and_no_others(superset: Caller, kind: str) -> None:
+async def test_closed_vocabularies_accept_only_openmetadata_s_values(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
 
     for label_type in ("Manual", "Propagated", "Automated", "Derived", "Generated"):
@@ -246,7 +246,7 @@ async def test_closed_vocabularies_take_openmetadata_s_values_and_no_others(supe
         assert (await assets.upsert("a1", chartType="Sunburst")).asset["chartType"] == "Sunburst"
 
 
-async def test_more_violations_than_fit_are_counted(superset: Caller) -> None:
+async def test_violations_that_do_not_fit_are_counted(superset: Caller) -> None:
     charts = [f"superset.{'unknown' * 20}{number}" for number in range(2000)]
 
     with pytest.raises(Refused) as refused:
@@ -254,9 +254,9 @@ async def test_more_violations_than_fit_are_counted(superset: Caller) -> None:
 
     assert refused.value.metadata == {"violations": "2000"}
     assert refused.value.status.ByteSize() <= 4096
-    told = list(refused.value.violations)
-    assert told == [f"dashboard.charts[{number}]" for number in range(len(told))]
-    assert len(told) >= 5
+    fields = list(refused.value.violations)
+    assert fields == [f"dashboard.charts[{number}]" for number in range(len(fields))]
+    assert len(fields) >= 5
 
 
 @on_one_database
@@ -281,7 +281,7 @@ async def test_a_request_has_at_most_4_mib(superset: Caller) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_every_part_of_shape_is_told_together(superset: Caller) -> None:
+async def test_all_violations_of_shape_are_reported_together(superset: Caller) -> None:
     spec = {"name": "a::b", "service": "bi.eu", "displayName": "x" * 1025, "domain": 'fin"ance'}
     wrong = {
         "dashboard.name": "INVALID_FORMAT",

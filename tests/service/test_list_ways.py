@@ -1,4 +1,4 @@
-"""A list is the same whichever way its pages are found: which one is taken depends on how much there is."""
+"""A list returns the same whichever query plan the catalog chooses; the plan depends on the number of assets."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -31,7 +31,7 @@ OWN_FILTERS: dict[str, list[dict[str, str]]] = {
 }
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]
 STATES = ["DELETED_EXCLUDE", "DELETED_INCLUDE", "DELETED_ONLY"]
-# How many are few, and how many of the next rows are looked at: sorted ranges alone, some of each, rows alone.
+# The limits for "few" and for the rows to try: only sorted ranges, a mixture, and only rows.
 WAYS = [(-1, 0), (4, 20), (-1, 1_000)]
 COUNT, PAGE = 40, 12
 DELETED = [number for number in range(COUNT) if number % 7 < 3]
@@ -56,7 +56,7 @@ def fqn(made: Json) -> str:
 
 
 def passes(made: Json, held: set[str], filters: Mapping[str, str]) -> bool:
-    """Tells what each filter means; `held` are the charts of the dashboard that is asked for."""
+    """Says what each filter means; `held` are the charts of the dashboard in the request."""
 
     def at_or_below(name: str, wanted: str) -> bool:
         return f"{name}.".startswith(f"{wanted}.")
@@ -76,7 +76,7 @@ def passes(made: Json, held: set[str], filters: Mapping[str, str]) -> bool:
 
 
 async def walked(caller: Caller, kind: str, mask: str = "fullyQualifiedName", **request: Any) -> list[Json]:
-    """Returns what a list answers, read page by page."""
+    """Returns everything in a list, read page by page."""
     found: list[Json] = []
     token = ""
     while True:
@@ -89,7 +89,7 @@ async def walked(caller: Caller, kind: str, mask: str = "fullyQualifiedName", **
 
 
 async def expected(caller: Caller, kind: str, requests: list[Json], held: set[str]) -> list[list[str]]:
-    """Returns the names that each list should answer: every asset is looked at, and they are sorted here."""
+    """Returns the names that each list should return, by looking at every asset and sorting them here."""
     made = {fqn(each): each for each in (asset(kind, number) for number in range(COUNT))}
     shown = await walked(caller, kind, "fullyQualifiedName,name,id,updatedAt,deleted", deleted="DELETED_INCLUDE")
     rows = {row["fullyQualifiedName"]: row for row in shown}
@@ -110,7 +110,7 @@ async def expected(caller: Caller, kind: str, requests: list[Json], held: set[st
 
 
 def requested(kind: str) -> list[Json]:
-    """Returns each filter and each two of them, in some of the orders and states: all would take minutes."""
+    """Returns each filter and each pair of filters, in some orders and states; all of them would take minutes."""
     every = [*FILTERS, *OWN_FILTERS[kind]]
     filters = [{}, *every, *(one | other for one, other in combinations(every, 2) if not one.keys() & other.keys())]
     return [
@@ -121,7 +121,7 @@ def requested(kind: str) -> list[Json]:
 
 
 @pytest.mark.parametrize("kind", ["dashboard", "chart"])
-async def test_a_list_is_the_same_whichever_way_it_is_found(
+async def test_a_list_is_the_same_with_every_query_plan(
     superset: Caller, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     delete = getattr(superset, f"delete_{kind}")

@@ -1,4 +1,4 @@
-"""ListDashboards and ListCharts: what each filter lets through, in which order, and what of it is shown."""
+"""ListDashboards and ListCharts: what each filter matches, the orders, and the fields that are returned."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ LIVE = ["superset.a", "looker.a", '"my.grafana".a', "superset.b", "superset.c", 
 
 @pytest.fixture
 async def full(superset: Caller) -> Caller:
-    """The admin, in a catalog that has `DASHBOARDS`, and one chart with everything that a chart can be found by."""
+    """The admin, in a catalog that has `DASHBOARDS`, and one chart that every filter can match."""
     chart = asset("looker.x", "PII.Email", owners=[ANN], domain="finance.tax")
     added = await superset.bulk(
         [{"entity": entity} for entity in ENTITIES],
@@ -65,22 +65,22 @@ async def charts(caller: Caller, **request: Any) -> list[str]:
     return [chart["fullyQualifiedName"] for chart in answer.get("charts", [])]
 
 
-async def test_each_filter_of_dashboards(full: Caller) -> None:
+async def test_each_filter_of_dashboards_matches(full: Caller) -> None:
     found = {
-        # A BI service is named by its fully qualified name, quoted or not where it need not be.
+        # A BI service is named by its fully qualified name, with or without needless quotes.
         ("service", "superset"): ["superset.a", "superset.b", "superset.c", "superset.d"],
         ("service", '"superset"'): ["superset.a", "superset.b", "superset.c", "superset.d"],
         ("service", '"my.grafana"'): ['"my.grafana".a'],
         ("service", "tableau"): [],
         ("service_type", "Superset"): ["superset.a", "superset.b", "superset.c", "superset.d"],
         ("service_type", "superset"): [],
-        # Owners by raw name; a user and a team of one name are two.
+        # Owners by raw name; a user and a team with the same name are different.
         ("owner", "user:ann"): ["superset.a", "looker.a", "superset.d"],
         ("owner", "team:ann"): [],
         ("owner", "user:j.doe"): ['"my.grafana".a', "superset.d"],
         ("owner", "team:sales"): ["superset.b"],
         ("owner", "user:nobody"): [],
-        # With what is below; another domain of the same name is another domain.
+        # Including subdomains; another domain with the same name does not match.
         ("domain", "finance"): ["superset.a", '"my.grafana".a', "superset.b", "superset.c"],
         ("domain", "finance.tax"): ['"my.grafana".a', "superset.b", "superset.c"],
         ("domain", "finance.tax.vat"): ["superset.c"],
@@ -113,7 +113,7 @@ async def test_each_filter_of_dashboards(full: Caller) -> None:
         assert [fqn.rpartition(".")[2] for fqn in listed] == sorted(fqn.rpartition(".")[2] for fqn in expected)
 
 
-async def test_filters_are_combined_by_and(full: Caller) -> None:
+async def test_several_filters_must_all_match(full: Caller) -> None:
     assert sorted(await dashboards(full, owner="user:ann", tag="PII.Email")) == ["looker.a", "superset.a"]
     assert await dashboards(full, owner="user:ann", tag="PII.Email", service="looker") == ["looker.a"]
     assert await dashboards(full, owner="user:ann", tag="PII.Email", service="looker", domain="finance") == []
@@ -133,8 +133,8 @@ async def test_filters_are_combined_by_and(full: Caller) -> None:
     assert await dashboards(full, **everything | {"name_prefix": "g"}, deleted="DELETED_ONLY") == ["superset.gone"]
 
 
-async def test_charts_have_the_same_filters_and_that_of_the_dashboard_that_holds_them(full: Caller) -> None:
-    # c1 of superset did not go with the deleted dashboard: others hold it.
+async def test_charts_have_the_same_filters_and_one_for_dashboards_that_hold_them(full: Caller) -> None:
+    # c1 of superset was not deleted with its dashboard, because others hold it.
     every = ["looker.c1", "looker.x", "superset.c1", "superset.c2", "superset.c3"]
 
     assert sorted(await charts(full)) == every
@@ -148,7 +148,7 @@ async def test_charts_have_the_same_filters_and_that_of_the_dashboard_that_holds
     assert await charts(full, dashboard="superset.c", deleted="DELETED_ONLY") == ["superset.c2"]
 
 
-async def test_a_deleted_entity_still_finds_what_refers_to_it(full: Caller) -> None:
+async def test_filters_still_find_references_to_a_deleted_entity(full: Caller) -> None:
     for kind, fqn in {"BI_SERVICE": "looker", "USER": "ann", "DOMAIN": "finance", "CLASSIFICATION": "PII"}.items():
         await full.delete_entity(kind=f"KIND_{kind}", fully_qualified_name=fqn)
 
@@ -156,12 +156,12 @@ async def test_a_deleted_entity_still_finds_what_refers_to_it(full: Caller) -> N
     assert await dashboards(full, domain="finance", service="superset") == ["superset.a", "superset.b", "superset.c"]
 
 
-# Collations of languages order these otherwise, and UTF-16 the last of them.
+# Collations of languages order these differently, and UTF-16 orders the last one differently.
 NAMES = ["B", "Z", "_", "a", "a%", "a_b", "aB", "ab", "e\u0301", "é", "ö", "\ud7ff", "\ue000", "\ufb03", "\uffff"]
 NAMES += ["\U0001f600", "\U0010ffff", "a\U0010ffffz", "a\U0010ffff\U0010ffff"]
 
 
-async def test_names_are_ordered_and_compared_byte_for_byte(superset: Caller) -> None:
+async def test_names_are_sorted_and_compared_byte_for_byte(superset: Caller) -> None:
     await superset.bulk([{"dashboard": {"name": name, "service": "looker"}} for name in NAMES])
     await superset.bulk([{"entity": {"user": {"name": name}}} for name in NAMES])
     ordered = sorted(NAMES, key=str.encode)
@@ -181,9 +181,9 @@ async def test_names_are_ordered_and_compared_byte_for_byte(superset: Caller) ->
     assert fqns == sorted(fqns, key=str.encode)
 
 
-# The server of the tests knows no language, so what is declared must tell that it would not matter.
+# The database of the tests uses no language, so the declared collation must show that it would not matter.
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_names_are_ordered_so_whatever_the_locale_of_the_database(service: Service) -> None:
+async def test_the_order_of_names_does_not_depend_on_the_locale_of_the_database(service: Service) -> None:
     statement = (
         "SELECT DISTINCT column_name, collation_name FROM information_schema.columns"
         " WHERE table_name IN ('dashboard', 'chart', 'entity') AND column_name IN ('name', 'fqn', 'project')"
@@ -193,7 +193,7 @@ async def test_names_are_ordered_so_whatever_the_locale_of_the_database(service:
     assert sorted(map(tuple, found)) == [("fqn", "C"), ("name", "C"), ("project", "C")]
 
 
-async def test_the_four_orders(superset: Caller) -> None:
+async def test_the_four_orders_sort_as_named(superset: Caller) -> None:
     for name in ["b", "c", "a"]:
         await superset.create_dashboard(dashboard={"name": name, "service": "superset"})
     await superset.upsert_dashboard(dashboard={"name": "c", "service": "superset", "displayName": "C"})
@@ -218,7 +218,7 @@ async def test_the_four_orders(superset: Caller) -> None:
 
 
 @on_one_database
-async def test_a_read_mask_names_the_fields_that_are_answered(full: Caller) -> None:
+async def test_a_read_mask_selects_the_returned_fields(full: Caller) -> None:
     async def masked(*paths: str) -> Json:
         request = dashboard_service_pb2.ListDashboardsRequest(service="looker", read_mask=FieldMask(paths=paths))
         return await _first(full, request)
@@ -229,7 +229,7 @@ async def test_a_read_mask_names_the_fields_that_are_answered(full: Caller) -> N
         "fullyQualifiedName": "looker.a",
         "serviceType": "Looker",
     }
-    # Each field alone, in both spellings, is as it is among all.
+    # Each field alone, in both spellings, is the same as without a mask.
     for field in dashboard_pb2.Dashboard.DESCRIPTOR.fields:
         alone = {field.json_name: whole[field.json_name]} if field.json_name in whole else {}
         assert await masked(field.name) == await masked(field.json_name) == alone, field.name
@@ -237,7 +237,7 @@ async def test_a_read_mask_names_the_fields_that_are_answered(full: Caller) -> N
 
 
 @on_one_database
-async def test_a_get_takes_the_same_read_mask(full: Caller) -> None:
+async def test_a_get_accepts_the_same_read_mask(full: Caller) -> None:
     whole = (await full.get_chart(fully_qualified_name="looker.x"))["chart"]
     for field in chart_pb2.Chart.DESCRIPTOR.fields:
         answer = await full.get_chart(fully_qualified_name="looker.x", read_mask=field.json_name)
@@ -245,7 +245,7 @@ async def test_a_get_takes_the_same_read_mask(full: Caller) -> None:
 
 
 @on_one_database
-async def test_a_path_that_names_no_field_is_refused(full: Caller) -> None:
+async def test_a_path_that_is_not_a_field_is_refused(full: Caller) -> None:
     calls = (full.list_dashboards, full.list_charts)
     for call in calls:
         with pytest.raises(Refused) as refused:
@@ -258,13 +258,13 @@ async def test_a_path_that_names_no_field_is_refused(full: Caller) -> None:
     with pytest.raises(Refused) as refused:
         await full.get_dashboard(fully_qualified_name="superset.a", read_mask="chartType")
     assert refused.value.violations == {"read_mask.paths[0]": "UNKNOWN_FIELD"}
-    # Charts have no such field.
+    # Charts do not have this field.
     with pytest.raises(Refused):
         await full.list_charts(read_mask="project")
 
 
 @on_one_database
-async def test_what_is_wrong_with_filters_order_and_token_is_said_at_once_and_first(service: Service) -> None:
+async def test_errors_in_filters_order_and_token_are_reported_together_and_first(service: Service) -> None:
     nobody = service.caller("nobody")
     filters = {"service": "a.b", "owner": "ann", "domain": "a..b", "tag": '"PII', "chart": "c1"}
 
@@ -288,7 +288,7 @@ async def test_what_is_wrong_with_filters_order_and_token_is_said_at_once_and_fi
 
 
 async def _first(caller: Caller, request: dashboard_service_pb2.ListDashboardsRequest) -> Json:
-    """Sends a request whose masks are spelled as they stand; the JSON form of requests would change them."""
+    """Sends a request whose masks keep their spelling; the JSON form of requests would change it."""
     answer = await caller._stubs["Dashboard"].ListDashboards(request, metadata=caller.metadata)
     first: Json = json_format.MessageToDict(answer)["dashboards"][0]
     return first

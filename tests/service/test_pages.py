@@ -1,4 +1,4 @@
-"""Pages of lists: how large, how they follow one another, and what their tokens are good for."""
+"""Pages of lists: their size, their order, and the validity of their tokens."""
 
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ def dashboard(name: str, **fields: Any) -> Json:
 
 
 def names_in(answer: Json) -> list[str]:
-    """Returns the names of the assets or entities that a page holds."""
+    """Returns the names of the assets or entities in a page."""
     assets = [*answer.get("dashboards", []), *answer.get("charts", [])]
     entities = [one for entity in answer.get("entities", []) for one in entity.values()]
     return [each["name"] for each in [*assets, *entities]]
@@ -43,7 +43,7 @@ async def walked(call: Callable[..., Awaitable[Json]], **request: Any) -> list[l
     return [names_in(page) async for page in pages(call, **request)]
 
 
-async def test_fifty_by_default_and_a_thousand_at_most(superset: Caller) -> None:
+async def test_a_page_has_fifty_results_by_default_and_a_thousand_at_most(superset: Caller) -> None:
     items = [{"chart": {"name": f"x{number:04}", "service": "superset"}} for number in range(1001)]
     assert (await superset.bulk(items[:1000], items[1000:])).counts == {"created": 1001}
 
@@ -56,7 +56,7 @@ async def test_fifty_by_default_and_a_thousand_at_most(superset: Caller) -> None
 
 
 @on_one_database
-async def test_a_negative_size_is_refused(superset: Caller) -> None:
+async def test_a_negative_page_size_is_refused(superset: Caller) -> None:
     calls: list[Callable[[int], Awaitable[Json]]] = [
         lambda size: superset.list_dashboards(page_size=size),
         lambda size: superset.list_charts(page_size=size),
@@ -69,7 +69,7 @@ async def test_a_negative_size_is_refused(superset: Caller) -> None:
 
 
 async def test_pages_hold_everything_once_in_order(superset: Caller) -> None:
-    # Twelve of one moment, that only their ids can order, and some of others.
+    # Twelve have the same time, so only their ids can order them; the others differ.
     await superset.bulk([dashboard(f"d{number:02}") for number in range(12)])
     for number in (3, 11, 7):
         await superset.upsert_dashboard(**dashboard(f"d{number:02}", displayName="later"))
@@ -81,7 +81,7 @@ async def test_pages_hold_everything_once_in_order(superset: Caller) -> None:
         for size in (1, 5, 12, 13):
             found = await walked(superset.list_dashboards, order_by=order, page_size=size)
             assert [name for page in found for name in page] == whole, (order, size)
-            # No page is empty, and only the last is not full.
+            # No page is empty, and only the last one is not full.
             assert [len(page) for page in found[:-1]] == [size] * (len(found) - 1)
             assert found[-1]
     by_time = {order: names_in(await superset.list_dashboards(order_by=order)) for order in ORDERS}
@@ -90,7 +90,7 @@ async def test_pages_hold_everything_once_in_order(superset: Caller) -> None:
     assert by_time["updated_at"][-4:] == ["d03", "d11", "d07", "\U0001f600" * 256]
 
 
-async def test_what_was_there_is_seen_once_while_more_comes(superset: Caller) -> None:
+async def test_existing_assets_are_listed_once_while_others_are_added(superset: Caller) -> None:
     for order in ORDERS:
         there = [f"{order}/d{number:02}" for number in range(10)]
         await superset.bulk([dashboard(name) for name in there[:5]], [dashboard(name) for name in there[5:]])
@@ -99,13 +99,13 @@ async def test_what_was_there_is_seen_once_while_more_comes(superset: Caller) ->
         async for page in pages(superset.list_dashboards, name_prefix=f"{order}/", order_by=order, page_size=3):
             seen += names_in(page)
             if len(seen) < 12:
-                # Before all, among what has been seen, among what will be, and after all.
+                # Before all, among the assets already listed, among those to come, and after all.
                 places = (f"{order}/{place}-{len(seen)}" for place in ("a", "d00", "d05", "d99"))
                 await superset.bulk([dashboard(place) for place in places])
 
         assert sorted(name for name in seen if name in there) == there, order
         assert len(set(seen)) == len(seen), order
-        # Ascending, what comes behind the page is seen too.
+        # Ascending, assets added after the current page are listed too.
         assert (len(seen) > 10) is (order != "updated_at desc")
 
 
@@ -127,7 +127,7 @@ async def test_pages_of_entities_hold_everything_once_in_order(superset: Caller)
     assert services == [["looker"], ["superset"]]
 
 
-async def test_a_page_ends_before_three_mebibytes(superset: Caller) -> None:
+async def test_a_page_is_limited_to_three_mebibytes(superset: Caller) -> None:
     text = "x" * 100_000
     items = [dashboard(f"d{number:02}", description=text) for number in range(40)]
     users = [{"entity": {"user": {"name": f"u{number:02}", "description": text}}} for number in range(40)]
@@ -136,14 +136,14 @@ async def test_a_page_ends_before_three_mebibytes(superset: Caller) -> None:
     for call, request in ((superset.list_dashboards, {}), (superset.list_entities, {"kind": "KIND_USER"})):
         found = [page async for page in pages(call, name_prefix="d" if not request else "u", page_size=40, **request)]
         assert [len(names_in(page)) for page in found] == [31, 9]
-        # Nearly all of it is description, which is as long in Python.
+        # Most of it is the description, which has the same length in Python.
         assert all(len(repr(page)) < 3.01 * MIB for page in found)
-    # What a read mask leaves out takes no room.
+    # Fields that a read mask leaves out do not count.
     masked = await walked(superset.list_dashboards, page_size=40, read_mask="name,updatedAt")
     assert [len(page) for page in masked] == [40]
 
 
-async def test_the_total_is_of_all_that_the_filters_match(superset: Caller) -> None:
+async def test_the_total_counts_everything_that_the_filters_match(superset: Caller) -> None:
     await superset.bulk([dashboard(f"d{number}", project="p" if number % 2 else "q") for number in range(7)])
     await superset.delete_dashboard(fully_qualified_name="superset.d1")
 
@@ -163,15 +163,15 @@ async def test_the_total_is_of_all_that_the_filters_match(superset: Caller) -> N
 
 
 @on_one_database
-async def test_a_token_is_good_only_with_the_filters_and_the_order_it_came_from(superset: Caller) -> None:
+async def test_a_token_is_valid_only_with_its_filters_and_order(superset: Caller) -> None:
     await superset.bulk([dashboard(f"d{number}") for number in range(4)])
     token = (await superset.list_dashboards(page_size=2, service="superset", order_by="name desc"))["nextPageToken"]
     same: Json = {"service": "superset", "order_by": "name desc", "page_token": token}
 
-    # How much of it is shown at once is no part of a listing.
+    # The page size may change.
     for shown in ({"page_size": 1}, {"page_size": 500, "read_mask": "name"}, {"include_total": True}):
         assert names_in(await superset.list_dashboards(**same | shown))[0] == "d1"
-    # The default, spelled out, is the default.
+    # Spelling out a default changes nothing.
     assert await superset.list_dashboards(**same, deleted="DELETED_EXCLUDE")
     others: list[Json] = [
         {"service": ""},
@@ -197,7 +197,7 @@ async def test_a_token_is_good_only_with_the_filters_and_the_order_it_came_from(
 
 
 @on_one_database
-async def test_a_token_of_entities_is_good_only_with_kind_and_filters(superset: Caller) -> None:
+async def test_a_token_of_entities_is_valid_only_with_its_kind_and_filters(superset: Caller) -> None:
     token = (await superset.list_entities(kind="KIND_TAG", page_size=1))["nextPageToken"]
 
     assert len(names_in(await superset.list_entities(kind="KIND_TAG", page_token=token))) == 3
@@ -208,7 +208,7 @@ async def test_a_token_of_entities_is_good_only_with_kind_and_filters(superset: 
 
 
 @on_one_database
-async def test_what_is_no_token_is_refused(superset: Caller) -> None:
+async def test_text_that_is_not_a_token_is_refused(superset: Caller) -> None:
     await superset.bulk([dashboard(f"d{number}") for number in range(3)])
     token = (await superset.list_dashboards(page_size=1))["nextPageToken"]
     text = base64.urlsafe_b64decode(token)
@@ -228,8 +228,8 @@ async def test_what_is_no_token_is_refused(superset: Caller) -> None:
     assert refused.value.violations == {"page_token": "TOO_LONG"}
 
 
-async def test_a_token_that_somebody_made_is_a_place_in_the_list_or_refused(superset: Caller) -> None:
-    """Its digest is no secret."""
+async def test_a_forged_token_is_a_position_in_the_list_or_refused(superset: Caller) -> None:
+    """Its digest is not secret."""
     places = [
         *([], [""], ["d"], ["d", "x"], ["d", "-1"], ["d", ID, ID], [f"{2**200}", ID], ["\U0010ffff" * 700, ID]),
         *([time, ID] for time in ("2026-11-24", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999+00:00", "now", "1")),
@@ -253,7 +253,7 @@ async def test_a_token_that_somebody_made_is_a_place_in_the_list_or_refused(supe
     assert answered == 26
 
 
-async def test_the_next_page_goes_on_behind_what_has_gone(superset: Caller) -> None:
+async def test_the_next_page_continues_after_a_removed_asset(superset: Caller) -> None:
     await superset.bulk([dashboard(f"d{number}") for number in range(4)])
     token = (await superset.list_dashboards(page_size=2))["nextPageToken"]
     for name in ("d1", "d2"):

@@ -1,4 +1,4 @@
-"""The service as it runs behind a pooler in transaction mode: nothing is prepared, and everything works."""
+"""The service behind a connection pooler in transaction mode: it works without prepared statements."""
 
 import asyncio
 from pathlib import Path

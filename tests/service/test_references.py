@@ -1,4 +1,4 @@
-"""References that a write adds must exist; all that is wrong in one phase is told at once."""
+"""References that a write adds must exist; all errors of one phase are reported together."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ UNKNOWN_ID = "6f1c1f2e-0000-7000-8000-000000000000"
 
 
 async def refusal(call: Any) -> dict[str, str]:
-    """Returns the violations that a call is refused for."""
+    """Returns the violations in the error of a call."""
     with pytest.raises(Refused) as refused:
         await call
     assert (refused.value.code, refused.value.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
@@ -42,9 +42,9 @@ async def test_the_service_must_exist_and_not_be_deleted(superset: Caller, kind:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_stored_never_fails_a_later_write(superset: Caller, kind: str) -> None:
+async def test_stored_references_never_fail_a_later_write(superset: Caller, kind: str) -> None:
     own: Json = {"charts": ["superset.c1"]} if kind == "dashboard" else {}
-    # A disabled tag, a team of another type and a classification that has become exclusive stay as well.
+    # A disabled tag, a team of another type and a classification that became exclusive stay as well.
     fields: Json = own | {
         "owners": [{"type": "team", "name": "sales"}],
         "domain": "finance.tax",
@@ -65,14 +65,14 @@ async def test_what_is_stored_never_fails_a_later_write(superset: Caller, kind: 
 
     asset, outcome = await assets.upsert("a1", **fields)
     assert outcome == "UNCHANGED"
-    # Visible where they are referred to, as deleted.
+    # References show that they are deleted.
     assert asset["domains"][0]["deleted"]
     assert asset["service"]["deleted"]
     assert [chart["deleted"] for chart in asset.get("charts", [])] == [True] * len(own)
     assert (asset["version"], asset["etag"]) == (first["version"], first["etag"])
     changed = await assets.update("a1", "description", *fields, description="two", **fields)
     assert changed["version"] == 0.2
-    # But none of them for another asset, nor once it has been taken off.
+    # But another asset cannot refer to them, nor can this one after they have been removed.
     await assets.update("a1", "domain", "tags", "owners", *own)
     taken_off = await refusal(assets.upsert("a1", **fields))
     assert taken_off == {
@@ -160,7 +160,7 @@ async def test_the_parts_of_a_reference_must_agree(superset: Caller, kind: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_tags_must_exist_and_be_neither_deleted_nor_disabled_nor_exclusive(superset: Caller, kind: str) -> None:
+async def test_tags_must_exist_and_not_be_deleted_disabled_or_exclusive(superset: Caller, kind: str) -> None:
     await superset.upsert_entity(entity={"tag": {"name": "Old", "classification": "PII", "disabled": True}})
     await superset.upsert_entity(entity={"classification": {"name": "Vendor"}})
     await superset.delete_entity(kind="KIND_TAG", fully_qualified_name="PII.Phone")
@@ -175,7 +175,7 @@ async def test_tags_must_exist_and_be_neither_deleted_nor_disabled_nor_exclusive
         f"{kind}.tags[5].tag_fqn": "UNKNOWN_REFERENCE",
         f"{kind}.tags[7].tag_fqn": "MUTUALLY_EXCLUSIVE",
     }
-    # One takes the place of another.
+    # One label replaces another.
     await assets.create("a1", tags=[{"tagFQN": "Tier.Gold"}])
     asset, _ = await assets.upsert("a1", tags=[{"tagFQN": "Tier.Silver"}])
     assert [tag["tagFQN"] for tag in asset["tags"]] == ["Tier.Silver"]
@@ -192,7 +192,7 @@ async def test_the_domain_must_exist_and_not_be_deleted(superset: Caller, kind: 
     assert fqns((await assets.create("a1", domain='"finance"'))["domains"]) == ["finance"]
 
 
-async def test_all_references_that_are_wrong_are_told_at_once(superset: Caller) -> None:
+async def test_all_wrong_references_are_reported_together(superset: Caller) -> None:
     spec: Json = {
         "name": "d1",
         "service": "nowhere",
@@ -218,7 +218,7 @@ async def test_all_references_that_are_wrong_are_told_at_once(superset: Caller) 
 
 
 @on_one_database
-async def test_all_that_is_wrong_in_shape_is_told_at_once(superset: Caller) -> None:
+async def test_all_violations_of_shape_are_reported_together(superset: Caller) -> None:
     spec: Json = {"name": "a::b", "service": "superset", "displayName": "x" * 1025, "dashboardType": "Board"}
     spec |= {"charts": ["superset.c1", ""], "tags": [{"tagFQN": "PII.Email", "state": "Perhaps"}]}
     against_annotations = {
@@ -249,7 +249,7 @@ async def test_all_that_is_wrong_in_shape_is_told_at_once(superset: Caller) -> N
 
 
 @each_kind
-async def test_shape_comes_before_authorization_and_references_after(
+async def test_shape_is_checked_before_authorization_and_references_after(
     service: Service, superset: Caller, kind: str
 ) -> None:
     await Assets(superset, kind).create("a1")
@@ -264,13 +264,13 @@ async def test_shape_comes_before_authorization_and_references_after(
                 await call(name, domain="nowhere", tags=[{"tagFQN": "nowhere.x"}])
             assert (refused.value.code, refused.value.reason) == ("PERMISSION_DENIED", "ACTION_DENIED")
         assert await refusal(viewer.update(name, "nope")) == {"update_mask.paths[0]": "UNKNOWN_FIELD"}
-        # Nor do they learn of the version.
+        # Authorization also comes before the etag, so they do not learn the version.
         with pytest.raises(Refused, match="PERMISSION_DENIED"):
             await viewer.update(name, "domain", domain="nowhere", etag="other")
 
 
 @on_one_database
-async def test_a_malformed_fqn_is_answered_with_how_to_quote(superset: Caller) -> None:
+async def test_an_error_for_a_malformed_fqn_says_how_to_quote(superset: Caller) -> None:
     upsert = Assets(superset, "dashboard").upsert
 
     for fqn in ("c1", "superset.c.1", "superset..c1", 'superset."c1', 'superset.a"b', "superset."):
@@ -291,7 +291,7 @@ async def test_a_malformed_fqn_is_answered_with_how_to_quote(superset: Caller) -
 
 @on_one_database
 @each_kind
-async def test_the_asset_must_be_named_by_an_id_or_a_name(superset: Caller, kind: str) -> None:
+async def test_an_asset_must_be_identified_by_id_or_name(superset: Caller, kind: str) -> None:
     for verb in ("get", "update", "delete", "restore"):
         call = getattr(superset, f"{verb}_{kind}")
         mask: Json = {"update_mask": "REQUIRED"} if verb == "update" else {}

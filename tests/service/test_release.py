@@ -1,4 +1,4 @@
-"""Release gives what people decided back to ingestion: the marks go, the values stay until ingestion writes them."""
+"""Release returns fields to ingestion: the marks go, the values stay until ingestion writes them."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ BY_TOOL: Json = {
 }
 
 
-async def test_what_is_released_keeps_its_value_until_ingestion_writes_it(superset: Caller) -> None:
+async def test_a_released_field_keeps_its_value_until_ingestion_writes_it(superset: Caller) -> None:
     await ingest_one(superset, **BY_TOOL)
     await _edit(superset, **BY_PEOPLE)
     before = await stored(superset)
@@ -42,11 +42,11 @@ async def test_what_is_released_keeps_its_value_until_ingestion_writes_it(supers
     del before["edited"]
     assert released == before == await stored(superset)
 
-    # The very spec that was ingested before is looked at again.
-    told = await ingest_one(superset, **BY_TOOL)
+    # The same spec as last time is checked again.
+    result = await ingest_one(superset, **BY_TOOL)
 
     after = await stored(superset)
-    assert (told.outcome, told.kept) == ("UPDATED", [])
+    assert (result.outcome, result.kept) == ("UPDATED", [])
     assert (after["displayName"], after["description"], after["owners"][0]["name"]) == ("B", "b", "bob")
     assert after["domains"][0]["fullyQualifiedName"] == "finance.tax"
     assert (tags_of(after), after["extension"]) == (["PII.Phone"], {"costCentre": "2", "budget": 2})
@@ -64,20 +64,20 @@ async def test_what_is_released_keeps_its_value_until_ingestion_writes_it(supers
     ],
 )
 @on_one_database
-async def test_only_what_is_named_is_released(superset: Caller, release: Json, left: str, kept: list[str]) -> None:
+async def test_only_named_fields_are_released(superset: Caller, release: Json, left: str, kept: list[str]) -> None:
     await ingest_one(superset, **BY_TOOL)
     await _edit(superset, **BY_PEOPLE)
     marks = (await stored(superset))["edited"]
 
     after = await _release(superset, **release)
-    told = await ingest_one(superset, **BY_TOOL)
+    result = await ingest_one(superset, **BY_TOOL)
 
     prefix = {"fields": "", "tags": "tags.", "extensionKeys": "extension."}[left]
     assert sorted(prefix + mark for mark in after["edited"][left]) == kept
     assert {part: after["edited"][part] for part in marks if part != left} == {
         part: marks[part] for part in marks if part != left
     }
-    assert [path for path in sorted(told.kept) if _is_of(path, left)] == kept
+    assert [path for path in sorted(result.kept) if _is_of(path, left)] == kept
 
 
 def _is_of(path: str, part: str) -> bool:
@@ -86,7 +86,7 @@ def _is_of(path: str, part: str) -> bool:
 
 
 @on_one_database
-async def test_what_people_cleared_and_released_is_filled_by_ingestion(superset: Caller) -> None:
+async def test_ingestion_fills_a_field_that_people_cleared_and_released(superset: Caller) -> None:
     await ingest_one(superset, **BY_TOOL)
     await superset.update_dashboard(
         fully_qualified_name="superset.d1", dashboard={}, update_mask="displayName,tags,extension"
@@ -95,40 +95,40 @@ async def test_what_people_cleared_and_released_is_filled_by_ingestion(superset:
     assert marks == {"fields": ["display_name"], "tags": ["PII.Phone"], "extensionKeys": ["budget", "costCentre"]}
 
     await _release(superset, fields=["displayName"], tags=["PII.Phone"], extensionKeys=["budget"])
-    told = await ingest_one(superset, **BY_TOOL)
+    result = await ingest_one(superset, **BY_TOOL)
 
     after = await stored(superset)
-    assert told.kept == ["extension.costCentre"]
+    assert result.kept == ["extension.costCentre"]
     assert (after["displayName"], tags_of(after), after["extension"]) == ("B", ["PII.Phone"], {"budget": 2})
     assert after["edited"] == {"extensionKeys": ["costCentre"]}
 
 
 @on_one_database
-async def test_a_released_label_is_taken_off_and_excludes_nothing(superset: Caller) -> None:
+async def test_a_released_label_is_removed_and_excludes_nothing(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(tags=labels("Tier.Gold", "PII.Email")))
     assert (await ingest_one(superset, tags=labels("Tier.Silver"))).outcome == "UNCHANGED"
 
     await _release(superset, tags=["Tier.Gold"])
-    told = await ingest_one(superset, tags=labels("Tier.Silver"))
+    result = await ingest_one(superset, tags=labels("Tier.Silver"))
 
-    assert (told.outcome, told.kept) == ("UPDATED", ["tags.PII.Email"])
+    assert (result.outcome, result.kept) == ("UPDATED", ["tags.PII.Email"])
     assert tags_of(await stored(superset)) == ["PII.Email", "Tier.Silver"]
 
 
 @on_one_database
-async def test_what_ingestion_does_not_send_stays_after_its_release(superset: Caller) -> None:
+async def test_fields_that_ingestion_does_not_send_stay_after_their_release(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(**BY_PEOPLE))
     before = await stored(superset)
 
     await _release(superset, **before.pop("edited"))
-    told = await ingest_one(superset)
+    result = await ingest_one(superset)
 
-    assert told.outcome == "UNCHANGED"
+    assert result.outcome == "UNCHANGED"
     assert await stored(superset) == before
 
 
 @each_kind
-async def test_a_release_is_no_change(service: Service, superset: Caller, kind: str) -> None:
+async def test_a_release_does_not_make_a_version(service: Service, superset: Caller, kind: str) -> None:
     await getattr(superset, f"create_{kind}")(**{kind: spec("a1", displayName="A")})
     before = await stored(superset, "a1", kind)
 
@@ -139,12 +139,12 @@ async def test_a_release_is_no_change(service: Service, superset: Caller, kind: 
     assert before.pop("edited") == {"fields": ["display_name"]}
     assert released == before
     assert await history(service.database, kind) == []
-    told = await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind)
-    assert (told[0].outcome, told[0].version) == ("UPDATED", 0.2)
+    results = await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind)
+    assert (results[0].outcome, results[0].version) == ("UPDATED", 0.2)
 
 
 @on_one_database
-async def test_what_is_edited_after_its_release_is_marked_again(superset: Caller) -> None:
+async def test_a_field_that_is_edited_after_its_release_is_marked_again(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(displayName="A"))
     await _release(superset, fields=["display_name"])
     await ingest_one(superset, displayName="B")
@@ -158,8 +158,8 @@ async def test_what_is_edited_after_its_release_is_marked_again(superset: Caller
 
 
 @on_one_database
-async def test_an_update_may_write_and_release_at_once(superset: Caller) -> None:
-    """What is released is not marked by the very same update."""
+async def test_an_update_may_write_and_release_together(superset: Caller) -> None:
+    """Released fields are not marked by the same update."""
     await superset.create_dashboard(dashboard=spec(displayName="A", description="a"))
 
     answer = await superset.update_dashboard(
@@ -175,7 +175,7 @@ async def test_an_update_may_write_and_release_at_once(superset: Caller) -> None
 
 
 @on_one_database
-async def test_releasing_what_is_not_marked_changes_nothing(service: Service, superset: Caller) -> None:
+async def test_releasing_unmarked_fields_changes_nothing(service: Service, superset: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(displayName="A"))
     before = await all_rows(service.database)
 
@@ -186,7 +186,7 @@ async def test_releasing_what_is_not_marked_changes_nothing(service: Service, su
 
 
 @on_one_database
-async def test_a_release_that_names_nothing_stewarded_is_refused_with_all_else_that_is_wrong(superset: Caller) -> None:
+async def test_releasing_fields_that_are_not_stewarded_is_refused_with_all_other_errors(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(displayName="A"))
 
     with pytest.raises(Refused) as refused:
@@ -206,7 +206,7 @@ async def test_a_release_that_names_nothing_stewarded_is_refused_with_all_else_t
 
 
 @on_one_database
-async def test_a_release_needs_the_right_to_update_the_right_etag_and_an_asset_that_is_not_deleted(
+async def test_a_release_needs_permission_to_update_a_matching_etag_and_a_live_asset(
     service: Service, superset: Caller
 ) -> None:
     created = await superset.create_dashboard(dashboard=spec(displayName="A", owners=BY_PEOPLE["owners"]))
@@ -233,7 +233,7 @@ async def test_a_release_needs_the_right_to_update_the_right_etag_and_an_asset_t
 
 
 @on_one_database
-async def test_a_mark_goes_with_its_tag(superset: Caller) -> None:
+async def test_a_mark_is_removed_with_its_tag(superset: Caller) -> None:
     await ingest_one(superset, tags=labels("PII.Email", "PII.Phone"))
     await superset.update_dashboard(fully_qualified_name="superset.d1", dashboard={}, update_mask="tags")
 

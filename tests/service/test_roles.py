@@ -1,6 +1,6 @@
-"""Who may do what, by RPC: role x RPC x ownership, of what is stored and what is absent.
+"""Who may do what: role x RPC x ownership, for stored and absent things.
 
-`tests/auth` holds the policies to the same table; here every RPC asks the right question.
+`tests/auth` holds the policies to the same table; this test checks that every RPC asks for the right action.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from tests.service.assets import all_rows, each_kind, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service, details_of
 from tests.service.entities import EXAMPLES, Example, kind_of, snake
 
-# One sign for each of: somebody else's, the caller's own, a team's of the caller, absent.
+# One sign for each of: somebody else's, the caller's own, owned by a team of the caller, absent.
 # + done, - PERMISSION_DENIED, 0 NOT_FOUND, = ALREADY_EXISTS
 ASSETS = """
                  admin  ingestion_bot  data_steward  data_consumer  nobody
@@ -69,7 +69,7 @@ def cells_of(table: str) -> dict[tuple[str, str], str]:
 
 
 def callers(service: Service) -> dict[str, Caller]:
-    """Returns ann of the team sales in each role."""
+    """Returns ann, a member of the team sales, in each role."""
     return {
         role: service.caller("ann", *([] if role == "nobody" else [role]), teams=["sales"], bot=role == "ingestion_bot")
         for role in ROLES
@@ -77,7 +77,7 @@ def callers(service: Service) -> dict[str, Caller]:
 
 
 class Answer:
-    """How a call ended: its sign, and for a refusal all that was said but the id of the call."""
+    """How a call ended: its sign, and for a refusal its whole status except the id of the call."""
 
     def __init__(self, sign: str, said: Any = None) -> None:
         self.sign = sign
@@ -94,17 +94,17 @@ async def answer_of(call: Awaitable[Any]) -> Answer:
 
 
 class AssetCalls:
-    """The calls of the table, for one caller and one kind of asset."""
+    """The calls in the table, for one caller and one kind of asset."""
 
     def __init__(self, caller: Caller, kind: str) -> None:
         self._caller = caller
         self._kind = kind
 
     async def answer(self, row: str, name: str, *, try_only: bool) -> Answer:
-        """Makes the call of a row about an asset.
+        """Makes the call of a row for an asset.
 
         Args:
-            try_only: With validate_only, as far as the RPC has it.
+            try_only: Whether to set validate_only, if the RPC has it.
         """
         if row.startswith("bulk"):
             return await self._bulk(name, try_only, overrides=row == "bulk_override")
@@ -140,7 +140,7 @@ async def test_assets_by_role_and_ownership(service: Service, superset: Caller, 
     every = [(row, role, owner, f"{row}-{role}-{owner}") for row, role, owner in product(rows, ROLES, OWNERS)]
 
     async def answers(cases: Iterable[tuple[str, str, str]], *, try_only: bool) -> dict[str, Answer]:
-        """Makes the calls of (row, role, name) all at once, so that they meet in batches."""
+        """Makes the calls for (row, role, name) concurrently, so that they share batches."""
         asked = {name: calls[role].answer(row, name, try_only=try_only) for row, role, name in cases}
         return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
 
@@ -162,7 +162,7 @@ async def test_assets_by_role_and_ownership(service: Service, superset: Caller, 
         for row, role in product(rows, ROLES)
     }
     assert found == {cell: signs for cell, signs in cells.items() if cell[0] != "list"}
-    # Trying needs the same right, and a denial tells nothing of what exists.
+    # Validation needs the same permission, and a denial does not reveal what exists.
     assert {name: answer.sign for name, answer in tried.items()} == {name: stored[name].sign for name in tried}
     for name in (name for name, answer in absent.items() if answer.sign == stored[name].sign == "-"):
         assert stored[name].said == absent[name].said, name
@@ -177,14 +177,14 @@ async def test_owning_does_not_grant_create(service: Service, superset: Caller) 
         spec = {"name": "new", "service": "superset", "owners": [OWNERS[owner]]}
         for call in (caller.create_dashboard, caller.upsert_dashboard):
             assert (await answer_of(call(dashboard=spec))).sign == "-"
-        # Nor does it make theirs what is not.
+        # Naming themselves as owners does not make somebody else's assets theirs.
         await superset.upsert_dashboard(dashboard={"name": "d", "service": "superset", "owners": [OWNERS["others"]]})
         taken = await answer_of(caller.upsert_dashboard(dashboard={**spec, "name": "d"}))
         assert taken.sign == "-"
 
 
 def entity_requests(example: Example, *, try_only: bool) -> dict[str, tuple[str, Json]]:
-    """Returns RPC and request of each row about an example."""
+    """Returns the RPC and request of each row for an example."""
     key: Json = {"kind": kind_of(example.kind), "fully_qualified_name": example.fqn}
     tried = {"validate_only": try_only}
     return {
@@ -197,10 +197,10 @@ def entity_requests(example: Example, *, try_only: bool) -> dict[str, tuple[str,
 
 
 async def entity_answers(caller: Caller, *, try_only: bool) -> dict[tuple[str, str], Answer]:
-    """Makes every call about every example, and returns how each ended by (row, kind)."""
+    """Makes every call for every example, and returns how each ended by (row, kind)."""
 
     async def answers(example: Example) -> dict[tuple[str, str], Answer]:
-        # One after the other: each finds it stored, since a hard deletion reaches what has been deleted.
+        # One after the other, so that each finds the entity stored; hard deletion also removes soft-deleted ones.
         requests = entity_requests(example, try_only=try_only).items()
         return {
             (row, snake(example.kind)): await answer_of(getattr(caller, rpc)(**request))
@@ -211,7 +211,7 @@ async def entity_answers(caller: Caller, *, try_only: bool) -> dict[tuple[str, s
     return {key: answer for each in found for key, answer in each.items()}
 
 
-# Decided before anything is written, so that one database tells.
+# Authorization comes before any write, so one database is enough.
 @on_one_database
 async def test_entities_by_role(service: Service, superset: Caller) -> None:
     cells = cells_of(ENTITIES)

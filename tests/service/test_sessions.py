@@ -22,20 +22,20 @@ async def _versions(service: Service) -> dict[str, int]:
         return {row.name: row.version for row in rows}
 
 
-async def test_a_session_goes_on_where_it_was(bot: Caller) -> None:
+async def test_a_session_continues_where_it_stopped(bot: Caller) -> None:
     options: Json = {"sessionId": str(uuid4())}
 
     first = await bot.bulk(_charts(0, 3), options=options)
     again = await bot.bulk({"items": _charts(0, 3) + _charts(3, 2), "offset": 0}, options=options)
 
     assert first.counts == {"created": 3}
-    # It had ended: its items are acknowledged, more are refused.
+    # The session has ended: its items are acknowledged, and more items are refused.
     assert again.started["nextOffset"] == "3"
     assert again.refused is not None
     assert again.refused.violations == {"items": "INVALID_VALUE"}
 
 
-async def test_what_was_written_before_a_break_is_written_once(bot: Caller, service: Service) -> None:
+async def test_items_written_before_a_break_are_written_once(bot: Caller, service: Service) -> None:
     options: Json = {"sessionId": str(uuid4())}
     async with Stream(bot) as broken:
         await broken.send(*_charts(0, 3), {"chart": {"name": "", "service": "superset"}}, options=options)
@@ -54,7 +54,7 @@ async def test_what_was_written_before_a_break_is_written_once(bot: Caller, serv
     assert await _versions(service) == {f"n{number}": 1 for number in range(5)}
 
 
-async def test_a_finished_session_answers_its_summary_again(bot: Caller) -> None:
+async def test_a_finished_session_returns_its_summary_again(bot: Caller) -> None:
     options: Json = {"sessionId": str(uuid4())}
     first = await bot.bulk(_charts(0, 3), options=options, finish={"totalItems": 3})
 
@@ -64,7 +64,7 @@ async def test_a_finished_session_answers_its_summary_again(bot: Caller) -> None
     assert again.summary == first.summary
 
 
-async def test_the_newest_connection_wins_and_the_old_one_is_told(bot: Caller, service: Service) -> None:
+async def test_the_newest_connection_wins_and_the_old_one_gets_an_error(bot: Caller, service: Service) -> None:
     options: Json = {"sessionId": str(uuid4())}
     async with Stream(bot) as old, Stream(bot) as new:
         await old.send(*_charts(0, 2), options=options)
@@ -72,17 +72,17 @@ async def test_the_newest_connection_wins_and_the_old_one_is_told(bot: Caller, s
         await new.send(options=options)
         assert (await new.read())["started"]["nextOffset"] == "2"
         await old.send(*_charts(2, 2))
-        told = await old.end()
+        superseded = await old.end()
         await new.send(*_charts(2, 1), offset=2)
         ended = await new.end()
 
-    assert told.refused is not None
-    assert (told.refused.code, told.refused.reason) == ("FAILED_PRECONDITION", "SESSION_SUPERSEDED")
+    assert superseded.refused is not None
+    assert (superseded.refused.code, superseded.refused.reason) == ("FAILED_PRECONDITION", "SESSION_SUPERSEDED")
     assert ended.counts == {"created": 3}
     assert await _versions(service) == {"n0": 1, "n1": 1, "n2": 1}
 
 
-async def test_nobody_else_can_touch_a_session(bot: Caller, superset: Caller) -> None:
+async def test_nobody_else_can_use_a_session(bot: Caller, superset: Caller) -> None:
     options: Json = {"sessionId": str(uuid4())}
     await bot.bulk(_charts(0, 1), options=options)
 
@@ -93,7 +93,7 @@ async def test_nobody_else_can_touch_a_session(bot: Caller, superset: Caller) ->
     assert refused.metadata == {"action": "resume", "resource": f"session {options['sessionId']}"}
 
 
-async def test_a_resumed_session_has_the_same_options(bot: Caller) -> None:
+async def test_a_resumed_session_must_have_the_same_options(bot: Caller) -> None:
     session: Json = {"sessionId": str(uuid4())}
     await bot.bulk(_charts(0, 1), options={**session, "maxFailures": 3})
 
@@ -104,7 +104,7 @@ async def test_a_resumed_session_has_the_same_options(bot: Caller) -> None:
     assert (await bot.bulk(_charts(0, 1), options={**session, "maxFailures": 3})).refused is None
 
 
-async def test_a_session_is_forgotten_after_seven_days(bot: Caller, service: Service) -> None:
+async def test_a_session_expires_after_seven_days(bot: Caller, service: Service) -> None:
     options: Json = {"sessionId": str(uuid4())}
     await bot.bulk([{"chart": {"name": "", "service": "superset"}}], options=options)
     async with service.database._writers.begin() as connection:
@@ -117,7 +117,7 @@ async def test_a_session_is_forgotten_after_seven_days(bot: Caller, service: Ser
         assert (await connection.execute(text("SELECT count(*) FROM bulk_failure"))).scalar_one() == 0
 
 
-async def test_a_stream_without_a_session_can_be_resumed_by_the_id_it_was_told(bot: Caller) -> None:
+async def test_a_stream_without_a_session_can_be_resumed_by_the_id_it_received(bot: Caller) -> None:
     first = await bot.bulk(_charts(0, 2))
 
     again = await bot.bulk(_charts(0, 2), options={"sessionId": first.started["sessionId"]})

@@ -1,4 +1,4 @@
-"""How many statements a batch takes depends on what is in it, never on how much; an executemany counts as one."""
+"""The number of statements of a batch does not depend on its size; an executemany counts as one."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def _charts(numbers: Sequence[int], **fields: Any) -> list[Json]:
 
 
 def _mixed(numbers: Sequence[int]) -> list[Json]:
-    """Returns of everything something: new, changed, unchanged and refused."""
+    """Returns new, changed, unchanged and refused items of every kind."""
     thirds = [numbers[place::3] or numbers for place in range(3)]
     return [
         *_charts(thirds[0]),
@@ -59,7 +59,7 @@ CASES: dict[str, tuple[Items, ...]] = {
 
 
 @pytest.mark.usefixtures("superset")
-async def test_a_chunk_of_one_service_takes_the_same_statements_whatever_its_size(
+async def test_a_chunk_of_one_service_takes_the_same_statements_at_any_size(
     service: Service, bot: Caller, admin: Caller
 ) -> None:
     first = 0
@@ -93,7 +93,7 @@ Run = Callable[[Verb, Sequence[int], bool], Awaitable[int]]
 
 @pytest.fixture
 def run(service: Service) -> Run:
-    """Deletes or restores dashboards by number in one batch, and returns how many statements it took."""
+    """Deletes or restores dashboards by number in one batch, and returns the number of statements."""
     pipeline = Pipeline(Authorizer(None))
 
     async def run(verb: Verb, numbers: Sequence[int], hard: bool) -> int:
@@ -111,7 +111,7 @@ def run(service: Service) -> Run:
 
 
 @pytest.mark.usefixtures("superset")
-async def test_deletion_and_restoration_take_the_same_statements_whatever_their_number(run: Run, bot: Caller) -> None:
+async def test_deletion_and_restoration_take_the_same_statements_for_any_number(run: Run, bot: Caller) -> None:
     taken: dict[int, list[int]] = {}
     first = 0
     for size in SIZES:
@@ -135,7 +135,7 @@ async def test_deletion_and_restoration_take_the_same_statements_whatever_their_
 
 
 def _writing(statements: Sequence[str]) -> list[str]:
-    """Returns those that write, but for what a stream writes about itself."""
+    """Returns the statements that write, except those that record the stream itself."""
     verbs = ("INSERT", "UPDATE", "DELETE", "COPY")
     return [text for text in statements if text.split()[0] in verbs and "bulk_" not in text]
 
@@ -152,17 +152,17 @@ async def test_a_unary_write_is_a_batch_of_one(service: Service, bot: Caller) ->
 
 
 @pytest.mark.usefixtures("superset")
-async def test_the_answer_of_a_unary_write_shows_what_the_write_has_read(service: Service, bot: Caller) -> None:
+async def test_the_response_of_a_unary_write_reuses_what_the_write_has_read(service: Service, bot: Caller) -> None:
     with counted(service.database) as asked:
         answer = await bot.upsert_dashboard(**_dashboards([1])[0])
 
     assert answer["dashboard"]["tags"][0]["tagFQN"] == "PII.Email"
-    # The BI service, to lock it; then owners, tags with their classifications, and all else that is referred to.
+    # The BI service, to lock it; then owners, tags with their classifications, and all other references.
     assert len([text for text in asked.statements if "FROM entity" in text]) == 2
 
 
 @pytest.mark.usefixtures("superset")
-async def test_unchanged_items_write_nothing_of_assets(service: Service, bot: Caller) -> None:
+async def test_unchanged_items_write_no_assets(service: Service, bot: Caller) -> None:
     await bot.bulk(_charts(range(10)), _dashboards(range(10)))
 
     with counted(service.database) as asked:

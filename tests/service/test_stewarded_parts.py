@@ -1,4 +1,4 @@
-"""Tags are decided label by label, extension key by key; what is left alone is named, and asks for nothing."""
+"""Edits win label by label and extension key by key; parts that ingestion leaves alone are named and not checked."""
 
 import pytest
 
@@ -13,23 +13,23 @@ async def test_ingested_tags_replace_unmarked_labels_and_stay_beside_marked_ones
     await update(superset, tags=labels("PII.Email", "Tier.Gold", "PII.Phone"))
     assert (await stored(superset))["edited"] == {"tags": ["PII.Phone"]}
 
-    told = await ingest_one(superset, tags=labels("Tier.Silver"))
+    result = await ingest_one(superset, tags=labels("Tier.Silver"))
 
     after = await stored(superset)
-    assert (told.outcome, told.kept) == ("UPDATED", ["tags.PII.Phone"])
+    assert (result.outcome, result.kept) == ("UPDATED", ["tags.PII.Phone"])
     assert tags_of(after) == ["PII.Phone", "Tier.Silver"]
     assert after["edited"] == {"tags": ["PII.Phone"]}
 
 
 @on_one_database
-async def test_a_label_that_people_took_off_is_not_put_on_again(superset: Caller) -> None:
+async def test_a_label_that_people_removed_is_not_added_again(superset: Caller) -> None:
     await ingest_one(superset, tags=labels("PII.Email", "PII.Phone"))
     await update(superset, tags=labels("PII.Phone"))
 
-    told = await ingest_one(superset, tags=labels("PII.Email", "PII.Phone", "Tier.Gold"))
+    result = await ingest_one(superset, tags=labels("PII.Email", "PII.Phone", "Tier.Gold"))
 
     after = await stored(superset)
-    assert told.kept == ["tags.PII.Email"]
+    assert result.kept == ["tags.PII.Email"]
     assert tags_of(after) == ["PII.Phone", "Tier.Gold"]
     assert after["edited"] == {"tags": ["PII.Email"]}
 
@@ -38,29 +38,32 @@ async def test_a_label_that_people_took_off_is_not_put_on_again(superset: Caller
 async def test_an_ingested_label_that_excludes_a_marked_one_is_left_out_and_named(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(tags=labels("Tier.Gold")))
 
-    told = await ingest_one(superset, tags=labels("PII.Email", "Tier.Silver"))
+    result = await ingest_one(superset, tags=labels("PII.Email", "Tier.Silver"))
 
-    assert sorted(told.kept) == ["tags.Tier.Gold", "tags.Tier.Silver"]
+    assert sorted(result.kept) == ["tags.Tier.Gold", "tags.Tier.Silver"]
     assert tags_of(await stored(superset)) == ["PII.Email", "Tier.Gold"]
 
 
 @on_one_database
-async def test_ingested_labels_that_marked_ones_leave_no_room_for_are_left_out_and_named(superset: Caller) -> None:
+async def test_ingested_labels_beyond_the_limit_because_of_marked_ones_are_left_out_and_named(superset: Caller) -> None:
     fqns = [f"PII.t{number:03}" for number in range(160)]
     tags = [{"tag": {"name": fqn.removeprefix("PII."), "classification": "PII"}} for fqn in fqns]
     assert not (await superset.bulk([{"entity": tag} for tag in tags])).failures
     await superset.create_dashboard(dashboard=spec(tags=labels(*fqns[:60])))
 
-    told = [await ingest_one(superset, tags=labels(*fqns[60:])) for _ in range(2)]
+    results = [await ingest_one(superset, tags=labels(*fqns[60:])) for _ in range(2)]
 
     left_out = [f"tags.{fqn}" for fqn in [*fqns[:60], *fqns[100:]]]
-    assert [(one.outcome, sorted(one.kept)) for one in told] == [("UPDATED", left_out), ("UNCHANGED", left_out)]
+    assert [(result.outcome, sorted(result.kept)) for result in results] == [
+        ("UPDATED", left_out),
+        ("UNCHANGED", left_out),
+    ]
     assert tags_of(await stored(superset)) == fqns[:100]
-    # What people send themselves must fit.
+    # Labels that people send must fit.
     with pytest.raises(Refused) as refused:
         await update(superset, tags=labels(*fqns[:101]))
     assert refused.value.violations == {"dashboard.tags": "TOO_MANY"}
-    # Where they make room, it is filled.
+    # If they remove labels, ingestion adds others.
     await update(superset, tags=labels(*fqns[50:100]))
     assert len(tags_of(await stored(superset))) == 50
     assert "tags.PII.t100" not in (await ingest_one(superset, tags=labels(*fqns[60:]))).kept
@@ -68,47 +71,47 @@ async def test_ingested_labels_that_marked_ones_leave_no_room_for_are_left_out_a
 
 
 @on_one_database
-async def test_a_label_that_people_took_off_excludes_nothing(superset: Caller) -> None:
+async def test_a_label_that_people_removed_excludes_nothing(superset: Caller) -> None:
     await ingest_one(superset, tags=labels("Tier.Gold"))
     await update(superset, "tags")
 
-    told = await ingest_one(superset, tags=labels("Tier.Silver"))
+    result = await ingest_one(superset, tags=labels("Tier.Silver"))
 
-    assert told.kept == []
+    assert result.kept == []
     assert tags_of(await stored(superset)) == ["Tier.Silver"]
 
 
-async def test_an_edit_may_exchange_an_ingested_label_for_one_that_excludes_it(superset: Caller) -> None:
+async def test_an_edit_may_replace_an_ingested_label_by_one_that_excludes_it(superset: Caller) -> None:
     await ingest_one(superset, tags=labels("Tier.Gold"))
     edited = await update(superset, tags=labels("Tier.Silver"))
     assert edited["edited"] == {"tags": ["Tier.Gold", "Tier.Silver"]}
 
-    told = await ingest_one(superset, tags=labels("Tier.Gold"))
+    result = await ingest_one(superset, tags=labels("Tier.Gold"))
 
-    assert (told.outcome, sorted(told.kept)) == ("UNCHANGED", ["tags.Tier.Gold", "tags.Tier.Silver"])
+    assert (result.outcome, sorted(result.kept)) == ("UNCHANGED", ["tags.Tier.Gold", "tags.Tier.Silver"])
     assert tags_of(await stored(superset)) == ["Tier.Silver"]
 
 
-async def test_extension_is_decided_key_by_key(superset: Caller) -> None:
+async def test_edits_win_over_ingestion_per_extension_key(superset: Caller) -> None:
     await ingest_one(superset, extension={"costCentre": "1", "budget": 1})
     edited = await superset.upsert_dashboard(dashboard=spec(extension={"budget": None}))
     assert edited["dashboard"]["extension"] == {"costCentre": "1"}
     assert edited["dashboard"]["edited"] == {"extensionKeys": ["budget"]}
 
-    told = await ingest_one(superset, extension={"costCentre": "2", "budget": 2})
+    result = await ingest_one(superset, extension={"costCentre": "2", "budget": 2})
 
-    assert (told.outcome, told.kept) == ("UPDATED", ["extension.budget"])
+    assert (result.outcome, result.kept) == ("UPDATED", ["extension.budget"])
     assert (await stored(superset))["extension"] == {"costCentre": "2"}
 
-    # A key that ingestion sends as null is cleared, but not one that is marked.
+    # A key that ingestion sends as null is cleared unless it is marked.
     await superset.upsert_dashboard(dashboard=spec(extension={"budget": 3}))
-    told = await ingest_one(superset, extension={"costCentre": None, "budget": None})
+    result = await ingest_one(superset, extension={"costCentre": None, "budget": None})
 
-    assert (told.outcome, told.kept) == ("UPDATED", ["extension.budget"])
+    assert (result.outcome, result.kept) == ("UPDATED", ["extension.budget"])
     assert (await stored(superset))["extension"] == {"budget": 3}
 
 
-async def test_everything_that_is_kept_is_named_at_once_and_every_time(superset: Caller) -> None:
+async def test_all_kept_parts_are_named_together_and_every_time(superset: Caller) -> None:
     await superset.create_dashboard(
         dashboard=spec(
             displayName="A",
@@ -128,10 +131,12 @@ async def test_everything_that_is_kept_is_named_at_once_and_every_time(superset:
         "extension": {"costCentre": "2", "budget": None},
     }
 
-    told = [await ingest_one(superset, **sent) for _ in range(2)]
+    results = [await ingest_one(superset, **sent) for _ in range(2)]
 
     kept = ["description", "display_name", "domain", "extension.budget", "extension.costCentre", "owners"]
-    assert [(one.outcome, sorted(one.kept)) for one in told] == [("UNCHANGED", [*kept, "tags.PII.Email"])] * 2
+    assert [(result.outcome, sorted(result.kept)) for result in results] == [
+        ("UNCHANGED", [*kept, "tags.PII.Email"])
+    ] * 2
     marks = (await stored(superset))["edited"]
     assert {part: sorted(names) for part, names in marks.items()} == {
         "fields": ["description", "display_name", "domain", "owners"],
@@ -141,7 +146,7 @@ async def test_everything_that_is_kept_is_named_at_once_and_every_time(superset:
 
 
 @on_one_database
-async def test_what_is_left_alone_may_refer_to_what_is_gone(superset: Caller) -> None:
+async def test_parts_that_are_left_alone_may_refer_to_absent_entities(superset: Caller) -> None:
     """Only references that a write adds must exist."""
     await ingest_one(superset, owners=ANN, domain="finance.tax", tags=labels("PII.Email", "PII.Phone"))
     await update(superset, "owners", "domain", "tags", owners=BOB, domain="finance")
@@ -149,7 +154,7 @@ async def test_what_is_left_alone_may_refer_to_what_is_gone(superset: Caller) ->
         await superset.delete_entity(kind=f"KIND_{kind}", fully_qualified_name=fqn)
     await superset.upsert_entity(entity={"tag": {"name": "Phone", "classification": "PII", "disabled": True}})
 
-    told = await ingest_one(
+    result = await ingest_one(
         superset,
         displayName="new",
         owners=ANN,
@@ -157,13 +162,13 @@ async def test_what_is_left_alone_may_refer_to_what_is_gone(superset: Caller) ->
         tags=labels("PII.Email", "PII.Phone"),
     )
 
-    assert told.refused == {}
-    assert told.outcome == "UPDATED"
-    assert sorted(told.kept) == ["domain", "owners", "tags.PII.Email", "tags.PII.Phone"]
+    assert result.refused == {}
+    assert result.outcome == "UPDATED"
+    assert sorted(result.kept) == ["domain", "owners", "tags.PII.Email", "tags.PII.Phone"]
 
 
 @on_one_database
-async def test_a_marked_value_is_compared_in_the_form_that_is_stored(superset: Caller) -> None:
+async def test_a_marked_value_is_compared_in_its_stored_form(superset: Caller) -> None:
     config = {"values": ["a", "b", "c"], "multiSelect": True}
     definition = {"name": "audience", "appliesTo": "dashboard", "propertyType": "enum", "config": config}
     await superset.upsert_entity(entity={"customProperty": definition})

@@ -1,4 +1,4 @@
-"""Edits win over ingestion: what people decided of an asset, ingestion leaves as it is, and refreshes the rest."""
+"""Edits win over ingestion: ingestion never overwrites what people have edited, and refreshes everything else."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class Part(NamedTuple):
     """A stewarded part of an asset.
 
     Attributes:
-        kept: How `kept_fields` names it.
+        kept: Its name in `kept_fields`.
         mark: Its mark in `edited`.
         values: What is ingested first, what an edit sets, what is ingested then.
         read: The value that an asset shows, None for none.
@@ -62,7 +62,7 @@ INGESTIONS = ("same", "other", "nothing", "clears")
 
 @pytest.fixture
 async def both_kinds(superset: Caller) -> Caller:
-    """A domain and a property more, so that both kinds of assets can bear every part."""
+    """The admin, with another domain and property, so that both kinds of assets can have every part."""
     entities: list[Json] = [
         {"domain": {"name": "sales"}},
         {"customProperty": {"name": "costCentre", "appliesTo": "chart", "propertyType": "string"}},
@@ -73,10 +73,10 @@ async def both_kinds(superset: Caller) -> Caller:
 
 
 @each_kind
-async def test_what_an_edit_sets_changes_or_clears_is_left_by_ingestion_and_what_it_repeats_is_not(
+async def test_ingestion_keeps_every_part_that_an_edit_changed_and_refreshes_the_others(
     both_kinds: Caller, kind: str
 ) -> None:
-    """Every part, in everything that an edit and then ingestion can do with it."""
+    """Tests every part with every combination of an edit and a later ingestion."""
     cases = [f"{part} {edit} {sent}" for part, edit, sent in product(PARTS, EDITS, INGESTIONS)]
     await ingest(both_kinds, *[_first(case) for case in cases], kind=kind)
     await asyncio.gather(*[_edit(both_kinds, kind, case) for case in cases])
@@ -84,10 +84,12 @@ async def test_what_an_edit_sets_changes_or_clears_is_left_by_ingestion_and_what
     clearing = [case for case in cases if case.endswith("clears")]
     sending = [case for case in cases if case not in clearing]
     mask = ",".join(PARTS)
-    told = dict(
+    results = dict(
         zip(clearing, await ingest(both_kinds, *[{"name": c} for c in clearing], kind=kind, mask=mask), strict=True)
     )
-    told |= dict(zip(sending, await ingest(both_kinds, *[_second(case) for case in sending], kind=kind), strict=True))
+    results |= dict(
+        zip(sending, await ingest(both_kinds, *[_second(case) for case in sending], kind=kind), strict=True)
+    )
 
     for case in cases:
         part, edit, sent = PARTS[case.split()[0]], *case.split()[1:]
@@ -102,10 +104,10 @@ async def test_what_an_edit_sets_changes_or_clears_is_left_by_ingestion_and_what
         after = await stored(both_kinds, case, kind)
 
         assert part.read(after) == (decided if marked else wanted), case
-        assert told[case].kept == ([part.kept] if kept else []), case
-        assert told[case].outcome == ("UNCHANGED" if marked or wanted == decided else "UPDATED"), case
+        assert results[case].kept == ([part.kept] if kept else []), case
+        assert results[case].outcome == ("UNCHANGED" if marked or wanted == decided else "UPDATED"), case
         assert after.get("edited") == edited[case].get("edited"), case
-        if told[case].outcome == "UNCHANGED":
+        if results[case].outcome == "UNCHANGED":
             assert after == edited[case], case
 
 
@@ -131,10 +133,10 @@ def _second(case: str) -> Json:
     return {"name": case} | ({} if value is None else {part: value})
 
 
-async def test_bulk_upsert_by_anybody_and_every_call_of_a_bot_is_ingestion_and_all_else_an_edit(
+async def test_bulk_upsert_and_every_call_of_a_bot_are_ingestion_and_all_other_writes_are_edits(
     service: Service, superset: Caller
 ) -> None:
-    """What ingests leaves no mark; a bot is told by the claim or by the role."""
+    """Ingestion leaves no marks; a bot is recognized by its claim or its role."""
     robot = service.caller("robot", "data_steward", bot=True)
     loader = service.caller("loader", "ingestion_bot")
     owner = service.caller("ann")
@@ -161,7 +163,7 @@ async def test_bulk_upsert_by_anybody_and_every_call_of_a_bot_is_ingestion_and_a
         assert (await stored(superset, name))["edited"] == {"fields": ["display_name"]}, name
 
 
-async def test_each_way_of_ingestion_leaves_what_people_decided(superset: Caller, bot: Caller) -> None:
+async def test_each_kind_of_ingestion_keeps_what_people_edited(superset: Caller, bot: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(description="by people", sourceUrl="https://a"))
     sent = spec(description="by the tool", sourceUrl="https://b")
 
@@ -178,7 +180,7 @@ async def test_each_way_of_ingestion_leaves_what_people_decided(superset: Caller
     assert (bulk.outcome, bulk.kept, bulk.version) == ("UPDATED", ["description"], 0.5)
 
 
-async def test_an_edit_meets_no_marks_and_is_told_of_nothing_kept(superset: Caller, steward: Caller) -> None:
+async def test_marks_do_not_restrict_an_edit_and_it_reports_no_kept_fields(superset: Caller, steward: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(description="one", tags=labels("PII.Email")))
 
     answer = await steward.upsert_dashboard(dashboard=spec(description="two", tags=labels("PII.Phone")))
@@ -188,31 +190,31 @@ async def test_an_edit_meets_no_marks_and_is_told_of_nothing_kept(superset: Call
     assert "keptFields" not in answer
 
 
-async def test_a_mark_stays_when_an_edit_returns_to_what_ingestion_says(superset: Caller) -> None:
+async def test_a_mark_stays_when_an_edit_returns_to_the_ingested_value(superset: Caller) -> None:
     await ingest_one(superset, displayName="A")
     await update(superset, displayName="B")
     await update(superset, displayName="A")
 
-    told = await ingest_one(superset, displayName="Z")
+    result = await ingest_one(superset, displayName="Z")
 
-    assert told.kept == ["display_name"]
+    assert result.kept == ["display_name"]
     assert (await stored(superset))["displayName"] == "A"
 
 
-async def test_ingestion_fills_what_people_left_empty(superset: Caller) -> None:
+async def test_ingestion_fills_fields_that_people_left_empty(superset: Caller) -> None:
     await superset.create_dashboard(dashboard=spec(displayName="A"))
 
-    told = await ingest_one(superset, displayName="Z", owners=ANN, domain="finance", description="new")
+    result = await ingest_one(superset, displayName="Z", owners=ANN, domain="finance", description="new")
 
     dashboard = await stored(superset)
-    assert (told.outcome, told.kept) == ("UPDATED", ["display_name"])
+    assert (result.outcome, result.kept) == ("UPDATED", ["display_name"])
     assert dashboard["owners"][0]["name"] == "ann"
     assert fqns(dashboard["domains"]) == ["finance"]
     assert dashboard["description"] == "new"
     assert dashboard["edited"] == {"fields": ["display_name"]}
 
 
-async def test_owners_in_another_order_are_no_edit(superset: Caller) -> None:
+async def test_another_order_of_owners_is_not_an_edit(superset: Caller) -> None:
     await ingest_one(superset, owners=ANN + BOB)
 
     answer = await superset.upsert_dashboard(dashboard=spec(owners=BOB + ANN))
@@ -221,7 +223,7 @@ async def test_owners_in_another_order_are_no_edit(superset: Caller) -> None:
     assert "edited" not in answer["dashboard"]
 
 
-async def test_everything_else_is_always_refreshed(superset: Caller) -> None:
+async def test_fields_that_are_not_stewarded_are_always_refreshed(superset: Caller) -> None:
     await superset.create_dashboard(
         dashboard=spec(
             sourceUrl="https://a", project="a", dashboardType="Report", charts=["superset.c1", "superset.c2"]
@@ -252,15 +254,15 @@ async def test_marks_survive_deletion_and_restoration(superset: Caller, bot: Cal
     await superset.create_dashboard(dashboard=spec(displayName="A"))
     await bot.delete_dashboard(fully_qualified_name="superset.d1")
 
-    told = await ingest_one(superset, displayName="B", sourceUrl="https://b")
+    result = await ingest_one(superset, displayName="B", sourceUrl="https://b")
 
     after = await stored(superset)
-    assert (told.outcome, told.kept, told.version) == ("RESTORED", ["display_name"], 0.3)
+    assert (result.outcome, result.kept, result.version) == ("RESTORED", ["display_name"], 0.3)
     assert (after["displayName"], after["sourceUrl"]) == ("A", "https://b")
     assert after["edited"] == {"fields": ["display_name"]}
 
 
-async def test_an_older_version_shows_the_marks_it_had(superset: Caller) -> None:
+async def test_an_older_version_shows_its_own_marks(superset: Caller) -> None:
     await ingest_one(superset, displayName="A")
     await update(superset, displayName="B")
     await update(superset, description="b")
@@ -274,7 +276,7 @@ async def test_an_older_version_shows_the_marks_it_had(superset: Caller) -> None
     assert marks == [None, {"fields": ["display_name"]}, {"fields": ["display_name", "description"]}]
 
 
-async def test_an_edit_that_is_only_validated_marks_nothing(service: Service, superset: Caller) -> None:
+async def test_a_validated_edit_marks_nothing(service: Service, superset: Caller) -> None:
     await ingest_one(superset, displayName="A")
     before = await all_rows(service.database)
 

@@ -1,14 +1,14 @@
-"""What an edit deleted stays deleted for ingestion; what ingestion deleted, it may bring back."""
+"""Ingestion does not restore what an edit deleted; it may restore what ingestion deleted."""
 
 import pytest
 
 from tests.service.assets import all_rows, each_kind, fqns, history, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.ingesting import ALL_RESULTS, Told, ingest, ingest_one, labels, spec, stored
+from tests.service.ingesting import ALL_RESULTS, IngestResult, ingest, ingest_one, labels, spec, stored
 
 
 @each_kind
-async def test_what_an_edit_deleted_is_suppressed_and_nothing_is_written(
+async def test_an_asset_that_an_edit_deleted_is_suppressed_and_nothing_is_written(
     service: Service, superset: Caller, bot: Caller, kind: str
 ) -> None:
     await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
@@ -21,13 +21,13 @@ async def test_what_an_edit_deleted_is_suppressed_and_nothing_is_written(
     bulk = (await ingest(superset, other, kind=kind, mask="description"))[0]
     unary = await getattr(bot, f"upsert_{kind}")(**{kind: other | {"service": "superset"}})
 
-    assert same == bulk == Told("SUPPRESSED", [], {}, 0.2)
+    assert same == bulk == IngestResult("SUPPRESSED", [], {}, 0.2)
     assert unary["outcome"] == "OUTCOME_SUPPRESSED"
     assert (unary[kind]["deleted"], unary[kind]["displayName"]) == (True, "A")
     assert await all_rows(service.database) == before
 
 
-async def test_suppressed_items_are_counted_and_fail_nothing(superset: Caller) -> None:
+async def test_suppressed_items_are_counted_and_do_not_fail(superset: Caller) -> None:
     await ingest(superset, {"name": "d1"}, {"name": "d2"})
     await superset.delete_dashboard(fully_qualified_name="superset.d1")
 
@@ -40,16 +40,16 @@ async def test_suppressed_items_are_counted_and_fail_nothing(superset: Caller) -
     assert bulk.results == []
 
 
-async def test_suppression_tells_nothing_to_a_caller_who_may_not_write(service: Service, superset: Caller) -> None:
+async def test_suppression_is_not_revealed_to_a_caller_who_may_not_write(service: Service, superset: Caller) -> None:
     await ingest_one(superset)
     await superset.delete_dashboard(fully_qualified_name="superset.d1")
 
-    told = await ingest_one(service.caller("carl", "data_consumer"))
+    result = await ingest_one(service.caller("carl", "data_consumer"))
 
-    assert told.refused == {"": "ACTION_DENIED"}
+    assert result.refused == {"": "ACTION_DENIED"}
 
 
-async def test_a_bot_creates_or_updates_no_more_than_anybody_what_is_deleted(superset: Caller, bot: Caller) -> None:
+async def test_a_bot_can_neither_create_nor_update_a_deleted_asset(superset: Caller, bot: Caller) -> None:
     await ingest_one(superset)
     await superset.delete_dashboard(fully_qualified_name="superset.d1")
 
@@ -64,9 +64,7 @@ async def test_a_bot_creates_or_updates_no_more_than_anybody_what_is_deleted(sup
 
 
 @each_kind
-async def test_a_persons_upsert_restores_what_people_deleted_and_ingestion_goes_on(
-    superset: Caller, steward: Caller, kind: str
-) -> None:
+async def test_a_person_s_upsert_ends_the_suppression(superset: Caller, steward: Caller, kind: str) -> None:
     await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
     await getattr(superset, f"delete_{kind}")(fully_qualified_name="superset.a1")
     assert (await ingest(superset, {"name": "a1"}, kind=kind))[0].outcome == "SUPPRESSED"
@@ -75,51 +73,51 @@ async def test_a_persons_upsert_restores_what_people_deleted_and_ingestion_goes_
 
     assert (answer["outcome"], answer[kind]["version"]) == ("OUTCOME_RESTORED", 0.3)
     assert "deleted" not in answer[kind]
-    told = (await ingest(superset, {"name": "a1", "displayName": "B", "description": "b"}, kind=kind))[0]
-    assert (told.outcome, told.kept, told.version) == ("UPDATED", ["description"], 0.4)
+    result = (await ingest(superset, {"name": "a1", "displayName": "B", "description": "b"}, kind=kind))[0]
+    assert (result.outcome, result.kept, result.version) == ("UPDATED", ["description"], 0.4)
 
 
 @each_kind
-async def test_a_persons_restoration_ends_the_suppression(superset: Caller, kind: str) -> None:
+async def test_a_person_s_restore_ends_the_suppression(superset: Caller, kind: str) -> None:
     await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
     await getattr(superset, f"delete_{kind}")(fully_qualified_name="superset.a1")
 
     await getattr(superset, f"restore_{kind}")(fully_qualified_name="superset.a1")
 
-    told = (await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind))[0]
-    assert (told.outcome, told.version) == ("UPDATED", 0.4)
+    result = (await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind))[0]
+    assert (result.outcome, result.version) == ("UPDATED", 0.4)
 
 
 @each_kind
-async def test_override_metadata_restores_as_an_edit_would(superset: Caller, kind: str) -> None:
+async def test_override_metadata_restores_like_an_edit(superset: Caller, kind: str) -> None:
     await ingest(superset, {"name": "a1", "displayName": "A"}, kind=kind)
     await getattr(superset, f"delete_{kind}")(fully_qualified_name="superset.a1")
 
-    told = (await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind, override=True))[0]
+    result = (await ingest(superset, {"name": "a1", "displayName": "B"}, kind=kind, override=True))[0]
 
-    assert (told.outcome, told.version) == ("RESTORED", 0.3)
+    assert (result.outcome, result.version) == ("RESTORED", 0.3)
     assert (await stored(superset, "a1", kind))["edited"] == {"fields": ["display_name"]}
 
 
 @each_kind
-async def test_ingestion_restores_what_ingestion_deleted_with_its_changes_as_one_version(
+async def test_ingestion_restores_and_changes_what_ingestion_deleted_in_one_version(
     service: Service, superset: Caller, bot: Caller, kind: str
 ) -> None:
-    """Also what people had created."""
+    """Also assets that people created."""
     await getattr(superset, f"create_{kind}")(**{kind: spec("a1", displayName="A", sourceUrl="https://a")})
     await getattr(bot, f"delete_{kind}")(fully_qualified_name="superset.a1")
     sent = {"name": "a1", "displayName": "B", "sourceUrl": "https://b"}
 
-    told = (await ingest(superset, sent, kind=kind))[0]
+    result = (await ingest(superset, sent, kind=kind))[0]
 
     after = await stored(superset, "a1", kind)
-    assert told == Told("RESTORED", ["display_name"], {}, 0.3)
+    assert result == IngestResult("RESTORED", ["display_name"], {}, 0.3)
     assert (after["displayName"], after["sourceUrl"], after.get("deleted")) == ("A", "https://b", None)
     changed = after["changeDescription"]
     assert sorted(change["name"] for change in changed["fieldsUpdated"]) == ["deleted", "sourceUrl"]
     assert [row.version for row in await history(service.database, kind)] == [1, 2]
 
-    # A bot's own upsert does so, too.
+    # A bot's own upsert does the same.
     await getattr(bot, f"delete_{kind}")(fully_qualified_name="superset.a1")
     answer = await getattr(bot, f"upsert_{kind}")(**{kind: sent | {"service": "superset"}})
     assert (answer["outcome"], answer["keptFields"]) == ("OUTCOME_RESTORED", ["display_name"])
@@ -130,13 +128,13 @@ async def test_a_refused_restoration_restores_nothing(service: Service, superset
     await bot.delete_dashboard(fully_qualified_name="superset.d1")
     before = await all_rows(service.database)
 
-    told = await ingest_one(superset, charts=["superset.c1"], domain="nowhere")
+    result = await ingest_one(superset, charts=["superset.c1"], domain="nowhere")
 
-    assert told.refused == {"dashboard.domain": "UNKNOWN_REFERENCE"}
+    assert result.refused == {"dashboard.domain": "UNKNOWN_REFERENCE"}
     assert await all_rows(service.database) == before
 
 
-async def test_charts_that_an_edit_took_along_are_suppressed_and_left_out(superset: Caller) -> None:
+async def test_charts_that_an_edit_deleted_with_their_dashboard_are_suppressed_and_left_out(superset: Caller) -> None:
     await ingest_one(superset, charts=["superset.c1", "superset.c2"])
     await ingest_one(superset, "d2", charts=["superset.c2"])
     await superset.delete_dashboard(fully_qualified_name="superset.d1")
@@ -156,32 +154,36 @@ async def test_charts_that_an_edit_took_along_are_suppressed_and_left_out(supers
     assert fqns((await stored(superset, "d3"))["charts"]) == ["superset.c2"]
 
 
-async def test_charts_that_ingestion_took_along_come_back_with_their_dashboard(superset: Caller, bot: Caller) -> None:
+async def test_charts_that_ingestion_deleted_with_their_dashboard_are_restored_with_it(
+    superset: Caller, bot: Caller
+) -> None:
     await ingest_one(superset, charts=["superset.c1", "superset.c2"])
     await superset.delete_chart(fully_qualified_name="superset.c2")
     await bot.delete_dashboard(fully_qualified_name="superset.d1")
     assert (await stored(superset, "c1", "chart"))["deleted"]
 
-    told = await ingest_one(superset, charts=["superset.c1", "superset.c2", "superset.c3"])
+    result = await ingest_one(superset, charts=["superset.c1", "superset.c2", "superset.c3"])
 
-    assert (told.outcome, told.kept) == ("RESTORED", ["charts.superset.c2"])
+    assert (result.outcome, result.kept) == ("RESTORED", ["charts.superset.c2"])
     assert fqns((await stored(superset))["charts"]) == ["superset.c1", "superset.c3"]
     assert "deleted" not in await stored(superset, "c1", "chart")
     assert (await stored(superset, "c2", "chart"))["deleted"]
 
 
-async def test_a_chart_that_ingestion_took_along_can_come_back_alone(superset: Caller, bot: Caller) -> None:
+async def test_a_chart_that_ingestion_deleted_with_its_dashboard_can_be_restored_alone(
+    superset: Caller, bot: Caller
+) -> None:
     await ingest_one(superset, charts=["superset.c1"])
     await bot.delete_dashboard(fully_qualified_name="superset.d1")
 
-    told = (await ingest(superset, {"name": "c1"}, kind="chart"))[0]
+    result = (await ingest(superset, {"name": "c1"}, kind="chart"))[0]
 
-    assert told.outcome == "RESTORED"
+    assert result.outcome == "RESTORED"
     assert (await stored(superset))["deleted"]
     assert (await ingest_one(superset, "d2", charts=["superset.c1"])).kept == []
 
 
-async def test_a_chart_that_people_deleted_is_left_out_of_what_is_ingested_and_named(superset: Caller) -> None:
+async def test_a_chart_that_people_deleted_is_left_out_of_ingested_dashboards_and_named(superset: Caller) -> None:
     await superset.create_chart(chart=spec('sales "by" day.eu'))
     quoted = 'superset."sales ""by"" day.eu"'
     charts = ["superset.c3", quoted, "superset.c1", "superset.c2"]
@@ -193,8 +195,8 @@ async def test_a_chart_that_people_deleted_is_left_out_of_what_is_ingested_and_n
     created = await ingest_one(superset, "d2", charts=charts)
     emptied = await ingest_one(superset, charts=[quoted], sourceUrl="https://a")
 
-    assert changed == Told("UPDATED", [f"charts.{quoted}", "charts.superset.c2"], {}, 0.2)
-    assert created == Told("CREATED", [f"charts.{quoted}", "charts.superset.c2"], {}, 0.1)
+    assert changed == IngestResult("UPDATED", [f"charts.{quoted}", "charts.superset.c2"], {}, 0.2)
+    assert created == IngestResult("CREATED", [f"charts.{quoted}", "charts.superset.c2"], {}, 0.1)
     assert fqns((await stored(superset, "d2"))["charts"]) == ["superset.c3", "superset.c1"]
     assert emptied.kept == [f"charts.{quoted}"]
     assert "charts" not in await stored(superset)
@@ -214,7 +216,7 @@ def to(fqn: str, kind: str = "dashboard") -> Json:
     return {"type": kind, "fullyQualifiedName": fqn}
 
 
-async def test_what_a_property_refers_to_and_people_deleted_is_left_out_and_named(
+async def test_a_reference_in_a_property_to_an_asset_that_people_deleted_is_left_out_and_named(
     superset: Caller, bot: Caller
 ) -> None:
     await define_references(superset)
@@ -235,13 +237,13 @@ async def test_what_a_property_refers_to_and_people_deleted_is_left_out_and_name
     assert sorted(created["keptFields"]) == left_out
     assert created["dashboard"]["extension"] == {"many": [kept], "costCentre": "1"}
 
-    # Brought back, it is referred to again.
+    # After its restoration it is referred to again.
     await superset.restore_dashboard(fully_qualified_name="superset.gone")
     assert (await ingest_one(superset, extension=sent)).kept == ["extension.many"]
     assert (await stored(superset))["extension"]["one"] == gone
 
 
-async def test_validation_leaves_out_what_the_write_would(superset: Caller) -> None:
+async def test_validation_leaves_out_the_same_as_the_write(superset: Caller) -> None:
     await define_references(superset)
     await superset.delete_dashboard(fully_qualified_name="superset.gone")
     sent = {"one": to("superset.gone"), "many": [to("superset.old"), to("superset.gone")]}
@@ -255,7 +257,7 @@ async def test_validation_leaves_out_what_the_write_would(superset: Caller) -> N
         assert sorted(bulk.results[1]["keptFields"]) == ["extension.many", "extension.one"]
 
 
-async def test_a_list_of_which_nothing_is_left_is_emptied_as_charts_are(superset: Caller) -> None:
+async def test_a_list_whose_elements_are_all_left_out_becomes_empty_as_charts_do(superset: Caller) -> None:
     await define_references(superset)
     await ingest_one(superset, extension={"many": [to("superset.old")]})
     await superset.delete_dashboard(fully_qualified_name="superset.gone")
@@ -271,7 +273,7 @@ async def test_a_list_of_which_nothing_is_left_is_emptied_as_charts_are(superset
     assert "extension" not in await stored(superset, "d2")
 
 
-async def test_what_a_list_holds_already_fails_no_later_write(superset: Caller, bot: Caller) -> None:
+async def test_elements_that_a_list_already_holds_never_fail_a_later_write(superset: Caller, bot: Caller) -> None:
     await define_references(superset)
     chart, other = to("superset.c1", "chart"), to("superset.c2", "chart")
     held = [chart, to("superset.old"), to("superset.gone")]
@@ -282,16 +284,16 @@ async def test_what_a_list_holds_already_fails_no_later_write(superset: Caller, 
 
     ingested = await ingest_one(superset, extension={"many": [*held, other]})
     edited = await superset.upsert_dashboard(dashboard=spec("d2", extension={"many": [*held, other]}))
-    anew = await ingest_one(superset, "d3", extension={"many": held})
+    added = await ingest_one(superset, "d3", extension={"many": held})
 
     assert (ingested.outcome, ingested.kept) == ("UPDATED", ["extension.many"])
     assert (await stored(superset))["extension"]["many"] == [chart, to("superset.old"), other]
     assert edited["dashboard"]["extension"]["many"] == [*held, other]
-    assert anew.refused == {"dashboard.extension.many[1]": "UNKNOWN_REFERENCE"}
+    assert added.refused == {"dashboard.extension.many[1]": "UNKNOWN_REFERENCE"}
 
 
 @on_one_database
-async def test_a_property_leaves_out_no_more_than_what_people_deleted(superset: Caller, bot: Caller) -> None:
+async def test_a_property_leaves_out_only_what_people_deleted(superset: Caller, bot: Caller) -> None:
     await define_references(superset)
     await bot.delete_dashboard(fully_qualified_name="superset.old")
     await superset.delete_dashboard(fully_qualified_name="superset.gone")
@@ -312,18 +314,18 @@ async def test_a_property_that_people_marked_is_named_once(superset: Caller) -> 
     await superset.create_dashboard(dashboard=spec(extension=marked))
     await superset.delete_dashboard(fully_qualified_name="superset.gone")
 
-    told = await ingest_one(superset, extension={"one": to("superset.gone"), "many": [to("superset.gone")]})
+    result = await ingest_one(superset, extension={"one": to("superset.gone"), "many": [to("superset.gone")]})
 
-    assert (told.outcome, sorted(told.kept)) == ("UNCHANGED", ["extension.many", "extension.one"])
+    assert (result.outcome, sorted(result.kept)) == ("UNCHANGED", ["extension.many", "extension.one"])
     assert (await stored(superset))["extension"] == marked
 
 
-async def test_a_chart_that_ingestion_deleted_must_not_be_referred_to_anew(superset: Caller, bot: Caller) -> None:
+async def test_a_new_reference_to_a_chart_that_ingestion_deleted_is_refused(superset: Caller, bot: Caller) -> None:
     await bot.delete_chart(fully_qualified_name="superset.c1")
 
-    told = await ingest_one(superset, charts=["superset.c2", "superset.c1"])
+    result = await ingest_one(superset, charts=["superset.c2", "superset.c1"])
 
-    assert told.refused == {"dashboard.charts[1]": "DELETED_REFERENCE"}
+    assert result.refused == {"dashboard.charts[1]": "DELETED_REFERENCE"}
 
 
 async def test_an_edit_leaves_nothing_out(superset: Caller) -> None:
@@ -331,14 +333,12 @@ async def test_an_edit_leaves_nothing_out(superset: Caller) -> None:
 
     with pytest.raises(Refused) as refused:
         await superset.upsert_dashboard(dashboard=spec(charts=["superset.c1"]))
-    told = await ingest_one(superset, charts=["superset.c1"], override=True)
+    result = await ingest_one(superset, charts=["superset.c1"], override=True)
 
-    assert refused.value.violations == told.refused == {"dashboard.charts[0]": "DELETED_REFERENCE"}
+    assert refused.value.violations == result.refused == {"dashboard.charts[0]": "DELETED_REFERENCE"}
 
 
-async def test_a_chart_that_the_chunk_brings_back_is_referred_to_by_its_dashboards(
-    superset: Caller, bot: Caller
-) -> None:
+async def test_dashboards_can_refer_to_a_chart_that_their_chunk_restores(superset: Caller, bot: Caller) -> None:
     await bot.delete_chart(fully_qualified_name="superset.c1")
 
     bulk = await superset.bulk([{"dashboard": spec(charts=["superset.c1"])}, {"chart": spec("c1")}])
@@ -347,15 +347,15 @@ async def test_a_chart_that_the_chunk_brings_back_is_referred_to_by_its_dashboar
     assert fqns((await stored(superset))["charts"]) == ["superset.c1"]
 
 
-async def test_what_was_deleted_for_good_is_new_to_ingestion(superset: Caller) -> None:
+async def test_an_asset_that_was_hard_deleted_is_new_to_ingestion(superset: Caller) -> None:
     await ingest_one(superset, displayName="A")
     before = await stored(superset)
     await superset.delete_dashboard(fully_qualified_name="superset.d1", hard=True)
 
-    told = await ingest_one(superset, displayName="A")
+    result = await ingest_one(superset, displayName="A")
 
     after = await stored(superset)
-    assert (told.outcome, told.version) == ("CREATED", 0.1)
+    assert (result.outcome, result.version) == ("CREATED", 0.1)
     assert after["id"] != before["id"]
 
 

@@ -1,4 +1,4 @@
-"""The sweep of a session: what it did not mention in its BI service is soft-deleted, unless a guard trips."""
+"""The sweep of a session soft-deletes the assets of its BI service that it did not mention, unless a guard stops it."""
 
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from tests.service.streams import Stream
 
 @pytest.fixture
 async def bot(superset: Caller, bot: Caller) -> Caller:
-    """The bot, in a catalog where it has loaded charts n0 to n9 and dashboards d0 to d9, each with one of them."""
+    """The bot, in a catalog where it has loaded charts n0 to n9 and dashboards d0 to d9, one chart per dashboard."""
     await superset.upsert_entity(entity={"biService": {"name": "tableau", "serviceType": "Tableau"}})
     loaded = await bot.bulk(_charts(range(10)), _dashboards(range(10)))
     assert loaded.counts == {"created": 20}
@@ -31,8 +31,8 @@ def _dashboards(numbers: Any) -> list[Json]:
 
 async def _sweep(caller: Caller, *chunks: list[Json], percent: int | None = None, **options: Any) -> Bulk:
     sweep = {} if percent is None else {"maxDeletedPercent": percent}
-    told = {"sessionId": str(uuid4()), "service": "tableau", "sweep": sweep, **options}
-    return await caller.bulk(*chunks or [[]], options=told, finish={"totalItems": sum(map(len, chunks))})
+    stream_options = {"sessionId": str(uuid4()), "service": "tableau", "sweep": sweep, **options}
+    return await caller.bulk(*chunks or [[]], options=stream_options, finish={"totalItems": sum(map(len, chunks))})
 
 
 async def _live(caller: Caller) -> tuple[list[str], list[str]]:
@@ -48,7 +48,7 @@ def _names(prefix: str, numbers: Any) -> list[str]:
     return sorted(f"{prefix}{number}" for number in numbers)
 
 
-async def test_what_was_not_mentioned_is_deleted_and_comes_back_with_the_next_load(bot: Caller) -> None:
+async def test_unmentioned_assets_are_deleted_and_restored_by_the_next_load(bot: Caller) -> None:
     swept = await _sweep(bot, _charts(range(8)), _dashboards(range(8)))
 
     assert swept.summary["sweep"]["outcome"] == "SWEEP_OUTCOME_DONE"
@@ -59,15 +59,15 @@ async def test_what_was_not_mentioned_is_deleted_and_comes_back_with_the_next_lo
     assert again.counts == {"unchanged": 16, "restored": 4}
 
 
-async def test_a_kind_of_which_nothing_was_mentioned_is_not_swept(bot: Caller) -> None:
+async def test_a_kind_without_any_mentioned_asset_is_not_swept(bot: Caller) -> None:
     swept = await _sweep(bot, _charts(range(8)))
 
-    # The charts of live dashboards are gone from the source; the dashboards were not part of the load.
+    # The source no longer has the charts of live dashboards; the load did not include dashboards.
     assert int(swept.summary["sweep"]["deleted"]) == 2
     assert await _live(bot) == (_names("d", range(10)), _names("n", range(8)))
 
 
-async def test_the_charts_of_a_swept_dashboard_go_along_unless_mentioned(bot: Caller) -> None:
+async def test_charts_of_a_swept_dashboard_are_deleted_with_it_unless_mentioned(bot: Caller) -> None:
     swept = await _sweep(bot, _dashboards(range(8)))
 
     assert int(swept.summary["sweep"]["deleted"]) == 2
@@ -79,7 +79,7 @@ async def test_the_charts_of_a_swept_dashboard_go_along_unless_mentioned(bot: Ca
 
 
 @pytest.mark.parametrize("override", [False, True])
-async def test_charts_stay_that_only_dashboards_mention_also_unchanged_and_refused_ones(
+async def test_charts_that_only_dashboards_mention_stay_even_in_unchanged_and_refused_ones(
     bot: Caller, admin: Caller, override: bool
 ) -> None:
     changed = {"dashboard": {**_dashboards([2])[0]["dashboard"], "displayName": "Two"}}
@@ -89,7 +89,7 @@ async def test_charts_stay_that_only_dashboards_mention_also_unchanged_and_refus
     swept = await _sweep(admin if override else bot, _charts([0]), dashboards, overrideMetadata=override)
 
     assert swept.counts == {"updated": 1, "unchanged": 8, "failed": 1}
-    # Of the dashboard that was not mentioned.
+    # The chart of the dashboard that was not mentioned.
     assert int(swept.summary["sweep"]["deleted"]) == 1
     assert await _live(bot) == (_names("d", range(1, 10)), _names("n", range(10)))
 
@@ -104,16 +104,16 @@ async def test_an_empty_session_deletes_nothing(bot: Caller) -> None:
 async def test_a_source_that_lost_most_of_its_dashboards_trips_the_guard(bot: Caller) -> None:
     swept = await _sweep(bot, _charts(range(10)), _dashboards(range(4)))
 
-    told = swept.summary["sweep"]
-    assert (told["outcome"], told["wouldDelete"]) == ("SWEEP_OUTCOME_TOO_MANY", "6")
-    assert sorted(told["sample"]) == [f"tableau.d{number}" for number in range(4, 10)]
+    sweep = swept.summary["sweep"]
+    assert (sweep["outcome"], sweep["wouldDelete"]) == ("SWEEP_OUTCOME_TOO_MANY", "6")
+    assert sorted(sweep["sample"]) == [f"tableau.d{number}" for number in range(4, 10)]
     assert await _live(bot) == (_names("d", range(10)), _names("n", range(10)))
 
     allowed = await _sweep(bot, _charts(range(10)), _dashboards(range(4)), percent=60)
     assert allowed.summary["sweep"]["outcome"] == "SWEEP_OUTCOME_DONE"
 
 
-async def test_an_item_whose_name_cannot_be_read_trips_the_guard_and_a_failed_one_counts_as_mentioned(
+async def test_an_item_with_an_unreadable_name_trips_the_guard_and_a_failed_item_is_mentioned(
     bot: Caller,
 ) -> None:
     failed: Json = {"dashboard": {"name": "d9", "service": "tableau", "tags": [{"tagFQN": "no.such"}]}}
@@ -127,11 +127,11 @@ async def test_an_item_whose_name_cannot_be_read_trips_the_guard_and_a_failed_on
     assert await _live(bot) == (_names("d", range(10)), _names("n", range(10)))
 
 
-async def test_what_people_made_and_what_changed_since_the_session_began_stays(bot: Caller, steward: Caller) -> None:
+async def test_assets_that_people_created_or_that_changed_during_the_session_stay(bot: Caller, steward: Caller) -> None:
     await steward.create_dashboard(dashboard={"name": "d-by-hand", "service": "tableau"})
     async with Stream(bot) as stream:
-        told = {"sessionId": str(uuid4()), "service": "tableau", "sweep": {}}
-        await stream.send(*_dashboards(range(8)), options=told)
+        stream_options = {"sessionId": str(uuid4()), "service": "tableau", "sweep": {}}
+        await stream.send(*_dashboards(range(8)), options=stream_options)
         await stream.read_until(8)
         await steward.update_dashboard(
             fully_qualified_name="tableau.d9", dashboard={"displayName": "Nine"}, update_mask="displayName"
@@ -143,16 +143,16 @@ async def test_what_people_made_and_what_changed_since_the_session_began_stays(b
     assert (await _live(bot))[0] == ["d-by-hand", *_names("d", range(8)), "d9"]
 
 
-async def test_a_preview_shows_what_would_go(bot: Caller) -> None:
+async def test_a_preview_shows_what_would_be_deleted(bot: Caller) -> None:
     swept = await _sweep(bot, _charts(range(8)), _dashboards(range(8)), validateOnly=True)
 
-    told = swept.summary["sweep"]
-    assert (told["outcome"], told["wouldDelete"]) == ("SWEEP_OUTCOME_PREVIEWED", "4")
-    assert sorted(told["sample"]) == ["tableau.d8", "tableau.d9", "tableau.n8", "tableau.n9"]
+    sweep = swept.summary["sweep"]
+    assert (sweep["outcome"], sweep["wouldDelete"]) == ("SWEEP_OUTCOME_PREVIEWED", "4")
+    assert sorted(sweep["sample"]) == ["tableau.d8", "tableau.d9", "tableau.n8", "tableau.n9"]
     assert await _live(bot) == (_names("d", range(10)), _names("n", range(10)))
 
 
-async def test_a_sweep_needs_its_total_its_service_and_the_right_to_it(bot: Caller, steward: Caller) -> None:
+async def test_a_sweep_needs_a_total_a_service_and_permission_for_it(bot: Caller, steward: Caller) -> None:
     options: Json = {"service": "tableau", "sweep": {}}
 
     without_total = await bot.bulk(_dashboards(range(10)), options=options)
@@ -170,10 +170,10 @@ async def test_a_sweep_needs_its_total_its_service_and_the_right_to_it(bot: Call
     assert without_right.refused.metadata["action"] == "sweep"
 
 
-async def test_one_session_sweeps_a_service_at_a_time(bot: Caller) -> None:
+async def test_one_session_at_a_time_sweeps_a_service(bot: Caller) -> None:
     async with Stream(bot) as stream:
-        told = {"sessionId": str(uuid4()), "service": "tableau", "sweep": {}}
-        await stream.send(*_dashboards(range(10)), options=told)
+        stream_options = {"sessionId": str(uuid4()), "service": "tableau", "sweep": {}}
+        await stream.send(*_dashboards(range(10)), options=stream_options)
         await stream.read_until(10)
         second = await _sweep(bot, _dashboards(range(10)))
         await stream.send(finish={"totalItems": 10})
@@ -184,17 +184,17 @@ async def test_one_session_sweeps_a_service_at_a_time(bot: Caller) -> None:
     assert first.summary["sweep"]["outcome"] == "SWEEP_OUTCOME_DONE"
 
 
-async def test_a_session_that_broke_sweeps_right_when_resumed_and_only_once(bot: Caller) -> None:
-    told: Json = {"sessionId": str(uuid4()), "service": "tableau", "sweep": {}}
+async def test_a_resumed_session_sweeps_correctly_and_only_once(bot: Caller) -> None:
+    stream_options: Json = {"sessionId": str(uuid4()), "service": "tableau", "sweep": {}}
     async with Stream(bot) as broken:
-        await broken.send(*_dashboards(range(4)), options=told)
+        await broken.send(*_dashboards(range(4)), options=stream_options)
         await broken.read_until(4)
         broken.call.cancel()
 
     rest: Json = {"items": _dashboards(range(4, 8)), "offset": 4}
-    swept = await bot.bulk(rest, options=told, finish={"totalItems": 8})
+    swept = await bot.bulk(rest, options=stream_options, finish={"totalItems": 8})
     await bot.bulk(_dashboards(range(10)))
-    again = await bot.bulk(rest, options=told, finish={"totalItems": 8})
+    again = await bot.bulk(rest, options=stream_options, finish={"totalItems": 8})
 
     assert int(swept.summary["sweep"]["deleted"]) == 2
     assert again.summary == swept.summary

@@ -1,4 +1,4 @@
-"""Tokens that are limited to BI services, and policies that look at what a thing is: what of it is seen and written."""
+"""Tokens limited to BI services, and policies that check attributes: what their callers can see and write."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ def names_in(answer: Json) -> list[str]:
 
 
 async def denial(call: Any, **request: Any) -> tuple[str, Json]:
-    """Makes a call that is denied and returns all that was said but the id of the call."""
+    """Makes a call that is denied and returns its whole status except the id of the call."""
     with pytest.raises(Refused) as caught:
         await call(**request)
     assert (caught.value.code, caught.value.reason) == ("PERMISSION_DENIED", "ACTION_DENIED")
@@ -40,7 +40,7 @@ async def limited(service: Service, superset: Caller) -> Caller:
     return service.caller("sue", "admin", services=["superset"])
 
 
-async def test_lists_totals_and_pages_hold_what_may_be_viewed(service: Service, limited: Caller) -> None:
+async def test_lists_totals_and_pages_contain_only_visible_assets(service: Service, limited: Caller) -> None:
     mine = [f"superset.d{number}" for number in range(6)]
 
     whole = await limited.list_dashboards(include_total=True)
@@ -53,26 +53,28 @@ async def test_lists_totals_and_pages_hold_what_may_be_viewed(service: Service, 
         assert page["total"] == "6"
         pages.append(names_in(page))
         token = page.get("nextPageToken", "")
-    # Full ones, though between any two there is one of looker.
+    # Pages are full, although an asset of looker lies between any two results.
     assert pages == [[f"superset.d{number}", f"superset.d{number - 1}"] for number in (5, 3, 1)]
     for filters in ({"project": "p"}, {"chart": "looker.c1"}, {"service_type": "Superset"}, {"name_prefix": "d"}):
         found = await limited.list_dashboards(**filters, include_total=True)
         assert (names_in(found), found["total"]) == (mine, "6"), filters
     for filters in ({"service": "looker"}, {"service_type": "Looker"}, {"service": "nothing"}):
         assert await limited.list_dashboards(**filters, include_total=True) == {"total": "0"}
-    # What a dashboard of another service holds tells of that dashboard.
+    # The filter does not reveal whether a dashboard of another service exists.
     assert await limited.list_charts(dashboard="looker.d1") == await limited.list_charts(dashboard="looker.none") == {}
     services = await limited.list_entities(kind="KIND_BI_SERVICE")
     assert [each["biService"]["name"] for each in services["entities"]] == ["superset"]
     elsewhere = service.caller("sue", "data_consumer", services=["nothing"])
     for listed in (elsewhere.list_dashboards(), elsewhere.list_entities(kind="KIND_BI_SERVICE")):
         assert await listed == {}
-    # What belongs to no service is left to the roles.
+    # Things without a service are left to the roles.
     assert len((await limited.list_entities(kind="KIND_TAG"))["entities"]) == 4
 
 
 @on_one_database
-async def test_a_get_beyond_the_limit_is_denied_whether_or_not_it_is_there(superset: Caller, limited: Caller) -> None:
+async def test_a_get_outside_the_limit_is_denied_whether_or_not_the_asset_exists(
+    superset: Caller, limited: Caller
+) -> None:
     assert (await limited.get_dashboard(fully_qualified_name="superset.d1"))["dashboard"]["name"] == "d1"
     for kind, call in (("dashboard", limited.get_dashboard), ("chart", limited.get_chart)):
         absent = await denial(call, fully_qualified_name="looker.new")
@@ -88,14 +90,16 @@ async def test_a_get_beyond_the_limit_is_denied_whether_or_not_it_is_there(super
     assert await denial(limited.get_entity, **service) == absent
     assert await limited.get_entity(kind="KIND_BI_SERVICE", fully_qualified_name='"superset"')
     assert await limited.get_entity(kind="KIND_USER", fully_qualified_name="ann")
-    # Of an id that nobody has nothing says where it would be.
+    # No service can be named for an unknown id, so it is not found.
     with pytest.raises(Refused) as caught:
         await limited.get_dashboard(id=NOBODY)
     assert caught.value.code == "NOT_FOUND"
 
 
 @on_one_database
-async def test_a_write_beyond_the_limit_is_denied_whether_or_not_it_is_there(service: Service, limited: Caller) -> None:
+async def test_a_write_outside_the_limit_is_denied_whether_or_not_the_asset_exists(
+    service: Service, limited: Caller
+) -> None:
     rows = await all_rows(service.database)
     for name in ("d1", "none"):
         spec: Json = {"dashboard": {"name": name, "service": "looker", "displayName": "Mine"}}
@@ -129,8 +133,8 @@ async def test_a_write_beyond_the_limit_is_denied_whether_or_not_it_is_there(ser
 
 
 @on_one_database
-async def test_within_the_limit_a_token_writes_as_its_roles_may(service: Service, limited: Caller) -> None:
-    # A chart of another service may be referred to.
+async def test_within_the_limit_a_token_writes_as_its_roles_allow(service: Service, limited: Caller) -> None:
+    # It may refer to a chart of another service.
     spec: Json = {"name": "new", "service": "superset", "charts": ["looker.c1"]}
     assert (await limited.create_dashboard(dashboard=spec))["dashboard"]["charts"][0]["name"] == "c1"
     await limited.upsert_entity(entity={"biService": {"name": "superset", "displayName": "Superset"}})
@@ -138,7 +142,7 @@ async def test_within_the_limit_a_token_writes_as_its_roles_may(service: Service
     await limited.delete_dashboard(fully_qualified_name="superset.new")
     both = service.caller("sue", "data_steward", services=["superset", "looker"])
     assert (await both.list_dashboards(include_total=True))["total"] == "12"
-    # A limit gives no rights, and takes those of owners too.
+    # A limit grants no permissions, and it restricts owners too.
     consumer = service.caller("sue", "data_consumer", services=["superset"])
     await denial(consumer.create_dashboard, dashboard=spec | {"name": "other"})
     owned = {"name": "d1", "service": "looker", "owners": [{"type": "user", "name": "ann"}]}
@@ -148,8 +152,8 @@ async def test_within_the_limit_a_token_writes_as_its_roles_may(service: Service
     assert await service.caller("ann").upsert_dashboard(dashboard=owned)
 
 
-# A role that may do everything with what is in the domain finance, one that may also move it about, and one that looks
-# at BI services of one type.
+# A keeper may change assets in the domain finance, a mover may also write to sales, and a looker may view
+# BI services of one type.
 POLICIES = """
 @id("looks") permit (principal in Role::"keeper", action == Action::"view", resource);
 @id("keeps") permit (
@@ -183,7 +187,7 @@ async def governed(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
         yield service
 
 
-async def test_a_change_of_domain_needs_the_right_in_the_new_one(governed: Service) -> None:
+async def test_a_change_of_domain_needs_permission_in_the_new_domain(governed: Service) -> None:
     keeper, both = governed.caller("kim", "keeper"), governed.caller("kim", "keeper", "mover")
 
     async def move(caller: Caller, name: str, domain: str) -> Json:
@@ -192,13 +196,13 @@ async def test_a_change_of_domain_needs_the_right_in_the_new_one(governed: Servi
         moved: Json = answer["dashboard"]
         return moved
 
-    # What exists is decided as stored: below the domain, too.
+    # Stored assets are decided by their stored attributes, including subdomains.
     for name in ("f", "t"):
         key = {"fully_qualified_name": f"superset.{name}"}
         await keeper.update_dashboard(**key, dashboard={"displayName": "Kept"}, update_mask="displayName")
-        # Within it things may be moved.
+        # Assets may move within the domain.
         assert (await move(keeper, name, "finance.tax"))["domains"][0]["fullyQualifiedName"] == "finance.tax"
-        # Into another, into none and into one that is unknown they may not.
+        # They may not move into another, into none or into an unknown domain.
         for domain in ("sales", "", "nowhere"):
             denied = await denial(move, caller=keeper, name=name, domain=domain)
             assert denied[0] == f"kim may not update dashboard superset.{name}"
@@ -207,21 +211,21 @@ async def test_a_change_of_domain_needs_the_right_in_the_new_one(governed: Servi
             await denial(keeper.upsert_dashboard, dashboard=spec, **tried)
             bulk = await keeper.bulk([{"dashboard": spec}], options={"update_mask": "domain"})
             assert bulk.failures == {0: {"": "ACTION_DENIED"}}
-    # Not even into the own one, from where one has no right; and not by a write without the domain.
+    # Nor may assets be moved into the domain from elsewhere, or written there without naming it.
     for name in ("s", "n"):
         await denial(move, caller=keeper, name=name, domain="finance")
         await denial(keeper.upsert_dashboard, dashboard={"name": name, "service": "superset"})
-    # Who has the right in both may move.
+    # A caller with permission in both may move them.
     assert (await move(both, "f", "sales"))["domains"][0]["name"] == "sales"
     assert (await move(both, "f", "finance"))["domains"][0]["name"] == "finance"
-    # An unknown domain, for who may: a wrong reference.
+    # For a caller who may write, an unknown domain is an invalid reference.
     with pytest.raises(Refused) as caught:
         await move(governed.caller("admin", "admin"), "f", "nowhere")
     assert caught.value.violations == {"dashboard.domain": "UNKNOWN_REFERENCE"}
 
 
 @on_one_database
-async def test_what_is_new_is_decided_as_sent_and_what_is_absent_without_attributes(governed: Service) -> None:
+async def test_new_assets_are_decided_by_the_sent_attributes_and_absent_ones_without_any(governed: Service) -> None:
     keeper = governed.caller("kim", "keeper")
     for name, domain in (("new", "finance"), ("newer", "finance.tax")):
         spec: Json = {"name": name, "service": "superset", "domain": domain}
@@ -231,7 +235,7 @@ async def test_what_is_new_is_decided_as_sent_and_what_is_absent_without_attribu
         spec = {"name": "other", "service": "superset", "domain": domain}
         await denial(keeper.create_dashboard, dashboard=spec)
         await denial(keeper.upsert_chart, chart=spec)
-    # Of what is absent nobody can say that it is in the domain.
+    # An absent asset is in no domain.
     for key in ({"fully_qualified_name": "superset.none"}, {"id": NOBODY}):
         await denial(keeper.delete_dashboard, **key)
         await denial(keeper.update_dashboard, **key, dashboard={"domain": "finance"}, update_mask="domain")

@@ -1,4 +1,4 @@
-"""Update: the mask is the whole list of what is written."""
+"""Update writes exactly the fields in its mask."""
 
 import importlib
 from typing import Any
@@ -36,7 +36,7 @@ async def test_only_what_the_mask_names_is_written(superset: Caller, kind: str) 
 
 
 @each_kind
-async def test_what_the_mask_names_and_is_empty_is_cleared(superset: Caller, kind: str) -> None:
+async def test_empty_fields_in_the_mask_are_cleared(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     own = ["project", "charts", "dashboardType"] if kind == "dashboard" else ["chartType"]
     await assets.create("a1", **SET, sourceHash="abc")
@@ -44,7 +44,7 @@ async def test_what_the_mask_names_and_is_empty_is_cleared(superset: Caller, kin
     after = await assets.update("a1", *SET, *own, "sourceHash", "extension")
 
     assert not after.keys() & {*SET, "domains", "sourceHash"}
-    # A spec that is absent as a whole is an empty one.
+    # An absent spec is the same as an empty one.
     await assets.update("a1", "description", description="back")
     update = getattr(superset, f"update_{kind}")
     assert "description" not in (await update(fully_qualified_name="superset.a1", update_mask="description"))[kind]
@@ -74,7 +74,7 @@ async def test_extension_merges_and_an_empty_one_clears_all(superset: Caller) ->
 
 
 @each_kind
-async def test_the_mask_is_required_unless_something_is_released(superset: Caller, kind: str) -> None:
+async def test_a_mask_is_required_unless_fields_are_released(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     before = await assets.create("a1", **SET)
 
@@ -117,7 +117,7 @@ async def test_name_and_service_may_be_repeated_but_never_change(service: Servic
 
 
 @each_kind
-async def test_the_mask_takes_snake_case_and_camel_case(superset: Caller, kind: str) -> None:
+async def test_the_mask_accepts_snake_case_and_camel_case(superset: Caller, kind: str) -> None:
     await Assets(superset, kind).create("a1")
     noun = kind.capitalize()
     messages: Any = importlib.import_module(f"dashboardcatalog.v1.{kind}_service_pb2")
@@ -135,11 +135,11 @@ async def test_the_mask_takes_snake_case_and_camel_case(superset: Caller, kind: 
 
 @on_one_database
 @each_kind
-async def test_a_path_that_is_no_field_of_the_spec_is_refused(superset: Caller, kind: str) -> None:
+async def test_a_path_that_is_not_a_field_of_the_spec_is_refused(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
 
-    # Fields of the resource that are none of the spec among them: deletion is a verb of its own.
+    # This includes fields of the resource that are not in the spec, such as deleted.
     with pytest.raises(Refused) as refused:
         await assets.update("a1", "description", "deleted", "domains", "id", "version", "extension.costCentre")
 
@@ -147,7 +147,7 @@ async def test_a_path_that_is_no_field_of_the_spec_is_refused(superset: Caller, 
 
 
 @each_kind
-async def test_what_is_not_there_or_deleted_or_of_another_kind_is_not_found(superset: Caller, kind: str) -> None:
+async def test_an_absent_or_deleted_asset_or_one_of_another_kind_is_not_found(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     deleted = await assets.create("a1")
     await assets.delete("a1")
@@ -160,7 +160,7 @@ async def test_what_is_not_there_or_deleted_or_of_another_kind_is_not_found(supe
         ({"fully_qualified_name": "superset.a2"}, "superset.a2"),
         ({"id": other["id"]}, other["id"]),
     ):
-        # An etag makes no difference, nor does a reference that does not exist.
+        # Even with an etag, or with a reference that does not exist.
         for etag in ("", deleted["etag"]):
             with pytest.raises(Refused) as refused:
                 await update(**key, etag=etag, update_mask="domain", **{kind: {"domain": "nowhere"}})
@@ -187,19 +187,21 @@ async def test_an_etag_of_another_version_aborts(service: Service, superset: Cal
 
 
 @each_kind
-async def test_two_writers_with_the_same_etag_lose_nothing(superset: Caller, steward: Caller, kind: str) -> None:
+async def test_of_two_writers_with_the_same_etag_the_second_is_refused(
+    superset: Caller, steward: Caller, kind: str
+) -> None:
     first = await Assets(superset, kind).create("a1")
     await Assets(superset, kind).update("a1", "description", etag=first["etag"], description="mine")
 
     with pytest.raises(Refused, match="ABORTED"):
         await Assets(steward, kind).update("a1", "displayName", etag=first["etag"], displayName="theirs")
-    # Without an etag, writes of different fields meet without a loss.
+    # Without an etag, writes of different fields both succeed.
     last = await Assets(steward, kind).update("a1", "displayName", displayName="theirs")
     assert (last["description"], last["displayName"], last["updatedBy"]) == ("mine", "theirs", "stella")
 
 
 @each_kind
-async def test_validate_only_answers_the_same_and_writes_nothing(service: Service, superset: Caller, kind: str) -> None:
+async def test_validate_only_returns_the_same_and_writes_nothing(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1", **SET)
     before = await all_rows(service.database)

@@ -1,4 +1,4 @@
-"""Upsert: safe to repeat, and it never erases by omission."""
+"""Upsert can be repeated safely, and an absent field never erases anything."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ OWN: dict[str, Json] = {
     "dashboard": {"dashboardType": "Report", "project": "EMEA", "charts": ["superset.c1", "superset.c2"]},
     "chart": {"chartType": "Line"},
 }
-# What FULL is called in an asset, and in an update mask.
+# The names of FULL's fields in an asset and in an update mask.
 ANSWERED = ["displayName", "description", "sourceUrl", "sourceHash", "owners", "domains", "tags", "extension"]
 MASKED = ["displayName", "description", "sourceUrl", "sourceHash", "owners", "domain", "tags", "extension"]
 
 
 @pytest.fixture
 async def superset(superset: Caller) -> Caller:
-    """The catalog with the custom properties of dashboards for charts, too."""
+    """The catalog, with the custom properties of dashboards defined for charts too."""
     for name, type_ in (("costCentre", "string"), ("budget", "integer")):
         await superset.upsert_entity(
             entity={"customProperty": {"name": name, "appliesTo": "chart", "propertyType": type_}}
@@ -37,7 +37,7 @@ async def superset(superset: Caller) -> Caller:
 
 
 @each_kind
-async def test_it_creates_what_is_not_there(superset: Caller, kind: str) -> None:
+async def test_an_upsert_creates_an_absent_asset(superset: Caller, kind: str) -> None:
     asset, outcome = await Assets(superset, kind).upsert("a1", **FULL, **OWN[kind])
 
     assert (outcome, asset["version"]) == ("CREATED", 0.1)
@@ -46,7 +46,7 @@ async def test_it_creates_what_is_not_there(superset: Caller, kind: str) -> None
 
 
 @each_kind
-async def test_the_same_again_changes_nothing(superset: Caller, kind: str) -> None:
+async def test_the_same_upsert_again_changes_nothing(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     first = (await assets.upsert("a1", **FULL, **OWN[kind])).asset
 
@@ -55,7 +55,7 @@ async def test_the_same_again_changes_nothing(superset: Caller, kind: str) -> No
 
 
 @each_kind
-async def test_what_is_absent_or_empty_is_left(superset: Caller, kind: str) -> None:
+async def test_absent_and_empty_fields_are_kept(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     first = (await assets.upsert("a1", **FULL, **OWN[kind])).asset
     empty = {name: type(value)() for name, value in (FULL | OWN[kind]).items()}
@@ -73,7 +73,7 @@ async def test_what_is_absent_or_empty_is_left(superset: Caller, kind: str) -> N
 
 
 @each_kind
-async def test_what_is_set_replaces_what_is_stored_lists_as_a_whole(superset: Caller, kind: str) -> None:
+async def test_sent_fields_replace_stored_ones_and_lists_as_a_whole(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.upsert("a1", **FULL, **OWN[kind])
 
@@ -107,7 +107,7 @@ async def test_charts_are_added_reordered_replaced_and_removed(superset: Caller)
 
 
 @each_kind
-async def test_the_order_of_owners_and_tags_is_no_change_but_a_label_is(superset: Caller, kind: str) -> None:
+async def test_the_order_of_owners_and_tags_is_not_a_change_but_a_label_is(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     ann, bob = {"type": "user", "name": "ann"}, {"type": "user", "name": "bob"}
     email, phone = {"tagFQN": "PII.Email"}, {"tagFQN": "PII.Phone"}
@@ -120,7 +120,7 @@ async def test_the_order_of_owners_and_tags_is_no_change_but_a_label_is(superset
     assert [tag["state"] for tag in relabelled.asset["tags"]] == ["Suggested", "Confirmed"]
 
 
-async def test_the_type_that_readers_see_by_default_is_no_change(superset: Caller) -> None:
+async def test_sending_a_default_type_explicitly_is_not_a_change(superset: Caller) -> None:
     dashboards = Assets(superset, "dashboard")
     first = await dashboards.create("d1")
 
@@ -149,11 +149,11 @@ async def test_extension_merges_key_by_key_and_null_clears_a_key(superset: Calle
 
 
 @each_kind
-async def test_the_mask_adds_fields_that_are_written_where_they_are_empty(superset: Caller, kind: str) -> None:
+async def test_fields_in_the_mask_are_written_even_if_they_are_empty(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.upsert("a1", **FULL, **OWN[kind])
 
-    # Not the whole list of what is written: the display name is, though the mask does not name it.
+    # The mask is not the whole list: the display name is written without it.
     asset, outcome = await assets.upsert("a1", mask=["description", "tags"], displayName="Verkauf", tags=[])
     assert outcome == "UPDATED"
     assert asset["displayName"] == "Verkauf"
@@ -169,7 +169,7 @@ async def test_the_mask_adds_fields_that_are_written_where_they_are_empty(supers
 
 @on_one_database
 @each_kind
-async def test_a_mask_that_names_no_field_or_a_fixed_one_is_refused(superset: Caller, kind: str) -> None:
+async def test_a_mask_with_an_unknown_or_a_fixed_field_is_refused(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     stranger = "chartType" if kind == "dashboard" else "project"
 
@@ -184,7 +184,7 @@ async def test_a_mask_that_names_no_field_or_a_fixed_one_is_refused(superset: Ca
 
 
 @each_kind
-async def test_an_etag_that_is_not_the_stored_version_s_aborts(service: Service, superset: Caller, kind: str) -> None:
+async def test_an_etag_of_another_version_aborts(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     first = (await assets.upsert("a1")).asset
     second = (await assets.upsert("a1", etag=first["etag"], description="two")).asset
@@ -196,7 +196,7 @@ async def test_an_etag_that_is_not_the_stored_version_s_aborts(service: Service,
             await assets.upsert("a1", etag=etag, description="three")
         assert (refused.value.code, refused.value.reason) == ("ABORTED", "ETAG_MISMATCH")
         assert refused.value.metadata == {"version": "0.2"}
-    # Also where it would change nothing, and before references are looked at.
+    # Even if nothing would change, and before references are checked.
     with pytest.raises(Refused, match="ABORTED"):
         await assets.upsert("a1", etag=first["etag"], description="two")
     with pytest.raises(Refused, match="ABORTED"):
@@ -207,7 +207,7 @@ async def test_an_etag_that_is_not_the_stored_version_s_aborts(service: Service,
 
 
 @each_kind
-async def test_an_etag_where_nothing_is_stored_aborts(service: Service, superset: Caller, kind: str) -> None:
+async def test_an_etag_for_an_absent_asset_aborts(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     gone = (await assets.upsert("a1")).asset
     await assets.delete("a1", hard=True)
@@ -232,7 +232,7 @@ async def test_the_etag_of_a_deleted_version_restores_it(superset: Caller, kind:
 
 
 @each_kind
-async def test_validate_only_answers_each_outcome_and_writes_nothing(
+async def test_validate_only_returns_each_outcome_and_writes_nothing(
     service: Service, superset: Caller, kind: str
 ) -> None:
     assets = Assets(superset, kind)

@@ -1,4 +1,4 @@
-"""Versions: each change is one, with its history and what it changed; what changes nothing leaves no trace."""
+"""Versions: each change makes one, with history and a description; a write that changes nothing leaves no trace."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ TABLES = {"dashboard": DASHBOARD, "chart": CHART}
 
 
 @each_kind
-async def test_versions_go_by_tenths_from_a_tenth_past_one(superset: Caller, kind: str) -> None:
+async def test_versions_start_at_0_1_and_grow_by_0_1(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     seen = [(await assets.upsert("a1", description=str(number))).asset["version"] for number in range(12)]
 
@@ -24,7 +24,7 @@ async def test_versions_go_by_tenths_from_a_tenth_past_one(superset: Caller, kin
 
 
 @each_kind
-async def test_a_version_is_kept_as_whole_tenths_however_high(service: Service, superset: Caller, kind: str) -> None:
+async def test_a_version_is_stored_as_whole_tenths_however_high(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
     async with service.database._writers.begin() as connection:
@@ -37,7 +37,7 @@ async def test_a_version_is_kept_as_whole_tenths_however_high(service: Service, 
 
 
 @each_kind
-async def test_a_change_description_names_what_came_changed_and_went(superset: Caller, kind: str) -> None:
+async def test_a_change_description_names_added_updated_and_deleted_fields(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1", description="one", sourceUrl="https://bi/1")
 
@@ -54,7 +54,7 @@ async def test_a_change_description_names_what_came_changed_and_went(superset: C
 
 
 @each_kind
-async def test_of_lists_only_the_elements_that_came_or_went_are_described(superset: Caller, kind: str) -> None:
+async def test_changes_of_lists_name_only_added_and_removed_elements(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     ann, bob = {"type": "user", "name": "ann"}, {"type": "user", "name": "bob"}
     label = {"source": "Classification", "labelType": "Manual", "state": "Confirmed"}
@@ -75,7 +75,7 @@ async def test_of_lists_only_the_elements_that_came_or_went_are_described(supers
     }
 
 
-async def test_fields_of_a_dashboard_are_described_by_openmetadata_s_names(superset: Caller) -> None:
+async def test_change_descriptions_use_openmetadata_s_field_names(superset: Caller) -> None:
     dashboards = Assets(superset, "dashboard")
     await dashboards.create("d1", charts=["superset.c1", "superset.c2"], extension={"costCentre": "X1", "budget": 7})
 
@@ -111,7 +111,7 @@ async def test_deletion_and_restoration_are_versions_that_change_deleted(superse
 
 
 @each_kind
-async def test_every_version_is_read_as_it_was_also_after_deletion(superset: Caller, kind: str) -> None:
+async def test_every_version_can_be_read_also_after_deletion(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     written = [
         await assets.create("a1", description="one", owners=[{"type": "user", "name": "ann"}], domain="finance"),
@@ -136,7 +136,7 @@ async def test_every_version_is_read_as_it_was_also_after_deletion(superset: Cal
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_old_version_is_read_after_what_it_refers_to_is_gone(superset: Caller, kind: str) -> None:
+async def test_an_old_version_can_be_read_after_its_references_were_removed(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1", owners=[{"type": "user", "name": "ann"}], tags=[{"tagFQN": "PII.Email"}])
     await assets.update("a1", "owners", "tags")
@@ -152,9 +152,7 @@ async def test_an_old_version_is_read_after_what_it_refers_to_is_gone(superset: 
 
 
 @each_kind
-async def test_a_version_that_never_was_is_not_found_and_one_between_tenths_is_invalid(
-    superset: Caller, kind: str
-) -> None:
+async def test_an_absent_version_is_not_found_and_one_between_tenths_is_invalid(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
 
@@ -171,7 +169,9 @@ async def test_a_version_that_never_was_is_not_found_and_one_between_tenths_is_i
 
 
 @each_kind
-async def test_what_changes_nothing_leaves_no_trace(service: Service, superset: Caller, bot: Caller, kind: str) -> None:
+async def test_a_write_that_changes_nothing_leaves_no_trace(
+    service: Service, superset: Caller, bot: Caller, kind: str
+) -> None:
     fields: Json = {"description": "one", "owners": [{"type": "user", "name": "ann"}], "domain": "finance"}
     by_admin, by_bot = Assets(superset, kind), Assets(bot, kind)
     first = await by_admin.create("a1", **fields)
@@ -182,7 +182,7 @@ async def test_what_changes_nothing_leaves_no_trace(service: Service, superset: 
         assert await assets.update("a1", "description", "tags", description="one") == first
     assert await all_rows(service.database) == before
 
-    # Ingestion remembers what it sent, which is no part of the asset.
+    # Ingestion stores what it sent, but this is not part of the asset.
     assert await by_bot.upsert("a1", **fields) == (first, "UNCHANGED")
     assert await by_bot.upsert("a1", **fields) == (first, "UNCHANGED")
     assert await history(service.database, kind) == []
@@ -199,13 +199,13 @@ async def test_source_hash_is_stored_without_a_version(service: Service, superse
     assert outcome == "UNCHANGED"
     assert asset == first | {"sourceHash": "two"}
     assert await assets.get("a1") == asset
-    # Never compared: the same one with other fields is a change.
+    # It is never compared: the same hash with other fields is a change.
     assert (await assets.upsert("a1", sourceHash="two", description="one")).outcome == "UPDATED"
     assert len(await history(service.database, kind)) == 1
 
 
 @each_kind
-async def test_history_keeps_who_wrote_each_version_how_and_in_which_call(
+async def test_history_stores_who_wrote_each_version_how_and_in_which_call(
     service: Service, superset: Caller, bot: Caller, kind: str
 ) -> None:
     created = await Assets(bot, kind).create("a1", description="one")
@@ -232,9 +232,7 @@ async def test_history_keeps_who_wrote_each_version_how_and_in_which_call(
 
 
 @each_kind
-async def test_history_holds_one_row_for_each_change_of_its_asset_alone(
-    service: Service, superset: Caller, kind: str
-) -> None:
+async def test_history_has_one_row_per_change_of_its_own_asset(service: Service, superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1")
     await assets.create("a2")
@@ -249,7 +247,7 @@ async def test_history_holds_one_row_for_each_change_of_its_asset_alone(
 
 
 def _by_name(change: Json) -> Json:
-    """Returns the fields of a change by name, with the value that came or went, or both."""
+    """Returns the fields of a change by name, with the added or removed value, or both."""
 
     def values(field: Json) -> Any:
         if "oldValue" in field and "newValue" in field:
