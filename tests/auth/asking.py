@@ -1,4 +1,4 @@
-"""Asks an authenticator as a call would, and sees that what it refuses is not repeated anywhere."""
+"""Authenticates as a call would, and checks that a refusal repeats nothing of what it refuses."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What the tests of tokens share: a data folder's key, an identity provider's keys, a server for them."""
+"""The key of a data folder, the keys of an identity provider, and a server that publishes them."""
 
 from collections.abc import Iterator
 from pathlib import Path

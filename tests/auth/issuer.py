@@ -30,7 +30,7 @@ def new_ed25519() -> ed25519.Ed25519PrivateKey:
 
 
 def jwk(private: Any, **fields: Any) -> dict[str, Any]:
-    """The public part of a key as an entry of a JWKS; `kid=...` and other fields are added."""
+    """Returns the public part of a key as an entry of a JWKS, with `kid=...` and other fields added."""
     algorithm = next(cls for kind, cls in _ALGORITHMS.items() if isinstance(private, kind))
     return {**json.loads(algorithm.to_jwk(private.public_key())), **fields}
 
@@ -40,7 +40,7 @@ def jwks(*entries: Any) -> bytes:
 
 
 def sign(private: Any, algorithm: str, kid: str | None = None, /, **claims: Any) -> str:
-    """A token that is good unless `claims` say otherwise; a claim of None is left out."""
+    """Returns a token that is valid unless `claims` say otherwise; a claim of None is left out."""
     defaults = {"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": int(time.time()) + 600}
     payload = {name: value for name, value in {**defaults, **claims}.items() if value is not None}
     return jwt.encode(payload, private, algorithm, headers={"kid": kid} if kid is not None else None)

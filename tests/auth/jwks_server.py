@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that publishes a JWKS and misbehaves as a test asks it to."""
+"""A real HTTP server on loopback that publishes a JWKS and misbehaves when a test asks for it."""
 
 import ssl
 import time
@@ -16,7 +16,7 @@ class JwksServer(ThreadingHTTPServer):
         status: The status; with a redirect, `location` is sent.
         location: Target of a redirect.
         seconds_a_byte: Sends the body byte by byte at this pace.
-        paths: What was asked for, in order.
+        paths: The requested paths, in order.
     """
 
     daemon_threads = True
@@ -41,7 +41,7 @@ class JwksServer(ThreadingHTTPServer):
         self.scheme = "https"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Stays silent: clients that hang up are what the tests are about."""
+        """Stays silent, because the tests are about clients that hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):

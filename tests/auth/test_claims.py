@@ -1,4 +1,4 @@
-"""Principals from the claims of many kinds of identity provider."""
+"""Principals come from the claims of many kinds of identity provider."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ def principal(names: ClaimNames = OWN, leeway: float = 0, **claims: Any) -> Prin
     return read_principal({"sub": "alice", "exp": 1_900_000_000, **claims}, names, leeway)
 
 
-def test_a_subject_alone_is_a_principal_without_rights() -> None:
+def test_a_token_with_only_a_subject_has_no_roles() -> None:
     assert principal() == Principal(
         subject="alice",
         roles=frozenset(),
@@ -29,7 +29,7 @@ def test_a_subject_alone_is_a_principal_without_rights() -> None:
     )
 
 
-def test_the_leeway_is_part_of_when_it_expires() -> None:
+def test_the_leeway_postpones_the_expiry() -> None:
     assert principal(leeway=60).expires_at == datetime.fromtimestamp(1_900_000_060, UTC)
 
 
@@ -47,13 +47,13 @@ def test_the_leeway_is_part_of_when_it_expires() -> None:
         (None, set()),
     ],
 )
-def test_several_values_come_as_list_or_text(value: Any, expected: set[str]) -> None:
+def test_several_values_can_be_a_list_or_a_text(value: Any, expected: set[str]) -> None:
     assert principal(roles=value).roles == expected
     assert principal(teams=value).teams == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, None), ([], set()), ("", set()), (["a b"], {"a b"})])
-def test_services_that_are_there_but_empty_limit_to_nothing(value: Any, expected: Any) -> None:
+def test_an_empty_claim_of_services_allows_no_service(value: Any, expected: Any) -> None:
     assert principal(services=value).services == expected
 
 
@@ -61,12 +61,12 @@ def test_services_that_are_there_but_empty_limit_to_nothing(value: Any, expected
     ("value", "bot"),
     [(True, True), ("true", True), ("True", True), (False, False), ("false", False), (None, False)],
 )
-def test_a_bot_says_so(value: Any, bot: bool) -> None:
+def test_a_claim_marks_a_bot(value: Any, bot: bool) -> None:
     assert principal(bot=value).bot is bot
     assert principal(bot=value).ingests is bot
 
 
-def test_the_role_of_bots_makes_a_bot_of_any_token() -> None:
+def test_the_role_of_bots_makes_any_token_a_bot_s() -> None:
     assert principal(roles=["ingestion_bot"], bot=False).bot
 
 
@@ -123,7 +123,7 @@ def test_a_path_that_leads_nowhere_is_an_absent_claim(value: Any) -> None:
         ("exp", 10**18),
     ],
 )
-def test_a_claim_that_cannot_be_used_is_named_and_not_shown(claim: str, value: Any) -> None:
+def test_an_unusable_claim_is_named_without_its_value(claim: str, value: Any) -> None:
     with pytest.raises(CatalogError) as caught:
         principal(**{claim: value})
     assert caught.value.reason is Reason.TOKEN_INVALID
@@ -132,7 +132,7 @@ def test_a_claim_that_cannot_be_used_is_named_and_not_shown(claim: str, value: A
 
 
 @given(st.text())
-def test_what_is_a_name_can_be_encoded_and_shown_on_one_line(text: str) -> None:
+def test_every_accepted_name_can_be_encoded_and_shown_on_one_line(text: str) -> None:
     if is_name(text):
         assert text.encode()
         assert not set(text) & {"\n", "\r", "\x00", "\x1b", "\x85"}

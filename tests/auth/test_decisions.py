@@ -1,4 +1,4 @@
-"""Policies see groups, and only the groups that can decide are part of a question."""
+"""Policies see groups, and a question contains only the groups that can affect its answer."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from dashboard_catalog.auth.principal import Action, Principal, Resource
 
 EDITOR = Principal("alice", frozenset({"editor"}), frozenset({"Finance"}), None, bot=False, expires_at=None)
 
-# Each name is spelled so that leaving out too much of a question would change an answer.
+# Each name is spelled so that leaving too much out of a question would change an answer.
 POLICIES = """
 @id("domain")
 permit (principal in Role::"editor", action == Action::"view", resource in Domain::"Finance");
@@ -100,9 +100,7 @@ owner_names = st.sampled_from(["user:alice", "user:bob", "team:Finance", "team:O
         tags=st.frozensets(fqns, max_size=3),
     ),
 )
-def test_what_is_left_out_of_a_question_decides_nothing(
-    principal: Principal, action: Action, resource: Resource
-) -> None:
+def test_groups_left_out_of_a_question_decide_nothing(principal: Principal, action: Action, resource: Resource) -> None:
     everything = Question(
         *(principal.subject, principal.roles, principal.teams, principal.services, principal.bot, action),
         *(resource.kind, resource.service, resource.service_type, resource.owners),
@@ -124,7 +122,7 @@ def test_entities_fit_the_schema() -> None:
     assert len(cedarpy.Entities.from_json_str(json.dumps(entities), read_schema())) > 3
 
 
-def test_things_that_no_policy_can_tell_apart_are_one_question() -> None:
+def test_things_that_no_policy_distinguishes_are_one_question() -> None:
     answers = decisions('permit (principal, action, resource in Domain::"Finance");')
     for number in range(50):
         resource = Resource(
@@ -138,14 +136,14 @@ def test_things_that_no_policy_can_tell_apart_are_one_question() -> None:
     assert answers.remembered == 1
 
 
-def test_the_time_at_which_a_token_expires_is_no_part_of_a_question() -> None:
+def test_the_expiry_of_a_token_is_not_part_of_a_question() -> None:
     answers = decisions()
     answers.decide(EDITOR, Action.VIEW, Resource("chart"))
     answers.decide(dataclasses.replace(EDITOR, expires_at=None), Action.VIEW, Resource("chart"))
     assert answers.remembered == 1
 
 
-def test_remembered_answers_are_bounded_and_the_oldest_go() -> None:
+def test_the_cache_of_answers_is_bounded_and_drops_the_oldest() -> None:
     answers = decisions(kept=10)
     for number in range(40):
         answers.decide(EDITOR, Action.CREATE, Resource("dashboard", service=f"s{number}"))
@@ -153,8 +151,8 @@ def test_remembered_answers_are_bounded_and_the_oldest_go() -> None:
     assert answers.decide(EDITOR, Action.CREATE, Resource("dashboard", service="looker")).allowed
 
 
-def test_a_policy_that_fails_while_it_is_asked_denies() -> None:
-    # Validation cannot see an overflow; Cedar would skip this forbid and permit.
+def test_a_policy_that_fails_during_evaluation_denies() -> None:
+    # Validation cannot detect an overflow, and Cedar would skip this forbid and permit.
     answers = decisions(
         """permit (principal, action, resource);
         forbid (principal, action, resource) when { 9223372036854775807 + 1 > 0 };"""

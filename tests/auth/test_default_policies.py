@@ -1,4 +1,4 @@
-"""Every cell of role x kind x action x ownership for the policies in the package."""
+"""Tests every cell of role x kind x action x ownership with the policies in the package."""
 
 from itertools import combinations, product
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import ASSET_KINDS, Action, Principal, Resource
 
-# x: always, o: what is stored as the caller's, -: never.
+# x: always, o: only if stored as owned by the caller, -: never.
 TABLE = """
 role           kind             view create update delete restore hard_delete override_metadata sweep write
 -              dashboard        -    -      o      o      -       -           -                 -     -
@@ -103,7 +103,7 @@ def caller(*roles: str, services: frozenset[str] | None = None) -> Principal:
 
 
 def resource(kind: str, owners: frozenset[str] = frozenset(), service: str = "looker") -> Resource:
-    """A thing with everything that it can have; only assets and BI services have a service."""
+    """Returns a thing with every attribute that it can have; only assets and BI services have a service."""
     has_service = kind in ASSET_KINDS or kind == "bi_service"
     return Resource(
         kind=kind,
@@ -116,14 +116,14 @@ def resource(kind: str, owners: frozenset[str] = frozenset(), service: str = "lo
     )
 
 
-def test_the_table_is_whole() -> None:
+def test_the_table_is_complete() -> None:
     assert set(CELLS) == set(product(ROLES, KINDS, Action))
     assert len(KINDS) == 9
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("role", ROLES)
-def test_each_cell(authorizer: Authorizer, role: str, kind: str) -> None:
+def test_each_cell_is_decided_as_in_the_table(authorizer: Authorizer, role: str, kind: str) -> None:
     for action, owners in product(Action, [frozenset[str](), NOBODY, ALICE, TEAM, ALICE | TEAM]):
         cell = CELLS[role, kind, action]
         expected = cell == "x" or (cell == "o" and bool(owners & (ALICE | TEAM)))
@@ -132,21 +132,21 @@ def test_each_cell(authorizer: Authorizer, role: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), list(combinations(ROLES, 2)))
-def test_several_roles_may_what_each_of_them_may(authorizer: Authorizer, first: str, second: str) -> None:
+def test_several_roles_allow_what_each_of_them_allows(authorizer: Authorizer, first: str, second: str) -> None:
     for kind, action in product(KINDS, Action):
         expected = "x" in {CELLS[first, kind, action], CELLS[second, kind, action]}
         assert authorizer.allows(caller(first, second), action, resource(kind)) is expected
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_what_is_absent_is_decided_without_attributes(authorizer: Authorizer, role: str) -> None:
+def test_absent_things_are_decided_without_attributes(authorizer: Authorizer, role: str) -> None:
     for kind, action, service in product(KINDS, Action, [None, "looker"]):
         allowed = authorizer.allows(caller(role), action, Resource(kind, "looker.gone", service=service))
         assert allowed is (CELLS[role, kind, action] == "x")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_limited_token_reaches_no_other_service(authorizer: Authorizer, role: str) -> None:
+def test_a_limited_token_cannot_reach_another_service(authorizer: Authorizer, role: str) -> None:
     limited = caller(role, services=frozenset({"looker", "tableau"}))
     for kind, action in product(["dashboard", "chart", "bi_service"], Action):
         within, beyond = resource(kind, ALICE), resource(kind, ALICE, service="superset")
@@ -155,31 +155,31 @@ def test_a_limited_token_reaches_no_other_service(authorizer: Authorizer, role: 
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_limited_token_leaves_to_the_roles_what_has_no_service(authorizer: Authorizer, role: str) -> None:
+def test_a_limited_token_leaves_things_without_a_service_to_the_roles(authorizer: Authorizer, role: str) -> None:
     limited = caller(role, services=frozenset({"looker"}))
     for kind, action in product(set(KINDS) - ASSET_KINDS - {"bi_service"}, Action):
         assert authorizer.allows(limited, action, resource(kind)) is (CELLS[role, kind, action] == "x")
 
 
-def test_a_token_limited_to_nothing_reaches_no_service(authorizer: Authorizer) -> None:
+def test_a_token_limited_to_no_service_reaches_none(authorizer: Authorizer) -> None:
     assert not authorizer.allows(caller("admin", services=frozenset()), Action.VIEW, resource("dashboard"))
 
 
-def test_a_bot_has_the_rights_of_its_roles_only(authorizer: Authorizer) -> None:
+def test_a_bot_has_only_the_permissions_of_its_roles(authorizer: Authorizer) -> None:
     bot = Principal("alice", frozenset(), frozenset(), None, bot=True, expires_at=None)
     assert bot.ingests
     assert not any(authorizer.allows(bot, action, resource(kind)) for action, kind in product(Action, KINDS))
 
 
 @given(thing=resources, subject=names, action=st.sampled_from(Action))
-def test_without_role_and_ownership_nothing_is_allowed(thing: Resource, subject: str, action: Action) -> None:
+def test_without_a_role_or_ownership_nothing_is_allowed(thing: Resource, subject: str, action: Action) -> None:
     stranger = Principal(subject, frozenset({"guest"}), frozenset(), None, bot=False, expires_at=None)
     if not thing.owners & stranger.owner_names:
         assert not DEFAULT.allows(stranger, action, thing)
 
 
 @given(thing=resources, services=st.frozensets(names, max_size=2), action=st.sampled_from(Action))
-def test_a_limit_holds_for_any_name(thing: Resource, services: frozenset[str], action: Action) -> None:
+def test_a_limit_works_with_any_name(thing: Resource, services: frozenset[str], action: Action) -> None:
     allowed = DEFAULT.allows(caller("admin", services=services), action, thing)
     assert allowed is (thing.service is None or thing.service in services)
 

@@ -1,4 +1,4 @@
-"""Tokens that the catalog issues, the administrator's among them."""
+"""Tokens that the catalog issues, including the administrator's."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def claims_of(token: str) -> dict[str, Any]:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def test_a_token_holds_what_was_asked_for(key: SigningKey) -> None:
+def test_a_token_has_the_requested_claims(key: SigningKey) -> None:
     token = issue_token(
         key, "bob", ["b", "a", "a"], teams=["T"], services=["s 1"], bot=True, lifetime=timedelta(seconds=90)
     )
@@ -35,7 +35,7 @@ def test_a_token_holds_what_was_asked_for(key: SigningKey) -> None:
 
 
 @pytest.mark.parametrize("services", [None, [], ()])
-async def test_a_token_for_no_service_in_particular_is_not_limited(key: SigningKey, services: Any) -> None:
+async def test_a_token_without_services_is_not_limited(key: SigningKey, services: Any) -> None:
     token = issue_token(key, "bob", ["admin"], services=services)
     assert (await Authenticator(key).authenticate(f"Bearer {token}")).services is None
 
@@ -72,7 +72,7 @@ def test_a_token_that_would_not_be_accepted_is_not_issued(
         issue_token(key, **{"subject": "bob", "roles": ["admin"], **arguments})
 
 
-async def test_the_administrator_gets_a_token_that_only_its_owner_can_read(tmp_path: Path, key: SigningKey) -> None:
+async def test_only_its_owner_can_read_the_administrator_s_token(tmp_path: Path, key: SigningKey) -> None:
     path = ensure_admin_token(tmp_path, key)
     assert path == tmp_path / "admin.token"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -83,7 +83,7 @@ async def test_the_administrator_gets_a_token_that_only_its_owner_can_read(tmp_p
     assert principal.expires_at - datetime.now(UTC) > timedelta(days=364)
 
 
-def test_a_token_that_is_good_is_kept(tmp_path: Path, key: SigningKey) -> None:
+def test_a_valid_token_is_kept(tmp_path: Path, key: SigningKey) -> None:
     before = ensure_admin_token(tmp_path, key).read_text()
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [ADMIN_FILE]
     (tmp_path / ADMIN_FILE).chmod(0o644)
@@ -92,7 +92,7 @@ def test_a_token_that_is_good_is_kept(tmp_path: Path, key: SigningKey) -> None:
 
 
 @pytest.mark.parametrize("which", ["another key", "ends soon", "ended", "no admin", "external", "no token", "binary"])
-def test_a_token_that_is_not_good_is_renewed(tmp_path: Path, key: SigningKey, which: str) -> None:
+def test_an_invalid_token_is_renewed(tmp_path: Path, key: SigningKey, which: str) -> None:
     long = timedelta(days=300)
     other = load_or_create_key(tmp_path / "other")
     contents: dict[str, Callable[[], bytes]] = {
@@ -123,14 +123,14 @@ def test_a_token_that_is_not_good_is_renewed(tmp_path: Path, key: SigningKey, wh
         ("36500d", timedelta(days=36_500)),
     ],
 )
-def test_durations(text: str, duration: timedelta) -> None:
+def test_durations_are_parsed(text: str, duration: timedelta) -> None:
     assert parse_duration(text) == duration
 
 
 @pytest.mark.parametrize(
     "text", ["", "90", "d", "0d", "-1d", "1.5h", "1w", "1D", "1 d", "1d12h", "٣d", "36501d", "9" * 500 + "s"]
 )
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_text_that_is_not_a_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a duration: expected a number and s, m, h or d"):
         parse_duration(text)
 

@@ -38,7 +38,7 @@ def test_the_keys_stay_the_same_object_until_they_change(path: Path) -> None:
     assert source.current() is before
 
 
-def test_a_file_is_not_looked_at_with_each_call_unless_a_key_is_missing(path: Path) -> None:
+def test_a_file_is_checked_only_from_time_to_time_unless_a_key_is_missing(path: Path) -> None:
     source = JwksFile(path, check_every=3600)
     path.write_bytes(SECOND)
     assert source.current().knows("first")
@@ -46,7 +46,7 @@ def test_a_file_is_not_looked_at_with_each_call_unless_a_key_is_missing(path: Pa
 
 
 @pytest.mark.parametrize("bad", [b"", b'{"keys": []}', None])
-def test_a_file_that_turns_bad_leaves_the_last_good_keys(path: Path, bad: bytes | None) -> None:
+def test_a_file_that_becomes_invalid_leaves_the_last_valid_keys(path: Path, bad: bytes | None) -> None:
     source = JwksFile(path, check_every=0)
     if bad is None:
         path.unlink()
@@ -60,7 +60,7 @@ def test_a_file_that_turns_bad_leaves_the_last_good_keys(path: Path, bad: bytes 
     assert source.current().knows("second")
 
 
-def test_a_file_that_is_bad_at_the_start_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_invalid_at_the_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JwksError, match=r"missing\.json: cannot be read"):
         JwksFile(tmp_path / "missing.json")
     (tmp_path / "bad.json").write_text("{}")
@@ -68,7 +68,7 @@ def test_a_file_that_is_bad_at_the_start_is_refused(tmp_path: Path) -> None:
         JwksFile(tmp_path / "bad.json")
 
 
-def test_the_settings_give_a_file_or_a_url(path: Path) -> None:
+def test_the_settings_can_name_a_file_or_a_url(path: Path) -> None:
     by_file = external_issuer(str(path), ISSUER, AUDIENCE, ClaimNames(subject="email"))
     assert isinstance(by_file.keys, JwksFile)
     assert (by_file.name, by_file.audience, by_file.leeway) == (ISSUER, AUDIENCE, 60)
@@ -105,7 +105,7 @@ def test_settings_that_trust_too_much_are_refused(path: Path, issuer: str, audie
         ("https://[::1/keys", "is not a URL"),
     ],
 )
-def test_a_url_that_is_not_safe_is_refused(url: str, problem: str) -> None:
+def test_an_unsafe_url_is_refused(url: str, problem: str) -> None:
     with pytest.raises(JwksError, match=problem) as caught:
         JwksUrl(url)
     assert "secret" not in str(caught.value)

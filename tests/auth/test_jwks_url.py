@@ -1,4 +1,4 @@
-"""Keys behind a URL, fetched from a real server on loopback that misbehaves as asked."""
+"""Keys behind a URL, fetched from a real server on loopback that misbehaves when asked to."""
 
 import asyncio
 import ipaddress
@@ -22,7 +22,7 @@ FIRST, SECOND = jwks(jwk(new_ed25519(), kid="first")), jwks(jwk(new_ed25519(), k
 
 
 async def settle(source: JwksUrl) -> None:
-    """Waits for the fetch that runs beside the calls, if there is one."""
+    """Waits for the fetch in the background, if there is one."""
     if source._fetching is not None:
         await source._fetching
 
@@ -36,7 +36,7 @@ async def test_nothing_is_fetched_before_it_is_needed(jwks_server: JwksServer) -
     assert jwks_server.paths == ["/keys"]
 
 
-async def test_one_fetch_serves_all_who_wait(jwks_server: JwksServer) -> None:
+async def test_concurrent_calls_share_one_fetch(jwks_server: JwksServer) -> None:
     jwks_server.document, jwks_server.seconds_a_byte = FIRST, 0.001
     source = JwksUrl(jwks_server.url)
     key_sets = await asyncio.gather(*[source.newer() for _ in range(20)])
@@ -44,7 +44,7 @@ async def test_one_fetch_serves_all_who_wait(jwks_server: JwksServer) -> None:
     assert len(jwks_server.paths) == 1
 
 
-async def test_a_call_that_is_cancelled_does_not_take_the_fetch_along(jwks_server: JwksServer) -> None:
+async def test_a_cancelled_call_does_not_cancel_the_fetch(jwks_server: JwksServer) -> None:
     jwks_server.document, jwks_server.seconds_a_byte = FIRST, 0.001
     source = JwksUrl(jwks_server.url)
     cancelled, waiting = asyncio.create_task(source.newer()), asyncio.create_task(source.newer())
@@ -53,7 +53,7 @@ async def test_a_call_that_is_cancelled_does_not_take_the_fetch_along(jwks_serve
     assert (await waiting).knows("first")
 
 
-async def test_unknown_keys_are_looked_for_once_in_a_while_only(jwks_server: JwksServer) -> None:
+async def test_unknown_keys_trigger_a_fetch_only_from_time_to_time(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST
     source = JwksUrl(jwks_server.url, fetch_at_most_every=0.3)
     await source.newer()
@@ -66,7 +66,7 @@ async def test_unknown_keys_are_looked_for_once_in_a_while_only(jwks_server: Jwk
     assert len(jwks_server.paths) == 2
 
 
-async def test_a_fetch_that_failed_counts_too(jwks_server: JwksServer) -> None:
+async def test_a_failed_fetch_counts_as_a_fetch(jwks_server: JwksServer) -> None:
     jwks_server.status = 500
     source = JwksUrl(jwks_server.url)
     for _ in range(5):
@@ -74,7 +74,7 @@ async def test_a_fetch_that_failed_counts_too(jwks_server: JwksServer) -> None:
     assert len(jwks_server.paths) == 1
 
 
-async def test_old_keys_are_refreshed_beside_the_calls(jwks_server: JwksServer) -> None:
+async def test_old_keys_are_refreshed_in_the_background(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST
     source = JwksUrl(jwks_server.url, refresh_every=0.1)
     await source.newer()
@@ -108,7 +108,9 @@ async def test_a_redirect_is_not_followed(jwks_server: JwksServer, status: int) 
     [(b"<html>", 200), (b'{"keys": []}', 200), (FIRST, 204), (FIRST, 404), (FIRST, 500)],
     ids=["html", "no keys", "204", "404", "500"],
 )
-async def test_the_last_good_keys_stay(jwks_server: JwksServer, document: bytes, status: int) -> None:
+async def test_the_last_valid_keys_stay_after_a_bad_response(
+    jwks_server: JwksServer, document: bytes, status: int
+) -> None:
     jwks_server.document = SECOND
     source = JwksUrl(jwks_server.url, fetch_at_most_every=0)
     await source.newer()
@@ -118,19 +120,19 @@ async def test_the_last_good_keys_stay(jwks_server: JwksServer, document: bytes,
     assert [(line["event"], line["log_level"]) for line in logs] == [("jwks_not_fetched", "error")]
 
 
-async def test_a_document_that_is_too_large_is_not_read_on(jwks_server: JwksServer) -> None:
+async def test_a_document_that_is_too_large_is_not_read_to_its_end(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST + b" " * (8 * LARGEST_DOCUMENT)
     with capture_logs() as logs:
         assert not (await JwksUrl(jwks_server.url).newer()).keys
     assert logs[0]["problem"] == "is larger than 1048576 bytes"
 
 
-async def test_a_document_of_the_largest_size_is_read(jwks_server: JwksServer) -> None:
+async def test_a_document_of_the_maximum_size_is_read(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST.ljust(LARGEST_DOCUMENT)
     assert (await JwksUrl(jwks_server.url).newer()).knows("first")
 
 
-async def test_a_server_that_drips_is_left_in_time(jwks_server: JwksServer) -> None:
+async def test_a_server_that_sends_too_slowly_is_abandoned_in_time(jwks_server: JwksServer) -> None:
     jwks_server.document, jwks_server.seconds_a_byte = FIRST, 0.05
     started = time.monotonic()
     with capture_logs() as logs:
@@ -139,7 +141,7 @@ async def test_a_server_that_drips_is_left_in_time(jwks_server: JwksServer) -> N
     assert logs[0]["problem"] == "did not respond within 0.3 s"
 
 
-async def test_a_server_that_is_away_leaves_the_last_good_keys(jwks_server: JwksServer) -> None:
+async def test_an_unreachable_server_leaves_the_last_valid_keys(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST
     source = JwksUrl(jwks_server.url, fetch_at_most_every=0)
     await source.newer()
@@ -150,7 +152,7 @@ async def test_a_server_that_is_away_leaves_the_last_good_keys(jwks_server: Jwks
     assert logs[0]["problem"] == "cannot be reached: ConnectError"
 
 
-async def test_a_query_is_sent_and_not_logged(jwks_server: JwksServer) -> None:
+async def test_a_query_is_sent_but_not_logged(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST
     with capture_logs() as logs:
         await JwksUrl(f"{jwks_server.url}?appid=secret").newer()
@@ -158,7 +160,7 @@ async def test_a_query_is_sent_and_not_logged(jwks_server: JwksServer) -> None:
     assert [line["source"] for line in logs] == [jwks_server.url]
 
 
-async def test_plain_http_takes_no_proxy(jwks_server: JwksServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_plain_http_ignores_proxies(jwks_server: JwksServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -166,7 +168,7 @@ async def test_plain_http_takes_no_proxy(jwks_server: JwksServer, monkeypatch: p
     assert (await JwksUrl(jwks_server.url).newer()).knows("first")
 
 
-async def test_https_needs_a_certificate_of_a_known_authority(
+async def test_https_needs_a_certificate_from_a_known_authority(
     jwks_server: JwksServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -1,4 +1,4 @@
-"""Which keys of a JWKS document are taken, and which are tried for a token."""
+"""Which keys of a JWKS document are accepted, and which are tried for a token."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from tests.auth.issuer import jwk, jwks, new_ed25519, new_p256, new_rsa
 ED = jwk(new_ed25519())
 
 
-def test_each_kind_of_key_is_for_its_algorithm(rsa_key: rsa.RSAPrivateKey) -> None:
+def test_each_kind_of_key_has_its_algorithm(rsa_key: rsa.RSAPrivateKey) -> None:
     keys = parse_jwks(jwks(jwk(rsa_key, kid="r"), jwk(new_p256(), kid="p"), jwk(new_ed25519(), kid="e"))).keys
     assert [(key.kid, key.algorithm) for key in keys] == [("r", "RS256"), ("p", "ES256"), ("e", "EdDSA")]
 
@@ -38,13 +38,13 @@ def test_each_kind_of_key_is_for_its_algorithm(rsa_key: rsa.RSAPrivateKey) -> No
         pytest.param(jwk(new_rsa(), alg="PS256"), id="PS256"),
     ],
 )
-def test_any_other_key_is_left_out(entry: Any) -> None:
+def test_any_other_key_is_skipped(entry: Any) -> None:
     assert [key.kid for key in parse_jwks(jwks(entry, {**ED, "kid": "good"})).keys] == ["good"]
     with pytest.raises(JwksError, match="has no key for RS256, ES256 or EdDSA"):
         parse_jwks(jwks(entry))
 
 
-def test_of_a_private_key_the_public_part_is_taken() -> None:
+def test_only_the_public_part_of_a_private_key_is_used() -> None:
     private = new_ed25519()
     entry = {**jwk(private), "d": json.loads(_private_jwk(private))["d"]}
     (key,) = parse_jwks(jwks(entry)).keys
@@ -66,17 +66,17 @@ def test_of_a_private_key_the_public_part_is_taken() -> None:
     ],
     ids=["empty", "html", "binary", "deep", "list", "no list", "no keys", "many", "large"],
 )
-def test_what_is_no_usable_jwks_is_refused(document: bytes, problem: str) -> None:
+def test_an_unusable_jwks_is_refused(document: bytes, problem: str) -> None:
     with pytest.raises(JwksError, match=problem):
         parse_jwks(document)
 
 
-def test_the_same_keys_are_equal_however_they_are_written() -> None:
+def test_the_same_keys_are_equal_in_any_spelling() -> None:
     assert parse_jwks(jwks(ED)) == parse_jwks(json.dumps({"x": 1, "keys": [ED, "junk"]}).encode())
     assert parse_jwks(jwks(ED)) != parse_jwks(jwks({**ED, "kid": "k"}))
 
 
-def test_keys_to_try(rsa_key: rsa.RSAPrivateKey) -> None:
+def test_the_header_of_a_token_selects_the_keys_to_try(rsa_key: rsa.RSAPrivateKey) -> None:
     keys = parse_jwks(
         jwks(
             jwk(rsa_key, kid="twice"),

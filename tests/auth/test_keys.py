@@ -1,4 +1,4 @@
-"""The key of the data folder: made once, private, the same for all processes."""
+"""The key of the data folder is created once, is private, and is the same for all processes."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def pem(private: PrivateKeyTypes, password: bytes | None = None) -> bytes:
     return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
-def test_a_key_is_made_at_first_and_kept(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_kept(tmp_path: Path) -> None:
     first = load_or_create_key(tmp_path / "a" / "data")
     assert first.algorithm == "EdDSA"
     assert load_or_create_key(tmp_path / "a" / "data").kid == first.kid
@@ -34,7 +34,7 @@ def test_nobody_else_can_read_the_key(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "data").iterdir()] == [KEY_FILE]
 
 
-def test_threads_that_start_at_once_get_one_key(tmp_path: Path) -> None:
+def test_threads_that_start_together_get_one_key(tmp_path: Path) -> None:
     barrier = Barrier(16)
 
     def load() -> str:
@@ -47,7 +47,7 @@ def test_threads_that_start_at_once_get_one_key(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [KEY_FILE]
 
 
-def test_processes_that_start_at_once_get_one_key(tmp_path: Path) -> None:
+def test_processes_that_start_together_get_one_key(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from dashboard_catalog.auth.keys import load_or_create_key\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
@@ -78,7 +78,7 @@ def test_processes_that_start_at_once_get_one_key(tmp_path: Path) -> None:
     assert kids == {load_or_create_key(tmp_path).kid}
 
 
-def test_a_p256_key_that_somebody_put_there_is_used(tmp_path: Path) -> None:
+def test_a_p256_key_from_somebody_else_is_used(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_bytes(pem(new_p256()))
     assert load_or_create_key(tmp_path).algorithm == "ES256"
 
@@ -101,7 +101,7 @@ def test_a_key_that_others_can_read_is_used_with_a_warning(tmp_path: Path) -> No
     ],
     ids=["empty", "broken", "with password", "RSA"],
 )
-def test_a_file_without_a_usable_key_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_a_file_without_a_usable_key_is_refused_and_not_changed(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / KEY_FILE).write_bytes(content)
     with pytest.raises(KeyFileError, match=problem) as caught:
         load_or_create_key(tmp_path)
@@ -115,5 +115,5 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         load_or_create_key(tmp_path / "data")
 
 
-def test_a_key_does_not_show_itself(key: SigningKey) -> None:
+def test_the_text_of_a_key_does_not_reveal_it(key: SigningKey) -> None:
     assert "PRIVATE" not in repr(key)

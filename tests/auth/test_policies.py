@@ -1,4 +1,4 @@
-"""Loading, reloading and refusing policies; what a denial says."""
+"""Loading, reloading and refusing policies, and the text of a denial."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_copy_of_the_default_set_is_a_good_start(tmp_path: Path) -> None:
+def test_a_copy_of_the_default_policies_can_be_loaded(tmp_path: Path) -> None:
     shutil.copytree(DEFAULT_FOLDER, tmp_path / "mine")
     authorizer = Authorizer(tmp_path / "mine")
     assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
@@ -65,7 +65,7 @@ def test_loading_leaves_an_audit_line(folder: Path) -> None:
         ),
     ],
 )
-def test_a_policy_that_cannot_be_used_is_refused(folder: Path, text: str, problem: str) -> None:
+def test_an_invalid_policy_is_refused(folder: Path, text: str, problem: str) -> None:
     (folder / "bad.cedar").write_text(text)
     with pytest.raises(PolicyError) as caught:
         Authorizer(folder)
@@ -73,7 +73,7 @@ def test_a_policy_that_cannot_be_used_is_refused(folder: Path, text: str, proble
     assert problem in str(caught.value)
 
 
-def test_a_file_that_is_no_text_is_refused(folder: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:
     (folder / "bad.cedar").write_bytes(b"\xff\xfe")
     with pytest.raises(PolicyError, match=r"bad\.cedar: is not UTF-8"):
         Authorizer(folder)
@@ -92,7 +92,7 @@ def test_a_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
         Authorizer(tmp_path)
 
 
-def test_a_changed_file_takes_effect_and_old_answers_are_forgotten(folder: Path) -> None:
+def test_a_changed_file_takes_effect_and_cached_answers_are_dropped(folder: Path) -> None:
     authorizer = Authorizer(folder)
     assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
     assert not authorizer.reload_if_changed()
@@ -102,7 +102,7 @@ def test_a_changed_file_takes_effect_and_old_answers_are_forgotten(folder: Path)
     assert not authorizer.reload_if_changed()
 
 
-def test_a_new_and_a_removed_file_take_effect(folder: Path) -> None:
+def test_added_and_removed_files_take_effect(folder: Path) -> None:
     authorizer = Authorizer(folder)
     (folder / "stop.cedar").write_text("forbid (principal, action, resource);")
     assert authorizer.reload_if_changed()
@@ -112,7 +112,7 @@ def test_a_new_and_a_removed_file_take_effect(folder: Path) -> None:
     assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
 
 
-def test_a_file_of_the_same_size_and_time_that_takes_the_place_of_another_takes_effect(folder: Path) -> None:
+def test_replacing_a_file_by_one_of_the_same_size_and_time_takes_effect(folder: Path) -> None:
     authorizer = Authorizer(folder)
     before = (folder / "view.cedar").stat()
     (folder / "new").write_text(PERMIT_VIEW.replace("permit", "forbid"))
@@ -122,7 +122,7 @@ def test_a_file_of_the_same_size_and_time_that_takes_the_place_of_another_takes_
 
 
 @pytest.mark.parametrize("bad", ["permit (", "", None])
-def test_bad_new_policies_keep_the_old_ones_and_are_logged_once(folder: Path, bad: str | None) -> None:
+def test_invalid_new_policies_leave_the_old_ones_and_are_logged_once(folder: Path, bad: str | None) -> None:
     authorizer = Authorizer(folder)
     if bad is None:
         shutil.rmtree(folder)
@@ -136,7 +136,7 @@ def test_bad_new_policies_keep_the_old_ones_and_are_logged_once(folder: Path, ba
     assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
 
 
-def test_good_policies_after_bad_ones_take_effect(folder: Path) -> None:
+def test_valid_policies_after_invalid_ones_take_effect(folder: Path) -> None:
     authorizer = Authorizer(folder)
     (folder / "view.cedar").write_text("permit (")
     assert not authorizer.reload_if_changed()
@@ -145,17 +145,17 @@ def test_good_policies_after_bad_ones_take_effect(folder: Path) -> None:
     assert authorizer.allows(CONSUMER, Action.DELETE, DASHBOARD)
 
 
-def test_the_set_in_the_package_is_not_reloaded() -> None:
+def test_the_policies_in_the_package_are_not_reloaded() -> None:
     assert not Authorizer(None).reload_if_changed()
 
 
-def test_check_passes_what_is_allowed() -> None:
+def test_check_allows_what_the_policies_permit() -> None:
     with capture_logs() as logs:
         Authorizer(None).check(CONSUMER, Action.VIEW, DASHBOARD)
     assert [line["event"] for line in logs] == ["policies_loaded"]
 
 
-def test_a_denial_says_action_and_resource_and_is_logged_by_whoever_tells_it() -> None:
+def test_a_denial_names_action_and_resource_and_its_handler_logs_it() -> None:
     authorizer = Authorizer(None)
     with capture_logs() as logs, pytest.raises(ActionDenied) as caught:
         authorizer.check(CONSUMER, Action.UPDATE, DASHBOARD)
@@ -180,7 +180,7 @@ def test_a_denial_says_action_and_resource_and_is_logged_by_whoever_tells_it() -
     ]
 
 
-def test_a_denial_by_a_forbid_names_the_policy_in_the_log_only() -> None:
+def test_only_the_log_names_the_policy_that_forbids() -> None:
     limited = Principal("carol", frozenset({"admin"}), frozenset(), frozenset({"tableau"}), False, None)
     authorizer = Authorizer(None)
     with pytest.raises(ActionDenied) as caught:
@@ -191,7 +191,7 @@ def test_a_denial_by_a_forbid_names_the_policy_in_the_log_only() -> None:
     assert "services" not in caught.value.message
 
 
-def test_a_denial_is_the_same_for_what_is_absent() -> None:
+def test_a_denial_is_the_same_for_an_absent_thing() -> None:
     authorizer = Authorizer(None)
     stored = Resource("dashboard", "looker.sales", "looker", "Looker", frozenset({"team:A"}), "B", frozenset({"C.D"}))
     absent = Resource("dashboard", "looker.sales", service="looker")
@@ -203,7 +203,7 @@ def test_a_denial_is_the_same_for_what_is_absent() -> None:
     assert said[0] == said[1]
 
 
-def test_a_denial_may_name_what_was_asked_for_in_place_of_the_action() -> None:
+def test_a_denial_can_name_the_request_instead_of_the_action() -> None:
     with pytest.raises(ActionDenied, match=r"^carol may not upsert dashboard looker.sales$") as caught:
         Authorizer(None).check(CONSUMER, Action.UPDATE, DASHBOARD, "upsert")
     assert caught.value.metadata["action"] == "upsert"
@@ -212,6 +212,6 @@ def test_a_denial_may_name_what_was_asked_for_in_place_of_the_action() -> None:
     assert logs[0]["action"] == "update"
 
 
-def test_a_denial_of_what_has_no_name_names_the_kind() -> None:
+def test_a_denial_about_a_thing_without_a_name_names_its_kind() -> None:
     with pytest.raises(CatalogError, match=r"^carol may not write user$"):
         Authorizer(None).check(CONSUMER, Action.WRITE, Resource("user"))

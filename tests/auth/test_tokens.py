@@ -1,4 +1,4 @@
-"""Tokens that are accepted, what is no token, expiry, what is remembered, and rotation of keys."""
+"""Accepted tokens, malformed tokens, expiry, the cache, and rotation of keys."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ from tests.auth.issuer import AUDIENCE, ED25519, P256, jwk, jwks, new_ed25519, n
 from tests.auth.jwks_server import JwksServer
 
 
-async def test_an_own_token_says_who_calls(authenticator: Authenticator, key: SigningKey) -> None:
+async def test_an_own_token_identifies_its_caller(authenticator: Authenticator, key: SigningKey) -> None:
     token = issue_token(
         key,
         "bob",
@@ -61,20 +61,20 @@ async def test_an_external_token_of_each_algorithm_is_accepted(
         assert (principal.subject, principal.roles) == ("alice", frozenset({"admin"}))
 
 
-async def test_an_audience_may_be_one_of_several(authenticator: Authenticator) -> None:
+async def test_a_token_may_have_several_audiences(authenticator: Authenticator) -> None:
     token = sign(ED25519, "EdDSA", "e", aud=["other", AUDIENCE])
     assert await subject(authenticator, token) == "alice"
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", " Bearer", "Bearer "])
-async def test_the_scheme_is_read_as_http_does(authenticator: Authenticator, key: SigningKey, scheme: str) -> None:
+async def test_the_scheme_is_case_insensitive_as_in_http(
+    authenticator: Authenticator, key: SigningKey, scheme: str
+) -> None:
     principal = await authenticator.authenticate(f"{scheme} {issue_token(key, 'bob', [])} ")
     assert principal.subject == "bob"
 
 
-async def test_names_of_claims_are_those_of_the_settings_for_external_tokens_only(
-    key: SigningKey, jwks_path: Path
-) -> None:
+async def test_settings_for_names_of_claims_apply_only_to_external_tokens(key: SigningKey, jwks_path: Path) -> None:
     names = ClaimNames(subject="email", roles="realm_access.roles")
     authenticator = trusting(key, JwksFile(jwks_path), names)
     external = sign(ED25519, "EdDSA", "e", sub=7, email="alice@x", realm_access={"roles": ["admin"]}, roles=["no"])
@@ -92,7 +92,7 @@ async def test_clocks_may_differ_by_a_minute(authenticator: Authenticator) -> No
 
 
 @pytest.mark.parametrize("authorization", [None, ""])
-async def test_no_token(authenticator: Authenticator, authorization: str | None) -> None:
+async def test_a_missing_token_is_reported(authenticator: Authenticator, authorization: str | None) -> None:
     assert (await refusal(authenticator, authorization)).reason is Reason.TOKEN_MISSING
 
 
@@ -121,7 +121,7 @@ async def test_no_token(authenticator: Authenticator, authorization: str | None)
         f"Bearer {encoded({'alg': 'EdDSA'})}.{encoded({**CLAIMS, 'pad': 'x' * 16_384})}.AA",
     ],
 )
-async def test_what_is_no_token(authenticator: Authenticator, authorization: str) -> None:
+async def test_a_malformed_token_is_refused(authenticator: Authenticator, authorization: str) -> None:
     assert (await refusal(authenticator, authorization)).reason is Reason.TOKEN_MALFORMED
 
 
@@ -152,16 +152,16 @@ async def test_without_an_external_issuer_only_own_tokens_are_accepted(key: Sign
     assert await reason(authenticator, sign(ED25519, "EdDSA", "e")) is Reason.TOKEN_INVALID
 
 
-async def test_an_expired_token_says_so(authenticator: Authenticator) -> None:
+async def test_an_expired_token_is_reported_as_expired(authenticator: Authenticator) -> None:
     assert await reason(authenticator, sign(ED25519, "EdDSA", "e", exp=int(time.time()) - 61)) is Reason.TOKEN_EXPIRED
 
 
-async def test_an_expired_token_of_another_key_is_invalid(authenticator: Authenticator) -> None:
+async def test_an_expired_token_with_another_key_is_invalid(authenticator: Authenticator) -> None:
     token = sign(new_ed25519(), "EdDSA", "e", exp=int(time.time()) - 600)
     assert await reason(authenticator, token) is Reason.TOKEN_INVALID
 
 
-async def test_an_own_token_has_no_leeway_and_expires_though_it_is_remembered(
+async def test_an_own_token_has_no_leeway_and_expires_even_in_the_cache(
     authenticator: Authenticator, key: SigningKey
 ) -> None:
     token = issue_token(key, "bob", [], lifetime=timedelta(milliseconds=400))
@@ -172,7 +172,7 @@ async def test_an_own_token_has_no_leeway_and_expires_though_it_is_remembered(
     assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
 
 
-async def test_remembered_tokens_are_bounded(key: SigningKey) -> None:
+async def test_the_cache_of_tokens_is_bounded(key: SigningKey) -> None:
     authenticator = Authenticator(key, tokens_kept=3)
     tokens = [issue_token(key, f"user{number}", []) for number in range(6)]
     for token in [*tokens, tokens[3]]:
@@ -185,16 +185,14 @@ async def test_remembered_tokens_are_bounded(key: SigningKey) -> None:
     }
 
 
-async def test_tokens_that_are_refused_are_not_remembered(authenticator: Authenticator) -> None:
+async def test_refused_tokens_are_not_cached(authenticator: Authenticator) -> None:
     for number in range(20):
         await reason(authenticator, sign(new_ed25519(), "EdDSA", "e", sub=f"u{number}"))
     await reason(authenticator, sign(ED25519, "EdDSA", "e", exp=int(time.time()) - 600))
     assert not authenticator._verified
 
 
-async def test_a_key_that_is_withdrawn_takes_its_remembered_tokens_along(
-    authenticator: Authenticator, jwks_path: Path
-) -> None:
+async def test_withdrawing_a_key_drops_its_tokens_from_the_cache(authenticator: Authenticator, jwks_path: Path) -> None:
     old, new = sign(ED25519, "EdDSA", "e"), sign(P256, "ES256", "p")
     for token in (old, new):
         await authenticator.authenticate(f"Bearer {token}")
@@ -215,7 +213,7 @@ async def test_a_new_key_is_fetched_when_a_token_names_it(key: SigningKey, jwks_
     assert len(jwks_server.paths) == 2
 
 
-async def test_new_keys_without_names_are_found_too(key: SigningKey, jwks_server: JwksServer) -> None:
+async def test_new_keys_without_names_are_fetched_too(key: SigningKey, jwks_server: JwksServer) -> None:
     second = new_ed25519()
     jwks_server.document = jwks(jwk(ED25519))
     authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0))
@@ -224,7 +222,7 @@ async def test_new_keys_without_names_are_found_too(key: SigningKey, jwks_server
     assert await subject(authenticator, sign(second, "EdDSA"))
 
 
-async def test_a_bad_signature_by_a_known_key_fetches_nothing(key: SigningKey, jwks_server: JwksServer) -> None:
+async def test_an_invalid_signature_with_a_known_key_fetches_nothing(key: SigningKey, jwks_server: JwksServer) -> None:
     jwks_server.document = jwks(jwk(ED25519, kid="1"))
     authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0))
     await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1')}")
@@ -232,7 +230,7 @@ async def test_a_bad_signature_by_a_known_key_fetches_nothing(key: SigningKey, j
     assert len(jwks_server.paths) == 1
 
 
-async def test_a_flood_of_unknown_keys_is_one_fetch(key: SigningKey, jwks_server: JwksServer) -> None:
+async def test_many_unknown_keys_trigger_one_fetch(key: SigningKey, jwks_server: JwksServer) -> None:
     jwks_server.document = jwks(jwk(ED25519, kid="1"))
     authenticator = trusting(key, JwksUrl(jwks_server.url))
     stranger = new_ed25519()
@@ -244,7 +242,9 @@ async def test_a_flood_of_unknown_keys_is_one_fetch(key: SigningKey, jwks_server
     assert len(jwks_server.paths) == 1
 
 
-async def test_the_issuer_may_be_away_while_its_keys_are_known(key: SigningKey, jwks_server: JwksServer) -> None:
+async def test_an_external_token_is_accepted_while_the_issuer_is_away_if_its_keys_are_known(
+    key: SigningKey, jwks_server: JwksServer
+) -> None:
     jwks_server.document = jwks(jwk(ED25519, kid="1"))
     authenticator = trusting(key, JwksUrl(jwks_server.url, fetch_at_most_every=0, refresh_every=0))
     await authenticator.authenticate(f"Bearer {sign(ED25519, 'EdDSA', '1')}")

@@ -1,4 +1,4 @@
-"""Every token that is refused for its signature or its claims, made with real keys."""
+"""Every token that must be refused for its signature or its claims, made with real keys."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ from tests.auth.issuer import ED25519, ISSUER, P256, jwk, jwks, new_ed25519, sig
 from tests.auth.jwks_server import JwksServer
 
 
-async def test_a_token_without_a_signature(authenticator: Authenticator) -> None:
+async def test_a_token_without_a_signature_is_refused(authenticator: Authenticator) -> None:
     for algorithm in ("none", "None", "NONE", "", None):
         token = f"{encoded({'alg': algorithm, 'kid': 'e'})}.{encoded(CLAIMS)}."
         assert await reason(authenticator, token) is Reason.TOKEN_INVALID
@@ -33,7 +33,7 @@ async def test_a_token_without_a_signature(authenticator: Authenticator) -> None
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
-async def test_a_public_key_as_a_secret(
+async def test_a_public_key_as_a_secret_is_refused(
     authenticator: Authenticator, rsa_key: rsa.RSAPrivateKey, algorithm: str
 ) -> None:
     public = rsa_key.public_key()
@@ -47,7 +47,7 @@ async def test_a_public_key_as_a_secret(
         assert await reason(authenticator, f"{signed}.{encoded(digest.digest())}") is Reason.TOKEN_INVALID
 
 
-async def test_algorithms_of_the_same_keys_that_are_not_allowed(
+async def test_other_algorithms_of_the_same_keys_are_refused(
     authenticator: Authenticator, rsa_key: rsa.RSAPrivateKey
 ) -> None:
     for algorithm in ("RS384", "RS512", "PS256"):
@@ -56,7 +56,9 @@ async def test_algorithms_of_the_same_keys_that_are_not_allowed(
     assert await reason(authenticator, sign(p384, "ES384", "p")) is Reason.TOKEN_INVALID
 
 
-async def test_an_algorithm_that_does_not_fit_the_key(authenticator: Authenticator, rsa_key: rsa.RSAPrivateKey) -> None:
+async def test_an_algorithm_that_does_not_fit_the_key_is_refused(
+    authenticator: Authenticator, rsa_key: rsa.RSAPrivateKey
+) -> None:
     assert await reason(authenticator, sign(rsa_key, "RS256", "e")) is Reason.TOKEN_INVALID
     assert await reason(authenticator, sign(P256, "ES256", "r")) is Reason.TOKEN_INVALID
     header, rest = sign(ED25519, "EdDSA", "e").split(".", 1)
@@ -65,19 +67,21 @@ async def test_an_algorithm_that_does_not_fit_the_key(authenticator: Authenticat
     assert await reason(authenticator, f"{claimed}.{rest}") is Reason.TOKEN_INVALID
 
 
-async def test_a_signature_of_another_key(authenticator: Authenticator) -> None:
+async def test_a_signature_with_another_key_is_refused(authenticator: Authenticator) -> None:
     stranger = new_ed25519()
     for kid in ("e", "unknown", None):
         assert await reason(authenticator, sign(stranger, "EdDSA", kid)) is Reason.TOKEN_INVALID
 
 
-async def test_claims_that_were_changed(authenticator: Authenticator) -> None:
+async def test_changed_claims_are_refused(authenticator: Authenticator) -> None:
     header, _, signature = sign(ED25519, "EdDSA", "e").split(".")
     changed = encoded({**CLAIMS, "roles": ["admin"]})
     assert await reason(authenticator, f"{header}.{changed}.{signature}") is Reason.TOKEN_INVALID
 
 
-async def test_keys_that_a_token_brings_or_points_to(authenticator: Authenticator, jwks_server: JwksServer) -> None:
+async def test_keys_inside_a_token_or_behind_its_urls_are_never_used(
+    authenticator: Authenticator, jwks_server: JwksServer
+) -> None:
     stranger = new_ed25519()
     jwks_server.document = jwks(jwk(stranger, kid="mine"))
     for header in ({"jku": jwks_server.url}, {"x5u": jwks_server.url}, {"jwk": jwk(stranger)}):
@@ -86,28 +90,28 @@ async def test_keys_that_a_token_brings_or_points_to(authenticator: Authenticato
     assert jwks_server.paths == []
 
 
-async def test_a_header_that_demands_an_unknown_extension(authenticator: Authenticator) -> None:
+async def test_a_header_with_an_unknown_critical_extension_is_refused(authenticator: Authenticator) -> None:
     header = encoded({"alg": "EdDSA", "kid": "e", "crit": ["exp"], "exp": 1})
     signed = f"{header}.{encoded(CLAIMS)}"
     token = f"{signed}.{encoded(ED25519.sign(signed.encode()))}"
     assert await reason(authenticator, token) in {Reason.TOKEN_MALFORMED, Reason.TOKEN_INVALID}
 
 
-async def test_an_own_token_of_another_catalog(authenticator: Authenticator, tmp_path: Path) -> None:
+async def test_an_own_token_of_another_catalog_is_refused(authenticator: Authenticator, tmp_path: Path) -> None:
     other = load_or_create_key(tmp_path / "other")
     assert await reason(authenticator, issue_token(other, "bob", ["admin"])) is Reason.TOKEN_INVALID
 
 
-async def test_the_external_key_cannot_speak_for_the_catalog(authenticator: Authenticator) -> None:
+async def test_the_external_key_cannot_sign_own_tokens(authenticator: Authenticator) -> None:
     token = sign(ED25519, "EdDSA", "e", iss=OWN_ISSUER, aud=OWN_AUDIENCE, roles=["admin"])
     assert await reason(authenticator, token) is Reason.TOKEN_INVALID
 
 
-async def test_the_own_key_cannot_speak_for_the_external_issuer(authenticator: Authenticator, key: SigningKey) -> None:
+async def test_the_own_key_cannot_sign_external_tokens(authenticator: Authenticator, key: SigningKey) -> None:
     assert await reason(authenticator, sign(key.private, "EdDSA", key.kid)) is Reason.TOKEN_INVALID
 
 
-async def test_keys_with_the_same_name_are_all_tried(key: SigningKey, tmp_path: Path) -> None:
+async def test_all_keys_with_the_same_name_are_tried(key: SigningKey, tmp_path: Path) -> None:
     second = new_ed25519()
     (tmp_path / "twice.json").write_bytes(jwks(jwk(ED25519, kid="e"), jwk(P256, kid="e"), jwk(second, kid="e")))
     authenticator = trusting(key, JwksFile(tmp_path / "twice.json"))
@@ -143,7 +147,7 @@ async def test_keys_without_a_name_are_tried_for_any_token(key: SigningKey, tmp_
         ({"roles": {"admin": True}}, "claim roles"),
     ],
 )
-async def test_a_claim_that_is_not_for_this_catalog(
+async def test_a_claim_that_is_not_meant_for_this_catalog_is_refused(
     authenticator: Authenticator, claims: dict[str, Any], says: str
 ) -> None:
     error = await refusal(authenticator, f"Bearer {sign(ED25519, 'EdDSA', 'e', **claims)}")
@@ -152,7 +156,7 @@ async def test_a_claim_that_is_not_for_this_catalog(
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat", "exp"])
-async def test_a_time_without_end(authenticator: Authenticator, claim: str) -> None:
+async def test_an_infinite_time_is_refused(authenticator: Authenticator, claim: str) -> None:
     signed = f"{encoded({'alg': 'EdDSA'})}.{encoded({**CLAIMS, claim: float('inf')})}"
     token = f"{signed}.{encoded(ED25519.sign(signed.encode()))}"
     assert await reason(authenticator, token) is Reason.TOKEN_INVALID
