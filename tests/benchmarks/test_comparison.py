@@ -1,4 +1,4 @@
-"""What the catalog is compared with does the work that it is timed for: it stores, refuses and keeps what it should."""
+"""The service that the catalog is compared with does its work: it stores, refuses and keeps what it should."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ def server(postgres: PostgresServer, tmp_path: Path) -> Iterator[Server]:
     postgres.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
-def test_it_stores_what_it_is_given_once_and_keeps_what_was_before(server: Server, postgres: PostgresServer) -> None:
+def test_it_stores_each_version_once_and_keeps_earlier_ones(server: Server, postgres: PostgresServer) -> None:
     first, changed = data.dashboards(COUNT), data.dashboards(COUNT, edition=2)
     assert send(server, BULK, *bulk_bodies(first, COUNT)) == {**NOTHING, "created": COUNT}
     loaded = stored(postgres)
@@ -56,7 +56,7 @@ def test_it_stores_what_it_is_given_once_and_keeps_what_was_before(server: Serve
     assert [without_audit(row) for row in stored(postgres)] == expected(changed, 0.2, before)
 
 
-def test_one_dashboard_is_answered_as_it_is_stored(server: Server, postgres: PostgresServer) -> None:
+def test_one_dashboard_is_returned_as_it_is_stored(server: Server, postgres: PostgresServer) -> None:
     spec = json.loads(bodies(data.dashboards(1))[0])
     answer = send(server, ONE, json.dumps({**spec, "charts": spec["charts"][:2]}).encode())
     assert sorted(chart["fullyQualifiedName"] for chart in answer["charts"]) == sorted(spec["charts"][:2])
@@ -66,7 +66,9 @@ def test_one_dashboard_is_answered_as_it_is_stored(server: Server, postgres: Pos
     assert row["updated_by"] == answer["updatedBy"] == "loader"
 
 
-def test_what_refers_to_nothing_is_refused_alone_and_fails_a_measure(server: Server, postgres: PostgresServer) -> None:
+def test_a_dashboard_with_an_unknown_reference_is_refused_alone_and_fails_a_measurement(
+    server: Server, postgres: PostgresServer
+) -> None:
     body = bulk_bodies(data.dashboards(COUNT + 1), COUNT + 1)[0]
     answer = send(server, BULK, body)
     assert (answer["created"], [failure["index"] for failure in answer["failed"]]) == (COUNT, [COUNT])

@@ -1,4 +1,4 @@
-"""Concurrent calls become one batch, and each caller gets its own answer, whatever happens to the others."""
+"""Concurrent calls share a batch, and each caller gets its own result, whatever happens to the others."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from dashboard_catalog.errors import CatalogError, Reason
 
 
 class Work:
-    """Squares numbers in batches, not before `let` is set; fails for the numbers it was given.
+    """Squares numbers in batches once `let` is set, and fails for the given numbers.
 
     Attributes:
-        batches: What was run, in its order.
+        batches: The batches that ran, in order.
     """
 
     def __init__(self, mistakes: Sequence[int] = (), unavailable: Sequence[int] = (), seconds: float = 0) -> None:
@@ -38,12 +38,12 @@ class Work:
 
 
 def _batcher(work: Work, max_items: int = 500, idle_turns: int = 0) -> CallBatcher[int, int]:
-    """Returns a batcher whose batches hold either negative items or others."""
+    """Returns a batcher whose batches contain either only negative items or only others."""
     return CallBatcher(work.run, lambda item: item < 0, max_items, idle_turns)
 
 
 async def _submitted(batcher: CallBatcher[int, int], *items: int, key: str = "a") -> list[asyncio.Task[int]]:
-    """Submits items one after the other and returns their answers to come."""
+    """Submits items one after the other and returns the futures of their results."""
     tasks = []
     for item in items:
         tasks.append(asyncio.create_task(batcher.submit(key, item)))
@@ -51,7 +51,7 @@ async def _submitted(batcher: CallBatcher[int, int], *items: int, key: str = "a"
     return tasks
 
 
-async def test_what_arrives_while_a_batch_is_on_its_way_is_the_next_one() -> None:
+async def test_items_that_arrive_during_a_batch_form_the_next_one() -> None:
     work = Work()
     tasks = await _submitted(_batcher(work), *range(6))
     work.let.set()
@@ -60,7 +60,7 @@ async def test_what_arrives_while_a_batch_is_on_its_way_is_the_next_one() -> Non
     assert work.batches == [[0], [1, 2, 3, 4, 5]]
 
 
-async def test_what_arrives_one_after_the_other_is_waited_for_while_it_arrives() -> None:
+async def test_a_batch_waits_while_items_keep_arriving() -> None:
     work = Work()
     work.let.set()
     batcher = _batcher(work, idle_turns=3)
@@ -85,7 +85,7 @@ async def test_a_lone_caller_waits_for_others_only_once() -> None:
     assert await asyncio.gather(*again) == [1]
 
 
-async def test_one_alone_does_not_wait_for_others() -> None:
+async def test_a_single_item_does_not_wait_for_others() -> None:
     work = Work()
     work.let.set()
     batcher = _batcher(work)
@@ -94,7 +94,7 @@ async def test_one_alone_does_not_wait_for_others() -> None:
     assert work.batches == [[0], [1], [2]]
 
 
-async def test_keys_have_nothing_to_do_with_each_other() -> None:
+async def test_keys_are_independent() -> None:
     work = Work()
     batcher = _batcher(work)
     tasks = [*await _submitted(batcher, 1, 2, key="a"), *await _submitted(batcher, 3, 4, key="b")]
@@ -106,7 +106,7 @@ async def test_keys_have_nothing_to_do_with_each_other() -> None:
     assert work.batches == [[1], [3], [2], [4]]
 
 
-async def test_what_does_not_fit_together_is_run_in_its_order() -> None:
+async def test_items_that_cannot_share_a_batch_run_in_order() -> None:
     work = Work()
     tasks = await _submitted(_batcher(work), 0, 1, 2, -3, -4, 5)
     work.let.set()
@@ -115,7 +115,7 @@ async def test_what_does_not_fit_together_is_run_in_its_order() -> None:
     assert work.batches == [[0], [1, 2], [-3, -4], [5]]
 
 
-async def test_a_batch_is_limited() -> None:
+async def test_a_batch_has_a_maximum_size() -> None:
     work = Work()
     tasks = await _submitted(_batcher(work, max_items=2), *range(6))
     work.let.set()
@@ -124,7 +124,7 @@ async def test_a_batch_is_limited() -> None:
     assert work.batches == [[0], [1, 2], [3, 4], [5]]
 
 
-async def test_a_mistake_that_one_item_brings_to_light_is_its_own() -> None:
+async def test_a_bug_that_one_item_triggers_fails_only_that_item() -> None:
     work = Work(mistakes=[2])
     tasks = await _submitted(_batcher(work), *range(4))
     work.let.set()
@@ -136,7 +136,7 @@ async def test_a_mistake_that_one_item_brings_to_light_is_its_own() -> None:
     assert work.batches == [[0], [1, 2, 3], [1], [2], [3]]
 
 
-async def test_a_database_that_is_away_is_so_for_all() -> None:
+async def test_an_unavailable_database_fails_all_items_of_a_batch() -> None:
     work = Work(unavailable=[2])
     tasks = await _submitted(_batcher(work), *range(4))
     work.let.set()
@@ -147,7 +147,7 @@ async def test_a_database_that_is_away_is_so_for_all() -> None:
     assert work.batches == [[0], [1, 2, 3]]
 
 
-async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:
+async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
     work = Work()
     batcher = _batcher(work)
     tasks = await _submitted(batcher, *range(4))
@@ -163,7 +163,7 @@ async def test_a_caller_that_goes_away_leaves_the_others_alone() -> None:
 
 
 async def _again(batcher: CallBatcher[int, int], key: str, item: int, times: int, late: int = -1) -> None:
-    """Submits an item, again each time that it is answered, a few turns later as gRPC takes calls in."""
+    """Submits an item again after each result, a few turns later, as gRPC accepts calls."""
     for time in range(times):
         await asyncio.sleep(0.005 if time == late else 0)
         for _ in range(item):
@@ -191,7 +191,7 @@ async def test_a_caller_that_was_late_once_joins_the_others_again() -> None:
     assert [len(batch) for batch in work.batches[-8:-3]] == [2] * 5
 
 
-async def test_nothing_is_kept_of_keys_that_are_done_with() -> None:
+async def test_finished_keys_leave_nothing_behind() -> None:
     work = Work(mistakes=[3])
     work.let.set()
     batcher = _batcher(work)
@@ -206,7 +206,7 @@ async def test_nothing_is_kept_of_keys_that_are_done_with() -> None:
     max_items=st.integers(1, 4),
     pauses=st.sets(st.integers(0, 30)),
 )
-def test_whoever_calls_when_is_answered_what_they_asked(
+def test_every_caller_gets_its_own_result_whatever_the_timing(
     items: list[tuple[str, int]], max_items: int, pauses: set[int]
 ) -> None:
     async def ask() -> None:

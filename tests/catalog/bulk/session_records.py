@@ -1,4 +1,4 @@
-"""Rows of sessions for tests of what they keep."""
+"""Rows of sessions for tests of what a session stores."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

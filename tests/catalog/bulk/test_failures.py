@@ -1,4 +1,4 @@
-"""A refused item is the same when it is read again from the session that keeps it."""
+"""A refused item is the same after it is read again from its session."""
 
 import json
 
@@ -27,7 +27,7 @@ def _parts(error: CatalogError) -> str:
 
 
 @given(error=_errors)
-def test_an_error_survives_its_stored_form(error: CatalogError) -> None:
+def test_an_error_is_the_same_after_it_was_stored(error: CatalogError) -> None:
     stored = json.dumps(encode_error(error))
 
     assert "\\u0000" not in stored

@@ -1,4 +1,4 @@
-"""What counts as mentioned in the BI service of a session."""
+"""Which assets a session mentions in its BI service."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def test_assets_of_the_service_are_mentioned_even_if_they_are_refused() -> None:
     assert not mentions.unreadable
 
 
-def test_charts_that_dashboards_hold_are_spared_but_do_not_make_charts_a_mentioned_kind() -> None:
+def test_charts_of_dashboards_are_spared_but_do_not_make_charts_a_mentioned_kind() -> None:
     charts = ['"sales.eu".held', "other.elsewhere", "a..b"]
     mentions = _mentions(_item("dashboard", AssetName("sales.eu", "d"), charts))
 

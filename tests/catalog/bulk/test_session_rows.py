@@ -1,4 +1,4 @@
-"""What the row of a session keeps: the number of its items by outcome, and the result of its sweep."""
+"""The row of a session stores the number of its items by outcome, and the result of its sweep."""
 
 import json
 
@@ -14,7 +14,7 @@ UNCHANGED = Unchanged(CHART_KIND, None)
 REFUSED = CatalogError(Reason.ACTION_DENIED, "no")
 
 
-def test_chunks_add_up_and_what_did_not_occur_is_absent() -> None:
+def test_counts_of_chunks_add_up_and_zero_counts_are_absent() -> None:
     session = new_session()
 
     for results in ([CREATED, UNCHANGED, CREATED], [REFUSED], [UNCHANGED], []):
@@ -25,7 +25,7 @@ def test_chunks_add_up_and_what_did_not_occur_is_absent() -> None:
     assert counts_of(session).total() == 5
 
 
-def test_a_session_keeps_the_result_of_its_sweep() -> None:
+def test_a_session_stores_the_result_of_its_sweep() -> None:
     session = new_session()
     assert SweepResult.of(session) is None
     result = SweepResult(SweepOutcome.TOO_MANY, would_delete=2, sample=["s.a", "s.b"])

@@ -1,4 +1,4 @@
-"""The one place that says why a reference cannot be used."""
+"""The reasons why a reference cannot be used."""
 
 import pytest
 
@@ -19,7 +19,7 @@ LIVE, DELETED = (KnownChart(SERVICE, deleted, deleted_by_edit=False) for deleted
         (None, True, False, ViolationReason.FAILED_REFERENCE, "BI service s failed in this chunk"),
     ],
 )
-def test_a_reference_that_cannot_be_used_is_refused_with_its_path(
+def test_an_unusable_reference_is_refused_with_its_path(
     found: KnownChart | None, failed: bool, held: bool, reason: ViolationReason, text: str
 ) -> None:
     refused = why_unusable("charts[2]", "bi_service", "s", found, failed=failed, held=held)
@@ -28,7 +28,7 @@ def test_a_reference_that_cannot_be_used_is_refused_with_its_path(
 
 
 @pytest.mark.parametrize(("found", "held"), [(LIVE, False), (LIVE, True), (DELETED, True)])
-def test_what_exists_or_is_held_already_can_be_referred_to(found: KnownChart, held: bool) -> None:
+def test_existing_and_held_references_can_be_used(found: KnownChart, held: bool) -> None:
     assert why_unusable("domain", "domain", "sales", found, failed=False, held=held) is None
 
 

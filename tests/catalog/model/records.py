@@ -1,4 +1,4 @@
-"""Records of assets, with only what a test is about."""
+"""Records of assets with only the fields that a test needs."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Names and fully qualified names: what is joined is read back, and what does not parse is told how to quote."""
+"""Joined names can be split again, and the error for a malformed name says how to quote."""
 
 import pytest
 from hypothesis import example, given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dashboard_catalog.catalog.model.names import NameSyntaxError, join, quote, split
 
-# Dots and quotes are what matters; they are drawn far more often than by chance.
+# Dots and quotes matter most, so they are drawn far more often than by chance.
 AWKWARD = st.text(st.sampled_from('."a \n:é'), min_size=1, max_size=8)
 NAMES = AWKWARD | st.text(min_size=1)
 TEXTS = st.text(st.sampled_from('."ab'), max_size=12)
@@ -32,7 +32,7 @@ def test_a_segment_with_a_dot_or_a_quote_is_wrapped_and_its_quotes_doubled(name:
 
 
 @given(st.lists(NAMES, min_size=1, max_size=5))
-def test_what_is_joined_splits_into_the_same_names(names: list[str]) -> None:
+def test_joined_names_split_into_the_same_names(names: list[str]) -> None:
     assert split(join(*names)) == tuple(names)
     assert split(join(*names), len(names)) == tuple(names)
 
@@ -45,28 +45,28 @@ def test_different_names_never_share_a_fully_qualified_name(a: str, b: str, c: s
 
 
 @given(TEXTS)
-def test_what_parses_is_quoted_anew_in_the_one_spelling(text: str) -> None:
+def test_a_parsed_name_is_joined_in_the_one_canonical_quoting(text: str) -> None:
     try:
         names = split(text)
     except NameSyntaxError:
         return
 
-    anew = join(*names)
+    joined = join(*names)
 
     assert all(names)
-    assert split(anew) == names
-    assert join(*split(anew)) == anew
+    assert split(joined) == names
+    assert join(*split(joined)) == joined
 
 
 @given(st.lists(NAMES, min_size=1, max_size=4))
-def test_needless_quotes_are_understood_and_dropped(names: list[str]) -> None:
+def test_needless_quotes_are_accepted_and_dropped(names: list[str]) -> None:
     needless = ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
     assert join(*split(needless)) == join(*names)
 
 
 @given(NAMES)
-def test_a_name_is_never_normalised(name: str) -> None:
+def test_a_name_is_never_normalized(name: str) -> None:
     assert split(quote(name))[0].encode("utf-8", "surrogatepass") == name.encode("utf-8", "surrogatepass")
 
 
@@ -74,7 +74,7 @@ def test_a_name_is_never_normalised(name: str) -> None:
     "text",
     ["", ".", "a.", ".a", "a..b", '""', 'a.""', '"', 'a"b', '"a', 'a"', '"a"b', '"a""', '"a".', '"a"."b', 'a."b"c'],
 )
-def test_what_does_not_parse_is_answered_with_the_text_and_how_to_quote(text: str) -> None:
+def test_an_error_for_a_malformed_name_shows_the_text_and_how_to_quote(text: str) -> None:
     with pytest.raises(NameSyntaxError) as refused:
         split(text)
 
@@ -83,14 +83,14 @@ def test_what_does_not_parse_is_answered_with_the_text_and_how_to_quote(text: st
 
 
 @pytest.mark.parametrize(("text", "wanted", "found"), [("a", 2, 1), ("a.b.c", 2, 3), ("a.b", 1, 2), ('"a.b"', 2, 1)])
-def test_another_number_of_segments_than_wanted_is_refused(text: str, wanted: int, found: int) -> None:
+def test_a_wrong_number_of_segments_is_refused(text: str, wanted: int, found: int) -> None:
     with pytest.raises(NameSyntaxError, match=rf"must have {wanted} segments?, has {found};"):
         split(text, wanted)
 
     assert len(split(text, found)) == found
 
 
-def test_a_long_text_is_shown_shortened() -> None:
+def test_a_long_text_is_shortened_in_the_error() -> None:
     with pytest.raises(NameSyntaxError) as refused:
         split('"' + "a" * 10_000)
 

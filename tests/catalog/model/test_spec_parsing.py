@@ -1,4 +1,4 @@
-"""A field of a spec counts as set when it is present, not when it is true."""
+"""A field of a spec counts as set if it is present, even if its value is false."""
 
 from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec
@@ -16,7 +16,7 @@ def test_empty_texts_lists_and_structs_are_absent() -> None:
     assert parsed_spec({"description": "", "owners": [], "charts": [], "extension": {}}, []) == {}
 
 
-def test_duplicates_are_dropped_and_keep_the_place_of_the_first() -> None:
+def test_duplicates_are_dropped_after_the_first() -> None:
     ann = SentReference("user", "", "ann", "")
     label = SentLabel("PII.Email", "Manual", "Confirmed")
 

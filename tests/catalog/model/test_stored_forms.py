@@ -1,4 +1,4 @@
-"""Each stored form has one owner, and what it encodes it decodes again."""
+"""Each stored form has one owner, which can decode everything that it encodes."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +18,7 @@ texts = st.text(min_size=1, max_size=10)
 
 
 @given(st.lists(texts), st.lists(ids), st.lists(texts))
-def test_marks_are_read_as_they_were_stored(fields: list[str], tags: list[UUID], keys: list[str]) -> None:
+def test_decoded_marks_equal_the_encoded_ones(fields: list[str], tags: list[UUID], keys: list[str]) -> None:
     stored = Marks(fields, tags, keys).encode()
 
     marks = Marks.decode(stored)
@@ -40,7 +40,7 @@ def test_marks_without_others_keep_their_order() -> None:
 
 
 @given(st.dictionaries(ids, st.builds(Label, st.sampled_from(["Manual", "Derived"]), st.sampled_from(["Suggested"]))))
-def test_labels_are_read_as_they_were_stored(held: dict[UUID, Label]) -> None:
+def test_decoded_labels_equal_the_encoded_ones(held: dict[UUID, Label]) -> None:
     columns = labels.encode(held)
 
     assert labels.decode(columns["tags"], columns["tag_labels"]) == held
@@ -57,13 +57,13 @@ def test_only_labels_that_differ_from_the_default_are_stored() -> None:
 
 
 @given(st.integers(0, 2**31 - 1))
-def test_versions_are_read_as_they_are_shown(tenths: int) -> None:
+def test_parsed_versions_equal_the_shown_ones(tenths: int) -> None:
     assert version.tenths_of(version.as_number(tenths)) == tenths
     assert float(version.as_text(tenths)) == version.as_number(tenths)
 
 
 @pytest.mark.parametrize("number", [-0.1, 0.15, float("nan"), float("inf"), 2.0**31, 1e300])
-def test_other_numbers_are_no_versions(number: float) -> None:
+def test_other_numbers_are_not_versions(number: float) -> None:
     assert version.tenths_of(number) is None
 
 
@@ -75,7 +75,7 @@ def _described(before: DashboardRecord, changes: dict[str, Any]) -> change.Chang
     return change.decode(change.describe(before, changes), NAMES.__getitem__)
 
 
-def test_a_change_is_read_with_names_in_place_of_ids() -> None:
+def test_a_change_is_shown_with_names_instead_of_ids() -> None:
     before = dashboard(project="Old", owners=[OWNER], version=3)
 
     description = _described(
@@ -107,7 +107,7 @@ def test_false_and_zero_are_values_in_a_change() -> None:
     assert _described(before, {"project": None}).deleted == [("project", False, None)]
 
 
-def test_the_ids_that_a_change_names_are_found_in_its_stored_form() -> None:
+def test_ids_in_a_change_are_found_in_its_stored_form() -> None:
     before = dashboard(owners=[OWNER], domain=DOMAIN)
     stored = change.describe(before, {"owners": [], "domain": None, "charts": [CHART]} | labels.encode({TAG: Label()}))
 

@@ -21,7 +21,7 @@ USER = {"entityTypes": ["user"]}
 SERVICE = {"entityTypes": ["dashboardService"]}
 COLUMNS = {"columns": ["name", "description"]}
 
-# Type, config, values that fit and stay as they are, values that do not fit.
+# Type, config, values that fit and stay the same, values that do not fit.
 VALUES: list[tuple[str, dict[str, Any] | None, list[Any], list[Any]]] = [
     ("string", None, ["", "text", "x" * 60_000, "\n"], [1, True, ["text"], {}, None]),
     ("markdown", None, ["", "**bold**"], [1, ["text"]]),
@@ -138,7 +138,7 @@ json_values = st.recursive(
 )
 
 
-def test_the_tables_below_leave_no_type_out() -> None:
+def test_the_tables_below_cover_every_type() -> None:
     assert {kind for kind, _, _, _ in VALUES} == set(PROPERTY_TYPES)
     assert len(PROPERTY_TYPES) == 17
 
@@ -150,7 +150,9 @@ def test_a_value_that_fits_stays_as_sent(kind: str, config: dict[str, Any] | Non
 
 
 @pytest.mark.parametrize(("kind", "config", "value"), UNFIT)
-def test_a_value_that_does_not_fit_is_explained(kind: str, config: dict[str, Any] | None, value: Any) -> None:
+def test_the_error_for_a_value_that_does_not_fit_explains_it(
+    kind: str, config: dict[str, Any] | None, value: Any
+) -> None:
     stored, violations = compile_property(kind, config).check("key", value)
     assert stored == value
     assert violations
@@ -199,7 +201,7 @@ def test_dates_and_enums_have_one_stored_form(kind: str, config: dict[str, Any],
         ),
     ],
 )
-def test_a_violation_names_the_place_and_what_would_be_right(
+def test_a_violation_names_the_place_and_the_expected_form(
     kind: str, config: dict[str, Any] | None, value: Any, said: dict[str, str]
 ) -> None:
     _, violations = compile_property(kind, config).check("key", value)
@@ -208,14 +210,16 @@ def test_a_violation_names_the_place_and_what_would_be_right(
     }
 
 
-def test_a_single_enum_value_is_told_to_go_in_an_array() -> None:
+def test_the_error_for_a_single_enum_value_asks_for_an_array() -> None:
     _, (violation,) = compile_property("enum", TIER).check("tier", "Gold")
     assert violation.field == "extension.tier"
     assert "a single value goes in an array too" in violation.description
 
 
 @given(st.sampled_from([(kind, config) for kind, config, _, _ in VALUES]), json_values)
-def test_any_json_either_fits_or_is_explained(definition: tuple[str, dict[str, Any] | None], value: Any) -> None:
+def test_any_json_fits_or_is_refused_with_an_explanation(
+    definition: tuple[str, dict[str, Any] | None], value: Any
+) -> None:
     compiled = compile_property(*definition)
     stored, violations = compiled.check("key", value)
     if violations:
@@ -225,7 +229,7 @@ def test_any_json_either_fits_or_is_explained(definition: tuple[str, dict[str, A
         assert compiled.check("key", stored) == (stored, [])
 
 
-def test_a_long_list_of_values_leaves_room_in_an_error() -> None:
+def test_the_error_for_a_long_list_of_values_is_short() -> None:
     config = {"values": [f"{number:03} {'x' * 80}" for number in range(500)]}
     _, (violation,) = compile_property("enum", config).check("key", ["y" * 10_000])
     assert "more" in violation.description
@@ -233,13 +237,13 @@ def test_a_long_list_of_values_leaves_room_in_an_error() -> None:
 
 
 @pytest.mark.parametrize(("kind", "config", "field", "reason"), BAD_DEFINITIONS)
-def test_a_definition_that_does_not_fit_is_explained(
+def test_the_error_for_an_invalid_definition_explains_it(
     kind: str, config: dict[str, Any] | None, field: str, reason: ViolationReason
 ) -> None:
     assert [(found.field, found.reason) for found in check_definition(kind, config)] == [(field, reason)]
 
 
-def test_all_that_is_wrong_with_a_definition_comes_at_once() -> None:
+def test_all_errors_in_a_definition_are_reported_together() -> None:
     config = {"values": ["a", "a", 1], "multiSelect": 1, "colour": "red"}
     assert {violation.field for violation in check_definition("enum", config)} == {
         "config.values[1]",
@@ -269,7 +273,7 @@ def test_every_kind_can_be_referred_to(kind: str) -> None:
     assert [reference.kinds for reference in compiled.references("key", [{"id": UUID}])] == [(kind,)]
 
 
-def test_references_name_what_must_exist_and_where_it_is_said() -> None:
+def test_references_are_returned_with_their_paths() -> None:
     compiled = compile_property("entityReferenceList", PEOPLE)
     value = [{"id": UUID}, {"type": "team", "name": "bi"}, {"type": "user", "fullyQualifiedName": "jane"}]
     assert compiled.references("owners", value) == [

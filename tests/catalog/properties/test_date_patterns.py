@@ -16,7 +16,7 @@ patterns = st.sampled_from(sorted(PATTERNS))
 
 
 @given(patterns, st.datetimes(timezones=st.just(UTC)))
-def test_what_was_written_is_read_and_written_again_the_same(pattern: str, moment: datetime) -> None:
+def test_a_formatted_moment_is_parsed_and_formatted_the_same_again(pattern: str, moment: datetime) -> None:
     text = PATTERNS[pattern].format(moment)
     read = PATTERNS[pattern].parse(text)
     assert read is not None
@@ -30,7 +30,7 @@ def test_what_was_written_is_read_and_written_again_the_same(pattern: str, momen
 
 
 @given(patterns, st.text() | st.from_regex(r"\A[0-9]{2,4}[-/ ]?[0-9A-Z]{2,3}[-/ ]?[0-9]{0,4}\Z"))
-def test_any_other_text_is_refused_or_has_one_written_form(pattern: str, text: str) -> None:
+def test_any_other_text_is_refused_or_has_one_canonical_form(pattern: str, text: str) -> None:
     reader = PATTERNS[pattern]
     written = reader.canonical(text)
     assert reader.canonical(written) == written
@@ -58,7 +58,7 @@ def test_any_other_text_is_refused_or_has_one_written_form(pattern: str, text: s
         ("HH:mm:ss", "14:30:15", "2000-01-01T14:30:15"),
     ],
 )
-def test_reads_what_java_reads(pattern: str, text: str, moment: str) -> None:
+def test_it_parses_what_java_parses(pattern: str, text: str, moment: str) -> None:
     assert PATTERNS[pattern].parse(text) == datetime.fromisoformat(moment + "Z")
 
 
@@ -96,15 +96,15 @@ def test_reads_what_java_reads(pattern: str, text: str, moment: str) -> None:
         ("HH:mm:ss", "1:02:03"),
     ],
 )
-def test_refuses_what_does_not_fit_or_does_not_exist(pattern: str, text: str) -> None:
+def test_it_refuses_texts_that_do_not_fit_and_dates_that_do_not_exist(pattern: str, text: str) -> None:
     assert PATTERNS[pattern].parse(text) is None
     assert not PATTERNS[pattern].accepts(text)
 
 
-def test_a_day_without_padding_may_come_with_it() -> None:
+def test_a_day_without_padding_accepts_padding() -> None:
     assert PATTERNS["d MMMM yyyy"].canonical("05 July 2026") == "5 July 2026"
 
 
-def test_only_letters_of_the_offered_patterns_are_known() -> None:
+def test_only_letters_of_the_offered_patterns_are_supported() -> None:
     with pytest.raises(KeyError):
         DatePattern("yyyy-MM-dd'T'HH:mm")

@@ -27,7 +27,7 @@ def nested(levels: int) -> Any:
 
 
 @given(st.dictionaries(st.from_regex(r"\A[A-Za-z0-9]{1,20}\Z"), values, max_size=5))
-def test_what_passes_is_json_that_every_database_takes(extension: dict[str, Any]) -> None:
+def test_an_accepted_extension_is_json_that_every_database_accepts(extension: dict[str, Any]) -> None:
     violations = check_extension(extension)
     assert all(violation.field.startswith("extension") for violation in violations)
     if not violations:
@@ -38,13 +38,13 @@ def test_what_passes_is_json_that_every_database_takes(extension: dict[str, Any]
 
 
 @pytest.mark.parametrize("name", ["costCentre", "7", "a" * 256, "Cost Centre (EUR)", "a_-.,;%#@!'(){}[]|=+?`", "a.b"])
-def test_a_property_name_that_openmetadata_takes(name: str) -> None:
+def test_every_property_name_that_openmetadata_accepts_is_accepted(name: str) -> None:
     assert check_property_name(name) is None
     assert check_extension({name: 1}) == []
 
 
 @pytest.mark.parametrize("name", ["", "a" * 257, "_a", " a", "é", "a:b", 'a"b', "a/b", "a*", "a\n", "a\0", "a~"])
-def test_a_property_name_that_it_refuses(name: str) -> None:
+def test_every_property_name_that_openmetadata_refuses_is_refused(name: str) -> None:
     violation = check_property_name(name)
     assert violation is not None
     assert violation.reason == ViolationReason.INVALID_FORMAT
@@ -55,14 +55,14 @@ def test_a_property_name_that_it_refuses(name: str) -> None:
     assert len(first.field) < 100
 
 
-def test_depth_counts_from_the_extension() -> None:
+def test_depth_is_counted_from_the_extension() -> None:
     assert reasons({"a": nested(MAX_DEPTH - 1)}) == {}
     assert reasons({"a": nested(MAX_DEPTH)}) == {"extension.a.key.key.key.key": ViolationReason.TOO_DEEP}
     assert reasons({"a": [[[[]]]]}) == {}
     assert reasons({"a": [[[[[]]]], 1]}) == {"extension.a[0][0][0][0]": ViolationReason.TOO_DEEP}
 
 
-def test_numbers_are_finite_and_exact() -> None:
+def test_numbers_must_be_finite_and_exact() -> None:
     assert reasons({"a": MAX_INTEGER, "b": -MAX_INTEGER, "c": 1e-300, "d": -0.5, "e": True}) == {}
     beyond = {"a": MAX_INTEGER + 1, "b": -MAX_INTEGER - 1, "c": [float("nan")], "d": {"x": float("-inf")}}
     assert reasons(beyond) == dict.fromkeys(
@@ -70,14 +70,14 @@ def test_numbers_are_finite_and_exact() -> None:
     )
 
 
-def test_no_string_and_no_key_holds_nul() -> None:
+def test_strings_and_keys_cannot_contain_nul() -> None:
     assert reasons({"a": "x\0", "b": [{"k\0": "\\u0000"}]}) == {
         "extension.a": ViolationReason.INVALID_VALUE,
         "extension.b[0].k\\u0000": ViolationReason.INVALID_VALUE,
     }
 
 
-def test_size_is_that_of_compact_json_in_utf8() -> None:
+def test_size_is_measured_as_compact_json_in_utf8() -> None:
     room = MAX_BYTES - len('{"a":""}')
     assert reasons({"a": "x" * room}) == {}
     assert reasons({"a": "x" * (room + 1)}) == {"extension": ViolationReason.TOO_LARGE}
@@ -85,7 +85,7 @@ def test_size_is_that_of_compact_json_in_utf8() -> None:
     assert reasons({"a": "é" * (room // 2 + 1)}) == {"extension": ViolationReason.TOO_LARGE}
 
 
-def test_all_violations_come_at_once() -> None:
+def test_all_violations_are_reported_together() -> None:
     extension = {"_": "\0", "deep": nested(9), "large": "x" * MAX_BYTES, "number": 2**60}
     assert {(violation.field, violation.reason) for violation in check_extension(extension)} == {
         ("extension._", ViolationReason.INVALID_FORMAT),
@@ -96,5 +96,5 @@ def test_all_violations_come_at_once() -> None:
     }
 
 
-def test_null_clears_a_key_and_is_no_violation() -> None:
+def test_null_clears_a_key_and_is_not_a_violation() -> None:
     assert reasons({"a": None}) == {}

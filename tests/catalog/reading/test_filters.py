@@ -1,4 +1,4 @@
-"""Each filter of a list is checked where it names something, and none is left out on the way to the store."""
+"""Filters of a list that name something are checked, and every filter reaches the store."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_filters import ListFilters
 
 FOUND = [UUID(int=1)]
-# What `asset_lists` makes of them is no filter of its own: the BI services, and the order.
+# `asset_lists` derives these from other filters: the BI services, and the order.
 ELSEWHERE = {"service": "s", "service_type": "t", "order_by": "name desc"}
 SENT = {
     "owner": "team:a.b:c",
@@ -47,7 +47,7 @@ def test_a_filter_that_does_not_parse_is_a_violation(field: str, wrong: str) -> 
     assert (violation.field, violation.reason) == (field, ViolationReason.INVALID_FORMAT)
 
 
-def test_filters_that_parse_are_no_violation() -> None:
+def test_filters_that_parse_are_not_violations() -> None:
     assert AssetFilters(**SENT, service='"s.1"').violations() == []
 
 
@@ -76,7 +76,7 @@ async def test_every_filter_reaches_the_store(monkeypatch: pytest.MonkeyPatch) -
     assert sorted(seen) == [("PII",), ("finance", "emea"), ("s", "c"), ("s.1", "d"), ("team", "a.b:c")]
 
 
-async def test_a_name_that_is_not_found_matches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_name_matches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filters, "_NAMING", _finding([], []))
 
     assert await _resolved(project="p", owner="user:ann") is None

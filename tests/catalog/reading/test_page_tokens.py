@@ -1,4 +1,4 @@
-"""Page tokens are no secret, so anybody can make one whose digest is right: it is a position, or it is refused."""
+"""Page tokens are not secret, so anyone can forge one with a correct digest: it is a position, or it is refused."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,7 @@ _parts = st.lists(_times | _ids | _numbers | st.text(), max_size=4) | st.tuples(
 
 
 def _position(listing: AssetListing | EntityListing) -> Any:
-    """Returns the position in the token of a listing, None if it is refused as it should be."""
+    """Returns the position in the token of a listing, or None if it is refused as it should be."""
     try:
         return listing.position()
     except CatalogError as error:

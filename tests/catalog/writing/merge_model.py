@@ -1,7 +1,7 @@
-"""What edits and ingestion make of assets, said as shortly as it can be: the catalog is held against it.
+"""A short model of what edits and ingestion do to assets; the tests compare the catalog with it.
 
-Everything that an asset holds is one flat map of paths, as `kept_fields` names them, to values; what is absent is not
-in it. So a mark, a thing kept and a change are each a path, whatever the field.
+Everything in an asset is one flat map of paths, as `kept_fields` names them, to values; an absent value is not in
+the map. So a mark, a kept field and a change are each a path, whatever the field.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,15 +16,15 @@ Content = dict[str, Any]
 Spec = Mapping[str, Any]
 
 
-class Told(NamedTuple):
-    """What the writer is told."""
+class WriteResult(NamedTuple):
+    """The response to a writer."""
 
     outcome: str
     kept: frozenset[str] = frozenset()
 
 
 class Refused(Exception):
-    """A write that changes nothing, with the reason, or the refused fields and theirs."""
+    """A write that changes nothing, with its reason, or with the refused fields and their reasons."""
 
     def __init__(self, why: str | dict[str, str]) -> None:
         super().__init__(why)
@@ -44,43 +44,45 @@ class Asset:
 
 
 class World:
-    """Dashboards, and charts that they hold, by name."""
+    """Dashboards, and the charts that they hold, by name."""
 
     def __init__(self) -> None:
         self.assets: dict[str, Asset] = {}
         self.disabled_tags: set[str] = set()
 
-    def upsert(self, name: str, by: str, spec: Spec, mask: Collection[str]) -> Told:
-        """Writes what is set and what the mask names, on an asset that may be new or deleted."""
+    def upsert(self, name: str, by: str, spec: Spec, mask: Collection[str]) -> WriteResult:
+        """Writes the set fields and those in the mask, to an asset that may be new or deleted."""
         asset = self.assets.get(name) or Asset()
         digest = None if by == EDIT else repr((by, sorted(spec.items()), sorted(mask)))
         if digest and digest == asset.digest and not asset.deleted_by:
-            return Told("UNCHANGED", merged(asset, spec, mask, by).kept)
+            return WriteResult("UNCHANGED", merged(asset, spec, mask, by).kept)
         if asset.deleted_by == EDIT and by == INGESTION:
-            return Told("SUPPRESSED")
-        told = self._write(asset, by, spec, mask, restores=asset.deleted_by is not None)
+            return WriteResult("SUPPRESSED")
+        result = self._write(asset, by, spec, mask, restores=asset.deleted_by is not None)
         if asset.deleted_by:
             self._bring_back(name)
-            told = told._replace(outcome="RESTORED")
+            result = result._replace(outcome="RESTORED")
         if name not in self.assets:
             self.assets[name], asset.version = asset, 1
-            told = told._replace(outcome="CREATED")
-        left_out = any(path.startswith("charts.") for path in told.kept)
+            result = result._replace(outcome="CREATED")
+        left_out = any(path.startswith("charts.") for path in result.kept)
         if digest:
             asset.digest = None if left_out else digest
-        return told
+        return result
 
-    def update(self, name: str, by: str, spec: Spec, mask: Collection[str], release: Collection[str] = ()) -> Told:
-        """Writes what the mask names, then gives back what `release` names."""
+    def update(
+        self, name: str, by: str, spec: Spec, mask: Collection[str], release: Collection[str] = ()
+    ) -> WriteResult:
+        """Writes the fields in the mask, then releases the ones in `release`."""
         asset = self._live(name)
-        told = self._write(asset, by, {part: value for part, value in spec.items() if part in mask}, mask)
+        result = self._write(asset, by, {part: value for part, value in spec.items() if part in mask}, mask)
         if asset.marks & set(release):
             asset.marks -= set(release)
             asset.digest = None
-        return told
+        return result
 
-    def delete(self, name: str, by: str) -> Told:
-        """Deletes softly, with the charts that no other live dashboard holds."""
+    def delete(self, name: str, by: str) -> WriteResult:
+        """Soft-deletes an asset, with its charts that no other live dashboard holds."""
         asset = self._live(name)
         others = [other for key, other in self.assets.items() if key != name and not other.deleted_by]
         held = {chart for other in others for chart in other.content.get("charts", ())}
@@ -90,24 +92,26 @@ class World:
             if not gone.deleted_by:
                 self._changed(gone)
                 gone.deleted_by, gone.deleted_with = by, None if key == name else name
-        return Told("UPDATED")
+        return WriteResult("UPDATED")
 
-    def restore(self, name: str) -> Told:
-        """Brings an asset back with what went with it."""
+    def restore(self, name: str) -> WriteResult:
+        """Restores an asset with the charts that were deleted with it."""
         if name not in self.assets:
             raise Refused("NOT_FOUND")
         if not self.assets[name].deleted_by:
             raise Refused("NOT_DELETED")
         self._changed(self.assets[name])
         self._bring_back(name)
-        return Told("RESTORED")
+        return WriteResult("RESTORED")
 
     def _live(self, name: str) -> Asset:
         if name not in self.assets or self.assets[name].deleted_by:
             raise Refused("NOT_FOUND")
         return self.assets[name]
 
-    def _write(self, asset: Asset, by: str, spec: Spec, mask: Collection[str], *, restores: bool = False) -> Told:
+    def _write(
+        self, asset: Asset, by: str, spec: Spec, mask: Collection[str], *, restores: bool = False
+    ) -> WriteResult:
         spec, left_out = self._referring(asset, by, spec)
         merge = merged(asset, spec, mask, by)
         changed = restores or merge.content != asset.content
@@ -116,10 +120,10 @@ class World:
         if changed:
             self._changed(asset)
         asset.content, asset.marks = merge.content, merge.marks
-        return Told("UPDATED" if changed else "UNCHANGED", merge.kept | left_out)
+        return WriteResult("UPDATED" if changed else "UNCHANGED", merge.kept | left_out)
 
     def _referring(self, asset: Asset, by: str, spec: Spec) -> tuple[Spec, frozenset[str]]:
-        """Returns the spec without the charts that people have deleted; refuses what it must not refer to anew."""
+        """Returns the spec without charts that people have deleted; refuses new references that are not allowed."""
         refused, left_out = {}, set()
         for index, chart in enumerate(spec.get("charts", ())):
             known = self.assets.get(chart)
@@ -153,7 +157,7 @@ class World:
 
 
 class Merge(NamedTuple):
-    """What one write makes of an asset."""
+    """The result of one write to an asset."""
 
     content: Content
     marks: set[str]
@@ -161,7 +165,7 @@ class Merge(NamedTuple):
 
 
 def merged(asset: Asset, spec: Spec, mask: Iterable[str], by: str) -> Merge:
-    """An edit marks each stewarded path that it changes; ingestion leaves each marked path as it is."""
+    """Lets an edit mark each stewarded path that it changes, and ingestion keep each marked path."""
     before, after = asset.content, written(asset.content, spec, mask)
     differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     if by != INGESTION:
@@ -179,7 +183,7 @@ def merged(asset: Asset, spec: Spec, mask: Iterable[str], by: str) -> Merge:
 
 
 def written(content: Content, spec: Spec, mask: Iterable[str]) -> Content:
-    """Returns what an asset would hold if nobody minded: what is set replaces, what the mask adds is cleared."""
+    """Returns what an asset would hold without marks: set fields replace, unset fields in the mask are cleared."""
     after = dict(content)
     for part in {*spec, *mask}:
         sent = spec.get(part)

@@ -1,4 +1,4 @@
-"""The catalog with the words of `merge_model`: assets by short names, everything they hold as one map of paths."""
+"""The catalog in the terms of `merge_model`: assets by short names, with all their values as one map of paths."""
 
 import asyncio
 from collections.abc import Collection, Iterable
@@ -23,7 +23,7 @@ from dashboard_catalog.catalog.model.spec_parsing import parsed_spec
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.errors import CatalogError
-from tests.catalog.writing.merge_model import EDIT, OVERRIDE, Content, Refused, Spec, Told
+from tests.catalog.writing.merge_model import EDIT, OVERRIDE, Content, Refused, Spec, WriteResult
 
 SERVICE = "superset"
 DASHBOARDS, CHARTS = ("d1", "d2"), ("c1", "c2")
@@ -47,7 +47,7 @@ _ENTITIES: list[tuple[str, str, dict[str, Any]]] = [
 
 
 class Held(NamedTuple):
-    """What an asset holds."""
+    """The values of an asset."""
 
     content: Content
     marks: set[str]
@@ -56,48 +56,48 @@ class Held(NamedTuple):
 
 
 class NamedAssets:
-    """The assets of one life, with the methods of the model; each tells what the model tells, and the asset."""
+    """The assets of one life, with the methods of the model; each returns the model's result, and the asset."""
 
     def __init__(self, catalog: Catalog, life: int) -> None:
         self._catalog = catalog
         self._life = life
         self._disabled: set[str] = set()
 
-    async def upsert(self, name: str, by: str, spec: Spec, mask: Collection[str]) -> tuple[Told, Held]:
-        """Upserts one."""
+    async def upsert(self, name: str, by: str, spec: Spec, mask: Collection[str]) -> tuple[WriteResult, Held]:
+        """Upserts an asset."""
         digest = repr((by, sorted(spec.items()), sorted(mask))).encode() if by != EDIT else None
         return await self._write(name, by, Verb.UPSERT, values=self._sent(spec), mask=frozenset(mask), digest=digest)
 
     async def update(
         self, name: str, by: str, spec: Spec, mask: Collection[str], release: Collection[str] = ()
-    ) -> tuple[Told, Held]:
-        """Updates one."""
+    ) -> tuple[WriteResult, Held]:
+        """Updates an asset."""
         values = {part: value for part, value in self._sent(spec).items() if part in mask}
         release_ = _marks(release) if release else None
         return await self._write(name, by, Verb.UPDATE, values=values, mask=frozenset(mask), release=release_)
 
-    async def delete(self, name: str, by: str) -> tuple[Told, Held]:
-        """Soft-deletes one."""
+    async def delete(self, name: str, by: str) -> tuple[WriteResult, Held]:
+        """Soft-deletes an asset."""
         return await self._write(name, by, Verb.DELETE)
 
-    async def restore(self, name: str) -> tuple[Told, Held]:
-        """Restores one."""
+    async def restore(self, name: str) -> tuple[WriteResult, Held]:
+        """Restores an asset."""
         return await self._write(name, EDIT, Verb.RESTORE)
 
     async def held(self, names: Iterable[str]) -> dict[str, Held]:
-        """Reads some."""
+        """Reads assets."""
         reads = {name: AssetRead(_kind(name), PRINCIPAL, self._key(name), deleted="include") for name in names}
         views = await asyncio.gather(*[self._catalog.get_asset(read) for read in reads.values()])
         return {name: _held(view) for name, view in zip(reads, views, strict=True)}
 
     async def disable(self, tags: Collection[str]) -> None:
-        """Disables these tags and no others."""
+        """Disables exactly these tags."""
         for fqn in self._disabled ^ set(tags):
             classification, name = fqn.split(".")
             await _add(self._catalog, "tag", name, {"classification": classification, "disabled": fqn in tags})
         self._disabled = set(tags)
 
-    async def _write(self, name: str, by: str, verb: Verb, **fields: Any) -> tuple[Told, Held]:
+    async def _write(self, name: str, by: str, verb: Verb, **fields: Any) -> tuple[WriteResult, Held]:
         writer = Writer(PRINCIPAL, ingests=by != EDIT, call_id="call", overrides=by == OVERRIDE)
         write = AssetWrite(kind=_kind(name), verb=verb, writer=writer, key=self._key(name), **fields)
         try:
@@ -108,7 +108,7 @@ class NamedAssets:
             raise Refused(refused or str(error.reason)) from None
         paths = [path.replace(f"{SERVICE}.{self._life}-", "") for path in kept]
         assert len(set(paths)) == len(paths)
-        return Told(str(outcome), frozenset(paths)), _held(view)
+        return WriteResult(str(outcome), frozenset(paths)), _held(view)
 
     def _key(self, name: str) -> AssetName:
         return AssetName(SERVICE, f"{self._life}-{name}")

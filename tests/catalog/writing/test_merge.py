@@ -1,4 +1,4 @@
-"""How one field of a write meets what is stored, for fields of every type and for kinds with other stewarded fields."""
+"""Merging one field of a write into the stored value, for every type and for kinds with other stewarded fields."""
 
 import dataclasses
 from typing import Any
@@ -35,7 +35,7 @@ def test_false_and_zero_are_values_and_differ_from_no_value(
     assert _merge(stored, sent).changes == changes
 
 
-def test_the_default_of_a_kind_is_what_an_absent_field_compares_as() -> None:
+def test_an_absent_field_compares_equal_to_the_default_of_its_kind() -> None:
     kind = dataclasses.replace(DASHBOARD_KIND, defaults={"project": False})
 
     assert _merge(None, {"project": False}, kind=kind).changes == {}
@@ -43,7 +43,7 @@ def test_the_default_of_a_kind_is_what_an_absent_field_compares_as() -> None:
     assert _merge(None, {"project": True}, kind=kind).changes == {"project": True}
 
 
-def test_each_kind_says_which_of_its_fields_people_steward() -> None:
+def test_each_kind_has_its_stewarded_fields() -> None:
     stewarding = dataclasses.replace(DASHBOARD_KIND, stewarded=("project",))
 
     assert _merge("A", {"project": "B"}).marks.encode() is None

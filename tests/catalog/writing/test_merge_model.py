@@ -1,4 +1,4 @@
-"""Random lives of a few assets: after each write the catalog says and holds what the model does."""
+"""Random lives of a few assets: after each write the catalog returns and stores the same as the model."""
 
 import asyncio
 import shutil
@@ -30,7 +30,7 @@ NOTHING: frozenset[str] = frozenset()
 
 names = st.sampled_from([*DASHBOARDS, *CHARTS, *DASHBOARDS[:1] * 4])
 writers = st.sampled_from([EDIT, INGESTION])
-# What differs from `FULL` comes first: that is what is drawn most.
+# Values that differ from `FULL` come first, because they are drawn most often.
 parts: dict[str, st.SearchStrategy[Any]] = {
     "display_name": st.sampled_from(["B", "A", "C"]),
     "owners": st.sampled_from([("bob",), ("ann",), ("ann", "bob")]),
@@ -55,7 +55,7 @@ stewarded = [
 
 
 class Life:
-    """Does the same to assets in the catalog and in the model, and compares."""
+    """Writes the same to assets in the catalog and in the model, and compares the results."""
 
     def __init__(self, catalog: NamedAssets) -> None:
         self._catalog = catalog
@@ -70,7 +70,7 @@ class Life:
             await self.upsert(name, INGESTION, {**FULL, "charts": charts}, NOTHING)
 
     async def end(self) -> None:
-        """Compares all that is held: a write may have changed more than it answered."""
+        """Compares all assets, because a write may have changed more than it returned."""
         held = await self._catalog.held(self._model.assets)
         assert held == {name: _shown(asset) for name, asset in self._model.assets.items()}
 
@@ -113,16 +113,16 @@ class Life:
         await self._catalog.disable(tags)
 
     async def _both(self, verb: str, name: str, *arguments: Any) -> None:
-        told: object
+        result: object
         try:
-            told, held = await getattr(self._catalog, verb)(name, *arguments)
+            result, held = await getattr(self._catalog, verb)(name, *arguments)
         except Refused as refused:
-            told, held = refused.why, None
+            result, held = refused.why, None
         try:
             wanted: object = getattr(self._model, verb)(name, *arguments)
         except Refused as refused:
             wanted = refused.why
-        assert told == wanted
+        assert result == wanted
         if held is not None:
             assert held == _shown(self._model.assets[name])
 
@@ -144,7 +144,7 @@ steps = st.one_of(
 
 
 def _fitting(name: str, spec: Spec, mask: frozenset[str]) -> tuple[Spec, frozenset[str]]:
-    """Returns what there is of a write for the kind of the asset: charts hold no charts."""
+    """Returns the part of a write that fits the kind of the asset: charts hold no charts."""
     unfit = {"charts"} if name in CHARTS else set()
     return {part: value for part, value in spec.items() if part not in unfit}, mask - unfit
 
@@ -155,7 +155,7 @@ def _shown(asset: Asset) -> Held:
 
 @pytest.fixture
 def run(migrated_sqlite: Path, tmp_path: Path) -> Iterator[tuple[asyncio.Runner, Catalog]]:
-    """A loop, and a catalog in it that has what assets refer to."""
+    """An event loop, and a catalog in it with everything that assets can refer to."""
     file = tmp_path / "catalog.db"
     shutil.copy(migrated_sqlite, file)
     database = Database(f"sqlite+aiosqlite:///{file}")
@@ -177,7 +177,7 @@ _lives = count()
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(life=st.lists(steps, min_size=28, max_size=28))
-def test_the_catalog_does_what_the_model_does(run: tuple[asyncio.Runner, Catalog], life: list[Any]) -> None:
+def test_the_catalog_agrees_with_the_model(run: tuple[asyncio.Runner, Catalog], life: list[Any]) -> None:
     runner, catalog = run
     assets = NamedAssets(catalog, next(_lives))
 

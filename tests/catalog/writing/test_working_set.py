@@ -1,4 +1,4 @@
-"""What one batch makes of its assets: new ids, versions that are written twice, and nothing left of what is removed."""
+"""The working set of one batch: new ids, assets with several versions, and nothing left of removed assets."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,14 +25,14 @@ EDIT = Writer(principal=ADMIN, ingests=False, call_id="call")
 INGESTION = Writer(principal=ADMIN, ingests=True, call_id="call")
 
 
-def test_ids_are_different_and_of_version_7() -> None:
+def test_ids_are_unique_and_of_version_7() -> None:
     ids = [new_id() for _ in range(10_000)]
 
     assert len(set(ids)) == 10_000
     assert {(id_.version, id_.variant) for id_ in ids} == {(7, RFC_4122)}
 
 
-def test_ids_sort_by_the_time_they_were_made_at() -> None:
+def test_ids_sort_by_their_time() -> None:
     ids, times = [], []
     for _ in range(20):
         times.append(time.time_ns() // 1_000_000)
@@ -72,7 +72,7 @@ def _write(verb: Verb, name: str, *, by: Writer = EDIT, kind: AssetKind = DASHBO
 
 
 async def _stored(database: Database) -> dict[str, list[tuple[UUID, int]]]:
-    """Returns id and version of all rows of assets, by table, and the number of the last change."""
+    """Returns id and version of all stored assets, by table, and the number of the last change."""
     async with database.read() as connection:
         return {
             table.name: sorted(tuple(row) for row in await connection.execute(select(table.c.id, table.c.version)))
@@ -101,9 +101,7 @@ async def test_an_asset_written_several_times_in_a_batch_gets_all_its_versions(r
         assert last.scalar_one() == 6
 
 
-async def test_marks_and_digests_of_an_asset_that_is_also_changed_are_stored_with_it(
-    run: Run, database: Database
-) -> None:
+async def test_marks_and_digests_are_stored_with_other_changes_of_the_asset(run: Run, database: Database) -> None:
     await run(_write(Verb.UPSERT, "d", by=INGESTION, source_hash="1"))
     await run(
         _write(Verb.UPSERT, "d", by=INGESTION, source_hash="2"),
@@ -126,7 +124,9 @@ async def _place(database: Database, name: str) -> tuple[UUID, list[str]]:
         return (await connection.execute(select(DASHBOARD.c.service_id))).scalar_one(), [name]
 
 
-async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(run: Run, database: Database) -> None:
+async def test_an_asset_that_a_batch_changes_and_removes_is_removed_with_its_history(
+    run: Run, database: Database
+) -> None:
     await run(*[_write(Verb.UPSERT, name, kind=CHART_KIND) for name in ("c", "own")])
     charts = {AssetName("s", name): index for index, name in enumerate(("c", "own"))}
     await run(_write(Verb.UPSERT, "d", charts=charts), _write(Verb.UPSERT, "other", charts=charts))
@@ -146,7 +146,7 @@ async def test_what_one_batch_changes_and_removes_is_gone_with_its_history(run: 
     assert {id_ for id_, _ in stored["chart_history"]} <= {chart[0]}
 
 
-async def test_a_chart_that_went_along_with_what_is_removed_is_removed_too(run: Run, database: Database) -> None:
+async def test_a_chart_deleted_with_a_removed_dashboard_is_removed_too(run: Run, database: Database) -> None:
     await run(_write(Verb.UPSERT, "c", kind=CHART_KIND))
     await run(_write(Verb.UPSERT, "d", charts={AssetName("s", "c"): 0}))
 
