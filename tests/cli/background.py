@@ -1,4 +1,4 @@
-"""Runs a server in a thread with an event loop of its own, beside a test that does not await."""
+"""Runs a server in a thread with its own event loop, beside a test that does not await."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 
 @contextmanager
 def in_background(server: AbstractAsyncContextManager[str]) -> Iterator[str]:
-    """Gives what the server gives: its address."""
+    """Yields what the server yields, which is its address."""
     ready: Future[str] = Future()
     stop = asyncio.Event()
     loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Servers for the commands to call, and ways to run them."""
+"""Servers that the commands call, and ways to run the commands."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ SAMPLE = Path(__file__).parents[2] / "examples" / "sample"
 
 @pytest.fixture(autouse=True)
 def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The data folder of all commands; they see no other setting of the environment."""
+    """The data folder of all commands; they see no other setting from the environment."""
     for name in list(os.environ):
         if name.startswith("DASHBOARD_CATALOG_"):
             monkeypatch.delenv(name)
@@ -39,10 +39,10 @@ def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a catalog on SQLite; the commands find it and its token without options."""
     configuration = structlog.get_config()
-    # By default its log would mix with the output of the commands.
+    # Its log would otherwise mix with the output of the commands.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     settings = Settings.load({"address": "127.0.0.1:0", "data_dir": data_dir})
-    # Migrations run event loops of their own.
+    # Migrations run their own event loops.
     prepare(settings)
     with in_background(_catalog(settings)) as address:
         monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
@@ -60,7 +60,7 @@ async def _catalog(settings: Settings) -> AsyncIterator[str]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
-    """A server that records what it receives, in place of the catalog."""
+    """A server that records what it receives, instead of the catalog."""
     catalog = SmallCatalog()  # type: ignore[abstract]
     with in_background(small_server(catalog)) as address:
         monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
@@ -89,7 +89,7 @@ def run() -> Run:
 
 @pytest.fixture
 def process() -> Iterator[Start]:
-    """Starts a command as a process of its own, and kills it after the test."""
+    """Starts a command as a separate process, and kills it after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object) -> subprocess.Popen[str]:

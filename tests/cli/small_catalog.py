@@ -19,7 +19,7 @@ from dashboardcatalog.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc,
 
 
 class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
-    """Accepts each item whose references it has received.
+    """Accepts each item after the items it refers to.
 
     Attributes:
         streams: The messages of every stream.
@@ -36,7 +36,7 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         self.break_after: int | None = None
         self.breaks = 1_000
         self._known: set[tuple[str, str]] = set()
-        # Of each session: how many items of each outcome.
+        # The number of items by outcome, per session.
         self._sessions: dict[str, Counter[str]] = {}
 
     # The generated signature leaves open whether a servicer is sync or aio.
@@ -95,7 +95,7 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
             self._known.add(("chart", name))
 
     def _missing(self, item: bulk_pb2.BulkUpsertItem) -> Iterator[tuple[str, str]]:
-        """Yields the fields that refer to nothing."""
+        """Yields the fields that refer to an absent item."""
         which = item.WhichOneof("item")
         service = item.chart.service or item.dashboard.service
         if ("service", service) not in self._known:
@@ -107,7 +107,7 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
 
 @asynccontextmanager
 async def small_server(catalog: SmallCatalog) -> AsyncIterator[str]:
-    """Serves the catalog on a port of its own and gives its address."""
+    """Serves the catalog on its own port and yields its address."""
     server = grpc.aio.server()
     dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(catalog, server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""Which server the commands call, and which token they send there."""
+"""Which server the commands call, and which token they send to it."""
 
 import os
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def test_a_token_can_be_given(sent: Callable[..., object], tmp_path: Path, monke
     assert sent() == "Bearer from.environment"
 
 
-def test_a_flag_wins_over_the_environment(
+def test_a_flag_overrides_the_environment(
     sent: Callable[..., object], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "token").write_text("from.file")
@@ -72,7 +72,7 @@ def test_a_flag_wins_over_the_environment(
 
 
 @pytest.mark.usefixtures("server")
-def test_a_call_without_a_token_says_how_to_give_one(run: Run, data_dir: Path) -> None:
+def test_the_error_for_a_missing_token_says_how_to_give_one(run: Run, data_dir: Path) -> None:
     (data_dir / "admin.token").unlink()
     result = run("list")
     assert result.exit_code == 2
@@ -82,7 +82,7 @@ def test_a_call_without_a_token_says_how_to_give_one(run: Run, data_dir: Path) -
 
 
 @pytest.mark.usefixtures("server")
-def test_a_refused_token_of_a_data_folder_is_named(run: Run, data_dir: Path) -> None:
+def test_the_error_for_a_refused_token_names_its_data_folder(run: Run, data_dir: Path) -> None:
     (data_dir / "admin.token").write_text("of.another.server")
     result = run("list")
     assert result.exit_code == 2
@@ -93,7 +93,7 @@ def test_a_refused_token_of_a_data_folder_is_named(run: Run, data_dir: Path) -> 
     assert "The token is from" not in run("list", "--token", "a.b.c").stderr
 
 
-def test_running_servers_are_named_where_none_answers(run: Run, tmp_path: Path) -> None:
+def test_running_servers_are_named_if_none_answers(run: Run, tmp_path: Path) -> None:
     with announced("127.0.0.1:50052", tmp_path):
         result = run("list", "--address", "127.0.0.1:1")
     assert result.exit_code == 2
@@ -108,7 +108,7 @@ def test_a_file_without_a_token_is_an_error(run: Run, tmp_path: Path, content: s
     assert result.stderr == f"Error: {tmp_path / 'token'} holds no token\n"
 
 
-def test_a_token_does_not_leave_the_machine_unencrypted(run: Run) -> None:
+def test_a_token_is_not_sent_unencrypted_to_another_machine(run: Run) -> None:
     result = run("list", "--address", "192.0.2.1:50051", "--token", "secret.token")
     assert result.exit_code == 2
     assert "would travel unencrypted to 192.0.2.1:50051" in result.stderr
@@ -133,7 +133,7 @@ def test_a_client_ignores_the_settings_of_a_server(run: Run, monkeypatch: pytest
     assert run("list").exit_code == 0
 
 
-def test_every_violation_is_on_a_line_of_its_own() -> None:
+def test_every_violation_is_printed_on_its_own_line() -> None:
     problems = (Problem("order_by", "is no order"), Problem("owner", "is no owner"))
     failure = Failure("INVALID_ARGUMENT", "order_by: is no order (and 1 more)", problems=problems, call_id="abc")
     assert list(connection._explanation(failure, Token("a.b.c"))) == [

@@ -9,7 +9,7 @@ from tests.cli.conftest import Run
 from tests.store.asking import asked
 
 
-def test_a_database_is_brought_to_the_schema_once(run: Run, empty_database_url: str) -> None:
+def test_an_upgrade_creates_the_schema_once(run: Run, empty_database_url: str) -> None:
     before = run("db", "check", "--database-url", empty_database_url)
     assert before.exit_code == 2
     assert "`db upgrade`" in before.stderr
@@ -29,7 +29,7 @@ def test_a_schema_of_a_later_version_is_reported_and_kept(run: Run, database_url
         r"Error: .+: the schema is at 9999, which this version does not know: it goes up to \d{4}\n", upgraded.stderr
     )
     assert asked(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
-    # This version can use it: migrations only add.
+    # This version can use it, because migrations only add.
     assert run("db", "check", "--database-url", database_url).exit_code == 0
 
 
@@ -41,7 +41,7 @@ def test_the_database_comes_from_the_environment(
     assert run("db", "check").exit_code == 0
 
 
-def test_a_check_makes_no_file(run: Run, tmp_path: Path) -> None:
+def test_a_check_does_not_create_a_file(run: Run, tmp_path: Path) -> None:
     result = run("db", "check", "--data-dir", tmp_path)
     assert result.exit_code == 2
     assert result.stderr == f"Error: {tmp_path / 'catalog.db'} does not exist: run `db upgrade`\n"
@@ -57,7 +57,7 @@ def test_a_check_makes_no_file(run: Run, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("command", ["upgrade", "check"])
-def test_a_database_that_cannot_be_used_is_an_error(run: Run, command: str, url: str, text: str) -> None:
+def test_an_unusable_database_is_an_error(run: Run, command: str, url: str, text: str) -> None:
     result = run("db", command, "--database-url", url)
     assert result.exit_code == 2
     assert text in result.stderr

@@ -1,4 +1,4 @@
-"""A status, as people see it."""
+"""How the commands print the status of an error."""
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2

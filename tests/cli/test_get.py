@@ -29,7 +29,7 @@ def test_a_quoted_name_is_found(run: Run) -> None:
     assert "logistics v2.1" in result.stdout
 
 
-def test_json_is_the_message(run: Run) -> None:
+def test_json_output_is_the_message(run: Run) -> None:
     shown = json.loads(run("get", "superset.customers", "--json").stdout)
     assert shown["fullyQualifiedName"] == "superset.customers"
     assert shown["extension"] == {"costCentre": "CC-1042", "refresh": ["daily"]}

@@ -15,7 +15,7 @@ from tests.cli.source import SERVICE, chart, dashboard, write_lines
 
 
 def the_stream(catalog: SmallCatalog) -> tuple[bulk_pb2.BulkUpsertOptions, list[list[str]]]:
-    """Returns the options of the one stream, and the kinds of the items of each chunk."""
+    """Returns the options of the only stream, and the kinds of the items in each chunk."""
     [stream] = catalog.streams
     chunks = [[str(item.WhichOneof("item")) for item in one.items] for one in stream if one.items]
     return stream[0].options, chunks
@@ -46,7 +46,7 @@ def test_a_folder_of_one_kind_leaves_charts_alone(run: Run, folder: Path, small:
     assert not the_stream(small)[0].HasField("update_mask")
 
 
-def test_options_become_those_of_the_stream(run: Run, folder: Path, small: SmallCatalog) -> None:
+def test_options_of_the_command_become_options_of_the_stream(run: Run, folder: Path, small: SmallCatalog) -> None:
     file = folder / "charts.ndjson"
     flags = [
         "--dry-run",
@@ -106,7 +106,7 @@ def test_standard_input_is_read(run: Run, lines: bool) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_items_that_fail_are_listed_with_place_name_field_and_text(run: Run, folder: Path) -> None:
+def test_failed_items_are_listed_with_place_name_field_and_text(run: Run, folder: Path) -> None:
     write_lines(
         folder / "dashboards.ndjson",
         dashboard("fine", "s.a"),
@@ -134,7 +134,7 @@ def test_items_that_fail_are_listed_with_place_name_field_and_text(run: Run, fol
 
 
 @pytest.mark.usefixtures("small")
-def test_the_summary_for_programs_holds_all_of_it(run: Run, folder: Path) -> None:
+def test_the_json_summary_is_complete(run: Run, folder: Path) -> None:
     write_lines(folder / "dashboards.ndjson", dashboard("bad", "s.x", lifeCycle={}), "nonsense")
     result = run("ingest", folder, "--json")
     assert result.exit_code == 1
@@ -185,7 +185,7 @@ def test_the_summary_for_programs_holds_all_of_it(run: Run, folder: Path) -> Non
 
 
 @pytest.mark.usefixtures("server")
-def test_fields_that_are_not_kept_are_counted_or_refused(run: Run, folder: Path) -> None:
+def test_dropped_fields_are_counted_or_refused(run: Run, folder: Path) -> None:
     extra: dict[str, Any] = {"lifeCycle": {}, "dataModels": []}
     write_lines(folder / "charts.ndjson", chart("a", **extra), chart("b", lifeCycle={}))
     result = run("ingest", folder)
@@ -216,7 +216,7 @@ def test_a_stream_with_too_many_failures_stops_with_its_summary(run: Run, tmp_pa
 
 
 @pytest.mark.usefixtures("server")
-def test_a_file_with_too_much_nonsense_is_not_read_to_its_end(run: Run, tmp_path: Path) -> None:
+def test_a_file_with_too_many_invalid_lines_is_not_read_to_its_end(run: Run, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "lines", SERVICE, *["nonsense"] * 100)
     result = run("ingest", path, "--max-failures", "3")
     assert result.exit_code == 1
@@ -225,7 +225,7 @@ def test_a_file_with_too_much_nonsense_is_not_read_to_its_end(run: Run, tmp_path
 
 
 @pytest.mark.usefixtures("server")
-def test_an_item_that_no_message_can_hold_fails_alone(run: Run, folder: Path) -> None:
+def test_an_item_too_large_for_a_message_fails_alone(run: Run, folder: Path) -> None:
     write_lines(folder / "charts.ndjson", chart("a", description="x" * 4_000_000), chart("b"))
     (folder / "dashboards.ndjson").unlink()
     result = run("ingest", folder)
@@ -241,7 +241,7 @@ def test_a_large_file_is_sent_in_chunks(run: Run, tmp_path: Path, small: SmallCa
     assert [len(kinds) for kinds in the_stream(small)[1]] == [1, 1_000, 1_000, 500]
 
 
-def test_a_body_that_could_be_either_needs_the_kind(run: Run, tmp_path: Path, small: SmallCatalog) -> None:
+def test_a_body_of_an_ambiguous_kind_needs_the_option(run: Run, tmp_path: Path, small: SmallCatalog) -> None:
     path = write_lines(tmp_path / "lines", SERVICE, {"name": "x", "service": "s"})
     result = run("ingest", path)
     assert result.exit_code == 2
@@ -259,7 +259,7 @@ def test_an_empty_file_loads_nothing(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("arguments", [[], ["/nothing/there"], ["x", "--max-failures", "-1"], ["x", "--nonsense"]])
-def test_wrong_use_is_status_2(run: Run, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_status_2(run: Run, arguments: list[str]) -> None:
     assert run("ingest", *arguments).exit_code == 2
 
 
@@ -271,7 +271,7 @@ def test_a_refused_caller_sees_the_reason(run: Run, folder: Path) -> None:
     assert result.stdout == ""
 
 
-def test_a_server_that_is_not_there_is_one_line(run: Run, folder: Path) -> None:
+def test_an_unreachable_server_is_a_one_line_error(run: Run, folder: Path) -> None:
     result = run("ingest", folder, "--address", "127.0.0.1:1")
     assert result.exit_code == 2
     [line] = result.stderr.splitlines()

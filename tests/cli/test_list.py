@@ -14,7 +14,7 @@ def _sample(server: str, run: Run) -> None:
     assert run("ingest", SAMPLE).exit_code == 0
 
 
-def test_dashboards_are_a_table(run: Run) -> None:
+def test_dashboards_are_printed_as_a_table(run: Run) -> None:
     header, *rows = run("list").stdout.splitlines()
     assert header.split("  ")[0] == "dashboard"
     assert [row.split("  ")[0] for row in rows] == [
@@ -31,7 +31,7 @@ def test_owners_and_tags_are_one_below_the_other_on_a_terminal(run: Run, monkeyp
     assert [row.split()[-3:] for row in rows] == [["user:amira", "Tier.Gold", "0.1"], ["user:jonas"]]
 
 
-def test_json_is_one_message_a_line(run: Run) -> None:
+def test_json_output_has_one_message_per_line(run: Run) -> None:
     lines = run("list", "--kind", "chart", "--json").stdout.splitlines()
     assert len(lines) == 12
     assert all(json.loads(line)["fullyQualifiedName"].startswith("superset.") for line in lines)
@@ -44,7 +44,7 @@ def test_listed_json_can_be_ingested(run: Run) -> None:
         assert result.exit_code == 0, result.output
 
 
-def test_a_page_says_how_to_get_the_next(run: Run) -> None:
+def test_a_page_says_how_to_get_the_next_one(run: Run) -> None:
     every = run("list", "--kind", "chart", "--json").stdout.splitlines()
     first = run("list", "--kind", "chart", "--page-size", "5", "--json")
     assert first.stderr.startswith("There are more. List all with --all, or the next page with --page-token ")
@@ -90,13 +90,13 @@ def test_filters_are_sent(run: Run) -> None:
     ("kind", "flag"),
     [("chart", "--project"), ("dashboard", "--dashboard"), ("user", "--service"), ("tag", "--order-by")],
 )
-def test_a_filter_that_the_kind_does_not_have_is_wrong_use(run: Run, kind: str, flag: str) -> None:
+def test_a_filter_of_another_kind_is_wrong_usage(run: Run, kind: str, flag: str) -> None:
     result = run("list", "--kind", kind, flag, "x")
     assert result.exit_code == 2
     assert f"{flag} does not apply to a list of {kind}s" in result.stderr
 
 
-def test_a_refused_field_is_named(run: Run) -> None:
+def test_the_error_for_an_unknown_field_names_it(run: Run) -> None:
     result = run("list", "--order-by", "size")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: INVALID_ARGUMENT: order_by: ")

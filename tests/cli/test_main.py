@@ -20,10 +20,10 @@ def test_every_option_of_every_command_has_help(run: Run, command: str) -> None:
     assert result.exit_code == 0
     lines = result.stdout.split("Options:\n")[1].splitlines()
     flags = [line for line in lines if line.startswith("  -")]
-    # The help stands beside the flag, or below it where the flag is long.
+    # The help stands beside the flag, or below a long flag.
     assert all("  " in line.strip() or lines[lines.index(line) + 1].startswith("     ") for line in flags)
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["token", "nonsense"], ["list", "--kind", "x"]])
-def test_wrong_use_is_status_2(run: Run, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_status_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2

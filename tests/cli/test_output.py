@@ -1,4 +1,4 @@
-"""Output shows what is stored, and does not control the terminal."""
+"""Output shows stored text and cannot control the terminal."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from dashboard_catalog.cli import output
         ("right\u202eleft", r"right\u202eleft"),
     ],
 )
-def test_control_characters_are_spelt_out(text: str, shown: str) -> None:
+def test_control_characters_are_spelled_out(text: str, shown: str) -> None:
     assert output.printable(text) == shown
 
 

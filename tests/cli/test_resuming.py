@@ -1,4 +1,4 @@
-"""`ingest` that is interrupted by a lost connection, Ctrl-C or kill -9, and how it continues."""
+"""`ingest` continues after a lost connection, Ctrl-C or kill -9."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def offsets(catalog: SmallCatalog) -> list[list[int]]:
 
 
 def interrupt(running: subprocess.Popen[str], catalog: SmallCatalog, by: signal.Signals) -> tuple[str, str]:
-    """Interrupts an `ingest` when it has sent three messages, and returns what it has printed."""
+    """Interrupts an `ingest` after three messages, and returns what it printed."""
     while not catalog.streams or len(catalog.streams[-1]) < 3:
         assert running.poll() is None
         time.sleep(0.02)
@@ -36,9 +36,7 @@ def interrupt(running: subprocess.Popen[str], catalog: SmallCatalog, by: signal.
     return running.communicate(timeout=10)
 
 
-def test_a_connection_that_is_lost_is_one_line_and_the_load_goes_on(
-    run: Run, folder: Path, small: SmallCatalog
-) -> None:
+def test_a_lost_connection_is_one_line_and_the_load_continues(run: Run, folder: Path, small: SmallCatalog) -> None:
     small.break_after, small.breaks = 3, 2
     result = run("ingest", folder)
     assert result.exit_code == 0, result.output
@@ -49,7 +47,7 @@ def test_a_connection_that_is_lost_is_one_line_and_the_load_goes_on(
     assert [one[:1] for one in offsets(small)] == [[0], [], [1]]
 
 
-def test_a_connection_that_does_not_come_back_is_an_error(run: Run, folder: Path, small: SmallCatalog) -> None:
+def test_a_connection_that_stays_lost_is_an_error(run: Run, folder: Path, small: SmallCatalog) -> None:
     small.break_after = 3
     result = run("ingest", folder, "--give-up-after", 1)
     assert result.exit_code == 2
@@ -62,7 +60,7 @@ def test_a_connection_that_does_not_come_back_is_an_error(run: Run, folder: Path
     ]
 
 
-def test_a_dry_run_does_not_go_on(run: Run, folder: Path, small: SmallCatalog) -> None:
+def test_a_dry_run_does_not_continue(run: Run, folder: Path, small: SmallCatalog) -> None:
     small.break_after = 3
     result = run("ingest", folder, "--dry-run")
     assert result.exit_code == 2
@@ -72,7 +70,9 @@ def test_a_dry_run_does_not_go_on(run: Run, folder: Path, small: SmallCatalog) -
     )
 
 
-def test_ctrl_c_is_one_line_and_resumed(process: Start, run: Run, folder: Path, small: SmallCatalog) -> None:
+def test_ctrl_c_is_one_line_and_the_load_can_be_resumed(
+    process: Start, run: Run, folder: Path, small: SmallCatalog
+) -> None:
     small.hang_after = 3
     running = process("ingest", folder)
     stdout, stderr = interrupt(running, small, signal.SIGINT)
@@ -105,7 +105,7 @@ def test_a_killed_load_is_resumed_once(process: Start, run: Run, folder: Path, s
 
 @pytest.fixture
 def unfinished(run: Run, folder: Path, small: SmallCatalog) -> str:
-    """The session of a load of the folder that has not ended."""
+    """The session of a load of the folder that has not finished."""
     small.break_after = 3
     assert run("ingest", folder, "--give-up-after", 0).exit_code == 2
     small.breaks = 0
@@ -114,7 +114,7 @@ def unfinished(run: Run, folder: Path, small: SmallCatalog) -> str:
     return session
 
 
-def test_the_same_is_resumed(run: Run, folder: Path, small: SmallCatalog, unfinished: str) -> None:
+def test_the_same_load_is_resumed(run: Run, folder: Path, small: SmallCatalog, unfinished: str) -> None:
     assert run("ingest", folder, "--resume").exit_code == 0
     assert sessions(small) == [unfinished]
 
@@ -149,7 +149,7 @@ def test_standard_input_is_resumed(run: Run, small: SmallCatalog) -> None:
     assert len(set(sessions(small))) == 1
 
 
-def test_a_load_that_cannot_be_remembered_does_not_offer_to_resume(
+def test_a_load_whose_session_cannot_be_saved_does_not_offer_to_resume(
     run: Run, folder: Path, small: SmallCatalog, data_dir: Path
 ) -> None:
     data_dir.mkdir()

@@ -1,4 +1,4 @@
-"""`serve`: every setting is a flag with its help, and a wrong one is an error."""
+"""`serve`: every setting is a flag with help, and an invalid value is an error."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from dashboard_catalog.settings import Settings, environment_name, flag_name
 from tests.cli.conftest import Run
 
 
-def test_every_setting_is_explained(run: Run) -> None:
+def test_every_setting_has_help(run: Run) -> None:
     text = " ".join(run("serve", "--help").stdout.split())
     for name, field in Settings.model_fields.items():
         assert flag_name(name) in text
@@ -25,7 +25,7 @@ def test_every_setting_is_explained(run: Run) -> None:
         (["--log-level", "loud"], "--log-level"),
     ],
 )
-def test_settings_that_cannot_be_used_are_errors(run: Run, arguments: list[str], text: str) -> None:
+def test_an_invalid_setting_is_an_error(run: Run, arguments: list[str], text: str) -> None:
     result = run("serve", *arguments)
     assert result.exit_code == 2
     assert text in result.stderr

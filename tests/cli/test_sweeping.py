@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 @pytest.fixture
 def loaded(run: Run, folder: Path) -> Path:
-    """A folder of twelve charts and a dashboard that has been loaded."""
+    """A loaded folder with twelve charts and a dashboard."""
     write_lines(folder / "charts.ndjson", *(chart(f"c{number}") for number in range(12)))
     write_lines(folder / "dashboards.ndjson", dashboard("d", "s.c0"))
     assert run("ingest", folder).exit_code == 0
@@ -22,7 +22,7 @@ def loaded(run: Run, folder: Path) -> Path:
 
 
 def keep(folder: Path, *numbers: int) -> None:
-    """Leaves these of the charts in the source."""
+    """Leaves only these charts in the source."""
     write_lines(folder / "charts.ndjson", *(chart(f"c{number}") for number in numbers))
 
 
@@ -32,12 +32,12 @@ def charts(run: Run) -> list[str]:
 
 
 def swept(run: Run, folder: Path, *flags: object) -> tuple[int, Any]:
-    """Returns the exit status and what the summary says of the sweep."""
+    """Returns the exit status and the sweep in the summary."""
     result = run("ingest", folder, "--sweep", "s", "--json", *flags)
     return result.exit_code, json.loads(result.stdout)["sweep"]
 
 
-def test_assets_that_the_source_lacks_are_deleted_and_restored_with_it(run: Run, loaded: Path) -> None:
+def test_assets_that_the_source_lacks_are_deleted_and_restored_when_they_return(run: Run, loaded: Path) -> None:
     keep(loaded, *range(10))
     result = run("ingest", loaded, "--sweep", "s")
     assert result.exit_code == 0, result.output
@@ -61,7 +61,7 @@ def test_a_dry_run_shows_what_would_be_deleted(run: Run, loaded: Path) -> None:
     assert len(charts(run)) == 12
 
 
-def test_more_than_the_percentage_stops_the_sweep(run: Run, loaded: Path) -> None:
+def test_exceeding_the_percentage_stops_the_sweep(run: Run, loaded: Path) -> None:
     keep(loaded, 0)
     result = run("ingest", loaded, "--sweep", "s")
     assert result.exit_code == 1

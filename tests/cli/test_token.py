@@ -1,6 +1,6 @@
-"""`token issue`: the token alone, and one that the catalog accepts.
+"""`token issue` prints only the token, and the catalog accepts it.
 
-In processes of their own, since the command sets up the log of its process.
+These tests use separate processes, since the command sets up the log of its process.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from dashboard_catalog.auth.tokens import Authenticator
 from tests.cli.conftest import Start
 
 
-def test_the_token_alone_is_printed(process: Start) -> None:
+def test_only_the_token_is_printed(process: Start) -> None:
     running = process("token", "issue", "--subject", "ann", "--role", "data_steward")
     stdout, stderr = running.communicate()
     assert running.returncode == 0
@@ -22,7 +22,7 @@ def test_the_token_alone_is_printed(process: Start) -> None:
     assert stdout.strip() not in stderr
 
 
-async def test_the_token_has_the_claims_of_the_options(process: Start, tmp_path: Path) -> None:
+async def test_the_token_has_the_claims_from_the_options(process: Start, tmp_path: Path) -> None:
     roles = ["--role", "ingestion_bot", "--role", "data_consumer"]
     more = ["--team", "a", "--team", "b", "--service", "superset", "--bot", "--expires", "2h"]
     token, _ = process("token", "issue", "--subject", "bot-7", *roles, *more).communicate()
@@ -45,7 +45,7 @@ async def test_the_token_has_the_claims_of_the_options(process: Start, tmp_path:
         ["--subject", "ann", "--role", "admin", "--data-dir", "/proc/nothing"],
     ],
 )
-def test_wrong_use_is_status_2_and_prints_no_token(process: Start, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_status_2_and_prints_no_token(process: Start, arguments: list[str]) -> None:
     running = process("token", "issue", *arguments)
     stdout, stderr = running.communicate()
     assert running.returncode == 2
