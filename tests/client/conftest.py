@@ -1,4 +1,4 @@
-"""Catalogs for the client: a whole one, one behind a proxy that cuts streams, and one that keeps nothing."""
+"""Catalogs for the client: a complete one, one behind a proxy that cuts streams, and one that stores no items."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ class Restarting:
         self.settings = self.settings.model_copy(update={"address": self._server.address})
 
     async def stop(self, seconds: float = 0) -> None:
-        """Stops it; calls that still run after so many seconds are cancelled."""
+        """Stops it, and cancels calls that are still running after `seconds`."""
         if self._server is not None:
             await self._server.drain(seconds)
 
@@ -57,7 +57,7 @@ async def proxy(server: Restarting) -> AsyncIterator[CuttingProxy]:
 
 @pytest.fixture
 def forgetful() -> Iterator[Forgetful]:
-    """A catalog that keeps nothing, in another thread."""
+    """A catalog that stores no items, in another thread."""
     catalog = Forgetful()  # type: ignore[abstract]
     with in_background(forgetful_server(catalog)) as address:
         catalog.address = address
@@ -66,6 +66,6 @@ def forgetful() -> Iterator[Forgetful]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes loads try again almost at once."""
+    """Makes loads retry almost immediately."""
     monkeypatch.setattr(retries, "_FIRST_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(retries, "_MAX_BACKOFF_SECONDS", 0.05)

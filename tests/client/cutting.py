@@ -57,11 +57,11 @@ class CuttingProxy(grpc.GenericRpcHandler):
         return grpc.stream_stream_rpc_method_handler(self._serve)
 
     def cut_once(self, before: int) -> None:
-        """Cuts the next connection before its response of this number, and no other connection."""
+        """Cuts the next connection before its response number `before`, and no other connection."""
         self.connections, self.cut = 0, lambda connection, response: (connection, response) == (0, before)
 
     def cut_now(self) -> None:
-        """Cuts the streams that are open."""
+        """Cuts all open streams."""
         self._cut_now.set()
         self._cut_now = asyncio.Event()
 
@@ -83,7 +83,7 @@ class CuttingProxy(grpc.GenericRpcHandler):
             call.cancel()
 
     async def _hand_on(self, connection: int, call: Any, context: Any) -> bool:
-        """Says whether the stream is to be cut."""
+        """Forwards responses, and returns whether to cut the stream."""
         await context.send_initial_metadata(())
         number = 0
         async for response in call:

@@ -1,4 +1,4 @@
-"""A catalog that keeps only the offset of each session and the items that it refused."""
+"""A catalog that stores only the offset of each session and the items that it refused."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -101,7 +101,7 @@ def _refused(offset: int, name: str) -> bulk_pb2.BulkUpsertResult:
 
 @asynccontextmanager
 async def forgetful_server(catalog: Forgetful) -> AsyncIterator[str]:
-    """Serves the catalog on a port of its own and gives its address."""
+    """Serves the catalog on its own port and yields its address."""
     server = grpc.aio.server()
     dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(catalog, server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""Loads for callers without asyncio: they do what the others do, and leave no thread behind."""
+"""Loads for callers without asyncio: they work like the others, and leave no thread behind."""
 
 import threading
 import time
@@ -74,7 +74,7 @@ def test_a_load_runs_once(catalog: CatalogClient) -> None:
 
 
 @pytest.mark.parametrize("where", ["items", "progress"])
-def test_an_exception_of_the_callers_own_code_ends_the_load(catalog: CatalogClient, where: str) -> None:
+def test_an_exception_in_the_caller_s_code_ends_the_load(catalog: CatalogClient, where: str) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError(where)
 
@@ -114,6 +114,6 @@ def test_several_loads_run_at_once(catalog: CatalogClient) -> None:
         assert list(pool.map(outcome, loads)) == [(["bad0"], 2_999), (["bad0"], 1_999), (["bad0"], 9)]
 
 
-async def test_it_runs_where_an_event_loop_runs_already(catalog: CatalogClient) -> None:
+async def test_it_works_where_an_event_loop_is_already_running(catalog: CatalogClient) -> None:
     # As in a notebook.
     assert outcome(catalog.bulk_upsert(charts(3))) == ([], 3)

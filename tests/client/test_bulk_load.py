@@ -38,7 +38,7 @@ async def test_a_load_reports_its_failures_its_progress_and_its_summary(server: 
     assert (load.summary.created, load.summary.failed) == (1521, 5)
 
 
-async def test_kinds_may_come_mixed(server: Restarting) -> None:
+async def test_kinds_may_be_mixed(server: Restarting) -> None:
     def walk() -> Any:
         for number in range(700):
             yield ChartSpec(name=f"c{number}", service="s")
@@ -55,7 +55,7 @@ async def test_kinds_may_come_mixed(server: Restarting) -> None:
     assert len(seen) <= 3
 
 
-async def test_an_item_that_is_too_large_fails_alone_whatever_its_size(server: Restarting) -> None:
+async def test_an_item_that_is_too_large_fails_alone_at_any_size(server: Restarting) -> None:
     sizes = [100, 600 * 2**10, 5 * 2**20]
     charts = [ChartSpec(name=f"c{size}", service="s", description="x" * size) for size in sizes]
     async with connect_async(server.address, token=server.token) as catalog:
@@ -114,7 +114,7 @@ async def test_an_error_other_than_unavailable_ends_the_load(server: Restarting)
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_load_gives_up_when_nothing_answers() -> None:
+async def test_a_load_gives_up_if_no_server_answers() -> None:
     async with connect_async("127.0.0.1:1") as catalog:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             _ = [failure async for failure in catalog.bulk_upsert([SERVICE], give_up_seconds=0.5)]
@@ -122,7 +122,7 @@ async def test_a_load_gives_up_when_nothing_answers() -> None:
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_callers_without_asyncio_are_served(server: Restarting) -> None:
+async def test_callers_without_asyncio_can_load(server: Restarting) -> None:
     def load() -> tuple[list[str], int]:
         with connect(server.address, token=lambda: server.token) as catalog:
             loading = catalog.bulk_upsert(_items(10, 3))

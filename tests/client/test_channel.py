@@ -1,4 +1,4 @@
-"""Channels: what gRPC retries, and where a token may go unencrypted."""
+"""Channels: which errors gRPC retries, and where a token may be sent unencrypted."""
 
 import json
 
@@ -20,7 +20,7 @@ from dashboard_catalog_client.channel import is_loopback
         "dns:///localhost:1",
     ],
 )
-def test_addresses_of_this_machine(address: str) -> None:
+def test_addresses_of_this_machine_are_recognized(address: str) -> None:
     assert is_loopback(address)
 
 
@@ -34,7 +34,7 @@ def test_addresses_of_this_machine(address: str) -> None:
         "dns:///example.com:1",
     ],
 )
-def test_addresses_of_other_machines(address: str) -> None:
+def test_addresses_of_other_machines_are_recognized(address: str) -> None:
     assert not is_loopback(address)
 
 
@@ -46,7 +46,7 @@ def test_only_unavailable_is_retried() -> None:
     assert stream == {"name": [{"service": "dashboardcatalog.v1.DashboardService", "method": "BulkUpsert"}]}
 
 
-async def test_a_token_does_not_leave_the_machine_unencrypted_unless_that_is_wanted() -> None:
+async def test_a_token_is_sent_unencrypted_to_another_machine_only_on_request() -> None:
     with pytest.raises(UnsafeTarget, match=r"unencrypted to 192\.0\.2\.1:50051"), connect("192.0.2.1:50051", token="t"):
         pass
     with pytest.raises(UnsafeTarget):

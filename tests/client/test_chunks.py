@@ -20,7 +20,7 @@ def item(place: int, service: str = "s", size: int = 100, kind: str = "chart") -
     return Item(str(place), kind, service, MESSAGE, size)
 
 
-def test_nothing_makes_no_chunk() -> None:
+def test_no_items_make_no_chunk() -> None:
     assert list(chunks_of([])) == []
 
 
@@ -30,18 +30,18 @@ def test_one_service_fills_chunks_in_order() -> None:
     assert [one.place for chunk in made for one in chunk] == [str(place) for place in range(2_500)]
 
 
-def test_a_chunk_ends_before_its_bytes_are_too_many() -> None:
+def test_a_chunk_ends_before_it_has_too_many_bytes() -> None:
     made = list(chunks_of(item(place, size=MAX_BYTES // 3) for place in range(7)))
     assert [len(chunk) for chunk in made] == [3, 3, 1]
 
 
-def test_kinds_share_no_chunk_and_keep_their_order() -> None:
+def test_kinds_do_not_share_a_chunk_and_keep_their_order() -> None:
     kinds = ["entity"] * 3 + ["chart"] * 2 + ["dashboard"]
     made = list(chunks_of(item(place, kind=kind) for place, kind in enumerate(kinds)))
     assert [{one.kind for one in chunk} for chunk in made] == [{"entity"}, {"chart"}, {"dashboard"}]
 
 
-def test_kinds_that_alternate_are_grouped_in_the_order_of_loading() -> None:
+def test_alternating_kinds_are_grouped_in_the_order_of_loading() -> None:
     # The order of a walk through a BI tool: each dashboard before its charts.
     kinds = ["entity", *["dashboard", "chart", "chart", "chart"] * 2_000]
     made = list(chunks_of(item(place, kind=kind) for place, kind in enumerate(kinds)))
@@ -63,7 +63,7 @@ def test_a_full_chunk_is_sent_after_the_items_it_may_refer_to() -> None:
     ]
 
 
-def test_an_item_that_no_message_can_hold_is_refused_for_its_size() -> None:
+def test_an_item_too_large_for_a_message_is_refused() -> None:
     whole = item_of(DashboardSpec(name="d", service="s", display_name="x" * 5 * 2**20), "line 3")
     sent = whole.sent.dashboard
     assert whole.message.ByteSize() > 5 * 2**20
@@ -78,7 +78,7 @@ def test_a_value_that_is_not_an_item_is_refused() -> None:
         list(chunks_of(["s.d"]))
 
 
-def test_services_that_alternate_are_grouped() -> None:
+def test_alternating_services_are_grouped() -> None:
     made = list(chunks_of(item(place, service=f"s{place % 3}") for place in range(6_000)))
     assert [len({one.service for one in chunk}) for chunk in made] == [1] * 6
 
@@ -88,7 +88,7 @@ def test_many_small_services_share_chunks() -> None:
     assert [len(chunk) for chunk in made] == [1_000, 1_000, 1_000]
 
 
-def test_a_chunk_is_ready_before_all_is_read() -> None:
+def test_a_chunk_is_ready_before_the_source_is_read_to_its_end() -> None:
     read = 0
 
     def items() -> object:

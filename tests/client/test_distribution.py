@@ -1,4 +1,4 @@
-"""The client installs alone into a fresh environment, under each protobuf that it supports, and works there."""
+"""The client can be installed alone into a new environment, with each supported protobuf, and works there."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ print(google.protobuf.__version__.partition(".")[0], len(failed), load.summary.c
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client's distribution, built as it is released."""
+    """The client's distribution, built as for a release."""
     folder = tmp_path_factory.mktemp("wheel")
     _pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT / "client"))
     (built,) = folder.glob("*.whl")
@@ -76,7 +76,7 @@ async def test_the_client_alone_loads_and_reads(wheel: Path, protobuf: int, serv
 
 
 def _installed(wheel: Path, protobuf: str, folder: Path) -> str:
-    """Returns the Python of a new environment that holds the client and what it brings."""
+    """Returns the Python of a new environment with the client and its dependencies."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = str(folder / "bin" / "python")
     _pip(python, "install", str(wheel), protobuf)
@@ -84,7 +84,7 @@ def _installed(wheel: Path, protobuf: str, folder: Path) -> str:
 
 
 def _pip(python: str, *arguments: str) -> str:
-    # The constraints of this project's own environment name one protobuf; a user has none.
+    # The constraints of this project's environment pin one protobuf; a user has none.
     environment = {name: value for name, value in os.environ.items() if name not in ("PIP_CONSTRAINT", "PYTHONPATH")}
     quiet = ["--disable-pip-version-check", *(["--quiet"] if arguments[0] != "list" else [])]
     done = subprocess.run(

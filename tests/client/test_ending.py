@@ -1,4 +1,4 @@
-"""How loads end: with exceptions of the caller, early, cancelled or with expired tokens; and what they leave behind."""
+"""Loads that end by an exception, early, by cancellation or with an expired token leave nothing behind."""
 
 import asyncio
 import gc
@@ -24,7 +24,7 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Odd(Exception):
-    """Something that only a caller raises."""
+    """An exception that only a caller raises."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
     ids=["any", "of gRPC"],
 )
 @pytest.mark.parametrize("where", ["items", "async items", "progress", "token"])
-async def test_an_exception_of_the_callers_own_code_ends_the_load(
+async def test_an_exception_in_the_caller_s_code_ends_the_load(
     forgetful: Forgetful, where: str, error: Exception
 ) -> None:
     def fail(*_: object) -> Any:
@@ -78,13 +78,13 @@ async def test_an_exception_of_the_callers_own_code_ends_the_load(
         with pytest.raises(type(error)) as raised:
             _ = [failure async for failure in load]
     assert raised.value is error
-    # It is not taken for the end of the items or for a broken connection.
+    # It is not mistaken for the end of the items or for a broken connection.
     assert load.summary is None
     assert forgetful.streams <= 1
     await eventually(lambda: forgetful.open_streams == 0)
 
 
-async def test_an_error_of_the_callback_for_a_lost_connection_ends_the_load(
+async def test_an_error_in_the_callback_for_a_lost_connection_ends_the_load(
     catalog: AsyncCatalogClient, forgetful: Forgetful
 ) -> None:
     def give_up(error: grpc.aio.AioRpcError) -> None:
@@ -96,7 +96,9 @@ async def test_an_error_of_the_callback_for_a_lost_connection_ends_the_load(
     assert forgetful.streams == 1
 
 
-async def test_a_load_that_is_left_early_leaves_nothing(catalog: AsyncCatalogClient, forgetful: Forgetful) -> None:
+async def test_a_load_that_is_left_early_leaves_nothing_behind(
+    catalog: AsyncCatalogClient, forgetful: Forgetful
+) -> None:
     ended: list[str] = []
 
     async def endless() -> AsyncIterator[Any]:
@@ -116,7 +118,7 @@ async def test_a_load_that_is_left_early_leaves_nothing(catalog: AsyncCatalogCli
 
 
 @pytest.mark.parametrize("waits_for", ["source", "server", "retry"])
-async def test_a_load_that_is_cancelled_leaves_nothing(
+async def test_a_cancelled_load_leaves_nothing_behind(
     catalog: AsyncCatalogClient, forgetful: Forgetful, waits_for: str
 ) -> None:
     waiting = asyncio.Event()
@@ -161,7 +163,7 @@ async def test_two_loads_run_at_once(catalog: AsyncCatalogClient) -> None:
     assert list(await asyncio.gather(run(3_000), run(2_000), run(10))) == [(2_998, 2), (1_998, 2), (8, 2)]
 
 
-async def test_nothing_to_load_is_a_load(catalog: AsyncCatalogClient) -> None:
+async def test_a_load_without_items_succeeds(catalog: AsyncCatalogClient) -> None:
     load = catalog.bulk_upsert([])
     assert [failure async for failure in load] == []
     assert load.summary is not None
@@ -177,14 +179,14 @@ async def test_memory_is_limited_to_the_window_and_the_chunks_in_flight(catalog:
         if calls % 20 == 0:
             most = max(most, sum(type(one) is Item for one in gc.get_objects()))
 
-    # Charts of one service; then of services that alternate, which are held as long as possible.
+    # Charts of one service; then of alternating services, which are held as long as possible.
     for items in (charts(100_000), (ChartSpec(name="c", service=f"s{at % 5_000}") for at in range(100_000))):
         load = catalog.bulk_upsert(items, count)
         assert [failure async for failure in load] == []
     assert 0 < most <= _WINDOW_ITEMS + (CHUNKS_IN_FLIGHT + 1) * MAX_ITEMS
 
 
-async def test_a_source_is_read_no_further_than_the_server_follows(
+async def test_the_source_is_read_only_as_fast_as_the_server_follows(
     catalog: AsyncCatalogClient, forgetful: Forgetful
 ) -> None:
     read = 0
@@ -210,9 +212,7 @@ async def test_a_source_is_read_no_further_than_the_server_follows(
 @ON_SQLITE
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("can_renew", [True, False])
-async def test_a_token_that_expires_during_a_load_is_fetched_again_if_possible(
-    server: Restarting, can_renew: bool
-) -> None:
+async def test_a_token_that_expires_during_a_load_is_renewed_if_possible(server: Restarting, can_renew: bool) -> None:
     key = load_or_create_key(server.settings.data_dir)
     fetched: list[str] = []
 
@@ -241,7 +241,7 @@ async def test_a_token_that_expires_during_a_load_is_fetched_again_if_possible(
 
 
 @ON_SQLITE
-async def test_a_token_that_is_expired_again_is_not_fetched_forever(server: Restarting) -> None:
+async def test_a_token_that_expires_repeatedly_is_not_renewed_forever(server: Restarting) -> None:
     key = load_or_create_key(server.settings.data_dir)
     expired = issue_token(key, "loader", ("ingestion_bot",), lifetime=timedelta(microseconds=1))
     fetched: list[str] = []

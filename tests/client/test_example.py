@@ -25,7 +25,7 @@ async def _run(server: Restarting, folder: Path) -> list[str]:
     return output.decode().splitlines()
 
 
-async def test_the_example_loads_what_it_makes(server: Restarting, tmp_path: Path) -> None:
+async def test_the_example_loads_its_items(server: Restarting, tmp_path: Path) -> None:
     first = await _run(server, tmp_path)
     assert first[-4:] == [
         "2,402 items done",
@@ -36,7 +36,7 @@ async def test_the_example_loads_what_it_makes(server: Restarting, tmp_path: Pat
     assert (await _run(server, tmp_path))[-2] == "0 created, 0 updated, 2,401 unchanged"
 
 
-def test_an_unreachable_server_is_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / ".data").mkdir()
     (tmp_path / ".data" / "address").write_text("127.0.0.1:1\n")
     (tmp_path / ".data" / "admin.token").write_text("a.b.c\n")

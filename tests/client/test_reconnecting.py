@@ -1,4 +1,4 @@
-"""Loads over connections that break: every item is written once and every failure is reported once."""
+"""Loads over broken connections: every item is written once and every failure is reported once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ async def run(load: BulkLoad, failed: list[str] | None = None) -> list[str]:
     """Runs a load, and returns the names of the refused items.
 
     Args:
-        failed: Gets them too, also if the load ends with an error.
+        failed: A list for the names, which is filled even if the load ends with an error.
     """
     failed = [] if failed is None else failed
     async for failure in load:
@@ -88,7 +88,7 @@ async def test_a_stream_may_be_cut_before_any_response(
 
 
 @ON_SQLITE
-async def test_connections_that_bring_two_responses_each_are_enough(
+async def test_two_responses_per_connection_are_enough_for_a_load(
     catalog: AsyncCatalogClient, proxy: CuttingProxy
 ) -> None:
     proxy.cut = lambda _connection, response: response == 2
@@ -136,7 +136,7 @@ async def test_a_summary_does_not_count_before_the_stream_has_ended(
     assert counts(load)["failed"] == 4
 
 
-async def test_results_that_come_before_their_acknowledgement_are_reported_once(forgetful: Forgetful) -> None:
+async def test_results_that_arrive_before_their_acknowledgement_are_reported_once(forgetful: Forgetful) -> None:
     forgetful.results_apart = True
     items = [ChartSpec(name=f"{'' if number % 3 else 'bad'}{number}", service="s") for number in range(24)]
     expected = [f"bad{number}" for number in range(0, 24, 3)]
@@ -152,7 +152,7 @@ async def test_results_that_come_before_their_acknowledgement_are_reported_once(
     assert cut_before == 16
 
 
-async def test_a_stream_that_ends_well_before_all_was_acknowledged_has_not_ended(forgetful: Forgetful) -> None:
+async def test_a_stream_that_ends_before_all_items_were_acknowledged_is_resumed(forgetful: Forgetful) -> None:
     # The start, and an acknowledgement of each of the six chunks.
     for end_before in range(7):
         forgetful.responses, forgetful.end_before = 0, end_before
@@ -162,7 +162,7 @@ async def test_a_stream_that_ends_well_before_all_was_acknowledged_has_not_ended
         assert counts(load) == {"created": 24}
 
 
-async def test_grpc_does_not_try_again_by_itself(forgetful: Forgetful) -> None:
+async def test_grpc_does_not_retry_by_itself(forgetful: Forgetful) -> None:
     forgetful.cut_before = 0
     lost: list[grpc.aio.AioRpcError] = []
     async with connect_async(forgetful.address) as catalog:
@@ -192,7 +192,7 @@ async def test_a_load_without_progress_gives_up_and_another_continues(
 
 
 @ON_SQLITE
-async def test_time_in_which_the_source_has_nothing_does_not_count_as_failing(
+async def test_waiting_for_the_source_does_not_count_as_failing(
     catalog: AsyncCatalogClient, proxy: CuttingProxy
 ) -> None:
     async def slowly() -> AsyncIterator[Any]:
@@ -210,7 +210,7 @@ async def test_time_in_which_the_source_has_nothing_does_not_count_as_failing(
 
 
 @ON_SQLITE
-async def test_a_validating_load_does_not_continue_after_it_was_acknowledged(
+async def test_a_validating_load_does_not_continue_after_an_acknowledgement(
     catalog: AsyncCatalogClient, proxy: CuttingProxy
 ) -> None:
     proxy.cut_once(before=1)
@@ -224,7 +224,7 @@ async def test_a_validating_load_does_not_continue_after_it_was_acknowledged(
 
 
 @ON_SQLITE
-async def test_a_session_that_another_connection_has_taken_over_ends_with_a_clear_error(
+async def test_a_load_whose_session_moved_to_another_connection_ends_with_a_clear_error(
     catalog: AsyncCatalogClient,
 ) -> None:
     begun, taken_over = asyncio.Event(), asyncio.Event()

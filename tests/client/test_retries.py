@@ -1,4 +1,4 @@
-"""When a load tries again after its connection has ended, and how long."""
+"""When and for how long a load retries after its connection has ended."""
 
 import grpc
 import grpc.aio
@@ -12,7 +12,7 @@ Code = grpc.StatusCode
 
 
 def error(code: grpc.StatusCode, reason: str = "") -> grpc.aio.AioRpcError:
-    """Returns an error; with a reason, as the catalog gives it."""
+    """Returns an error; one with a reason looks like an error of the catalog."""
     trailing = grpc.aio.Metadata()
     if reason:
         status = status_pb2.Status(code=code.value[0])
@@ -22,12 +22,12 @@ def error(code: grpc.StatusCode, reason: str = "") -> grpc.aio.AioRpcError:
 
 
 @pytest.mark.parametrize("reason", ["", "DRAINING"])
-def test_unavailable_is_tried_again(reason: str) -> None:
+def test_unavailable_is_retried(reason: str) -> None:
     assert is_cut(error(Code.UNAVAILABLE, reason))
 
 
 @pytest.mark.parametrize("code", [Code.CANCELLED, Code.INTERNAL, Code.UNKNOWN, Code.DEADLINE_EXCEEDED])
-def test_an_error_that_is_not_the_catalogs_is_a_cut(code: grpc.StatusCode) -> None:
+def test_an_error_from_outside_the_catalog_counts_as_a_cut(code: grpc.StatusCode) -> None:
     assert is_cut(error(code))
     assert not is_cut(error(code, "BUG"))
 
@@ -44,12 +44,12 @@ def test_an_error_that_is_not_the_catalogs_is_a_cut(code: grpc.StatusCode) -> No
         Code.UNIMPLEMENTED,
     ],
 )
-def test_an_error_that_would_come_again_is_not(code: grpc.StatusCode) -> None:
+def test_an_error_that_would_repeat_does_not_count_as_a_cut(code: grpc.StatusCode) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
         Retries(300, can_renew=True).delay(error(code))
 
 
-def test_waiting_grows_with_jitter_and_starts_over_after_progress() -> None:
+def test_waiting_times_grow_with_jitter_and_start_over_after_progress() -> None:
     retries_of_load = Retries(300, can_renew=False)
     delays = [retries_of_load.delay(error(Code.UNAVAILABLE)) for _ in range(12)]
     for attempt, delay in enumerate(delays):
