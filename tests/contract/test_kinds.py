@@ -1,4 +1,4 @@
-"""The table of kinds is that of the contract, and each kind has its messages."""
+"""The table of kinds agrees with the contract, and each kind has its messages."""
 
 import pytest
 
@@ -15,13 +15,13 @@ from dashboard_catalog.contract.kinds import (
 from dashboardcatalog.v1 import bulk_pb2, entity_pb2
 
 
-def test_every_number_of_the_contract_is_a_kind() -> None:
+def test_every_number_in_the_contract_is_a_kind() -> None:
     numbers = {kind_number(name) for name in ("", *WRITTEN)}
     assert numbers == set(entity_pb2.Kind.values())
 
 
 @pytest.mark.parametrize("name", ENTITY_KINDS)
-def test_the_number_of_a_kind_of_entity_leads_back_to_it(name: str) -> None:
+def test_the_number_of_an_entity_kind_leads_back_to_it(name: str) -> None:
     assert entity_kind(kind_number(name)).name == name
 
 
@@ -30,7 +30,7 @@ def test_the_catalog_has_the_kinds_of_the_contract() -> None:
     assert set(ENTITY_MESSAGES) == set(ENTITY_KINDS)
 
 
-def test_an_item_of_a_stream_holds_any_kind() -> None:
+def test_an_item_of_a_stream_can_have_any_kind() -> None:
     item = bulk_pb2.BulkUpsertItem.DESCRIPTOR.fields_by_name
     assert {*ASSET_MESSAGES, "entity"} == {field.name for field in bulk_pb2.BulkUpsertItem.DESCRIPTOR.oneofs[0].fields}
     for name, messages in ASSET_MESSAGES.items():
@@ -38,5 +38,5 @@ def test_an_item_of_a_stream_holds_any_kind() -> None:
 
 
 @pytest.mark.parametrize("name", ENTITY_MESSAGES)
-def test_every_entity_has_the_fields_that_only_the_catalog_sets(name: str) -> None:
+def test_every_entity_has_the_output_only_fields(name: str) -> None:
     assert set(ENTITY_OUTPUT) <= set(WRITTEN[name].fields_by_name)

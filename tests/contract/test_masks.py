@@ -1,4 +1,4 @@
-"""Masks of writes name what can be written, and say what there is where they do not."""
+"""Masks of writes accept only writable fields, and the error for another path lists them."""
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -17,7 +17,7 @@ def test_a_path_names_a_field_of_any_of_the_messages_in_both_spellings() -> None
 
 
 @pytest.mark.parametrize("path", ["id", "deleted", "updatedAt", "updated_by", "fullyQualifiedName", "nothing"])
-def test_what_an_entity_only_answers_is_not_written(path: str) -> None:
+def test_output_only_fields_of_an_entity_are_refused(path: str) -> None:
     with pytest.raises(CatalogError) as refused:
         masks.written_fields(FieldMask(paths=["email", path]), USER)
     [violation] = refused.value.violations
@@ -25,13 +25,13 @@ def test_what_an_entity_only_answers_is_not_written(path: str) -> None:
     assert violation.description == "unknown field; expected one of display_name, description, email, is_bot"
 
 
-def test_what_never_changes_is_refused() -> None:
+def test_fields_that_never_change_are_refused() -> None:
     with pytest.raises(CatalogError) as refused:
         masks.written_fields(FieldMask(paths=["name", "service", "project"]), SPECS)
     [violation] = refused.value.violations
     assert (violation.reason, violation.description) == ("IMMUTABLE", "name and service cannot be changed")
 
 
-def test_a_mask_of_what_is_read_names_what_is_answered() -> None:
+def test_a_read_mask_names_fields_of_the_response() -> None:
     fields = masks.fields_of(FieldMask(paths=["id", "updatedAt"]), dashboard_pb2.Dashboard.DESCRIPTOR, "read_mask")
     assert fields == {"id", "updated_at"}

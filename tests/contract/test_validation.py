@@ -1,4 +1,4 @@
-"""What the rules of the contract refuse, said with paths, reasons and what would be right."""
+"""What the rules of the contract refuse, with paths, reasons and the expected values."""
 
 import time
 from collections.abc import Iterator
@@ -137,16 +137,16 @@ CASES: list[tuple[Message, str, str, str]] = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1]}-{case[2]}")
-def test_a_violation_says_where_why_and_what_would_be_right(case: tuple[Message, str, str, str]) -> None:
+def test_a_violation_has_a_path_a_reason_and_the_expected_value(case: tuple[Message, str, str, str]) -> None:
     message, field, reason, description = case
     assert violations_of(message) == [Violation(field, ViolationReason(reason), description)]
 
 
-def test_a_valid_message_has_none() -> None:
+def test_a_valid_message_has_no_violations() -> None:
     assert violations_of(create(charts=["a.b"], tags=[{"tag_fqn": "PII.Email"}])) == []
 
 
-def test_all_violations_are_found_at_once() -> None:
+def test_all_violations_are_found_together() -> None:
     found = violations_of(create(name="a::b\n", charts=["", ""], owners=[{"id": "x"}]))
     assert [v.field for v in found] == [
         "dashboard.name",
@@ -157,24 +157,24 @@ def test_all_violations_are_found_at_once() -> None:
     ]
 
 
-def test_a_prefix_says_which_item_is_meant() -> None:
+def test_a_prefix_identifies_the_item() -> None:
     item = bulk_pb2.BulkUpsertItem(dashboard=dashboard_pb2.DashboardSpec(name="a::b"))
     assert [v.field for v in violations_of(item, "items[3]")] == ["items[3].dashboard.name"]
 
 
-def test_the_message_is_left_as_it_was() -> None:
+def test_the_message_is_not_changed() -> None:
     message = create(charts=[""] * 3_000)
     before = message.SerializeToString()
     violations_of(message)
     assert message.SerializeToString() == before
 
 
-def test_a_million_bad_elements_take_no_minute() -> None:
+def test_a_million_invalid_elements_are_checked_quickly() -> None:
     tags = [{"tag_fqn": ""}] * 100_000
     message = create(charts=[""] * 1_000_000, tags=tags)
     began = time.monotonic()
     found = violations_of(message)
-    # Without a bound it is half a minute.
+    # Without a bound it takes half a minute.
     assert time.monotonic() - began < 5
     assert "must be at most 2000 elements, has 1000000" in {v.description for v in found}
     assert "must be at most 100 elements, has 100000" in {v.description for v in found}
@@ -182,7 +182,7 @@ def test_a_million_bad_elements_take_no_minute() -> None:
 
 
 def rules_of(descriptor: Descriptor, seen: set[str]) -> Iterator[str]:
-    """Every rule of a message and of those in it, as `string.max_len`."""
+    """Returns every rule of a message and of the messages in it, as `string.max_len`."""
     if descriptor.full_name in seen or descriptor.full_name.startswith("google."):
         return
     seen.add(descriptor.full_name)
@@ -205,7 +205,7 @@ def rule_names(rules: validate_pb2.FieldRules) -> Iterator[str]:
         yield from (f"{kind.name}.{rule.name}" for rule, _ in value.ListFields() if rule.name != "items")
 
 
-def test_every_rule_of_the_contract_has_its_words() -> None:
+def test_every_rule_in_the_contract_has_an_error_text() -> None:
     seen: set[str] = set()
     used = {
         rule
@@ -218,7 +218,7 @@ def test_every_rule_of_the_contract_has_its_words() -> None:
     assert {rule for rule in used if rule.rpartition(".")[2] not in validation._BOUNDS} - known == set()
 
 
-def test_every_pattern_of_the_contract_has_its_words() -> None:
+def test_every_pattern_in_the_contract_has_an_error_text() -> None:
     patterns = set()
     for message in entity_pb2.DESCRIPTOR.message_types_by_name.values():
         for field in message.fields:
