@@ -1,4 +1,4 @@
-"""Has the assertions of the helpers of these tests tell what they compared."""
+"""Makes the assertions in the modules of this folder show the values that they compared."""
 
 import pytest
 

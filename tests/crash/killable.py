@@ -1,6 +1,6 @@
-"""A server in a process of its own, to be killed at any moment or at a chosen one, and started again on its port.
+"""A server process that tests kill at any moment or at a chosen one, and start again on its port.
 
-The processes are forked from one that has loaded the server, since loading takes longer than all the rest.
+The processes are forked from one that has already loaded the server, because loading takes most of the time.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ class Failpoint:
     """Where a server kills itself.
 
     Attributes:
-        where: Of a transaction: when all is written but its commit, or between its commit and the acknowledgement.
-        write: Which one, counted from the start of the server; None for the one that ends a session.
+        where: Before or after the commit of a transaction; the acknowledgement follows the commit.
+        write: Number of the transaction since the start of the server; None for the one that ends a session.
     """
 
     where: Literal["before", "after"]
@@ -71,12 +71,12 @@ class Dying(Database):
 
 
 class Killable:
-    """The server; not running until it is started.
+    """The server; it does not run until it is started.
 
     Attributes:
-        address: Where it listens, each time that it is started.
-        token: Of a bot.
-        kills: How often it has died.
+        address: Where it listens, after each start.
+        token: A bot's token.
+        kills: Number of times it has died.
     """
 
     def __init__(self, database_url: str, folder: Path) -> None:
@@ -90,18 +90,18 @@ class Killable:
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def start(self, failpoint: Failpoint | None = None) -> None:
-        """Starts it; it may take a moment until it listens."""
+        """Starts it, without waiting until it listens."""
         self._process = _PROCESSES.Process(target=_run, args=(self._settings, failpoint, self._log), daemon=True)
         self._process.start()
 
     async def kill(self) -> None:
-        """Kills it, and returns when it is dead."""
+        """Kills it, and waits until it is dead."""
         if self._process is not None:
             self._process.kill()
             await self.died()
 
     async def died(self) -> None:
-        """Returns when it has been killed, by whomever."""
+        """Waits until it has been killed, by anyone."""
         process = self._process
         assert process is not None
         ended = asyncio.Event()
@@ -116,7 +116,7 @@ class Killable:
         self.kills += 1
 
     def stop(self) -> None:
-        """Kills it, if it runs."""
+        """Kills it if it is running."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
@@ -124,7 +124,7 @@ class Killable:
 
 @contextmanager
 def killable(database_url: str, folder: Path) -> Iterator[Killable]:
-    """Gives a server that does not outlive the block."""
+    """Yields a server, and kills it at the end of the block."""
     server = Killable(database_url, folder)
     try:
         yield server

@@ -1,4 +1,4 @@
-"""A load with some failures among its items, and what must be stored after it, whatever happened on the way."""
+"""A load in which some items fail, and a check of what is stored after it, whatever happened meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -23,16 +23,16 @@ from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from dashboardcatalog.v1.entity_pb2 import BiService, Entity
 
-# One item in so many is refused.
+# One in this number of items is refused.
 _BAD = 89
 
 
 class Load:
-    """The items of one BI service: itself, then dashboards, each after its chart.
+    """The items of one BI service: the service itself, then dashboards, each after its chart.
 
     Attributes:
-        done: How many of them the server is said to be done with.
-        failed: Names of those that were told as refused, in that order.
+        done: Number of items that the server has acknowledged.
+        failed: Names of the items that were reported as refused, in order.
     """
 
     def __init__(self, count: int, service: str = "s") -> None:
@@ -42,10 +42,10 @@ class Load:
         self._service = service
         self._limit = count
         self._opened = asyncio.Event()
-        self._got_on = asyncio.Event()
+        self._progressed = asyncio.Event()
 
     def items(self) -> Iterator[Any]:
-        """Yields all of them."""
+        """Yields all items."""
         yield Entity(bi_service=BiService(name=self._service, service_type="Superset"))
         for number in range(1, self.count):
             name = f"{number:06}"
@@ -58,17 +58,17 @@ class Load:
                 yield DashboardSpec(name=name, service=self._service, display_name=f"No. {number}", charts=charts)
 
     def hold_at(self, limit: int) -> None:
-        """Lets no item from this place on be read; until it is said anew."""
+        """Holds back all items from this place on, until the next call."""
         self._limit = limit
         self._opened.set()
 
-    async def gets_on(self) -> None:
-        """Returns when the server is done with more than it was."""
-        self._got_on.clear()
-        await self._got_on.wait()
+    async def wait_for_progress(self) -> None:
+        """Waits until the server has acknowledged more items."""
+        self._progressed.clear()
+        await self._progressed.wait()
 
     async def released(self) -> AsyncIterator[Any]:
-        """Yields the items as far as they are not held."""
+        """Yields the items that are not held back."""
         for place, item in enumerate(self.items()):
             while place >= self._limit:
                 self._opened.clear()
@@ -86,29 +86,29 @@ class Load:
     def _note(self, done: int) -> None:
         assert done > self.done
         self.done = done
-        self._got_on.set()
+        self._progressed.set()
 
     def _is_bad(self, number: int) -> bool:
         return number % _BAD == 0
 
     @property
     def bad(self) -> list[str]:
-        """The names of those that must be refused."""
+        """The names of items that must be refused."""
         return [f"{self._service}.{number:06}" for number in range(1, self.count) if self._is_bad(number)]
 
     @property
     def good(self) -> list[str]:
-        """The names, without the service, of those that must be stored."""
+        """The names, without the service, of items that must be stored."""
         return [f"{number:06}" for number in range(1, self.count) if not self._is_bad(number)]
 
     async def check(self, load: BulkLoad, database_url: str) -> None:
-        """Asserts that every item was written once, into an empty catalog, and every failure told once."""
+        """Asserts that every item was written once, into an empty catalog, and every failure was reported once."""
         created = len(self.good) + 1
         assert sorted(self.failed) == self.bad
         assert self.done == self.count
         assert load.summary is not None
-        told = {field.name: value for field, value in load.summary.ListFields()}
-        assert told == {"created": created, "failed": len(self.bad)}
+        reported = {field.name: value for field, value in load.summary.ListFields()}
+        assert reported == {"created": created, "failed": len(self.bad)}
 
         database = Database(database_url)
         async with database.read() as connection:
@@ -119,7 +119,7 @@ class Load:
             assets = [row for table in (DASHBOARD, CHART) for row in await rows(table.c.name, table.c.version)]
             assert sorted(assets) == [(name, 1) for name in self.good]
             assert [await rows(func.count(table.c.id)) for table in (DASHBOARD_HISTORY, CHART_HISTORY)] == [[(0,)]] * 2
-            # Every change takes a number: the service one of the catalog's, each asset one of the service's.
+            # Every change takes a number: the service's from the catalog, each asset's from the service.
             assert sorted(await rows(SERVICE_SEQUENCE.c.last_change)) == [(1,), (created - 1,)]
             assert sorted(await rows(FAILURE.c.fqn)) == [(name,) for name in self.bad]
             counts = {"created": created, "failed": len(self.bad)}

@@ -1,6 +1,6 @@
-"""A server that is killed again and again while a client loads: every item is written once, every failure told once.
+"""A client loads while its server is killed repeatedly: every item is written once, every failure reported once.
 
-`CRASH_ITEMS` and `CRASH_KILLS` make it longer: `CRASH_ITEMS=50000 CRASH_KILLS=22 make test`.
+`CRASH_ITEMS` and `CRASH_KILLS` make the test longer: `CRASH_ITEMS=50000 CRASH_KILLS=22 make test`.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from tests.service.caller import Caller
 
 ITEMS = int(os.environ.get("CRASH_ITEMS", "10500"))
 KILLS = int(os.environ.get("CRASH_KILLS", "4"))
-# Enough for a chunk that is sent, however many items wait for company.
+# Enough for one chunk to be sent, however many items are waiting for others.
 _BETWEEN_KILLS = 2_100
-# The first write of a server opens the session, the second is a chunk.
+# The first write of a server opens the session, and the second one is a chunk.
 _FAILPOINTS = [Failpoint("after", write=2), Failpoint("before", write=2), Failpoint("after", write=1)]
 
 
@@ -36,15 +36,15 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Killable]:
 
 
 async def _kill_at_random(server: Killable, load: Load) -> None:
-    """Kills it at a moment while it starts, while it resumes, or while it writes."""
+    """Kills the server at a moment while it starts, resumes or writes."""
     if random.random() < 0.8:
-        await load.gets_on()
+        await load.wait_for_progress()
     await asyncio.sleep(random.uniform(0, 0.2))
     await server.kill()
 
 
-async def _torment(server: Killable, load: Load, kills: int) -> None:
-    """Kills the server while it writes the load, now by a signal, now by a failpoint; in the end it lives."""
+async def _kill_repeatedly(server: Killable, load: Load, kills: int) -> None:
+    """Kills the server while it writes the load, either by a signal or at a failpoint; in the end it lives."""
     for kill in range(kills):
         load.hold_at(load.count * (kill + 1) // (kills + 1))
         if kill % 2 == 0:
@@ -60,26 +60,26 @@ async def _torment(server: Killable, load: Load, kills: int) -> None:
     server.start()
 
 
-async def test_a_load_survives_a_server_that_is_killed_again_and_again(server: Killable, database_url: str) -> None:
+async def test_a_load_survives_a_server_that_is_killed_repeatedly(server: Killable, database_url: str) -> None:
     assert ITEMS // (KILLS + 1) >= _BETWEEN_KILLS
     load = Load(ITEMS)
     async with asyncio.TaskGroup() as tasks:
         loading = tasks.create_task(load.run(server.address, server.token, {"service": "s"}))
-        tasks.create_task(_torment(server, load, KILLS))
+        tasks.create_task(_kill_repeatedly(server, load, KILLS))
 
     await load.check(loading.result(), database_url)
     assert server.kills == KILLS + 2
 
 
 async def _upsert(server: Killable, name: str) -> None:
-    """Ingests a dashboard by itself, as soon as the server listens."""
+    """Ingests a single dashboard as soon as the server listens."""
     async with grpc.aio.insecure_channel(server.address) as channel:
         await channel.channel_ready()
         await Caller(channel, server.token).upsert_dashboard(dashboard={"name": name, "service": "s"})
 
 
 async def _versions(database_url: str) -> dict[str, tuple[bool, int]]:
-    """Returns of every asset, by name, whether it is deleted and its version."""
+    """Returns for every asset, by name, whether it is deleted, and its version."""
     database = Database(database_url)
     async with database.read() as connection:
         found = [
@@ -91,12 +91,12 @@ async def _versions(database_url: str) -> dict[str, tuple[bool, int]]:
     return {row.name: (row.deleted, row.version) for row in found}
 
 
-async def test_a_sweeping_load_whose_server_is_killed_sweeps_once_what_it_did_not_mention(
+async def test_a_sweeping_load_whose_server_is_killed_sweeps_unmentioned_assets_once(
     server: Killable, database_url: str
 ) -> None:
     whole, shorter = Load(6_000), Load(5_000)
 
-    async def torment() -> None:
+    async def kill_repeatedly() -> None:
         shorter.hold_at(4_500)
         server.start(Failpoint("after", write=2))
         await server.died()
@@ -115,7 +115,7 @@ async def test_a_sweeping_load_whose_server_is_killed_sweeps_once_what_it_did_no
     async with asyncio.TaskGroup() as tasks:
         options: LoadOptions = {"service": "s", "sweep_percent": 50}
         loading = tasks.create_task(shorter.run(server.address, server.token, options))
-        tasks.create_task(torment())
+        tasks.create_task(kill_repeatedly())
 
     summary = loading.result().summary
     gone = set(whole.good) - set(shorter.good)

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away in the middle of a stream, in order or as by a crash, and comes back."""
+"""PostgreSQL stops in the middle of a stream, by a normal shutdown or a crash, and comes back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,13 +14,13 @@ from tests.service.servers import running
 
 ITEMS = 12_000
 RESTARTS = 3
-# As many as are kept.
+# As many as the pools keep open.
 IDLE = 10
 
 
 @pytest.fixture
 async def postgres() -> AsyncIterator[PostgresServer]:
-    """A server that keeps what it has committed, if it is killed itself."""
+    """A server that keeps what it has committed even if it is killed."""
     with postgres_server(**{**THROWAWAY, "synchronous_commit": "on"}) as server:
         await asyncio.to_thread(upgrade, server.url())
         yield server
@@ -32,10 +32,10 @@ async def service(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[Ser
         yield service
 
 
-async def _restart_again_and_again(postgres: PostgresServer, load: Load) -> None:
+async def _restart_repeatedly(postgres: PostgresServer, load: Load) -> None:
     for restart in range(RESTARTS):
         load.hold_at(ITEMS * (restart + 1) // (RESTARTS + 1))
-        await load.gets_on()
+        await load.wait_for_progress()
         await asyncio.to_thread(postgres.stop, in_order=restart % 2 == 0)
         await asyncio.sleep(0.2)
         await asyncio.to_thread(postgres.start)
@@ -47,13 +47,13 @@ async def test_a_load_survives_restarts_of_postgresql(postgres: PostgresServer, 
     token = service.token("loader", "ingestion_bot", bot=True)
     async with asyncio.TaskGroup() as tasks:
         loading = tasks.create_task(load.run(service.address, token, {"service": "s"}))
-        tasks.create_task(_restart_again_and_again(postgres, load))
+        tasks.create_task(_restart_repeatedly(postgres, load))
 
     await load.check(loading.result(), postgres.url())
 
 
 @pytest.mark.parametrize("in_order", [True, False])
-async def test_idle_connections_that_a_restart_ended_fail_no_call(
+async def test_idle_connections_that_a_restart_closed_fail_no_call(
     postgres: PostgresServer, service: Service, in_order: bool
 ) -> None:
     admin = service.caller("admin", "admin")
