@@ -23,7 +23,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def port() -> int:
-    """A port that is not in use."""
+    """A free port."""
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         return int(chosen.getsockname()[1])
@@ -31,7 +31,7 @@ def port() -> int:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of programs, with a home and a state of their own: they must not find other servers."""
+    """The environment of programs, with its own home and state: they must not find other servers."""
     return ENVIRONMENT | {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
 
 

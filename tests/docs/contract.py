@@ -1,4 +1,4 @@
-"""What the comments of the contract say, from the descriptor set that ships with the package."""
+"""The comments of the contract, from the descriptor set in the package."""
 
 import re
 from importlib.resources import files
@@ -10,7 +10,7 @@ _VALUES_OF_ENUM = EnumDescriptorProto.VALUE_FIELD_NUMBER
 
 
 def comments_of_enum(enum: str) -> dict[str, list[str]]:
-    """Returns the paragraphs that the contract says of each value of an enum, by name without the prefix."""
+    """Returns the paragraphs of the comment on each value of an enum, by name without the prefix."""
     described = FileDescriptorSet.FromString(files("dashboardcatalog.v1").joinpath("descriptors.binpb").read_bytes())
     for file in described.file:
         for index, each in enumerate(file.enum_type):

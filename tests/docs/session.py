@@ -2,7 +2,7 @@
 
 - A block that begins with "```sh" is pasted into a shell as a whole.
 - If the next block is a "```text" or "```json" block, it shows the output of the commands, standard error included.
-  Without such a block the commands must succeed, and their output does not matter.
+  - `...` in an output matches any text: on its own line any lines, within a line any part of it.
 - `...` in an output stands for any text: on a line of its own for any lines, within a line for any part of it.
 - A block that names a file, such as "```json signups.json", is that file. If the checkout has the file, both must be
   equal; otherwise the reader is meant to save it.
@@ -25,7 +25,7 @@ _SKIP = "skip"
 _OUTPUT_LANGUAGES = frozenset(("text", "json"))
 _END = "end of output, status "
 
-# The first that fits counts.
+# The first match counts.
 _MASKS = {
     "<token>": r"eyJ[\w-]+\.[\w-]+\.[\w-]+",
     "<uuid>": r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
@@ -69,7 +69,7 @@ class Session:
 
     Args:
         folder: Working directory, where files are saved too.
-        shown: Maps what documents show to what it is here, such as an address.
+        shown: Maps texts in documents to their values in this test, such as an address.
         environment: Environment of the shell.
     """
 
@@ -95,7 +95,7 @@ class Session:
         self._shell.communicate()
 
     def follow(self, document: str) -> Iterator[str]:
-        """Does what a document says, and yields a text for everything that differs from it."""
+        """Does what a document says, and yields a description of every difference."""
         for step in steps_of(document):
             if isinstance(step, File):
                 yield from self._save(step)
@@ -158,9 +158,9 @@ def _output(block: re.Match[str] | None) -> str | None:
 
 
 def fits(shown: str, output: str) -> bool:
-    """Says whether an output is what a document shows of it."""
+    """Returns whether an output matches what a document shows."""
     lines = [_pattern(line) for line in masked(shown).splitlines()]
-    # A line of dots may stand for no line at all.
+    # A line of dots may also match no line.
     pattern = "\n".join(lines).replace("\n.*\n", r"\n(?:.*\n)?")
     return re.fullmatch(pattern, masked(output), re.DOTALL) is not None
 
@@ -170,7 +170,7 @@ def _pattern(line: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Returns the text with everything masked that differs between runs, and without blanks at the ends of lines."""
+    """Returns the text without blanks at the ends of lines, and with everything masked that differs between runs."""
     names = list(_MASKS)
     text = _VOLATILE.sub(lambda found: names[(found.lastindex or 1) - 1], text)
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")

@@ -1,4 +1,4 @@
-"""The examples of the README and of docs/ print what stands there, each document against a server of its own."""
+"""The examples in the README and in docs/ print what the documents show, each document with its own server."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.docs.conftest import ENVIRONMENT, ROOT
 from tests.docs.session import Command, File, Session, fits, steps_of
 from tests.postgres import PostgresServer
 
-# These pages need other tools: `make examples` runs their programs.
+# These pages need other tools; `make examples` runs their programs.
 OTHER_LANGUAGES = {ROOT / "docs" / "clients" / name for name in ("go.md", "java.md", "typescript.md")}
 DOCUMENTS = [
     ROOT / "README.md",
@@ -43,7 +43,7 @@ def empty_database(server: PostgresServer) -> str:
     return Settings.load({"database_url": server.url("documents")}).shown_database_url
 
 
-def test_differences_from_what_a_document_shows_are_found(tmp_path: Path) -> None:
+def test_differences_from_a_document_are_found(tmp_path: Path) -> None:
     tmp_path.joinpath("kept").write_text("as it is\n")
     document = (
         "```sh\necho one\n```\n```text\none\n```\n"
@@ -63,7 +63,7 @@ def test_differences_from_what_a_document_shows_are_found(tmp_path: Path) -> Non
         ]
 
 
-def test_pages_of_other_languages_show_files_of_the_checkout_as_they_are() -> None:
+def test_pages_for_other_languages_show_files_of_the_checkout_unchanged() -> None:
     steps = [step for page in OTHER_LANGUAGES if page.exists() for step in steps_of(page.read_text())]
     shown = [step for step in steps if isinstance(step, File) and ROOT.joinpath(step.name).exists()]
     assert shown
@@ -91,5 +91,5 @@ def test_commands_can_be_pasted(document: Path) -> None:
         ("call ...", "call 7\n8", False),
     ],
 )
-def test_dots_and_text_that_differs_between_runs_match_anything(shown: str, output: str, expected: bool) -> None:
+def test_dots_and_masked_values_match_any_text(shown: str, output: str, expected: bool) -> None:
     assert fits(shown, output) is expected

@@ -1,4 +1,4 @@
-"""docs/errors.md holds every reason as the contract and the code have it."""
+"""docs/errors.md has every reason as in the contract and the code."""
 
 from dashboard_catalog.errors import CODE_OF, Reason, ViolationReason
 from tests.docs.conftest import ROOT
@@ -7,12 +7,12 @@ from tests.docs.contract import comments_of_enum
 ERRORS = ROOT.joinpath("docs/errors.md").read_text()
 
 
-def test_the_table_of_reasons_is_that_of_the_contract_and_the_code() -> None:
+def test_the_table_of_reasons_matches_the_contract_and_the_code() -> None:
     rows = [_row(reason, paragraphs) for reason, paragraphs in comments_of_enum("ErrorReason").items()]
     assert "\n".join(["|---|---|---|---|---|", *rows, ""]) in ERRORS
 
 
-def test_the_table_of_violations_is_that_of_the_contract() -> None:
+def test_the_table_of_violations_matches_the_contract() -> None:
     comments = comments_of_enum("ViolationReason")
     assert list(comments) == list(ViolationReason)
     rows = [f"| `{reason}` | {_cell(paragraphs[0])} |" for reason, paragraphs in comments.items()]

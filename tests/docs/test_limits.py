@@ -1,4 +1,4 @@
-"""docs/limits.md lists the limits of the code and of the annotations of the contract."""
+"""docs/limits.md has the limits from the code and from the annotations of the contract."""
 
 import pytest
 from google.protobuf.message import Message
@@ -88,7 +88,7 @@ def test_the_table_of_limits_matches_the_code() -> None:
     assert "\n".join(["|---|---|", *rows, ""]) in ROOT.joinpath("docs/limits.md").read_text()
 
 
-def test_the_numbers_that_the_table_spells_out_match_the_code() -> None:
+def test_numbers_spelled_out_in_the_table_match_the_code() -> None:
     assert opening.SESSION_LIFETIME.total_seconds() == LIMITS.session_seconds
     assert extension_rules.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
@@ -97,14 +97,14 @@ def test_the_numbers_that_the_table_spells_out_match_the_code() -> None:
     assert elements(asset_pb2.Edited, "extension_keys") == elements(asset_pb2.Edited, "tags")
 
 
-def test_constants_of_the_rules_are_the_annotations() -> None:
-    """The rules cannot read annotations, since they know no messages."""
+def test_constants_of_the_rules_match_the_annotations() -> None:
+    """The rules cannot read annotations, because they do not know the messages."""
     for message, field in ((DASHBOARD, "service"), (DASHBOARD, "domain"), (GET, "fully_qualified_name")):
         assert rules_of(message, field).string.max_bytes == names.MAX_FQN_BYTES
     assert rules_of(entity_pb2.User, "name").string.max_len == claims.LONGEST_NAME
 
 
-def test_constants_of_the_clients_are_the_limits_of_the_server() -> None:
+def test_constants_of_the_clients_match_the_limits_of_the_server() -> None:
     assert chunks.MAX_ITEMS == limits.MAX_MESSAGE_ITEMS
     assert chunks.MAX_ITEM_BYTES == limits.MAX_ITEM_BYTES
     assert chunks.MAX_BYTES < limits.MAX_MESSAGE_BYTES
@@ -112,7 +112,7 @@ def test_constants_of_the_clients_are_the_limits_of_the_server() -> None:
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_names_of_all_kinds_have_one_limit(kind: str) -> None:
+def test_names_of_all_kinds_have_the_same_limit(kind: str) -> None:
     name = WRITTEN[kind].fields_by_name["name"]
     assert limits.rules_of(name).string.max_len == limits.MAX_NAME_CHARACTERS
 

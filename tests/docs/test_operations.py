@@ -1,4 +1,4 @@
-"""docs/operations.md lists every event of the log, and none that there is not."""
+"""docs/operations.md lists exactly the events of the log."""
 
 import re
 
@@ -6,7 +6,7 @@ from tests.docs.conftest import ROOT
 
 LOGGED = re.compile(r'\b_log\.\w+\(\s*"(?P<event>\w+)"')
 LISTED = re.compile(r"^\| (?P<events>`.+?`) \| (?:info|warning|error) \|", re.MULTILINE)
-# Its level is worked out, so it is not written as the others are.
+# Its level is computed, so the code does not write it like the others.
 OF_CALLS = "call"
 
 

@@ -1,4 +1,4 @@
-"""The README lists every setting with its default and help, and every command; and it fits a small terminal."""
+"""The README lists every setting with default and help, and every command; and it fits a small terminal."""
 
 import re
 
@@ -23,7 +23,7 @@ def setting_items() -> list[str]:
     ]
 
 
-def test_the_list_of_settings_is_that_of_the_code() -> None:
+def test_the_list_of_settings_matches_the_code() -> None:
     listed = README.partition("\n- `ADDRESS`")[2].partition("\n\n")[0]
     assert " ".join(f"- `ADDRESS`{listed}".split()) == " ".join(setting_items())
 

@@ -1,4 +1,4 @@
-"""`make run`: serves, loads the sample, prints commands to paste, shows calls, and stops when asked to."""
+"""`make run` serves, loads the sample, prints commands to paste, shows calls, and stops on request."""
 
 import re
 import signal
@@ -14,7 +14,7 @@ ELSEWHERE = {
 
 
 def commands_in(printed: str) -> list[str]:
-    """Returns the commands that are meant to be pasted; they stand apart and are indented."""
+    """Returns the commands to paste; they are set apart and indented."""
     return [block.strip() for block in printed.split("\n\n") if block.startswith("  ")]
 
 
@@ -40,7 +40,7 @@ def test_a_second_run_says_that_the_port_is_in_use(run_sample: Start, port: int)
     assert complaint == f"Port {port} is in use. Choose another: make run PORT={port + 1}\n"
 
 
-def test_every_call_is_a_line(run_sample: Start, environment: dict[str, str]) -> None:
+def test_every_call_is_printed_on_a_line(run_sample: Start, environment: dict[str, str]) -> None:
     process = run_sample()
     change_folder, listing, _ = commands_in(until_it_serves(process))
     pasted(f"{change_folder}\n{listing}", environment)
@@ -53,7 +53,7 @@ def test_every_call_is_a_line(run_sample: Start, environment: dict[str, str]) ->
     assert re.fullmatch(r"\d\d:\d\d:\d\d  ListDashboards    UNAUTHENTICATED +\d+ ms  nobody  TOKEN_MALFORMED", bad)
 
 
-def test_ctrl_c_ends_it_cleanly_and_the_next_run_finds_the_data(run_sample: Start) -> None:
+def test_ctrl_c_stops_it_cleanly_and_the_next_run_finds_the_data(run_sample: Start) -> None:
     for outcomes in (["28", "0", "0", "0", "0", "0"], ["0", "0", "28", "0", "0", "0"]):
         process = run_sample()
         printed = until_it_serves(process).splitlines()
@@ -64,7 +64,7 @@ def test_ctrl_c_ends_it_cleanly_and_the_next_run_finds_the_data(run_sample: Star
         assert complaints == ""
 
 
-def test_an_error_at_the_start_is_shown(run_sample: Start, tmp_path: Path) -> None:
+def test_an_error_at_the_start_is_printed(run_sample: Start, tmp_path: Path) -> None:
     tmp_path.joinpath(".data").write_text("a file where the folder should be")
     process = run_sample()
     _, complaint = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""docs/security.md: its table of roles is what the default policies decide, its own policy does what it says."""
+"""docs/security.md: the table of roles matches the default policies, and the example of a policy works."""
 
 import shutil
 from pathlib import Path
@@ -38,7 +38,7 @@ def default_policies() -> Authorizer:
     return Authorizer(None)
 
 
-def test_the_table_of_roles_is_what_the_default_policies_decide(default_policies: Authorizer) -> None:
+def test_the_table_of_roles_matches_the_default_policies(default_policies: Authorizer) -> None:
     rows = ["| may |" + "".join(f" {role} |" for role in ROLES), "|---|" + "---|" * len(ROLES)]
     for what, (action, kinds) in ROWS.items():
         cells = [_cell({_may(default_policies, role, action, kind) for kind in kinds}) for role in ROLES]
@@ -56,7 +56,7 @@ def _cell(answers: set[bool]) -> str:
     return " yes |" if may else " |"
 
 
-def test_the_policy_of_the_example_does_what_it_says(tmp_path: Path) -> None:
+def test_the_policy_in_the_example_works_as_described(tmp_path: Path) -> None:
     folder = tmp_path / "policies"
     shutil.copytree(DEFAULT_FOLDER, folder)
     [policy] = [step for step in steps_of(SECURITY) if isinstance(step, File)]
