@@ -1,4 +1,4 @@
-"""A real server on a real port: the edge around a small servicer whose answers each test decides."""
+"""A real server on a real port, with the interceptors around a small servicer that each test scripts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
@@ -51,7 +51,7 @@ DETAILS = (
 
 
 def progress(next_offset: int) -> bulk_pb2.BulkUpsertResponse:
-    """Returns a response that says so."""
+    """Returns a progress response with this offset."""
     return bulk_pb2.BulkUpsertResponse(progress=bulk_pb2.BulkUpsertProgress(next_offset=next_offset))
 
 
@@ -80,7 +80,7 @@ class Scripted(DashboardServiceServicer):
 
 
 def scripted() -> Scripted:
-    """Returns a servicer that serves the other methods as the generated one does: not at all."""
+    """Returns a servicer whose other methods are unimplemented, as in the generated class."""
     return Scripted()  # type: ignore[abstract]
 
 
@@ -103,17 +103,17 @@ class Edge:
 
     @property
     def stub(self) -> Any:
-        """The generated stub; its types are those of the synchronous one."""
+        """The generated stub, with the types of the synchronous one."""
         return DashboardServiceStub(self.channel)
 
     def token(self, seconds: float = 3_600) -> tuple[tuple[str, str]]:
-        """Metadata with a good token."""
+        """Returns metadata with a valid token."""
         token = issue_token(self.key, "ada", ["data_steward"], lifetime=timedelta(seconds=seconds))
         return (("authorization", f"Bearer {token}"),)
 
 
 def details_of(status: Status) -> dict[str, Any]:
-    """The details of a status by the names of their messages."""
+    """Returns the details of the status by the names of their messages."""
     found: dict[str, Message] = {}
     for packed in status.details:
         kind = next(kind for kind in DETAILS if packed.TypeName() == kind.DESCRIPTOR.full_name)
@@ -125,7 +125,7 @@ def details_of(status: Status) -> dict[str, Any]:
 
 
 def status_of_call(error: grpc.aio.AioRpcError) -> Status:
-    """The status in the trailers of a failed call; checked against what gRPC itself says."""
+    """Returns the status in the trailers of a failed call, after comparing it with gRPC's own code and text."""
     trailers = dict(error.trailing_metadata())
     status = Status.FromString(trailers["grpc-status-details-bin"])
     assert status.code == error.code().value[0]
@@ -137,7 +137,7 @@ def status_of_call(error: grpc.aio.AioRpcError) -> Status:
 
 
 async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]]:
-    """Awaits a call that fails, and returns its code and its details."""
+    """Awaits a call that must fail, and returns its code and its details."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         async with asyncio.timeout(10):
             await call
@@ -145,7 +145,7 @@ async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Waits until it holds."""
+    """Waits until the condition holds."""
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - what is waited for is not made for tests
             await asyncio.sleep(0.01)
@@ -153,7 +153,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 @contextmanager
 def logged(edge: Edge) -> Iterator[list[MutableMapping[str, Any]]]:
-    """Collects the log lines of the block, those of its calls included."""
+    """Collects the log lines of the block, including the lines of its calls."""
     with structlog.testing.capture_logs([add_call]) as lines:
         yield lines
         edge.access_log.flush()

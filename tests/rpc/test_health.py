@@ -1,4 +1,4 @@
-"""What load balancers see: every service follows the database, and none serves once the server drains."""
+"""Health checks: every service follows the database, and none is serving once the server drains."""
 
 import asyncio
 from itertools import pairwise
@@ -34,7 +34,7 @@ async def test_every_service_follows_the_database(edge: Edge) -> None:
             assert await status(edge, service) == (SERVING if answers else NOT_SERVING)
 
 
-async def test_the_database_is_asked_again_and_again(edge: Edge) -> None:
+async def test_the_database_is_checked_repeatedly(edge: Edge) -> None:
     asking = asyncio.create_task(edge.health.run())
     watch = stub(edge).Watch(HealthCheckRequest(service=SERVICE))
     assert (await watch.read()).status in {SERVING, UNKNOWN}
@@ -48,7 +48,7 @@ async def test_the_database_is_asked_again_and_again(edge: Edge) -> None:
     watch.cancel()
 
 
-async def test_a_database_that_does_not_answer_is_asked_less_often() -> None:
+async def test_a_database_that_does_not_answer_is_checked_less_often() -> None:
     times: list[float] = []
 
     async def probe() -> None:
@@ -63,13 +63,13 @@ async def test_a_database_that_does_not_answer_is_asked_less_often() -> None:
     assert waits == sorted(waits)
 
 
-async def test_a_probe_that_hangs_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_probe_that_hangs_counts_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard_catalog.rpc.health.PROBE_SECONDS", 0.05)
     health = DatabaseHealth([], lambda: asyncio.sleep(30))
     assert await health.probe() is False
 
 
-async def test_a_draining_server_serves_no_more(edge: Edge) -> None:
+async def test_a_draining_server_is_not_serving(edge: Edge) -> None:
     assert await edge.health.probe()
     await edge.health.drain()
     assert await edge.health.probe()
@@ -90,13 +90,13 @@ async def test_all_services_are_listed(edge: Edge) -> None:
     assert {name: one.status for name, one in answer.statuses.items()} == {"": SERVING, SERVICE: SERVING}
 
 
-async def test_bytes_that_do_not_decode_are_malformed_here_too(edge: Edge) -> None:
+async def test_malformed_bytes_are_reported_by_health_checks_too(edge: Edge) -> None:
     check: Any = edge.channel.unary_unary("/grpc.health.v1.Health/Check")
     code, details = await refused(check(b"\xff\xff"))
     assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 
-async def test_health_is_answered_without_a_token_while_draining(edge: Edge) -> None:
+async def test_health_checks_need_no_token_while_draining(edge: Edge) -> None:
     await edge.health.probe()
     edge.gate.drain()
     assert await status(edge) == SERVING

@@ -1,4 +1,4 @@
-"""What happens to a call before and after its servicer, seen by a caller and in the log."""
+"""The interceptors' effects on unary calls, as a caller and the log see them."""
 
 import asyncio
 from pathlib import Path
@@ -18,11 +18,11 @@ SECRET = "postgresql://ada:secret@db"
 
 
 def raw(edge: Edge, method: str = GET) -> Any:
-    """A unary method that sends and receives bytes."""
+    """Returns a unary method that sends and receives bytes."""
     return edge.channel.unary_unary(method)
 
 
-async def test_a_call_reaches_its_servicer_with_its_principal(edge: Edge) -> None:
+async def test_a_servicer_gets_the_principal_of_a_call(edge: Edge) -> None:
     seen = []
 
     async def get(_request: Any, context: Any) -> Any:
@@ -37,7 +37,7 @@ async def test_a_call_reaches_its_servicer_with_its_principal(edge: Edge) -> Non
 
 
 @pytest.mark.parametrize("sent", ["", "a" * 65, "with space", "a,b", None])
-async def test_a_call_without_a_sane_id_gets_a_new_one(edge: Edge, sent: str | None) -> None:
+async def test_a_call_without_a_valid_id_gets_a_new_one(edge: Edge, sent: str | None) -> None:
     metadata = edge.metadata if sent is None else (*edge.metadata, ("x-request-id", sent))
     call = edge.stub.GetDashboard(SOMETHING, metadata=metadata)
     await call
@@ -46,7 +46,7 @@ async def test_a_call_without_a_sane_id_gets_a_new_one(edge: Edge, sent: str | N
     assert len(answered) == 32
 
 
-async def test_ids_of_calls_differ(edge: Edge) -> None:
+async def test_calls_have_different_ids(edge: Edge) -> None:
     ids = set()
     for _ in range(3):
         call = edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
@@ -55,7 +55,7 @@ async def test_ids_of_calls_differ(edge: Edge) -> None:
     assert len(ids) == 3
 
 
-async def test_a_sane_id_of_the_caller_is_answered_with_an_error(edge: Edge) -> None:
+async def test_an_error_contains_the_caller_s_valid_id(edge: Edge) -> None:
     _, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=(("x-request-id", "r-1"),)))
     assert details["RequestInfo"].request_id == "r-1"
 
@@ -68,20 +68,22 @@ async def test_a_sane_id_of_the_caller_is_answered_with_an_error(edge: Edge) -> 
         ("Bearer rubbish", "TOKEN_MALFORMED"),
     ],
 )
-async def test_a_stranger_is_unauthenticated(edge: Edge, authorization: str | None, reason: str) -> None:
+async def test_a_call_without_a_valid_token_is_unauthenticated(
+    edge: Edge, authorization: str | None, reason: str
+) -> None:
     metadata = () if authorization is None else (("authorization", authorization),)
     code, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=metadata))
     assert code is grpc.StatusCode.UNAUTHENTICATED
     assert details["ErrorInfo"].reason == reason
 
 
-async def test_a_stranger_learns_nothing_of_the_request(edge: Edge) -> None:
+async def test_a_call_without_a_token_learns_nothing_about_its_request(edge: Edge) -> None:
     for body in (b"\xff\xff", b"", b"x" * 5_000_000):
         code, details = await refused(raw(edge)(body))
         assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING")
 
 
-# A length that is not there, a field number 0, and text that is not UTF-8.
+# A length beyond the end, a field number 0, and text that is not UTF-8.
 @pytest.mark.parametrize("body", [b"\xff\xff", b"\x12\x7fab", b"\x00\x00", b"\x12\x02\xc3\x28"])
 async def test_bytes_that_do_not_decode_are_malformed(edge: Edge, body: bytes) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -92,7 +94,7 @@ async def test_bytes_that_do_not_decode_are_malformed(edge: Edge, body: bytes) -
     assert status.message == "the request is not the message that the method takes"
 
 
-async def test_a_request_against_the_contract_is_invalid(edge: Edge) -> None:
+async def test_a_request_that_violates_the_contract_is_invalid(edge: Edge) -> None:
     code, details = await refused(
         edge.stub.GetDashboard(dashboards.GetDashboardRequest(version=-1), metadata=edge.metadata)
     )
@@ -103,7 +105,7 @@ async def test_a_request_against_the_contract_is_invalid(edge: Edge) -> None:
     assert found == {("key", "REQUIRED"), ("version", "OUT_OF_RANGE")}
 
 
-# The last is beyond what the transport takes; it answers without details, and in the same code.
+# The last one exceeds the limit of the transport, which answers without details but with the same code.
 @pytest.mark.parametrize("size", [4 * 1024 * 1024 + 1, 5_000_000, 20_000_000])
 async def test_a_message_over_the_limit_is_refused(edge: Edge, size: int) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -139,7 +141,7 @@ async def test_an_unknown_method_is_unimplemented_for_a_stream(edge: Edge) -> No
     assert code is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_an_exception_is_a_bug_that_says_nothing(edge: Edge) -> None:
+async def test_an_exception_is_an_internal_error_without_details(edge: Edge) -> None:
     async def get(_request: Any, _context: Any) -> Any:
         raise RuntimeError(SECRET)
 
@@ -156,7 +158,7 @@ async def test_an_exception_is_a_bug_that_says_nothing(edge: Edge) -> None:
     assert (call["code"], call["log_level"]) == ("INTERNAL", "error")
 
 
-async def test_what_a_servicer_aborts_passes_untouched(edge: Edge) -> None:
+async def test_an_abort_by_a_servicer_passes_unchanged(edge: Edge) -> None:
     async def get(_request: Any, context: Any) -> Any:
         await context.abort(grpc.StatusCode.DATA_LOSS, "on purpose")
 
@@ -164,19 +166,19 @@ async def test_what_a_servicer_aborts_passes_untouched(edge: Edge) -> None:
     with logged(edge) as lines:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
-        # Such an answer is on its way before the call is seen to end.
+        # Such a response is sent before the call is seen to end.
         await until(lambda: not edge.gate.running)
     assert (raised.value.code(), raised.value.details()) == (grpc.StatusCode.DATA_LOSS, "on purpose")
     assert [line["code"] for line in lines] == ["DATA_LOSS"]
 
 
-async def test_every_call_leaves_one_line_without_its_token(edge: Edge) -> None:
+async def test_every_call_is_logged_on_one_line_without_its_token(edge: Edge) -> None:
     with logged(edge) as lines:
         await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-3")))
         await refused(edge.stub.GetDashboard(dashboards.GetDashboardRequest(), metadata=edge.metadata))
         await refused(edge.stub.GetDashboard(SOMETHING))
         await refused(raw(edge, "/nope/Nope")(b""))
-        # An answer can overtake its own line.
+        # A response can arrive before the call's own log line.
         await until(lambda: len(lines) == 4)
     got = [(line["event"], line["method"].split("/")[1], line["code"], line["reason"]) for line in lines]
     assert got == [
@@ -193,14 +195,14 @@ async def test_every_call_leaves_one_line_without_its_token(edge: Edge) -> None:
     assert token not in repr(lines)
 
 
-async def test_lines_are_written_soon_without_being_asked_for(edge: Edge) -> None:
+async def test_log_lines_are_soon_written_without_a_flush(edge: Edge) -> None:
     with structlog.testing.capture_logs() as lines:
         await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
         await until(lambda: lines)
     assert [line["code"] for line in lines] == ["OK"]
 
 
-async def test_what_is_logged_while_a_call_runs_says_which(edge: Edge) -> None:
+async def test_log_lines_during_a_call_have_its_id(edge: Edge) -> None:
     async def get(_request: Any, _context: Any) -> Any:
         structlog.get_logger().info("within")
         return dashboards.GetDashboardResponse()
@@ -212,7 +214,7 @@ async def test_what_is_logged_while_a_call_runs_says_which(edge: Edge) -> None:
     assert (within["call_id"], within["method"]) == ("r-4", "dashboardcatalog.v1.DashboardService/GetDashboard")
 
 
-async def test_the_call_above_the_limit_is_refused(tmp_path: Path) -> None:
+async def test_a_call_above_the_concurrency_limit_is_refused(tmp_path: Path) -> None:
     limit = 1_000
     let_go = asyncio.Event()
 
@@ -259,7 +261,7 @@ async def test_a_draining_server_refuses_new_calls_and_ends_running_ones(edge: E
         await edge.gate.idle()
 
 
-async def test_a_cancelled_call_is_cancelled_in_its_servicer(edge: Edge) -> None:
+async def test_cancelling_a_call_cancels_its_servicer(edge: Edge) -> None:
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def get(_request: Any, _context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What tools see of the contract, as v1 and as v1alpha, and that grpcurl can use it."""
+"""Reflection as v1 and as v1alpha: what tools see of the contract, and that grpcurl can use it."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ GRPCURL = Path(sys.executable).parent / "grpcurl"
 
 
 async def ask(edge: Edge, version: str, **request: Any) -> Any:
-    """Asks one question, without a token."""
+    """Sends one request, without a token."""
     call = edge.channel.stream_stream(
         f"/{version}/ServerReflectionInfo",
         request_serializer=ServerReflectionRequest.SerializeToString,
@@ -54,7 +54,7 @@ async def test_services_are_listed(edge: Edge, version: str) -> None:
         (V1ALPHA, "grpc_reflection/v1alpha/reflection.proto"),
     ],
 )
-async def test_symbols_are_found_with_all_that_they_import(edge: Edge, version: str, symbol: str, file: str) -> None:
+async def test_symbols_are_found_with_all_their_imports(edge: Edge, version: str, symbol: str, file: str) -> None:
     answer = await ask(edge, version, file_containing_symbol=symbol)
     found = [FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto]
     names = {one.name for one in found}
@@ -62,7 +62,7 @@ async def test_symbols_are_found_with_all_that_they_import(edge: Edge, version: 
     assert {imported for one in found for imported in one.dependency} <= names
 
 
-async def test_files_have_their_comments_and_json_names(edge: Edge) -> None:
+async def test_files_have_comments_and_json_names(edge: Edge) -> None:
     answer = await ask(edge, V1, file_containing_symbol="dashboardcatalog.v1.TagLabel")
     found = [FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto]
     (file,) = [one for one in found if one.name == "dashboardcatalog/v1/reference.proto"]
@@ -89,7 +89,7 @@ async def test_annotations_are_found_as_extensions(edge: Edge) -> None:
     assert "buf/validate/validate.proto" in {FileDescriptorProto.FromString(text).name for text in texts}
 
 
-async def test_what_is_not_there_is_not_found(edge: Edge) -> None:
+async def test_an_absent_symbol_is_not_found(edge: Edge) -> None:
     for asked in (
         {"file_containing_symbol": "nope.Nope"},
         {"file_by_filename": "nope.proto"},
@@ -100,7 +100,7 @@ async def test_what_is_not_there_is_not_found(edge: Edge) -> None:
         assert (answer.error_response.error_code, answer.error_response.error_message) == (5, "not found")
 
 
-async def test_a_question_about_nothing_is_invalid(edge: Edge) -> None:
+async def test_an_empty_request_is_invalid(edge: Edge) -> None:
     answer = await ask(edge, V1)
     assert answer.error_response.error_code == 3
 

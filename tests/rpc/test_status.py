@@ -1,4 +1,4 @@
-"""Every reason becomes a status with its details, and no status grows beyond what trailers carry."""
+"""Every reason becomes a status with details, and no status is larger than trailers can carry."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from tests.rpc.conftest import SOMETHING, Edge, details_of, refused
 CHART = ("chart", "superset.sales_by_day")
 MISSING = Violation("dashboard.charts[2]", ViolationReason.UNKNOWN_REFERENCE, "no chart superset.x")
 
-# A realistic error for each reason, and the details beside ErrorInfo and RequestInfo: name -> a part of its text.
+# A realistic error for each reason, and its details besides ErrorInfo and RequestInfo: name -> a part of its text.
 CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
     Reason.INVALID_REQUEST: (
         invalid([MISSING]),
@@ -96,7 +96,7 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
 }
 
 
-def test_there_is_a_case_for_every_reason_of_the_contract() -> None:
+def test_there_is_a_case_for_every_reason_in_the_contract() -> None:
     reasons = {value.name.removeprefix("ERROR_REASON_") for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values}
     assert reasons - {"UNSPECIFIED"} == {reason.value for reason in Reason} == {case.value for case in CASES}
 
@@ -119,23 +119,23 @@ async def test_a_caller_gets_the_code_and_the_details_of_a_reason(edge: Edge, re
         assert text in str(details[name])
 
 
-def test_violations_that_fit_are_told_and_all_are_counted() -> None:
+def test_violations_that_fit_are_listed_and_all_are_counted() -> None:
     violations = [
         Violation(f"dashboard.charts[{n}]", ViolationReason.UNKNOWN_REFERENCE, f"no chart superset.{n}")
         for n in range(2_000)
     ]
     status = status_of(invalid(violations), "call")
     details = details_of(status)
-    told = details["BadRequest"].field_violations
+    listed = details["BadRequest"].field_violations
     assert 3_900 < status.ByteSize() <= MAX_STATUS_BYTES
     assert details["ErrorInfo"].metadata["violations"] == "2000"
-    assert [v.field for v in told] == [v.field for v in violations[: len(told)]]
-    assert len(told) > 40
+    assert [v.field for v in listed] == [v.field for v in violations[: len(listed)]]
+    assert len(listed) > 40
 
 
 async def test_the_largest_status_arrives(edge: Edge) -> None:
     async def get(_request: Any, _context: Any) -> Any:
-        # Percent-encoded in the trailers, three times as long there.
+        # Percent-encoding in the trailers makes it three times as long.
         raise CatalogError(
             Reason.INVALID_REQUEST,
             "ü" * 10_000,
@@ -149,28 +149,28 @@ async def test_the_largest_status_arrives(edge: Edge) -> None:
     assert details["ErrorInfo"].metadata["violations"] == "1000"
 
 
-def test_one_violation_has_all_its_parts() -> None:
-    (told,) = details_of(status_of(invalid([MISSING]), "call"))["BadRequest"].field_violations
-    assert (told.field, told.reason, told.description) == (
+def test_a_violation_has_all_its_parts() -> None:
+    (listed,) = details_of(status_of(invalid([MISSING]), "call"))["BadRequest"].field_violations
+    assert (listed.field, listed.reason, listed.description) == (
         "dashboard.charts[2]",
         "UNKNOWN_REFERENCE",
         "no chart superset.x",
     )
 
 
-def test_several_preconditions_are_all_named() -> None:
+def test_several_preconditions_are_all_listed() -> None:
     refers = [Violation(f"dashboard a.{n}", ViolationReason.IMMUTABLE, "bears the tag") for n in range(3)]
     error = CatalogError(Reason.STILL_REFERENCED, "referred to", violations=refers)
     failure = details_of(status_of(error, "call"))["PreconditionFailure"]
     assert [v.subject for v in failure.violations] == ["dashboard a.0", "dashboard a.1", "dashboard a.2"]
 
 
-def test_a_long_name_is_told_whole_where_it_fits() -> None:
+def test_a_long_name_that_fits_is_not_cut() -> None:
     error = CatalogError(Reason.NOT_FOUND, "none", resource=("dashboard", "n" * 2_400))
     assert details_of(status_of(error, "call"))["ResourceInfo"].resource_name == "n" * 2_400
 
 
-def test_what_is_cut_says_so() -> None:
+def test_a_text_that_is_cut_says_so() -> None:
     status = status_of(CatalogError(Reason.NOT_FOUND, "ü" * 600), "call")
     assert status.message == "ü" * 254 + "…"
 

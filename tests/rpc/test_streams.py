@@ -1,4 +1,4 @@
-"""What happens to a stream before and after its servicer: its messages, its responses, and what ends it."""
+"""The interceptors' effects on streams: requests, responses, and what ends a stream."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ def chunk(*names: str) -> Any:
     return bulk_pb2.BulkUpsertRequest(items=[bulk_pb2.BulkUpsertItem(dashboard=spec) for spec in specs])
 
 
-async def test_a_stream_brings_decoded_messages_and_takes_answers(edge: Edge) -> None:
+async def test_a_stream_decodes_requests_and_sends_responses(edge: Edge) -> None:
     call = edge.stub.BulkUpsert(metadata=edge.metadata)
     await call.write(chunk("a", "b"))
     assert (await call.read()).progress.next_offset == 2
@@ -33,7 +33,7 @@ async def test_a_stream_brings_decoded_messages_and_takes_answers(edge: Edge) ->
     assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_stream_may_be_answered_by_writing(edge: Edge) -> None:
+async def test_a_servicer_may_respond_by_writing(edge: Edge) -> None:
     async def bulk(requests: Any, context: Any) -> None:
         async for request in requests:
             await context.write(progress(len(request.items)))
@@ -79,12 +79,12 @@ async def test_an_error_of_a_stream_has_details(edge: Edge) -> None:
 
 
 def begin(edge: Edge, end: str) -> Any:
-    """Begins a stream that a token of one second may end."""
+    """Begins a stream; if its token is to end it, the token expires after a second."""
     return edge.stub.BulkUpsert(metadata=edge.token(seconds=1) if end == "TOKEN_EXPIRED" else edge.metadata)
 
 
 def drain(edge: Edge, end: str) -> None:
-    """Drains the server, unless the stream is to end otherwise."""
+    """Drains the server if this is to end the stream."""
     if end == "DRAINING":
         edge.gate.drain()
 
@@ -93,7 +93,7 @@ ENDS = [("DRAINING", grpc.StatusCode.UNAVAILABLE), ("TOKEN_EXPIRED", grpc.Status
 
 
 @pytest.mark.parametrize(("end", "code"), ENDS)
-async def test_responses_that_do_not_come_end_with_their_stream(edge: Edge, end: str, code: grpc.StatusCode) -> None:
+async def test_waiting_for_a_response_ends_with_the_stream(edge: Edge, end: str, code: grpc.StatusCode) -> None:
     tasks = []
 
     async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
@@ -117,7 +117,7 @@ async def test_responses_that_do_not_come_end_with_their_stream(edge: Edge, end:
     assert edge.gate.running == 0
 
 
-async def test_responses_that_nobody_reads_end_when_the_server_drains(edge: Edge) -> None:
+async def test_a_drain_ends_a_stream_whose_responses_nobody_reads(edge: Edge) -> None:
     async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
         while True:
             yield bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="x" * 1_000_000))
@@ -135,7 +135,7 @@ async def test_responses_that_nobody_reads_end_when_the_server_drains(edge: Edge
     assert edge.gate.running == 0
 
 
-async def test_a_generator_that_finishes_ends_its_stream_well(edge: Edge) -> None:
+async def test_a_generator_that_finishes_ends_its_stream_with_ok(edge: Edge) -> None:
     async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
         yield progress(1)
         await asyncio.sleep(0)
@@ -147,7 +147,7 @@ async def test_a_generator_that_finishes_ends_its_stream_well(edge: Edge) -> Non
     assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_timeout_of_a_generator_is_not_taken_for_the_end_of_its_stream(edge: Edge) -> None:
+async def test_a_timeout_in_a_generator_is_not_mistaken_for_the_end_of_its_stream(edge: Edge) -> None:
     async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
         async with asyncio.timeout(0.01):
             await asyncio.sleep(30)
@@ -159,7 +159,7 @@ async def test_a_timeout_of_a_generator_is_not_taken_for_the_end_of_its_stream(e
 
 
 @pytest.mark.parametrize(("end", "code"), ENDS)
-async def test_requests_that_do_not_come_end_with_their_stream(edge: Edge, end: str, code: grpc.StatusCode) -> None:
+async def test_waiting_for_a_request_ends_with_the_stream(edge: Edge, end: str, code: grpc.StatusCode) -> None:
     async def bulk(requests: Any, context: Any) -> None:
         async for request in requests:
             await context.write(progress(len(request.items)))
@@ -168,7 +168,7 @@ async def test_requests_that_do_not_come_end_with_their_stream(edge: Edge, end: 
     call = begin(edge, end)
     await call.write(chunk("a"))
     assert (await call.read()).progress.next_offset == 1
-    # By now the servicer waits for another message.
+    # By now the servicer is waiting for another message.
     await asyncio.sleep(0.1)
     drain(edge, end)
     found, details = await refused(call.read())
@@ -177,7 +177,9 @@ async def test_requests_that_do_not_come_end_with_their_stream(edge: Edge, end: 
 
 
 @pytest.mark.parametrize(("end", "code"), ENDS)
-async def test_a_servicer_that_writes_finishes_what_it_has_read(edge: Edge, end: str, code: grpc.StatusCode) -> None:
+async def test_a_servicer_that_writes_finishes_the_request_it_has_read(
+    edge: Edge, end: str, code: grpc.StatusCode
+) -> None:
     has_read = asyncio.Event()
 
     async def bulk(requests: Any, context: Any) -> None:
@@ -197,7 +199,7 @@ async def test_a_servicer_that_writes_finishes_what_it_has_read(edge: Edge, end:
     assert (found, details["ErrorInfo"].reason) == (code, end)
 
 
-async def test_requests_that_ended_before_the_token_expired_end_their_stream_well(edge: Edge) -> None:
+async def test_a_stream_whose_requests_ended_before_its_token_expired_ends_with_ok(edge: Edge) -> None:
     async def bulk(requests: Any, context: Any) -> None:
         async for request in requests:
             await asyncio.sleep(1.1)
@@ -226,7 +228,7 @@ async def test_a_draining_server_ends_a_stream_between_messages(edge: Edge, send
 
 
 @pytest.mark.parametrize("by", ["cancelling", "a deadline", "a message beyond the transport's limit"])
-async def test_a_broken_stream_is_not_taken_for_its_end(edge: Edge, by: str) -> None:
+async def test_a_broken_stream_is_not_mistaken_for_its_end(edge: Edge, by: str) -> None:
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
