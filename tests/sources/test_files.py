@@ -1,4 +1,4 @@
-"""Reads JSON, NDJSON, a folder and standard input; a line that does not parse does not stop the rest."""
+"""Reads JSON, NDJSON, a folder and standard input; a line that does not parse does not stop the others."""
 
 import io
 import json
@@ -19,7 +19,7 @@ def read(path: Path, text: str | bytes) -> list[Record]:
 
 
 @pytest.mark.parametrize("name", ["a.ndjson", "a.jsonl", "a.json", "a"])
-def test_a_value_on_each_line(tmp_path: Path, name: str) -> None:
+def test_each_line_is_a_value(tmp_path: Path, name: str) -> None:
     assert read(tmp_path / name, '{"a": 1}\n\n  \n[2]\r\n3') == [
         Record(f"{name}:1", {"a": 1}),
         Record(f"{name}:4", [2]),
@@ -31,16 +31,16 @@ def test_a_value_on_each_line(tmp_path: Path, name: str) -> None:
     "text",
     ['[\n{"a": 1}\n]', '{\n"a":\n1}', '\n{"a": 1,\n"b": 2}', '[{"a": 1},\n{"b": 2}]', '{"a": 1\n}'],
 )
-def test_a_document_over_several_lines(tmp_path: Path, text: str) -> None:
+def test_a_document_may_have_several_lines(tmp_path: Path, text: str) -> None:
     assert read(tmp_path / "a.json", text) == [Record("a.json", json.loads(text))]
 
 
-def test_several_documents_in_a_row(tmp_path: Path) -> None:
+def test_several_documents_may_follow_one_another(tmp_path: Path) -> None:
     records = read(tmp_path / "a", '{\n"a": 1\n}\n{\n"b": 2\n}\n')
     assert records == [Record("a, value 1", {"a": 1}), Record("a, value 2", {"b": 2})]
 
 
-def test_a_byte_order_mark_is_not_content(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", b"\xef\xbb\xbf[\n1]") == [Record("a.json", [1])]
     assert read(tmp_path / "b.ndjson", b'\xef\xbb\xbf{"a": 1}') == [Record("b.ndjson:1", {"a": 1})]
 
@@ -75,7 +75,7 @@ def test_a_document_that_does_not_parse_cannot_be_read(tmp_path: Path) -> None:
         read(tmp_path / "a.json", '[\n{"a": 1}\nx]')
 
 
-def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", "") == []
 
 
@@ -119,7 +119,9 @@ def test_lines_are_read_one_by_one(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text() | st.none()), min_size=1))
-def test_any_values_are_read_from_either_format(tmp_path_factory: pytest.TempPathFactory, values: list[object]) -> None:
+def test_any_values_are_the_same_in_either_format(
+    tmp_path_factory: pytest.TempPathFactory, values: list[object]
+) -> None:
     folder = tmp_path_factory.mktemp("values")
     (folder / "lines").write_text("\n".join(map(json.dumps, values)))
     (folder / "document.json").write_text(json.dumps(values, indent=1))

@@ -38,18 +38,18 @@ def test_an_item_names_its_kind(value: Any, kind: Kind, body: Any) -> None:
     assert items(value) == [FoundItem("file", kind, body)]
 
 
-def test_every_kind_of_the_contract_is_known() -> None:
+def test_every_kind_in_the_contract_is_known() -> None:
     assert {kind.wire for kind in Kind} == set(entity_pb2.Kind.values()) - {entity_pb2.KIND_UNSPECIFIED}
     assert [Kind.named(kind.wire) for kind in Kind] == list(Kind)
 
 
 @pytest.mark.parametrize("default", [Kind.DASHBOARD, Kind.CHART])
-def test_a_body_that_could_be_either_gets_the_default_kind(default: Kind) -> None:
+def test_a_body_of_an_ambiguous_kind_gets_the_default_kind(default: Kind) -> None:
     assert items(NAMED, default=default) == [FoundItem("file", default, NAMED)]
     assert items(NAMED | {"chartType": "x"}, default=default)[0].kind is Kind.CHART
 
 
-def test_a_body_that_could_be_either_is_an_error_that_names_its_place() -> None:
+def test_a_body_of_an_ambiguous_kind_without_a_default_is_an_error_with_its_place() -> None:
     with pytest.raises(SourceError, match=r"file, item 2 could be a dashboard or a chart.*--kind"):
         items([NAMED | {"charts": []}, NAMED])
 
@@ -77,7 +77,7 @@ def test_an_entity_must_name_its_kind() -> None:
     assert "biService, user, team" in found.problem
 
 
-def test_lists_and_objects_of_lists_hold_items() -> None:
+def test_lists_and_objects_of_lists_contain_items() -> None:
     value = {"dashboards": [NAMED], "charts": [NAMED, {"chart": NAMED}], "entities": [{"tag": {"name": "n"}}]}
     assert [(found.place, found.kind) for found in items(value)] == [
         ("file, dashboards 1", Kind.DASHBOARD),
@@ -100,7 +100,7 @@ def test_lists_and_objects_of_lists_hold_items() -> None:
         ("dashboard", {"dashboard": NAMED}, Kind.DASHBOARD),
     ],
 )
-def test_a_file_of_a_folder_gives_the_kind(holding: Holding, value: Any, kind: Kind) -> None:
+def test_a_file_of_a_folder_determines_the_kind(holding: Holding, value: Any, kind: Kind) -> None:
     assert [found.kind for found in items(value, holding)] == [kind]
 
 
@@ -112,5 +112,5 @@ def test_a_file_of_a_folder_gives_the_kind(holding: Holding, value: Any, kind: K
         ("service", {"user": {"name": "n"}}, "is a user, in a list of BI services"),
     ],
 )
-def test_another_kind_in_that_file_is_a_problem(holding: Holding, value: Any, problem: str) -> None:
+def test_another_kind_in_such_a_file_is_a_problem(holding: Holding, value: Any, problem: str) -> None:
     assert items(value, holding) == [FoundItem("file", problem=problem)]

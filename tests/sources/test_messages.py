@@ -1,4 +1,4 @@
-"""Messages from bodies, and the problems of bodies that cannot become one."""
+"""Conversion of bodies to messages, and the problems of bodies that cannot be converted."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_a_body_of_the_contract_does_not_change() -> None:
     assert converted(body) == body
 
 
-def test_names_of_fields_may_be_in_snake_case() -> None:
+def test_fields_may_be_named_in_snake_case() -> None:
     assert converted(NAMED | {"display_name": "N", "tags": [{"tag_fqn": "a.b"}]}) == NAMED | {
         "displayName": "N",
         "tags": [{"tagFQN": "a.b"}],
@@ -39,11 +39,11 @@ def test_null_counts_as_absent() -> None:
     assert converted(NAMED | {"displayName": None, "charts": None, "extension": None, "domains": None}) == NAMED
 
 
-def test_null_in_an_extension_is_kept_because_it_clears() -> None:
+def test_null_in_an_extension_is_kept_because_it_clears_a_key() -> None:
     assert converted(NAMED | {"extension": {"cost": None}})["extension"] == {"cost": None}
 
 
-def test_what_the_catalog_does_not_keep_is_dropped_and_named() -> None:
+def test_fields_that_the_catalog_does_not_store_are_dropped_and_listed() -> None:
     body = NAMED | {
         "dataModels": ["s.model.m"],
         "lifeCycle": {"created": {"timestamp": 1}},
@@ -68,7 +68,7 @@ def test_what_the_catalog_does_not_keep_is_dropped_and_named() -> None:
     assert [owner.name for owner in result.item.dashboard.owners] == ["ann", "bob"]
 
 
-def test_a_chart_does_not_keep_its_dashboards() -> None:
+def test_a_chart_does_not_store_its_dashboards() -> None:
     assert convert(Kind.CHART, NAMED | {"dashboards": ["s.d"]}).dropped == ["chart.dashboards"]
 
 
@@ -104,7 +104,7 @@ def test_a_value_of_another_type_is_a_problem_with_its_path(given: dict[str, Any
     assert problems(NAMED | given) == [problem]
 
 
-def test_all_problems_of_a_body_are_found_at_once() -> None:
+def test_all_problems_of_a_body_are_found_together() -> None:
     assert len(problems({"name": 3, "service": [], "charts": [1, 2]})) == 4
 
 
@@ -118,13 +118,13 @@ def test_all_problems_of_a_body_are_found_at_once() -> None:
         {"displayName": "a", "display_name": "b"},
     ],
 )
-def test_what_the_parser_refuses_is_one_line(given: dict[str, Any]) -> None:
+def test_an_error_of_the_parser_is_shown_on_one_line(given: dict[str, Any]) -> None:
     [problem] = problems(NAMED | given)
     assert problem
     assert "\n" not in problem
 
 
-def test_a_full_name_has_the_parts_that_are_known() -> None:
+def test_a_full_name_has_all_known_parts() -> None:
     assert full_name({"name": "a.b", "service": "s"}) == 's."a.b"'
     assert full_name({"name": "a", "service": {"fullyQualifiedName": "s"}}) == "s.a"
     assert full_name({"name": "a"}) == "a"

@@ -1,4 +1,4 @@
-"""Bodies as OpenMetadata's API has them."""
+"""Bodies as OpenMetadata's API returns them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.sources.bodies import NAMED, converted
         {"domains": ["a.b", "a.b"]},
     ],
 )
-def test_a_list_of_one_domain_is_a_domain(given: dict[str, Any]) -> None:
+def test_a_list_with_one_domain_is_a_domain(given: dict[str, Any]) -> None:
     assert converted(NAMED | given) == NAMED | {"domain": "a.b"}
 
 
@@ -35,7 +35,7 @@ def test_an_empty_list_of_domains_is_absent() -> None:
     assert converted(NAMED | {"domains": []}) == NAMED
 
 
-def test_references_stand_for_names_as_openmetadata_answers_them() -> None:
+def test_references_in_openmetadata_s_form_become_names() -> None:
     body = {
         "name": "n",
         "service": {"id": "1", "type": "dashboardService", "name": "s", "fullyQualifiedName": "s"},
