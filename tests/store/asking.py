@@ -1,4 +1,4 @@
-"""What the tests of `Database` ask of a database, and how they look at what is answered."""
+"""Work for `Database` to run in tests, and ways to look at the results."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ Work = Callable[[WriteConnection], Awaitable[Any]]
 
 
 def statements(*texts: str) -> Work:
-    """Returns the work of running statements."""
+    """Returns work that runs statements."""
 
     async def work(connection: WriteConnection) -> None:
         for statement in texts:
@@ -30,7 +30,7 @@ def statements(*texts: str) -> Work:
 
 
 def storing(table: AssetTable[Any], *records: AssetRecord) -> Work:
-    """Returns the work of storing new assets."""
+    """Returns work that stores new assets."""
     changes = AssetChanges()
     for record in records:
         changes.of(table, record.service_id).create(record)
@@ -38,13 +38,13 @@ def storing(table: AssetTable[Any], *records: AssetRecord) -> Work:
 
 
 async def rows(database: Database) -> list[tuple[int, int]]:
-    """Returns what the table `t` holds."""
+    """Returns the rows of the table `t`."""
     async with database.read() as connection:
         return [(row.a, row.b) for row in await connection.execute(text("SELECT a, b FROM t ORDER BY a"))]
 
 
 def asked(url: str, statement: str) -> list[Any]:
-    """Runs a statement where no event loop runs, and returns the rows that it answers."""
+    """Runs a statement outside an event loop, and returns its rows."""
 
     async def ask() -> list[Any]:
         engine = create_async_engine(url)
@@ -59,7 +59,7 @@ def asked(url: str, statement: str) -> list[Any]:
 
 
 def check_unavailable(error: CatalogError, reason: Reason) -> None:
-    """Holds an error to be one that callers may retry and that tells nothing of its cause."""
+    """Asserts that callers may retry an error and that it does not reveal its cause."""
     assert (error.code, error.reason) == (Code.UNAVAILABLE, reason)
     assert error.retry_after
     assert "the text" not in error.message

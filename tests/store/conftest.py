@@ -1,4 +1,4 @@
-"""A database to try things with."""
+"""A database for experiments."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from tests.store.asking import statements
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database with a table `t` of its own."""
+    """A database with a table `t`."""
     database = Database(database_url, pool_size=3)
     await database.write(statements("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER)"))
     yield database

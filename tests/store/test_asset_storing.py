@@ -1,4 +1,4 @@
-"""Whatever a transaction changes of an asset, its row, its history, its references and its numbers agree afterwards."""
+"""After any change in a transaction, an asset's row, history, references and numbers agree."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ ANN, BOB = UUID(int=1), UUID(int=2)
 
 
 class Stored(NamedTuple):
-    """What is stored of the charts: (id, version, digest) of rows and older versions, (name, target) of references."""
+    """The stored charts: (id, version, digest) of rows and older versions, (name, target) of references."""
 
     rows: list[tuple[UUID, int, bytes | None]]
     history: list[tuple[UUID, int, bytes | None]]
@@ -29,7 +29,7 @@ class Stored(NamedTuple):
 
 
 class Charts:
-    """The charts of a database, changed by one transaction at a time."""
+    """The charts of a database, which change one transaction at a time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,7 +76,7 @@ def charts(database: Database) -> Charts:
     return Charts(database)
 
 
-async def test_every_version_is_kept_and_the_last_one_has_the_row(charts: Charts) -> None:
+async def test_every_version_is_stored_and_the_last_one_is_in_the_row(charts: Charts) -> None:
     second = charts.changed(charts.new("c", owners=[ANN]), owners=[BOB])
     stored = await charts.store()
     assert stored.rows == [(second.id, 2, None)]
@@ -90,7 +90,7 @@ async def test_every_version_is_kept_and_the_last_one_has_the_row(charts: Charts
     assert stored.references == [("c", ANN)]
 
 
-async def test_what_was_touched_before_a_change_is_in_the_older_version(charts: Charts) -> None:
+async def test_fields_that_changed_without_a_version_are_in_the_older_version(charts: Charts) -> None:
     record = charts.new("c")
     await charts.store()
     record.digest = b"1"
@@ -107,7 +107,7 @@ async def test_what_was_touched_before_a_change_is_in_the_older_version(charts: 
     assert stored.history == [(record.id, 1, b"2")]
 
 
-async def test_nothing_is_left_of_what_is_removed(charts: Charts) -> None:
+async def test_a_removed_asset_leaves_nothing_behind(charts: Charts) -> None:
     record = charts.changed(charts.new("c", owners=[ANN]))
     other = charts.changed(charts.new("other", owners=[ANN]))
     await charts.store()
@@ -119,7 +119,7 @@ async def test_nothing_is_left_of_what_is_removed(charts: Charts) -> None:
     assert stored.references == [("other", ANN)]
 
 
-async def test_an_asset_takes_the_name_of_one_that_is_removed_with_it(charts: Charts) -> None:
+async def test_an_asset_can_take_the_name_of_one_that_is_removed_with_it(charts: Charts) -> None:
     record = charts.new("c", owners=[ANN])
     await charts.store()
     record.digest = b"1"
@@ -132,13 +132,13 @@ async def test_an_asset_takes_the_name_of_one_that_is_removed_with_it(charts: Ch
     assert stored.references == [("c", BOB)]
 
 
-async def test_what_is_created_and_removed_at_once_is_not_stored(charts: Charts) -> None:
+async def test_an_asset_that_is_created_and_removed_together_is_not_stored(charts: Charts) -> None:
     charts.changes.remove(charts.changed(charts.new("c", owners=[ANN])))
 
     assert await charts.store() == ([], [], [], 0)
 
 
-async def test_a_service_keeps_the_last_number_that_was_given(charts: Charts) -> None:
+async def test_a_service_stores_the_last_number_that_it_gave(charts: Charts) -> None:
     assert [charts.all.next_number(CATALOG_ID) for _ in range(3)] == [1, 2, 3]
     assert (await charts.store()).last_change == 3
     assert (await charts.store()).last_change == 3

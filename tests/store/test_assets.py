@@ -1,4 +1,4 @@
-"""Assets are read as they were stored, by what looks at their values itself instead of SQLAlchemy."""
+"""Assets are read as they were stored, although the reader decodes the values itself instead of SQLAlchemy."""
 
 import dataclasses
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ async def _stored(database: Database) -> DashboardRecord:
 
 
 @pytest.mark.parametrize("record", [BARE, FULL], ids=["bare", "full"])
-async def test_what_is_read_equals_what_was_stored(database: Database, record: DashboardRecord) -> None:
+async def test_an_asset_is_read_as_it_was_stored(database: Database, record: DashboardRecord) -> None:
     await database.write(storing(DASHBOARDS, record))
 
     found = await _stored(database)
@@ -73,7 +73,7 @@ async def test_what_is_read_equals_what_was_stored(database: Database, record: D
     assert found == record
     for field in dataclasses.fields(record):
         wanted, got = getattr(record, field.name), getattr(found, field.name)
-        # By name, since a UUID is of the driver's own subclass.
+        # By name, because the UUID has the driver's own subclass.
         assert type(got).__name__ == type(wanted).__name__, field.name
 
 
@@ -88,7 +88,7 @@ async def test_a_change_of_each_column_is_stored(database: Database, name: str, 
     assert await _stored(database) == changed
 
 
-async def test_a_list_belongs_to_the_record_that_was_read(database: Database) -> None:
+async def test_each_record_has_its_own_lists(database: Database) -> None:
     await database.write(storing(DASHBOARDS, FULL))
 
     (await _stored(database)).owners.append(CATALOG_ID)

@@ -1,4 +1,4 @@
-"""Connections that are killed, refused or pooled by another: callers are told to try again, and the next one serves."""
+"""Connections that are killed, refused or pooled: callers may retry, and the next connection works."""
 
 import asyncio
 from uuid import UUID
@@ -26,7 +26,7 @@ def _name(database_url: str) -> str:
 
 
 @ON_POSTGRESQL
-async def test_a_connection_that_is_killed_is_unavailable_and_another_one_serves(
+async def test_a_killed_connection_is_unavailable_and_another_one_works(
     database: Database, database_url: str, postgres: PostgresServer
 ) -> None:
     async def work(connection: WriteConnection) -> None:
@@ -67,7 +67,7 @@ async def test_a_connection_that_is_killed_before_rows_are_copied_is_unavailable
 
 
 @ON_POSTGRESQL
-async def test_connections_killed_at_any_time_bring_unavailable_or_a_whole_write(
+async def test_connections_killed_at_any_time_lead_to_unavailable_or_a_whole_write(
     database: Database, database_url: str, postgres: PostgresServer
 ) -> None:
     async def write(number: int) -> bool:
@@ -102,7 +102,7 @@ async def test_connections_killed_at_any_time_bring_unavailable_or_a_whole_write
         "sqlite+aiosqlite:////nowhere/catalog.db",
     ],
 )
-async def test_a_server_that_is_not_there_is_unavailable(url: str) -> None:
+async def test_an_unreachable_server_is_unavailable(url: str) -> None:
     database = Database(url)
     for attempt in (database.ping(), database.write(statements("SELECT 1"))):
         with pytest.raises(CatalogError) as raised:
@@ -111,7 +111,7 @@ async def test_a_server_that_is_not_there_is_unavailable(url: str) -> None:
     await database.close()
 
 
-async def test_a_database_that_does_not_exist_or_lets_nobody_in_is_unavailable(postgres: PostgresServer) -> None:
+async def test_a_database_that_does_not_exist_or_refuses_access_is_unavailable(postgres: PostgresServer) -> None:
     for url in (postgres.url("nowhere"), postgres.url().replace("postgres@", "stranger@")):
         database = Database(url)
         with pytest.raises(CatalogError) as raised:
@@ -121,7 +121,7 @@ async def test_a_database_that_does_not_exist_or_lets_nobody_in_is_unavailable(p
 
 
 async def _prepared_after_three_writes(url: str, *, pgbouncer: bool) -> list[str]:
-    """Returns the names of the statements that are prepared on a connection after its transactions."""
+    """Returns the names of the prepared statements on a connection after its transactions."""
     pooled = Database(url, pgbouncer=pgbouncer, pool_size=1)
     for number in range(3):
         await pooled.write(statements("SELECT a FROM t", "SELECT b FROM t"))
@@ -138,7 +138,7 @@ async def test_behind_pgbouncer_no_prepared_statement_outlives_its_transaction(d
     with_it = await _prepared_after_three_writes(database_url, pgbouncer=True)
     without = await _prepared_after_three_writes(database_url, pgbouncer=False)
 
-    # The question itself is one.
+    # The query itself is one.
     assert len(with_it) == 1
     assert UUID(with_it[0].strip("_")).version == 4
     assert len(without) >= 3

@@ -1,4 +1,4 @@
-"""What the drivers of both databases raise, and what becomes of it: run again, UNAVAILABLE, or a bug that passes."""
+"""Errors of both databases' drivers: the work is run again, UNAVAILABLE, or a bug that passes."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from tests.store.asking import chart, check_unavailable, rows, statements, stori
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-async def test_what_was_done_is_committed_or_nothing_of_it(database: Database) -> None:
+async def test_work_is_committed_completely_or_not_at_all(database: Database) -> None:
     await database.write(statements("INSERT INTO t VALUES (1, 1)"))
     refused = CatalogError(Reason.NOT_FOUND, "refused")
 
@@ -30,7 +30,7 @@ async def test_what_was_done_is_committed_or_nothing_of_it(database: Database) -
     assert await rows(database) == [(1, 1)]
 
 
-async def test_a_lost_race_for_a_key_is_run_again(database: Database) -> None:
+async def test_work_that_loses_a_race_for_a_key_is_run_again(database: Database) -> None:
     await database.write(statements("INSERT INTO t VALUES (1, 1)"))
     tries: list[int] = []
 
@@ -44,7 +44,7 @@ async def test_a_lost_race_for_a_key_is_run_again(database: Database) -> None:
     assert await rows(database) == [(1, 1), (2, 0), (5, 0)]
 
 
-async def test_a_lost_race_for_a_key_of_an_asset_is_run_again(database: Database) -> None:
+async def test_work_that_loses_a_race_for_the_key_of_an_asset_is_run_again(database: Database) -> None:
     await database.write(storing(CHARTS, chart()))
     tries = 0
 
@@ -59,7 +59,7 @@ async def test_a_lost_race_for_a_key_of_an_asset_is_run_again(database: Database
     assert tries > 1
 
 
-async def test_a_race_that_is_lost_every_time_is_unavailable(database: Database) -> None:
+async def test_work_that_always_loses_a_race_is_unavailable(database: Database) -> None:
     await database.write(statements("INSERT INTO t VALUES (1, 1)"))
     tries = 0
 
@@ -74,7 +74,7 @@ async def test_a_race_that_is_lost_every_time_is_unavailable(database: Database)
     assert 3 <= tries <= 10
 
 
-async def test_a_mistake_is_neither_run_again_nor_taken_for_a_database_that_is_away(database: Database) -> None:
+async def test_a_bug_is_neither_run_again_nor_mistaken_for_an_unavailable_database(database: Database) -> None:
     for statement in ("SELECT nothing FROM t", "SELECT 1 FROM nowhere", "INSERT INTO t VALUES (1, 2, 3)", "SELEC"):
         tries = 0
 
@@ -91,7 +91,7 @@ async def test_a_mistake_is_neither_run_again_nor_taken_for_a_database_that_is_a
                 await connection.execute(text(statement))
 
 
-async def test_a_write_goes_on_when_its_caller_is_cancelled(database: Database) -> None:
+async def test_a_write_continues_after_its_caller_is_cancelled(database: Database) -> None:
     begun = asyncio.Event()
 
     async def work(connection: WriteConnection) -> None:
@@ -112,7 +112,7 @@ async def test_a_write_goes_on_when_its_caller_is_cancelled(database: Database) 
     assert len(await rows(database)) == 21
 
 
-async def test_closing_waits_for_what_is_being_written(database_url: str, database: Database) -> None:
+async def test_closing_waits_for_running_writes(database_url: str, database: Database) -> None:
     closed = Database(database_url)
     begun = asyncio.Event()
 
@@ -135,7 +135,7 @@ def _raising(state: str) -> str:
 
 
 @ON_POSTGRESQL
-async def test_states_of_a_lost_race_are_run_again(database: Database) -> None:
+async def test_error_states_of_a_lost_race_are_run_again(database: Database) -> None:
     for state in ("40001", "40P01", "55P03", "23505"):
         tries: list[str] = []
 
@@ -153,7 +153,7 @@ async def test_states_of_a_lost_race_are_run_again(database: Database) -> None:
 
 
 @ON_POSTGRESQL
-async def test_states_of_a_server_in_need_are_unavailable_at_once(database: Database) -> None:
+async def test_error_states_of_an_unusable_server_are_unavailable_at_once(database: Database) -> None:
     in_need = [
         "08006",
         "28P01",
@@ -176,14 +176,14 @@ async def test_states_of_a_server_in_need_are_unavailable_at_once(database: Data
 
 
 @ON_POSTGRESQL
-async def test_states_of_a_mistake_pass(database: Database) -> None:
+async def test_error_states_of_a_bug_pass(database: Database) -> None:
     for state in ("22012", "23502", "23503", "25006", "42703", "XX000", "P0001"):
         with pytest.raises(DBAPIError):
             await database.write(statements(_raising(state)))
 
 
 @ON_POSTGRESQL
-async def test_a_deadlock_reaches_no_caller(database: Database) -> None:
+async def test_no_caller_sees_a_deadlock(database: Database) -> None:
     await database.write(statements("INSERT INTO t VALUES (1, 0), (2, 0)"))
     both = asyncio.Barrier(2)
 
@@ -206,7 +206,7 @@ async def test_a_deadlock_reaches_no_caller(database: Database) -> None:
 
 
 @ON_POSTGRESQL
-async def test_a_serialization_failure_reaches_no_caller(database: Database) -> None:
+async def test_no_caller_sees_a_serialization_failure(database: Database) -> None:
     await database.write(statements("INSERT INTO t VALUES (1, 0)"))
     both = asyncio.Barrier(2)
 

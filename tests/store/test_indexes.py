@@ -1,7 +1,7 @@
-"""On SQLite no statement of a call walks a whole table of assets or entities.
+"""On SQLite, no statement of a call scans a whole table of assets or entities.
 
-It has no other way to make arrays of parameters: a comparison that its planner does not see through costs nothing but
-time, and that grows with the catalog.
+SQLite has no array parameters, only a substitute. If its planner cannot use an index for a comparison with one, the
+result is still correct, but the time grows with the catalog.
 """
 
 import sqlite3
@@ -46,7 +46,7 @@ def file(migrated_sqlite: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
-def test_no_statement_of_a_call_walks_a_whole_table(file: sqlite3.Connection, statement: ClauseElement) -> None:
+def test_no_statement_of_a_call_scans_a_whole_table(file: sqlite3.Connection, statement: ClauseElement) -> None:
     sql = str(statement.compile(dialect=aiosqlite.dialect()))
 
     plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]

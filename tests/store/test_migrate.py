@@ -1,4 +1,4 @@
-"""The migrations make the tables that the code has, once, whole or not at all, whoever else runs them at the time."""
+"""The migrations create the tables of the code, once, completely or not at all, even if others run them too."""
 
 import asyncio
 import shutil
@@ -32,7 +32,7 @@ def _tables(url: str) -> set[str]:
     return asyncio.run(ask())
 
 
-def test_the_migrations_make_the_tables_of_the_code(empty_database_url: str) -> None:
+def test_the_migrations_create_the_tables_of_the_code(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
 
     assert migrate.drift(empty_database_url) == []
@@ -40,7 +40,7 @@ def test_the_migrations_make_the_tables_of_the_code(empty_database_url: str) -> 
     migrate.check(empty_database_url)
 
 
-def test_a_table_that_differs_shows(empty_database_url: str) -> None:
+def test_a_different_table_is_detected(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
     asked(empty_database_url, "DROP TABLE chart_history")
 
@@ -55,13 +55,13 @@ def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     assert asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
 
 
-def test_the_sequence_of_the_catalog_itself_comes_with_the_schema(database_url: str) -> None:
+def test_the_schema_comes_with_the_sequence_of_the_catalog_itself(database_url: str) -> None:
     ((service_id, last_change),) = asked(database_url, "SELECT service_id, last_change FROM service_sequence")
 
     assert (str(service_id).replace("-", ""), last_change) == (CATALOG_ID.hex, 0)
 
 
-def test_a_schema_that_is_not_of_this_version_is_told(empty_database_url: str) -> None:
+def test_a_schema_of_another_version_is_reported(empty_database_url: str) -> None:
     with pytest.raises(migrate.SchemaOutdated, match=f"has no schema yet, this version needs {HEAD}: run `db upgrade`"):
         migrate.check(empty_database_url)
 
@@ -81,7 +81,7 @@ def test_a_schema_of_a_later_version_serves_an_older_server(database_url: str) -
     migrate.check(database_url)
 
 
-def test_a_schema_of_a_later_version_is_left_as_it_is(database_url: str) -> None:
+def test_a_schema_of_a_later_version_is_not_changed(database_url: str) -> None:
     asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(migrate.SchemaLater, match=f"is at 9999, .* up to {HEAD}"):
@@ -103,7 +103,7 @@ def upgrade():
 """
 
 
-def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str, tmp_path: Path) -> None:
+def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str, tmp_path: Path) -> None:
     migrate.upgrade(empty_database_url)
     before = _tables(empty_database_url)
     folder = tmp_path / "migrations"
@@ -146,7 +146,7 @@ migrate.upgrade(sys.argv[1])
 """
 
 
-def test_several_processes_may_upgrade_at_once(empty_database_url: str) -> None:
+def test_several_processes_can_upgrade_concurrently(empty_database_url: str) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", _AT_ONCE, empty_database_url],

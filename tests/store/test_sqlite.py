@@ -1,4 +1,4 @@
-"""A SQLite file: other processes hold its one lock, its disk is full, and many write to it at once."""
+"""A SQLite file that is locked by another process, on a full disk, or with many writers."""
 
 import asyncio
 import subprocess
@@ -27,14 +27,14 @@ connection.execute("ROLLBACK")
 
 
 def _held_elsewhere(file: Path, seconds: float) -> subprocess.Popen[bytes]:
-    """Returns a process that holds the file's one lock, when it does."""
+    """Returns a process that holds the file's only lock, once it holds it."""
     process = subprocess.Popen([sys.executable, "-c", _HOLD, str(file), str(seconds)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     return process
 
 
-async def test_a_file_that_another_process_writes_to_is_waited_for(database: Database, tmp_path: Path) -> None:
+async def test_a_write_waits_for_another_process_that_holds_the_lock(database: Database, tmp_path: Path) -> None:
     with _held_elsewhere(tmp_path / "catalog.db", 0.3):
         assert await rows(database) == []
         await database.write(statements("INSERT INTO t VALUES (1, 0)"))
@@ -56,7 +56,7 @@ async def test_a_file_that_stays_busy_is_unavailable(
     await hurried.close()
 
 
-async def test_a_disk_that_is_full_is_unavailable(database: Database) -> None:
+async def test_a_full_disk_is_unavailable(database: Database) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT i, 0 FROM n"
     with pytest.raises(CatalogError) as raised:
         await database.write(statements("PRAGMA max_page_count = 1", f"INSERT INTO t {numbers}"))

@@ -1,4 +1,4 @@
-"""Records and their tables agree, and keys are such that tables can be distributed by BI service."""
+"""Records and their tables agree, and the keys allow tables to be distributed by BI service."""
 
 import dataclasses
 from typing import Any
@@ -17,12 +17,12 @@ RECORDS: list[tuple[type[Any], Table]] = [
     (ChartRecord, CHART_HISTORY),
     (EntityRecord, ENTITY),
 ]
-# What belongs to the catalog as a whole: on a cluster every node holds them.
+# Tables of the catalog as a whole; on a cluster every node has a copy.
 CATALOG_WIDE = {"entity"}
 
 
 @pytest.mark.parametrize(("record", "table"), RECORDS, ids=lambda value: getattr(value, "name", ""))
-def test_a_record_has_the_columns_of_its_table_in_their_order(record: type[Any], table: Table) -> None:
+def test_a_record_has_the_columns_of_its_table_in_order(record: type[Any], table: Table) -> None:
     assert column_names(record) == tuple(table.c.keys())
     for field in dataclasses.fields(record):
         column = table.c[field.name]
@@ -31,7 +31,7 @@ def test_a_record_has_the_columns_of_its_table_in_their_order(record: type[Any],
 
 
 @pytest.mark.parametrize(("record", "table"), RECORDS, ids=lambda value: getattr(value, "name", ""))
-def test_a_record_goes_to_a_row_and_back(record: type[Any], table: Table) -> None:
+def test_a_record_is_the_same_after_conversion_to_a_row(record: type[Any], table: Table) -> None:
     row = [f"value of {column.name}" for column in table.c]
 
     made = record_maker(record)(row)
@@ -48,7 +48,7 @@ def test_keys_of_tables_of_a_service_begin_with_it() -> None:
             assert all(key[0] == "service_id" for key in (keys, *unique) if key), table.name
 
 
-def test_history_is_kept_in_the_columns_of_the_asset() -> None:
+def test_a_history_table_has_the_columns_of_its_asset() -> None:
     for table, history in ((DASHBOARD, DASHBOARD_HISTORY), (CHART, CHART_HISTORY)):
         columns = [(column.name, str(column.type), column.nullable) for column in table.c]
         assert [(column.name, str(column.type), column.nullable) for column in history.c] == columns

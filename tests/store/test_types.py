@@ -1,4 +1,4 @@
-"""Column types and conditions mean the same on both databases, whatever texts they hold."""
+"""Column types and conditions have the same meaning on both databases, for any text."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from dashboard_catalog.store.database import Database
 
 P = ParamSpec("P")
 
-# Everything that a string of a message can hold, but U+0000; awkward things more often than chance has it.
+# Everything that a string in a message can contain, except U+0000; difficult characters more often than by chance.
 AWKWARD = [
     "", "'", '"', "\\", '\\"', "a\\u0041", "{a,b}", "NULL", "null", "a,b", "%", "_", "$1", "?", ":a", "1", "1.0",
     " a ", "\n", "\t",
@@ -41,7 +41,7 @@ VALUES = st.recursive(
 
 
 class Asking:
-    """A database that is asked without waiting, as hypothesis needs it."""
+    """A database with blocking calls, which hypothesis needs."""
 
     def __init__(self, runner: asyncio.Runner, database: Database) -> None:
         self._runner = runner
@@ -88,7 +88,7 @@ def _ids(values: list[UUID]) -> Any:
     return bindparam(None, values, UUID_LIST)
 
 
-def test_any_of_is_membership(asking: Asking) -> None:
+def test_any_of_tests_membership(asking: Asking) -> None:
     @_often(value=TEXTS | SMALL, values=st.lists(TEXTS | SMALL, max_size=5))
     def of_texts(value: str, values: list[str]) -> None:
         assert asking.holds(any_of(bindparam(None, value, KEY_TEXT), _texts(values))) == (value in values)
@@ -102,7 +102,7 @@ def test_any_of_is_membership(asking: Asking) -> None:
     of_ids()
 
 
-def test_overlaps_is_a_common_element(asking: Asking) -> None:
+def test_overlaps_tests_for_a_common_element(asking: Asking) -> None:
     @_often(held=st.lists(TEXTS | SMALL, max_size=5), values=st.lists(TEXTS | SMALL, max_size=5))
     def of_texts(held: list[str], values: list[str]) -> None:
         assert asking.holds(overlaps(_texts(held), _texts(values))) == bool(set(held) & set(values))
@@ -115,7 +115,7 @@ def test_overlaps_is_a_common_element(asking: Asking) -> None:
     of_ids()
 
 
-def test_has_key_is_a_key_at_the_top(asking: Asking) -> None:
+def test_has_key_tests_for_a_key_at_the_top(asking: Asking) -> None:
     @_often(document=st.dictionaries(TEXTS | SMALL, VALUES, max_size=4), key=TEXTS | SMALL)
     def rule(document: dict[str, Any], key: str) -> None:
         held = bindparam(None, document, DOCUMENT)
@@ -126,7 +126,7 @@ def test_has_key_is_a_key_at_the_top(asking: Asking) -> None:
     rule()
 
 
-def test_begins_with_is_a_prefix(asking: Asking) -> None:
+def test_begins_with_tests_for_a_prefix(asking: Asking) -> None:
     @_often(text=TEXTS, prefix=TEXTS, length=st.integers(0, 5))
     def rule(text: str, prefix: str, length: int) -> None:
         for start in (prefix, text[:length], text + prefix):
@@ -141,7 +141,7 @@ def _table(type_: TypeEngine[Any]) -> Table:
 
 
 def _stored(asking: Asking, type_: TypeEngine[Any], *values: Any) -> list[Any]:
-    """Returns what is read of values that were stored, in the order of the column."""
+    """Returns stored values as they are read, in the order of the column."""
     table = _table(type_)
     asking.run(table.delete())
     asking.run(insert(table), [{"value": value} for value in values])
@@ -165,7 +165,9 @@ def _make(asking: Asking, type_: TypeEngine[Any]) -> Table:
         pytest.param(TIMESTAMP, TIMES, id="time"),
     ],
 )
-def test_what_is_stored_is_read(asking: Asking, type_: TypeEngine[Any], strategy: st.SearchStrategy[Any]) -> None:
+def test_a_stored_value_is_read_unchanged(
+    asking: Asking, type_: TypeEngine[Any], strategy: st.SearchStrategy[Any]
+) -> None:
     _make(asking, type_)
 
     @_often(value=strategy)
