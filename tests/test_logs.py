@@ -1,4 +1,4 @@
-"""What the log looks like, and what is never in it."""
+"""The format of the log, and what it never contains."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from dashboard_catalog import logs
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """Leaves logging as it was for other tests."""
+    """Restores logging for other tests."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -27,7 +27,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_programs_get_one_object_a_line() -> None:
+def test_programs_get_one_json_object_per_line() -> None:
     stream = io.StringIO()
     logs.configure("info", "auto", stream=stream)
     log = structlog.get_logger("a")
@@ -68,7 +68,7 @@ def test_people_get_text() -> None:
     assert "\x1b[" not in stream.getvalue()
 
 
-def test_what_a_line_is_about_can_be_added() -> None:
+def test_context_can_be_added_to_a_log_line() -> None:
     stream = io.StringIO()
     logs.configure("info", "json", context=[lambda _logger, _level, line: {**line, "call_id": "c"}], stream=stream)
     structlog.get_logger("d").info("within")
@@ -79,7 +79,7 @@ def test_what_a_line_is_about_can_be_added() -> None:
     ("level", "seen"),
     [("debug", ["debug", "info", "warning", "error"]), ("warning", ["warning", "error"]), ("error", ["error"])],
 )
-def test_the_level_decides_what_is_seen(level: str, seen: list[str]) -> None:
+def test_the_level_decides_which_lines_are_written(level: str, seen: list[str]) -> None:
     stream = io.StringIO()
     logs.configure(level, "json", stream=stream)
     for each in ("debug", "info", "warning", "error"):

@@ -1,4 +1,4 @@
-"""Holds the names of modules: a name says what is in it."""
+"""Checks the names of modules: a name must say what is inside."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ ROOT = Path(__file__).parents[1]
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
+def test_no_module_has_a_meaningless_name() -> None:
     folders = [ROOT / name for name in ("src", "tests", "benchmarks", "examples", "protos")]
     modules = [path for folder in folders for path in folder.rglob("*.py")]
 

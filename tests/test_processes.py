@@ -1,4 +1,4 @@
-"""Processes that serve: told to stop, dying, sharing an address."""
+"""Server processes: they are stopped, die, or share an address."""
 
 import os
 import socket
@@ -11,12 +11,12 @@ from dashboard_catalog.processes import COULD_NOT_START, WorkersFailed, reserved
 from dashboard_catalog.settings import Address
 
 
-def test_workers_that_die_at_once_are_given_up() -> None:
+def test_workers_that_die_at_once_are_not_restarted_forever() -> None:
     with pytest.raises(WorkersFailed, match="ended soon after its start"):
         supervise(2, os._exit, 3)
 
 
-def test_workers_that_could_not_start_are_given_up() -> None:
+def test_workers_that_cannot_start_are_not_restarted_forever() -> None:
     with pytest.raises(WorkersFailed, match="ended soon after its start"):
         supervise(1, _fail_to_start, 2.5)
 
@@ -53,6 +53,6 @@ def test_an_address_in_use_is_not_reserved() -> None:
             pass
 
 
-def test_a_host_that_is_not_known_is_not_reserved() -> None:
+def test_an_unknown_host_is_not_reserved() -> None:
     with pytest.raises(WorkersFailed), reserved(Address("no.such.host.invalid", 1)):
         pass

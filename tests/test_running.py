@@ -1,4 +1,4 @@
-"""Servers on this machine, found by their address."""
+"""Servers on this machine are found by their address."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from dashboard_catalog.running import announced, data_dir_of, running_servers
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the files."""
+    """The folder with the files of running servers."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     return tmp_path / "dashboard-catalog" / "servers"
 
@@ -58,7 +58,7 @@ def test_the_exact_address_is_preferred() -> None:
         assert data_dir_of("[::1]:1") == Path("/second")
 
 
-def test_files_of_servers_that_have_ended_are_ignored_and_removed(folder: Path) -> None:
+def test_files_of_ended_servers_are_ignored_and_removed(folder: Path) -> None:
     folder.mkdir(parents=True)
     ended = {"address": "127.0.0.1:1", "data_dir": "/old", "pid": pid_of_an_ended_process()}
     contents = {"ended": json.dumps(ended), "broken": '{"addr', "foreign": "[]", "huge": '{"pid": 1e99}'}
@@ -69,7 +69,7 @@ def test_files_of_servers_that_have_ended_are_ignored_and_removed(folder: Path) 
         assert [file.name for file in folder.iterdir()] == ["127.0.0.1%3A2.json"]
 
 
-def test_the_file_of_a_successor_is_left(folder: Path) -> None:
+def test_the_file_of_a_successor_is_kept(folder: Path) -> None:
     successor = json.dumps({"address": "127.0.0.1:1", "data_dir": "/new", "pid": os.getppid()})
     with announced("127.0.0.1:1", Path("/data")):
         [file] = folder.iterdir()
@@ -77,7 +77,7 @@ def test_the_file_of_a_successor_is_left(folder: Path) -> None:
     assert file.read_text() == successor
 
 
-def test_a_folder_that_cannot_be_written_does_not_stop_the_server(folder: Path) -> None:
+def test_an_unwritable_folder_does_not_stop_the_server(folder: Path) -> None:
     folder.parent.mkdir(parents=True)
     folder.touch()
     with announced("127.0.0.1:1", Path("/data")):

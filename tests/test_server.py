@@ -1,4 +1,4 @@
-"""The whole server, from its settings to its end; in this process, and as a process of its own."""
+"""The whole server, from its settings to its end, in this process and in a separate one."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ async def running(given: Settings, **parts: Any) -> AsyncIterator[CatalogServer]
 
 
 def admin(folder: Path) -> tuple[tuple[str, str]]:
-    """Metadata with the token that the server left for its administrator."""
+    """Returns metadata with the token that the server left for its administrator."""
     token = (folder / "data" / "admin.token").read_text().strip()
     return (("authorization", f"Bearer {token}"),)
 
@@ -75,7 +75,7 @@ async def code_of_get(channel: grpc.aio.Channel, metadata: Any) -> grpc.StatusCo
     return code
 
 
-async def test_it_serves_with_what_it_prepared(tmp_path: Path) -> None:
+async def test_a_prepared_server_serves(tmp_path: Path) -> None:
     async with running(settings(tmp_path)) as built, grpc.aio.insecure_channel(built.address) as channel:
         for service in ("", SERVICE, "dashboardcatalog.v1.ChartService", "dashboardcatalog.v1.CatalogService"):
             assert await health(channel, service) == SERVING
@@ -84,7 +84,7 @@ async def test_it_serves_with_what_it_prepared(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "catalog.db").exists()
 
 
-def test_preparing_again_keeps_what_is_there(tmp_path: Path) -> None:
+def test_preparing_again_keeps_existing_data(tmp_path: Path) -> None:
     prepare(settings(tmp_path))
     before = admin(tmp_path)
     prepare(settings(tmp_path))
@@ -93,7 +93,7 @@ def test_preparing_again_keeps_what_is_there(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "data" / "admin.token").stat().st_mode) == 0o600
 
 
-async def test_it_drains(tmp_path: Path) -> None:
+async def test_draining_lets_running_calls_finish(tmp_path: Path) -> None:
     servicer, let_go = scripted(), asyncio.Event()
 
     async def get(_request: Any, _context: Any) -> Any:
@@ -125,7 +125,7 @@ async def test_it_drains(tmp_path: Path) -> None:
         assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_what_does_not_end_is_ended(tmp_path: Path) -> None:
+async def test_calls_that_do_not_finish_are_cancelled_by_a_drain(tmp_path: Path) -> None:
     servicer = scripted()
 
     async def get(_request: Any, _context: Any) -> Any:
@@ -152,7 +152,7 @@ def adding(servicer: Scripted) -> server.AddServicers:
     return add
 
 
-async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path) -> None:
+async def test_an_unreachable_database_does_not_prevent_the_start(tmp_path: Path) -> None:
     away = settings(tmp_path, database_url="postgresql://ada:secret@127.0.0.1:1/catalog")
     async with running(away) as built, grpc.aio.insecure_channel(built.address) as channel:
         assert await health(channel, SERVICE) == NOT_SERVING
@@ -160,24 +160,24 @@ async def test_a_database_that_is_away_is_no_reason_not_to_start(tmp_path: Path)
 
 
 @pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
-def test_a_schema_of_another_version_is_a_reason(empty_database_url: str, tmp_path: Path) -> None:
+def test_a_database_without_a_schema_prevents_the_start(empty_database_url: str, tmp_path: Path) -> None:
     with pytest.raises(StartError, match="db upgrade"):
         prepare(settings(tmp_path, database_url=empty_database_url))
 
 
-def test_a_schema_of_a_later_version_is_none(database_url: str, tmp_path: Path) -> None:
+def test_a_schema_of_a_later_version_does_not_prevent_the_start(database_url: str, tmp_path: Path) -> None:
     asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
     prepare(settings(tmp_path, database_url=database_url))
 
 
-async def test_an_address_in_use_is_named(tmp_path: Path) -> None:
+async def test_the_error_for_an_address_in_use_names_it(tmp_path: Path) -> None:
     async with running(settings(tmp_path)) as built:
         with pytest.raises(StartError, match=f"cannot listen at {built.address}"):
             await build(settings(tmp_path, address=built.address))
 
 
-async def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
-    # Not below tmp_path, which is too long a name for a socket.
+async def test_a_server_can_listen_on_a_unix_socket(tmp_path: Path) -> None:
+    # Not below tmp_path, which is too long for the name of a socket.
     address = f"unix:/tmp/catalog-{os.getpid()}.sock"
     async with running(settings(tmp_path, address=address)) as built:
         assert built.address == address
@@ -197,7 +197,7 @@ async def test_tokens_of_another_issuer_are_accepted(tmp_path: Path) -> None:
         assert await code_of_get(channel, metadata) is grpc.StatusCode.NOT_FOUND
 
 
-async def test_policies_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_policies_of_the_folder_are_enforced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "POLICY_SECONDS", 0.05)
     policies = tmp_path / "policies"
     policies.mkdir()
@@ -220,7 +220,7 @@ async def test_policies_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         lambda folder: {"tls_cert": folder / "nowhere", "tls_key": folder / "nowhere"},
     ],
 )
-def test_what_cannot_be_read_is_named(tmp_path: Path, make: Callable[[Path], dict[str, Any]]) -> None:
+def test_the_error_for_an_unreadable_file_names_it(tmp_path: Path, make: Callable[[Path], dict[str, Any]]) -> None:
     with pytest.raises(StartError, match="nowhere"):
         server.serve(settings(tmp_path, **make(tmp_path)))
 
@@ -243,13 +243,13 @@ def write_certificate(folder: Path, name: str) -> None:
 
 
 async def certificate_name(address: str) -> str:
-    """The name in the certificate that a new connection is shown."""
+    """Returns the name in the certificate that a new connection gets."""
     host, _, port = address.rpartition(":")
     pem = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)))
     return x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()
 
 
-async def test_a_renewed_certificate_is_taken_up(tmp_path: Path) -> None:
+async def test_a_renewed_certificate_is_used(tmp_path: Path) -> None:
     write_certificate(tmp_path, "first")
     given = settings(tmp_path, tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem")
     async with running(given) as built:
@@ -270,7 +270,7 @@ async def test_a_renewed_certificate_is_taken_up(tmp_path: Path) -> None:
 
 
 class Process:
-    """`serve` in a process of its own."""
+    """`serve` in a separate process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -282,7 +282,7 @@ class Process:
         with suppress(TimeoutError):
             async with asyncio.timeout(30):
                 while text := await self.process.stderr.readline():
-                    # gRPC's own lines are no JSON.
+                    # gRPC's own lines are not JSON.
                     line = json.loads(text) if text.startswith(b"{") else {"event": text.decode()}
                     self.lines.append(line)
                     if line["event"] == event:
@@ -319,7 +319,7 @@ async def process(**given: Any) -> AsyncIterator[Process]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_process(tmp_path: Path, number: signal.Signals) -> None:
+async def test_a_signal_stops_the_process(tmp_path: Path, number: signal.Signals) -> None:
     async with process(address="127.0.0.1:0", data_dir=tmp_path / "data") as one:
         serving = await one.line("serving")
         assert serving["database"] == f"sqlite+aiosqlite:///{tmp_path}/data/catalog.db"
@@ -344,7 +344,7 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         (address,) = addresses
         assert data_dir_of(address) == tmp_path / "data"
         assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
-        # One that has run for a while is replaced.
+        # A worker that dies after a while is replaced.
         await asyncio.sleep(2)
         os.kill(workers[0], signal.SIGKILL)
         assert (await several.line("worker_died"))["pid"] == workers[0]

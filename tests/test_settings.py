@@ -1,4 +1,4 @@
-"""Where settings come from, and what is said of those that cannot be used."""
+"""The sources of settings, and the errors for invalid ones."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from dashboard_catalog.settings import Address, Settings, SettingsError, environment_name, flag_name
 
-# As fixed by the design: scripts depend on them.
+# Fixed by the design, because scripts depend on them.
 NAMES = {
     "ADDRESS",
     "DATABASE_URL",
@@ -45,7 +45,7 @@ def test_every_setting_has_its_name_and_a_description() -> None:
     assert (environment_name("tls_cert"), flag_name("tls_cert")) == ("DASHBOARD_CATALOG_TLS_CERT", "--tls-cert")
 
 
-def test_defaults_are_a_sqlite_file_on_loopback() -> None:
+def test_the_defaults_are_a_sqlite_file_and_loopback() -> None:
     settings = Settings.load()
     assert (settings.address, settings.workers, settings.insecure) == ("127.0.0.1:50051", 1, False)
     assert settings.data_dir.name == "dashboard-catalog"
@@ -54,7 +54,7 @@ def test_defaults_are_a_sqlite_file_on_loopback() -> None:
     assert settings.uses_sqlite
 
 
-def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", "127.0.0.1:1")
     monkeypatch.setenv("DASHBOARD_CATALOG_LOG_LEVEL", "debug")
     monkeypatch.setenv("DASHBOARD_CATALOG_PGBOUNCER", "true")
@@ -64,13 +64,13 @@ def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch
     assert settings.jwks is None
 
 
-def test_the_data_folder_decides_where_sqlite_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_data_folder_contains_the_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings.load({"data_dir": "here"})
     assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/here/catalog.db"
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         Settings.load().address = "127.0.0.1:2"
 
@@ -88,7 +88,7 @@ def test_settings_do_not_change() -> None:
         ("postgresql://db/catalog?sslmode=require", "postgresql+asyncpg://db/catalog?ssl=require"),
     ],
 )
-def test_urls_of_databases_are_understood(given: str, understood: str) -> None:
+def test_database_urls_are_parsed(given: str, understood: str) -> None:
     assert Settings.load({"database_url": given}).database_url == understood
 
 
@@ -126,7 +126,7 @@ def test_a_socket_folder_reaches_the_driver() -> None:
         ({"colour": "blue"}, "COLOUR: "),
     ],
 )
-def test_settings_that_cannot_be_used_are_named(given: dict[str, Any], problem: str) -> None:
+def test_invalid_settings_are_named(given: dict[str, Any], problem: str) -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.load(given)
     assert problem in str(raised.value)
@@ -136,7 +136,7 @@ def test_settings_that_cannot_be_used_are_named(given: dict[str, Any], problem: 
     assert "secret" not in str(raw.value)
 
 
-def test_all_problems_are_named_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.load({"address": "x", "workers": "y"})
     assert [line.split(":")[0] for line in str(raised.value).splitlines()] == ["ADDRESS", "WORKERS"]
@@ -144,7 +144,7 @@ def test_all_problems_are_named_at_once() -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "catalog.internal:50051"])
 @pytest.mark.parametrize("by", [{"insecure": True}, {"tls_cert": "c.pem", "tls_key": "k.pem"}])
-def test_other_machines_may_come_by_tls_or_on_purpose(address: str, by: dict[str, Any]) -> None:
+def test_other_machines_can_connect_only_with_tls_or_explicit_permission(address: str, by: dict[str, Any]) -> None:
     assert Settings.load({"address": address, **by}).address == address
 
 
@@ -168,7 +168,7 @@ def test_passwords_are_not_shown() -> None:
         ("localhost.evil.example:1", "localhost.evil.example", 1, False),
     ],
 )
-def test_addresses_have_parts(text: str, host: str, port: int, is_loopback: bool) -> None:
+def test_addresses_are_split_into_parts(text: str, host: str, port: int, is_loopback: bool) -> None:
     address = Address.parse(text)
     assert (address.host, address.port, address.is_loopback) == (host, port, is_loopback)
     assert str(address) == text
