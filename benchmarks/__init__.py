@@ -1,1 +1,1 @@
-"""Measures speed against the floors of the machine; `python -m benchmarks` prints the table of the README."""
+"""Compares speed with the floors of the machine; `python -m benchmarks` prints the table of the README."""

@@ -1,4 +1,4 @@
-"""The clients, in processes of their own: what they send has been serialized before the clock starts."""
+"""The clients, in separate processes: they serialize everything before the clock starts."""
 
 import asyncio
 import time
@@ -22,11 +22,11 @@ GET = "/dashboardcatalog.v1.DashboardService/GetDashboard"
 
 
 class Sent(NamedTuple):
-    """What a client saw.
+    """The measurements of a client.
 
     Attributes:
-        seconds: From the first byte sent to the last answer.
-        cpu: Seconds of processor time that the client took for that.
+        seconds: From the first byte sent to the last response.
+        cpu: Seconds of processor time of the client.
         counts: Outcomes of a stream.
     """
 
@@ -61,7 +61,7 @@ def send_stream(address: str, token: str, messages: Sequence[bytes]) -> Sent:
 
 
 def call_often(address: str, token: str, method: str, requests: Sequence[bytes], callers: int) -> Sent:
-    """Makes unary calls, as many at once as there are callers."""
+    """Makes unary calls with a number of concurrent callers."""
     return uvloop.run(_call_often(address, token, method, requests, callers))
 
 
@@ -81,5 +81,5 @@ async def _call_often(address: str, token: str, method: str, requests: Sequence[
 
 
 def metadata(token: str) -> tuple[tuple[str, str], ...]:
-    """Returns what a call needs to be let in."""
+    """Returns the metadata that a call needs to be accepted."""
     return (("authorization", f"Bearer {token}"),)

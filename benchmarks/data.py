@@ -1,4 +1,4 @@
-"""What is loaded: a BI service with dashboards of 5 charts, an owner and 2 tags each, as messages in bytes."""
+"""The data to load: a BI service with dashboards of 5 charts, an owner and 2 tags each, as serialized messages."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ Item: TypeAlias = bulk_pb2.BulkUpsertItem
 
 
 def entities() -> list[Item]:
-    """Returns what assets refer to: the service, users, and tags of one classification."""
+    """Returns the entities that assets refer to: the service, users, and tags of one classification."""
     found = [
         entity_pb2.Entity(bi_service=entity_pb2.BiService(name=SERVICE, service_type="Superset")),
         entity_pb2.Entity(classification=entity_pb2.Classification(name="Area")),
@@ -40,17 +40,17 @@ def entities() -> list[Item]:
 
 
 def charts(count: int, edition: int = 1) -> list[Item]:
-    """Returns that many charts; another edition has the same names and other descriptions."""
+    """Returns `count` charts; another edition has the same names and other descriptions."""
     return [Item(chart=_chart(number, edition)) for number in range(count)]
 
 
 def dashboards(count: int, edition: int = 1) -> list[Item]:
-    """Returns that many dashboards, each with charts of its own; see `charts` for editions."""
+    """Returns `count` dashboards, each with its own charts; see `charts` for editions."""
     return [Item(dashboard=_dashboard(number, edition)) for number in range(count)]
 
 
 def copies(items: Sequence[Item], count: int) -> list[Item]:
-    """Returns that many dashboards like these, with other names."""
+    """Returns `count` dashboards like these, with other names."""
     made = [Item.FromString(items[number % len(items)].SerializeToString()) for number in range(count)]
     for number, item in enumerate(made):
         item.dashboard.name += f"-copy-{number}"
@@ -58,7 +58,7 @@ def copies(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def bulk_messages(items: Iterable[Item], size: int) -> list[bytes]:
-    """Returns the messages of a stream, `size` items each."""
+    """Returns the messages of a stream, with `size` items each."""
     return [bulk_pb2.BulkUpsertRequest(items=chunk).SerializeToString() for chunk in _chunks(iter(items), size)]
 
 
@@ -69,7 +69,7 @@ def upsert_requests(items: Iterable[Item]) -> list[bytes]:
 
 
 def get_requests(items: Sequence[Item], count: int) -> list[bytes]:
-    """Returns that many unary requests for dashboards picked at random."""
+    """Returns `count` unary requests for random dashboards."""
     request = dashboard_service_pb2.GetDashboardRequest
     picked = random.Random(2).choices(items, k=count)
     return [request(fully_qualified_name=f"{SERVICE}.{item.dashboard.name}").SerializeToString() for item in picked]
@@ -106,7 +106,7 @@ def _dashboard(number: int, edition: int) -> dashboard_pb2.DashboardSpec:
 
 
 def _topic(number: int) -> str:
-    # Names of BI tools do not come sorted.
+    # In BI tools, names are not sorted.
     return " by ".join(random.Random(number).choices(_WORDS, k=2))
 
 

@@ -1,6 +1,6 @@
-"""An RPC that answers what it gets, which is nothing: the floor of unary calls. Run as a process of its own.
+"""An RPC with an empty request and response: the floor of unary calls. It runs as a separate process.
 
-Served twice: by a plain server, and by the catalog's, behind the edge that every call of the catalog passes.
+It is served twice: by a plain server, and by the catalog's, behind the same edge as every call of the catalog.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ def _add_echo(server: grpc.aio.Server, _database: Database, _authorizer: Authori
 
 
 def serve(data_dir: Path) -> None:
-    """Serves until told to stop; the log says where."""
+    """Serves until it is stopped; the log has the addresses."""
     settings = Settings.load({"address": "127.0.0.1:0", "data_dir": data_dir})
     logs.configure(settings.log_level, "json")
     prepare(settings)

@@ -1,7 +1,7 @@
-"""The floors: the same rows, written by the shortest program there is.
+"""The floors: the shortest program that writes the same rows.
 
-*bare*: into one table with a primary key. *same*: into the catalog's own tables, with their indexes and with the rows
-that assets are found by. All rows are those that the catalog has stored, in transactions of the same size.
+*bare*: into one table with a primary key. *same*: into the catalog's own tables, with their indexes and the rows
+for searching. The rows are those that the catalog has stored, in transactions of the same size.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ Row = tuple[Any, ...]
 
 
 class Floor(NamedTuple):
-    """What writing the rows took.
+    """The cost of writing the rows.
 
     Attributes:
-        seconds: On the clock.
-        program: Processor time of the program that writes.
-        database: Processor time of the database's processes; zero for SQLite, which is in the program.
+        seconds: Elapsed time.
+        program: Processor time of the writing program.
+        database: Processor time of the database's processes; zero for SQLite, which runs in the program.
     """
 
     rows: int
@@ -50,7 +50,7 @@ class Floors(NamedTuple):
 
 
 def on_postgresql(server: PostgresServer, database: str, table: str, chunk: int) -> Floors:
-    """Copies assets of `database`, from the table of their kind, into tables of another database of the server."""
+    """Copies the assets of a table in `database` into tables of another database on the server."""
     server.execute(f"CREATE DATABASE {_DATABASE}")
     try:
         migrate.upgrade(server.url(_DATABASE))
@@ -79,8 +79,8 @@ async def _on_postgresql(server: PostgresServer, database: str, table: str, chun
 
     real = (table, assets), (f"{table}_reference", references)
     floors = Floors(
-        _middle([await copied(("bare", assets)) for _ in range(ROUNDS)]),
-        _middle([await copied(*real) for _ in range(ROUNDS)]),
+        _median([await copied(("bare", assets)) for _ in range(ROUNDS)]),
+        _median([await copied(*real) for _ in range(ROUNDS)]),
     )
     await target.close()
     return floors
@@ -91,7 +91,7 @@ async def _connect(server: PostgresServer, database: str) -> Any:
 
 
 def on_sqlite(database_url: str, table: str, chunk: int, folder: Path) -> Floors:
-    """Writes assets of the catalog's file, from the table of their kind, into the same table of other files."""
+    """Writes the assets of a table in the catalog's file into the same table of other files."""
     with closing(sqlite3.connect(make_url(database_url).database or "")) as source:
         assets = source.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
         references = source.execute(_REFERENCES.format(table)).fetchall()
@@ -115,8 +115,8 @@ def on_sqlite(database_url: str, table: str, chunk: int, folder: Path) -> Floors
 
     real = (table, assets), (f"{table}_reference", references)
     return Floors(
-        _middle([written([bare], (table, assets)) for _ in range(ROUNDS)]),
-        _middle([written([bare, *rest], *real) for _ in range(ROUNDS)]),
+        _median([written([bare], (table, assets)) for _ in range(ROUNDS)]),
+        _median([written([bare, *rest], *real) for _ in range(ROUNDS)]),
     )
 
 
@@ -139,5 +139,5 @@ def _chunks(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
         yield rows[start : start + size]
 
 
-def _middle(floors: Sequence[Floor]) -> Floor:
+def _median(floors: Sequence[Floor]) -> Floor:
     return sorted(floors, key=lambda floor: floor.seconds)[len(floors) // 2]

@@ -1,4 +1,4 @@
-"""The measures of one database: bulk loads, unary calls, the floors beside them, and what they are compared with."""
+"""Measures one database: bulk loads, unary calls, the floors beside them, and the comparison."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ POSTGRESQL_SETTINGS: dict[str, str | int] = {"shared_buffers": "512MB", "max_wal
 
 @dataclass(slots=True)
 class Measured:
-    """Everything that was measured on one database.
+    """All measurements on one database.
 
     Attributes:
-        memory: The most that the catalog's server has held, in MiB.
-        comparison: The same work done by another service, under names of its own.
+        memory: The maximum memory of the catalog's server, in MiB.
+        comparison: The same work done by another service, under its own names.
     """
 
     measures: list[Measure]
@@ -33,7 +33,7 @@ class Measured:
 
 
 def on_postgresql(folder: Path, size: Size, watch: Watch) -> Measured:
-    """Measures on a PostgreSQL server of its own, which writes through to the disk."""
+    """Measures on a separate PostgreSQL server that writes through to the disk."""
     with postgres_server(**POSTGRESQL_SETTINGS) as postgres:
         postgres.execute("CREATE DATABASE catalog")
         url = postgres.url("catalog")
@@ -78,7 +78,7 @@ class _Bench:
         self._stream(data.entities())
         items = self._size.items
         self._bulk("chart", data.charts(items), data.charts(items, edition=2))
-        # The other charts that the dashboards hold.
+        # The other charts in the dashboards.
         self._stream(data.charts(items * data.CHARTS)[items:])
         dashboards = data.dashboards(items)
         self._bulk("dashboard", dashboards, data.dashboards(items, edition=2))
@@ -86,7 +86,7 @@ class _Bench:
         return Measured(self._recorder.measures, self._floors, processor.peak_memory_of(self._server.pid))
 
     def _bulk(self, kind: str, first: Sequence[Item], changed: Sequence[Item]) -> None:
-        """Measures first load, nothing changed, everything changed; the floors right beside."""
+        """Measures the first load, nothing changed, and everything changed, and then the floors of the first load."""
         for work, items in (("first load", first), ("nothing changed", first), ("everything changed", changed)):
             self._recorder.record(f"bulk {kind}s, {work}", len(items), partial(self._stream, items))
             if work == "first load":

@@ -10,28 +10,28 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def seconds_of(pid: int) -> float:
-    """Returns the processor time that a process has taken, without its children."""
+    """Returns the processor time of a process, without its children."""
     return sum(map(int, _fields(pid)[11:13])) / _TICKS
 
 
 def seconds_of_tree(pid: int) -> float:
-    """Returns the processor time that a process and its children have taken, also those that have ended."""
+    """Returns the processor time of a process and its children, including ended ones."""
     ended = sum(map(int, _fields(pid)[13:15])) / _TICKS
     return seconds_of(pid) + ended + sum(map(_seconds_if_running, _children(pid)))
 
 
 def postmaster_of(server: PostgresServer) -> int:
-    """Returns the process whose children are those of a PostgreSQL server."""
+    """Returns the parent process of a PostgreSQL server."""
     return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def memory_of(pid: int) -> int:
-    """Returns the memory that a process holds, in MiB."""
+    """Returns the memory of a process, in MiB."""
     return _mebibytes(pid, "VmRSS")
 
 
 def peak_memory_of(pid: int) -> int:
-    """Returns the most memory that a process has held so far, in MiB."""
+    """Returns the maximum memory of a process so far, in MiB."""
     return _mebibytes(pid, "VmHWM")
 
 

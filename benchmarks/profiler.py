@@ -1,7 +1,7 @@
-"""Says where the server's time goes: samples its stacks while it is measured, and sums them up by component.
+"""Shows where the server spends its time: samples its stacks during a measurement, and sums them up by component.
 
 py-spy samples the thread that holds the interpreter; what runs beside it (SQLite, threads of gRPC, the disk) does not
-show. A sample counts for the innermost frame that a component is known for.
+show. A sample counts for the innermost frame that belongs to a known component.
 """
 
 import re
@@ -49,7 +49,7 @@ _COMPONENTS: Mapping[str, str] = {
 
 
 class Profiler:
-    """Profiles measures into a folder: raw stacks, and a table a measure."""
+    """Writes profiles into a folder: raw stacks, and one table per measurement."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -57,7 +57,7 @@ class Profiler:
 
     @contextmanager
     def watch(self, pid: int, name: str, items: int) -> Iterator[None]:
-        """Samples a process while the block runs, and prints what an item takes."""
+        """Samples a process while the block runs, and prints the time per item."""
         file = self._folder / f"{re.sub('[^A-Za-z]+', '-', name)}.raw"
         program = Path(sys.executable).with_name("py-spy")
         options = ["--pid", str(pid), "--gil", "--rate", str(RATE), "--format", "raw", "--output", str(file)]
@@ -73,7 +73,7 @@ class Profiler:
 
 
 def _by_component(file: Path, items: int) -> str:
-    """Returns what each component takes of an item, as text, from a raw file of stacks."""
+    """Returns the time per item of each component, as text, from a raw file of stacks."""
     counts: Counter[str] = Counter()
     for line in file.read_text().splitlines():
         stack, _, samples = line.rpartition(" ")

@@ -1,4 +1,4 @@
-"""The lines of the table, and what takes them down."""
+"""The lines of the table, and a recorder for them."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,18 +8,18 @@ from benchmarks.client import Sent
 from benchmarks.servers import Server
 
 Watch = Callable[[Server, str, int], AbstractContextManager[None]]
-"""Makes the context that a measure of so many items runs in: a profiler, or nothing."""
+"""Returns the context in which a number of items is measured: a profiler, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured.
+    """The size of a measurement.
 
     Attributes:
-        items: Dashboards, and charts where charts are measured.
-        chunk: Items in a message.
-        calls: Unary calls.
-        callers: Unary calls at once.
+        items: Number of dashboards, and of charts where charts are measured.
+        chunk: Number of items per message.
+        calls: Number of unary calls.
+        callers: Number of concurrent unary calls.
     """
 
     items: int
@@ -44,15 +44,15 @@ class Measure:
 
     @property
     def rate(self) -> float:
-        """Items a second."""
+        """Items per second."""
         return self.items / self.seconds
 
 
 class Recorder:
-    """Takes down what one server does on one database.
+    """Records the work of one server on one database.
 
     Attributes:
-        measures: What was measured so far.
+        measures: The measurements so far.
     """
 
     def __init__(self, database: str, server: Server, watch: Watch) -> None:
@@ -62,7 +62,7 @@ class Recorder:
         self._watch = watch
 
     def record(self, work: str, items: int, send: Callable[[], Sent]) -> None:
-        """Adds a line for what `send` has the server do."""
+        """Adds a line for the work that `send` causes in the server."""
         before = self._server.cpu()
         with self._watch(self._server, f"{self._database} {work}", items):
             sent = send()

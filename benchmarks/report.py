@@ -1,4 +1,4 @@
-"""The table: absolute figures, and ratios to the floors of the same run with the goals beside."""
+"""The table: absolute figures, and ratios to the floors of the same run with their goals."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -16,13 +16,13 @@ _COLUMNS = ("database", "work", "per second", "ratios, each with its goal", "cli
 
 
 class Goal(NamedTuple):
-    """The least ratio of a rate to another rate."""
+    """A minimum for the ratio of a rate to another rate."""
 
     floor: str
     least: float
 
 
-# What is aimed at; SQLite is compared with PostgreSQL besides.
+# The goals; SQLite is also compared with PostgreSQL.
 _GOALS: Mapping[str, Sequence[Goal]] = {
     "first load": (Goal("bare", 0.25), Goal("same", 0.5)),
     "nothing changed": (Goal("bare", 0.8),),

@@ -62,7 +62,7 @@ def _database(url: str | None) -> Iterator[tuple[str, PostgresServer | None]]:
 
 
 def _streams(scale: Scale, every: int, *, reads: bool) -> Iterator[tuple[str, Stream]]:
-    """Yields all that is loaded, and then the first dashboards again: unchanged, and changed."""
+    """Yields everything to load, and then the first dashboards again: unchanged, and changed."""
     yield "entities", Stream(scale, "entity", scale.dashboards, reads=reads, every=every)
     yield "charts", Stream(scale, "chart", scale.charts, reads=reads, every=every)
     yield "dashboards", Stream(scale, "dashboard", scale.dashboards, reads=reads, every=every)
@@ -72,7 +72,7 @@ def _streams(scale: Scale, every: int, *, reads: bool) -> Iterator[tuple[str, St
 
 
 def _load(server: Server, streams: Iterator[tuple[str, Stream]]) -> None:
-    """Sends streams, and prints a line for each part; for the whole where the client never reads."""
+    """Sends streams, and prints a line per part, or one per stream if the client never reads."""
     _line("stream", ("items", "per second", "server MiB", "client", "server", "database"))
     for name, stream in streams:
         done = 0
@@ -85,9 +85,9 @@ def _load(server: Server, streams: Iterator[tuple[str, Stream]]) -> None:
 
 
 def _delete(server: Server, scale: Scale) -> None:
-    """Deletes one dashboard of 500, with their charts: what lists of deleted ones find."""
+    """Deletes one dashboard in 500, with its charts, for lists of deleted assets."""
     fqns = islice(scale.dashboard_fqns(), 7, None, 500)
-    # A database that is kept may have been loaded before.
+    # A database from an earlier run may already be loaded.
     requests = [DeleteDashboardRequest(fully_qualified_name=fqn, allow_missing=True) for fqn in fqns]
     bodies = [request.SerializeToString() for request in requests]
     client.apart(client.call_often, server.address, server.token, client.DELETE, bodies, 64)
@@ -95,7 +95,7 @@ def _delete(server: Server, scale: Scale) -> None:
 
 
 async def _vacuum(url: str) -> None:
-    """Does what autovacuum does within minutes."""
+    """Does what autovacuum would do within minutes."""
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
         await connection.execute(text("VACUUM ANALYZE"))

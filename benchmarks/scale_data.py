@@ -1,4 +1,4 @@
-"""A large catalog, made item by item: BI services of unequal size, and what is common and rare for each filter.
+"""A large catalog, generated item by item: BI services of different sizes, with common and rare values per filter.
 
 Items are drawn in order from a seeded source, so another edition of a kind has the same owners, tags and so on.
 """
@@ -14,9 +14,9 @@ from dashboardcatalog.v1 import bulk_pb2, chart_pb2, dashboard_pb2, entity_pb2, 
 T = TypeVar("T", bound=Hashable)
 Item = bulk_pb2.BulkUpsertItem
 
-# How many assets carry what is rare, hold the chart that many hold, and are in the smallest BI service.
+# Number of assets with a rare value, with the shared chart, and in the smallest BI service.
 RARE, SHARED, TINY = 10, 1_000, 100
-# How names look depends on the tool, and so does where its assets lie among all.
+# The form of names depends on the tool, and determines where its assets are in the order of names.
 _FORMS = {
     "Superset": "slug",
     "Looker": "number",
@@ -33,7 +33,7 @@ _DESCRIPTION = (
 
 
 class _Shares(Generic[T]):
-    """Values, each with the share of assets that have it; the others have none."""
+    """Values with the share of assets that have each; other assets have none."""
 
     def __init__(self, shares: Mapping[T, float]) -> None:
         self._values = [*shares, None]
@@ -44,7 +44,7 @@ class _Shares(Generic[T]):
 
 
 def _skewed(names: list[str], share: float) -> dict[str, float]:
-    """Returns the shares of values of which the first has most: together `share`."""
+    """Returns shares that decrease from the first name on, and together are `share`."""
     weights = [1 / (place + 3) for place in range(len(names))]
     return {name: share * weight / sum(weights) for name, weight in zip(names, weights, strict=True)}
 
@@ -52,7 +52,7 @@ def _skewed(names: list[str], share: float) -> dict[str, float]:
 USERS = [f"user-{number}" for number in range(2_000)]
 TEAMS = [f"team-{number}" for number in range(50)]
 SUBJECTS = [f"subject-{number}" for number in range(300)]
-# Each below the first, which is a fifth of all with what is below it.
+# Each is below the first, which covers a fifth of all assets with its subdomains.
 FINANCE = ["finance", "finance.tax", "finance.tax.vat"]
 DOMAINS = [f"domain-{number}" for number in range(40)]
 PROJECTS = [f"project-{number}" for number in range(500)]
@@ -70,14 +70,14 @@ _SUBJECTS = _Shares(_skewed([f"Subject.{name}" for name in SUBJECTS], 0.9))
 
 @dataclass(frozen=True, slots=True)
 class BiService:
-    """One BI service, and which of all dashboards it has."""
+    """One BI service, and its range of all dashboards."""
 
     name: str
     type: str
     dashboards: range
 
     def asset(self, number: int) -> str:
-        """Returns the name of an asset; like those of the tool, names do not come in order."""
+        """Returns the name of an asset; as in the tool, names do not come in order."""
         mixed = number * 2_654_435_761 % 2**32
         match _FORMS.get(self.type, "slug"):
             case "number":
@@ -89,13 +89,13 @@ class BiService:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large a catalog is; each dashboard has the same number of charts of its own."""
+    """The size of a catalog; each dashboard has the same number of its own charts."""
 
     dashboards: int
     charts: int
 
     def services(self) -> list[BiService]:
-        """Returns the BI services: 20, of which the first has more than a quarter of all, and a tiny one."""
+        """Returns 20 BI services, the first with more than a quarter of all dashboards, and a tiny one."""
         types = [*_FORMS] * 4
         parts = [1 / (place + 1) for place in range(20)]
         ends = [round(part * (self.dashboards - TINY) / sum(parts)) for part in accumulate(parts)]
@@ -151,7 +151,7 @@ class Scale:
 
 
 def _rarity(number: int, of: int) -> int:
-    """Returns 1 to 4 for those few that have the rare owner, tag, domain or project."""
+    """Returns 1 to 4 for the few assets that have the rare owner, tag, domain or project."""
     return number % (of // RARE)
 
 
@@ -167,7 +167,7 @@ def _written(service: BiService, number: int, edition: int) -> dict[str, Any]:
 
 
 def _found_by(source: random.Random, rarity: int, service: BiService) -> dict[str, Any]:
-    """Returns owner, domain and tags. The domain `legal` and the tag `Area.Core` never meet."""
+    """Returns owner, domain and tags. The domain `legal` and the tag `Area.Core` never occur together."""
     owner = _OWNERS.pick(source)
     domain = _DOMAINS.pick(source)
     tags = [_TIERS.pick(source), _SUBJECTS.pick(source)]

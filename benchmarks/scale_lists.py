@@ -1,4 +1,4 @@
-"""Pages and gets of a large catalog, as a client sees them: one call after another, on a new connection each."""
+"""Pages and gets of a large catalog from a client's view: one call after another, on a new connection per read."""
 
 import statistics
 import time
@@ -21,7 +21,7 @@ from dashboardcatalog.v1 import (
     dashboard_service_pb2_grpc,
 )
 
-# The most milliseconds that a page by one filter, and by several, should take.
+# Goals in milliseconds, for a page with one filter and with several.
 _ONE, _SEVERAL = 20, 200
 _WARM_UP, _CALLS = 3, 20
 CAPTION = f"Each read: the same page {_CALLS} times, after {_WARM_UP} others: everything is in memory."
@@ -71,7 +71,7 @@ _OF_DASHBOARDS: Sequence[tuple[str, Filters]] = [
     ("updated_at desc, owner, 10", {**_ZOE, **_NEWEST}),
     ("updated_at desc, tag, 45 %", {**_CORE, **_NEWEST}),
     ("updated_at desc, tag, late", {"tag": "Area.Late", **_NEWEST}),
-    # Their dashboards were loaded together, long after the first and long before the last.
+    # These dashboards were loaded together, long after the first and long before the last.
     ("updated_at, tag, 4 %, far", {"tag": "Area.Late", "order_by": "updated_at"}),
     ("updated_at, service, 4 %, far", {"service": "grafana-5", "order_by": "updated_at"}),
     ("updated_at desc, 300 tags", {**_SUBJECT, **_NEWEST}),
@@ -96,7 +96,7 @@ _OF_DASHBOARDS: Sequence[tuple[str, Filters]] = [
     ("updated_at desc, tag + domain, never", {**_CORE, "domain": "legal", **_NEWEST}),
     ("updated_at desc, service + tag 45 %", {"service": "superset-0", **_CORE, **_NEWEST}),
 ]
-# Behind what a client has read in pages of the largest size.
+# After many pages of the maximum size.
 _DEEP: Sequence[tuple[str, Filters]] = [
     ("no filter", {}),
     ("service, 28 %", {"service": "superset-0"}),
@@ -140,11 +140,11 @@ _MESSAGES: Mapping[str, Any] = {"Dashboard": dashboard_service_pb2, "Chart": cha
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A call that is measured.
+    """A call to measure.
 
     Attributes:
-        goal: The most milliseconds that it should take; None where there is none.
-        deep: Whether a page is asked for that lies behind many others.
+        goal: Maximum number of milliseconds; None without a goal.
+        deep: Whether to request a page after many others.
     """
 
     label: str
@@ -155,8 +155,8 @@ class Read:
     deep: bool = False
 
 
-class Taken(NamedTuple):
-    """What a read took, in milliseconds, and how many assets were answered."""
+class Timing(NamedTuple):
+    """The milliseconds of a read, and the number of assets in its response."""
 
     median: float
     worst: float
@@ -164,7 +164,7 @@ class Taken(NamedTuple):
 
 
 def reads(scale: Scale) -> Iterator[Read]:
-    """Yields everything that is measured."""
+    """Yields all reads to measure."""
     service = scale.services()[0]
     last = next(islice(scale.dashboard_fqns(), service.dashboards.stop - 1, None))
     shared, held = {"chart": f"{service.name}.{service.asset(0)}"}, {"dashboard": last}
@@ -198,15 +198,15 @@ def _list(label: str, kind: str, filters: Filters, *, deep: bool = False) -> Rea
     return Read(label, kind, f"List{kind}s", request, goal, deep)
 
 
-def measure(address: str, token: str, read: Read) -> Taken:
-    """Makes a call over and over, on a connection of its own."""
+def measure(address: str, token: str, read: Read) -> Timing:
+    """Makes a call repeatedly, on its own connection."""
     with grpc.insecure_channel(address) as channel:
         call = partial(getattr(_STUBS[read.kind](channel), read.method), metadata=client.metadata(token))
         request = _behind(call, read.request) if read.deep else read.request
         answer = [call(request) for _ in range(_WARM_UP)][-1]
         milliseconds = [_milliseconds(call, request) for _ in range(_CALLS)]
     found = len(getattr(answer, f"{read.kind.lower()}s")) if read.method.startswith("List") else 1
-    return Taken(statistics.median(milliseconds), max(milliseconds), found)
+    return Timing(statistics.median(milliseconds), max(milliseconds), found)
 
 
 def _milliseconds(call: Callable[[Any], Any], request: Any) -> float:
@@ -216,7 +216,7 @@ def _milliseconds(call: Callable[[Any], Any], request: Any) -> float:
 
 
 def _behind(call: Callable[[Any], Any], request: Any) -> Any:
-    """Returns the request for the page behind many large ones."""
+    """Returns the request for the page after many large ones."""
     large = {"page_size": _DEEP_SIZE, "read_mask": FieldMask(paths=["name"])}
     token = ""
     for _ in range(_DEEP_PAGES):

@@ -1,4 +1,4 @@
-"""Streams that are made while they are sent, by a client of its own, and what the server makes of them on the way."""
+"""Streams that a separate client generates while it sends them, and measurements of the server meanwhile."""
 
 import threading
 import time
@@ -21,14 +21,14 @@ CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What one stream holds.
+    """The content of one stream.
 
     Attributes:
         kind: `entity`, `chart` or `dashboard`.
-        count: At most so many items, the first ones.
-        reads: Whether the client reads while it sends; else it reads what there is when all is sent, and the stream
-            has one part: what has been sent on the way says nothing of what is stored.
-        every: A client that reads tells how far it is every so many items.
+        count: Maximum number of items, from the first one on.
+        reads: Whether the client reads while it sends. Otherwise it reads only at the end, and the stream has one part,
+            because the number of sent items does not show how many are stored.
+        every: A client that reads reports its progress each time it has passed this number of items.
     """
 
     scale: Scale
@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
     Attributes:
         cpu: Seconds of client, server and database.
-        memory: The most that the server held in it, in MiB, as seen each second.
+        memory: The server's maximum memory during the part, in MiB, sampled each second.
     """
 
     items: int
@@ -54,54 +54,54 @@ class Part(NamedTuple):
 
 
 def load(server: Server, stream: Stream) -> Iterator[Part]:
-    """Sends a stream, and yields its parts as they are done.
+    """Sends a stream, and yields its parts when they are done.
 
     Raises:
         RuntimeError: If an item failed.
     """
     context = get_context("spawn")
-    told, tells = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(tells, server.address, server.token, stream), daemon=True)
+    reports, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(sender, server.address, server.token, stream), daemon=True)
     process.start()
-    tells.close()
-    before = _sampled(server, told.recv())
+    sender.close()
+    before = _sampled(server, reports.recv())
     while True:
-        said, memory = _awaited(told, server)
-        if not isinstance(said, tuple):
+        report, memory = _next_report(reports, server)
+        if not isinstance(report, tuple):
             break
-        now = _sampled(server, said)
+        now = _sampled(server, report)
         items, seconds, *cpu = (after - start for after, start in zip(now, before, strict=True))
         if items:
             yield Part(int(items), seconds, (cpu[0], cpu[1], cpu[2]), memory)
             before = now
     process.join()
-    if said.get("failed"):
-        raise RuntimeError(f"items failed: {said}")
+    if report.get("failed"):
+        raise RuntimeError(f"items failed: {report}")
 
 
-def _awaited(told: Connection, server: Server) -> tuple[Any, int]:
-    """Returns what the client tells next, and the most memory that the server held until then, in MiB."""
+def _next_report(reports: Connection, server: Server) -> tuple[Any, int]:
+    """Returns the client's next report, and the server's maximum memory until then, in MiB."""
     memory = processor.memory_of(server.pid)
-    while not told.poll(1):
+    while not reports.poll(1):
         memory = max(memory, processor.memory_of(server.pid))
-    return told.recv(), max(memory, processor.memory_of(server.pid))
+    return reports.recv(), max(memory, processor.memory_of(server.pid))
 
 
-def _sampled(server: Server, said: tuple[int, float]) -> tuple[float, ...]:
+def _sampled(server: Server, report: tuple[int, float]) -> tuple[float, ...]:
     """Returns items, the time, and processor seconds of client, server and database."""
-    items, client_seconds = said
+    items, client_seconds = report
     return items, time.perf_counter(), client_seconds, *server.cpu()
 
 
-def _send(tells: Connection, address: str, token: str, stream: Stream) -> None:
-    """Sends a stream; tells (items, processor seconds) from time to time, and at the end the outcomes."""
-    told, sent, response = 0, threading.Event(), bulk_pb2.BulkUpsertResponse()
+def _send(sender: Connection, address: str, token: str, stream: Stream) -> None:
+    """Sends a stream, and reports (items, processor seconds) from time to time, and the outcomes at the end."""
+    reported, sent, response = 0, threading.Event(), bulk_pb2.BulkUpsertResponse()
 
-    def tell(items: int) -> None:
-        nonlocal told
-        if items // stream.every > told // stream.every:
-            tells.send((items, time.process_time()))
-            told = items
+    def report(items: int) -> None:
+        nonlocal reported
+        if items // stream.every > reported // stream.every:
+            sender.send((items, time.process_time()))
+            reported = items
 
     def requests() -> Iterator[bytes]:
         items = islice(stream.scale.items(stream.kind, stream.edition), stream.count)
@@ -111,7 +111,7 @@ def _send(tells: Connection, address: str, token: str, stream: Stream) -> None:
 
     with grpc.insecure_channel(address) as channel:
         grpc.channel_ready_future(channel).result(30)
-        tells.send((0, time.process_time()))
+        sender.send((0, time.process_time()))
         method: Any = channel.stream_stream(client.BULK)
         call = method(requests(), metadata=client.metadata(token))
         while not stream.reads and call.is_active() and not sent.wait(1):
@@ -119,7 +119,7 @@ def _send(tells: Connection, address: str, token: str, stream: Stream) -> None:
         for message in call:
             response = bulk_pb2.BulkUpsertResponse.FromString(message)
             if stream.reads:
-                tell(response.progress.next_offset)
+                report(response.progress.next_offset)
     counts = {field.name: value for field, value in response.summary.ListFields()}
-    tells.send((sum(counts.values()), time.process_time()))
-    tells.send(counts)
+    sender.send((sum(counts.values()), time.process_time()))
+    sender.send(counts)

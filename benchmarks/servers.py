@@ -1,4 +1,4 @@
-"""The processes that are measured: the catalog's server as users start it, the echo, and the comparison."""
+"""The processes to measure: the catalog's server as users start it, the echo, and the comparison."""
 
 import json
 import os
@@ -23,10 +23,10 @@ _COMPARISON = ["-m", "benchmarks.comparison"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server of the catalog, or of what it is compared with.
+    """A running server of the catalog or of the comparison.
 
     Attributes:
-        postgres: The process of the database; None for SQLite, which is in the server's own.
+        postgres: The process of the database; None for SQLite, which runs in the server's process.
     """
 
     address: str
@@ -51,7 +51,7 @@ class EchoServer(NamedTuple):
 
 @contextmanager
 def catalog_server(folder: Path, database_url: str, postgres: PostgresServer | None) -> Iterator[Server]:
-    """Runs `dashboard-catalog serve` with a data folder of its own until the block is left."""
+    """Runs `dashboard-catalog serve` with its own data folder until the end of the block."""
     data = folder / "data"
     options = {"address": "127.0.0.1:0", "data-dir": data, "database-url": database_url, "log-format": "json"}
     flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
@@ -62,7 +62,7 @@ def catalog_server(folder: Path, database_url: str, postgres: PostgresServer | N
 
 @contextmanager
 def echo_server(folder: Path) -> Iterator[EchoServer]:
-    """Runs the echo with a data folder of its own until the block is left."""
+    """Runs the echo with its own data folder until the end of the block."""
     data = folder / "echo"
     with _serving([*_ECHO, str(data)], folder / "echo.log") as (pid, said):
         yield EchoServer(said["plain_address"], said["address"], _token(data), pid)
@@ -70,7 +70,7 @@ def echo_server(folder: Path) -> Iterator[EchoServer]:
 
 @contextmanager
 def comparison_server(folder: Path, database: str, postgres: PostgresServer) -> Iterator[Server]:
-    """Runs the service that the catalog is compared with, over a database that is ready, until the block is left."""
+    """Runs the comparison on a prepared database until the end of the block."""
     key = folder / "comparison.pem"
     token = issue_token(key)
     with _serving([*_COMPARISON, postgres.url(database), str(key)], folder / "comparison.log") as (pid, said):
@@ -79,7 +79,7 @@ def comparison_server(folder: Path, database: str, postgres: PostgresServer) -> 
 
 @contextmanager
 def _serving(arguments: list[str], log: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Runs Python until the block is left, and gives its process and what it logs when it serves.
+    """Runs Python until the end of the block, and yields its process and the log line that says that it serves.
 
     Raises:
         RuntimeError: With its log, if it does not start.

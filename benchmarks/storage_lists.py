@@ -1,8 +1,8 @@
-"""Reading lists in each shape, for `storage_shape`: a page of 50 by name, first and deep inside, and its total.
+"""Reads lists in each shape, for `storage_shape`: a page of 50 by name, at the start and deep inside, and the total.
 
-Three forms of statement: *arrays*, conditions on the row, planned as the database sees fit; *walk*, a bounded walk
-along the names and, where that does not fill the page, all that match, sorted; *ranges*, sets of keys (name,
-service_id) that an index holds in order, one for each filter, intersected.
+There are three forms of statement. *arrays* are conditions on the row, and the database chooses the plan. *walk* is a
+bounded walk along the names; if it does not fill the page, all matches are read and sorted. *ranges* are sets of keys
+(name, service_id) that an index holds in order, one per filter, and their intersection.
 """
 
 import json
@@ -46,7 +46,7 @@ MOST_BRANCHES = 200
 MOST_SERVICES = 20
 TIMES = 5
 MOST_MILLISECONDS = 1_000
-PLACES = ("", "c")  # the first page, and one about the middle
+PLACES = ("", "c")  # the first page, and one in the middle
 TINY = 20
 READ = ", ".join(f"d.{name}" for name in COLUMNS)
 ORDER = "ORDER BY name, service_id"
@@ -55,7 +55,7 @@ SERVICES = 200
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list is filtered by; an asset has one of the values of each column."""
+    """The filters of a list; an asset has one of the values of each column."""
 
     label: str
     filters: Sequence[tuple[str, Sequence[str]]] = ()
@@ -64,9 +64,9 @@ class Listing:
     deleted: bool = False
 
     def shared(self, after: str, sqlite: bool) -> Statement:
-        """Returns the condition on keys that holds whatever the filters: all in the last columns of each index.
+        """Returns the condition on keys for any filters; each index ends with the columns that it uses.
 
-        A prefix moves the start, since PostgreSQL would begin at a lower `(name, service_id)` all the same.
+        A prefix moves the start, because PostgreSQL would otherwise begin at a lower `(name, service_id)`.
         """
         sql = f"deleted = {'TRUE' if self.deleted else 'FALSE'} AND (name, service_id) > (?, ?)"
         values: list[Any] = [max(after, self.prefix), UUID(int=0)]
@@ -82,7 +82,7 @@ class Listing:
         return [named(f"service {service}") for service in self.services]
 
     def wanted(self) -> Iterator[tuple[str, list[Any]]]:
-        """Returns columns with the values that they are looked for."""
+        """Returns columns with the values to look for."""
         for column, values in self.filters:
             texts = [f"{column.removesuffix('s')} {value}" for value in values]
             yield column, texts if column == "project" else [named(text) for text in texts]
@@ -133,7 +133,7 @@ LISTINGS = [
 
 
 def keys(listing: Listing, after: str, sqlite: bool) -> Statement:
-    """Returns the keys that a listing holds, as an intersection of key ranges."""
+    """Returns the keys in a listing, as an intersection of key ranges."""
     shared, bound = listing.shared(after, sqlite)
     wanted = list(listing.wanted())
     if not wanted:
@@ -162,7 +162,7 @@ def _start(column: str, sqlite: bool, condition: str) -> str:
     if column in ("domain", "project"):
         return f"SELECT name, service_id FROM dashboard WHERE {condition}"
     if column == "charts" and not sqlite:
-        # OFFSET keeps the planner from walking the names and looking for the chart on the way.
+        # OFFSET prevents the planner from walking the names and looking for the chart meanwhile.
         held = "SELECT name, service_id, deleted FROM dashboard WHERE charts @> ARRAY[?]::uuid[] OFFSET 0"
         return f"SELECT name, service_id FROM ({held}) held WHERE TRUE"
     return f"SELECT name, service_id FROM reference WHERE {condition}"
@@ -200,7 +200,7 @@ def by_arrays(listing: Listing, after: str, sqlite: bool) -> Statement:
 
 
 def by_walk(listing: Listing, after: str) -> tuple[Statement, Statement]:
-    """Returns the bounded walk, and what is run where that does not fill the page. PostgreSQL only."""
+    """Returns the bounded walk, and the statement to run if it does not fill the page. PostgreSQL only."""
     sql, values = conditions(listing, after, sqlite=False)
     state = "TRUE" if listing.deleted else "FALSE"
     first = f"SELECT * FROM dashboard WHERE deleted = {state} AND (name, service_id) > (?, ?) {ORDER} LIMIT {WALK}"
@@ -216,7 +216,7 @@ def total(statement: Statement) -> Statement:
 
 
 async def timed(run: Callable[[], Awaitable[Any]]) -> float:
-    """Returns the least of a few runs, in milliseconds: what else the machine does is no part of it."""
+    """Returns the shortest of a few runs, in milliseconds, to exclude other load on the machine."""
     taken: list[float] = []
     while len(taken) < TIMES and sum(taken) < MOST_MILLISECONDS:
         began = time.perf_counter()
@@ -253,7 +253,7 @@ FORMS = {"arrays": _arrays, "walk": _walk, "ranges": _ranges}
 
 
 async def spread(connection: Any, run: Callable[[str], Awaitable[Any]]) -> tuple[float, float]:
-    """Returns the best and the worst of the first and a deep page, planned for the values and for any values."""
+    """Returns the best and the worst of the first and a deep page, with custom and with generic plans."""
     taken = []
     for mode in ("force_custom_plan", "force_generic_plan"):
         await connection.execute(f"SET plan_cache_mode = {mode}")
@@ -276,7 +276,7 @@ async def fill_postgresql(connection: Any, count: int) -> None:
 
 
 def shares(count: int) -> list[float]:
-    """Returns the share of each service: a few large, many small, and some of 20 dashboards."""
+    """Returns the share of each service: a few large, many small, and some with 20 dashboards."""
     sizes = [1 / (number + 3) for number in range(SERVICES)]
     return [*sizes, *[20 * sum(sizes) / count] * TINY]
 

@@ -1,4 +1,4 @@
-"""What `storage_shape` stores, and every layout of tables and indexes that it stores it in."""
+"""The rows that `storage_shape` stores, and every layout of tables and indexes for them."""
 
 import json
 import random
@@ -41,12 +41,12 @@ LISTS = {"o": "owners", "t": "tags", "c": "charts"}
 
 
 def named(text: str) -> UUID:
-    """Returns the id of a service, tag, owner, domain or chart that has a name here."""
+    """Returns the id of a service, tag, owner, domain or chart that is known by a name here."""
     return uuid5(NAMESPACE_URL, text)
 
 
 def random_id(chance: random.Random, version: int, number: int) -> UUID:
-    """Returns a UUID of version 4, or of version 7 as made at twenty a millisecond."""
+    """Returns a UUID of version 4, or of version 7 as if twenty were made per millisecond."""
     bits = chance.getrandbits(128)
     if version == 7:
         bits = (1_770_000_000_000 + number // 20) << 80 | bits & (1 << 80) - 1
@@ -54,12 +54,12 @@ def random_id(chance: random.Random, version: int, number: int) -> UUID:
 
 
 def dashboards(count: int, services: Sequence[float], version: int = 7) -> Iterator[Row]:
-    """Makes dashboards with 5 to 10 charts, an owner and two tags or a few more, service by service.
+    """Generates dashboards with 5 to 10 charts, an owner and two tags or a few more, service by service.
 
     Args:
-        count: How many.
-        services: Their share in each service; names of every other service sort together, as in life.
-        version: Of the UUIDs.
+        count: Number of dashboards.
+        services: The share of each service; the names of every other service sort together, as in practice.
+        version: Version of the UUIDs.
     """
     chance = random.Random(5)
     total, number = sum(services), 0
@@ -89,7 +89,7 @@ def dashboard(chance: random.Random, service: int, name: str, identity: tuple[in
 
 
 def pick(chance: random.Random, shares: dict[str, float], others: int) -> str:
-    """Returns one of a few with a share each, else one of `others` equal ones."""
+    """Returns one of a few values with a share each, otherwise one of `others` equal ones."""
     drawn = chance.random()
     for name, share in shares.items():
         drawn -= share
@@ -109,7 +109,7 @@ def tags_of(chance: random.Random, name: str) -> list[UUID]:
 
 
 def for_sqlite(row: Row) -> Row:
-    """Returns a row as SQLite keeps it: ids in hex, lists as JSON texts."""
+    """Returns a row as SQLite stores it: ids in hex, lists as JSON texts."""
     return tuple(
         value.hex if isinstance(value, UUID)
         else json.dumps([item.hex for item in value], separators=(",", ":")) if isinstance(value, list)
@@ -120,7 +120,7 @@ def for_sqlite(row: Row) -> Row:
 
 
 def changed(rows: Sequence[Row], edition: int) -> list[Row]:
-    """Returns the rows with another description, and what comes with a new version."""
+    """Returns the rows with another description and the values of a new version."""
     values = {"description": f"Edition {edition}. " * 16, "version": edition, "digest": bytes([edition]) * 32}
     places = {list(COLUMNS).index(name): value for name, value in values.items()}
     number, at = list(COLUMNS).index("change_number"), list(COLUMNS).index("updated_at")
@@ -138,7 +138,7 @@ def chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 @dataclass(frozen=True)
 class Layout:
-    """A way to store them: indexes of `dashboard`, and which lists (`LISTS`) also have rows in `reference`."""
+    """A layout: indexes of `dashboard`, and which lists (`LISTS`) also have rows in `reference`."""
 
     label: str
     indexes: Sequence[str] = ()

@@ -1,7 +1,7 @@
-"""Measures how references of assets are best stored and lists are best read: docs/decisions/0001 has the outcome.
+"""Measures how best to store references of assets and to read lists: docs/decisions/0001 has the outcome.
 
-It knows nothing of the catalog's own code: tables and statements stand here in every shape that was considered, so
-that the choice can be made again.
+It does not use the catalog's own code: it contains tables and statements in every shape that was considered, so
+that the choice can be repeated.
 """
 
 import argparse
@@ -51,14 +51,14 @@ SETTINGS = {
 
 
 class Rate(NamedTuple):
-    """Rows a second, and microseconds of processor time a row, of this process and the database together."""
+    """Rows per second, and microseconds of processor time per row, of this process and the database together."""
 
     rows: float
     cpu: float
 
 
 class Writer:
-    """Writes the same rows into one layout after the other, of a database that nobody else uses."""
+    """Writes the same rows into one layout after another, of a database that nobody else uses."""
 
     def __init__(self, server: PostgresServer, connection: Any) -> None:
         self._server = server
@@ -94,7 +94,7 @@ class Writer:
         return rate
 
     async def update(self, layout: Layout, rows: Sequence[Row]) -> tuple[Rate, Rate]:
-        """Loads, then gives every row two new versions; returns the rate of each."""
+        """Loads rows, then gives each two new versions; returns the rate of each version."""
         await self.load(layout, rows)
         await self._connection.execute("ANALYZE")
 
@@ -111,7 +111,7 @@ class Writer:
         return rates[0], rates[1]
 
     async def _empty(self, layout: Layout) -> str:
-        """Makes the tables; returns the statement that adds what they refer to for some names of a service."""
+        """Creates the tables; returns the statement that adds the references of some dashboards of a service."""
         for statement in (*postgresql_tables(layout), *postgresql_indexes(layout), "CHECKPOINT"):
             await self._connection.execute(statement)
         some = "d.service_id = $1 AND d.name = ANY ($2)"
@@ -122,7 +122,7 @@ class Writer:
 
 
 async def write_sqlite(folder: Path, layout: Layout, rows: Sequence[Row]) -> tuple[Rate, Rate]:
-    """Loads rows, then gives each a new version; returns the rate of both."""
+    """Loads rows, then gives each a new version; returns both rates."""
     into = f"INSERT INTO dashboard VALUES ({', '.join('?' * len(COLUMNS))})"
     some = "service_id = ? AND name IN (SELECT value FROM json_each(?))"
     refer = sqlite_references(layout, f"d.{some.replace('name', 'd.name')}") if layout.references else "SELECT ?, ?"
@@ -143,7 +143,7 @@ async def write_sqlite(folder: Path, layout: Layout, rows: Sequence[Row]) -> tup
 
 
 def keys(chunk: Sequence[Row]) -> tuple[Any, list[str]]:
-    """Returns the service of a chunk and its names."""
+    """Returns the service and the names of a chunk."""
     return chunk[0][0], [row[1] for row in chunk]
 
 
@@ -157,7 +157,7 @@ async def timed(
 
 
 async def in_rounds(measures: dict[str, Callable[[], Awaitable[Any]]]) -> dict[str, list[tuple[Rate, ...]]]:
-    """Runs all measures in turn, several times, so that what else the machine does touches all alike."""
+    """Runs all measurements in turn, several times, so that other load on the machine affects all of them equally."""
     found: dict[str, list[tuple[Rate, ...]]] = {name: [] for name in measures}
     for _ in range(ROUNDS):
         for name, measure in measures.items():
@@ -167,8 +167,8 @@ async def in_rounds(measures: dict[str, Callable[[], Awaitable[Any]]]) -> dict[s
 
 
 def show_rates(title: str, found: dict[str, list[tuple[Rate, ...]]]) -> None:
-    """Prints the best of all rounds, its share of the first measure's, and the least processor time."""
-    print(f"\n{title}: rows a second, share of bare, microseconds of processor a row", flush=True)
+    """Prints the best of all rounds, its ratio to the first measurement, and the least processor time."""
+    print(f"\n{title}: rows per second, share of bare, microseconds of processor time per row", flush=True)
     bare = max(rates[0].rows for rates in next(iter(found.values())))
     for name, rounds in found.items():
         best = [

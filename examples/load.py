@@ -1,4 +1,4 @@
-"""Loads any number of generated dashboards with the client for asyncio, also over a connection that breaks.
+"""Loads any number of generated dashboards with the client for asyncio, even over a connection that breaks.
 
     python examples/load.py --token-file .data/admin.token --dashboards 10000
 

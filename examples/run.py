@@ -106,7 +106,7 @@ def show_log(lines: IO[str] | None, loaded: threading.Event) -> None:
         try:
             entry = json.loads(line)
         except ValueError:
-            # Not of the log, such as an error at the start.
+            # Lines that are not in the log's format, such as an error at the start.
             print(line, end="", file=sys.stderr, flush=True)
             continue
         if entry["event"] == "call":
@@ -117,7 +117,7 @@ def show_log(lines: IO[str] | None, loaded: threading.Event) -> None:
 
 
 def call_line(entry: dict[str, Any]) -> str:
-    """Returns one call in one line: `16:02:11  GetDashboard      OK                     4 ms  admin`."""
+    """Returns a call as one line: `16:02:11  GetDashboard      OK                     4 ms  admin`."""
     ended = datetime.fromisoformat(entry["timestamp"]).astimezone()
     method = entry["method"].rpartition("/")[2]
     reason = "" if entry["reason"] in {None, entry["code"]} else entry["reason"]
@@ -144,7 +144,7 @@ def what_to_try(port: int, data_dir: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """Returns a path as short as it is right in the folder of the checkout."""
+    """Returns a path that is correct in the folder of the checkout, as short as possible."""
     return str(path.relative_to(ROOT)) if path != ROOT and path.is_relative_to(ROOT) else str(path)
 
 

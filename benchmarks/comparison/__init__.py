@@ -1,4 +1,4 @@
-"""What a team would write without the catalog: a FastAPI service on SQLAlchemy's ORM, over the same PostgreSQL.
+"""What a team might write instead of the catalog: a FastAPI service on SQLAlchemy's ORM, on the same PostgreSQL.
 
-It is as quick as its tools allow without leaving the usual ways, and knows nothing of the catalog's code.
+It is as fast as its tools allow in their usual ways, and uses none of the catalog's code.
 """

@@ -1,4 +1,4 @@
-"""Serves until told to stop, as one process; says on standard error where, as the catalog's server does."""
+"""Serves in one process until it is stopped, and prints its address to standard error like the catalog's server."""
 
 import argparse
 import gc
@@ -22,7 +22,7 @@ def main() -> None:
     )
     _spare_collector()
     with config.bind_socket() as socket:
-        # So that clients may come before the service is up.
+        # So that clients can connect before the service is up.
         socket.listen(config.backlog)
         host, port = socket.getsockname()
         print(json.dumps({"event": "serving", "address": f"{host}:{port}"}), file=sys.stderr, flush=True)
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _spare_collector() -> None:
-    """Has the garbage collector look as seldom as the catalog has it; by its defaults a list took two thirds more."""
+    """Runs the garbage collector as rarely as the catalog does; with its defaults, a list took two thirds more time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -1,4 +1,4 @@
-"""The client: sends bodies that have been made before, by as little HTTP/1.1 as it takes, so as not to be the brake."""
+"""The client: sends prepared bodies with a minimum of HTTP/1.1, so that it does not slow down the measurement."""
 
 import asyncio
 import re
@@ -11,15 +11,15 @@ import uvloop
 from benchmarks.client import Sent
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
-# How an answer to many begins to tell of failures.
+# The beginning of a response to a list that has failures.
 _FAILED = b'"failed":[{'
 
 
 def put(address: str, token: str, path: str, bodies: Sequence[bytes], callers: int) -> Sent:
-    """Sends each body with PUT, as many at once as there are callers, each on a connection of its own.
+    """Sends each body with PUT, with a number of concurrent callers, each on its own connection.
 
     Raises:
-        RuntimeError: If one was refused, or an item of it.
+        RuntimeError: If a request, or an item in it, was refused.
     """
     return uvloop.run(_put(address, token, path, bodies, callers))
 

@@ -1,4 +1,4 @@
-"""The measures of the comparison: the same dashboards as the catalog's, on the same PostgreSQL server."""
+"""Measures the comparison: the same dashboards as the catalog's, on the same PostgreSQL server."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _DATABASE = "comparison"
 
 
 def on_postgresql(folder: Path, postgres: PostgresServer, size: Size, watch: Watch) -> list[Measure]:
-    """Measures the service on a database of its own."""
+    """Measures the service with its own database."""
     postgres.execute(f"CREATE DATABASE {_DATABASE}")
     seed(postgres.url(_DATABASE), data.entities(), data.charts(size.items * data.CHARTS))
     first, changed = data.dashboards(size.items), data.dashboards(size.items, edition=2)
@@ -45,7 +45,7 @@ def bodies(items: Sequence[Item]) -> list[bytes]:
 
 
 def bulk_bodies(items: Sequence[Item], size: int) -> list[bytes]:
-    """Returns the bodies of requests that hold `size` dashboards each."""
+    """Returns the bodies of requests with `size` dashboards each."""
     made = bodies(items)
     return [b"[" + b",".join(made[start : start + size]) + b"]" for start in range(0, len(made), size)]
 

@@ -1,6 +1,6 @@
-"""The tables: dashboards, what they refer to, and the versions that they had.
+"""The tables: dashboards, what they refer to, and their earlier versions.
 
-They have no index but those that the service reads: each would make its writes slower.
+Their only indexes are those that the service uses, because each index slows down its writes.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ class Base(DeclarativeBase):
 
 
 class Entity(Base):
-    """What has an id, and a fully qualified name that it is found by."""
+    """Anything with an id that is found by its fully qualified name."""
 
     __abstract__ = True
 
@@ -48,7 +48,7 @@ class Chart(Entity):
 
 
 def _held(name: str, kind: str) -> Table:
-    """Returns the table that says which things of a kind a dashboard holds."""
+    """Returns the table that links dashboards to things of a kind."""
     return Table(
         name,
         Base.metadata,
@@ -74,7 +74,7 @@ class Dashboard(Entity):
     updated_at: Mapped[datetime]
     updated_by: Mapped[str]
 
-    # Is there already: whoever writes a dashboard has looked its service up.
+    # Already loaded, because every write of a dashboard looks up its service.
     service: Mapped[BiService] = relationship(lazy="raise_on_sql")
     charts: Mapped[list[Chart]] = relationship(secondary=DASHBOARD_CHART, lazy="raise")
     owners: Mapped[list[User]] = relationship(secondary=DASHBOARD_OWNER, lazy="raise")
@@ -82,7 +82,7 @@ class Dashboard(Entity):
 
 
 class DashboardVersion(Base):
-    """A version that a dashboard had before, whole."""
+    """A whole earlier version of a dashboard."""
 
     __tablename__ = "dashboard_version"
 

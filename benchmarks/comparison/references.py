@@ -1,4 +1,4 @@
-"""What exists of what dashboards refer to: looked up for all of them at once."""
+"""The things that dashboards refer to, looked up for many dashboards together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -18,7 +18,7 @@ class Refused(Exception):
 
 
 class Held(NamedTuple):
-    """What one dashboard refers to."""
+    """The references of one dashboard."""
 
     service: BiService
     charts: list[Chart]
@@ -27,7 +27,7 @@ class Held(NamedTuple):
 
 
 class References:
-    """All that some dashboards refer to, as far as it exists."""
+    """The existing things among all references of some dashboards."""
 
     def __init__(
         self, services: "_Known[BiService]", charts: "_Known[Chart]", users: "_Known[User]", tags: "_Known[Tag]"
@@ -47,10 +47,10 @@ class References:
         )
 
     def held_by(self, spec: DashboardSpec) -> Held:
-        """Returns what a dashboard refers to.
+        """Returns the references of a dashboard.
 
         Raises:
-            Refused: If something of it does not exist.
+            Refused: If one of them does not exist.
         """
         (service,) = self._services.named([spec.service])
         return Held(
@@ -63,19 +63,19 @@ class References:
 
 @cache
 def by_name(kind: type[E]) -> Select[E]:
-    """Returns the query for those of a kind that have one of the `names`."""
-    # One parameter however many names there are, so that one prepared statement serves all.
+    """Returns the query for things of a kind that have one of the `names`."""
+    # One parameter for any number of names, so that one prepared statement is enough.
     return select(kind).where(kind.fully_qualified_name == any_(bindparam("names", type_=ARRAY(String))))
 
 
 async def found(session: AsyncSession, query: Select[E], names: Iterable[str]) -> dict[str, E]:
-    """Runs a query made of `by_name`, and returns what it finds by fully qualified name."""
+    """Runs a query from `by_name`, and returns the results by fully qualified name."""
     rows = await session.scalars(query, {"names": list(set(names))})
     return {row.fully_qualified_name: row for row in rows}
 
 
 class _Known(Generic[E]):
-    """What exists of one kind, by fully qualified name."""
+    """The existing things of one kind, by fully qualified name."""
 
     def __init__(self, existing: Mapping[str, E]) -> None:
         self._existing = existing
@@ -85,10 +85,10 @@ class _Known(Generic[E]):
         return cls(await found(session, by_name(kind), names))
 
     def named(self, names: Iterable[str]) -> list[E]:
-        """Returns those with these names, each once.
+        """Returns the things with these names, without duplicates.
 
         Raises:
-            Refused: If one does not exist.
+            Refused: If one of them does not exist.
         """
         try:
             return [self._existing[name] for name in dict.fromkeys(names)]

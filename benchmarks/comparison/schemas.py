@@ -1,4 +1,4 @@
-"""What callers send, and what they get."""
+"""Requests and responses."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ class TagLabel(_Schema):
 
 
 class DashboardSpec(_Schema):
-    """A dashboard as a caller writes it: whole."""
+    """A whole dashboard, as a caller writes it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +48,7 @@ class DashboardSpec(_Schema):
 
 
 class Reference(_Schema):
-    """What a dashboard refers to."""
+    """A thing that a dashboard refers to."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -59,7 +59,7 @@ class Reference(_Schema):
 
 
 class DashboardView(Reference):
-    """A dashboard as it is kept."""
+    """A dashboard, as it is stored."""
 
     description: str | None
     dashboard_type: str
@@ -75,14 +75,14 @@ class DashboardView(Reference):
 
 
 class Failure(_Schema):
-    """An item of a list that was not written, and why."""
+    """An item of a list that was not written, with the reason."""
 
     index: int
     error: str
 
 
 class BulkResult(_Schema):
-    """What became of a list of dashboards."""
+    """The result for a list of dashboards."""
 
     created: int = 0
     updated: int = 0

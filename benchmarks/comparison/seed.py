@@ -1,4 +1,4 @@
-"""What is there before anything is measured: the tables, and all that dashboards refer to."""
+"""Creates what exists before the measurement: the tables, and everything that dashboards refer to."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def seed(database_url: str, entities: Iterable[Item], charts: Iterable[Item]) -> None:
-    """Fills an empty database with what the catalog is given before its dashboards."""
+    """Fills an empty database with the same things as the catalog has before its dashboards."""
     asyncio.run(_seed(database_url, entities, charts))
 
 
@@ -35,7 +35,7 @@ async def _seed(database_url: str, entities: Iterable[Item], charts: Iterable[It
 
 
 def _entity_rows(entities: Iterable[Item]) -> Iterator[tuple[type[Entity], Row]]:
-    """Yields those of kinds that this service has."""
+    """Yields the entities of kinds that this service has."""
     for item in entities:
         kind = item.entity.WhichOneof("entity")
         if kind and kind in _KINDS:

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/dashboards")
 
 
 def create_app(database_url: str, public_key: bytes) -> FastAPI:
-    """Returns the service, over a database that has its tables; tokens are verified by the key, in PEM."""
+    """Returns the service, on a database that has its tables; the key, in PEM, verifies tokens."""
     engine = create_async_engine(database_url, pool_size=_CONNECTIONS, max_overflow=_CONNECTIONS)
     sessions = async_sessionmaker(engine, expire_on_commit=False)
     key = load_pem_public_key(public_key)
@@ -47,7 +47,7 @@ async def _sessions(request: Request) -> async_sessionmaker[AsyncSession]:
 
 
 async def _writer(request: Request, bearer: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> str:
-    """Returns who calls, if they may write."""
+    """Returns the caller if they may write."""
     try:
         claims = jwt.decode(bearer.credentials, request.state.key, [ALGORITHM], options={"require": ["sub", "exp"]})
     except jwt.InvalidTokenError as error:
@@ -76,7 +76,7 @@ async def put_dashboard(spec: DashboardSpec, writer: Writer, sessions: Sessions)
 async def put_dashboards(
     specs: Annotated[list[DashboardSpec], Body(max_length=BULK_ITEMS)], writer: Writer, sessions: Sessions
 ) -> BulkResult:
-    """Creates or replaces dashboards in one transaction, but those that are refused."""
+    """Creates or replaces all valid dashboards in one transaction."""
     async with sessions.begin() as session:
         results = await upsert(session, specs, writer)
     outcomes: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Tokens of the usual kind, and the check of them: RS256, which is the quickest to verify."""
+"""Issues and verifies common tokens: RS256, which is the fastest to verify."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ ROLE = "ingestion_bot"
 
 
 def issue_token(public_key: Path) -> str:
-    """Returns a token of one who may write, and leaves the key to verify it by in a new PEM file."""
+    """Returns a token of a caller who may write, and puts the key that verifies it into a new PEM file."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public_key.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     claims = {"sub": "loader", "roles": [ROLE], "exp": datetime.now(UTC) + timedelta(days=1)}

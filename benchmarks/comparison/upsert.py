@@ -1,7 +1,7 @@
-"""Writes dashboards: any number of them with the same few statements.
+"""Writes any number of dashboards with the same few statements.
 
-New ones are rows for the ORM's bulk INSERT, which takes a third of the time that its unit of work does; that writes
-what has changed of the others.
+New dashboards go through the ORM's bulk INSERT, which takes a third of the time of its unit of work. The unit of work
+writes the changes of other dashboards.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ from benchmarks.comparison.schemas import DashboardSpec, DashboardView
 
 _FIELDS = ("display_name", "description", "dashboard_type", "source_url", "project")
 _LISTS = {"charts": DASHBOARD_CHART, "owners": DASHBOARD_OWNER, "tags": DASHBOARD_TAG}
-# Locked against other writers, by all in one order.
+# Locks against other writers; everyone locks in the same order.
 _STORED = (
     by_name(Dashboard)
     .options(selectinload(Dashboard.charts), selectinload(Dashboard.owners), selectinload(Dashboard.tags))
@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 
 class Outcome(StrEnum):
-    """What became of a dashboard."""
+    """The outcome for a dashboard."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -48,11 +48,11 @@ class Outcome(StrEnum):
 
 
 Result = tuple[Dashboard | Row, Outcome] | Refused
-"""A dashboard, as `DashboardView` can be made of it, and what became of it; or why it was not written."""
+"""A dashboard that `DashboardView` accepts, with its outcome; or the reason why it was not written."""
 
 
 async def upsert(session: AsyncSession, specs: Sequence[DashboardSpec], writer: str) -> list[Result]:
-    """Creates or replaces dashboards, for the caller of this to commit; leaves alone what is as it was."""
+    """Creates or replaces dashboards, without a commit; writes nothing for unchanged dashboards."""
     references = await References.load(session, specs)
     stored = await found(session, _STORED, (spec.fully_qualified_name for spec in specs))
     batch = _Batch(stored, writer)
@@ -81,7 +81,7 @@ class _Batch:
         """Applies one dashboard.
 
         Raises:
-            Refused: If it has been written before.
+            Refused: If the same name was already written.
         """
         name = spec.fully_qualified_name
         if name in self._written:
@@ -116,7 +116,7 @@ class _Batch:
         return {**row, **held._asdict()}
 
     async def insert_rows(self, session: AsyncSession) -> None:
-        """Inserts all that is new, a statement a table; dashboards first, as they were noted first."""
+        """Inserts all new rows with one statement per table; dashboards come first, because they were added first."""
         for kind, rows in self._rows.items():
             await session.execute(insert(kind), rows)
 

@@ -4,12 +4,12 @@ import asyncio
 from contextlib import closing
 
 HOST = "127.0.0.1"
-# Enough for the server to write what it has and to acknowledge it, so that the client resumes in the middle.
+# Long enough for the server to write what it has and to acknowledge it, so that the client resumes in the middle.
 SECONDS_STALLED = 0.5
 
 
 class CuttingProxy:
-    """Passes bytes on to `port`, and cuts one connection each time that `bytes_until_cut` is set.
+    """Forwards bytes to `port`, and cuts one connection each time that `bytes_until_cut` is set.
 
     Attributes:
         bytes_until_cut: How many more bytes clients can send until the connection that sends them is cut; None if no
@@ -28,7 +28,7 @@ class CuttingProxy:
                 passing.create_task(self._pass(reader, server_writer, counted=True))
                 passing.create_task(self._pass(server_reader, writer, counted=False))
         except* ConnectionError:
-            # A reset rather than a polite goodbye, as from a network that breaks.
+            # A reset rather than a clean end, as when a network breaks.
             writer.transport.abort()
             server_writer.transport.abort()
 

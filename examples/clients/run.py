@@ -1,4 +1,4 @@
-"""Runs the example clients of other languages against a server of their own: what `make examples` does.
+"""Runs the example clients in other languages against their own server; `make examples` runs this.
 
     python examples/clients/run.py            every language that has a folder here
     python examples/clients/run.py go java    some of them
@@ -32,16 +32,16 @@ PROGRAMS = Path(sys.executable).parent
 TOOLS = {"go": ("go",), "typescript": ("node", "npm"), "java": ("java", "mvn")}
 DASHBOARDS = 10_000
 LOADED = re.compile(rf"loaded {DASHBOARDS} of {DASHBOARDS}, resumed (?P<times>\d+) time\(s\)")
-# Within the load of any program whose dashboards take more than 150 bytes each.
+# Less than any program sends to load its dashboards, if each takes more than 150 bytes.
 CUT_AFTER_BYTES = 1_500_000
-# The first run of a language downloads what it builds on.
+# The first run of a language downloads its dependencies.
 SECONDS_TO_RUN = 1_200
 SECONDS_TO_START = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A server that runs, and the proxy in front of it."""
+    """A running server, and the proxy in front of it."""
 
     address: str
     token: str
@@ -56,7 +56,7 @@ class Catalog:
 
 @asynccontextmanager
 async def serving(data_dir: Path) -> AsyncIterator[Catalog]:
-    """Serves a new catalog on SQLite for the time of the block."""
+    """Serves a new catalog on SQLite until the end of the block."""
     with socket.create_server((HOST, 0)) as chosen:
         port = chosen.getsockname()[1]
     settings = {"ADDRESS": f"{HOST}:{port}", "DATA_DIR": str(data_dir), "LOG_LEVEL": "error"}
@@ -88,13 +88,13 @@ async def listens(port: int) -> bool:
 
 
 def environment_with(added: dict[str, str]) -> dict[str, str]:
-    """The environment without another catalog's settings, with the programs of the virtual environment."""
+    """Returns the environment without settings of another catalog, and with the programs of the virtual environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DASHBOARD_CATALOG_")}
     return kept | {"PATH": f"{PROGRAMS}{os.pathsep}{kept['PATH']}"} | added
 
 
 async def failures_of(language: str, catalog: Catalog) -> list[str]:
-    """Runs the program of a language, and returns what was not as expected."""
+    """Runs the program of a language, and returns every difference from what was expected."""
     catalog.proxy.bytes_until_cut = CUT_AFTER_BYTES
     added = {"CATALOG_ADDRESS": catalog.proxy_address, "CATALOG_TOKEN": catalog.token}
     program = await asyncio.create_subprocess_exec(
