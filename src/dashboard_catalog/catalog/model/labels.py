@@ -4,6 +4,7 @@ Most labels are `Manual` and `Confirmed`, so only the others are stored: `{tag i
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +18,10 @@ class Label(NamedTuple):
 
 DEFAULT_LABEL = Label()
 """A label whose type and state the caller leaves out."""
+
+# There are few different ones, and a load has several for each asset.
+label_of = lru_cache(maxsize=256)(Label)
+"""Returns the label of this type and state, always the same one."""
 
 
 def decode(tags: Sequence[UUID], special: Mapping[str, Sequence[str]] | None) -> dict[UUID, Label]:

@@ -41,12 +41,14 @@ class Marks:
 
     def encode(self) -> Stored:
         """Returns what the column holds."""
+        if not (self.fields or self.tags or self.extension_keys):
+            return None
         parts = {
             "fields": list(self.fields),
             "tags": [tag.hex for tag in self.tags],
             "extension_keys": list(self.extension_keys),
         }
-        return {part: marks for part, marks in parts.items() if marks} or None
+        return {part: marks for part, marks in parts.items() if marks}
 
     def without(self, other: "Marks") -> "Marks":
         """Returns these marks except those that `other` has too."""
