@@ -186,8 +186,8 @@ def reads(scale: Scale) -> Iterator[Read]:
         yield _list(f"charts: {label}", "Chart", filters)
 
 
-def _get(label: str, kind: str, fqn: str, **asked: Any) -> Read:
-    request = getattr(_MESSAGES[kind], f"Get{kind}Request")(fully_qualified_name=fqn, **asked)
+def _get(label: str, kind: str, fqn: str, **fields: Any) -> Read:
+    request = getattr(_MESSAGES[kind], f"Get{kind}Request")(fully_qualified_name=fqn, **fields)
     return Read(label, kind, f"Get{kind}", request, _ONE)
 
 

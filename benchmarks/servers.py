@@ -55,17 +55,17 @@ def catalog_server(folder: Path, database_url: str, postgres: PostgresServer | N
     data = folder / "data"
     options = {"address": "127.0.0.1:0", "data-dir": data, "database-url": database_url, "log-format": "json"}
     flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    with _serving([*_SERVE, *flags], folder / "server.log") as (pid, said):
+    with _serving([*_SERVE, *flags], folder / "server.log") as (pid, line):
         database = processor.postmaster_of(postgres) if postgres else None
-        yield Server(said["address"], _token(data), pid, database)
+        yield Server(line["address"], _token(data), pid, database)
 
 
 @contextmanager
 def echo_server(folder: Path) -> Iterator[EchoServer]:
     """Runs the echo with its own data folder until the end of the block."""
     data = folder / "echo"
-    with _serving([*_ECHO, str(data)], folder / "echo.log") as (pid, said):
-        yield EchoServer(said["plain_address"], said["address"], _token(data), pid)
+    with _serving([*_ECHO, str(data)], folder / "echo.log") as (pid, line):
+        yield EchoServer(line["plain_address"], line["address"], _token(data), pid)
 
 
 @contextmanager
@@ -73,8 +73,8 @@ def comparison_server(folder: Path, database: str, postgres: PostgresServer) -> 
     """Runs the comparison on a prepared database until the end of the block."""
     key = folder / "comparison.pem"
     token = issue_token(key)
-    with _serving([*_COMPARISON, postgres.url(database), str(key)], folder / "comparison.log") as (pid, said):
-        yield Server(said["address"], token, pid, processor.postmaster_of(postgres))
+    with _serving([*_COMPARISON, postgres.url(database), str(key)], folder / "comparison.log") as (pid, line):
+        yield Server(line["address"], token, pid, processor.postmaster_of(postgres))
 
 
 @contextmanager
@@ -88,13 +88,13 @@ def _serving(arguments: list[str], log: Path) -> Iterator[tuple[int, dict[str, A
     with log.open("wb") as errors:
         process = subprocess.Popen([sys.executable, *arguments], env=environment, stderr=errors)
     try:
-        yield process.pid, _said(process, log)
+        yield process.pid, _serving_line(process, log)
     finally:
         process.terminate()
         process.wait()
 
 
-def _said(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+def _serving_line(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         for line in log.read_text().splitlines():

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from dashboard_catalog.auth.jwks import JwksFile
 from dashboard_catalog.auth.keys import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
-from tests.auth.asking import publish, trusting
+from tests.auth.authentication import publish, trusting
 from tests.auth.issuer import ED25519, P256, jwk, new_rsa
 from tests.auth.jwks_server import JwksServer, running
 

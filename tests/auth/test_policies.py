@@ -195,12 +195,12 @@ def test_a_denial_is_the_same_for_an_absent_thing() -> None:
     authorizer = Authorizer(None)
     stored = Resource("dashboard", "looker.sales", "looker", "Looker", frozenset({"team:A"}), "B", frozenset({"C.D"}))
     absent = Resource("dashboard", "looker.sales", service="looker")
-    said = []
+    denials = []
     for resource in (stored, absent):
         with pytest.raises(CatalogError) as caught:
             authorizer.check(CONSUMER, Action.DELETE, resource)
-        said.append((caught.value.reason, caught.value.message, caught.value.metadata, caught.value.resource))
-    assert said[0] == said[1]
+        denials.append((caught.value.reason, caught.value.message, caught.value.metadata, caught.value.resource))
+    assert denials[0] == denials[1]
 
 
 def test_a_denial_can_name_the_request_instead_of_the_action() -> None:

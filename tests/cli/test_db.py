@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.store.asking import asked
+from tests.store.database_work import query
 
 
 def test_an_upgrade_creates_the_schema_once(run: Run, empty_database_url: str) -> None:
@@ -20,7 +20,7 @@ def test_an_upgrade_creates_the_schema_once(run: Run, empty_database_url: str) -
 
 
 def test_a_schema_of_a_later_version_is_reported_and_kept(run: Run, database_url: str) -> None:
-    asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    query(database_url, "UPDATE alembic_version SET version_num = '9999'")
 
     upgraded = run("db", "upgrade", "--database-url", database_url)
 
@@ -28,7 +28,7 @@ def test_a_schema_of_a_later_version_is_reported_and_kept(run: Run, database_url
     assert re.fullmatch(
         r"Error: .+: the schema is at 9999, which this version does not know: it goes up to \d{4}\n", upgraded.stderr
     )
-    assert asked(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
+    assert query(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
     # This version can use it, because migrations only add.
     assert run("db", "check", "--database-url", database_url).exit_code == 0
 

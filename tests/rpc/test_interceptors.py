@@ -41,9 +41,9 @@ async def test_a_call_without_a_valid_id_gets_a_new_one(edge: Edge, sent: str | 
     metadata = edge.metadata if sent is None else (*edge.metadata, ("x-request-id", sent))
     call = edge.stub.GetDashboard(SOMETHING, metadata=metadata)
     await call
-    answered = dict(await call.trailing_metadata())["x-request-id"]
-    assert answered != sent
-    assert len(answered) == 32
+    returned = dict(await call.trailing_metadata())["x-request-id"]
+    assert returned != sent
+    assert len(returned) == 32
 
 
 async def test_calls_have_different_ids(edge: Edge) -> None:

@@ -83,20 +83,20 @@ async def test_annotations_are_found_as_extensions(edge: Edge) -> None:
     answer = await ask(edge, V1, all_extension_numbers_of_type="google.protobuf.FieldOptions")
     number = validate_pb2.field.number
     assert number in answer.all_extension_numbers_response.extension_number
-    asked = ExtensionRequest(containing_type="google.protobuf.FieldOptions", extension_number=number)
-    answer = await ask(edge, V1, file_containing_extension=asked)
+    extension = ExtensionRequest(containing_type="google.protobuf.FieldOptions", extension_number=number)
+    answer = await ask(edge, V1, file_containing_extension=extension)
     texts = answer.file_descriptor_response.file_descriptor_proto
     assert "buf/validate/validate.proto" in {FileDescriptorProto.FromString(text).name for text in texts}
 
 
 async def test_an_absent_symbol_is_not_found(edge: Edge) -> None:
-    for asked in (
+    for request in (
         {"file_containing_symbol": "nope.Nope"},
         {"file_by_filename": "nope.proto"},
         {"all_extension_numbers_of_type": "nope.Nope"},
         {"file_containing_extension": ExtensionRequest(containing_type="google.rpc.Status", extension_number=1)},
     ):
-        answer = await ask(edge, V1, **asked)
+        answer = await ask(edge, V1, **request)
         assert (answer.error_response.error_code, answer.error_response.error_message) == (5, "not found")
 
 

@@ -167,12 +167,12 @@ async def test_a_denied_session_leaves_an_audit_line(
     options = {"sessionId": str(uuid4()), "service": "looker"}
     await superset.bulk([{"chart": {"name": "x", "service": "looker"}}], options=options)
     steward = service.caller("stella", "data_steward")
-    for caller, asked, action in (
+    for caller, session, action in (
         (bot, options, ("loader", "resume", "session", options["sessionId"])),
         (steward, {"service": "looker", "sweep": {}}, ("stella", "sweep", "bi_service", "looker")),
     ):
         audited(logs)
-        bulk = await caller.bulk([], options=asked)
+        bulk = await caller.bulk([], options=session)
         assert bulk.refused is not None
         (denied,) = audited(logs, "denied")
         assert denied.pop("call_id")

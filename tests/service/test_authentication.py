@@ -153,7 +153,7 @@ async def test_tokens_are_neither_logged_nor_returned(service: Service, tmp_path
             refused = [await refusal(channel, "/dashboardcatalog.v1.ChartService/GetChart", a) for a, _ in bad.values()]
         # Lines of calls are written a moment later.
         await asyncio.sleep(0.1)
-    said = repr([(each.message, each.details) for each in refused]) + repr(logs)
+    visible = repr([(each.message, each.details) for each in refused]) + repr(logs)
     assert repr(logs).count("UNAUTHENTICATED") == len(bad)
     parts = {part for authorization, _ in bad.values() for part in (authorization or "").split(" ")[-1].split(".")}
-    assert not any(part in said for part in parts if len(part) > 10)
+    assert not any(part in visible for part in parts if len(part) > 10)

@@ -158,7 +158,7 @@ async def test_entities_of_a_validating_stream_are_invisible_to_others(service: 
 
 
 async def test_a_validating_stream_does_not_wait_for_writers(service: Service, superset: Caller) -> None:
-    locked, answered = asyncio.Event(), asyncio.Event()
+    locked, responded = asyncio.Event(), asyncio.Event()
 
     async def work(connection: WriteConnection) -> None:
         await locks.lock_catalog(connection, to_write=True)
@@ -166,7 +166,7 @@ async def test_a_validating_stream_does_not_wait_for_writers(service: Service, s
         (found,) = await entities.by_fqns(connection, ["superset"])
         await locks.lock_service(connection, found.id)
         locked.set()
-        await answered.wait()
+        await responded.wait()
 
     writing = asyncio.create_task(service.database.write(work))
     await locked.wait()
@@ -174,7 +174,7 @@ async def test_a_validating_stream_does_not_wait_for_writers(service: Service, s
         async with asyncio.timeout(10):
             bulk = await superset.bulk([{"entity": {"user": {"name": "eve"}}}, _chart("c")], options=VALIDATING)
     finally:
-        answered.set()
+        responded.set()
         await writing
 
     assert bulk.counts == {"created": 2}

@@ -51,11 +51,11 @@ async def test_of_200_concurrent_creates_of_one_name_one_succeeds(superset: Call
 
 
 async def test_200_concurrent_upserts_share_few_transactions(service: Service, superset: Caller) -> None:
-    with counted(service.database) as asked:
+    with counted(service.database) as counted_calls:
         codes = await _codes(superset.upsert_dashboard(dashboard=_spec(f"d{n}")) for n in range(200))
 
     assert codes == {"OK": 200}
-    assert asked.commits <= 40
+    assert counted_calls.commits <= 40
     assert (await superset.list_dashboards(include_total=True))["total"] == "200"
 
 

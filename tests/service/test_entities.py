@@ -40,11 +40,11 @@ async def test_output_only_fields_are_ignored_in_requests(superset: Caller) -> N
         "updatedBy": "z",
         "updatedAt": "2000-01-01T00:00:00Z",
     }
-    answered = await upserted(superset, "user", name="carl", **sent)
-    assert answered["fullyQualifiedName"] == "carl"
-    assert answered["updatedBy"] == "admin"
-    assert answered["id"] != "x"
-    assert "deleted" not in answered
+    returned = await upserted(superset, "user", name="carl", **sent)
+    assert returned["fullyQualifiedName"] == "carl"
+    assert returned["updatedBy"] == "admin"
+    assert returned["id"] != "x"
+    assert "deleted" not in returned
 
 
 async def test_names_are_parsed_and_returned_in_one_quoting(superset: Caller) -> None:

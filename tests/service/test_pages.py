@@ -235,7 +235,7 @@ async def test_a_forged_token_is_a_position_in_the_list_or_refused(superset: Cal
         *([time, ID] for time in ("2026-11-24", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999+00:00", "now", "1")),
         *(["0001-01-01T00:00:00+23:59", ID], ["9999-12-31T23:59:59-23:59", ID], ["0001-01-01T00:00:00+00:00", ID]),
     ]
-    answered = 0
+    accepted = 0
     for place in places:
         calls: list[tuple[Any, Json, Any]] = [(superset.list_entities, {"kind": "KIND_USER"}, ("user", "", "exclude"))]
         for order in ORDERS:
@@ -247,10 +247,10 @@ async def test_a_forged_token_is_a_position_in_the_list_or_refused(superset: Cal
             except Refused as error:
                 refused = error.violations
             else:
-                answered += 1
+                accepted += 1
                 continue
             assert refused == {"page_token": "INVALID_PAGE_TOKEN"}, place
-    assert answered == 26
+    assert accepted == 26
 
 
 async def test_the_next_page_continues_after_a_removed_asset(superset: Caller) -> None:

@@ -79,9 +79,9 @@ def callers(service: Service) -> dict[str, Caller]:
 class Answer:
     """How a call ended: its sign, and for a refusal its whole status except the id of the call."""
 
-    def __init__(self, sign: str, said: Any = None) -> None:
+    def __init__(self, sign: str, status: Any = None) -> None:
         self.sign = sign
-        self.said = said
+        self.status = status
 
 
 async def answer_of(call: Awaitable[Any]) -> Answer:
@@ -141,8 +141,8 @@ async def test_assets_by_role_and_ownership(service: Service, superset: Caller, 
 
     async def answers(cases: Iterable[tuple[str, str, str]], *, try_only: bool) -> dict[str, Answer]:
         """Makes the calls for (row, role, name) concurrently, so that they share batches."""
-        asked = {name: calls[role].answer(row, name, try_only=try_only) for row, role, name in cases}
-        return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+        pending = {name: calls[role].answer(row, name, try_only=try_only) for row, role, name in cases}
+        return dict(zip(pending, await asyncio.gather(*pending.values()), strict=True))
 
     others = [(row, role, name) for row, role, owner, name in every if owner == "others"]
     absent = await answers(others, try_only=True)
@@ -165,7 +165,7 @@ async def test_assets_by_role_and_ownership(service: Service, superset: Caller, 
     # Validation needs the same permission, and a denial does not reveal what exists.
     assert {name: answer.sign for name, answer in tried.items()} == {name: stored[name].sign for name in tried}
     for name in (name for name, answer in absent.items() if answer.sign == stored[name].sign == "-"):
-        assert stored[name].said == absent[name].said, name
+        assert stored[name].status == absent[name].status, name
     for role, caller in callers(service).items():
         assert (await answer_of(getattr(caller, f"list_{kind}s")())).sign == cells["list", role]
 
@@ -228,7 +228,7 @@ async def test_entities_by_role(service: Service, superset: Caller) -> None:
             assert signs == (cells.get((f"{row} {kind}", role)) or cells[f"{row} any", role]), (role, row, kind)
             assert tried[row, kind].sign == answer.sign
             if signs == "--":
-                assert answer.said == absent[row, kind].said == tried[row, kind].said
+                assert answer.status == absent[row, kind].status == tried[row, kind].status
         denied = [place for place, each in enumerate(EXAMPLES) if stored["upsert", snake(each.kind)].sign == "-"]
         assert bulk.failures == {place: {"": "ACTION_DENIED"} for place in denied}
         for _, request in (entity_requests(example, try_only=False)["hard_delete"] for example in EXAMPLES):

@@ -71,10 +71,10 @@ async def test_a_chunk_of_one_service_takes_the_same_statements_at_any_size(
             first += size
             for earlier in before:
                 assert (await caller.bulk(earlier(numbers))).failures == {}
-            with counted(service.database) as asked:
+            with counted(service.database) as counted_calls:
                 bulk = await caller.bulk(items(numbers))
             assert sum(bulk.counts.values()) == len(items(numbers))
-            taken[size] = asked.statements
+            taken[size] = counted_calls.statements
 
         assert len(taken[1]) <= MOST
         for size in SIZES[1:]:
@@ -102,10 +102,10 @@ def run(service: Service) -> Run:
             AssetWrite(kind=kind, verb=verb, writer=EDIT, key=AssetName("superset", f"d{number}"), hard=hard)
             for number in numbers
         ]
-        with counted(service.database) as asked:
+        with counted(service.database) as counted_calls:
             results = await service.database.write(lambda connection: pipeline.run(connection, Batch(writes)))
         assert not [result.message for result in results if isinstance(result, CatalogError)]
-        return len(asked.statements)
+        return len(counted_calls.statements)
 
     return run
 
@@ -153,19 +153,19 @@ async def test_a_unary_write_is_a_batch_of_one(service: Service, bot: Caller) ->
 
 @pytest.mark.usefixtures("superset")
 async def test_the_response_of_a_unary_write_reuses_what_the_write_has_read(service: Service, bot: Caller) -> None:
-    with counted(service.database) as asked:
+    with counted(service.database) as counted_calls:
         answer = await bot.upsert_dashboard(**_dashboards([1])[0])
 
     assert answer["dashboard"]["tags"][0]["tagFQN"] == "PII.Email"
     # The BI service, to lock it; then owners, tags with their classifications, and all other references.
-    assert len([text for text in asked.statements if "FROM entity" in text]) == 2
+    assert len([text for text in counted_calls.statements if "FROM entity" in text]) == 2
 
 
 @pytest.mark.usefixtures("superset")
 async def test_unchanged_items_write_no_assets(service: Service, bot: Caller) -> None:
     await bot.bulk(_charts(range(10)), _dashboards(range(10)))
 
-    with counted(service.database) as asked:
+    with counted(service.database) as counted_calls:
         await bot.bulk(_charts(range(10)), _dashboards(range(10)))
 
-    assert _writing(asked.statements) == []
+    assert _writing(counted_calls.statements) == []

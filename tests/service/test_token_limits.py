@@ -104,7 +104,7 @@ async def test_a_write_outside_the_limit_is_denied_whether_or_not_the_asset_exis
     for name in ("d1", "none"):
         spec: Json = {"dashboard": {"name": name, "service": "looker", "displayName": "Mine"}}
         key = {"fully_qualified_name": f"looker.{name}"}
-        said = [
+        denials = [
             await denial(limited.create_dashboard, **spec),
             await denial(limited.upsert_dashboard, **spec),
             await denial(limited.upsert_dashboard, **spec, validate_only=True),
@@ -115,7 +115,7 @@ async def test_a_write_outside_the_limit_is_denied_whether_or_not_the_asset_exis
             await denial(limited.restore_dashboard, **key),
         ]
         verbs = ["create", "upsert", "upsert", "update", "delete", "delete", "hard_delete", "restore"]
-        assert [message for message, _ in said] == [f"sue may not {verb} dashboard looker.{name}" for verb in verbs]
+        assert [message for message, _ in denials] == [f"sue may not {verb} dashboard looker.{name}" for verb in verbs]
     for name in ("looker", "nothing"):
         entity: Json = {"biService": {"name": name, "serviceType": "Looker", "displayName": "Mine"}}
         key = {"kind": "KIND_BI_SERVICE", "fully_qualified_name": name}

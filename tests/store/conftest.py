@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dashboard_catalog.store.database import Database
-from tests.store.asking import statements
+from tests.store.database_work import statements
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID, ChartRecord
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, CHART_REFERENCE, SERVICE_SEQUENCE
-from tests.store.asking import chart
+from tests.store.database_work import chart
 
 ANN, BOB = UUID(int=1), UUID(int=2)
 
@@ -56,14 +56,14 @@ class Charts:
         async def work(connection: WriteConnection) -> Stored:
             await store_changes(connection, self.all)
 
-            async def asked(*columns: Any) -> list[Any]:
+            async def selected(*columns: Any) -> list[Any]:
                 return sorted(map(tuple, await connection.execute(select(*columns))), key=str)
 
             return Stored(
-                await asked(CHART.c.id, CHART.c.version, CHART.c.digest),
-                await asked(CHART_HISTORY.c.id, CHART_HISTORY.c.version, CHART_HISTORY.c.digest),
-                await asked(CHART_REFERENCE.c.name, CHART_REFERENCE.c.target_id),
-                *(await asked(SERVICE_SEQUENCE.c.last_change))[0],
+                await selected(CHART.c.id, CHART.c.version, CHART.c.digest),
+                await selected(CHART_HISTORY.c.id, CHART_HISTORY.c.version, CHART_HISTORY.c.digest),
+                await selected(CHART_REFERENCE.c.name, CHART_REFERENCE.c.target_id),
+                *(await selected(SERVICE_SEQUENCE.c.last_change))[0],
             )
 
         stored = await self._database.write(work)

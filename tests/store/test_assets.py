@@ -12,7 +12,7 @@ from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.assets import DASHBOARDS
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID, DashboardRecord
-from tests.store.asking import storing
+from tests.store.database_work import storing
 
 ONE, OTHER = UUID(int=1), UUID(int=2**128 - 1)
 BARE = DashboardRecord(

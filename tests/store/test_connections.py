@@ -11,7 +11,7 @@ from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from tests.postgres import PostgresServer
-from tests.store.asking import chart, check_unavailable, rows, statements, storing
+from tests.store.database_work import chart, check_unavailable, rows, statements, storing
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 

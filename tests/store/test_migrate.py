@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import METADATA
-from tests.store.asking import asked
+from tests.store.database_work import query
 
 HEAD = max(file.name[:4] for file in (Path(migrate.__file__).parent / "migrations" / "versions").glob("0*.py"))
 
@@ -42,21 +42,21 @@ def test_the_migrations_create_the_tables_of_the_code(empty_database_url: str) -
 
 def test_a_different_table_is_detected(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
-    asked(empty_database_url, "DROP TABLE chart_history")
+    query(empty_database_url, "DROP TABLE chart_history")
 
     assert migrate.drift(empty_database_url)
 
 
 def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
-    asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
+    query(empty_database_url, "UPDATE service_sequence SET last_change = 7")
     migrate.upgrade(empty_database_url)
 
-    assert asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
+    assert query(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
 
 
 def test_the_schema_comes_with_the_sequence_of_the_catalog_itself(database_url: str) -> None:
-    ((service_id, last_change),) = asked(database_url, "SELECT service_id, last_change FROM service_sequence")
+    ((service_id, last_change),) = query(database_url, "SELECT service_id, last_change FROM service_sequence")
 
     assert (str(service_id).replace("-", ""), last_change) == (CATALOG_ID.hex, 0)
 
@@ -68,26 +68,26 @@ def test_a_schema_of_another_version_is_reported(empty_database_url: str) -> Non
     command.upgrade(migrate._config(empty_database_url), "0001")
     with pytest.raises(migrate.SchemaOutdated, match=f"is at 0001, this version needs {HEAD}"):
         migrate.check(empty_database_url)
-    asked(empty_database_url, "UPDATE service_sequence SET last_change = 7")
+    query(empty_database_url, "UPDATE service_sequence SET last_change = 7")
 
     migrate.upgrade(empty_database_url)
     migrate.check(empty_database_url)
-    assert asked(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
+    assert query(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
 
 
 def test_a_schema_of_a_later_version_serves_an_older_server(database_url: str) -> None:
-    asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    query(database_url, "UPDATE alembic_version SET version_num = '9999'")
 
     migrate.check(database_url)
 
 
 def test_a_schema_of_a_later_version_is_not_changed(database_url: str) -> None:
-    asked(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    query(database_url, "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(migrate.SchemaLater, match=f"is at 9999, .* up to {HEAD}"):
         migrate.upgrade(database_url)
 
-    assert asked(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
+    assert query(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
     assert migrate.drift(database_url) == []
 
 
@@ -134,7 +134,7 @@ def test_a_migration_can_be_written_from_the_template(empty_database_url: str, t
     columns = [f'    op.add_column("{table}", sa.Column("new", sa.Text()))\n' for table in ("chart", "chart_history")]
     file.write_text(file.read_text().replace("    pass\n", "".join(columns)))
     command.upgrade(config, "head")
-    asked(empty_database_url, "SELECT new FROM chart UNION SELECT new FROM chart_history")
+    query(empty_database_url, "SELECT new FROM chart UNION SELECT new FROM chart_history")
 
 
 _AT_ONCE = """
@@ -164,10 +164,10 @@ def test_several_processes_can_upgrade_concurrently(empty_database_url: str) -> 
         assert process.stdin is not None
         process.stdin.close()
     ended = [process.wait(30) for process in processes]
-    said = [process.stderr.read().decode() for process in processes if process.stderr]
+    errors = [process.stderr.read().decode() for process in processes if process.stderr]
     for process in processes:
         process.stdout.close()  # type: ignore[union-attr]
         process.stderr.close()  # type: ignore[union-attr]
 
-    assert ended == [0, 0], said
+    assert ended == [0, 0], errors
     assert migrate.drift(empty_database_url) == []

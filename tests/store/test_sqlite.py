@@ -12,7 +12,7 @@ from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.store import engines
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from tests.store.asking import check_unavailable, rows, statements
+from tests.store.database_work import check_unavailable, rows, statements
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -40,7 +40,7 @@ VALUES = st.recursive(
 )
 
 
-class Asking:
+class BlockingDatabase:
     """A database with blocking calls, which hypothesis needs."""
 
     def __init__(self, runner: asyncio.Runner, database: Database) -> None:
@@ -60,14 +60,14 @@ class Asking:
 
 
 @pytest.fixture
-def asking(database_url: str) -> Iterator[Asking]:
+def blocking(database_url: str) -> Iterator[BlockingDatabase]:
     with asyncio.Runner() as runner:
 
         async def opened() -> Database:
             return Database(database_url)
 
         database = runner.run(opened())
-        yield Asking(runner, database)
+        yield BlockingDatabase(runner, database)
         runner.run(database.close())
 
 
@@ -88,50 +88,50 @@ def _ids(values: list[UUID]) -> Any:
     return bindparam(None, values, UUID_LIST)
 
 
-def test_any_of_tests_membership(asking: Asking) -> None:
+def test_any_of_tests_membership(blocking: BlockingDatabase) -> None:
     @_often(value=TEXTS | SMALL, values=st.lists(TEXTS | SMALL, max_size=5))
     def of_texts(value: str, values: list[str]) -> None:
-        assert asking.holds(any_of(bindparam(None, value, KEY_TEXT), _texts(values))) == (value in values)
-        assert asking.holds(any_of(bindparam(None, value, KEY_TEXT), _texts([*values, value])))
+        assert blocking.holds(any_of(bindparam(None, value, KEY_TEXT), _texts(values))) == (value in values)
+        assert blocking.holds(any_of(bindparam(None, value, KEY_TEXT), _texts([*values, value])))
 
     @_often(value=IDS, values=st.lists(IDS, max_size=3))
     def of_ids(value: UUID, values: list[UUID]) -> None:
-        assert asking.holds(any_of(bindparam(None, value, ID), _ids(values))) == (value in values)
+        assert blocking.holds(any_of(bindparam(None, value, ID), _ids(values))) == (value in values)
 
     of_texts()
     of_ids()
 
 
-def test_overlaps_tests_for_a_common_element(asking: Asking) -> None:
+def test_overlaps_tests_for_a_common_element(blocking: BlockingDatabase) -> None:
     @_often(held=st.lists(TEXTS | SMALL, max_size=5), values=st.lists(TEXTS | SMALL, max_size=5))
     def of_texts(held: list[str], values: list[str]) -> None:
-        assert asking.holds(overlaps(_texts(held), _texts(values))) == bool(set(held) & set(values))
+        assert blocking.holds(overlaps(_texts(held), _texts(values))) == bool(set(held) & set(values))
 
     @_often(held=st.lists(IDS, max_size=3), values=st.lists(IDS, max_size=3))
     def of_ids(held: list[UUID], values: list[UUID]) -> None:
-        assert asking.holds(overlaps(_ids(held), _ids(values))) == bool(set(held) & set(values))
+        assert blocking.holds(overlaps(_ids(held), _ids(values))) == bool(set(held) & set(values))
 
     of_texts()
     of_ids()
 
 
-def test_has_key_tests_for_a_key_at_the_top(asking: Asking) -> None:
+def test_has_key_tests_for_a_key_at_the_top(blocking: BlockingDatabase) -> None:
     @_often(document=st.dictionaries(TEXTS | SMALL, VALUES, max_size=4), key=TEXTS | SMALL)
     def rule(document: dict[str, Any], key: str) -> None:
         held = bindparam(None, document, DOCUMENT)
-        assert asking.holds(has_key(held, literal(key))) == (key in document)
+        assert blocking.holds(has_key(held, literal(key))) == (key in document)
         for known in document:
-            assert asking.holds(has_key(held, literal(known)))
+            assert blocking.holds(has_key(held, literal(known)))
 
     rule()
 
 
-def test_begins_with_tests_for_a_prefix(asking: Asking) -> None:
+def test_begins_with_tests_for_a_prefix(blocking: BlockingDatabase) -> None:
     @_often(text=TEXTS, prefix=TEXTS, length=st.integers(0, 5))
     def rule(text: str, prefix: str, length: int) -> None:
         for start in (prefix, text[:length], text + prefix):
             column = bindparam(None, text, KEY_TEXT)
-            assert asking.holds(begins_with(column, start)) == text.startswith(start), start
+            assert blocking.holds(begins_with(column, start)) == text.startswith(start), start
 
     rule()
 
@@ -140,17 +140,17 @@ def _table(type_: TypeEngine[Any]) -> Table:
     return Table("things", MetaData(), Column("value", type_))
 
 
-def _stored(asking: Asking, type_: TypeEngine[Any], *values: Any) -> list[Any]:
+def _stored(blocking: BlockingDatabase, type_: TypeEngine[Any], *values: Any) -> list[Any]:
     """Returns stored values as they are read, in the order of the column."""
     table = _table(type_)
-    asking.run(table.delete())
-    asking.run(insert(table), [{"value": value} for value in values])
-    return [row.value for row in asking.run(select(table.c.value))]
+    blocking.run(table.delete())
+    blocking.run(insert(table), [{"value": value} for value in values])
+    return [row.value for row in blocking.run(select(table.c.value))]
 
 
-def _make(asking: Asking, type_: TypeEngine[Any]) -> Table:
+def _make(blocking: BlockingDatabase, type_: TypeEngine[Any]) -> Table:
     table = _table(type_)
-    asking.run(CreateTable(table))
+    blocking.run(CreateTable(table))
     return table
 
 
@@ -166,39 +166,39 @@ def _make(asking: Asking, type_: TypeEngine[Any]) -> Table:
     ],
 )
 def test_a_stored_value_is_read_unchanged(
-    asking: Asking, type_: TypeEngine[Any], strategy: st.SearchStrategy[Any]
+    blocking: BlockingDatabase, type_: TypeEngine[Any], strategy: st.SearchStrategy[Any]
 ) -> None:
-    _make(asking, type_)
+    _make(blocking, type_)
 
     @_often(value=strategy)
     def rule(value: Any) -> None:
-        assert _stored(asking, type_, value) == [value]
+        assert _stored(blocking, type_, value) == [value]
 
     rule()
-    assert _stored(asking, type_, None) == [None]
+    assert _stored(blocking, type_, None) == [None]
 
 
-def test_a_time_is_read_in_utc(asking: Asking) -> None:
-    _make(asking, TIMESTAMP)
+def test_a_time_is_read_in_utc(blocking: BlockingDatabase) -> None:
+    _make(blocking, TIMESTAMP)
     local = datetime(2026, 3, 29, 3, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=-5)))
 
-    (read,) = _stored(asking, TIMESTAMP, local)
+    (read,) = _stored(blocking, TIMESTAMP, local)
 
     assert (read, read.utcoffset()) == (local, timedelta(0))
 
 
-def test_texts_sort_byte_for_byte(asking: Asking) -> None:
-    table = _make(asking, KEY_TEXT)
+def test_texts_sort_byte_for_byte(blocking: BlockingDatabase) -> None:
+    table = _make(blocking, KEY_TEXT)
 
     @_often(values=st.lists(TEXTS | SMALL, max_size=8, unique=True))
     def rule(values: list[str]) -> None:
-        asking.run(table.delete())
+        blocking.run(table.delete())
         if values:
-            asking.run(insert(table), [{"value": value} for value in values])
-        read = [row.value for row in asking.run(select(table.c.value).order_by(table.c.value))]
+            blocking.run(insert(table), [{"value": value} for value in values])
+        read = [row.value for row in blocking.run(select(table.c.value).order_by(table.c.value))]
         assert read == sorted(values, key=str.encode)
         for pivot in values:
-            after = asking.run(select(table.c.value).where(table.c.value > pivot))
+            after = blocking.run(select(table.c.value).where(table.c.value > pivot))
             assert {row.value for row in after} == {value for value in values if value.encode() > pivot.encode()}
 
     rule()

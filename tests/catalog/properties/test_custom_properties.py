@@ -175,7 +175,7 @@ def test_dates_and_enums_have_one_stored_form(kind: str, config: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("kind", "config", "value", "said"),
+    ("kind", "config", "value", "problems"),
     [
         ("enum", TIER, ["Iron"], {"[0]": 'got "Iron"; expected one of "Silver", "Gold", "Bronze"'}),
         (
@@ -202,11 +202,11 @@ def test_dates_and_enums_have_one_stored_form(kind: str, config: dict[str, Any],
     ],
 )
 def test_a_violation_names_the_place_and_the_expected_form(
-    kind: str, config: dict[str, Any] | None, value: Any, said: dict[str, str]
+    kind: str, config: dict[str, Any] | None, value: Any, problems: dict[str, str]
 ) -> None:
     _, violations = compile_property(kind, config).check("key", value)
     assert {violation.field: violation.description for violation in violations} == {
-        f"extension.key{path}": text for path, text in said.items()
+        f"extension.key{path}": text for path, text in problems.items()
     }
 
 

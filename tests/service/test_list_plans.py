@@ -32,7 +32,7 @@ OWN_FILTERS: dict[str, list[dict[str, str]]] = {
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]
 STATES = ["DELETED_EXCLUDE", "DELETED_INCLUDE", "DELETED_ONLY"]
 # The limits for "few" and for the rows to try: only sorted ranges, a mixture, and only rows.
-WAYS = [(-1, 0), (4, 20), (-1, 1_000)]
+PLANS = [(-1, 0), (4, 20), (-1, 1_000)]
 COUNT, PAGE = 40, 12
 DELETED = [number for number in range(COUNT) if number % 7 < 3]
 
@@ -141,10 +141,10 @@ async def test_a_list_is_the_same_with_every_query_plan(
     names = await expected(superset, kind, requests, held)
     assert len({tuple(found) for found in names}) > 50
 
-    for few, next_ in WAYS:
+    for few, next_ in PLANS:
         monkeypatch.setattr(lists, "_FEW", few)
         monkeypatch.setattr(lists, "_NEXT_BY_NAME", next_)
         monkeypatch.setattr(lists, "_NEXT_BY_TIME", next_)
         for request, found in zip(requests, names, strict=True):
-            answered = await walked(superset, kind, **request)
-            assert [row["fullyQualifiedName"] for row in answered] == found, (few, next_, request)
+            actual = await walked(superset, kind, **request)
+            assert [row["fullyQualifiedName"] for row in actual] == found, (few, next_, request)

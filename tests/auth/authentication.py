@@ -29,9 +29,9 @@ async def refusal(authenticator: Authenticator, authorization: str | None) -> Ca
     with capture_logs() as logs, pytest.raises(CatalogError) as caught:
         await authenticator.authenticate(authorization)
     assert caught.value.code is Code.UNAUTHENTICATED
-    said = f"{caught.value.message} {caught.value.metadata} {logs}"
+    visible = f"{caught.value.message} {caught.value.metadata} {logs}"
     parts = [part for part in (authorization or "").replace(".", " ").split() if len(part) > 20]
-    assert not any(part in said for part in parts)
+    assert not any(part in visible for part in parts)
     return caught.value
 
 

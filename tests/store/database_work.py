@@ -43,7 +43,7 @@ async def rows(database: Database) -> list[tuple[int, int]]:
         return [(row.a, row.b) for row in await connection.execute(text("SELECT a, b FROM t ORDER BY a"))]
 
 
-def asked(url: str, statement: str) -> list[Any]:
+def query(url: str, statement: str) -> list[Any]:
     """Runs a statement outside an event loop, and returns its rows."""
 
     async def ask() -> list[Any]:
