@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
-from dashboard_catalog.settings import Address, Settings, SettingsError, environment_name, flag_name
+from dashboard_catalog.cli.settings_options import flag_name
+from dashboard_catalog.settings import Address, Settings, SettingsError, environment_name
 
 # Fixed by the design, because scripts depend on them.
 NAMES = {

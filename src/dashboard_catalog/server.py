@@ -15,11 +15,11 @@ from grpc_health.v1 import health_pb2_grpc
 
 from dashboard_catalog import logs
 from dashboard_catalog.auth.claims import ClaimNames
+from dashboard_catalog.auth.external_issuer import external_issuer
 from dashboard_catalog.auth.issuing import ensure_admin_token
-from dashboard_catalog.auth.jwks import external_issuer
 from dashboard_catalog.auth.key_sets import JwksError
-from dashboard_catalog.auth.keys import KeyFileError, load_or_create_key
 from dashboard_catalog.auth.policies import Authorizer, PolicyError
+from dashboard_catalog.auth.signing_key import KeyFileError, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.processes import (

@@ -1,8 +1,8 @@
 """All settings, in one frozen object. A flag wins over an environment variable, which wins over the default.
 
 The fields are the only list of settings: the CLI creates the options of `serve` from `Settings.model_fields`.
-`environment_name` and `flag_name` return the names of each setting. This module must not know the parts of the program
-that it configures.
+`environment_name` returns the name of a setting's variable, and `cli/settings_options.py` makes its flag. This module
+must not know the parts of the program that it configures.
 """
 
 from collections.abc import Mapping
@@ -251,11 +251,6 @@ class Settings(BaseSettings):
 def environment_name(field: str) -> str:
     """Returns the environment variable of a setting: `DASHBOARD_CATALOG_TLS_CERT` for `tls_cert`."""
     return ENVIRONMENT + field.upper()
-
-
-def flag_name(field: str) -> str:
-    """Returns the flag of a setting: `--tls-cert` for `tls_cert`."""
-    return "--" + field.replace("_", "-")
 
 
 def _normal_database_url(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.claims import ClaimNames
-from dashboard_catalog.auth.keys import SigningKey
+from dashboard_catalog.auth.signing_key import SigningKey
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.auth.verification import KeySource, TrustedIssuer
 from dashboard_catalog.errors import CatalogError, Code, Reason

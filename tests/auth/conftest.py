@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from dashboard_catalog.auth.jwks import JwksFile
-from dashboard_catalog.auth.keys import SigningKey, load_or_create_key
+from dashboard_catalog.auth.jwks_file import JwksFile
+from dashboard_catalog.auth.signing_key import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from tests.auth.authentication import publish, trusting
 from tests.auth.issuer import ED25519, P256, jwk, new_rsa

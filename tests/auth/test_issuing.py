@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.issuing import ADMIN_FILE, ensure_admin_token, issue_token, parse_duration
-from dashboard_catalog.auth.keys import SigningKey, load_or_create_key
+from dashboard_catalog.auth.signing_key import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from tests.auth.issuer import sign
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from dashboard_catalog.auth.claims import ClaimNames
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.jwks import JwksFile
+from dashboard_catalog.auth.jwks_file import JwksFile
 from dashboard_catalog.auth.jwks_url import JwksUrl
-from dashboard_catalog.auth.keys import OWN_ISSUER, SigningKey
+from dashboard_catalog.auth.signing_key import OWN_ISSUER, SigningKey
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.errors import CatalogError, Reason
 from tests.auth.authentication import CLAIMS, encoded, publish, reason, refusal, subject, trusting

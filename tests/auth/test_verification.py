@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.jwks import JwksFile
-from dashboard_catalog.auth.keys import OWN_AUDIENCE, OWN_ISSUER, SigningKey, load_or_create_key
+from dashboard_catalog.auth.jwks_file import JwksFile
+from dashboard_catalog.auth.signing_key import OWN_AUDIENCE, OWN_ISSUER, SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.errors import Reason
 from tests.auth.authentication import CLAIMS, encoded, reason, refusal, subject, trusting

@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from dashboard_catalog.catalog.model.names import join
+from dashboard_catalog.catalog.model.qualified_names import join
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2, dashboard_service_pb2_grpc, entity_pb2
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dashboard_catalog.settings import Settings, environment_name, flag_name
+from dashboard_catalog.cli.settings_options import flag_name
+from dashboard_catalog.settings import Settings, environment_name
 from tests.cli.conftest import Run
 
 

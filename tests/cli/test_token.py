@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from tests.cli.conftest import Start
 

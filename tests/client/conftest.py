@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.server import CatalogServer, build
 from dashboard_catalog.settings import Settings
 from dashboard_catalog_client import retries

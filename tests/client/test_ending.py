@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog_client import AsyncCatalogClient, Item, chunks, connect_async, reason_of
 from dashboard_catalog_client.chunks import _WINDOW_ITEMS, MAX_ITEMS
 from dashboard_catalog_client.pending import CHUNKS_IN_FLIGHT

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.processes import run_until_stopped
 from dashboard_catalog.server import AddServicers, add_servicers, build, prepare
 from dashboard_catalog.settings import Settings

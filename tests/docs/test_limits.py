@@ -4,11 +4,11 @@ import pytest
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
-from dashboard_catalog.auth import claims, jwks, jwks_url, key_sets
+from dashboard_catalog.auth import claims, external_issuer, jwks_url, key_sets
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
 from dashboard_catalog.catalog.bulk import opening
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.properties import extension_rules
 from dashboard_catalog.catalog.reading import page_sizes
 from dashboard_catalog.catalog.writing import merge
@@ -78,7 +78,7 @@ ROWS = {
     "an etag": characters(dashboard_service_pb2.UpdateDashboardRequest, "etag"),
     "a page token": characters(dashboard_service_pb2.ListDashboardsRequest, "page_token"),
     "lifetime of a token that the catalog issues": f"{LONGEST_LIFETIME.days:,} days",
-    "clock difference for tokens of an identity provider": f"{jwks.EXTERNAL_LEEWAY:.0f} s",
+    "clock difference for tokens of an identity provider": f"{external_issuer.EXTERNAL_LEEWAY:.0f} s",
     "a JWKS document": f"{size(key_sets.LARGEST_DOCUMENT)}, {key_sets.MOST_KEYS} keys, {jwks_url.FETCH_SECONDS:.0f} s",
 }
 

@@ -18,7 +18,7 @@ from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2_grpc
 
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.keys import SigningKey, load_or_create_key
+from dashboard_catalog.auth.signing_key import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.rpc import health, reflection
 from dashboard_catalog.rpc.edge.access_log import AccessLog

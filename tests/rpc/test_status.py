@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard_catalog.contract.limits import MAX_STATUS_BYTES
-from dashboard_catalog.contract.status import status_of
+from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.errors import CODE_OF, CatalogError, Code, Reason, Violation, ViolationReason, invalid
 from dashboardcatalog.v1 import error_reason_pb2
 from tests.rpc.conftest import SOMETHING, Edge, details_of, refused

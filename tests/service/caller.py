@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.keys import SigningKey
+from dashboard_catalog.auth.signing_key import SigningKey
 from dashboard_catalog.store.database import Database
 from dashboardcatalog.v1 import (
     bulk_pb2,

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.server import CatalogServer, build
 from dashboard_catalog.settings import Settings
 from tests.service.caller import Service

@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.keys import load_or_create_key
+from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboardcatalog.v1 import catalog_service_pb2, chart_service_pb2, dashboard_service_pb2, entity_pb2
 from tests.service.assets import on_one_database
 from tests.service.caller import Refused, Service

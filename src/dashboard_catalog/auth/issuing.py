@@ -14,7 +14,7 @@ import jwt
 import structlog
 
 from dashboard_catalog.auth.claims import is_name
-from dashboard_catalog.auth.keys import (
+from dashboard_catalog.auth.signing_key import (
     OWN_AUDIENCE,
     OWN_ISSUER,
     SigningKey,

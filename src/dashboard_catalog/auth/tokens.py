@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from dashboard_catalog.auth.claims import ClaimNames
 from dashboard_catalog.auth.key_sets import KeySet, VerificationKey
-from dashboard_catalog.auth.keys import OWN_AUDIENCE, OWN_ISSUER, SigningKey
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.auth.signing_key import OWN_AUDIENCE, OWN_ISSUER, SigningKey
 from dashboard_catalog.auth.verification import TrustedIssuer, read_unverified, refuse, verify
 from dashboard_catalog.errors import CatalogError, Reason
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
 from dashboard_catalog.store.records import EntityRecord

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic.fields import FieldInfo
 
-from dashboard_catalog.settings import Settings, environment_name, flag_name
+from dashboard_catalog.settings import Settings, environment_name
 
 
 def options_of(fields: Iterable[str]) -> list[Parameter]:
@@ -50,3 +50,8 @@ def _shown(default: object) -> str | bool:
     if isinstance(default, Path) and default.is_relative_to(Path.home()):
         return f"~/{default.relative_to(Path.home())}"
     return str(default)
+
+
+def flag_name(field: str) -> str:
+    """Returns the flag of a setting: `--tls-cert` for `tls_cert`."""
+    return "--" + field.replace("_", "-")

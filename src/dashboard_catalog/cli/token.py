@@ -8,7 +8,7 @@ import typer
 
 from dashboard_catalog import logs
 from dashboard_catalog.auth.issuing import issue_token, parse_duration
-from dashboard_catalog.auth.keys import KeyFileError, load_or_create_key
+from dashboard_catalog.auth.signing_key import KeyFileError, load_or_create_key
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.options import with_option_groups

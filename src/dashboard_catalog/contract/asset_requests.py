@@ -6,7 +6,8 @@ Reading a request finds everything that is wrong with its shape, not only the fi
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.model import names, version
+from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, SentMarks, Verb
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec, requoted

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,

@@ -4,7 +4,7 @@ import hashlib
 from uuid import UUID, uuid4
 
 from dashboard_catalog.catalog.bulk.request import SessionRequest
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.contract import masks

@@ -9,7 +9,7 @@ from dashboard_catalog.catalog.writing.pipeline import Result
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.contract.limits import MAX_ITEM_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS
-from dashboard_catalog.contract.status import status_of
+from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import SessionRecord
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2

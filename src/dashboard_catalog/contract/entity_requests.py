@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Writer
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS
 from dashboard_catalog.catalog.reading.entity_lists import EntityListing

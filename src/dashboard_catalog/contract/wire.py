@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.model import change, labels, version
 from dashboard_catalog.catalog.model.commands import Outcome, SentLabel, SentMarks, SentReference
 from dashboard_catalog.catalog.model.etag import etag_of
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
-from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_MESSAGES, ENTITY_OUTPUT
 from dashboardcatalog.v1 import asset_pb2, entity_pb2, reference_pb2

@@ -42,7 +42,7 @@ class AssetRecord:
     deleted_with: UUID | None = stored(ID, null=True)
     # Whether an edit deleted it. Then ingestion does not restore it.
     deleted_by_edit: bool = stored(Boolean(), default=False)
-    # What people have decided, as `catalog/model/marks.py` encodes it.
+    # What people have decided, as `catalog/model/stewardship.py` encodes it.
     edited: dict[str, list[str]] | None = stored(DOCUMENT, null=True)
     # What this version changed, as `catalog/model/change.py` encodes it.
     change: dict[str, Any] | None = stored(DOCUMENT, null=True)

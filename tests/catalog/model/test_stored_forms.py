@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard_catalog.catalog.model import change, labels, version
 from dashboard_catalog.catalog.model.labels import Label
-from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.store.records import DashboardRecord
 from tests.catalog.model.records import dashboard
 

@@ -18,8 +18,8 @@ from dashboard_catalog.catalog.model.commands import (
     Writer,
 )
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
-from dashboard_catalog.catalog.model.marks import Marks
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec
+from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.errors import CatalogError

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND, AssetKind
-from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.writing.merge import Merge, merge
 from tests.catalog.model.records import dashboard
 

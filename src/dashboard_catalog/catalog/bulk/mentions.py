@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Self
 
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
 from dashboard_catalog.store import bulk_sessions as sessions

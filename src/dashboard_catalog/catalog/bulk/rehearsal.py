@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.bulk.chunks import apply_chunk
 from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
 from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, read_failure
+from dashboard_catalog.catalog.bulk.item_results import apply_chunk
 from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.sweep import preview_sweep

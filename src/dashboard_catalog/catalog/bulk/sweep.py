@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.bulk.request import SessionRequest
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 MAX_ASSUMED = 1_000_000

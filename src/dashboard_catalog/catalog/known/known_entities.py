@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.assumed import Assumed, KnownChart
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.charts import chart_keys

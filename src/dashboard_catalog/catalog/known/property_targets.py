@@ -10,7 +10,7 @@ from uuid import UUID
 
 from dashboard_catalog.catalog.known.assumed import Assumed, KnownAsset
 from dashboard_catalog.catalog.known.known_entities import KnownEntities, layered
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.properties.custom_properties import PropertyReference
 from dashboard_catalog.store import assets
 from dashboard_catalog.store.connections import ReadConnection

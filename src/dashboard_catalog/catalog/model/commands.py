@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord, EntityRecord

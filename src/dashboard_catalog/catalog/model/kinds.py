@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.stewardship import STEWARDED_FIELDS
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 
 
@@ -20,15 +21,14 @@ class AssetKind:
         name: Its name in field paths, references and policies.
         table: Its rows.
         holds_charts: Whether it has charts that are deleted and restored with it.
-        stewarded: Fields that ingestion leaves alone once an edit has set, changed or cleared them. Tags and custom
-            properties are stewarded one by one, for every kind.
+        stewarded: Fields that people steward; see `stewardship`.
         defaults: What readers see of a field that has no stored value. Writing that value is no change.
     """
 
     name: str
     table: AssetTable[Any]
     holds_charts: bool
-    stewarded: tuple[str, ...] = ("display_name", "description", "owners", "domain")
+    stewarded: tuple[str, ...] = STEWARDED_FIELDS
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 

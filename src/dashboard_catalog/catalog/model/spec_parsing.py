@@ -6,7 +6,7 @@ Limits of single fields are annotations of the contract; this module checks what
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference
 from dashboard_catalog.catalog.properties.extension_rules import check_extension
 from dashboard_catalog.errors import Violation, ViolationReason

@@ -13,7 +13,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.authorization import check_views_any, viewable_services
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.filters import AssetFilters, FilterLookup

@@ -9,7 +9,8 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.model import names, version
+from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.refusals import not_found

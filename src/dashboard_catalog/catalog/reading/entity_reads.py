@@ -5,7 +5,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog import authorization
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.views import EntityView, entity_views

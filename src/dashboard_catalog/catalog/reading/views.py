@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities, referred_ids
-from dashboard_catalog.catalog.model import change, names
+from dashboard_catalog.catalog.model import change
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import AssetKind
-from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.charts import chart_references
 from dashboard_catalog.store.connections import ReadConnection

@@ -10,7 +10,7 @@ from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets
 from dashboard_catalog.catalog.known.unusable import why_unusable
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
     AssetKey,
     AssetName,
@@ -23,7 +23,7 @@ from dashboard_catalog.catalog.model.commands import (
 from dashboard_catalog.catalog.model.etag import check_etag
 from dashboard_catalog.catalog.model.refusals import already_exists, not_found
 from dashboard_catalog.catalog.properties.extension_rules import check_size
-from dashboard_catalog.catalog.writing.cascade import RESTORED, Cascade
+from dashboard_catalog.catalog.writing.asset_deletion import RESTORED, AssetDeletion
 from dashboard_catalog.catalog.writing.merge import Merge, merge, released
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.references import Resolved, resolve
@@ -40,7 +40,7 @@ class AssetWrites:
         known_entities: Everything that the batch refers to.
         targets: Everything that custom properties of the batch refer to.
         working: The assets of the batch.
-        cascade: Takes charts along.
+        deletion: Deletes and restores assets with their charts.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class AssetWrites:
         known_entities: KnownEntities,
         targets: PropertyTargets,
         working: WorkingSet,
-        cascade: Cascade,
+        deletion: AssetDeletion,
     ) -> None:
         self._permissions = permissions
         self._known = known_entities
         self._targets = targets
         self._working = working
-        self._cascade = cascade
+        self._deletion = deletion
 
     def apply(self, write: AssetWrite) -> WrittenAsset:
         """Applies one write.
@@ -105,9 +105,9 @@ class AssetWrites:
         stored = self._live(write, action, or_deleted=write.hard)
         check_etag(write.etag, stored)
         if write.hard:
-            self._cascade.remove(write, stored)
+            self._deletion.remove(write, stored)
             return self._written(write, stored, Outcome.UPDATED)
-        return self._written(write, self._cascade.delete(write, stored), Outcome.UPDATED)
+        return self._written(write, self._deletion.delete(write, stored), Outcome.UPDATED)
 
     def _restore(self, write: AssetWrite) -> WrittenAsset:
         stored = self._live(write, Action.RESTORE, or_deleted=True)
@@ -116,7 +116,7 @@ class AssetWrites:
             raise CatalogError(
                 Reason.NOT_DELETED, f"{write.kind.name} {fqn} is not deleted", resource=(write.kind.name, fqn)
             )
-        return self._written(write, self._cascade.restore(write, stored), Outcome.RESTORED)
+        return self._written(write, self._deletion.restore(write, stored), Outcome.RESTORED)
 
     # What they share.
 
@@ -153,7 +153,7 @@ class AssetWrites:
         changes = dict(merged.changes)
         outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
         if stored.deleted:
-            self._cascade.restore_charts(write, stored)
+            self._deletion.restore_charts(write, stored)
             changes, outcome = {**RESTORED, **changes}, Outcome.RESTORED
         if changes:
             stored = self._working.change(write.kind, stored, changes, write.writer)
@@ -229,7 +229,7 @@ class AssetWrites:
     def _written(
         self, write: AssetWrite, record: AssetRecord, outcome: Outcome, kept: Iterable[str] = ()
     ) -> WrittenAsset:
-        affected = self._cascade.take_affected()
+        affected = self._deletion.take_affected()
         return WrittenAsset(write.kind, self._known.fqn_of(record), record, outcome, tuple(kept), affected)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog import authorization
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced

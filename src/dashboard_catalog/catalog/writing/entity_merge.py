@@ -6,7 +6,7 @@ from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.unusable import why_unusable
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
 from dashboard_catalog.errors import Violation, ViolationReason

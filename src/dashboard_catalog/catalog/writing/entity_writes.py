@@ -14,7 +14,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind

@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.model import labels
 from dashboard_catalog.catalog.model.commands import SentMarks
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.labels import Label
-from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.catalog.writing.references import TagLabel
 from dashboard_catalog.store.records import AssetRecord

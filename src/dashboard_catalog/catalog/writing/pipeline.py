@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.authorization import AssetResources
 from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,
@@ -28,8 +28,8 @@ from dashboard_catalog.catalog.model.commands import (
     WrittenEntity,
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
+from dashboard_catalog.catalog.writing.asset_deletion import AssetDeletion
 from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
-from dashboard_catalog.catalog.writing.cascade import Cascade
 from dashboard_catalog.catalog.writing.entity_writes import EntityWrites, in_order
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.referenced import Referenced
@@ -115,11 +115,11 @@ class _Run:
             self._known.add_failed(kind, fqn)
         self._targets = PropertyTargets(self._known, batch.assumed)
         self._working = WorkingSet()
-        self._cascade = Cascade(self._known, self._working)
+        self._deletion = AssetDeletion(self._known, self._working)
         resources = AssetResources(self._known)
         self._entity_writes = EntityWrites(authorizer, self._known, self._working.now)
         self._asset_writes = AssetWrites(
-            WritePermissions(authorizer, resources), self._known, self._targets, self._working, self._cascade
+            WritePermissions(authorizer, resources), self._known, self._targets, self._working, self._deletion
         )
         self._results: dict[int, Result] = {}
         self._unchanged = UnchangedLookup(authorizer, self._known, resources)
@@ -166,7 +166,7 @@ class _Run:
         await self._load(keys)
         await self._load_references()
         stored = [(write, self._working.find(write.kind, *key) if key else None) for write, key in keys]
-        await self._cascade.load(self._connection, stored)
+        await self._deletion.load(self._connection, stored)
         for kind in ASSET_KINDS.values():
             for index, write in self._assets.items():
                 if write.kind is kind:

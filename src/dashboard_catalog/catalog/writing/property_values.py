@@ -7,9 +7,9 @@ from dashboard_catalog.catalog.known.assumed import KnownAsset
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets, fqn_of_parts
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import AssetKind
-from dashboard_catalog.catalog.model.marks import Marks
+from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.properties.custom_properties import (
     CompiledProperty,
     PropertyReference,

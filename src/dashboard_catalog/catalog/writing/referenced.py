@@ -5,7 +5,7 @@ from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import referred_ids
 from dashboard_catalog.catalog.known.property_targets import Pointer, pointers_in
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentReference
 from dashboard_catalog.store.records import AssetRecord
 

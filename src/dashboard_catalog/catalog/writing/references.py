@@ -12,10 +12,10 @@ from uuid import UUID
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
-from dashboard_catalog.catalog.model import names
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentLabel, SentReference
 from dashboard_catalog.catalog.model.labels import Label, label_of
-from dashboard_catalog.catalog.model.marks import NO_MARKS, Marks
+from dashboard_catalog.catalog.model.stewardship import NO_MARKS, Marks
 from dashboard_catalog.catalog.writing.owners import check_owners
 from dashboard_catalog.catalog.writing.property_values import NOT_WRITTEN, PropertyValues
 from dashboard_catalog.errors import Violation, ViolationReason

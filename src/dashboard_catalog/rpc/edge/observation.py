@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from dashboard_catalog.contract.status import status_of
+from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.context import GrpcContext

@@ -1,4 +1,7 @@
-"""Charts that are deleted and restored with a dashboard: those of its BI service that no other live dashboard holds."""
+"""Deletes and restores assets, softly or for good, together with the charts of a dashboard.
+
+Charts go and come back with a dashboard if they are of its BI service and no other live dashboard holds them.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,7 +20,7 @@ from dashboard_catalog.store.records import AssetRecord, DashboardRecord
 RESTORED: Mapping[str, Any] = {"deleted": False, "deleted_with": None, "deleted_by_edit": False}
 
 
-class Cascade:
+class AssetDeletion:
     """Deletes and restores assets with their charts, for one batch."""
 
     def __init__(self, known_entities: KnownEntities, working: WorkingSet) -> None:

@@ -1,12 +1,20 @@
-"""Marks: the parts of an asset that people have decided, so that ingestion leaves them alone.
+"""Stewardship: which parts of an asset people steward, and the marks of those that they have decided.
 
-Stored in the column `edited` as `{"fields": [...], "tags": [hex ids], "extension_keys": [...]}`, without empty lists,
-or null if nothing is marked. A mark stays when what it marks is cleared.
+Ingestion leaves marked parts alone; `writing/merge.py` has the rule.
+
+The column `edited` holds the marks as `{"fields": [...], "tags": [hex ids], "extension_keys": [...]}`, without empty
+lists, or null if nothing is marked. A mark stays when what it marks is cleared.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Self
 from uuid import UUID
+
+STEWARDED_FIELDS = ("display_name", "description", "owners", "domain")
+"""Fields that ingestion leaves alone once an edit has set, changed or cleared them.
+
+A kind of asset may have others. Tags and custom properties are stewarded one by one, for every kind.
+"""
 
 Stored = dict[str, list[str]] | None
 """The marks of an asset as the column `edited` holds them."""

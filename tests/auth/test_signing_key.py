@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from structlog.testing import capture_logs
 
-from dashboard_catalog.auth.keys import KEY_FILE, KeyFileError, SigningKey, load_or_create_key
+from dashboard_catalog.auth.signing_key import KEY_FILE, KeyFileError, SigningKey, load_or_create_key
 from tests.auth.issuer import new_ed25519, new_p256, new_rsa
 
 
@@ -49,7 +49,7 @@ def test_threads_that_start_together_get_one_key(tmp_path: Path) -> None:
 
 def test_processes_that_start_together_get_one_key(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from dashboard_catalog.auth.keys import load_or_create_key\n"
+        "import sys; from pathlib import Path; from dashboard_catalog.auth.signing_key import load_or_create_key\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "sys.stderr.write(load_or_create_key(Path(sys.argv[1])).kid)"
     )

@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.claims import ClaimNames
-from dashboard_catalog.auth.jwks import JwksFile, external_issuer
+from dashboard_catalog.auth.external_issuer import external_issuer
+from dashboard_catalog.auth.jwks_file import JwksFile
 from dashboard_catalog.auth.jwks_url import JwksUrl
 from dashboard_catalog.auth.key_sets import JwksError
-from dashboard_catalog.auth.keys import OWN_ISSUER
+from dashboard_catalog.auth.signing_key import OWN_ISSUER
 from tests.auth.issuer import AUDIENCE, ISSUER, jwk, jwks, new_ed25519
 
 FIRST, SECOND = jwks(jwk(new_ed25519(), kid="first")), jwks(jwk(new_ed25519(), kid="second"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.model.names import NameSyntaxError, join, quote, split
+from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, join, quote, split
 
 # Dots and quotes matter most, so they are drawn far more often than by chance.
 AWKWARD = st.text(st.sampled_from('."a \n:é'), min_size=1, max_size=8)

@@ -1,43 +1,15 @@
-"""The keys of an external issuer, from a JWKS file. `jwks_url` reads them from an https URL.
-
-Both keep the last good keys if what they read next cannot be used.
-"""
+"""The keys of an external issuer, cached from a JWKS file. The last good keys stay if the file cannot be used later."""
 
 import time
 from pathlib import Path
 
 import structlog
 
-from dashboard_catalog.auth.claims import ClaimNames
-from dashboard_catalog.auth.jwks_url import JwksUrl
 from dashboard_catalog.auth.key_sets import LARGEST_DOCUMENT, JwksError, KeySet, parse_jwks
-from dashboard_catalog.auth.keys import OWN_ISSUER
-from dashboard_catalog.auth.verification import TrustedIssuer
 
 SECONDS_BETWEEN_CHECKS = 1.0
-EXTERNAL_LEEWAY = 60.0
 
 _log = structlog.get_logger("dashboard_catalog.audit")
-
-
-def external_issuer(jwks: str, issuer: str, audience: str, claims: ClaimNames) -> TrustedIssuer:
-    """Returns the external issuer of the settings. Reads a file now, and fetches a URL with the first token.
-
-    Args:
-        jwks: Path of a file, or a URL.
-        issuer: The required value of `iss`.
-        audience: The required value of `aud`, or of one of its elements.
-        claims: The names of the claims in its tokens.
-
-    Raises:
-        JwksError: If `issuer` or `audience` is empty, the URL is not allowed, or the file cannot be used.
-    """
-    if not issuer or not audience:
-        raise JwksError("a JWKS needs the issuer and the audience of its tokens")
-    if issuer == OWN_ISSUER:
-        raise JwksError(f"the issuer {OWN_ISSUER} is the catalog itself")
-    keys = JwksUrl(jwks) if "://" in jwks else JwksFile(Path(jwks))
-    return TrustedIssuer(issuer, audience, keys, claims, EXTERNAL_LEEWAY)
 
 
 class JwksFile:
