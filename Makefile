@@ -73,7 +73,7 @@ constraints: ## Updates constraints.txt to the newest allowed versions.
 	rm -rf .venv-constraints
 	$(PYTHON) -m venv .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable ./client --editable '.[dev]' hatchling
-	.venv-constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip > constraints.txt
+	.venv-constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip --exclude setuptools > constraints.txt
 	rm -rf .venv-constraints
 
 clean: ## Removes what the other targets created.

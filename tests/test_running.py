@@ -82,3 +82,12 @@ def test_an_unwritable_folder_does_not_stop_the_server(folder: Path) -> None:
     folder.touch()
     with announced("127.0.0.1:1", Path("/data")):
         assert running_servers() == []
+
+
+def test_a_folder_that_cannot_be_searched_holds_no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_folder: Path, _pattern: str) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "glob", refuse)
+    assert running_servers() == []
+    assert data_dir_of("127.0.0.1:50051") is None

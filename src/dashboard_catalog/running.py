@@ -49,8 +49,12 @@ def announced(address: str, data_dir: Path) -> Iterator[None]:
 
 def running_servers() -> list[RunningServer]:
     """Returns the servers of this user that run on this machine, in the order of their addresses."""
-    servers = (_read(file) for file in sorted(_folder().glob("*.json")))
-    return [server for server in servers if server and _is_running(server)]
+    try:
+        files = sorted(_folder().glob("*.json"))
+    except OSError:
+        # The home of another user, or one that a service may not read.
+        return []
+    return [server for file in files if (server := _read(file)) and _is_running(server)]
 
 
 def data_dir_of(address: str) -> Path | None:
@@ -70,9 +74,11 @@ def _write(file: Path, content: dict[str, object]) -> None:
     for old in file.parent.glob("*.json"):
         if not ((server := _read(old)) and _is_running(server)):
             old.unlink(missing_ok=True)
-    file.unlink(missing_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(content))
+    # Complete when it appears: another server that starts would remove half a file.
+    fresh = file.with_suffix(f".{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(content))
+    fresh.replace(file)
 
 
 def _read(file: Path) -> RunningServer | None:

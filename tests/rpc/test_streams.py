@@ -12,6 +12,8 @@ import pytest
 
 from dashboard_catalog.errors import CatalogError, Reason
 from dashboard_catalog.rpc.edge.context import caller_of
+from dashboard_catalog.rpc.edge.gate import Gate
+from dashboard_catalog.rpc.edge.lifetime import Lifetime
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from tests.rpc.conftest import BULK, Edge, progress, refused, until
@@ -276,3 +278,17 @@ async def test_a_generator_is_closed_before_its_call_ends(edge: Edge, size: int)
     async with asyncio.timeout(5):
         await edge.gate.idle()
     assert closed == [("ada", True)]
+
+
+@pytest.mark.parametrize("drained_before", [True, False])
+async def test_a_stream_that_ends_while_the_server_drains_leaves_no_error(drained_before: bool) -> None:
+    gate, problems = Gate(1), []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+    if drained_before:
+        gate.drain()
+
+    async with Lifetime(gate, None).limit():
+        gate.drain()
+    await asyncio.sleep(0.01)
+
+    assert problems == []

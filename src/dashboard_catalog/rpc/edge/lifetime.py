@@ -1,6 +1,7 @@
 """How long a stream may run: until the server drains, or until the token of its caller expires.
 
-Either may happen while a stream waits for its client or for news, so both sides of a stream wait under its lifetime.
+Either may happen while a stream waits for requests, or for news to respond with, so it does both under its lifetime.
+A stream that waits for its client to read what it has written is not interrupted.
 """
 
 import asyncio
@@ -68,16 +69,21 @@ class Lifetime:
             CatalogError: DRAINING or TOKEN_EXPIRED, if the block was interrupted.
         """
         loop = asyncio.get_running_loop()
+        over = False
 
         def interrupt(_drained: asyncio.Future[None]) -> None:
-            if not timeout.expired():
+            # It may have been scheduled already when the block ended.
+            if not over and not timeout.expired():
                 timeout.reschedule(loop.time())
 
         timeout = asyncio.timeout(self._seconds_left())
         try:
             async with timeout:
                 self._gate.drained.add_done_callback(interrupt)
-                yield
+                try:
+                    yield
+                finally:
+                    over = True
         except TimeoutError:
             if not timeout.expired():
                 raise
