@@ -1,117 +1,16 @@
-"""The error type of the catalog, and the table that gives each reason its status code.
+"""The error type of the catalog. `error_codes` has the reasons, and the code of each.
 
-Every layer raises `CatalogError`; only the outermost layer turns it into a `google.rpc.Status`. The names of `Reason`
-and `ViolationReason` are those of the enums `ErrorReason` and `ViolationReason` of the contract, without their
-prefixes. A test keeps them equal. This module must not know gRPC.
+Every layer raises `CatalogError`; only the outermost layer turns it into a `google.rpc.Status`. This module must not
+know gRPC.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from types import MappingProxyType
 from typing import TypeVar
 
+from dashboard_catalog.error_codes import CODE_OF, Code, Reason, ViolationReason
+
 T = TypeVar("T")
-
-
-class Code(StrEnum):
-    """The name of a gRPC status code, for code that must not import gRPC."""
-
-    INVALID_ARGUMENT = "INVALID_ARGUMENT"
-    NOT_FOUND = "NOT_FOUND"
-    ALREADY_EXISTS = "ALREADY_EXISTS"
-    PERMISSION_DENIED = "PERMISSION_DENIED"
-    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
-    FAILED_PRECONDITION = "FAILED_PRECONDITION"
-    ABORTED = "ABORTED"
-    OUT_OF_RANGE = "OUT_OF_RANGE"
-    UNIMPLEMENTED = "UNIMPLEMENTED"
-    INTERNAL = "INTERNAL"
-    UNAVAILABLE = "UNAVAILABLE"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-
-
-class Reason(StrEnum):
-    """The reason why a call or an item of a stream failed: `ErrorInfo.reason`."""
-
-    INVALID_REQUEST = "INVALID_REQUEST"
-    MALFORMED_REQUEST = "MALFORMED_REQUEST"
-    TOKEN_MISSING = "TOKEN_MISSING"
-    TOKEN_MALFORMED = "TOKEN_MALFORMED"
-    TOKEN_EXPIRED = "TOKEN_EXPIRED"
-    TOKEN_INVALID = "TOKEN_INVALID"
-    ACTION_DENIED = "ACTION_DENIED"
-    ALREADY_EXISTS = "ALREADY_EXISTS"
-    NOT_FOUND = "NOT_FOUND"
-    ETAG_MISMATCH = "ETAG_MISMATCH"
-    STILL_REFERENCED = "STILL_REFERENCED"
-    NOT_DELETED = "NOT_DELETED"
-    TOO_MANY_FAILURES = "TOO_MANY_FAILURES"
-    SESSION_SUPERSEDED = "SESSION_SUPERSEDED"
-    SWEEP_IN_PROGRESS = "SWEEP_IN_PROGRESS"
-    OFFSET_GAP = "OFFSET_GAP"
-    MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
-    TOO_MANY_CALLS = "TOO_MANY_CALLS"
-    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
-    CONFLICTING_WRITE = "CONFLICTING_WRITE"
-    DRAINING = "DRAINING"
-    UNKNOWN_METHOD = "UNKNOWN_METHOD"
-    BUG = "BUG"
-
-
-CODE_OF: Mapping[Reason, Code] = MappingProxyType(
-    {
-        Reason.INVALID_REQUEST: Code.INVALID_ARGUMENT,
-        Reason.MALFORMED_REQUEST: Code.INVALID_ARGUMENT,
-        Reason.TOKEN_MISSING: Code.UNAUTHENTICATED,
-        Reason.TOKEN_MALFORMED: Code.UNAUTHENTICATED,
-        Reason.TOKEN_EXPIRED: Code.UNAUTHENTICATED,
-        Reason.TOKEN_INVALID: Code.UNAUTHENTICATED,
-        Reason.ACTION_DENIED: Code.PERMISSION_DENIED,
-        Reason.ALREADY_EXISTS: Code.ALREADY_EXISTS,
-        Reason.NOT_FOUND: Code.NOT_FOUND,
-        Reason.ETAG_MISMATCH: Code.ABORTED,
-        Reason.STILL_REFERENCED: Code.FAILED_PRECONDITION,
-        Reason.NOT_DELETED: Code.FAILED_PRECONDITION,
-        Reason.TOO_MANY_FAILURES: Code.FAILED_PRECONDITION,
-        Reason.SESSION_SUPERSEDED: Code.FAILED_PRECONDITION,
-        Reason.SWEEP_IN_PROGRESS: Code.FAILED_PRECONDITION,
-        Reason.OFFSET_GAP: Code.OUT_OF_RANGE,
-        Reason.MESSAGE_TOO_LARGE: Code.RESOURCE_EXHAUSTED,
-        Reason.TOO_MANY_CALLS: Code.RESOURCE_EXHAUSTED,
-        Reason.DATABASE_UNAVAILABLE: Code.UNAVAILABLE,
-        Reason.CONFLICTING_WRITE: Code.UNAVAILABLE,
-        Reason.DRAINING: Code.UNAVAILABLE,
-        Reason.UNKNOWN_METHOD: Code.UNIMPLEMENTED,
-        Reason.BUG: Code.INTERNAL,
-    }
-)
-
-
-class ViolationReason(StrEnum):
-    """The reason why a field was refused: `BadRequest.FieldViolation.reason`."""
-
-    REQUIRED = "REQUIRED"
-    TOO_LONG = "TOO_LONG"
-    TOO_MANY = "TOO_MANY"
-    TOO_LARGE = "TOO_LARGE"
-    TOO_DEEP = "TOO_DEEP"
-    OUT_OF_RANGE = "OUT_OF_RANGE"
-    INVALID_FORMAT = "INVALID_FORMAT"
-    INVALID_VALUE = "INVALID_VALUE"
-    UNKNOWN_FIELD = "UNKNOWN_FIELD"
-    IMMUTABLE = "IMMUTABLE"
-    UNKNOWN_REFERENCE = "UNKNOWN_REFERENCE"
-    DELETED_REFERENCE = "DELETED_REFERENCE"
-    FAILED_REFERENCE = "FAILED_REFERENCE"
-    CONFLICTING_PARTS = "CONFLICTING_PARTS"
-    OWNER_RULE = "OWNER_RULE"
-    MUTUALLY_EXCLUSIVE = "MUTUALLY_EXCLUSIVE"
-    DISABLED_TAG = "DISABLED_TAG"
-    CIRCULAR_PARENT = "CIRCULAR_PARENT"
-    UNKNOWN_PROPERTY = "UNKNOWN_PROPERTY"
-    INVALID_PROPERTY = "INVALID_PROPERTY"
-    INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"
 
 
 @dataclass(frozen=True, slots=True)

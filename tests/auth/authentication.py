@@ -13,7 +13,8 @@ from dashboard_catalog.auth.claims import ClaimNames
 from dashboard_catalog.auth.signing_key import SigningKey
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.auth.verification import KeySource, TrustedIssuer
-from dashboard_catalog.errors import CatalogError, Code, Reason
+from dashboard_catalog.error_codes import Code, Reason
+from dashboard_catalog.errors import CatalogError
 from tests.auth.issuer import AUDIENCE, ISSUER, jwks
 
 

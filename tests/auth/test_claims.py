@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dashboard_catalog.auth.claims import ClaimNames, is_name, read_principal
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 OWN = ClaimNames()
 

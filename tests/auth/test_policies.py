@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer, PolicyError
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.errors import CatalogError, Code, Reason
+from dashboard_catalog.error_codes import Code, Reason
+from dashboard_catalog.errors import CatalogError
 
 CONSUMER = Principal("carol", frozenset({"data_consumer"}), frozenset(), None, bot=False, expires_at=None)
 DASHBOARD = Resource("dashboard", "looker.sales", service="looker")

@@ -17,7 +17,8 @@ from dashboard_catalog.auth.jwks_file import JwksFile
 from dashboard_catalog.auth.jwks_url import JwksUrl
 from dashboard_catalog.auth.signing_key import OWN_ISSUER, SigningKey
 from dashboard_catalog.auth.tokens import Authenticator
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from tests.auth.authentication import CLAIMS, encoded, publish, reason, refusal, subject, trusting
 from tests.auth.issuer import AUDIENCE, ED25519, P256, jwk, jwks, new_ed25519, new_rsa, sign
 from tests.auth.jwks_server import JwksServer

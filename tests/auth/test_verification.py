@@ -17,7 +17,7 @@ from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.jwks_file import JwksFile
 from dashboard_catalog.auth.signing_key import OWN_AUDIENCE, OWN_ISSUER, SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
-from dashboard_catalog.errors import Reason
+from dashboard_catalog.error_codes import Reason
 from tests.auth.authentication import CLAIMS, encoded, reason, refusal, subject, trusting
 from tests.auth.issuer import ED25519, ISSUER, P256, jwk, jwks, new_ed25519, sign
 from tests.auth.jwks_server import JwksServer

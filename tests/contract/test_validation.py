@@ -11,7 +11,8 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.contract import validation
 from dashboard_catalog.contract.validation import violations_of
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 from dashboardcatalog.v1 import (
     bulk_pb2,
     catalog_service_pb2,

@@ -1,6 +1,6 @@
 """docs/errors.md has every reason as in the contract and the code."""
 
-from dashboard_catalog.errors import CODE_OF, Reason, ViolationReason
+from dashboard_catalog.error_codes import CODE_OF, Reason, ViolationReason
 from tests.docs.conftest import ROOT
 from tests.docs.contract import comments_of_enum
 

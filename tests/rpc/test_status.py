@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dashboard_catalog.contract.limits import MAX_STATUS_BYTES
 from dashboard_catalog.contract.status_details import status_of
-from dashboard_catalog.errors import CODE_OF, CatalogError, Code, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import CODE_OF, Code, Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboardcatalog.v1 import error_reason_pb2
 from tests.rpc.conftest import SOMETHING, Edge, details_of, refused
 

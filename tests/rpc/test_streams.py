@@ -10,7 +10,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.context import caller_of
 from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.lifetime import Lifetime

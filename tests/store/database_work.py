@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from dashboard_catalog.errors import CatalogError, Code, Reason
+from dashboard_catalog.error_codes import Code, Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.asset_changes import AssetChanges
 from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.assets import AssetTable

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import engines
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database

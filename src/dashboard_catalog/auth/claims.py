@@ -12,7 +12,8 @@ from typing import Any
 from unicodedata import category
 
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 BOT_ROLE = "ingestion_bot"
 LONGEST_NAME = 256

@@ -17,7 +17,8 @@ from dashboard_catalog.auth.policy_files import (
     read_schema,
 )
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 __all__ = ["ActionDenied", "Authorizer", "PolicyError"]
 

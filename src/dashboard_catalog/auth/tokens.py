@@ -1,7 +1,7 @@
 """Turns the `authorization` metadata of a call into a principal.
 
 Verified tokens are cached by their hash, so authenticating a repeated call takes microseconds. Expiry and changes of
-keys also apply to cached tokens. `issuing` issues tokens, and `jwks` reads the keys of an external issuer.
+keys also apply to cached tokens. `issuing` issues tokens, and `external_issuer` knows another issuer.
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from dashboard_catalog.auth.key_sets import KeySet, VerificationKey
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.auth.signing_key import OWN_AUDIENCE, OWN_ISSUER, SigningKey
 from dashboard_catalog.auth.verification import TrustedIssuer, read_unverified, refuse, verify
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 TOKENS_KEPT = 10_000
 

@@ -12,7 +12,8 @@ import jwt
 from dashboard_catalog.auth.claims import ClaimNames, read_principal
 from dashboard_catalog.auth.key_sets import ALGORITHMS, KeySet
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 LONGEST_TOKEN = 16_384
 

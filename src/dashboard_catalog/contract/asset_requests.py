@@ -19,7 +19,8 @@ from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.contract.asset_specs import asset_write
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.kinds import AssetMessages
-from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, Violations, invalid
 
 _FILTERS = [name for name in AssetFilters.__dataclass_fields__ if name not in ("deleted", "order_by")]
 

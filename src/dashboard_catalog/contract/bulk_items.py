@@ -18,7 +18,8 @@ from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.contract.entity_requests import entity_write
 from dashboard_catalog.contract.limits import MAX_ITEM_BYTES, MAX_NAME_CHARACTERS
 from dashboard_catalog.contract.validation import violations_of
-from dashboard_catalog.errors import CatalogError, Reason, Violations, invalid
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError, Violations, invalid
 from dashboardcatalog.v1 import bulk_pb2, entity_pb2
 
 

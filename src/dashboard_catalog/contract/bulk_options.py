@@ -13,7 +13,8 @@ from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.limits import MAX_FAILURES
 from dashboard_catalog.contract.validation import violations_of
-from dashboard_catalog.errors import Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, invalid
 from dashboardcatalog.v1 import bulk_pb2
 
 DEFAULT_MAX_DELETED_PERCENT = 50

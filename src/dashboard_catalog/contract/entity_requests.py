@@ -12,7 +12,8 @@ from dashboard_catalog.catalog.writing.entity_writes import checked_entity
 from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.kinds import WRITTEN, entity_kind
-from dashboard_catalog.errors import Violation, ViolationReason, Violations, invalid
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, Violations, invalid
 from dashboardcatalog.v1 import catalog_service_pb2, entity_pb2
 
 

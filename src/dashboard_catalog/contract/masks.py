@@ -6,7 +6,8 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from dashboard_catalog.contract.kinds import ENTITY_OUTPUT
-from dashboard_catalog.errors import Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, invalid
 
 _FIXED = ("name", "service")
 

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 T = TypeVar("T")
 

@@ -25,7 +25,8 @@ from google.rpc.error_details_pb2 import (
 from google.rpc.status_pb2 import Status
 
 from dashboard_catalog.contract.limits import MAX_STATUS_BYTES
-from dashboard_catalog.errors import CatalogError, Code, Violation
+from dashboard_catalog.error_codes import Code
+from dashboard_catalog.errors import CatalogError, Violation
 
 DOMAIN = "dashboardcatalog.v1"
 

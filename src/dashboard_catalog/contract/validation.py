@@ -13,7 +13,8 @@ from protovalidate import Validator
 from protovalidate import Violation as BrokenRule
 
 from dashboard_catalog.contract.limits import rules_of
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 
 # Thread-safe. It compiles the rules of each message once.
 _VALIDATOR = Validator()

@@ -1,7 +1,8 @@
 """The order of the messages of a bulk stream: the offset of each, and what only the first or the last may hold."""
 
 from dashboard_catalog.contract.limits import MAX_MESSAGE_ITEMS
-from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboardcatalog.v1 import bulk_pb2
 
 

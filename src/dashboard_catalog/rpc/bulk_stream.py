@@ -16,7 +16,8 @@ from dashboard_catalog.contract.bulk_items import read_item
 from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.contract.bulk_responses import failure_result, item_result, started_response, summary_response
 from dashboard_catalog.contract.caller import Caller
-from dashboard_catalog.errors import CatalogError, Reason, ViolationReason
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.bulk_order import MessageOrder, refused
 from dashboard_catalog.rpc.outbox import Outbox, Send
 from dashboardcatalog.v1 import bulk_pb2

@@ -11,7 +11,8 @@ import structlog
 from grpc_health.v1 import health, health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 SERVICE = health.SERVICE_NAME
 PROBE_EVERY = 1.0

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import text
 
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.driver_errors import LostRace, translated
 from dashboard_catalog.store.engines import postgresql_engine, sqlite_engine

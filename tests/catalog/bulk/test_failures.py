@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from dashboard_catalog.catalog.bulk.failures import ItemFailure, decode_error, encode_error, failure_rows, read_failure
 from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem, Unchanged
 from dashboard_catalog.catalog.model.kinds import CHART_KIND
-from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation
 from tests.catalog.bulk.session_records import new_session
 
 _texts = st.text()

@@ -7,7 +7,8 @@ import pytest
 from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 REFUSED = CatalogError(Reason.INVALID_REQUEST, "no")
 

@@ -6,7 +6,8 @@ from dashboard_catalog.catalog.bulk.counts import FAILED, add_counts, count_outc
 from dashboard_catalog.catalog.bulk.sweep import SweepOutcome, SweepResult
 from dashboard_catalog.catalog.model.commands import Outcome, Unchanged
 from dashboard_catalog.catalog.model.kinds import CHART_KIND
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from tests.catalog.bulk.session_records import new_session
 
 CREATED = Unchanged(CHART_KIND, None, outcome=Outcome.CREATED)

@@ -4,7 +4,8 @@ import pytest
 
 from dashboard_catalog.catalog.known.assumed import KnownChart
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 from tests.catalog.model.records import SERVICE
 
 LIVE, DELETED = (KnownChart(SERVICE, deleted, deleted_by_edit=False) for deleted in (False, True))

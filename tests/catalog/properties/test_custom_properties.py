@@ -11,7 +11,7 @@ from dashboard_catalog.catalog.properties.custom_properties import (
 )
 from dashboard_catalog.catalog.properties.date_patterns import DATE_FORMATS, DATE_TIME_FORMATS, TIME_FORMATS
 from dashboard_catalog.catalog.properties.types import PROPERTY_TYPES, REFERENCE_KINDS
-from dashboard_catalog.errors import ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
 
 UUID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 TIER = {"values": ["Silver", "Gold", "Bronze"]}

@@ -12,7 +12,7 @@ from dashboard_catalog.catalog.properties.extension_rules import (
     check_extension,
     check_property_name,
 )
-from dashboard_catalog.errors import ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
 
 scalars = st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.floats() | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard_catalog.catalog.reading import filters
 from dashboard_catalog.catalog.reading.filters import AssetFilters, FilterLookup
-from dashboard_catalog.errors import ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_filters import ListFilters
 

@@ -13,7 +13,8 @@ from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.asset_lists import AssetListing
 from dashboard_catalog.catalog.reading.entity_lists import EntityListing
 from dashboard_catalog.catalog.reading.filters import AssetFilters
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]
 ANYBODY = Principal("anybody", frozenset(), frozenset(), None, bot=False, expires_at=None)

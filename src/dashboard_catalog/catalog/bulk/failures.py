@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from dashboard_catalog.catalog.model.commands import ChunkItem
 from dashboard_catalog.catalog.writing.pipeline import Result
-from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation
 from dashboard_catalog.store.records import FailureRecord, SessionRecord
 
 

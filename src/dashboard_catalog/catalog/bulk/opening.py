@@ -9,7 +9,8 @@ from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
-from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store import locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection

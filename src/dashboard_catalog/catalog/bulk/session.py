@@ -16,7 +16,8 @@ from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.sweep import SweepResult, sweep
 from dashboard_catalog.catalog.model.commands import ChunkItem
 from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database

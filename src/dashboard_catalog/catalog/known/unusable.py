@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dashboard_catalog.catalog.model.kinds import label_of
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 
 
 class Referable(Protocol):

@@ -1,7 +1,8 @@
 """The etag of an asset, which stands for one id and one version."""
 
 from dashboard_catalog.catalog.model import version
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord
 
 

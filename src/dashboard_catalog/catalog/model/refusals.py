@@ -2,7 +2,8 @@
 
 from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.kinds import label_of
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord
 
 _SHOWN = 5

@@ -9,7 +9,8 @@ from typing import Any
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference
 from dashboard_catalog.catalog.properties.extension_rules import check_extension
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 
 _OWNER_TYPES = ("user", "team")
 

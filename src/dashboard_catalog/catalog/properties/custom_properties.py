@@ -15,7 +15,8 @@ from dashboard_catalog.catalog.properties.extension_rules import check_json
 from dashboard_catalog.catalog.properties.schema_check import SchemaCheck, shown
 from dashboard_catalog.catalog.properties.types import FORMATS_OF, PROPERTY_TYPES, config_schema, kinds_of
 from dashboard_catalog.catalog.properties.values import value_schema
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 
 _CONFIG_REASONS = {
     "required": ViolationReason.REQUIRED,

@@ -19,7 +19,8 @@ from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.filters import AssetFilters, FilterLookup
 from dashboard_catalog.catalog.reading.page_sizes import DEFAULT_PAGE_SIZE
 from dashboard_catalog.catalog.reading.views import AssetView, asset_views
-from dashboard_catalog.errors import Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.store import entities, list_pages
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_order import ListOrder, Position

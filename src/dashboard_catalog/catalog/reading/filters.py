@@ -14,7 +14,8 @@ from uuid import UUID
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind
 from dashboard_catalog.catalog.reading.entity_reads import find_service
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_filters import ListFilters

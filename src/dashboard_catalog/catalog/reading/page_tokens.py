@@ -9,7 +9,8 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 
 P = TypeVar("P")
 

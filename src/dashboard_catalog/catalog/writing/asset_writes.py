@@ -28,7 +28,8 @@ from dashboard_catalog.catalog.writing.merge import Merge, merge, released
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.references import Resolved, resolve
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
-from dashboard_catalog.errors import CatalogError, Reason, Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 

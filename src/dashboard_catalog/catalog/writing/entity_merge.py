@@ -9,7 +9,8 @@ from dashboard_catalog.catalog.known.unusable import why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 from dashboard_catalog.store.records import EntityRecord
 
 LiesBelow = Callable[[UUID, UUID], bool]

@@ -20,7 +20,8 @@ from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
-from dashboard_catalog.errors import Violation, ViolationReason, invalid
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord

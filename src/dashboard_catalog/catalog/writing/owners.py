@@ -6,7 +6,8 @@ Source: OpenMetadata's `EntityUtil.validateOwners`.
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 from dashboard_catalog.store.records import EntityRecord
 
 

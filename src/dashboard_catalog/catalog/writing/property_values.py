@@ -16,7 +16,8 @@ from dashboard_catalog.catalog.properties.custom_properties import (
     compile_property,
 )
 from dashboard_catalog.catalog.properties.extension_rules import json_text, same_json
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 
 NOT_WRITTEN = object()
 """Stands for a value that stays as it is stored: the one sent refers to what people deleted."""

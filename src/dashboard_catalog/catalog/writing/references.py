@@ -18,7 +18,8 @@ from dashboard_catalog.catalog.model.labels import Label, label_of
 from dashboard_catalog.catalog.model.stewardship import NO_MARKS, Marks
 from dashboard_catalog.catalog.writing.owners import check_owners
 from dashboard_catalog.catalog.writing.property_values import NOT_WRITTEN, PropertyValues
-from dashboard_catalog.errors import Violation, ViolationReason
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from google.protobuf.message import DecodeError, Message
 
 from dashboard_catalog.contract.limits import MAX_MESSAGE_BYTES
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 Parse = Callable[[bytes], Message]
 

@@ -5,7 +5,8 @@ It counts the calls of one process, and knows nothing about what they do.
 
 import asyncio
 
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 
 
 class Gate:

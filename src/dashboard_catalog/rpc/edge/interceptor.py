@@ -31,7 +31,8 @@ from google.protobuf.message import Message
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.contract.request_checks import shape_violations
-from dashboard_catalog.errors import CatalogError, Reason, invalid
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError, invalid
 from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.call import Call, log_as
 from dashboard_catalog.rpc.edge.context import CallContext, GrpcContext

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.errors import CatalogError, Reason
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.gate import Gate
 
 # A request that has arrived before the token expired may take this long to be found.
