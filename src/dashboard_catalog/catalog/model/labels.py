@@ -20,8 +20,8 @@ DEFAULT_LABEL = Label()
 """A label whose type and state the caller leaves out."""
 
 # There are few different ones, and a load has several for each asset.
-label_of = lru_cache(maxsize=256)(Label)
-"""Returns the label of this type and state, always the same one."""
+shared_label = lru_cache(maxsize=256)(Label)
+"""Returns the label of a type and a state, always the same object."""
 
 
 def decode(tags: Sequence[UUID], special: Mapping[str, Sequence[str]] | None) -> dict[UUID, Label]:

@@ -1,6 +1,6 @@
 """The rule of ownership: an asset is owned by any number of users, or by exactly one team of type Group.
 
-Source: OpenMetadata's `EntityUtil.validateOwners`.
+Source: OpenMetadata, which refuses other owners with 400.
 """
 
 from collections.abc import Collection, Sequence

@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.known.property_targets import PropertyTargets
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentLabel, SentReference
-from dashboard_catalog.catalog.model.labels import Label, label_of
+from dashboard_catalog.catalog.model.labels import Label, shared_label
 from dashboard_catalog.catalog.model.stewardship import NO_MARKS, Marks
 from dashboard_catalog.catalog.writing.owners import check_owners
 from dashboard_catalog.catalog.writing.property_values import NOT_WRITTEN, PropertyValues
@@ -167,7 +167,7 @@ class _Resolver:
             if rival and not {rival.id, record.id} <= held:
                 text = f"tags {rival.fqn} and {fqn} are mutually exclusive"
                 self._refuse(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)
-            labels.append(TagLabel(record, group, label_of(sent.label_type, sent.state)))
+            labels.append(TagLabel(record, group, shared_label(sent.label_type, sent.state)))
         return labels
 
     def _extension(self, extension: Mapping[str, Any]) -> dict[str, Any]:
