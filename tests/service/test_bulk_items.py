@@ -256,7 +256,7 @@ def _comparable(status: status_pb2.Status) -> tuple[Any, ...]:
 async def test_an_item_fails_with_the_same_status_as_the_unary_call(service: Service) -> None:
     limited = service.caller("loader", "ingestion_bot", services=["superset", "none", "bad"])
 
-    bulk = await limited.bulk(WRONG)
+    bulk = await limited.bulk(*([item] for item in WRONG))
     unary = [await _unary(limited, item) for item in WRONG]
 
     found = [_comparable(bulk.statuses[offset]) for offset in range(len(WRONG))]
@@ -326,20 +326,42 @@ async def test_the_counts_of_a_summary_add_up(superset: Caller, bot: Caller) -> 
     assert [result.get("version") for result in bulk.results] == [0.1, 0.1, 0.2, 0.2, 0.3, None]
 
 
-async def test_the_same_name_twice_in_a_chunk_makes_two_versions(superset: Caller) -> None:
-    items = [_dashboard("d", displayName="one"), _dashboard("d", displayName="two"), _dashboard("d", displayName="two")]
-    bulk = await superset.bulk(items, options=ALL)
+async def test_of_two_items_with_one_name_in_a_chunk_the_first_counts(superset: Caller) -> None:
+    one, two = _dashboard("d", displayName="one", project="A"), _dashboard("d", displayName="two")
+    tag, other = ({"entity": {"classification": {"name": "Region", "description": text}}} for text in ("a", "b"))
+    items = [_chart("d"), two, tag, one, two, _dashboard("e"), other, tag, _chart("d")]
 
-    assert [(result["version"], result["outcome"]) for result in bulk.results] == [
-        (0.1, "OUTCOME_CREATED"),
-        (0.2, "OUTCOME_UPDATED"),
-        (0.2, "OUTCOME_UNCHANGED"),
-    ]
-    assert len({result["id"] for result in bulk.results}) == 1
-    first = (await superset.get_dashboard(fully_qualified_name="superset.d", version=0.1))["dashboard"]
+    for first_load in (True, False):
+        bulk = await superset.bulk(items, options=ALL)
+
+        created = "CREATED" if first_load else "UNCHANGED"
+        outcomes = [created, created, created, "FAILED", "UNCHANGED", created, "FAILED", "UNCHANGED", "UNCHANGED"]
+        assert [bulk.outcome(offset) for offset in range(len(items))] == outcomes
+        assert bulk.failures == {
+            3: {"dashboard.name": "INVALID_VALUE"},
+            6: {"entity.classification.name": "INVALID_VALUE"},
+        }
+        details = {offset: details_of(status)["ErrorInfo"] for offset, status in bulk.statuses.items() if status.code}
+        assert {offset: info["metadata"]["offset"] for offset, info in details.items()} == {3: "1", 6: "2"}
     now = (await superset.get_dashboard(fully_qualified_name="superset.d"))["dashboard"]
-    assert (first["displayName"], now["displayName"], now["version"]) == ("one", "two", 0.2)
-    assert now["changeDescription"]["previousVersion"] == 0.1
+    assert (now["displayName"], now["version"], "project" in now) == ("two", 0.1, False)
+
+
+async def test_a_duplicate_of_an_item_that_is_not_written_is_refused_as_well(superset: Caller) -> None:
+    dangling, malformed = _dashboard("d", charts=["superset.none"]), _dashboard("e", dashboardType="?")
+    bulk = await superset.bulk([dangling, _dashboard("d"), malformed, _dashboard("e"), malformed, _chart("d")])
+
+    reasons = [details_of(bulk.statuses[offset])["ErrorInfo"]["reason"] for offset in range(5)]
+    assert reasons == ["INVALID_REQUEST", "DUPLICATE_ITEM", "INVALID_REQUEST", "DUPLICATE_ITEM", "INVALID_REQUEST"]
+    assert bulk.counts == {"created": 1, "failed": 5}
+
+
+async def test_an_item_that_refers_to_a_name_with_a_duplicate_does_not_fail_for_it(superset: Caller) -> None:
+    items = [_chart("c"), _chart("c", displayName="C"), _dashboard("d", charts=["superset.c"])]
+
+    for options in ({"validateOnly": True}, {}):
+        bulk = await superset.bulk(items, options=ALL | options)
+        assert [bulk.outcome(offset) for offset in range(3)] == ["CREATED", "FAILED", "CREATED"]
 
 
 @pytest.mark.usefixtures("superset")

@@ -113,6 +113,7 @@ class BulkUpsertRequest(_message.Message):
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkUpsertItem]:
         """Optional. The items to write, at most 1,000 per message. The server writes entities first (parents before
         children), then charts, then dashboards. An item cannot refer to something that only a later message creates.
+        Of several items with one name, the first counts: items that differ from it fail with `DUPLICATE_ITEM`.
         """
 
     @_builtins.property

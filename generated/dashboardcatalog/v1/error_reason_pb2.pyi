@@ -160,6 +160,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example: the same job started twice.
     """
+    ERROR_REASON_DUPLICATE_ITEM: _ErrorReason.ValueType  # 24
+    """INVALID_ARGUMENT: an earlier item of the same chunk has the same name and other content. The earlier item counts.
+
+    Example: a source in which two dashboards have one name.
+
+    Metadata: offset: of the earlier item.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons in `google.rpc.ErrorInfo`, without the prefix and with the domain `dashboardcatalog.v1`. Every error has one."""
@@ -301,6 +308,13 @@ ERROR_REASON_SWEEP_IN_PROGRESS: ErrorReason.ValueType  # 23
 """FAILED_PRECONDITION: another unfinished session is sweeping the BI service.
 
 Example: the same job started twice.
+"""
+ERROR_REASON_DUPLICATE_ITEM: ErrorReason.ValueType  # 24
+"""INVALID_ARGUMENT: an earlier item of the same chunk has the same name and other content. The earlier item counts.
+
+Example: a source in which two dashboards have one name.
+
+Metadata: offset: of the earlier item.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

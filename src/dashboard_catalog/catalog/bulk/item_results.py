@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from dashboard_catalog.catalog.known.assumed import Assumed
-from dashboard_catalog.catalog.model.commands import ChunkItem
+from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.catalog.writing.pipeline import Batch, Result
-from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation
 
 
 async def apply_chunk(
@@ -13,19 +15,51 @@ async def apply_chunk(
 ) -> list[Result]:
     """Applies the readable items of a chunk and returns the result of every item, in the order of the items.
 
-    The result of an unreadable item is the error that it holds.
+    The result of an unreadable item is the error that it holds. Of several items of one name, the first counts: those
+    that are equal to it change nothing, and those that differ are refused, whether or not the first one is written.
 
     Args:
         items: The items, in the order of the stream.
         apply: Applies a batch, or rehearses it, and returns the results of its writes.
         assumed: What counts as existing, for a stream that only validates.
     """
+    refused = _duplicates(items)
+    writes = [refused.get(item.offset, item.write) for item in items]
     unreadable = [(item.kind, item.fqn) for item in items if isinstance(item.write, CatalogError)]
     batch = Batch(
-        writes=[item.write for item in items if not isinstance(item.write, CatalogError)],
+        writes=[write for write in writes if not isinstance(write, CatalogError)],
         assumed=assumed,
         is_chunk=True,
         failed=unreadable,
     )
     results = iter(await apply(batch) if batch.writes else ())
-    return [item.write if isinstance(item.write, CatalogError) else next(results) for item in items]
+    return [write if isinstance(write, CatalogError) else next(results) for write in writes]
+
+
+def _duplicates(items: Sequence[ChunkItem]) -> dict[int, CatalogError]:
+    """Returns, by offset, the errors of readable items that contradict an earlier item of the same name.
+
+    Applying both would store a mixture of the two, and change it again each time that the source is loaded.
+    """
+    first: dict[tuple[str, AssetName | str], ChunkItem] = {}
+    refused = {}
+    for item in items:
+        # The error of an unreadable item says more than that it is a duplicate.
+        is_readable = not isinstance(item.write, CatalogError)
+        earlier = first.setdefault((item.kind, item.named), item) if item.named else item
+        if earlier is not item and is_readable and item.content != earlier.content:
+            refused[item.offset] = _duplicate(item, earlier)
+    return refused
+
+
+def _duplicate(item: ChunkItem, earlier: ChunkItem) -> CatalogError:
+    field = f"{item.kind}.name" if item.kind in ASSET_KINDS else f"entity.{item.kind}.name"
+    text = (
+        f"the item at offset {earlier.offset} is also {item.fqn}, with other content; only one of the two can be kept"
+    )
+    return CatalogError(
+        Reason.DUPLICATE_ITEM,
+        f"{field}: {text}",
+        metadata={"offset": str(earlier.offset)},
+        violations=[Violation(field, ViolationReason.INVALID_VALUE, text)],
+    )

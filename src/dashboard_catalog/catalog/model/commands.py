@@ -206,6 +206,13 @@ class ChunkItem(NamedTuple):
         """Its fully qualified name; empty if it cannot be read."""
         return self.named if isinstance(self.named, str) else names.join(*self.named)
 
+    @property
+    def content(self) -> object:
+        """What it says about its thing, to compare it with items of the same name; None if it cannot be read."""
+        if isinstance(self.write, CatalogError):
+            return None
+        return self.write.values if isinstance(self.write, EntityWrite) else self.write.digest
+
 
 class Unchanged(NamedTuple):
     """The outcome of an item that is equal to what is stored.

@@ -34,12 +34,9 @@ class UnchangedLookup:
             connection: To read with.
             kind: Of all items.
             service: Of all items.
-            deferred: At least one item. Of two different items of one name, none is returned.
+            deferred: At least one item. Items of one name are equal.
         """
-        digests: dict[str, bytes | None] = {}
-        for write in deferred:
-            name = write.key.name
-            digests[name] = write.digest if digests.setdefault(name, write.digest) == write.digest else None
+        digests = {write.key.name: write.digest for write in deferred}
         found = await kind.table.ingested(connection, service.id, list(digests))
         same = [row for row in found if row.digest == digests[row.name]]
         await self._known.load(connection, ids=referred_ids(same))
