@@ -26,6 +26,7 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
+_ESCAPES = "in the user name and the password, write @ as %40, : as %3A and / as %2F"
 # Only one process may write to a SQLite file.
 _ONE_PROCESS = "WORKERS: SQLite supports one server process only; use WORKERS=1, or PostgreSQL (DATABASE_URL)"
 
@@ -256,9 +257,12 @@ def environment_name(field: str) -> str:
 def _normal_database_url(text: str) -> str:
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # Not chained, because the original message may contain a password.
-        raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE") from None
+        raise ValueError(f"must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE; {_ESCAPES}") from None
+    if not text.startswith("sqlite") and "@" in f"{url.host}{url.database}":
+        # The rest of a password with an @ would count as the host, which is shown.
+        raise ValueError(f"has more than one @; {_ESCAPES}")
     driver = _DRIVERS.get(url.get_backend_name())
     if driver is None or url.drivername not in {url.get_backend_name(), driver}:
         raise ValueError(f"{url.drivername} is not supported: must start with sqlite:/// or postgresql://")

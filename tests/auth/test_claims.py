@@ -53,7 +53,7 @@ def test_several_values_can_be_a_list_or_a_text(value: Any, expected: set[str]) 
     assert principal(teams=value).teams == expected
 
 
-@pytest.mark.parametrize(("value", "expected"), [(None, None), ([], set()), ("", set()), (["a b"], {"a b"})])
+@pytest.mark.parametrize(("value", "expected"), [([], set()), ("", set()), (["a b"], {"a b"})])
 def test_an_empty_claim_of_services_allows_no_service(value: Any, expected: Any) -> None:
     assert principal(services=value).services == expected
 
@@ -98,6 +98,14 @@ def test_a_path_that_leads_nowhere_is_an_absent_claim(value: Any) -> None:
     assert principal(ClaimNames(roles="realm_access.roles"), realm_access=value).roles == frozenset()
 
 
+@pytest.mark.parametrize("value", [None, "text", {"services": None}])
+def test_a_broken_path_to_the_limit_of_a_token_does_not_lift_the_limit(value: Any) -> None:
+    names = ClaimNames(services="limits.services")
+    assert principal(names, limits={"other": 1}).services is None
+    with pytest.raises(CatalogError, match=r"claim limits\.services of the token must be"):
+        principal(names, limits=value)
+
+
 @pytest.mark.parametrize(
     ("claim", "value"),
     [
@@ -114,6 +122,7 @@ def test_a_path_that_leads_nowhere_is_an_absent_claim(value: Any) -> None:
         ("teams", ["a\x00b"]),
         ("services", ["a" * 257]),
         ("services", False),
+        ("services", None),
         ("bot", 1),
         ("bot", "yes"),
         ("exp", None),

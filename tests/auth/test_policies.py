@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer, PolicyError
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
+from dashboard_catalog.auth.policy_trial import find_crash
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.error_codes import Code, Reason
 from dashboard_catalog.errors import CatalogError
@@ -72,6 +73,33 @@ def test_an_invalid_policy_is_refused(folder: Path, text: str, problem: str) -> 
         Authorizer(folder)
     assert str(folder / "bad.cedar") in str(caught.value)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("deep", ["(" * 20_000 + "true" + ")" * 20_000, f"{'[' * 20_000}{']' * 20_000} == []"])
+def test_policies_that_would_end_the_process_are_refused(folder: Path, deep: str) -> None:
+    authorizer = Authorizer(folder)
+    (folder / "bad.cedar").write_text(f"permit (principal, action, resource) when {{ {deep} }};")
+    with capture_logs() as logs:
+        assert not authorizer.reload_if_changed()
+    assert logs[0]["event"] == "policies_refused"
+    assert "bad.cedar: is nested too deeply" in logs[0]["problem"]
+    assert authorizer.allows(CONSUMER, Action.VIEW, DASHBOARD)
+    with pytest.raises(PolicyError, match=r"bad\.cedar: is nested too deeply"):
+        Authorizer(folder)
+
+
+def test_a_trial_that_takes_too_long_counts_as_a_crash() -> None:
+    assert find_crash({"a.cedar": PERMIT_VIEW}, seconds=0.001) == "a.cedar"
+    assert find_crash({"a.cedar": PERMIT_VIEW, "b.cedar": "?"}) is None
+
+
+def test_hidden_files_and_byte_order_marks_do_not_disturb(folder: Path) -> None:
+    authorizer = Authorizer(folder)
+    (folder / ".#view.cedar").symlink_to("me@host.1:2")
+    (folder / "._view.cedar").write_bytes(b"\x00\x05\x16\x07")
+    assert not authorizer.reload_if_changed()
+    (folder / "more.cedar").write_text(f"\ufeff{PERMIT_VIEW}", "utf-8")
+    assert authorizer.reload_if_changed()
 
 
 def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:

@@ -16,6 +16,7 @@ from dashboard_catalog.errors import Violation
 from dashboardcatalog.v1 import (
     bulk_pb2,
     catalog_service_pb2,
+    chart_pb2,
     chart_service_pb2,
     dashboard_pb2,
     dashboard_service_pb2,
@@ -145,6 +146,27 @@ def test_a_violation_has_a_path_a_reason_and_the_expected_value(case: tuple[Mess
 
 def test_a_valid_message_has_no_violations() -> None:
     assert violations_of(create(charts=["a.b"], tags=[{"tag_fqn": "PII.Email"}])) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "is_taken"),
+    [
+        *[
+            (url, True)
+            for url in ("https://bi/1", "HTTP://bi/?a=b:c", "/d/1:2", "d/1", "d?x=javascript:1", "#a:b", "bi")
+        ],
+        *[(f"{start}alert(1)", False) for start in ("javascript:", " javascript:", "java\tscript:", "JavaScript:")],
+        *[(url, False) for url in ("data:text/html,x", "vbscript:x", "http:bi", "bi:8088/d/1", "\n\\:")],
+    ],
+)
+def test_an_address_has_no_scheme_that_a_browser_would_run(url: str, is_taken: bool) -> None:
+    specs = [
+        dashboard_pb2.DashboardSpec(name="a", service="s", source_url=url),
+        chart_pb2.ChartSpec(name="a", service="s", source_url=url),
+        entity_pb2.BiService(name="a", service_type="Superset", source_url=url),
+    ]
+    for spec in specs:
+        assert [violation.field for violation in violations_of(spec)] == ([] if is_taken else ["source_url"])
 
 
 def test_all_violations_are_found_together() -> None:

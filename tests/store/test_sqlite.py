@@ -1,18 +1,22 @@
 """A SQLite file that is locked by another process, on a full disk, or with many writers."""
 
 import asyncio
+import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store import engines
+from dashboard_catalog.store import engines, migrate
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.sqlite_file import sqlite_file
 from tests.store.database_work import check_unavailable, rows, statements
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -74,3 +78,22 @@ async def test_writers_of_one_process_queue_and_readers_do_not_wait_for_them(dat
     await asyncio.gather(*[database.write(work) for _ in range(100)], *reads)
 
     assert len(await rows(database)) == 100
+
+
+def test_only_its_owner_can_read_a_new_file(tmp_path: Path, database_url: str) -> None:
+    assert sqlite_file(database_url) == tmp_path / "catalog.db"
+    umask = os.umask(0)
+    try:
+        migrate.upgrade(f"sqlite+aiosqlite:///{tmp_path}/new.db")
+        with sqlite3.connect(tmp_path / "new.db", isolation_level=None) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE t (x)")
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("new.db*")}
+    finally:
+        os.umask(umask)
+    assert modes == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
+
+    (tmp_path / "new.db").chmod(0o644)
+    with capture_logs() as logs:
+        migrate.upgrade(f"sqlite+aiosqlite:///{tmp_path}/new.db")
+    assert [(line["event"], line["mode"]) for line in logs] == [("database_open_to_others", "0644")]

@@ -63,7 +63,7 @@ class ChartSpec(_message.Message):
     `Heatmap`, `Timeline` and `Other`.
     """
     source_url: _builtins.str
-    """Optional. Address of the chart in its BI tool, at most 2,048 characters."""
+    """Optional. Address of the chart in its BI tool, at most 2,048 characters: an http or https URL, or one without a scheme."""
     domain: _builtins.str
     """Optional. Fully qualified name of the domain, at most 2,400 bytes. The domain must exist and not be deleted when it
     is set. Stewarded.

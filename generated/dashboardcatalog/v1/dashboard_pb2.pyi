@@ -62,7 +62,7 @@ class DashboardSpec(_message.Message):
     dashboard_type: _builtins.str
     """Optional. `Dashboard` or `Report`. An absent type is returned as `Dashboard`."""
     source_url: _builtins.str
-    """Optional. Address of the dashboard in its BI tool, at most 2,048 characters."""
+    """Optional. Address of the dashboard in its BI tool, at most 2,048 characters: an http or https URL, or one without a scheme."""
     project: _builtins.str
     """Optional. Workspace, folder or collection that the dashboard is in, at most 512 characters."""
     domain: _builtins.str

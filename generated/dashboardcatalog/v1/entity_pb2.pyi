@@ -174,7 +174,7 @@ class BiService(_message.Message):
     `Lightdash`, `Sigma`, `ThoughtSpot`, `Grafana`, `Hex` and more.
     """
     source_url: _builtins.str
-    """Optional. Address of the BI service, at most 2,048 characters."""
+    """Optional. Address of the BI service, at most 2,048 characters: an http or https URL, or one without a scheme."""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """Output only, ignored in requests. When it was last changed."""

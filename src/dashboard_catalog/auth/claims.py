@@ -18,6 +18,8 @@ from dashboard_catalog.errors import CatalogError
 BOT_ROLE = "ingestion_bot"
 LONGEST_NAME = 256
 
+_ABSENT = object()
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
@@ -41,12 +43,12 @@ def read_principal(claims: Mapping[str, Any], names: ClaimNames, leeway: float) 
     Raises:
         CatalogError: TOKEN_INVALID, naming the claim that cannot be used.
     """
-    roles = _texts(claims, names.roles) or frozenset()
+    roles = _groups(claims, names.roles)
     return Principal(
         subject=_subject(claims, names.subject),
         roles=roles,
-        teams=_texts(claims, names.teams) or frozenset(),
-        services=_texts(claims, names.services),
+        teams=_groups(claims, names.teams),
+        services=_limit(claims, names.services),
         bot=_flag(claims, names.bot) or BOT_ROLE in roles,
         expires_at=_expiry(claims, leeway),
     )
@@ -60,12 +62,17 @@ def is_name(text: str) -> bool:
 
 
 def _find(claims: Mapping[str, Any], name: str) -> Any:
+    """Returns the value of a claim: `_ABSENT` if there is none, and None if it is null or its path is broken."""
     # A name with dots is first tried as a whole, because namespaced claims are URLs ("https://example.com/roles").
     if name in claims:
         return claims[name]
     value: Any = claims
     for part in name.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping):
+            return None
+        if part not in value:
+            return _ABSENT
+        value = value[part]
     return value
 
 
@@ -76,11 +83,23 @@ def _subject(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _texts(claims: Mapping[str, Any], name: str) -> frozenset[str] | None:
-    """Returns the values of a claim: None if the claim is absent or null, an empty set if it is empty."""
+def _groups(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    """Returns the roles or teams of a claim. An absent claim, or one that is null, gives none."""
     value = _find(claims, name)
-    if value is None:
-        return None
+    return frozenset() if value is _ABSENT or value is None else _texts(name, value)
+
+
+def _limit(claims: Mapping[str, Any], name: str) -> frozenset[str] | None:
+    """Returns what a claim limits the token to; None if the claim is absent, so that there is no limit.
+
+    A claim that is null, or whose path is broken, is refused: a mistake of the issuer must not lift the limit.
+    """
+    value = _find(claims, name)
+    return None if value is _ABSENT else _texts(name, value)
+
+
+def _texts(name: str, value: Any) -> frozenset[str]:
+    """Returns the values of a claim, which may come as a list or as one string."""
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")] if "," in value else value.split()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -95,7 +114,7 @@ def _flag(claims: Mapping[str, Any], name: str) -> bool:
     value = _find(claims, name)
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         value = value.lower() == "true"
-    if value is None:
+    if value is _ABSENT or value is None:
         return False
     if not isinstance(value, bool):
         raise _unusable(name, "must be true or false")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cedarpy
 
+from dashboard_catalog.auth.policy_trial import find_crash
+
 DEFAULT_FOLDER = Path(__file__).parent / "policies"
 
 Stamp = tuple[tuple[str, int, int, int], ...]
@@ -31,45 +33,61 @@ def policies_stamp(folder: Path) -> Stamp:
     The value is empty if the folder cannot be read.
     """
     try:
-        files = sorted(folder.glob("*.cedar"))
-        stats = [(path.name, path.stat()) for path in files]
+        stats = [(path.name, path.stat()) for path in _policy_files(folder)]
     except OSError:
         return ()
     return tuple((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats)
 
 
 def read_policies(folder: Path, schema: cedarpy.Schema) -> cedarpy.PolicySet:
-    """Reads, parses and validates all `*.cedar` files in `folder`, without its subfolders.
+    """Reads, parses and validates all policy files in `folder`, without its subfolders.
 
     Raises:
         PolicyError: If there is no file, or if one cannot be read, parsed or validated.
     """
     if not folder.is_dir():
         raise PolicyError(f"{folder}: is not a folder")
-    files = sorted(folder.glob("*.cedar"))
-    if not files:
+    texts = {str(path): _text_of(path) for path in _policy_files(folder)}
+    if not texts:
         raise PolicyError(f"{folder}: contains no .cedar file")
-    texts = [_read_file(path, schema) for path in files]
-    return cedarpy.PolicySet.from_str("\n".join(texts))
+    if folder != DEFAULT_FOLDER and (crashing := find_crash(texts)):
+        raise PolicyError(f"{crashing}: is nested too deeply for the policy engine, or takes it too long")
+    for path, text in texts.items():
+        try:
+            parse_policies(text, schema)
+        except ValueError as error:
+            raise PolicyError(f"{path}: {error}") from error
+    return cedarpy.PolicySet.from_str("\n".join(texts.values()))
 
 
-def _read_file(path: Path, schema: cedarpy.Schema) -> str:
-    try:
-        text = path.read_text("utf-8")
-        policies = cedarpy.PolicySet.from_str(text)
-        _refuse_what_decides_nothing(policies)
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path}: is not UTF-8") from error
-    except ValueError as error:
-        raise PolicyError(f"{path}: {error}") from error
+def parse_policies(text: str, schema: cedarpy.Schema) -> None:
+    """Parses and validates the policies of one file.
+
+    Raises:
+        ValueError: If they cannot be used.
+    """
+    policies = cedarpy.PolicySet.from_str(text)
+    _refuse_what_decides_nothing(policies)
     result = cedarpy.validate_policies(text, schema)
     if not result.validation_passed:
         names = result.id_annotations_by_policy_id
         problems = (f"{names.get(e.policy_id, e.policy_id)}: {e.error}" for e in result.errors)
-        raise PolicyError(f"{path}: does not match the schema: {'; '.join(problems)}")
-    return text
+        raise ValueError(f"does not match the schema: {'; '.join(problems)}")
+
+
+def _policy_files(folder: Path) -> list[Path]:
+    """Returns the policy files of a folder, without hidden files, which editors and archives leave behind."""
+    return sorted(path for path in folder.glob("*.cedar") if not path.name.startswith("."))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        # Some editors begin UTF-8 with a byte order mark.
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path}: is not UTF-8") from error
 
 
 def _refuse_what_decides_nothing(policies: cedarpy.PolicySet) -> None:

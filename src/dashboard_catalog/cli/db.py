@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from sqlalchemy.engine import make_url
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.failures import CommandError
 from dashboard_catalog.cli.options import with_signature
 from dashboard_catalog.cli.settings_options import load_without_listening, options_of
 from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.sqlite_file import sqlite_file
 
 app = typer.Typer(help="Upgrade the schema of the database, or check it.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def upgrade(**given: Any) -> None:
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
-    file = _sqlite_file(settings)
+    file = sqlite_file(settings.database_url)
     if file is not None and file.parent == settings.data_dir:
         _create_folder(settings.data_dir)
     _on_database(settings, migrate.upgrade)
@@ -36,7 +36,7 @@ def check(**given: Any) -> None:
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
-    if (file := _sqlite_file(settings)) is not None and not file.exists():
+    if (file := sqlite_file(settings.database_url)) is not None and not file.exists():
         # SQLite would create the file.
         raise CommandError(f"{file} does not exist: run `db upgrade`")
     _on_database(settings, migrate.check)
@@ -48,7 +48,7 @@ def _on_database(settings: Settings, work: Callable[[str], None]) -> None:
 
     from dashboard_catalog.store.migrate import SchemaLater, SchemaOutdated  # noqa: PLC0415
 
-    if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
+    if (file := sqlite_file(settings.database_url)) is not None and not file.parent.is_dir():
         raise CommandError(f"the folder {file.parent} does not exist")
     try:
         work(settings.database_url)
@@ -66,11 +66,6 @@ def _create_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"cannot create {folder}: {error.strerror}") from error
-
-
-def _sqlite_file(settings: Settings) -> Path | None:
-    """Returns the file of a SQLite database; None for PostgreSQL."""
-    return Path(make_url(settings.database_url).database or "") if settings.uses_sqlite else None
 
 
 for command in (upgrade, check):

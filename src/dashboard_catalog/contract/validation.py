@@ -23,7 +23,11 @@ _VALIDATOR = Validator()
 _LIST_LIMIT = 1_000
 _SHOWN = 64
 _WORDS_FOR_PATTERN: Mapping[str, str] = MappingProxyType(
-    {r"^[^\x00-\x1F\x7F-\x9F]*$": "must not contain control characters"}
+    {
+        r"^[^\x00-\x1F\x7F-\x9F]*$": "must not contain control characters",
+        # User interfaces make links of these, and a browser would run `javascript:`.
+        r"^(?i:https?://|[^:/?#]*(?:[/?#]|$))": "must be an http or https URL, such as https://bi.example.com/d/1",
+    }
 )
 
 Finding = tuple[ViolationReason, str]

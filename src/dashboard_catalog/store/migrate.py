@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Index
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
+from dashboard_catalog.store.sqlite_file import create_private, sqlite_file
 from dashboard_catalog.store.tables import METADATA
 
 T = TypeVar("T")
@@ -33,6 +34,8 @@ def upgrade(url: str) -> None:
     Raises:
         SchemaLater: When the database has a later schema; it stays unchanged. A server can run with it, see `check`.
     """
+    if (file := sqlite_file(url)) is not None:
+        create_private(file)
     current, (head, *older) = _current_and_known(url)
     if current not in (None, head, *older):
         raise SchemaLater(f"the schema is at {current}, which this version does not know: it goes up to {head}")
