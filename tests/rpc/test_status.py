@@ -91,6 +91,10 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
         {"RetryInfo": "nanos: 250000000"},
     ),
     Reason.CONFLICTING_WRITE: (CatalogError(Reason.CONFLICTING_WRITE, "lost"), {"RetryInfo": "seconds: 1"}),
+    Reason.DATABASE_REFUSED: (
+        CatalogError(Reason.DATABASE_REFUSED, "refused", resource=CHART),
+        {"PreconditionFailure": "chart superset.sales_by_day"},
+    ),
     Reason.DRAINING: (CatalogError(Reason.DRAINING, "stopping"), {"RetryInfo": "seconds: 1"}),
     Reason.UNKNOWN_METHOD: (CatalogError(Reason.UNKNOWN_METHOD, "none", metadata={"method": "/x/Y"}), {}),
     Reason.BUG: (CatalogError(Reason.BUG, "a mistake"), {}),

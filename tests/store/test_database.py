@@ -1,4 +1,4 @@
-"""Errors of both databases' drivers: the work is run again, UNAVAILABLE, or a bug that passes."""
+"""Errors of both databases' drivers: the work is run again, UNAVAILABLE, refused, or a bug that passes."""
 
 import asyncio
 import time
@@ -12,6 +12,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.driver_errors import Refused
 from tests.store.database_work import chart, check_unavailable, rows, statements, storing
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -178,9 +179,42 @@ async def test_error_states_of_an_unusable_server_are_unavailable_at_once(databa
 
 @ON_POSTGRESQL
 async def test_error_states_of_a_bug_pass(database: Database) -> None:
-    for state in ("22012", "23502", "23503", "25006", "42703", "XX000", "P0001"):
+    for state in ("26000", "42703", "42P01"):
         with pytest.raises(DBAPIError):
             await database.write(statements(_raising(state)))
+
+
+@ON_POSTGRESQL
+async def test_error_states_of_a_refused_value_are_no_bug(database: Database) -> None:
+    for state in ("22012", "23502", "23503", "23514", "27000", "54000", "XX000", "P0001"):
+        await _check_refused(database, _raising(state))
+
+
+async def test_a_value_that_breaks_a_constraint_is_refused(database: Database) -> None:
+    await database.write(statements("CREATE TABLE n (a INTEGER NOT NULL CHECK (a < 5))", "INSERT INTO n VALUES (1)"))
+    for statement in ("INSERT INTO n VALUES (5)", "UPDATE n SET a = NULL"):
+        await _check_refused(database, statement)
+
+
+async def _check_refused(database: Database, statement: str) -> None:
+    """Asserts that the database refuses a statement, also when its transaction isolates what it refuses."""
+    isolated: list[bool] = []
+
+    async def work(connection: WriteConnection) -> None:
+        isolated.append(connection.isolates)
+        await connection.execute(text("INSERT INTO t VALUES (1, 0)"))
+        if connection.isolates:
+            with pytest.raises(Refused):
+                async with connection.savepoint():
+                    await connection.execute(text(statement))
+        await connection.execute(text(statement))
+
+    with pytest.raises(CatalogError) as raised:
+        await database.write(work)
+    assert raised.value.reason == Reason.DATABASE_REFUSED
+    assert "the text" not in raised.value.message
+    assert isolated == [False, True]
+    assert await rows(database) == []
 
 
 @ON_POSTGRESQL

@@ -167,6 +167,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Metadata: offset: of the earlier item.
     """
+    ERROR_REASON_DATABASE_REFUSED: _ErrorReason.ValueType  # 25
+    """FAILED_PRECONDITION: the database refuses to store this one asset or entity, because of a constraint, a trigger or
+    a limit that the catalog does not know. Nothing of it was written. A retry does not help before an operator has
+    changed the database; the server log says what the database refuses.
+
+    Example: somebody has added a CHECK constraint to a table of the catalog.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons in `google.rpc.ErrorInfo`, without the prefix and with the domain `dashboardcatalog.v1`. Every error has one."""
@@ -315,6 +322,13 @@ ERROR_REASON_DUPLICATE_ITEM: ErrorReason.ValueType  # 24
 Example: a source in which two dashboards have one name.
 
 Metadata: offset: of the earlier item.
+"""
+ERROR_REASON_DATABASE_REFUSED: ErrorReason.ValueType  # 25
+"""FAILED_PRECONDITION: the database refuses to store this one asset or entity, because of a constraint, a trigger or
+a limit that the catalog does not know. Nothing of it was written. A retry does not help before an operator has
+changed the database; the server log says what the database refuses.
+
+Example: somebody has added a CHECK constraint to a table of the catalog.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

@@ -4,11 +4,14 @@ The rules pass these around without knowing what is inside. Only `Database` open
 run statements on them. A function that takes a `ReadConnection` does not write and does not wait for locks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause
+from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dashboard_catalog.store.driver_errors import DuplicateKey, Refused, translated
 
 Columns = tuple[Any, ...]
 Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause
@@ -34,9 +37,35 @@ class ReadConnection:
 
 
 class WriteConnection(ReadConnection):
-    """A transaction that reads and writes, and holds its locks until it ends."""
+    """A transaction that reads and writes, and holds its locks until it ends.
 
-    __slots__ = ()
+    Attributes:
+        isolates: Whether the transaction runs again because the database has refused a part of it. Then it pays to
+            find that part, and to write the others.
+    """
+
+    __slots__ = ("isolates",)
+
+    def __init__(self, connection: AsyncConnection, *, isolates: bool = False) -> None:
+        super().__init__(connection)
+        self.isolates = isolates
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undoes what the block has written, and nothing else, if the database refuses any of it.
+
+        Raises:
+            Refused: If it does, also because of a key that is taken: no other transaction can take a key that the
+                locks of this one protect.
+        """
+        try:
+            async with translated(), self._connection.begin_nested():
+                yield
+                if self.dialect.name == "postgresql":
+                    # Constraints that are checked at the commit refuse the block, too.
+                    await self._connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        except DuplicateKey as error:
+            raise Refused(error.__cause__ or error) from error
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[*Columns]:
         """Runs any statement, once for each mapping in a list of parameters, and returns its result."""

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.driver_errors import LostRace, translated
+from dashboard_catalog.store.driver_errors import DuplicateKey, LostRace, Refused, translated
 from dashboard_catalog.store.engines import postgresql_engine, sqlite_engine
 
 T = TypeVar("T")
@@ -63,8 +63,11 @@ class Database:
         `work` runs again from the start if the transaction loses a race. It goes on when its caller is cancelled: an
         interrupted transaction can leave its connection, and on SQLite the only write lock, to the garbage collector.
 
+        If the database refuses what `work` writes, it runs once more, on a connection that `isolates`.
+
         Raises:
-            CatalogError: UNAVAILABLE if the database is away, or if every attempt lost its race.
+            CatalogError: UNAVAILABLE if the database is away, or if every attempt lost its race; FAILED_PRECONDITION
+                if the database refuses what `work` writes.
         """
         return await self._finish(work, commit=True)
 
@@ -83,17 +86,27 @@ class Database:
         return await asyncio.shield(writing)
 
     async def _write(self, work: Callable[[WriteConnection], Awaitable[T]], *, commit: bool) -> T:
+        isolates = False
         for attempt in range(_ATTEMPTS):
             try:
-                async with translated(), self._writers.connect() as connection, connection.begin() as transaction:
-                    result = await work(WriteConnection(connection))
-                    if not commit:
-                        await transaction.rollback()
-                    return result
+                return await self._attempt(work, commit=commit, isolates=isolates)
             except LostRace as error:
+                # A key that is still taken is not a race, but a constraint that the catalog does not know.
+                isolates = isolates or (attempt > 0 and isinstance(error, DuplicateKey))
                 _log.info("write_retried", attempt=attempt + 1, cause=type(error.__cause__).__name__)
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))
+            except Refused as error:
+                if isolates:
+                    raise _refused(error) from error
+                isolates = True
         raise _too_busy()
+
+    async def _attempt(self, work: Callable[[WriteConnection], Awaitable[T]], *, commit: bool, isolates: bool) -> T:
+        async with translated(), self._writers.connect() as connection, connection.begin() as transaction:
+            result = await work(WriteConnection(connection, isolates=isolates))
+            if not commit:
+                await transaction.rollback()
+            return result
 
     async def ping(self) -> None:
         """Returns if the database answers.
@@ -110,6 +123,11 @@ class Database:
             await asyncio.wait(self._writing)
         await self._readers.dispose()
         await self._writers.dispose()
+
+
+def _refused(error: Refused) -> CatalogError:
+    _log.error("database_refused", code=error.code, problem=error.problem)
+    return CatalogError(Reason.DATABASE_REFUSED, "the database refuses this write; the server log has details")
 
 
 def _too_busy() -> CatalogError:

@@ -184,6 +184,13 @@ class DeferredUpsert:
                 self._read = error
 
 
+def kind_and_name(write: AssetWrite | DeferredUpsert | EntityWrite) -> tuple[str, str]:
+    """Returns the kind of what a write is about, and its fully qualified name, or its id if the write has only that."""
+    if isinstance(write, EntityWrite):
+        return write.kind.name, write.kind.fqn(write.name, write.values)
+    return write.kind.name, text_of(write.key)
+
+
 class ChunkItem(NamedTuple):
     """An item of a bulk stream.
 

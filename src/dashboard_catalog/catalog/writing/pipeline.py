@@ -3,12 +3,12 @@
     lock -> find what is unchanged -> load what is stored -> authorize -> resolve references -> merge -> write
 
 A batch is one transaction. The number of statements depends on the BI services in it, never on the number of writes.
-One refused write fails alone.
+One refused write fails alone, also one that the database refuses (`isolation`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from uuid import UUID
 
@@ -26,11 +26,13 @@ from dashboard_catalog.catalog.model.commands import (
     Unchanged,
     WrittenAsset,
     WrittenEntity,
+    kind_and_name,
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
 from dashboard_catalog.catalog.writing.asset_deletion import AssetDeletion
 from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
 from dashboard_catalog.catalog.writing.entity_writes import EntityWrites, in_order
+from dashboard_catalog.catalog.writing.isolation import isolated
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.referenced import Referenced
 from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
@@ -76,9 +78,18 @@ class Pipeline:
         Args:
             connection: The transaction.
             batch: The writes.
-            known_entities: An empty one, which holds everything that the batch refers to afterwards.
+            known_entities: An empty one, which holds what the batch has loaded afterwards.
         """
-        known = known_entities or KnownEntities(batch.assumed)
+        if not connection.isolates:
+            return await self._run(connection, batch, known_entities or KnownEntities(batch.assumed))
+
+        async def run(writes: Sequence[Write], failed: Sequence[tuple[str, str]]) -> list[Result]:
+            part = replace(batch, writes=writes, failed=[*batch.failed, *(failed if batch.is_chunk else ())])
+            return await self._run(connection, part, KnownEntities(batch.assumed))
+
+        return await isolated(connection, batch.writes, run)
+
+    async def _run(self, connection: WriteConnection, batch: Batch, known: KnownEntities) -> list[Result]:
         return await _Run(self._authorizer, batch, known, reader=connection, writer=connection).all()
 
     async def rehearse(self, connection: ReadConnection, batch: Batch) -> list[Result]:
@@ -152,7 +163,7 @@ class _Run:
         try:
             written = self._entity_writes.apply(write)
         except CatalogError as error:
-            self._refused(write.kind.name, write.kind.fqn(write.name, write.values))
+            self._refused(write)
             return error
         if self._batch.assumed is not None:
             self._batch.assumed.add(written.record)
@@ -178,8 +189,7 @@ class _Run:
         try:
             written = self._asset_writes.apply(write)
         except CatalogError as error:
-            if isinstance(write.key, AssetName):
-                self._refused(write.kind.name, names.join(*write.key))
+            self._refused(write)
             return error
         if write.kind is CHART_KIND:
             # Also a chart that the write removes: such writes never share a batch with writes that refer to charts.
@@ -189,10 +199,10 @@ class _Run:
             self._batch.assumed.add_asset(write.kind.name, written.fqn, written.record)
         return written
 
-    def _refused(self, kind: str, fqn: str) -> None:
+    def _refused(self, write: Write) -> None:
         # Writes of several callers have nothing to do with each other.
         if self._batch.is_chunk:
-            self._known.add_failed(kind, fqn)
+            self._known.add_failed(*kind_and_name(write))
 
     async def _locate(self) -> dict[UUID, tuple[UUID, str]]:
         """Finds (service id, name) of the assets that are addressed by id, and loads the services addressed by name."""
@@ -238,7 +248,7 @@ class _Run:
             self._assets[index] = deferred.read()
         except CatalogError as error:
             self._results[index] = error
-            self._refused(deferred.kind.name, names.join(*deferred.key))
+            self._refused(deferred)
 
     async def _load(self, keys: Iterable[tuple[AssetWrite, tuple[UUID, str] | None]]) -> None:
         wanted: dict[tuple[AssetKind, UUID], list[str]] = defaultdict(list)
