@@ -62,7 +62,7 @@ ROWS = {
     "a fully qualified name": f"{names.MAX_FQN_BYTES:,} bytes",
     "display name": characters(DASHBOARD, "display_name"),
     "description": characters(DASHBOARD, "description"),
-    "project": characters(DASHBOARD, "project"),
+    "project": f"{characters(DASHBOARD, 'project')}, {rules_of(DASHBOARD, 'project').string.max_bytes:,} bytes",
     "source URL": characters(DASHBOARD, "source_url"),
     "source hash": characters(DASHBOARD, "source_hash"),
     "chart type": characters(CHART, "chart_type"),

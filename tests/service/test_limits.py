@@ -1,6 +1,7 @@
 """The limits of §2 of the contract, each at its boundary: a value at the limit is stored, a larger one is refused."""
 
 import math
+import random
 from typing import Any
 
 import grpc.aio
@@ -19,6 +20,8 @@ OWN_TEXTS = {
     "dashboard": [("project", "project", 512)],
     "chart": [("chartType", "chart_type", 64)],
 }
+# A project is limited in bytes too, so that every character may have three.
+CHARACTER = {"project": "漢"}
 
 
 async def refusal(call: Any) -> dict[str, str]:
@@ -33,7 +36,7 @@ async def refusal(call: Any) -> dict[str, str]:
 async def test_texts_are_limited_in_characters_and_stored_as_sent(superset: Caller, kind: str) -> None:
     texts = TEXTS + OWN_TEXTS[kind]
     assets = Assets(superset, kind)
-    longest: Json = {name: "\u0301" + WIDE * (limit - 2) + "\n" for name, _, limit in texts}
+    longest: Json = {name: "\u0301" + CHARACTER.get(name, WIDE) * (limit - 2) + "\n" for name, _, limit in texts}
 
     created = await assets.create("a1", **longest)
 
@@ -44,6 +47,44 @@ async def test_texts_are_limited_in_characters_and_stored_as_sent(superset: Call
     assert await refusal(assets.create("a2", **too_long)) == violations
     assert await refusal(assets.upsert("a1", **too_long)) == violations
     assert await refusal(assets.update("a1", *longest, **too_long)) == violations
+
+
+async def test_the_longest_texts_fit_into_the_indexes_of_the_database(superset: Caller, bot: Caller) -> None:
+    """PostgreSQL compresses what it can. So the characters are random."""
+    text = "".join(map(chr, random.Random(1).choices(range(0x20000, 0x2A6DF), k=1024)))
+    name, project = text[:256], text[256 : 256 + 384]
+    entities: list[Json] = [
+        {"biService": {"name": name, "serviceType": "Superset"}},
+        {"user": {"name": name}},
+        {"classification": {"name": name}},
+        {"tag": {"name": text[256:512], "classification": name}},
+        {"tag": {"name": text[512:600], "classification": name}},
+        {"domain": {"name": name}},
+        {"domain": {"name": text[256:512], "parent": name}},
+        {"domain": {"name": text[512:599] + "x", "parent": f"{name}.{text[256:512]}"}},
+    ]
+    fqn = f"{name}.{text[256:512]}.{text[512:599]}x"
+    spec: Json = {
+        "name": name,
+        "service": name,
+        "owners": [{"type": "user", "name": name}],
+        "tags": [{"tagFQN": f"{name}.{text[256:512]}"}],
+        "domain": fqn,
+        "project": project,
+    }
+    too_long = {"name": "d", "service": "superset", "project": project + "x"}
+
+    bulk = await bot.bulk([{"entity": one} for one in entities if "user" not in one])
+    assert not bulk.failures
+    await superset.upsert_entity(entity=entities[1])
+    bulk = await bot.bulk([{"dashboard": spec}, {"dashboard": too_long}, {"dashboard": spec | {"name": "d"}}])
+
+    assert len(fqn.encode()) == 2399
+    assert bulk.failures == {1: {"dashboard.project": "TOO_LONG"}}
+    assert await refusal(superset.create_dashboard(dashboard=too_long)) == {"dashboard.project": "TOO_LONG"}
+    for filters in ({"project": project}, {"owner": f"user:{name}"}, {"domain": fqn}, {"name_prefix": name}):
+        found = (await superset.list_dashboards(service=name, **filters))["dashboards"]
+        assert found[-1]["name"] == name
 
 
 @each_kind

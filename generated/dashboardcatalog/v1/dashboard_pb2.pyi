@@ -64,7 +64,7 @@ class DashboardSpec(_message.Message):
     source_url: _builtins.str
     """Optional. Address of the dashboard in its BI tool, at most 2,048 characters: an http or https URL, or one without a scheme."""
     project: _builtins.str
-    """Optional. Workspace, folder or collection that the dashboard is in, at most 512 characters."""
+    """Optional. Workspace, folder or collection that the dashboard is in, at most 512 characters and 1,536 bytes."""
     domain: _builtins.str
     """Optional. Fully qualified name of the domain, at most 2,400 bytes. The domain must exist and not be deleted when it
     is set. Stewarded.
