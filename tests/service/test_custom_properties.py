@@ -99,6 +99,9 @@ async def test_an_incomplete_definition_is_refused(superset: Caller) -> None:
         assert await refused(superset, "customProperty", name=name, appliesTo="chart", propertyType="string") == {
             "entity.custom_property.name": "INVALID_FORMAT"
         }
+    for applies_to in ("..", '"', "table"):
+        found = await refused(superset, "customProperty", name="x", appliesTo=applies_to, propertyType="string")
+        assert found == {"entity.custom_property.applies_to": "INVALID_VALUE"}
     # A dot is allowed; it is quoted.
     await define(superset, "a.b (c)", "string")
     assert await write(superset, {"a.b (c)": "x"}) == ("CREATED", {"a.b (c)": "x"})

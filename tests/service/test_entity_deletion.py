@@ -1,9 +1,12 @@
 """Deletion of entities: soft deletion shows in references, and hard deletion needs that nothing refers to them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from dashboard_catalog.store.tables import ENTITY
 from tests.service.assets import all_rows, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.entities import EXAMPLES, deleted, kind_of, read, refused, upserted
@@ -24,6 +27,20 @@ async def still_referenced(caller: Caller, kind: str, fqn: str) -> Refused:
         await deleted(caller, kind, fqn, hard=True)
     assert (caught.value.code, caught.value.reason) == ("FAILED_PRECONDITION", "STILL_REFERENCED")
     return caught.value
+
+
+async def test_time_never_runs_backwards_within_an_entity(service: Service, superset: Caller) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    async with service.database._writers.begin() as connection:
+        await connection.execute(update(ENTITY).values(updated_at=later))
+
+    entities = [
+        await upserted(superset, "user", name="ann", email="ann@example.com"),
+        await deleted(superset, "user", "ann"),
+        await upserted(superset, "user", name="ann"),
+    ]
+
+    assert [datetime.fromisoformat(entity["updatedAt"]) for entity in entities] == [later] * 3
 
 
 async def test_a_soft_deletion_is_visible_and_an_upsert_undoes_it(superset: Caller) -> None:

@@ -167,6 +167,29 @@ async def test_parts_that_are_left_alone_may_refer_to_absent_entities(superset: 
     assert sorted(result.kept) == ["domain", "owners", "tags.PII.Email", "tags.PII.Phone"]
 
 
+async def test_what_is_left_alone_is_named_also_if_it_cannot_be_used(superset: Caller) -> None:
+    """Without what cannot be used, nothing that differs from the stored part may be left."""
+    await superset.upsert_entity(entity={"team": {"name": "division", "teamType": "Division"}})
+    await ingest_one(superset, owners=ANN, domain="finance", extension={"costCentre": "X1", "budget": 1})
+    await update(superset, "owners", "domain", "extension", extension={"costCentre": None, "budget": None})
+    await superset.delete_entity(kind="KIND_CUSTOM_PROPERTY", fully_qualified_name="dashboard.budget", hard=True)
+    every = ["domain", "extension.budget", "extension.costCentre", "owners"]
+    unusable: Json = {
+        "owners": [{"type": "user", "name": "nobody"}],
+        "domain": "nowhere",
+        "extension": {"costCentre": 5, "budget": 2},
+    }
+
+    cleared = [await ingest_one(superset, **unusable) for _ in range(2)]
+    await update(superset, "owners", "domain", owners=BOB, domain="finance")
+    decided = await ingest_one(superset, **unusable | {"owners": [*BOB, *unusable["owners"]]})
+    team = await ingest_one(superset, owners=[{"type": "team", "name": "division"}])
+    same = await ingest_one(superset, owners=BOB, domain="finance")
+
+    assert [(result.refused, sorted(result.kept)) for result in (*cleared, decided)] == [({}, every)] * 3
+    assert (team.refused, team.kept, same.kept) == ({}, ["owners"], [])
+
+
 @on_one_database
 async def test_a_marked_value_is_compared_in_its_stored_form(superset: Caller) -> None:
     config = {"values": ["a", "b", "c"], "multiSelect": True}

@@ -1,5 +1,6 @@
 """Versions: each change makes one, with history and a description; a write that changes nothing leaves no trace."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -161,7 +162,7 @@ async def test_an_absent_version_is_not_found_and_one_between_tenths_is_invalid(
             await assets.get("a1", version=missing)
         assert (refused.value.code, refused.value.reason) == ("NOT_FOUND", "NOT_FOUND")
         assert refused.value.details["ResourceInfo"]["resourceName"].startswith("superset.a1")
-    for version in (0, 0.05, 0.15, -0.1, 1e300, "NaN", "Infinity"):
+    for version in (0, 0.05, 0.15, -0.1, 1e300, 1.7e308, -1.7e308, 5e-324, 214748364.8, "NaN", "Infinity", "-Infinity"):
         with pytest.raises(Refused) as refused:
             await assets.get("a1", version=version)
         assert refused.value.code == "INVALID_ARGUMENT"
@@ -244,6 +245,28 @@ async def test_history_has_one_row_per_change_of_its_own_asset(service: Service,
     rows = await history(service.database, kind)
 
     assert [(row.name, row.version) for row in rows] == [("a1", 1), ("a1", 2), ("a1", 3), ("a2", 1)]
+
+
+@each_kind
+async def test_time_never_runs_backwards_within_an_asset(service: Service, superset: Caller, kind: str) -> None:
+    assets, later = Assets(superset, kind), datetime.now(UTC) + timedelta(hours=1)
+    held: Json = {"charts": ["superset.c1"]} if kind == "dashboard" else {}
+    await assets.create("a1", **held)
+    # As if the clock of the server, or of another one, had been an hour ahead.
+    async with service.database._writers.begin() as connection:
+        for table in TABLES.values():
+            await connection.execute(update(table).values(updated_at=later))
+
+    await assets.update("a1", "description", description="one")
+    await superset.bulk([{kind: {"name": "a1", "service": "superset", "sourceUrl": "https://bi/1"}}])
+    await assets.delete("a1")
+    await assets.restore("a1")
+
+    charts = [await Assets(superset, "chart").get("c1", version=version) for version in (0.1, 0.2, 0.3) if held]
+    for one in [await assets.get("a1", version=version) for version in (0.1, 0.2, 0.3, 0.4, 0.5)] + charts:
+        assert datetime.fromisoformat(one["updatedAt"]) == later
+    new = await assets.create("a2")
+    assert datetime.fromisoformat(new["updatedAt"]) < later
 
 
 def _by_name(change: Json) -> Json:

@@ -58,6 +58,11 @@ class EntityKind:
     fixed: tuple[str, ...] = ()
     qualifier: str | None = None
 
+    @property
+    def naming_fields(self) -> set[str]:
+        """The fields whose values are fully qualified names."""
+        return {*self.parents, self.qualifier} if self.qualifier else {*self.parents}
+
     def fqn(self, name: str, values: Mapping[str, Any]) -> str:
         """Returns the fully qualified name of an entity of this kind.
 

@@ -1,7 +1,5 @@
 """Versions of assets: stored as whole tenths, shown as 0.1, 0.2, ... 1.0."""
 
-import math
-
 _LARGEST = 2**31 - 1
 # A double that a caller computed may be off by its last digits.
 _TOLERANCE = 1e-6
@@ -18,8 +16,9 @@ def as_text(tenths: int) -> str:
 
 
 def tenths_of(number: float) -> int | None:
-    """Returns the stored form of a version that a caller sent, or None if it is not a multiple of 0.1."""
-    if not math.isfinite(number):
+    """Returns the stored form of a version that a caller sent, or None if no asset can have it."""
+    # False for NaN.
+    if not 0 <= number <= _LARGEST / 10:
         return None
     tenths = round(number * 10)
-    return tenths if 0 <= tenths <= _LARGEST and abs(number * 10 - tenths) <= _TOLERANCE else None
+    return tenths if abs(number * 10 - tenths) <= _TOLERANCE else None

@@ -167,7 +167,9 @@ class AssetWrites:
 
     def _merge(self, write: AssetWrite, record: AssetRecord, resolved: Resolved) -> Merge:
         edits = write.writer.edits
-        return merge(write.kind, record, resolved.values, write.mask, edits=edits, known_entities=self._known)
+        merged = merge(write.kind, record, resolved.values, write.mask, edits=edits, known_entities=self._known)
+        merged.kept += [path for path in resolved.kept if path not in merged.kept]
+        return merged
 
     def _kept(self, write: AssetWrite, stored: AssetRecord) -> list[str]:
         """Returns what the same spec left alone before, whether or not its references still exist."""

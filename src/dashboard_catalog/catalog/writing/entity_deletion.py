@@ -13,6 +13,7 @@ from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
+from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
 from dashboard_catalog.catalog.reading.entity_reads import find_entity
 from dashboard_catalog.store import entities, locks
@@ -60,7 +61,7 @@ async def delete_entity(
         await entities.remove(connection, record)
         return record
     record.deleted = True
-    record.updated_at = datetime.now(UTC)
+    record.updated_at = time_of_change(datetime.now(UTC), record.updated_at)
     record.updated_by, record.call_id = writer.principal.subject, writer.call_id
     record.change_number = await locks.lock_service(connection, CATALOG_ID) + 1
     await entities.save(connection, [], [record], record.change_number)

@@ -18,6 +18,7 @@ from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
+from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.error_codes import ViolationReason
@@ -37,7 +38,7 @@ def checked_entity(kind: EntityKind, name: str, values: Mapping[str, Any]) -> tu
         violations.append(Violation(kind.qualifier, ViolationReason.REQUIRED, "is required"))
     if kind.name == "custom_property" and (fault := check_property_name(name)):
         violations.append(fault)
-    for field in kind.parents:
+    for field in kind.naming_fields:
         for path, parent in sent_parents(field, values):
             try:
                 names.split(parent)
@@ -169,7 +170,7 @@ class EntityWrites:
             record,
             **changes,
             change_number=self._last_change,
-            updated_at=self._now,
+            updated_at=time_of_change(self._now, record.updated_at),
             updated_by=write.writer.principal.subject,
             call_id=write.writer.call_id,
         )

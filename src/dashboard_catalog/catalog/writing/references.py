@@ -38,11 +38,14 @@ class Resolved:
     Attributes:
         values: By name.
         left_out: References that ingestion leaves out because people deleted their targets, as in `kept_fields`.
+        kept: Fields and properties of which something cannot be used, but which people have decided, as in
+            `kept_fields`.
         violations: Everything that is wrong with the references.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
 
@@ -83,7 +86,7 @@ class _Resolver:
             before = len(resolved.violations)
             resolved.values[name] = resolver(self, value)
             if name in self._decided.fields:
-                self._forgive(before)
+                self._forgive(before, name)
         return resolved
 
     def _held(self, name: str) -> list[UUID]:
@@ -92,9 +95,12 @@ class _Resolver:
     def _refuse(self, path: str, reason: ViolationReason, text: str) -> None:
         self.resolved.violations.append(Violation(path, reason, text))
 
-    def _forgive(self, before: int) -> None:
+    def _forgive(self, before: int, path: str) -> None:
         """Drops the violations after the first `before`: they are in what the write leaves alone."""
         found = self.resolved.violations
+        if len(found) > before:
+            # Without what cannot be used, the rest may look the same as what is stored.
+            self.resolved.kept.append(path)
         found[before:] = [v for v in found[before:] if v.reason is ViolationReason.FAILED_REFERENCE]
 
     def _charts(self, charts: Mapping[AssetName, int]) -> list[UUID]:
@@ -182,7 +188,7 @@ class _Resolver:
             if checked.value is not NOT_WRITTEN:
                 resolved[key] = checked.value
             if key in self._decided.extension_keys:
-                self._forgive(before)
+                self._forgive(before, f"extension.{key}")
         return resolved
 
     _RESOLVERS: ClassVar[Mapping[str, Callable[["_Resolver", Any], Any]]] = {

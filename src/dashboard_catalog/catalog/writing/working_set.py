@@ -12,6 +12,7 @@ from dashboard_catalog.catalog.model.change import describe
 from dashboard_catalog.catalog.model.commands import AssetName, Writer
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.store.asset_changes import AssetChanges
 from dashboard_catalog.store.records import AssetRecord
 
@@ -20,7 +21,7 @@ class WorkingSet:
     """Assets of one transaction by name and id, and the changes to store.
 
     Attributes:
-        now: The time of everything that the batch writes.
+        now: When the batch was begun.
         changes: What is to be stored.
     """
 
@@ -104,7 +105,7 @@ class WorkingSet:
 
     def _stamp(self, record: AssetRecord, writer: Writer) -> None:
         record.change_number = self.changes.next_number(record.service_id)
-        record.updated_at = self.now
+        record.updated_at = time_of_change(self.now, record.updated_at)
         record.updated_by = writer.principal.subject
         record.by_ingestion = not writer.edits
         record.call_id = writer.call_id
