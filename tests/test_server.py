@@ -166,7 +166,7 @@ def test_a_database_without_a_schema_prevents_the_start(empty_database_url: str,
 
 
 def test_a_schema_of_a_later_version_does_not_prevent_the_start(database_url: str, tmp_path: Path) -> None:
-    query(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    query(database_url, "UPDATE dashboard_catalog_version SET version_num = '9999'")
     prepare(settings(tmp_path, database_url=database_url))
 
 

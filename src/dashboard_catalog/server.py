@@ -43,6 +43,7 @@ from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.schema import SchemaError
 from dashboardcatalog.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
 
 # Kubernetes kills a process 30 seconds after it has asked it to stop.
@@ -149,7 +150,7 @@ def prepare(settings: Settings) -> None:
 
     Raises:
         KeyFileError: If there is no usable signing key.
-        StartError: If the schema of the database is not that of this version.
+        StartError: If the catalog cannot use the database, or its schema.
     """
     key = load_or_create_key(settings.data_dir)
     try:
@@ -157,6 +158,13 @@ def prepare(settings: Settings) -> None:
     except OSError as error:
         raise StartError(f"{error.filename or settings.data_dir}: {error.strerror}") from error
     _log.info("admin_token", path=str(token_file))
+    try:
+        _prepare_schema(settings)
+    except SchemaError as error:
+        raise StartError(f"{settings.shown_database_url}: {error}") from error
+
+
+def _prepare_schema(settings: Settings) -> None:
     if settings.uses_sqlite:
         # Migrations only add, so this version can use the schema of a later one.
         with suppress(migrate.SchemaLater):
@@ -164,8 +172,8 @@ def prepare(settings: Settings) -> None:
         return
     try:
         migrate.check(settings.database_url)
-    except migrate.SchemaOutdated as error:
-        raise StartError(str(error)) from error
+    except SchemaError:
+        raise
     except Exception as error:  # noqa: BLE001 - the database may come back; until then the server is not healthy
         _log.warning("schema_not_checked", database=settings.shown_database_url, problem=type(error).__name__)
 

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import ARRAY, Column, Uuid
-from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy import ARRAY, Column, Uuid, make_url
 
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS
@@ -15,6 +14,8 @@ from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 # A third of a page of 8 KiB, without its header: `BTMaxItemSize`.
 LARGEST_ROW = 2704
 ROW_HEADER, TEXT_HEADER, LARGEST_PADDING = 8, 4, 7
+
+POSTGRESQL = make_url("postgresql+asyncpg://").get_dialect()()
 
 CHARACTER_BYTES = 4
 LARGEST_TEXT = {
@@ -52,5 +53,5 @@ def test_an_inverted_index_holds_ids() -> None:
 
 
 def _largest(column: Column[Any]) -> int:
-    kind = column.type.compile(asyncpg.dialect()).partition(" ")[0]
+    kind = column.type.compile(POSTGRESQL).partition(" ")[0]
     return TEXT_HEADER + LARGEST_TEXT[column.name] if kind == "TEXT" else LARGEST_VALUE[kind]

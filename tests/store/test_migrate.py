@@ -14,13 +14,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.records import CATALOG_ID
+from dashboard_catalog.store.schema import VERSION_TABLE
 from dashboard_catalog.store.tables import METADATA
 from tests.store.database_work import query
 
 HEAD = max(file.name[:4] for file in (Path(migrate.__file__).parent / "migrations" / "versions").glob("0*.py"))
 
 
-def _tables(url: str) -> set[str]:
+def tables_in(url: str) -> set[str]:
+    """Returns the names of all tables of a database."""
+
     async def ask() -> set[str]:
         engine = create_async_engine(url)
         try:
@@ -36,7 +39,7 @@ def test_the_migrations_create_the_tables_of_the_code(empty_database_url: str) -
     migrate.upgrade(empty_database_url)
 
     assert migrate.drift(empty_database_url) == []
-    assert _tables(empty_database_url) == {*METADATA.tables, "alembic_version"}
+    assert tables_in(empty_database_url) == {*METADATA.tables, VERSION_TABLE}
     migrate.check(empty_database_url)
 
 
@@ -76,18 +79,18 @@ def test_a_schema_of_another_version_is_reported(empty_database_url: str) -> Non
 
 
 def test_a_schema_of_a_later_version_serves_an_older_server(database_url: str) -> None:
-    query(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    query(database_url, "UPDATE dashboard_catalog_version SET version_num = '9999'")
 
     migrate.check(database_url)
 
 
 def test_a_schema_of_a_later_version_is_not_changed(database_url: str) -> None:
-    query(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    query(database_url, "UPDATE dashboard_catalog_version SET version_num = '9999'")
 
     with pytest.raises(migrate.SchemaLater, match=f"is at 9999, .* up to {HEAD}"):
         migrate.upgrade(database_url)
 
-    assert query(database_url, "SELECT version_num FROM alembic_version") == [("9999",)]
+    assert query(database_url, "SELECT version_num FROM dashboard_catalog_version") == [("9999",)]
     assert migrate.drift(database_url) == []
 
 
@@ -105,7 +108,7 @@ def upgrade():
 
 def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str, tmp_path: Path) -> None:
     migrate.upgrade(empty_database_url)
-    before = _tables(empty_database_url)
+    before = tables_in(empty_database_url)
     folder = tmp_path / "migrations"
     shutil.copytree(Path(migrate.__file__).parent / "migrations", folder)
     (folder / "versions" / "9999_failing.py").write_text(_FAILING.format(head=HEAD))
@@ -115,7 +118,7 @@ def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str, tmp_p
     for _ in range(2):
         with pytest.raises(Exception, match="nowhere"):
             command.upgrade(config, "head")
-        assert _tables(empty_database_url) == before
+        assert tables_in(empty_database_url) == before
         migrate.check(empty_database_url)
 
 

@@ -42,23 +42,24 @@ def check(**given: Any) -> None:
     _on_database(settings, migrate.check)
 
 
-def _on_database(settings: Settings, work: Callable[[str], None]) -> None:
+def _on_database(settings: Settings, work: Callable[[str], bool | None]) -> None:
     import asyncpg  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    from dashboard_catalog.store.migrate import SchemaLater, SchemaOutdated  # noqa: PLC0415
+    from dashboard_catalog.store.schema import SchemaError  # noqa: PLC0415
 
     if (file := sqlite_file(settings.database_url)) is not None and not file.parent.is_dir():
         raise CommandError(f"the folder {file.parent} does not exist")
     try:
-        work(settings.database_url)
+        is_later = work(settings.database_url)
     except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         # The driver's error; SQLAlchemy's also has the statement.
         cause = getattr(error, "orig", None) or error
         raise CommandError(f"{settings.shown_database_url} cannot be used: {cause}") from error
-    except (SchemaLater, SchemaOutdated) as error:
+    except SchemaError as error:
         raise CommandError(f"{settings.shown_database_url}: {error}") from error
-    output.say(f"{settings.shown_database_url} has the schema of this version.")
+    schema = "a later schema, which this version can use" if is_later else "the schema of this version"
+    output.say(f"{settings.shown_database_url} has {schema}.")
 
 
 def _create_folder(folder: Path) -> None:

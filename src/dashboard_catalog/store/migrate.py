@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,18 +15,19 @@ from sqlalchemy import Connection, Index
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
+from dashboard_catalog.store.schema import VERSION_TABLE, Found, SchemaError, find_schema
 from dashboard_catalog.store.sqlite_file import create_private, sqlite_file
 from dashboard_catalog.store.tables import METADATA
 
 T = TypeVar("T")
 
 
-class SchemaOutdated(Exception):
+class SchemaOutdated(SchemaError):
     """The database lacks migrations of this version."""
 
 
-class SchemaLater(Exception):
-    """The database has a schema that this version does not know, such as that of a later version."""
+class SchemaLater(SchemaError):
+    """The database has the schema of a later version."""
 
 
 def upgrade(url: str) -> None:
@@ -33,25 +35,32 @@ def upgrade(url: str) -> None:
 
     Raises:
         SchemaLater: When the database has a later schema; it stays unchanged. A server can run with it, see `check`.
+        SchemaError: When the catalog cannot use the database; it stays unchanged.
     """
     if (file := sqlite_file(url)) is not None:
         create_private(file)
-    current, (head, *older) = _current_and_known(url)
-    if current not in (None, head, *older):
-        raise SchemaLater(f"the schema is at {current}, which this version does not know: it goes up to {head}")
-    command.upgrade(_config(url), "head")
+    found, head = _found(url)
+    if not found.is_known:
+        raise SchemaLater(f"the schema is at {found.revision}, which this version does not know: it goes up to {head}")
+    if not found.is_recorded or found.revision != head:
+        command.upgrade(_config(url), "head")
+        check(url)
 
 
-def check(url: str) -> None:
-    """Returns when the database has the schema of this version or a later one, since migrations only add.
+def check(url: str) -> bool:
+    """Returns when this version can use the schema of the database, and says whether it is that of a later version.
+
+    A later schema can be used, since migrations only add.
 
     Raises:
         SchemaOutdated: When migrations are missing. The message says which schema is there and which is needed.
+        SchemaError: When the catalog cannot use the database.
     """
-    current, (head, *older) = _current_and_known(url)
-    if current in (None, *older):
-        found = f"the schema is at {current}" if current else "the database has no schema yet"
-        raise SchemaOutdated(f"{found}, this version needs {head}: run `db upgrade`")
+    found, head = _found(url)
+    if found.is_known and found.revision != head:
+        there = f"the schema is at {found.revision}" if found.revision else "the database has no schema yet"
+        raise SchemaOutdated(f"{there}, this version needs {head}: run `db upgrade`")
+    return not found.is_known
 
 
 def drift(url: str) -> list[object]:
@@ -59,10 +68,11 @@ def drift(url: str) -> list[object]:
     return list(asyncio.run(_on_connection(url, _differences)))
 
 
-def _current_and_known(url: str) -> tuple[str | None, list[str]]:
-    """Returns the revision of a database, or None without a schema, and this version's revisions, newest first."""
+def _found(url: str) -> tuple[Found, str]:
+    """Returns the schema of a database, and the newest revision of this version."""
     scripts = ScriptDirectory.from_config(_config(url))
-    return asyncio.run(_on_connection(url, _revision)), [script.revision for script in scripts.walk_revisions()]
+    found = asyncio.run(_on_connection(url, partial(find_schema, scripts=scripts)))
+    return found, str(scripts.get_current_head())
 
 
 def _config(url: str) -> Config:
@@ -81,15 +91,14 @@ async def _on_connection(url: str, ask: Callable[[Connection], T]) -> T:
         await engine.dispose()
 
 
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
 def _differences(connection: Connection) -> list[object]:
-    def is_compared(thing: SchemaItem, _name: str | None, _type: str, _reflected: bool, _other: object) -> bool:
+    def is_compared(thing: SchemaItem, name: str | None, type_: str, _reflected: bool, _other: object) -> bool:
+        if type_ == "table" and name not in METADATA.tables:
+            # Of another application.
+            return False
         # SQLite has no GIN indexes.
         on_postgresql_only = isinstance(thing, Index) and thing.dialect_options["postgresql"]["using"]
         return connection.dialect.name == "postgresql" or not on_postgresql_only
 
-    context = MigrationContext.configure(connection, opts={"include_object": is_compared})
-    return list(compare_metadata(context, METADATA))
+    options = {"include_object": is_compared, "version_table": VERSION_TABLE}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))

@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from dashboard_catalog.store.schema import VERSION_TABLE, find_schema
 from dashboard_catalog.store.tables import METADATA
 
 # Any fixed number serves. It follows the number of the catalog's lock in `store/locks.py`.
@@ -14,8 +15,13 @@ _LOCK = 0x0DA5_B0A2_D0CA_7A11
 
 def _run(connection: Connection) -> None:
     _lock(connection)
-    context.configure(connection=connection, target_metadata=METADATA, transactional_ddl=True)
+    context.configure(
+        connection=connection, target_metadata=METADATA, version_table=VERSION_TABLE, transactional_ddl=True
+    )
     with context.begin_transaction():
+        found = find_schema(connection, context.script)
+        if found.revision and not found.is_recorded:
+            context.get_context().stamp(context.script, found.revision)
         context.run_migrations()
 
 
