@@ -75,6 +75,15 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
         CatalogError(Reason.SWEEP_IN_PROGRESS, "another sweep", resource=("bi_service", "superset")),
         {"PreconditionFailure": "bi_service superset"},
     ),
+    Reason.DUPLICATE_ITEM: (
+        CatalogError(
+            Reason.DUPLICATE_ITEM,
+            "the item at offset 3 is also superset.d",
+            metadata={"offset": "3"},
+            violations=[Violation("dashboard.name", ViolationReason.INVALID_VALUE, "the item at offset 3 ...")],
+        ),
+        {"BadRequest": "dashboard.name"},
+    ),
     Reason.OFFSET_GAP: (CatalogError(Reason.OFFSET_GAP, "gap", metadata={"next_offset": "100"}), {}),
     Reason.MESSAGE_TOO_LARGE: (
         CatalogError(

@@ -273,8 +273,8 @@ async def test_parents_form_no_cycle_within_a_chunk(superset: Caller) -> None:
         # It refers to an item that failed, although the team existed before.
         2: {"entity.team.parents[0]": "FAILED_REFERENCE"},
     }
-    # The same team twice: the second item closes the cycle that the first one prepares.
-    twice = await superset.bulk([team("t7"), team("t8", "t7"), team("t7", "t8")])
+    # A later chunk closes the cycle that the first one prepares.
+    twice = await superset.bulk([team("t7"), team("t8", "t7")], [team("t7", "t8")])
     assert twice.failures == {2: {"entity.team.parents[0]": "CIRCULAR_PARENT"}}
     assert (await read(superset, "team", "t8"))["parents"] == ["t7"]
     # A validating stream checks this across its chunks.
@@ -282,17 +282,18 @@ async def test_parents_form_no_cycle_within_a_chunk(superset: Caller) -> None:
     assert tried.failures == {2: {"entity.team.parents[0]": "CIRCULAR_PARENT"}}
 
 
-async def test_the_same_entity_twice_in_a_chunk_is_written_in_order(superset: Caller) -> None:
+async def test_the_same_entity_in_a_later_chunk_is_updated(superset: Caller) -> None:
     items = [
         {"team": {"name": "x", "displayName": "first", "parents": ["top", "middle"]}},
         {"team": {"name": "middle", "parents": ["top"]}},
-        {"team": {"name": "x", "displayName": "last"}},
         {"team": {"name": "top"}},
+        {"team": {"name": "x", "displayName": "last"}},
     ]
+    chunks = [[{"entity": item} for item in items[:3]], [{"entity": items[3]}]]
 
-    bulk = await superset.bulk([{"entity": item} for item in items], options={"result_view": "RESULT_VIEW_ALL"})
+    bulk = await superset.bulk(*chunks, options={"result_view": "RESULT_VIEW_ALL"})
 
-    assert [bulk.outcome(place) for place in range(4)] == ["CREATED", "CREATED", "UPDATED", "CREATED"]
+    assert [bulk.outcome(place) for place in range(4)] == ["CREATED", "CREATED", "CREATED", "UPDATED"]
     team = await read(superset, "team", "x")
     assert (team["displayName"], team["parents"]) == ("last", ["top", "middle"])
 
