@@ -1,8 +1,8 @@
-"""Databases for the tests: each test that asks for one gets its own, on SQLite and on PostgreSQL.
+"""What all tests share: their databases, and how Hypothesis looks for examples.
 
-A test for only one of the two says which:
-`@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)`. PostgreSQL starts with the first test
-that needs it. The migrations run once on each; every test gets a copy of the result.
+Each test that asks for a database gets one without rows, on SQLite and on PostgreSQL. A test for only one of the two
+says which: `@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)`. PostgreSQL starts with the first test
+that needs it. The migrations run once on each.
 """
 
 import shutil
@@ -11,10 +11,23 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import THROWAWAY, PostgresServer, postgres_server
+from tests.reused_database import ReusedDatabase
 
 DATABASES = ["sqlite", "postgresql"]
+
+# The same examples everywhere, however slow the machine is. `make fuzz` is for the others.
+settings.register_profile(
+    "catalog",
+    deadline=None,
+    max_examples=50,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("catalog")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,16 +49,16 @@ def postgres() -> Iterator[PostgresServer]:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that each test gets a copy of."""
     file = tmp_path_factory.mktemp("migrated") / "catalog.db"
-    _upgrade(_sqlite_url(file))
+    _upgrade(sqlite_url(file))
     return file
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: PostgresServer) -> str:
-    """The database that each test gets a copy of."""
+def migrated_postgres(postgres: PostgresServer) -> ReusedDatabase:
+    """The database that one test after the other gets."""
     postgres.execute("CREATE DATABASE migrated")
     _upgrade(postgres.url("migrated"))
-    return "migrated"
+    return ReusedDatabase(postgres, "migrated")
 
 
 @pytest.fixture(params=DATABASES)
@@ -54,19 +67,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         file = tmp_path / "catalog.db"
         shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
-        yield _sqlite_url(file)
+        yield sqlite_url(file)
     else:
-        template = request.getfixturevalue("migrated_postgres")
-        yield from _postgres_database(request.getfixturevalue("postgres"), template)
+        reused: ReusedDatabase = request.getfixturevalue("migrated_postgres")
+        yield reused.renewed()
 
 
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without tables, for one test."""
     if request.param == "sqlite":
-        yield _sqlite_url(tmp_path / "catalog.db")
+        yield sqlite_url(tmp_path / "catalog.db")
     else:
-        yield from _postgres_database(request.getfixturevalue("postgres"), "template1")
+        server: PostgresServer = request.getfixturevalue("postgres")
+        name = f"test_{uuid4().hex}"
+        server.execute(f"CREATE DATABASE {name} STRATEGY FILE_COPY")
+        yield server.url(name)
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _upgrade(url: str) -> None:
@@ -76,12 +93,6 @@ def _upgrade(url: str) -> None:
     upgrade(url)
 
 
-def _sqlite_url(file: Path) -> str:
+def sqlite_url(file: Path) -> str:
+    """Returns the URL of an SQLite file."""
     return f"sqlite+aiosqlite:///{file}"
-
-
-def _postgres_database(server: PostgresServer, template: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")

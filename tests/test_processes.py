@@ -3,10 +3,10 @@
 import os
 import socket
 import sys
-import time
 
 import pytest
 
+from dashboard_catalog import processes
 from dashboard_catalog.processes import COULD_NOT_START, WorkersFailed, reserved, supervise
 from dashboard_catalog.settings import Address
 
@@ -16,14 +16,10 @@ def test_workers_that_die_at_once_are_not_restarted_forever() -> None:
         supervise(2, os._exit, 3)
 
 
-def test_workers_that_cannot_start_are_not_restarted_forever() -> None:
+def test_workers_that_cannot_start_are_not_restarted_forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_HEALTHY_SECONDS", 0)
     with pytest.raises(WorkersFailed, match="ended soon after its start"):
-        supervise(1, _fail_to_start, 2.5)
-
-
-def _fail_to_start(after: float) -> None:
-    time.sleep(after)
-    sys.exit(COULD_NOT_START)
+        supervise(1, sys.exit, COULD_NOT_START)
 
 
 def test_an_address_is_reserved_with_its_port() -> None:

@@ -36,7 +36,8 @@ from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
     add_DashboardServiceServicer_to_server,
 )
 from tests.auth import issuer
-from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted, until
+from tests.patience import PATIENCE, until
+from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted
 from tests.store.database_work import query
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
@@ -110,14 +111,14 @@ async def test_draining_lets_running_calls_finish(tmp_path: Path) -> None:
         runs = stub.GetDashboard(SOMETHING, metadata=admin(tmp_path))
         await until(lambda: built._gate.running)
         draining = asyncio.create_task(built.drain(seconds=20))
-        await asyncio.sleep(0.05)
+        await until(built._gate.drained.done)
         assert await health(channel, SERVICE) == await health(channel) == NOT_SERVING
         code, details = await refused(stub.GetDashboard(SOMETHING, metadata=admin(tmp_path)))
         assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
         assert not draining.done()
         let_go.set()
         assert await runs == dashboards.GetDashboardResponse()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await draining
     async with grpc.aio.insecure_channel(built.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -129,7 +130,7 @@ async def test_calls_that_do_not_finish_are_cancelled_by_a_drain(tmp_path: Path)
     servicer = scripted()
 
     async def get(_request: Any, _context: Any) -> Any:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     servicer.get = get
     async with running(settings(tmp_path), servicers=adding(servicer)) as built:
@@ -137,7 +138,7 @@ async def test_calls_that_do_not_finish_are_cancelled_by_a_drain(tmp_path: Path)
         stub: Any = DashboardServiceStub(channel)
         runs = stub.GetDashboard(SOMETHING, metadata=admin(tmp_path))
         await until(lambda: built._gate.running)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await built.drain(seconds=0.1)
         with pytest.raises(grpc.aio.AioRpcError):
             await runs
@@ -207,7 +208,7 @@ async def test_policies_of_the_folder_are_enforced(tmp_path: Path, monkeypatch: 
     async with running(given) as built, grpc.aio.insecure_channel(built.address) as channel:
         assert await code_of_get(channel, admin(tmp_path)) is grpc.StatusCode.NOT_FOUND
         (policies / "nobody.cedar").write_text("forbid (principal, action, resource);")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await code_of_get(channel, admin(tmp_path)) is not grpc.StatusCode.PERMISSION_DENIED:
                 pass
 
@@ -280,7 +281,7 @@ class Process:
         """Waits for a log line."""
         assert self.process.stderr is not None
         with suppress(TimeoutError):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while text := await self.process.stderr.readline():
                     # gRPC's own lines are not JSON.
                     line = json.loads(text) if text.startswith(b"{") else {"event": text.decode()}
@@ -290,7 +291,7 @@ class Process:
         raise AssertionError(f"no line {event!r} in {self.lines}")
 
     async def ended(self) -> int:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await self.process.communicate()
         assert self.process.returncode is not None
         return self.process.returncode

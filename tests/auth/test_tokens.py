@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard_catalog.auth import tokens
 from dashboard_catalog.auth.claims import ClaimNames
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.jwks_file import JwksFile
@@ -163,12 +164,17 @@ async def test_an_expired_token_with_another_key_is_invalid(authenticator: Authe
 
 
 async def test_an_own_token_has_no_leeway_and_expires_even_in_the_cache(
-    authenticator: Authenticator, key: SigningKey
+    authenticator: Authenticator, key: SigningKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = issue_token(key, "bob", [], lifetime=timedelta(milliseconds=400))
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(hours=1)
+
+    token = issue_token(key, "bob", [], lifetime=timedelta(hours=1))
     first = await authenticator.authenticate(f"Bearer {token}")
     assert await authenticator.authenticate(f"Bearer {token}") is first
-    await asyncio.sleep(0.41)
+    monkeypatch.setattr(tokens, "datetime", Later)
     assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
     assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
 

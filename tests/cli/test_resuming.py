@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import Run, Start
 from tests.cli.small_catalog import SmallCatalog
 from tests.cli.source import SERVICE, chart, write_lines
+from tests.patience import PATIENCE
 
 DONE = "Run the command again with --resume to continue from there."
 
@@ -33,7 +34,7 @@ def interrupt(running: subprocess.Popen[str], catalog: SmallCatalog, by: signal.
         time.sleep(0.02)
     time.sleep(0.1)
     running.send_signal(by)
-    return running.communicate(timeout=10)
+    return running.communicate(timeout=PATIENCE)
 
 
 def test_a_lost_connection_is_one_line_and_the_load_continues(run: Run, folder: Path, small: SmallCatalog) -> None:

@@ -11,6 +11,7 @@ import pytest
 from dashboard_catalog_client import CatalogClient, SyncLoad, connect
 from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from tests.client.forgetful import Forgetful
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -24,8 +25,8 @@ def catalog(forgetful: Forgetful) -> Iterator[CatalogClient]:
 @pytest.fixture(autouse=True)
 def no_thread_is_left(forgetful: Forgetful) -> Iterator[None]:
     yield
-    until = time.monotonic() + 5
-    while forgetful.open_streams and time.monotonic() < until:
+    end = time.monotonic() + PATIENCE
+    while forgetful.open_streams and time.monotonic() < end:
         time.sleep(0.01)
     assert forgetful.open_streams == 0
     assert [thread for thread in threading.enumerate() if thread.name == "bulk-upsert"] == []

@@ -77,7 +77,7 @@ async def test_the_client_alone_loads_and_reads(wheel: Path, protobuf: int, serv
 
 def _installed(wheel: Path, protobuf: str, folder: Path) -> str:
     """Returns the Python of a new environment with the client and its dependencies."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = str(folder / "bin" / "python")
     _pip(python, "install", str(wheel), protobuf)
     return python
@@ -87,8 +87,10 @@ def _pip(python: str, *arguments: str) -> str:
     # The constraints of this project's environment pin one protobuf; a user has none.
     environment = {name: value for name, value in os.environ.items() if name not in ("PIP_CONSTRAINT", "PYTHONPATH")}
     quiet = ["--disable-pip-version-check", *(["--quiet"] if arguments[0] != "list" else [])]
+    # From outside, because environments without a pip of their own are made in a moment.
+    pip = [sys.executable, "-m", "pip", "--python", python]
     done = subprocess.run(
-        [python, "-m", "pip", arguments[0], *quiet, *arguments[1:]],
+        [*pip, arguments[0], *quiet, *arguments[1:]],
         check=True,
         stdout=subprocess.PIPE,
         env=environment,

@@ -17,6 +17,7 @@ from dashboard_catalog_client.pending import CHUNKS_IN_FLIGHT
 from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from tests.client.conftest import Restarting
 from tests.client.forgetful import Forgetful
+from tests.patience import for_some_lifetime, until
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -40,14 +41,6 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def charts(count: int, refused: int = 0) -> Iterator[ChartSpec]:
     yield from (ChartSpec(name=f"{'bad' if number < refused else 'c'}{number}", service="s") for number in range(count))
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it does not come")
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -81,7 +74,7 @@ async def test_an_exception_in_the_caller_s_code_ends_the_load(
     # It is not mistaken for the end of the items or for a broken connection.
     assert load.summary is None
     assert forgetful.streams <= 1
-    await eventually(lambda: forgetful.open_streams == 0)
+    await until(lambda: forgetful.open_streams == 0)
 
 
 async def test_an_error_in_the_callback_for_a_lost_connection_ends_the_load(
@@ -113,7 +106,7 @@ async def test_a_load_that_is_left_early_leaves_nothing_behind(
     async for failure in catalog.bulk_upsert(endless()):
         assert failure.fqn == "bad0"
         break
-    await eventually(lambda: not asyncio.all_tasks() - before and forgetful.open_streams == 0)
+    await until(lambda: not asyncio.all_tasks() - before and forgetful.open_streams == 0)
     assert ended == ["source"]
 
 
@@ -142,7 +135,7 @@ async def test_a_cancelled_load_leaves_nothing_behind(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await eventually(lambda: not asyncio.all_tasks() - before and forgetful.open_streams == 0)
+    await until(lambda: not asyncio.all_tasks() - before and forgetful.open_streams == 0)
 
 
 async def test_a_load_runs_once(catalog: AsyncCatalogClient) -> None:
@@ -202,7 +195,7 @@ async def test_the_source_is_read_only_as_fast_as_the_server_follows(
 
     forgetful.is_silent = True
     running = asyncio.create_task(run())
-    await eventually(lambda: read >= CHUNKS_IN_FLIGHT * MAX_ITEMS)
+    await until(lambda: read >= CHUNKS_IN_FLIGHT * MAX_ITEMS)
     await asyncio.sleep(0.3)
     assert read == CHUNKS_IN_FLIGHT * MAX_ITEMS + 1
     running.cancel()
@@ -212,19 +205,22 @@ async def test_the_source_is_read_only_as_fast_as_the_server_follows(
 @ON_SQLITE
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("can_renew", [True, False])
-async def test_a_token_that_expires_during_a_load_is_renewed_if_possible(server: Restarting, can_renew: bool) -> None:
+@for_some_lifetime
+async def test_a_token_that_expires_during_a_load_is_renewed_if_possible(
+    server: Restarting, can_renew: bool, lifetime: float
+) -> None:
     key = load_or_create_key(server.settings.data_dir)
     fetched: list[str] = []
 
     def fetch() -> str:
-        lifetime = timedelta(seconds=1 if not fetched else 60)
-        fetched.append(issue_token(key, "loader", ("ingestion_bot",), bot=True, lifetime=lifetime))
+        seconds = timedelta(seconds=60 if fetched else lifetime)
+        fetched.append(issue_token(key, "loader", ("ingestion_bot",), bot=True, lifetime=seconds))
         return fetched[-1]
 
     async def slowly() -> AsyncIterator[Any]:
         for chart in charts(12):
             if chart.name == "c5":
-                await asyncio.sleep(1.5)
+                await asyncio.sleep(lifetime)
             yield chart
 
     lost: list[grpc.aio.AioRpcError] = []

@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 
-from dashboard_catalog_client import AsyncCatalogClient, BulkLoad, chunks, connect_async, reason_of
+from dashboard_catalog_client import AsyncCatalogClient, BulkLoad, chunks, connect_async, reason_of, retries
 from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from dashboardcatalog.v1.entity_pb2 import BiService, Entity
 from tests.client.conftest import Restarting
 from tests.client.cutting import CuttingProxy, never
 from tests.client.forgetful import Forgetful
+from tests.patience import until
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -193,17 +195,26 @@ async def test_a_load_without_progress_gives_up_and_another_continues(
 
 @ON_SQLITE
 async def test_waiting_for_the_source_does_not_count_as_failing(
-    catalog: AsyncCatalogClient, proxy: CuttingProxy
+    catalog: AsyncCatalogClient, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = 0.0
+    monkeypatch.setattr(retries, "time", SimpleNamespace(monotonic=lambda: now))
+
     async def slowly() -> AsyncIterator[Any]:
         for item in items_of("s"):
             if isinstance(item, DashboardSpec) and item.name == "d6":
-                for _ in range(4):
-                    await asyncio.sleep(0.15)
-                    proxy.cut_now()
+                for connections in range(1, 5):
+                    await cut(connections)
             yield item
 
-    load = catalog.bulk_upsert(slowly(), give_up_seconds=0.3)
+    async def cut(connections: int) -> None:
+        nonlocal now
+        await until(lambda: proxy.connections == connections)
+        await asyncio.sleep(0.1)
+        now += 20
+        proxy.cut_now()
+
+    load = catalog.bulk_upsert(slowly(), give_up_seconds=30)
     assert await run(load) == refused_of("s")
     assert counts(load) == {"created": 18, "failed": 6}
     assert proxy.connections == 5

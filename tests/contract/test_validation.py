@@ -195,10 +195,10 @@ def test_the_message_is_not_changed() -> None:
 def test_a_million_invalid_elements_are_checked_quickly() -> None:
     tags = [{"tag_fqn": ""}] * 100_000
     message = create(charts=[""] * 1_000_000, tags=tags)
-    began = time.monotonic()
+    began = time.process_time()
     found = violations_of(message)
     # Without a bound it takes half a minute.
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert "must be at most 2000 elements, has 1000000" in {v.description for v in found}
     assert "must be at most 100 elements, has 100000" in {v.description for v in found}
     assert len(found) < 3_000

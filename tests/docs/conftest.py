@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "examples" / "run.py"
 LAST_LINE = "Ctrl-C stops the server"
@@ -52,7 +54,7 @@ def run_sample(tmp_path: Path, port: int, environment: dict[str, str]) -> Iterat
     yield start
     for process in started:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture

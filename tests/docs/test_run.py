@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.docs.conftest import Start, until_it_serves
+from tests.patience import PATIENCE
 
 ELSEWHERE = {
     "DASHBOARD_CATALOG_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
@@ -35,7 +36,7 @@ def test_the_printed_commands_work_when_pasted(
 def test_a_second_run_says_that_the_port_is_in_use(run_sample: Start, port: int) -> None:
     until_it_serves(run_sample())
     second = run_sample()
-    _, complaint = second.communicate(timeout=60)
+    _, complaint = second.communicate(timeout=PATIENCE)
     assert second.returncode == 1
     assert complaint == f"Port {port} is in use. Choose another: make run PORT={port + 1}\n"
 
@@ -46,7 +47,7 @@ def test_every_call_is_printed_on_a_line(run_sample: Start, environment: dict[st
     pasted(f"{change_folder}\n{listing}", environment)
     subprocess.run(["bash", "-c", f"{change_folder}\n{listing} --token a.b.c"], check=False, env=environment)
     process.send_signal(signal.SIGINT)
-    shown, complaints = process.communicate(timeout=60)
+    shown, complaints = process.communicate(timeout=PATIENCE)
     assert complaints == ""
     good, bad = [line for line in shown.splitlines() if "ListDashboards" in line]
     assert re.fullmatch(r"\d\d:\d\d:\d\d  ListDashboards    OK +\d+ ms  admin", good)
@@ -59,7 +60,7 @@ def test_ctrl_c_stops_it_cleanly_and_the_next_run_finds_the_data(run_sample: Sta
         printed = until_it_serves(process).splitlines()
         assert outcomes in [line.split() for line in printed]
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
         assert complaints == ""
 
@@ -67,7 +68,7 @@ def test_ctrl_c_stops_it_cleanly_and_the_next_run_finds_the_data(run_sample: Sta
 def test_an_error_at_the_start_is_printed(run_sample: Start, tmp_path: Path) -> None:
     tmp_path.joinpath(".data").write_text("a file where the folder should be")
     process = run_sample()
-    _, complaint = process.communicate(timeout=60)
+    _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert complaint.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in complaint

@@ -34,6 +34,7 @@ from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
     DashboardServiceStub,
     add_DashboardServiceServicer_to_server,
 )
+from tests.patience import PATIENCE
 
 SERVICE = "dashboardcatalog.v1.DashboardService"
 GET = f"/{SERVICE}/GetDashboard"
@@ -139,16 +140,9 @@ def status_of_call(error: grpc.aio.AioRpcError) -> Status:
 async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]]:
     """Awaits a call that must fail, and returns its code and its details."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await call
     return raised.value.code(), details_of(status_of_call(raised.value))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Waits until the condition holds."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for is not made for tests
-            await asyncio.sleep(0.01)
 
 
 @contextmanager

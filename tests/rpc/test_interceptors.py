@@ -12,7 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from dashboard_catalog.rpc.edge.context import caller_of
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
-from tests.rpc.conftest import GET, SOMETHING, Edge, logged, refused, serving, status_of_call, until
+from tests.patience import PATIENCE, until
+from tests.rpc.conftest import GET, SOMETHING, Edge, logged, refused, serving, status_of_call
 
 SECRET = "postgresql://ada:secret@db"
 
@@ -257,7 +258,7 @@ async def test_a_draining_server_refuses_new_calls_and_ends_running_ones(edge: E
     assert details["RetryInfo"].retry_delay.nanos
     let_go.set()
     await running
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await edge.gate.idle()
 
 
@@ -266,7 +267,7 @@ async def test_cancelling_a_call_cancels_its_servicer(edge: Edge) -> None:
 
     async def get(_request: Any, _context: Any) -> Any:
         try:
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             ended.set_result("cancelled")
             raise
@@ -276,7 +277,7 @@ async def test_cancelling_a_call_cancels_its_servicer(edge: Edge) -> None:
         call = edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
         await until(lambda: edge.gate.running)
         call.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await ended == "cancelled"
             await edge.gate.idle()
     assert [(line["event"], line["code"]) for line in lines] == [("call", "CANCELLED")]

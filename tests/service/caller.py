@@ -24,6 +24,7 @@ from dashboardcatalog.v1 import (
     dashboard_service_pb2,
     dashboard_service_pb2_grpc,
 )
+from tests.patience import PATIENCE
 
 Json = dict[str, Any]
 
@@ -113,7 +114,7 @@ class Caller:
         async def call(**request: Any) -> Json:
             message = json_format.ParseDict(request, getattr(_SERVICES[key][0], f"{rpc}Request")())
             try:
-                answer = await getattr(self._stubs[key], rpc)(message, metadata=self.metadata, timeout=60)
+                answer = await getattr(self._stubs[key], rpc)(message, metadata=self.metadata, timeout=PATIENCE)
             except grpc.aio.AioRpcError as error:
                 raise Refused(error) from None
             return json_format.MessageToDict(answer)
@@ -147,7 +148,7 @@ class Caller:
                 yield request
 
         bulk = Bulk()
-        call = self._stubs["Dashboard"].BulkUpsert(sent(), metadata=self.metadata, timeout=120)
+        call = self._stubs["Dashboard"].BulkUpsert(sent(), metadata=self.metadata, timeout=PATIENCE)
         try:
             async for response in call:
                 bulk.add(json_format.MessageToDict(response), response)

@@ -1,18 +1,52 @@
-"""A whole server on a real port, on each database, and callers with every role."""
+"""A whole server on a real port, on each database, and callers with every role.
+
+The tests of a worker share one server per database, because starting one takes longer than most tests. Each test finds
+its catalog empty, and has a channel of its own.
+"""
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
+from tests.conftest import DATABASES, sqlite_url
+from tests.reused_database import ReusedDatabase
 from tests.service.caller import Caller, Service
-from tests.service.servers import running
+from tests.service.servers import SharedServers
+
+
+@pytest.fixture(scope="session")
+def shared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQLite file that one test after the other gets."""
+    return tmp_path_factory.mktemp("shared") / "catalog.db"
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database without rows, which a server may have open already."""
+    if request.param == "postgresql":
+        reused: ReusedDatabase = request.getfixturevalue("migrated_postgres")
+        return reused.renewed()
+    file: Path = request.getfixturevalue("shared_sqlite")
+    migrated: Path = request.getfixturevalue("migrated_sqlite")
+    with closing(connect(migrated)) as source, closing(connect(file)) as target:
+        source.backup(target)
+    return sqlite_url(file)
+
+
+@pytest.fixture(scope="session")
+async def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedServers]:
+    """The servers that run already."""
+    async with SharedServers(tmp_path_factory.mktemp("servers")) as servers:
+        yield servers
 
 
 @pytest.fixture
-async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+async def service(database_url: str, shared_servers: SharedServers) -> AsyncIterator[Service]:
     """A running server with an empty catalog."""
-    async with running(database_url, tmp_path / "data") as (_, service):
+    async with shared_servers.service(database_url) as service:
         yield service
 
 

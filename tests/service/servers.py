@@ -1,9 +1,11 @@
-"""Servers besides the one of the fixtures: with their own settings, or several on one database."""
+"""Servers: those that tests share, and others with their own settings, or several on one database."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.server import CatalogServer, build
@@ -28,3 +30,44 @@ async def running(database_url: str, folder: Path, **settings: Any) -> AsyncIter
             yield server, service
     finally:
         await server.drain(seconds=5)
+
+
+class SharedServers:
+    """A server per database, started by the first test that needs it.
+
+    Args:
+        folder: Their data folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._servers: dict[str, CatalogServer] = {}
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._running.aclose()
+
+    @asynccontextmanager
+    async def service(self, database_url: str) -> AsyncIterator[Service]:
+        """Yields the server of a database, and waits at the end until nothing runs there any more."""
+        if database_url not in self._servers:
+            started = await self._running.enter_async_context(running(database_url, self._folder))
+            self._servers[database_url] = started[0]
+        server = self._servers[database_url]
+        async with Service(server.address, load_or_create_key(self._folder), server.database) as service:
+            yield service
+        await _at_rest(server)
+
+
+async def _at_rest(server: CatalogServer) -> None:
+    """Returns when a server does nothing more for a test, so that the next one finds nothing of it."""
+    await server._gate.idle()
+    # A write goes on when its call is cancelled.
+    while server.database._writing:
+        await asyncio.wait(server.database._writing)
+    server._edge.access_log.flush()

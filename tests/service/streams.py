@@ -8,13 +8,14 @@ import grpc.aio
 from google.protobuf import json_format
 
 from dashboardcatalog.v1 import bulk_pb2
+from tests.patience import PATIENCE
 from tests.service.caller import Bulk, Caller, Json, Refused
 
 
 class Stream:
     """A call that is cancelled at the end of its block, unless it has ended."""
 
-    def __init__(self, caller: Caller, timeout: float = 60) -> None:
+    def __init__(self, caller: Caller, timeout: float = PATIENCE) -> None:
         self.call: Any = caller._stubs["Dashboard"].BulkUpsert(metadata=caller.metadata, timeout=timeout)
 
     async def __aenter__(self) -> Self:

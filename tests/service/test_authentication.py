@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboardcatalog.v1 import catalog_service_pb2, chart_service_pb2, dashboard_service_pb2, entity_pb2
+from tests.patience import PATIENCE, for_some_lifetime, until
 from tests.service.assets import on_one_database
 from tests.service.caller import Refused, Service
 
@@ -38,9 +39,9 @@ async def called(channel: Any, path: str, authorization: str | None, request: by
     """Calls a method with the bytes of a request and returns the bytes of its first response."""
     metadata = [] if authorization is None else [("authorization", authorization)]
     if METHODS.get(path, True):
-        answer: bytes = await channel.stream_stream(path)([request], metadata=metadata, timeout=60).read()
+        answer: bytes = await channel.stream_stream(path)([request], metadata=metadata, timeout=PATIENCE).read()
     else:
-        answer = await channel.unary_unary(path)(request, metadata=metadata, timeout=60)
+        answer = await channel.unary_unary(path)(request, metadata=metadata, timeout=PATIENCE)
     return answer
 
 
@@ -115,14 +116,15 @@ async def test_a_token_is_checked_before_the_request(service: Service) -> None:
                 assert (await refusal(channel, path, None, unreadable)).code == "UNAUTHENTICATED", path
 
 
-async def test_own_tokens_expire_without_leeway(service: Service) -> None:
-    token = issue_token(service.key, "ann", ["data_consumer"], lifetime=timedelta(seconds=0.5))
+@for_some_lifetime
+async def test_own_tokens_expire_without_leeway(service: Service, lifetime: float) -> None:
+    token = issue_token(service.key, "ann", ["data_consumer"], lifetime=timedelta(seconds=lifetime))
     request = catalog_service_pb2.ListEntitiesRequest(kind=entity_pb2.KIND_USER).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
         assert (
             await called(channel, "/dashboardcatalog.v1.CatalogService/ListEntities", f"Bearer {token}", request) == b""
         )
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(lifetime)
         refused = await refusal(channel, "/dashboardcatalog.v1.CatalogService/ListEntities", f"Bearer {token}", request)
     assert (refused.code, refused.reason) == ("UNAUTHENTICATED", "TOKEN_EXPIRED")
 
@@ -152,7 +154,7 @@ async def test_tokens_are_neither_logged_nor_returned(service: Service, tmp_path
         async with grpc.aio.insecure_channel(service.address) as channel:
             refused = [await refusal(channel, "/dashboardcatalog.v1.ChartService/GetChart", a) for a, _ in bad.values()]
         # Lines of calls are written a moment later.
-        await asyncio.sleep(0.1)
+        await until(lambda: repr(logs).count("UNAUTHENTICATED") >= len(bad))
     visible = repr([(each.message, each.details) for each in refused]) + repr(logs)
     assert repr(logs).count("UNAUTHENTICATED") == len(bad)
     parts = {part for authorization, _ in bad.values() for part in (authorization or "").split(" ")[-1].split(".")}

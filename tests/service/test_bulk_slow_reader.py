@@ -1,16 +1,18 @@
 """BulkUpsert with clients that read late or never: no call hangs, and the server's memory is bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc.aio
 import pytest
 from sqlalchemy import text
 
+from dashboard_catalog.rpc import bulk_stream
 from dashboard_catalog.rpc.outbox import MAX_HELD_BYTES, Outbox
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2
+from tests.patience import until
 from tests.service.caller import Caller, Json, Service
 from tests.service.streams import Stream
 
@@ -57,18 +59,25 @@ async def _applied(service: Service) -> int:
         return int(found.scalar_one())
 
 
-async def _applied_at_rest(service: Service) -> int:
-    """Returns how many chunks have been applied, once the number no longer grows."""
-    applied = [-1, 0]
-    while applied[-1] != applied[-2]:
-        await asyncio.sleep(0.7)
-        applied.append(await _applied(service))
-    return applied[-1]
+class WatchedOutbox(Outbox):
+    """Knows which outboxes have no room for the progress of a chunk, because their client does not read."""
+
+    waiting: ClassVar[set[Outbox]] = set()
+
+    async def progress(self, first: int, next_offset: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
+        if self._held_bytes > MAX_HELD_BYTES:
+            self.waiting.add(self)
+        await super().progress(first, next_offset, results)
+        self.waiting.discard(self)
 
 
 @pytest.mark.usefixtures("superset")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_with_all_results_the_server_waits_for_its_reader_and_resumes_with_it(service: Service) -> None:
+async def test_with_all_results_the_server_waits_for_its_reader_and_resumes_with_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_stream, "Outbox", WatchedOutbox)
+
     async def send(stream: Stream) -> None:
         await stream.send(options={"resultView": "RESULT_VIEW_ALL"})
         for number in range(CHUNKS):
@@ -77,7 +86,8 @@ async def test_with_all_results_the_server_waits_for_its_reader_and_resumes_with
 
     async with _caller_that_buffers_little(service) as caller, Stream(caller) as stream:
         sending = asyncio.create_task(send(stream))
-        assert 0 < await _applied_at_rest(service) < CHUNKS / 2
+        await until(lambda: WatchedOutbox.waiting)
+        assert 0 < await _applied(service) < CHUNKS / 2
         bulk = await stream.rest()
         await sending
 

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.store.database import Database
 from dashboardcatalog.v1 import bulk_pb2
+from tests.patience import for_some_lifetime
 from tests.service.caller import Bulk, Caller, Json, Refused, Service
 from tests.service.servers import running
 from tests.service.streams import Stream
@@ -295,13 +296,14 @@ async def test_clients_that_disconnect_at_any_time_leave_whole_chunks_and_a_work
     assert all(chunk <= names or not chunk & names for chunk in chunks)
 
 
-async def test_an_expiring_token_ends_the_stream_and_earlier_items_stay(service: Service) -> None:
-    token = issue_token(service.key, "loader", ["ingestion_bot"], lifetime=timedelta(seconds=0.7))
+@for_some_lifetime
+async def test_an_expiring_token_ends_the_stream_and_earlier_items_stay(service: Service, lifetime: float) -> None:
+    token = issue_token(service.key, "loader", ["ingestion_bot"], lifetime=timedelta(seconds=lifetime))
     caller = Caller(service._channel, token)
     async with Stream(caller) as stream:
         await stream.send(*_charts(0, 1))
         await stream.read_until(1)
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(lifetime)
         # The stream has already ended, although nothing was sent meanwhile.
         with suppress(asyncio.InvalidStateError):
             await stream.send(*_charts(1, 1))

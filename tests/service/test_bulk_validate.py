@@ -11,6 +11,7 @@ from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import METADATA
+from tests.patience import PATIENCE
 from tests.service.caller import Caller, Json, Refused, Service
 
 VALIDATING = {"validateOnly": True, "resultView": "RESULT_VIEW_ALL"}
@@ -171,7 +172,7 @@ async def test_a_validating_stream_does_not_wait_for_writers(service: Service, s
     writing = asyncio.create_task(service.database.write(work))
     await locked.wait()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             bulk = await superset.bulk([{"entity": {"user": {"name": "eve"}}}, _chart("c")], options=VALIDATING)
     finally:
         responded.set()

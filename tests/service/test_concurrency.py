@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CHART, DASHBOARD, DASHBOARD_HISTORY, ENTITY
+from tests.patience import PATIENCE
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.counting import counted
 from tests.service.servers import running
@@ -221,6 +222,18 @@ async def test_a_referenced_asset_is_never_removed(two_servers: tuple[Caller, Ca
     assert all("name" in each for each in (await one.list_dashboards(page_size=100)).get("dashboards", []))
 
 
+async def _blocked(database: Database, count: int) -> None:
+    """Waits until so many transactions wait for locks of others."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            async with database.read() as connection:
+                if (await connection.execute(waiting)).scalar_one() >= count:
+                    return
+
+
 @ON_POSTGRESQL
 async def test_a_chart_of_another_service_is_not_removed_while_a_dashboard_with_it_is_written(
     two_servers: tuple[Caller, Caller], database: Database
@@ -232,9 +245,9 @@ async def test_a_chart_of_another_service_is_not_removed_while_a_dashboard_with_
         await blocking.execute(insert(DASHBOARD).values({**row, "name": "d", "id": uuid4()}))
         # The write has read the chart, and waits for another writer of the same name.
         writing = asyncio.create_task(one.create_dashboard(dashboard=_spec("d", charts=["looker.c1"])))
-        await asyncio.sleep(0.3)
+        await _blocked(database, 1)
         removing = asyncio.create_task(other.delete_chart(fully_qualified_name="looker.c1", hard=True))
-        await asyncio.sleep(0.3)
+        await _blocked(database, 2)
         await blocking.rollback()
 
     assert (await writing)["dashboard"]["charts"][0]["name"] == "c1"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
+from tests.patience import PATIENCE
 from tests.service.assets import all_rows, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.servers import running
@@ -263,7 +264,7 @@ async def test_changed_policies_take_effect_while_the_server_runs(governed: Serv
     new = 'permit (principal in Role::"newcomer", action == Action::"view", resource);'
     (tmp_path / "policies" / "new.cedar").write_text(new)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             with suppress(Refused):
                 assert names_in(await nobody.list_charts())

@@ -1,7 +1,6 @@
 """Errors of both databases' drivers: the work is run again, UNAVAILABLE, refused, or a bug that passes."""
 
 import asyncio
-import time
 
 import pytest
 from sqlalchemy import text
@@ -106,10 +105,7 @@ async def test_a_write_continues_after_its_caller_is_cancelled(database: Databas
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
-    began = time.monotonic()
     await database.write(statements("INSERT INTO t VALUES (100, 0)"))
-
-    assert time.monotonic() - began < 1
     await database.close()
     assert len(await rows(database)) == 21
 

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Table, bindparam, insert, literal, select
 from sqlalchemy.schema import CreateTable
@@ -75,7 +75,7 @@ def _often(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None
     """Checks a rule with many examples."""
 
     def decorate(rule: Callable[..., None]) -> Callable[[], None]:
-        return settings(max_examples=40, deadline=None, database=None)(given(**strategies)(rule))
+        return given(**strategies)(rule)
 
     return decorate
 

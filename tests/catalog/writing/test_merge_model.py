@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -169,13 +169,7 @@ def run(migrated_sqlite: Path, tmp_path: Path) -> Iterator[tuple[asyncio.Runner,
 _lives = count()
 
 
-@settings(
-    max_examples=45,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=25)  # each is the life of several assets
 @given(life=st.lists(steps, min_size=28, max_size=28))
 def test_the_catalog_agrees_with_the_model(run: tuple[asyncio.Runner, Catalog], life: list[Any]) -> None:
     runner, catalog = run
