@@ -102,6 +102,23 @@ async def test_two_responses_per_connection_are_enough_for_a_load(
     assert 1 <= len(lost) < proxy.connections
 
 
+async def test_a_load_that_has_ended_early_knows_what_the_server_has_processed(
+    catalog: AsyncCatalogClient, proxy: CuttingProxy
+) -> None:
+    proxy.cut = lambda connection, response: response == (0 if connection else 2)
+    load = catalog.bulk_upsert(items_of("s"), give_up_seconds=0)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await run(load)
+    proxy.cut = lambda _connection, response: response == 0
+    assert await load.processed(5) is None
+    proxy.cut = never
+    processed = await load.processed(5)
+    again = catalog.bulk_upsert(items_of("s"), session_id=load.session_id)
+    assert await run(again) == refused_of("s")
+    assert processed == again.start_offset
+    assert await catalog.bulk_upsert(items_of("s"), validate_only=True).processed(5) is None
+
+
 @ON_SQLITE
 async def test_too_many_failures_are_reported_wherever_the_stream_is_cut(
     catalog: AsyncCatalogClient, proxy: CuttingProxy

@@ -40,6 +40,11 @@ class SyncLoad:
         """See `BulkLoad`."""
         return self._load.summary
 
+    def processed(self, seconds: float) -> int | None:
+        """See `BulkLoad`."""
+        with _thread() as call:
+            return call(self._load.processed(seconds))
+
     def __iter__(self) -> Iterator[ItemFailure]:
         with _thread() as call:
             failures = aiter(self._load)

@@ -20,6 +20,7 @@ from dashboard_catalog_client.chunks import Item, chunks_from
 from dashboard_catalog_client.options import GIVE_UP_SECONDS, LoadOptions, message_of
 from dashboard_catalog_client.pending import Chunk, Pending
 from dashboard_catalog_client.retries import Retries
+from dashboard_catalog_client.status import with_size
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2, entity_pb2
 from dashboardcatalog.v1.dashboard_service_pb2_grpc import DashboardServiceStub
 
@@ -125,6 +126,31 @@ class BulkLoad:
             await _end(running)
             await self._pending.close()
 
+    async def processed(self, seconds: float) -> int | None:
+        """Returns the number of items that the server has processed, for a load that has ended early.
+
+        Nothing is processed after that, until another load continues the session.
+
+        Args:
+            seconds: How long to wait for the server.
+
+        Returns:
+            The number, or None if the server does not answer, or keeps nothing because of `validate_only`.
+        """
+        if self._options.get("validate_only"):
+            return None
+        async with self._open_channel() as channel:
+            stub: Any = DashboardServiceStub(channel)
+            call = stub.BulkUpsert(metadata=metadata_for(self._token), timeout=seconds)
+            with suppress(*_ENDED):
+                await call.write(self._opening())
+                async for response in call:
+                    return int(response.started.next_offset)
+        return None
+
+    def _opening(self) -> bulk_pb2.BulkUpsertRequest:
+        return bulk_pb2.BulkUpsertRequest(options=message_of(self._options, self.session_id))
+
     async def _run(self) -> Exception | None:
         """Runs connections until one ends well; returns the exception of the caller's own code if there was one."""
         async with self._open_channel() as channel:
@@ -176,7 +202,7 @@ class BulkLoad:
     async def _send(self, call: Any) -> None:
         """Sends everything that the server does not have. Stops early if the call ends; reading gives the reason."""
         with suppress(*_ENDED):
-            await call.write(bulk_pb2.BulkUpsertRequest(options=message_of(self._options, self.session_id)))
+            await call.write(self._opening())
             sent = 0
             while (chunk := await self._chunk_after(sent)) is not None:
                 await call.write(chunk.request())
@@ -220,8 +246,10 @@ class BulkLoad:
         if result.outcome != asset_pb2.OUTCOME_FAILED or result.offset < max(self._yielded, self._pending.acknowledged):
             return
         self._yielded = result.offset + 1
-        item = self._pending.item_at(result.offset)
-        self._failures.put_nowait(ItemFailure(item, result.kind, result.fully_qualified_name, result.status))
+        item, status = self._pending.item_at(result.offset), result.status
+        if item.is_replaced:
+            status = with_size(status, item.sent.ByteSize(), item.size)
+        self._failures.put_nowait(ItemFailure(item, result.kind, result.fully_qualified_name, status))
 
     def _acknowledge(self, next_offset: int) -> None:
         if self._pending.acknowledge(next_offset):

@@ -32,34 +32,39 @@ class Item:
     """One item to send; `item_of` makes it.
 
     Attributes:
-        place: The caller's name for it, such as the line of a file.
+        place: The caller's name for it, of any type, such as the line of a file.
         kind: `entity`, `chart` or `dashboard`; empty if the message has none of them.
         service: Fully qualified name of its BI service; empty for entities.
         message: The item.
         size: Size of the message in bytes.
     """
 
-    place: str
+    place: Any
     kind: str
     service: str
     message: bulk_pb2.BulkUpsertItem
     size: int
 
     @property
-    def sent(self) -> bulk_pb2.BulkUpsertItem:
-        """The message to send: the item, or a stand-in if no message of the stream can hold the item.
+    def is_replaced(self) -> bool:
+        """Whether a stand-in is sent, because no message of the stream can hold the item."""
+        return self.size > MAX_BYTES
 
-        The stand-in has the same name and is too large as well, so the server refuses it like any other large item.
+    @property
+    def sent(self) -> bulk_pb2.BulkUpsertItem:
+        """The message to send: the item, or its stand-in.
+
+        A stand-in has the same name and is too large as well, so the server refuses it like any other large item.
         """
-        return self.message if self.size <= MAX_BYTES else _stand_in(self.message)
+        return _stand_in(self.message) if self.is_replaced else self.message
 
     @property
     def sent_size(self) -> int:
         """Approximate size of `sent` in bytes."""
-        return self.size if self.size <= MAX_BYTES else 2 * MAX_ITEM_BYTES
+        return 2 * MAX_ITEM_BYTES if self.is_replaced else self.size
 
 
-def item_of(sent: Any, place: str = "") -> Item:
+def item_of(sent: Any, place: Any = "") -> Item:
     """Returns a message of the contract as an item.
 
     Args:

@@ -26,3 +26,27 @@ def reason_of(error: grpc.RpcError) -> str:
         if detail.Unpack(info):
             return info.reason
     return ""
+
+
+def with_size(status: status_pb2.Status, sent: int, size: int) -> status_pb2.Status:
+    """Returns the status of an item that was too large to be sent, with its own size.
+
+    Args:
+        status: The status of what was sent instead.
+        sent: Size of that, in bytes.
+        size: Size of the item, in bytes.
+    """
+    told = status_pb2.Status(code=status.code, message=status.message.replace(str(sent), str(size)))
+    info, quota = error_details_pb2.ErrorInfo(), error_details_pb2.QuotaFailure()
+    for detail in status.details:
+        copy = told.details.add()
+        if detail.Unpack(info) and "size" in info.metadata:
+            info.metadata["size"] = str(size)
+            copy.Pack(info)
+        elif detail.Unpack(quota):
+            for violation in quota.violations:
+                violation.description = violation.description.replace(str(sent), str(size))
+            copy.Pack(quota)
+        else:
+            copy.CopyFrom(detail)
+    return told
