@@ -49,20 +49,20 @@ def test_fields_that_the_catalog_does_not_store_are_dropped_and_listed() -> None
         "lifeCycle": {"created": {"timestamp": 1}},
         "followers": [],
         "owners": [
-            {"type": "user", "name": "ann", "href": "x"},
-            {"type": "user", "name": "bob", "href": "y"},
+            {"type": "user", "name": "ann", "team": "x"},
+            {"type": "user", "name": "bob", "team": "y"},
         ],
-        "tags": [{"tagFQN": "a.b", "style": {}}, {"tagFQN": "g.t", "source": "Glossary"}],
+        "tags": [{"tagFQN": "a.b", "style": {}, "appliedBy": "x"}, {"tagFQN": "g.t", "source": "Glossary"}],
     }
     result = convert(Kind.DASHBOARD, body)
     assert sorted(result.dropped) == [
         "dashboard.dataModels",
         "dashboard.followers",
         "dashboard.lifeCycle",
-        "dashboard.owners.href",
-        "dashboard.owners.href",
+        "dashboard.owners.team",
+        "dashboard.owners.team",
         "dashboard.tags (glossary terms)",
-        "dashboard.tags.style",
+        "dashboard.tags.appliedBy",
     ]
     assert [label.tag_fqn for label in result.item.dashboard.tags] == ["a.b"]
     assert [owner.name for owner in result.item.dashboard.owners] == ["ann", "bob"]
@@ -93,7 +93,7 @@ def test_entities_are_wrapped_and_output_only_fields_are_not_sent() -> None:
         ({"charts": "s.c"}, "dashboard.charts: is a string, not a list"),
         ({"charts": ["s.c", 3]}, "dashboard.charts[1]: is a number, not a string"),
         ({"charts": [None]}, "dashboard.charts[0]: is null, not a string"),
-        ({"charts": [{"id": "1"}]}, "dashboard.charts[0]: is an object, not a string"),
+        ({"charts": [{"id": "1"}]}, "dashboard.charts[0]: is an object without name or fullyQualifiedName"),
         ({"owners": ["ann"]}, "dashboard.owners[0]: is a string, not an object"),
         ({"owners": [{"type": 1}]}, "dashboard.owners[0].type: is a number, not a string"),
         ({"tags": {"tagFQN": "a.b"}}, "dashboard.tags: is an object, not a list"),

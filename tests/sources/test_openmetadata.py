@@ -17,6 +17,7 @@ from tests.sources.bodies import NAMED, converted
         {"domains": [{"id": "1", "type": "domain", "name": "b", "fullyQualifiedName": "a.b"}]},
         {"domain": {"type": "domain", "fullyQualifiedName": "a.b"}},
         {"domain": "a.b", "domains": ["a.b"]},
+        {"domain": None, "domains": ["a.b"]},
         {"domains": ["a.b", "a.b"]},
     ],
 )
@@ -42,3 +43,53 @@ def test_references_in_openmetadata_s_form_become_names() -> None:
         "charts": [{"id": "2", "type": "chart", "fullyQualifiedName": "s.c"}],
     }
     assert converted(body) == NAMED | {"charts": ["s.c"]}
+
+
+def test_a_reference_without_a_fully_qualified_name_is_known_by_its_name() -> None:
+    body = NAMED | {
+        "service": {"id": "1", "type": "dashboardService", "name": "s.t"},
+        "domain": {"id": "2", "type": "domain", "name": "d"},
+    }
+    assert converted(body) == {"name": "n", "service": '"s.t"', "domain": "d"}
+
+
+def test_ids_of_another_catalog_give_way_to_names() -> None:
+    reference = {"id": "067319fd-fa77-4b55-b481-f438489b0931", "type": "user"}
+    named = {"type": "user", "name": "jane.doe", "fullyQualifiedName": '"jane.doe"'}
+    added = {"displayName": "Jane", "href": "http://x", "deleted": False, "inherited": True, "description": ""}
+    table = {"columns": ["id"], "rows": [{"id": "1", "name": "n"}]}
+    body = NAMED | {
+        "owners": [reference | named | added, reference],
+        "extension": {"one": reference | named, "many": [reference | named, reference], "table": table},
+    }
+    assert converted(body) == NAMED | {
+        "owners": [named, reference],
+        "extension": {"one": named, "many": [named, reference], "table": table},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"owner": {"type": "user", "name": "ann"}}, ["ann"]),
+        ({"owner": {"type": "user", "name": "ann"}, "owners": None}, ["ann"]),
+        ({"owner": {"type": "user", "name": "ann"}, "owners": [{"type": "user", "name": "bob"}]}, ["bob", "ann"]),
+        ({"owner": None, "owners": [{"type": "user", "name": "bob"}]}, ["bob"]),
+    ],
+)
+def test_the_owner_of_an_older_openmetadata_is_one_of_the_owners(given: dict[str, Any], names: list[str]) -> None:
+    assert [owner["name"] for owner in converted(NAMED | given)["owners"]] == names
+
+
+@pytest.mark.parametrize("kind", [Kind.DASHBOARD, Kind.USER])
+def test_what_is_deleted_in_the_source_is_not_loaded_as_if_it_were_not(kind: Kind) -> None:
+    assert convert(kind, {"name": "n", "deleted": True}).problems == [
+        Problem(f"{kind}.deleted", "is true; only what is not deleted can be loaded")
+    ]
+
+
+def test_what_another_catalog_says_about_its_copy_is_left_out_silently() -> None:
+    copy = {"id": "1", "version": 0.3, "href": "x", "updatedAt": 1, "serviceType": "Superset", "changeDescription": {}}
+    result = convert(Kind.DASHBOARD, NAMED | copy)
+    assert result.dropped == []
+    assert converted(NAMED | copy) == NAMED

@@ -88,7 +88,9 @@ def _single(known: FieldDescriptor, value: object, path: str, conversion: Conver
         conversion.problems.append(Problem(path, f"is {_json_type(value)}, not an object"))
     elif known.type == FieldDescriptor.TYPE_STRING:
         value = name_in(value)
-        if not isinstance(value, str):
+        if isinstance(value, Mapping):
+            conversion.problems.append(Problem(path, "is an object without name or fullyQualifiedName"))
+        elif not isinstance(value, str):
             conversion.problems.append(Problem(path, f"is {_json_type(value)}, not a string"))
     elif known.type == FieldDescriptor.TYPE_BOOL and not isinstance(value, bool):
         conversion.problems.append(Problem(path, f"is {_json_type(value)}, not a boolean"))

@@ -1,17 +1,19 @@
 """Adapts bodies as OpenMetadata's API has them to the fields of the contract.
 
-Knows how OpenMetadata writes domains, references and labels. Does not know messages.
+Knows how OpenMetadata writes owners, domains, references and labels. Does not know messages.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard_catalog.catalog.model.qualified_names import quote
 from dashboard_catalog.sources.items import Body
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import Problem
 
-# The contract ignores these fields of entities; OpenMetadata writes some of them in another form.
+# What a server says about its own copy. The contract does not take it, and OpenMetadata writes some of it in another
+# form.
 _OUTPUT_ONLY = frozenset(
     (
         "id",
@@ -22,8 +24,18 @@ _OUTPUT_ONLY = frozenset(
         "updated_at",
         "updatedBy",
         "updated_by",
+        "version",
+        "href",
+        "changeDescription",
+        "change_description",
+        "incrementalChangeDescription",
     )
 )
+_OUTPUT_ONLY_OF_ASSETS = _OUTPUT_ONLY | {"serviceType", "service_type", "edited", "etag"}
+# What a server adds to a reference. It belongs to the thing that is referred to.
+_ADDED_TO_REFERENCES = ("displayName", "display_name", "description", "href", "deleted", "inherited")
+_ADDED_TO_LABELS = ("name", "displayName", "description", "href", "style")
+_NAMES = ("name", "fullyQualifiedName", "fully_qualified_name")
 
 
 @dataclass(slots=True)
@@ -43,19 +55,47 @@ class Adapted:
 
 def adapt(kind: Kind, body: Body) -> Adapted:
     """Returns the body of an asset or entity in the form of the contract."""
-    if not kind.is_asset:
-        return Adapted({key: value for key, value in body.items() if key not in _OUTPUT_ONLY})
-    adapted = Adapted(dict(body))
-    _adapt_domains(kind, adapted)
-    _drop_glossary_terms(kind, adapted)
+    output_only = _OUTPUT_ONLY_OF_ASSETS if kind.is_asset else _OUTPUT_ONLY
+    adapted = Adapted({key: value for key, value in body.items() if key not in output_only})
+    if body.get("deleted") is True:
+        adapted.problems.append(Problem(f"{kind}.deleted", "is true; only what is not deleted can be loaded"))
+    if kind.is_asset:
+        _adapt_owners(adapted.body)
+        _adapt_domains(kind, adapted)
+        _adapt_labels(kind, adapted)
+        _adapt_extension(adapted.body)
     return adapted
 
 
 def name_in(value: object) -> object:
     """Returns the fully qualified name in one of OpenMetadata's references, and any other value as it is."""
-    if isinstance(value, Mapping) and isinstance(name := value.get("fullyQualifiedName"), str):
-        return name
+    if isinstance(value, Mapping):
+        if isinstance(fqn := value.get("fullyQualifiedName"), str):
+            return fqn
+        if isinstance(name := value.get("name"), str):
+            return quote(name)
     return value
+
+
+def _adapt_owners(body: dict[str, Any]) -> None:
+    """Turns `owner`, as before OpenMetadata 1.5, into one of the owners, and leaves ids out where there are names."""
+    owners = body.get("owners")
+    if (owner := body.pop("owner", None)) is not None:
+        owners = [*owners, owner] if isinstance(owners, list) else [owner]
+    if isinstance(owners, list):
+        body["owners"] = [_without(_by_name(one), _ADDED_TO_REFERENCES) for one in owners]
+
+
+def _by_name(reference: Any) -> Any:
+    """Returns a reference without its id if it has a name: the id is that of another catalog."""
+    is_named = isinstance(reference, Mapping) and any(reference.get(name) for name in _NAMES)
+    return _without(reference, ("id",)) if is_named else reference
+
+
+def _without(value: Any, keys: tuple[str, ...]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: inner for key, inner in value.items() if key not in keys}
 
 
 def _adapt_domains(kind: Kind, adapted: Adapted) -> None:
@@ -63,8 +103,8 @@ def _adapt_domains(kind: Kind, adapted: Adapted) -> None:
     if (domains := adapted.body.pop("domains", None)) is None:
         return
     named = [name_in(domain) for domain in domains] if isinstance(domains, list) else [domains]
-    if "domain" in adapted.body:
-        named.append(name_in(adapted.body["domain"]))
+    if (domain := adapted.body.get("domain")) is not None:
+        named.append(name_in(domain))
     if len(distinct := list(dict.fromkeys(map(str, named)))) > 1:
         text = f"names {len(distinct)} domains ({', '.join(distinct[:3])}); the catalog keeps one"
         adapted.problems.append(Problem(f"{kind}.domains", text))
@@ -72,12 +112,27 @@ def _adapt_domains(kind: Kind, adapted: Adapted) -> None:
         adapted.body["domain"] = named[0]
 
 
-def _drop_glossary_terms(kind: Kind, adapted: Adapted) -> None:
+def _adapt_labels(kind: Kind, adapted: Adapted) -> None:
+    """Leaves out glossary terms, and what labels repeat of their tags."""
     if isinstance(tags := adapted.body.get("tags"), list):
-        adapted.body["tags"] = [label for label in tags if not _is_glossary_term(label)]
-        dropped = len(tags) - len(adapted.body["tags"])
-        adapted.dropped += [f"{kind}.tags (glossary terms)"] * dropped
+        labels = [_without(label, _ADDED_TO_LABELS) for label in tags if not _is_glossary_term(label)]
+        adapted.body["tags"] = labels
+        adapted.dropped += [f"{kind}.tags (glossary terms)"] * (len(tags) - len(labels))
 
 
 def _is_glossary_term(label: object) -> bool:
     return isinstance(label, Mapping) and label.get("source") == "Glossary"
+
+
+def _adapt_extension(body: dict[str, Any]) -> None:
+    """Leaves ids out of the references in custom properties, where there are names."""
+    if isinstance(extension := body.get("extension"), Mapping):
+        body["extension"] = {key: _property_value(value) for key, value in extension.items()}
+
+
+def _property_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_property_value(item) for item in value]
+    # Only a reference has all three: what else an object may hold is for its definition to say.
+    is_reference = isinstance(value, Mapping) and {"id", "type"} <= value.keys()
+    return _by_name(value) if is_reference else value
