@@ -118,15 +118,15 @@ def test_failed_items_are_listed_with_place_name_field_and_text(run: Run, folder
     result = run("ingest", folder)
     assert result.exit_code == 1
     assert result.stdout.splitlines()[:11] == [
+        "dashboards.ndjson:2  dashboard s.bad",
+        "    dashboard.charts[1]: no chart s.x",
+        "    dashboard.charts[2]: no chart s.y",
         "dashboards.ndjson:3",
         "    is not JSON: Expecting property name enclosed in double quotes at column 2",
         "dashboards.ndjson:4  dashboard s.two",
         "    dashboard.domains: names 2 domains (a, b); the catalog keeps one",
         "dashboards.ndjson:5  dashboard s.num",
         "    dashboard.display_name: is a number, not a string",
-        "dashboards.ndjson:2  dashboard s.bad",
-        "    dashboard.charts[1]: no chart s.x",
-        "    dashboard.charts[2]: no chart s.y",
         "",
         "created  updated  unchanged  restored  suppressed  failed",
     ]
@@ -157,15 +157,6 @@ def test_the_json_summary_is_complete(run: Run, folder: Path) -> None:
         "resumedAfter": 0,
         "failures": [
             {
-                "place": "dashboards.ndjson:2",
-                "kind": "",
-                "fullyQualifiedName": "",
-                "code": "INVALID_ARGUMENT",
-                "reason": "",
-                "message": "is not JSON: Expecting value at column 1",
-                "violations": [{"field": "", "reason": "", "description": "is not JSON: Expecting value at column 1"}],
-            },
-            {
                 "place": "dashboards.ndjson:1",
                 "kind": "dashboard",
                 "fullyQualifiedName": "s.bad",
@@ -179,6 +170,15 @@ def test_the_json_summary_is_complete(run: Run, folder: Path) -> None:
                         "description": "no chart s.x",
                     }
                 ],
+            },
+            {
+                "place": "dashboards.ndjson:2",
+                "kind": "",
+                "fullyQualifiedName": "",
+                "code": "INVALID_ARGUMENT",
+                "reason": "",
+                "message": "is not JSON: Expecting value at column 1",
+                "violations": [{"field": "", "reason": "", "description": "is not JSON: Expecting value at column 1"}],
             },
         ],
     }
@@ -198,13 +198,92 @@ def test_dropped_fields_are_counted_or_refused(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_only_the_first_failures_are_listed(run: Run, tmp_path: Path) -> None:
-    path = write_lines(tmp_path / "charts.ndjson", *(chart(f"c{number}") for number in range(60)))
-    few, every = run("ingest", path).stdout, run("ingest", path, "--all-failures").stdout
-    assert few.count("chart.service: ") == 50
-    assert "... and 10 more that failed" in few
-    assert every.count("chart.service: ") == 60
-    assert "more that failed" not in every
+def test_failures_that_are_alike_are_grouped_unless_all_are_asked_for(run: Run, tmp_path: Path) -> None:
+    charts = [chart(f"c{number}") for number in range(1, 61)]
+    owners = [{"type": "user", "name": name} for name in "abcdefgh"]
+    path = write_lines(
+        tmp_path / "lines", *charts[:30], SERVICE | {"x": 1}, {"chart": chart("o", owners=owners)}, *charts[30:]
+    )
+    result = run("ingest", path)
+    assert result.stdout.splitlines()[:20] == [
+        "lines:1  chart s.c1",
+        "    chart.service: there is no BI service s",
+        "lines:2  chart s.c2",
+        "    chart.service: there is no BI service s",
+        "lines:3  chart s.c3",
+        "    chart.service: there is no BI service s",
+        "... and 57 more like this, up to lines:62",
+        "lines:31",
+        "    is not a dashboard, a chart or an entity: it has the keys biService, x",
+        "lines:32  chart s.o",
+        "    chart.service: there is no BI service s",
+        *(f"    chart.owners[{at}]: there is no user {name}" for at, name in enumerate("abcd")),
+        "    ... and 4 more",
+        "List all with --all-failures.",
+        "",
+        "created  updated  unchanged  restored  suppressed  failed",
+        "      0        0          0         0           0      62",
+    ]
+    every = run("ingest", path, "--all-failures").stdout
+    assert every.count("lines:") == 62 + 1
+    assert every.index("lines:30 ") < every.index("lines:31\n") < every.index("lines:33 ")
+    assert "chart.owners[7]" in every
+    assert "more" not in every
+
+
+@pytest.mark.usefixtures("server")
+def test_an_item_that_differs_from_the_first_of_its_name_fails_and_a_load_stays_a_load(
+    run: Run, tmp_path: Path
+) -> None:
+    prod, dev = dashboard("o", description="prod"), dashboard("o", displayName="dev")
+    path = write_lines(tmp_path / "lines", SERVICE, dev | {"project": "B"}, {"chart": chart("x")}, prod, prod, dev)
+    first = run("ingest", path)
+    assert first.exit_code == 1
+    assert first.stdout.splitlines()[:4] == [
+        "lines:4  dashboard s.o",
+        "    differs from the first item with this name, at lines:2; only the first one counts",
+        "lines:5  dashboard s.o",
+        "    differs from the first item with this name, at lines:2; only the first one counts",
+    ]
+    again = json.loads(run("ingest", path, "--json").stdout)
+    assert (again["unchanged"], again["updated"], again["failed"]) == (3, 0, 3)
+    assert again["failures"][0]["reason"] == "DUPLICATE_ITEM"
+    assert json.loads(run("get", "s.o", "--json").stdout)["version"] == 0.1
+    same = run("ingest", write_lines(tmp_path / "lines", dev | {"project": "B"}, dev | {"project": "B"}))
+    assert same.exit_code == 0
+    assert same.stdout.splitlines()[1].split() == ["0", "0", "2", "0", "0", "0"]
+
+
+@pytest.mark.usefixtures("server")
+def test_dashboards_as_openmetadata_returns_them_are_loaded(run: Run, tmp_path: Path) -> None:
+    def reference(kind: str, name: str, **more: str) -> dict[str, Any]:
+        other = "067319fd-fa77-4b55-b481-f438489b0931"
+        return {"id": other, "type": kind, "name": name, "href": "http://om/x", "deleted": False, **more}
+
+    entities = [SERVICE, {"user": {"name": "jane.doe"}}, {"domain": {"name": "d"}}, {"chart": chart("a")}]
+    assert run("ingest", write_lines(tmp_path / "entities", *entities)).exit_code == 0
+    body = {
+        **reference("", "n"),
+        "service": reference("dashboardService", "s"),
+        "dashboardType": "Dashboard",
+        "charts": [reference("chart", "a", fullyQualifiedName="s.a")],
+        "owners": [reference("user", "jane.doe", fullyQualifiedName='"jane.doe"')],
+        "domains": [reference("domain", "d", fullyQualifiedName="d")],
+    }
+    del body["type"]
+    old = body | {"name": "old", "owner": body["owners"][0], "domain": reference("domain", "d")}
+    del old["owners"], old["domains"]
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps({"data": [body, old], "paging": {"total": 2}}))
+    result = run("ingest", path, "--strict")
+    assert result.exit_code == 0, result.output
+    for name in ("n", "old"):
+        loaded = json.loads(run("get", f"s.{name}", "--json").stdout)
+        assert [owner["name"] for owner in loaded["owners"]] == ["jane.doe"]
+        assert [domain["name"] for domain in loaded["domains"]] == ["d"]
+    # What the catalog itself returns can be loaded too.
+    listed = run("list", "--json").stdout
+    assert json.loads(run("ingest", "-", "--json", "--strict", stdin=listed).stdout)["unchanged"] == 2
 
 
 @pytest.mark.usefixtures("server")
@@ -220,8 +299,8 @@ def test_a_file_with_too_many_invalid_lines_is_not_read_to_its_end(run: Run, tmp
     path = write_lines(tmp_path / "lines", SERVICE, *["nonsense"] * 100)
     result = run("ingest", path, "--max-failures", "3")
     assert result.exit_code == 1
-    assert "Stopped early: more than 3 items could not be read" in result.stdout
-    assert result.stdout.count("is not JSON") == 4
+    assert "Stopped early: more than 3 items cannot be sent" in result.stdout
+    assert "... and 1 more like this, up to lines:5\n" in result.stdout
 
 
 @pytest.mark.usefixtures("server")
@@ -230,7 +309,10 @@ def test_an_item_too_large_for_a_message_fails_alone(run: Run, folder: Path) -> 
     (folder / "dashboards.ndjson").unlink()
     result = run("ingest", folder)
     assert result.exit_code == 1
-    assert result.stdout.startswith("charts.ndjson:1  chart s.a\n    an item must be at most 524288 bytes, has ")
+    assert result.stdout.splitlines()[:2] == [
+        "charts.ndjson:1  chart s.a",
+        "    an item must be at most 524288 bytes, has 4000022",
+    ]
     assert "1 entity, 2 charts sent" in result.stdout
     assert run("get", "s.b", "--kind", "chart").exit_code == 0
 
@@ -250,11 +332,46 @@ def test_a_body_of_an_ambiguous_kind_needs_the_option(run: Run, tmp_path: Path, 
     assert run("ingest", path, "--kind", "chart").exit_code == 0
 
 
-@pytest.mark.usefixtures("server")
-def test_an_empty_file_loads_nothing(run: Run, tmp_path: Path) -> None:
-    result = run("ingest", write_lines(tmp_path / "lines"))
-    assert result.exit_code == 0
-    assert "no items sent" in result.stdout
+@pytest.mark.parametrize("content", ["", "\n \n", "[]", '{"charts": [], "dashboards": []}'])
+def test_a_source_without_items_has_an_exit_status_of_its_own(
+    run: Run, tmp_path: Path, small: SmallCatalog, content: str
+) -> None:
+    path = write_lines(tmp_path / "lines", content)
+    result = run("ingest", path, "--sweep", "s")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == f"Error: there is nothing to load: {path} has no items\n"
+    assert run("ingest", "-", stdin=content).stderr.endswith("standard input has no items\n")
+    assert small.streams == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["plain", "text"], "lines:1 is not JSON: Expecting value at column 1. Expected "),
+        ([{"event": "x"}] * 9, "lines:1 is not a dashboard, a chart or an entity: it has the keys event. Expected "),
+    ],
+)
+def test_a_source_without_anything_like_an_item_is_one_line(
+    run: Run, tmp_path: Path, small: SmallCatalog, *, lines: list[Any], text: str
+) -> None:
+    result = run("ingest", write_lines(tmp_path / "lines", *lines))
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"Error: nothing can be loaded: {text}")
+    assert small.streams == []
+
+
+def test_a_body_without_a_service_fails_as_an_item(run: Run, tmp_path: Path, small: SmallCatalog) -> None:
+    result = run("ingest", write_lines(tmp_path / "lines", {"name": "x"}))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("lines:1  x\n    has no service, as dashboards and charts must; an entity is ")
+    assert small.streams[0][-1].finish.total_items == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_files_of_a_folder_that_are_not_read_are_named(run: Run, folder: Path) -> None:
+    (folder / "dashboards.json").touch()
+    assert run("ingest", folder).stderr.startswith("not read: dashboards.json (a folder is read from service.json, ")
 
 
 @pytest.mark.usefixtures("server")

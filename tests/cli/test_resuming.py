@@ -57,7 +57,7 @@ def test_a_connection_that_stays_lost_is_an_error(run: Run, folder: Path, small:
         "connection lost, trying again",
         "Error: UNAVAILABLE: the server is stopping",
         "(call call-1)",
-        f"1 item done. {DONE}",
+        f"3 items done. {DONE}",
     ]
 
 
@@ -77,9 +77,10 @@ def test_ctrl_c_is_one_line_and_the_load_can_be_resumed(
     small.hang_after = 3
     running = process("ingest", folder)
     stdout, stderr = interrupt(running, small, signal.SIGINT)
-    assert running.returncode == 2
+    assert running.returncode == 130
     assert stdout == ""
-    assert stderr == f"Error: interrupted. 1 item done. {DONE}\n"
+    # What the server has processed, not just what it has acknowledged.
+    assert stderr == f"Error: interrupted. 3 items done. {DONE}\n"
     small.hang_after = None
     result = run("ingest", folder, "--resume")
     assert result.exit_code == 0, result.output
@@ -157,6 +158,6 @@ def test_a_load_whose_session_cannot_be_saved_does_not_offer_to_resume(
     (data_dir / "unfinished").touch()
     small.break_after = 3
     result = run("ingest", folder, "--give-up-after", 0)
-    assert "1 item done. It is safe to run the command again; these will be unchanged." in result.stderr
+    assert "3 items done. It is safe to run the command again; these will be unchanged." in result.stderr
     small.breaks = 0
     assert run("ingest", folder, "--resume").exit_code == 0

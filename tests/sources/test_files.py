@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,35 @@ def test_several_documents_may_follow_one_another(tmp_path: Path) -> None:
     assert records == [Record("a, value 1", {"a": 1}), Record("a, value 2", {"b": 2})]
 
 
+@pytest.mark.parametrize("name", ["a", "a.json", "a.ndjson"])
+def test_several_values_may_be_on_one_line(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path / name, '{"a": 1}{"b": 2}\n{"c": 3}') == [
+        Record(f"{name}:1, value 1", {"a": 1}),
+        Record(f"{name}:1, value 2", {"b": 2}),
+        Record(f"{name}:2", {"c": 3}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.yaml", "name: x\n", "is YAML: convert it to JSON"),
+        ("a", "---\n- x\n", "is YAML"),
+        ("a.csv", "name\nx\n", "is CSV: write JSON instead"),
+        ("a.txt", 'name,"a, b";service\n'.replace(";", ","), "is CSV"),
+        ("a.json", "name\tservice\n", "is CSV"),
+        ("a.ndjson", b"\x1f\x8b\x08", r"is compressed: .* gunzip -c FILE \| dashboard-catalog ingest -"),
+        ("a.json", b"PK\x03\x04", "is a ZIP archive"),
+        ("a.json", '{"a": 1}'.encode("utf-16"), "is UTF-16 text: save it as UTF-8"),
+        ("a", b"\x7fELF\0", "is not text"),
+        ("a.json", "<!DOCTYPE html>", "is HTML or XML"),
+    ],
+)
+def test_another_format_is_named_with_what_to_do(tmp_path: Path, name: str, content: str | bytes, text: str) -> None:
+    with pytest.raises(SourceError, match=f"^{name} {text}"):
+        read(tmp_path / name, content)
+
+
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", b"\xef\xbb\xbf[\n1]") == [Record("a.json", [1])]
     assert read(tmp_path / "b.ndjson", b'\xef\xbb\xbf{"a": 1}') == [Record("b.ndjson:1", {"a": 1})]
@@ -49,7 +79,9 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     ("line", "problem"),
     [
         (b"nonsense", "is not JSON: Expecting value at column 1"),
-        (b'{"a": 1} trailing', "is not JSON: Extra data at column 10"),
+        (b'{"a": 1} trailing', "is not JSON: Expecting value at column 10"),
+        (b'{"a": 1},', "is not JSON: Expecting value at column 9"),
+        (b'{"a":', "is not JSON: the value does not end on this line"),
         (b'{"a": \xff}', "is not JSON: byte 7 is not UTF-8"),
         (b'{"a": NaN}', "is not JSON: NaN is not a number"),
         (b'{"a": ' + b"[" * 100_000, "is not JSON: it is nested too deeply"),
@@ -92,7 +124,14 @@ def test_a_folder_is_read_in_the_order_of_loading(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_any_of_the_files_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"contains none of service\.json"):
+    with pytest.raises(SourceError, match=r"contains none of service\.json, .*, dashboards\.ndjson$"):
+        sources_in(str(tmp_path), tmp_path)
+    (tmp_path / "a.json").touch()
+    with pytest.raises(SourceError, match=r"give the path of a file, such as .*/a\.json, to load that"):
+        sources_in(str(tmp_path), tmp_path)
+    (tmp_path / "databases").mkdir()
+    (tmp_path / "metadata.yaml").touch()
+    with pytest.raises(SourceError, match="is an export of Superset, which cannot be loaded"):
         sources_in(str(tmp_path), tmp_path)
 
 
@@ -107,6 +146,16 @@ def test_standard_input_can_be_read_twice(tmp_path: Path, monkeypatch: pytest.Mo
     assert isinstance(source, Lines)
     assert list(source.records()) == list(source.records())
     assert [record.place for record in source.records()] == ["-:1", "-:2"]
+
+
+def test_closed_standard_input_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(SourceError, match="standard input is closed"):
+        sources_in("-", tmp_path)
+
+
+def test_a_name_that_is_not_utf_8_is_shown_all_the_same(tmp_path: Path) -> None:
+    assert read(tmp_path / os.fsdecode(b"\xff.ndjson"), "{}") == [Record("\ufffd.ndjson:1", {})]
 
 
 def test_lines_are_read_one_by_one(tmp_path: Path) -> None:

@@ -59,16 +59,70 @@ def test_a_body_of_an_ambiguous_kind_without_a_default_is_an_error_with_its_plac
     [
         (3, "is not a JSON object"),
         (None, "is not a JSON object"),
-        ({}, "is not a dashboard, a chart or an entity"),
-        ({"foo": 1}, "is not a dashboard, a chart or an entity"),
+        ({}, "is not a dashboard, a chart or an entity: it has no keys"),
+        ({"foo": 1}, "is not a dashboard, a chart or an entity: it has the keys foo"),
         (
-            NAMED | {"chartType": "Line", "project": "p"},
-            "has chartType like a chart and project like a dashboard",
+            dict.fromkeys("abcdefg"),
+            "is not a dashboard, a chart or an entity: it has the keys a, b, c, d, e and 2 more",
+        ),
+        (
+            {"items": [], "options": {}},
+            "is a request of BulkUpsert: give its options to the command, and only its items in the source",
         ),
     ],
 )
 def test_a_value_that_is_not_an_item_is_a_problem_with_its_place(value: Any, problem: str) -> None:
     assert items(value) == [FoundItem("file", problem=problem)]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (
+            NAMED | {"chartType": "Line", "project": "p"},
+            "has chartType like a chart and project like a dashboard",
+        ),
+        ({"name": "n"}, 'has no service, as dashboards and charts must; an entity is written as {"user": {...}}'),
+        ({"service": "s"}, "has no name"),
+    ],
+)
+def test_an_item_that_is_incomplete_or_ambiguous_is_a_problem(value: Any, problem: str) -> None:
+    assert items(value) == [FoundItem("file", body=value, problem=problem)]
+
+
+@pytest.mark.parametrize(
+    ("value", "tool"),
+    [
+        ({"title": "t", "panels": [], "schemaVersion": 39}, "a dashboard of Grafana"),
+        ({"dashboard": {"title": "t", "panels": [], "schemaVersion": 39}, "meta": {}}, "a dashboard of Grafana"),
+        ({"dashboard": {"rows": [], "schemaVersion": 14}}, "a dashboard of Grafana"),
+        ({"proposedSnapshot": {}}, "metadata of DataHub"),
+        ({"entityType": "chart", "entityUrn": "urn:li:chart:1", "aspectName": "status"}, "metadata of DataHub"),
+        ({"count": 1, "result": [{"dashboard_title": "t"}]}, "a dashboard of Superset"),
+        ({"slice_name": "t", "viz_type": "pie"}, "a chart of Superset"),
+        ({"name": "n", "dashcards": []}, "a dashboard of Metabase"),
+        ({"title": "t", "dashboard_elements": []}, "a dashboard of Looker"),
+        ({"@odata.context": "x", "value": []}, "an answer of Power BI"),
+    ],
+)
+def test_an_item_of_another_tool_is_an_error_that_names_it(value: Any, tool: str) -> None:
+    with pytest.raises(SourceError, match=f"^file, item 2 is {tool}, which cannot be loaded. Expected "):
+        items([{"chart": NAMED}, value])
+
+
+def test_a_page_holds_items_and_the_last_one_must_be_there() -> None:
+    body = NAMED | {"charts": []}
+    first = {"data": [body], "paging": {"after": "x", "total": 2}}
+    last = {"data": [body], "paging": {"total": 2}}
+    pages = list(items_in(Document("file", Path("file"), (first, last)), None))
+    assert [(found.place, found.kind) for found in pages] == [
+        ("file, value 1, data 1", Kind.DASHBOARD),
+        ("file, value 2, data 1", Kind.DASHBOARD),
+    ]
+    for page in (first, {"dashboards": [body], "nextPageToken": "x"}):
+        *_, found = items(page)
+        assert found.problem is not None
+        assert found.problem.startswith("says that there are more pages: ")
 
 
 def test_an_entity_must_name_its_kind() -> None:
@@ -113,4 +167,5 @@ def test_a_file_of_a_folder_determines_the_kind(holding: Holding, value: Any, ki
     ],
 )
 def test_another_kind_in_such_a_file_is_a_problem(holding: Holding, value: Any, problem: str) -> None:
-    assert items(value, holding) == [FoundItem("file", problem=problem)]
+    [found] = items(value, holding)
+    assert (found.kind, found.body, found.problem) == (None, *value.values(), problem)

@@ -5,18 +5,20 @@ what the values mean.
 """
 
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Literal, Protocol
 
-from dashboard_catalog.sources.json_values import JsonError, is_incomplete, value_of, values_of
+from dashboard_catalog.sources.json_values import JsonError, is_incomplete, values_of, values_on
 from dashboard_catalog.sources.problems import SourceError
+from dashboard_catalog.sources.recognition import other_folder, other_format
 
 Holding = Literal["service", "entity", "chart", "dashboard"]
 """What a file holds, if its name says so."""
@@ -32,6 +34,7 @@ FOLDER_FILES: Mapping[str, Holding] = MappingProxyType(
 """The files that a folder may hold, in the order of loading."""
 
 _LINES_SUFFIXES = (".ndjson", ".jsonl")
+_START_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +73,18 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """NDJSON: one value per line. A line that is not JSON is a record with a problem."""
+    """NDJSON: one value per line, or several. A line that is not JSON is a record with a problem."""
 
     name: str
     path: Path
     holding: Holding | None = None
 
     def records(self) -> Iterator[Record]:
-        """Yields one record per line; skips empty lines."""
+        """Yields the values of each line; numbers them from 1 if there are several. Skips empty lines."""
         with _open(self.path) as file:
             for number, line in enumerate(file, start=1):
                 if text := line.strip():
-                    yield _record(f"{self.name}:{number}", text)
+                    yield from _on_line(f"{self.name}:{number}", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,7 @@ class Document:
 
     def records(self) -> Iterator[Record]:
         """Yields the values; numbers them from 1 if there are several."""
-        for number, value in enumerate(self.values, start=1):
-            yield Record(f"{self.name}, value {number}" if len(self.values) > 1 else self.name, value)
+        yield from _numbered(self.name, self.values)
 
 
 def sources_in(path: str, scratch: Path) -> list[Source]:
@@ -110,14 +112,18 @@ def sources_in(path: str, scratch: Path) -> list[Source]:
         SourceError: If there is nothing to read.
     """
     if path == "-":
+        if sys.stdin is None:
+            raise SourceError("standard input is closed")
         return [_detect_format("-", _copy(sys.stdin.buffer, scratch))]
     given = Path(path)
     if given.is_dir():
         return _in_folder(given)
+    # A name may have bytes that are not UTF-8; messages and output must.
+    name = os.fsencode(given.name).decode(errors="replace")
     if given.is_file():
-        return [_detect_format(given.name, given)]
+        return [_detect_format(name, given)]
     with _open(given) as pipe:
-        return [_detect_format(given.name, _copy(pipe, scratch))]
+        return [_detect_format(name, _copy(pipe, scratch))]
 
 
 def digest_of(sources: Iterable[Source]) -> str:
@@ -136,8 +142,24 @@ def _in_folder(folder: Path) -> list[Source]:
         if (folder / name).is_file()
     ]
     if not found:
-        raise SourceError(f"{folder} contains none of {', '.join(FOLDER_FILES)}")
+        raise SourceError(f"{folder} {_why_not_a_folder(folder)}")
     return found
+
+
+def _why_not_a_folder(folder: Path) -> str:
+    if tool := other_folder(folder):
+        return f"is {tool}, which cannot be loaded"
+    others = other_files(folder)
+    hint = f"; give the path of a file, such as {folder / others[0]}, to load that" if others else ""
+    return f"contains none of {', '.join(FOLDER_FILES)}{hint}"
+
+
+def other_files(folder: Path) -> list[str]:
+    """Returns the names of the files in a folder that look like sources but are not read; none if it is no folder."""
+    if not folder.is_dir():
+        return []
+    suffixes = (".json", *_LINES_SUFFIXES)
+    return sorted(one.name for one in folder.iterdir() if one.name.endswith(suffixes) and one.name not in FOLDER_FILES)
 
 
 def _copy(stream: BinaryIO, scratch: Path) -> Path:
@@ -154,7 +176,14 @@ def _open(path: Path) -> BufferedReader:
 
 
 def _detect_format(name: str, path: Path, holding: Holding | None = None) -> Source:
-    """Returns a file as NDJSON, unless its first line can only be the beginning of a longer value."""
+    """Returns a file as NDJSON, unless its first line can only be the beginning of a longer value.
+
+    Raises:
+        SourceError: If it is recognized as something else.
+    """
+    with _open(path) as file:
+        if other := other_format(name, file.read(_START_BYTES)):
+            raise SourceError(f"{name} {other}")
     if name.endswith(_LINES_SUFFIXES):
         return Lines(name, path, holding)
     with _open(path) as file:
@@ -173,8 +202,15 @@ def _values(name: str, path: Path) -> Iterator[object]:
         raise SourceError(f"{name} is not JSON: {error}") from error
 
 
-def _record(place: str, line: bytes) -> Record:
+def _on_line(place: str, line: bytes) -> Iterator[Record]:
     try:
-        return Record(place, value_of(line))
+        values = values_on(line)
     except JsonError as error:
-        return Record(place, problem=f"is not JSON: {error}")
+        yield Record(place, problem=f"is not JSON: {error}")
+    else:
+        yield from _numbered(place, values)
+
+
+def _numbered(place: str, values: Sequence[object]) -> Iterator[Record]:
+    for number, value in enumerate(values, start=1):
+        yield Record(f"{place}, value {number}" if len(values) > 1 else place, value)

@@ -1,16 +1,18 @@
 """Finds the items in a source and the kind of each.
 
 An item is `{"dashboard": {...}}`, `{"chart": {...}}` or `{"entity": {"user": {...}}}`, as in the contract. It may also
-be a bare body; then its file, its list or its keys give the kind. Does not know what is in a body.
+be a bare body; then its file, its list or its keys give the kind. Items may be in lists and in pages. Otherwise it does
+not know what is in a body.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from dashboard_catalog.sources.files import Holding, Record, Source
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
+from dashboard_catalog.sources.recognition import other_tool
 from dashboardcatalog.v1 import entity_pb2
 
 Body: TypeAlias = Mapping[str, Any]
@@ -20,7 +22,10 @@ _LISTS: Mapping[str, Holding | None] = {
     "charts": "chart",
     "dashboards": "dashboard",
     "items": None,
+    "data": None,
 }
+"""The lists of items, with what they hold. OpenMetadata calls its lists `data`."""
+_SHOWN_KEYS = 5
 _ENTITY_KEYS = {
     key: Kind(field.name) for field in entity_pb2.Entity.DESCRIPTOR.fields for key in (field.name, field.json_name)
 }
@@ -41,7 +46,7 @@ class FoundItem:
     Attributes:
         place: Where it was found: `charts.ndjson:12`.
         kind: Its kind; None if there is a problem.
-        body: Its content; None if there is a problem.
+        body: Its content; None if it does not look like an item at all.
         problem: Why it is not an item; None if it is one.
     """
 
@@ -59,14 +64,19 @@ def items_in(source: Source, default: Kind | None) -> Iterator[FoundItem]:
         default: Kind of a bare body that could be a dashboard or a chart.
 
     Raises:
-        SourceError: If there is such a body and no default.
+        SourceError: If there is such a body and no default, or if an item comes from another tool.
     """
+    unfinished = ""
     for record in source.records():
         if record.problem is not None:
             yield FoundItem(record.place, problem=record.problem)
-        else:
-            for place, value, holding in _elements(record, source.holding):
-                yield _item(place, value, holding, default)
+            continue
+        if _is_page(record.value):
+            unfinished = record.place if _has_next_page(record.value) else ""
+        for place, value, holding in _elements(record, source.holding):
+            yield _item(place, value, holding, default)
+    if unfinished:
+        yield FoundItem(unfinished, problem=_NOT_THE_LAST_PAGE)
 
 
 def _elements(record: Record, holding: Holding | None) -> Iterator[tuple[str, object, Holding | None]]:
@@ -75,24 +85,36 @@ def _elements(record: Record, holding: Holding | None) -> Iterator[tuple[str, ob
     if isinstance(value, list):
         for number, element in enumerate(value, start=1):
             yield f"{record.place}, item {number}", element, holding
-    elif isinstance(value, dict) and value and all(_is_list_of_items(*entry) for entry in value.items()):
-        for name, elements in value.items():
-            for number, element in enumerate(elements, start=1):
+    elif _is_page(value):
+        for name in (name for name in value if name in _LISTS):
+            for number, element in enumerate(value[name], start=1):
                 yield f"{record.place}, {name} {number}", element, _LISTS[name] or holding
     else:
         yield record.place, value, holding
 
 
-def _is_list_of_items(name: str, value: object) -> bool:
-    return name in _LISTS and isinstance(value, list)
+def _is_page(value: object) -> TypeGuard[dict[str, Any]]:
+    """Says whether a value is an object of lists, which may say where the next page is."""
+    if not isinstance(value, dict):
+        return False
+    lists = [name for name in value if name not in _PAGING]
+    return bool(lists) and all(name in _LISTS and isinstance(value[name], list) for name in lists)
+
+
+def _has_next_page(page: dict[str, Any]) -> bool:
+    paging = page.get("paging")
+    return bool(page.get("nextPageToken") or (isinstance(paging, dict) and paging.get("after")))
 
 
 def _item(place: str, value: object, holding: Holding | None, default: Kind | None) -> FoundItem:
     if not isinstance(value, dict):
         return FoundItem(place, problem="is not a JSON object")
     found = _wrapped(place, value) or _bare(place, value, holding, default)
+    # Cheaper than to look at every item for the signs of other tools.
+    if "service" not in (found.body or value) and (tool := other_tool(value)):
+        raise SourceError(f"{place} is {tool}, which cannot be loaded. {EXPECTED}")
     if found.kind is not None and holding is not None and not _fits(found.kind, holding):
-        return FoundItem(place, problem=f"is a {found.kind}, in a list of {_PLURALS[holding]}")
+        return FoundItem(place, body=found.body, problem=f"is a {found.kind}, in a list of {_PLURALS[holding]}")
     return found
 
 
@@ -121,17 +143,35 @@ def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Ki
     of_chart = [key for key in _CHART_KEYS if key in body]
     of_dashboard = [key for key in _DASHBOARD_KEYS if key in body]
     if of_chart and of_dashboard:
-        return FoundItem(place, problem=f"has {of_chart[0]} like a chart and {of_dashboard[0]} like a dashboard")
+        text = f"has {of_chart[0]} like a chart and {of_dashboard[0]} like a dashboard"
+        return FoundItem(place, body=body, problem=text)
     if of_chart or of_dashboard:
         return FoundItem(place, Kind.CHART if of_chart else Kind.DASHBOARD, body)
     if default is not None:
         return FoundItem(place, default, body)
-    if "name" not in body or "service" not in body:
-        return FoundItem(place, problem="is not a dashboard, a chart or an entity")
+    if "service" in body or "name" in body:
+        return _ambiguous(place, body)
+    return FoundItem(place, problem=_why_not_an_item(body))
+
+
+def _ambiguous(place: str, body: dict[str, Any]) -> FoundItem:
+    if "service" not in body:
+        text = 'has no service, as dashboards and charts must; an entity is written as {"user": {...}}'
+        return FoundItem(place, body=body, problem=text)
+    if "name" not in body:
+        return FoundItem(place, body=body, problem="has no name")
     raise SourceError(
         f"{place} could be a dashboard or a chart: give --kind for all such items, "
         'or write {"dashboard": {...}} or {"chart": {...}}'
     )
+
+
+def _why_not_an_item(body: dict[str, Any]) -> str:
+    if "items" in body and not body.keys().isdisjoint(("options", "finish", "offset")):
+        return "is a request of BulkUpsert: give its options to the command, and only its items in the source"
+    more = f" and {len(body) - _SHOWN_KEYS} more" if len(body) > _SHOWN_KEYS else ""
+    keys = f"the keys {', '.join(list(body)[:_SHOWN_KEYS])}{more}" if body else "no keys"
+    return f"is not a dashboard, a chart or an entity: it has {keys}"
 
 
 def _fits(kind: Kind, holding: Holding) -> bool:
@@ -144,6 +184,13 @@ def _fits(kind: Kind, holding: Holding) -> bool:
             return kind == holding
 
 
+EXPECTED = (
+    'Expected {"dashboard": {...}}, {"chart": {...}} or {"entity": {...}} of the catalog, '
+    "or a dashboard or chart of OpenMetadata"
+)
+"""What a source may hold, for errors."""
+_PAGING = frozenset(("paging", "nextPageToken"))
+_NOT_THE_LAST_PAGE = "says that there are more pages: put them all into the source, or ask for a larger page"
 _NOT_AN_ENTITY = 'is not an entity: write {"user": {...}}, with one of ' + ", ".join(
     field.json_name for field in entity_pb2.Entity.DESCRIPTOR.fields
 )

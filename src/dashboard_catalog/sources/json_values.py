@@ -13,14 +13,22 @@ class JsonError(ValueError):
     """The text is not JSON; the message says where and why."""
 
 
-def value_of(line: bytes) -> object:
-    """Returns the value on one line.
+def values_on(line: bytes) -> list[object]:
+    """Returns the values on one line; there is usually one.
 
     Raises:
-        JsonError: If there is not exactly one value; the message gives the column.
+        JsonError: If the line does not consist of values; the message gives the column.
     """
     try:
-        return _decode(line.decode("utf-8-sig"))
+        text = line.decode("utf-8-sig")
+        try:
+            return [_decode(text)]
+        except json.JSONDecodeError as error:
+            if not error.msg.startswith("Extra data"):
+                if _is_cut_off(text, error):
+                    raise JsonError("the value does not end on this line") from error
+                raise
+        return list(_row_of_values(text))
     except (ValueError, RecursionError) as error:
         raise JsonError(_reason(error).replace(" line 1, ", " ")) from error
 
@@ -32,25 +40,34 @@ def values_of(content: bytes) -> Iterator[object]:
         JsonError: With the line and the column.
     """
     try:
-        text = content.decode("utf-8-sig").rstrip()
-        end = 0
-        while end < len(text):
-            value, end = _DECODER.raw_decode(text, _skip_blanks(text, end))
-            yield value
+        yield from _row_of_values(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise JsonError(_reason(error)) from error
 
 
 def is_incomplete(line: bytes) -> bool:
-    """Says whether a line can only be the beginning of a longer value."""
+    """Says whether a line ends before its last value does."""
     text = line.decode("utf-8-sig", errors="replace")
     try:
-        _decode(text)
+        for _ in _row_of_values(text):
+            pass
     except json.JSONDecodeError as error:
-        return text.endswith(("{", "[", ",", ":")) or error.pos >= len(text)
+        return _is_cut_off(text, error)
     except (ValueError, RecursionError):
         pass
     return False
+
+
+def _is_cut_off(text: str, error: json.JSONDecodeError) -> bool:
+    """Says whether the error is that a text ends too early."""
+    return text.endswith(("{", "[", ",", ":")) or error.pos >= len(text)
+
+
+def _row_of_values(text: str) -> Iterator[object]:
+    text, end = text.rstrip(), 0
+    while end < len(text):
+        value, end = _DECODER.raw_decode(text, _skip_blanks(text, end))
+        yield value
 
 
 def _skip_blanks(text: str, start: int) -> int:

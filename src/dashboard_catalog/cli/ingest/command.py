@@ -16,14 +16,15 @@ from dashboard_catalog.cli import output
 from dashboard_catalog.cli.connection import ConnectionOptions, connect
 from dashboard_catalog.cli.credentials import local_settings
 from dashboard_catalog.cli.failures import CommandError
-from dashboard_catalog.cli.ingest.loading import Loading
-from dashboard_catalog.cli.ingest.progress import progress
+from dashboard_catalog.cli.ingest.loading import Interrupted, Loading
+from dashboard_catalog.cli.ingest.progress import Shown, progress
 from dashboard_catalog.cli.ingest.reading import Reading
 from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.cli.ingest.swept import Swept
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
-from dashboard_catalog.sources.files import Source, digest_of, sources_in
+from dashboard_catalog.sources.files import FOLDER_FILES, Source, digest_of, other_files, sources_in
+from dashboard_catalog.sources.items import EXPECTED
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog_client import LoadOptions
 from dashboard_catalog_client.options import MAX_FAILURES
@@ -31,6 +32,12 @@ from dashboard_catalog_client.options import MAX_FAILURES
 SHOWN_FAILURES = 50
 MAX_DELETED_PERCENT = 50
 GIVE_UP_SECONDS = 300
+NOTHING_TO_LOAD = 3
+INTERRUPTED = 130
+
+
+class NothingToLoad(CommandError):
+    """The source has no items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +128,19 @@ def ingest(
     the load, even days later.
 
     Exit status: 0 if everything was loaded, 1 if items failed or the sweep was prevented, 2 if the
-    command itself failed.
+    command itself failed, 3 if there is nothing to load, 130 after Ctrl-C.
     """
-    _check(how)
+    _check(path, how)
     report = Report(path, None if how.all_failures else SHOWN_FAILURES)
     if how.sweep is not None:
         report.swept = Swept(how.sweep)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        _load(path, Path(scratch), how, connection, report)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            _load(path, Path(scratch), how, connection, report)
+    except (NothingToLoad, Interrupted) as error:
+        output.complain(str(error))
+        raise typer.Exit(NOTHING_TO_LOAD if isinstance(error, NothingToLoad) else INTERRUPTED) from error
     report.seconds = time.monotonic() - began
     if as_json:
         report.print_for_programs()
@@ -139,7 +150,9 @@ def ingest(
         raise typer.Exit(1)
 
 
-def _check(how: IngestOptions) -> None:
+def _check(path: str, how: IngestOptions) -> None:
+    if not path:
+        raise CommandError("PATH is empty: give a file, a folder, or - for standard input")
     if how.max_deleted_percent is not None and how.sweep is None:
         raise CommandError("--max-deleted-percent needs --sweep")
     if how.resume and how.dry_run:
@@ -149,23 +162,38 @@ def _check(how: IngestOptions) -> None:
 def _load(path: str, scratch: Path, how: IngestOptions, connection: ConnectionOptions, report: Report) -> None:
     with connect(connection) as connected:
         sources = sources_in(path, scratch)
-        reading = Reading(
-            sources,
-            None if how.kind is None else Kind(how.kind),
-            strict=how.strict,
-            sweeps=how.sweep is not None,
-            max_failures=how.max_failures,
-            report=report,
-        )
-        options = _options(how, replace_charts=Path(path).is_dir() and _holds_both(reading))
-        unfinished = None
-        if not how.dry_run:
-            fingerprint = _fingerprint(how, options, sources)
-            unfinished = Unfinished(local_settings().data_dir, connection.address, path, fingerprint)
-        if how.resume and unfinished:
-            options |= _resumed(path, unfinished)
-        with progress(reading.total) as shown:
+        if others := other_files(Path(path)):
+            output.say(f"not read: {', '.join(others)} (a folder is read from {', '.join(FOLDER_FILES)})")
+        with progress() as shown:
+            reading = _read(sources, how, report, shown)
+            options = _options(how, replace_charts=Path(path).is_dir() and _holds_both(reading))
+            unfinished = None
+            if not how.dry_run:
+                fingerprint = _fingerprint(how, options, sources)
+                unfinished = Unfinished(local_settings().data_dir, connection.address, path, fingerprint)
+            if how.resume and unfinished:
+                options |= _resumed(path, unfinished, shown)
+            shown.begin(reading.total)
             Loading(connected, reading.items(), options, report=report, shown=shown, unfinished=unfinished).run()
+
+
+def _read(sources: list[Source], how: IngestOptions, report: Report, shown: Shown) -> Reading:
+    reading = Reading(
+        sources,
+        None if how.kind is None else Kind(how.kind),
+        strict=how.strict,
+        sweeps=how.sweep is not None,
+        max_failures=how.max_failures,
+        report=report,
+        on_read=shown.reading,
+    )
+    if not reading.total:
+        where = "standard input" if report.source == "-" else report.source
+        raise NothingToLoad(f"there is nothing to load: {where} has no items")
+    if reading.is_unreadable:
+        failed = report.failures[0]
+        raise CommandError(f"nothing can be loaded: {failed.place.name} {failed.failure.message}. {EXPECTED}")
+    return reading
 
 
 def _holds_both(reading: Reading) -> bool:
@@ -193,9 +221,9 @@ def _fingerprint(how: IngestOptions, options: LoadOptions, sources: Sequence[Sou
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
 
-def _resumed(path: str, unfinished: Unfinished) -> LoadOptions:
+def _resumed(path: str, unfinished: Unfinished, shown: Shown) -> LoadOptions:
     session_id = unfinished.session()
     if session_id is None:
-        output.say(f"no unfinished load of {path} with this content and these options: starting from the beginning")
+        shown.say(f"no unfinished load of {path} with this content and these options: starting from the beginning")
         return LoadOptions()
     return LoadOptions(session_id=session_id)

@@ -7,11 +7,19 @@ import grpc.aio
 
 from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.failures import CommandError, failure_of
+from dashboard_catalog.cli.ingest.failed import FailedItem
 from dashboard_catalog.cli.ingest.progress import Shown
-from dashboard_catalog.cli.ingest.report import FailedItem, Report
+from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog_client import Item, ItemFailure, LoadOptions, reason_of
+
+# How long Ctrl-C may take to ask the server how far it is.
+_SECONDS_TO_ASK = 3.0
+
+
+class Interrupted(CommandError):
+    """Ctrl-C ended a load."""
 
 
 class Loading:
@@ -47,14 +55,14 @@ class Loading:
         """Runs the load to its end.
 
         Raises:
-            CommandError: If it ends early. The server keeps what it has acknowledged.
+            CommandError: If it ends early. The server keeps what it has processed.
         """
         can_be_resumed = self._unfinished is not None and self._unfinished.begin(self._load.session_id)
         try:
             for failure in self._load:
                 self._fail(failure)
         except KeyboardInterrupt:
-            raise CommandError(f"interrupted. {self._done_so_far(can_be_resumed)}".rstrip()) from None
+            raise Interrupted(f"interrupted. {self._done_so_far(can_be_resumed)}".rstrip()) from None
         except grpc.RpcError as error:
             if reason_of(error) != "TOO_MANY_FAILURES":
                 explained = self._connection.explain(error)
@@ -79,17 +87,23 @@ class Loading:
             # There never was a connection, so say so at once.
             raise error
         self._shown.say("connection lost, trying again")
+        self._shown.waiting()
 
     def _fail(self, failure: ItemFailure) -> None:
         # An item without content stands for one that could not be read; the report has that already.
         if failure.item.kind:
             kind, status = Kind.named(failure.kind), failure_of(failure.status)
-            self._report.add_failure(FailedItem(failure.item.place, kind, failure.fqn, status))
+            self._report.failures.append(FailedItem(failure.item.place, kind, failure.fqn, status))
 
     def _done_so_far(self, can_be_resumed: bool) -> str:
-        if not self._done or self._unfinished is None:
+        if self._load.start_offset is None or self._unfinished is None:
             return ""
-        done = f"{self._done:,} item{'s' if self._done > 1 else ''} done. "
+        # What the server has processed may not have been acknowledged.
+        processed = self._load.processed(_SECONDS_TO_ASK)
+        count = self._done if processed is None else processed
+        if not count:
+            return ""
+        done = f"{'At least ' if processed is None else ''}{count:,} item{'s' if count > 1 else ''} done. "
         if can_be_resumed:
             return f"{done}Run the command again with --resume to continue from there."
         return f"{done}It is safe to run the command again; these will be unchanged."

@@ -7,73 +7,132 @@ from typing import Protocol
 
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from dashboard_catalog.cli import output
 
 SECONDS_BETWEEN_LINES = 5.0
+_READING, _LOADING, _WAITING = "Reading", "Loading", "Waiting for the server"
 
 
-class _RateColumn(ProgressColumn):
-    """Items per second."""
+class _Count(ProgressColumn):
+    """The items that are done, out of all if that is known."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
+        total = "" if task.total is None else f" of {task.total:,.0f}"
+        return Text(f"{task.completed:,.0f}{total} items")
+
+
+class _Pace(ProgressColumn):
+    """Items per second, and the seconds that remain; nothing while nothing moves."""
+
+    def render(self, task: Task) -> Text:
+        if task.description != _LOADING or task.speed is None:
+            return Text("")
+        remaining = task.time_remaining
+        left = "" if remaining is None else f", {remaining:,.0f} s left"
+        return Text(f"{task.speed:,.0f}/s{left}", style="progress.data.speed")
 
 
 class Shown(Protocol):
     """Shows the progress of a load."""
 
+    def reading(self, items: int) -> None:
+        """Shows the number of items that were found in the source so far."""
+
+    def begin(self, total: int) -> None:
+        """Shows that loading begins, of so many items."""
+
     def done(self, items: int) -> None:
         """Shows the number of items that are done."""
+
+    def waiting(self) -> None:
+        """Shows that nothing is done until the server answers again."""
 
     def say(self, text: str) -> None:
         """Shows a text beside the progress."""
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Shown]:
-    """Shows the number of done items, out of `total`, while the block runs."""
+def progress() -> Iterator[Shown]:
+    """Shows the progress while the block runs, and leaves nothing of it on a terminal."""
     console = output.notices()
     if not console.is_terminal:
-        yield _Lines(total)
+        yield _Lines()
         return
-    columns = (TextColumn("Loading"), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as shown:
-        yield _Bar(shown, shown.add_task("", total=total))
+    # Where there is little room, the bar becomes shorter; the texts stay whole.
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        _Count(Column(no_wrap=True)),
+        _Pace(Column(no_wrap=True)),
+    )
+    with Progress(*columns, console=console, transient=True) as shown:
+        yield _Bar(shown, shown.add_task(_READING, total=None))
 
 
 class _Bar:
     def __init__(self, shown: Progress, task: TaskID) -> None:
         self._shown = shown
         self._task = task
+        self._is_waiting = False
+
+    def reading(self, items: int) -> None:
+        self._shown.update(self._task, completed=items)
+
+    def begin(self, total: int) -> None:
+        self._shown.reset(self._task, total=total, description=_LOADING)
 
     def done(self, items: int) -> None:
-        self._shown.update(self._task, completed=items)
+        if self._is_waiting:
+            self._is_waiting = False
+            # The speed must not count the time of waiting.
+            self._shown.reset(self._task, completed=items, description=_LOADING)
+        else:
+            self._shown.update(self._task, completed=items)
+
+    def waiting(self) -> None:
+        self._is_waiting = True
+        self._shown.update(self._task, description=_WAITING, refresh=True)
 
     def say(self, text: str) -> None:
         self._shown.console.print(output.cell(text), soft_wrap=True)
 
 
 class _Lines:
-    def __init__(self, total: int) -> None:
-        self._total = total
+    def __init__(self) -> None:
+        self._total = 0
         self._began = self._last = time.monotonic()
 
+    def reading(self, items: int) -> None:
+        if self._is_time():
+            output.say(f"{items:,} items read")
+
+    def begin(self, total: int) -> None:
+        self._total = total
+        self._began = time.monotonic()
+
     def done(self, items: int) -> None:
-        now = time.monotonic()
-        if now - self._last >= SECONDS_BETWEEN_LINES:
-            self._last = now
-            self.say(f"{items:,} of {self._total:,} items, {items / (now - self._began):,.0f} per second")
+        if self._is_time():
+            rate = items / (self._last - self._began)
+            output.say(f"{items:,} of {self._total:,} items, {rate:,.0f} per second")
+
+    def waiting(self) -> None:
+        """Shows nothing: what is said about it is enough."""
 
     def say(self, text: str) -> None:
         output.say(text)
+
+    def _is_time(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_LINES:
+            return False
+        self._last = now
+        return True

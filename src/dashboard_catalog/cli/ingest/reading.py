@@ -4,17 +4,21 @@ To keep memory flat, it reads a source once to count its items, and again for ea
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dashboard_catalog.cli.failures import Failure
-from dashboard_catalog.cli.ingest.report import FailedItem, Report
+from dashboard_catalog.cli.ingest.failed import FailedItem, Place
+from dashboard_catalog.cli.ingest.report import Report
+from dashboard_catalog.sources.duplicates import Duplicates
 from dashboard_catalog.sources.files import Source
-from dashboard_catalog.sources.items import Body, FoundItem, items_in
+from dashboard_catalog.sources.items import Body, items_in
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.messages import Conversion, convert, full_name
 from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import Item, item_of
 from dashboardcatalog.v1 import bulk_pb2
+
+_ITEMS_BETWEEN_NOTICES = 1_000
 
 
 class Reading:
@@ -27,6 +31,11 @@ class Reading:
         sweeps: Whether the load will delete assets that it does not mention.
         max_failures: Reading stops if more items than this cannot become a message.
         report: Gets the counts and the unreadable items.
+        on_read: Called now and then with the number of items that are counted so far.
+
+    Attributes:
+        total: Number of items, including those that cannot become a message.
+        is_unreadable: Whether nothing in the sources looks like an item.
     """
 
     def __init__(
@@ -38,57 +47,70 @@ class Reading:
         sweeps: bool,
         max_failures: int,
         report: Report,
+        on_read: Callable[[int], None],
     ) -> None:
         self._default = default
         self._strict = strict
         self._sweeps = sweeps
         self._max_failures = max_failures
         self._report = report
-        self._held = [(source, self._survey(source)) for source in sources]
-
-    @property
-    def total(self) -> int:
-        """Number of items, including those that cannot become a message."""
-        return sum(held.total() for _, held in self._held)
+        self._on_read = on_read
+        self._duplicates = Duplicates()
+        # Refused items of which nobody knows what they mention.
+        self._unknown = 0
+        self.total = 0
+        self.is_unreadable = True
+        self._held = [(number, source, self._survey(number, source)) for number, source in enumerate(sources)]
 
     def holds(self, kind: Kind) -> bool:
         """Says whether the sources have an item of the kind."""
-        return any(held[kind] for _, held in self._held)
+        return any(held[kind] for *_, held in self._held)
 
     def items(self) -> Iterator[Item]:
         """Yields the items that can be sent; the others go to the report."""
         yield from self._readable()
-        if self._sweeps and self._report.refused:
-            # Nobody knows which assets the refused items mention. An item without content tells the server to delete
-            # nothing; it stands for one of them.
+        if self._sweeps and (self._unknown or self._report.stopped):
+            # Nobody knows which assets the items mention that were refused or not read. An item without content tells
+            # the server to delete nothing; it stands for one of them.
             self._report.refused -= 1
             yield item_of(bulk_pb2.BulkUpsertItem())
 
     def _readable(self) -> Iterator[Item]:
         for kind in Kind:
-            for source, held in self._held:
-                for found in items_in(source, self._default) if held[kind] else ():
+            for source_number, source, held in self._held:
+                for number, found in enumerate(items_in(source, self._default) if held[kind] else ()):
                     if self._report.stopped:
                         return
                     if found.kind is kind and found.body is not None:
-                        yield from self._item(found, kind, found.body)
+                        yield from self._item(Place(source_number, number, found.place), kind, found.body)
 
-    def _survey(self, source: Source) -> Counter[Kind | None]:
+    def _survey(self, source_number: int, source: Source) -> Counter[Kind | None]:
         held: Counter[Kind | None] = Counter()
-        for found in items_in(source, self._default):
+        for number, found in enumerate(items_in(source, self._default)):
             held[found.kind] += 1
+            self.total += 1
+            self.is_unreadable &= found.body is None
+            if self.total % _ITEMS_BETWEEN_NOTICES == 0:
+                self._on_read(self.total)
             if found.problem is not None:
-                self._refuse(found, "", (Problem("", found.problem),))
+                self._unknown += 1
+                place, name = Place(source_number, number, found.place), full_name(found.body or {})
+                self._refuse(place, "", name, _failure(Problem("", found.problem)))
                 if self._report.stopped:
                     break
         return held
 
-    def _item(self, found: FoundItem, kind: Kind, body: Body) -> Iterator[Item]:
+    def _item(self, place: Place, kind: Kind, body: Body) -> Iterator[Item]:
         conversion = convert(kind, body)
         if problems := self._problems(conversion):
-            self._refuse(found, full_name(body), problems)
+            self._unknown += 1
+            self._refuse(place, kind, full_name(body), _failure(*problems))
             return
-        item = item_of(conversion.item, found.place)
+        if other := self._duplicates.other_place(kind, conversion.item, place.name):
+            text = f"differs from the first item with this name, at {other}; only the first one counts"
+            self._refuse(place, kind, full_name(body), Failure("INVALID_ARGUMENT", text, "DUPLICATE_ITEM"))
+            return
+        item = item_of(conversion.item, place)
         self._report.dropped.update(conversion.dropped)
         self._report.sent[item.kind] += 1
         yield item
@@ -97,9 +119,12 @@ class Reading:
         unknown = [Problem(path, "is not a field of the catalog") for path in conversion.dropped if self._strict]
         return (*conversion.problems, *unknown)
 
-    def _refuse(self, found: FoundItem, name: str, problems: tuple[Problem, ...]) -> None:
+    def _refuse(self, place: Place, kind: str, name: str, failure: Failure) -> None:
         self._report.refused += 1
-        failure = Failure("INVALID_ARGUMENT", str(problems[0]), problems=problems)
-        self._report.add_failure(FailedItem(found.place, found.kind or "", name, failure))
+        self._report.failures.append(FailedItem(place, kind, name, failure))
         if self._report.refused > self._max_failures:
-            self._report.stopped = f"more than {self._max_failures:,} items could not be read"
+            self._report.stopped = f"more than {self._max_failures:,} items cannot be sent"
+
+
+def _failure(*problems: Problem) -> Failure:
+    return Failure("INVALID_ARGUMENT", str(problems[0]), problems=problems)

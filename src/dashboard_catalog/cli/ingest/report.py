@@ -10,42 +10,25 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboard_catalog.cli import output
-from dashboard_catalog.cli.failures import Failure
+from dashboard_catalog.cli.ingest.failed import FailedItem, all_lines, first, grouped_lines
 from dashboard_catalog.cli.ingest.swept import Swept
 from dashboardcatalog.v1 import bulk_pb2
 
 OUTCOMES = ("created", "updated", "unchanged", "restored", "suppressed", "failed")
 
 
-@dataclass(frozen=True, slots=True)
-class FailedItem:
-    """An item that was not written.
-
-    Attributes:
-        place: Where it was found: `charts.ndjson:12`.
-        kind: Its kind; empty if that is unknown.
-        name: Its fully qualified name, or the part that is known.
-        failure: Why it failed.
-    """
-
-    place: str
-    kind: str
-    name: str
-    failure: Failure
-
-
 @dataclass(slots=True)
 class Report:
-    """Counts of one load, and its first failures.
+    """Counts of one load, and its failures.
 
     Attributes:
         source: The path that was read.
-        shown: Maximum number of failures to keep for the list; None for all.
+        shown: Maximum number of failures to list; None for all.
         outcomes: Number of items by outcome.
         sent: Number of items that were sent, by kind.
         refused: Number of items that were not sent, since they cannot become a message.
         dropped: Number of fields that the catalog does not have, by path.
-        failures: The first failed items.
+        failures: The failed items, in any order; at most a few more than `max_failures`.
         stopped: Why the load ended early; empty if it did not.
         swept: The result of the sweep; None if none was asked for.
         session_id: UUID of the load, as in the log of the server.
@@ -83,11 +66,6 @@ class Report:
         if self.swept:
             self.swept = Swept.of(self.swept.service, summary)
 
-    def add_failure(self, failed: FailedItem) -> None:
-        """Keeps a failure if the list has room for it."""
-        if self.shown is None or len(self.failures) < self.shown:
-            self.failures.append(failed)
-
     def print_for_people(self, *, dry_run: bool) -> None:
         """Prints the failures and the counts to standard output."""
         console = output.results()
@@ -102,13 +80,12 @@ class Report:
         output.write_line(json.dumps(self._as_json(), ensure_ascii=False))
 
     def _failure_lines(self) -> Iterator[Text]:
-        for one in self.failures:
-            named = output.cell(f"  {one.kind} {one.name}".rstrip())
-            yield Text.assemble((output.printable(one.place), "bold"), named)
-            for line in one.failure.lines():
-                yield output.cell(f"    {line}", "red")
-        if hidden := self.failed - len(self.failures):
-            yield output.cell(f"... and {hidden:,} more that failed; list all with --all-failures")
+        if self.shown is None:
+            yield from all_lines(self.failures)
+        else:
+            yield from grouped_lines(self.failures, self.shown)
+        if unlisted := self.failed - len(self.failures):
+            yield output.cell(f"... and {unlisted:,} more that failed, which the server did not name")
         if self.failed:
             yield Text()
 
@@ -145,28 +122,13 @@ class Report:
             "failed": self.failed,
             "notSent": self.refused,
             "droppedFields": dict(self.dropped),
-            "failures": [_failure_as_json(one) for one in self.failures],
+            "failures": [one.as_json() for one in first(self.failures, self.shown)],
             "stopped": self.stopped,
             "sweep": self.swept.as_json() if self.swept else None,
             "sessionId": self.session_id,
             "resumedAfter": self.resumed_after,
             "seconds": round(self.seconds, 3),
         }
-
-
-def _failure_as_json(failed: FailedItem) -> dict[str, Any]:
-    return {
-        "place": failed.place,
-        "kind": failed.kind,
-        "fullyQualifiedName": failed.name,
-        "code": failed.failure.code,
-        "reason": failed.failure.reason,
-        "message": failed.failure.message,
-        "violations": [
-            {"field": problem.field, "reason": problem.reason, "description": problem.text}
-            for problem in failed.failure.problems
-        ],
-    }
 
 
 def _plural(kind: str, count: int) -> str:

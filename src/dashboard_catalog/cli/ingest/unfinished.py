@@ -6,6 +6,7 @@ nothing else fails.
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 
@@ -21,7 +22,7 @@ class Unfinished:
 
     def __init__(self, data_dir: Path, address: str, source: str, fingerprint: str) -> None:
         named = source if source == "-" else str(Path(source).absolute())
-        name = hashlib.blake2b(f"{address}\n{named}".encode(), digest_size=16).hexdigest()
+        name = hashlib.blake2b(os.fsencode(f"{address}\n{named}"), digest_size=16).hexdigest()
         self._file = data_dir / "unfinished" / f"{name}.json"
         self._fingerprint = fingerprint
 

@@ -1,0 +1,91 @@
+"""Recognizes what people give by mistake: files that are not JSON, and the JSON of other tools.
+
+Each text completes a sentence that begins with the place: "x.yaml is YAML ...". Knows signs, not formats.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_CONVERT = 'write JSON instead, such as one {"dashboard": {...}} per line'
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "is a ZIP archive or an Office file: unpack it, and give a JSON file"),
+    (b"\x1f\x8b", "is compressed: decompress it, for example with gunzip -c FILE | dashboard-catalog ingest -"),
+    (b"\xff\xfe", "is UTF-16 text: save it as UTF-8"),
+    (b"\xfe\xff", "is UTF-16 text: save it as UTF-8"),
+)
+_YAML = re.compile(r"---(?:\s|$)|%YAML\b|- |[A-Za-z_][\w .-]*:(?:\s|$)")
+_SEPARATED = re.compile(r'(?:"[^"]*"|[\w .-]+)(?:([,;\t])(?:"[^"]*"|[\w .-]*))(?:\1(?:"[^"]*"|[\w .-]*))*')
+
+# For each tool: what its file is called, and the sets of keys that give it away.
+_TOOLS: Mapping[str, tuple[frozenset[str], ...]] = {
+    "a dashboard of Grafana": tuple(
+        frozenset(("schemaVersion", key)) for key in ("panels", "rows", "annotations", "templating", "title")
+    ),
+    "metadata of DataHub": (
+        frozenset(("proposedSnapshot",)),
+        frozenset(("entityType", "aspectName")),
+        frozenset(("entityUrn", "aspectName")),
+    ),
+    "a dashboard of Superset": (
+        frozenset(("dashboard_title",)),
+        frozenset(("__Dashboard__",)),
+    ),
+    "a chart of Superset": (frozenset(("slice_name",)), frozenset(("slice_id", "viz_type"))),
+    "a dashboard of Metabase": (frozenset(("dashcards",)), frozenset(("ordered_cards",))),
+    "a dashboard of Looker": (frozenset(("dashboard_elements",)),),
+    "an answer of Power BI": (frozenset(("@odata.context",)),),
+}
+# Objects that wrap one of the above.
+_WRAPPERS = ("dashboard", "dashboards", "result", "spec")
+
+
+def other_format(name: str, start: bytes) -> str | None:
+    """Returns why a file is not JSON, and what to do; None if it may be JSON.
+
+    Args:
+        name: Name of the file.
+        start: Its first bytes.
+    """
+    for signature, text in _SIGNATURES:
+        if start.startswith(signature):
+            return text
+    if b"\0" in start:
+        return "is not text: " + _CONVERT
+    lines = start.decode("utf-8-sig", errors="replace").lstrip().splitlines()
+    first = lines[0].rstrip() if lines else ""
+    # In a file of lines, a first line that is broken fails alone.
+    if first.startswith(("{", "[")) or not first or _has_suffix(name, ".ndjson", ".jsonl"):
+        return None
+    if first.startswith("<"):
+        return "is HTML or XML, perhaps the page of a login: " + _CONVERT
+    if _has_suffix(name, ".csv", ".tsv") or _SEPARATED.fullmatch(first):
+        return f"is CSV: {_CONVERT}"
+    if _has_suffix(name, ".yaml", ".yml") or _YAML.match(first):
+        return f"is YAML: convert it to JSON, for example with yq -o json {name}"
+    return None
+
+
+def other_tool(value: Mapping[str, Any]) -> str | None:
+    """Returns what an object of another tool is, such as "a dashboard of Grafana"; None if it cannot be told."""
+    for tool, signs in _TOOLS.items():
+        if any(sign <= value.keys() for sign in signs):
+            return tool
+    for key in _WRAPPERS:
+        inner = value.get(key)
+        inner = inner[0] if isinstance(inner, list) and inner else inner
+        if isinstance(inner, Mapping) and (found := other_tool(inner)):
+            return found
+    return None
+
+
+def other_folder(folder: Path) -> str | None:
+    """Returns what a folder of another tool is; None if it cannot be told."""
+    if (folder / "metadata.yaml").is_file() and (folder / "databases").is_dir():
+        return "an export of Superset"
+    return None
+
+
+def _has_suffix(name: str, *suffixes: str) -> bool:
+    return name.lower().endswith(suffixes)
