@@ -4,12 +4,12 @@ import pytest
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
-from dashboard_catalog.auth import claims, external_issuer, jwks_url, key_sets
+from dashboard_catalog.auth import claims, external_issuer, jwks_url, key_sets, verification
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
 from dashboard_catalog.catalog.bulk import opening
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.properties import extension_rules
+from dashboard_catalog.catalog.properties import extension_rules, values
 from dashboard_catalog.catalog.reading import page_sizes
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
@@ -73,10 +73,11 @@ ROWS = {
     "tags": elements(DASHBOARD, "tags"),
     "parents of a team": elements(entity_pb2.Team, "parents"),
     "extension": f"{size(extension_rules.MAX_BYTES)} as compact JSON, {extension_rules.MAX_DEPTH} levels deep",
-    "absolute value of a whole number in an extension": "2^53 - 1",
+    "absolute value of a property of type `integer`": "2^53 - 1",
     "tags, or extension keys, in one release": elements(asset_pb2.Edited, "tags"),
     "an etag": characters(dashboard_service_pb2.UpdateDashboardRequest, "etag"),
     "a page token": characters(dashboard_service_pb2.ListDashboardsRequest, "page_token"),
+    "a token": f"{verification.LONGEST_TOKEN:,} characters",
     "lifetime of a token that the catalog issues": f"{LONGEST_LIFETIME.days:,} days",
     "clock difference for tokens of an identity provider": f"{external_issuer.EXTERNAL_LEEWAY:.0f} s",
     "a JWKS document": f"{size(key_sets.LARGEST_DOCUMENT)}, {key_sets.MOST_KEYS} keys, {jwks_url.FETCH_SECONDS:.0f} s",
@@ -90,7 +91,7 @@ def test_the_table_of_limits_matches_the_code() -> None:
 
 def test_numbers_spelled_out_in_the_table_match_the_code() -> None:
     assert opening.SESSION_LIFETIME.total_seconds() == LIMITS.session_seconds
-    assert extension_rules.MAX_INTEGER == 2**53 - 1
+    assert values.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
     assert most == limits.MAX_FAILURES == IngestOptions().max_failures
     assert elements(DASHBOARD, "tags") == f"{merge.MAX_TAGS}"

@@ -265,3 +265,18 @@ async def test_the_parts_of_a_reference_must_agree(superset: Caller) -> None:
         assert await write_refused(superset, {"any": value}) == {"any": "CONFLICTING_PARTS"}, value
     unknown = {"id": NOBODY, "type": "user", "name": "ann"}
     assert await write_refused(superset, {"any": unknown}) == {"any": "UNKNOWN_REFERENCE"}
+    with pytest.raises(Refused, match=f"there is no user or tag or chart with the id {NOBODY}$"):
+        await write(superset, {"any": {"id": NOBODY}})
+    with pytest.raises(Refused, match=f"no user with the id {NOBODY}; leave the id out to refer to it by name$"):
+        await write(superset, {"any": unknown})
+
+
+@on_one_database
+async def test_references_that_are_written_alike_are_kept_once(superset: Caller) -> None:
+    await define(superset, "people", "entityReferenceList", entityTypes=["user", "team"])
+    ann, sales = {"type": "user", "name": "ann"}, {"type": "team", "name": "sales"}
+    assert await write(superset, {"people": [ann, sales, ann]}) == ("CREATED", {"people": [ann, sales]})
+    assert (await write(superset, {"people": [ann, ann, sales]}))[0] == "UNCHANGED"
+    assert await write_refused(superset, {"people": [ann, ann, {"type": "user", "name": "nobody"}]}) == {
+        "people[2]": "UNKNOWN_REFERENCE"
+    }

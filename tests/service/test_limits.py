@@ -197,12 +197,18 @@ async def test_an_extension_has_at_most_5_levels_finite_numbers_and_exact_intege
     await superset.upsert_entity(
         entity={"customProperty": {"name": "ratio", "appliesTo": "dashboard", "propertyType": "number"}}
     )
+    await superset.upsert_entity(
+        entity={"customProperty": {"name": "count", "appliesTo": "dashboard", "propertyType": "integer"}}
+    )
     path = "dashboard.extension"
 
-    for number in (2**53 - 1, -(2**53) + 1, 0.1, -1e-300):
+    for number in (2**53 - 1, -(2**53) + 1, 0.1, -1e-300, 6.02e23, -(2**53), 1e300):
         assert (await dashboards.upsert("d1", extension={"ratio": number})).asset["extension"] == {"ratio": number}
+        assert (await dashboards.upsert("d1", extension={"ratio": number})).outcome == "UNCHANGED"
     for number in (2**53, -(2**53), 1e300):
-        assert await refusal(dashboards.upsert("d1", extension={"ratio": number})) == {f"{path}.ratio": "INVALID_VALUE"}
+        assert await refusal(dashboards.upsert("d1", extension={"count": number})) == {
+            f"{path}.count": "INVALID_PROPERTY"
+        }
     request = dashboard_service_pb2.UpsertDashboardRequest(dashboard=DashboardSpec(name="d1", service="superset"))
     for number in (math.nan, math.inf, -math.inf):
         request.dashboard.extension["ratio"] = number

@@ -160,6 +160,21 @@ async def test_the_parts_of_a_reference_must_agree(superset: Caller, kind: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_an_unknown_id_is_told_from_an_unknown_name(superset: Caller, kind: str) -> None:
+    other = "00000000-0000-4000-8000-000000000000"
+    text = f"{kind}.owners[0]: there is no user with the id {other}"
+    for parts, hint in (
+        ({}, ""),
+        ({"name": "nobody"}, ""),
+        ({"name": "ann"}, "; user ann has another id, so leave the id out"),
+        ({"fullyQualifiedName": '"ann"'}, "; user ann has another id, so leave the id out"),
+    ):
+        with pytest.raises(Refused) as refused:
+            await Assets(superset, kind).upsert("a1", owners=[{"type": "user", "id": other, **parts}])
+        assert refused.value.message == text + hint
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_tags_must_exist_and_not_be_deleted_disabled_or_exclusive(superset: Caller, kind: str) -> None:
     await superset.upsert_entity(entity={"tag": {"name": "Old", "classification": "PII", "disabled": True}})
     await superset.upsert_entity(entity={"classification": {"name": "Vendor"}})
@@ -230,7 +245,7 @@ async def test_all_violations_of_shape_are_reported_together(superset: Caller) -
     }
     malformed: Json = {"service": "bi.eu", "charts": ["superset.c1", "c2"], "domain": 'fin"ance'}
     malformed |= {"owners": [{"name": "ann"}, {"type": "chart", "name": "c1"}], "tags": [{"tagFQN": "PII..Email"}]}
-    malformed |= {"extension": {"costCentre": 2**60}}
+    malformed |= {"extension": {"costCentre": "\0"}}
     unreadable = {
         "dashboard.name": "REQUIRED",
         "dashboard.service": "INVALID_FORMAT",

@@ -90,8 +90,7 @@ class DashboardSpec(_message.Message):
     @_builtins.property
     def extension(self) -> _struct_pb2.Struct:
         """Optional. Values of custom properties by name. They are merged key by key, and null clears a key. At most 64 KiB as
-        JSON and 5 levels deep. Numbers must be finite, and whole numbers between -(2^53 - 1) and 2^53 - 1. Stewarded key
-        by key.
+        JSON and 5 levels deep. Numbers must be finite. Stewarded key by key.
         """
 
     def __init__(

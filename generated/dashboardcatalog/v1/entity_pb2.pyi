@@ -569,7 +569,8 @@ class CustomProperty(_message.Message):
     property_type: _builtins.str
     """Required when the property is created. Type of the property, which cannot be changed: `string`, `integer`,
     `number`, `markdown`, `email`, `sqlQuery`, `duration`, `timestamp`, `timeInterval`, `date-cp`, `dateTime-cp`,
-    `time-cp`, `enum`, `entityReference`, `entityReferenceList`, `table-cp` or `hyperlink-cp`.
+    `time-cp`, `enum`, `entityReference`, `entityReferenceList`, `table-cp` or `hyperlink-cp`. An `integer` is a whole
+    number between -(2^53 - 1) and 2^53 - 1; a `number` is any finite double.
     """
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:

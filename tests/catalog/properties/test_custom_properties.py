@@ -26,12 +26,12 @@ VALUES: list[tuple[str, dict[str, Any] | None, list[Any], list[Any]]] = [
     ("string", None, ["", "text", "x" * 60_000, "\n"], [1, True, ["text"], {}, None]),
     ("markdown", None, ["", "**bold**"], [1, ["text"]]),
     ("sqlQuery", None, ["select * from orders"], [1, {"query": "select"}]),
-    ("integer", None, [0, -7, 2**53 - 1], [1.5, "1", True, [1]]),
-    ("number", None, [0, -7, 1.5, 1e-9], ["1.5", False, {}]),
+    ("integer", None, [0, -7, 2**53 - 1], [1.5, "1", True, [1], 2**53, -(2**53), int(1e300)]),
+    ("number", None, [0, -7, 1.5, 1e-9, 2**53, int(1e300)], ["1.5", False, {}]),
     (
         "email",
         None,
-        ["a@b.co", "jane.doe+bi@example.com", "x" * 60 + "@example.com"],
+        ["a@b.co", "jane.doe+bi@example.com", "x" * 60 + "@example.com", "jörg@bücher.de"],
         ["a@b.c", "jane", "jane@localhost", "jane doe@example.com", "Jane <jane@example.com>", 1]
         + ["jane@example.com\n", '"jane doe"@example.com', "x" * 60 + "@" + "example." * 9 + "com"],
     ),

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from dashboard_catalog.catalog.properties.extension_rules import (
     MAX_BYTES,
     MAX_DEPTH,
-    MAX_INTEGER,
     check_extension,
     check_property_name,
 )
 from dashboard_catalog.error_codes import ViolationReason
 
-scalars = st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.floats() | st.text()
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
@@ -62,12 +61,10 @@ def test_depth_is_counted_from_the_extension() -> None:
     assert reasons({"a": [[[[[]]]], 1]}) == {"extension.a[0][0][0][0]": ViolationReason.TOO_DEEP}
 
 
-def test_numbers_must_be_finite_and_exact() -> None:
-    assert reasons({"a": MAX_INTEGER, "b": -MAX_INTEGER, "c": 1e-300, "d": -0.5, "e": True}) == {}
-    beyond = {"a": MAX_INTEGER + 1, "b": -MAX_INTEGER - 1, "c": [float("nan")], "d": {"x": float("-inf")}}
-    assert reasons(beyond) == dict.fromkeys(
-        ["extension.a", "extension.b", "extension.c[0]", "extension.d.x"], ViolationReason.INVALID_VALUE
-    )
+def test_numbers_must_be_finite() -> None:
+    assert reasons({"a": 2**53, "b": -(10**300), "c": 1e-300, "d": -0.5, "e": True}) == {}
+    beyond = {"c": [float("nan")], "d": {"x": float("-inf")}}
+    assert reasons(beyond) == dict.fromkeys(["extension.c[0]", "extension.d.x"], ViolationReason.INVALID_VALUE)
 
 
 def test_strings_and_keys_cannot_contain_nul() -> None:

@@ -14,6 +14,9 @@ from dashboard_catalog.catalog.properties.date_patterns import PATTERNS
 from dashboard_catalog.catalog.properties.schema_check import Schema, listed, shown
 from dashboard_catalog.catalog.properties.types import KIND_ALIASES, kinds_of
 
+MAX_INTEGER = 2**53 - 1
+"""The largest whole number. 2^53 itself is excluded: 2^53 + 1 arrives as the same double (RFC 7493)."""
+
 _EPOCH_MILLIS = "whole milliseconds since 1970-01-01T00:00:00Z"
 _COMPONENT = r"[0-9]+(?:[.,][0-9]+)?"
 # A fraction only in the last component, at least one component, and one after a T.
@@ -28,7 +31,8 @@ _HTTP_URL = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\p{Cc}<>\x22\\/?#:][^\s\p{Cc}<>\x22\\
 _STRING: Schema = {"type": "string", "description": "a string"}
 _NAME: Schema = {"type": "string", "minLength": 1, "description": "a string that is not empty"}
 _BOOLEAN: Schema = {"type": "boolean", "description": "true or false"}
-_MILLIS: Schema = {"type": "integer", "description": _EPOCH_MILLIS}
+_WHOLE: Schema = {"type": "integer", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER}
+_MILLIS: Schema = {**_WHOLE, "description": _EPOCH_MILLIS}
 
 
 def _object(description: str, required: list[str], properties: Mapping[str, Schema], **more: Any) -> Schema:
@@ -47,13 +51,13 @@ _PLAIN: Mapping[str, Schema] = MappingProxyType(
         "string": _STRING,
         "markdown": {"type": "string", "description": "a string in Markdown"},
         "sqlQuery": {"type": "string", "description": "a string that holds an SQL query"},
-        "integer": {"type": "integer", "description": "a whole number"},
+        "integer": {**_WHOLE, "description": "a whole number of at most 2^53 - 1; a larger one is exact as a string"},
         "number": {"type": "number", "description": "a number"},
         "email": {
             "type": "string",
             "minLength": 6,
             "maxLength": 127,
-            "format": "email",
+            "format": "idn-email",
             "pattern": r"^\S+$",
             "description": "an e-mail address of 6 to 127 characters, for example jane.doe@example.com",
         },

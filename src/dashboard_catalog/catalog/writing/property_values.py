@@ -91,7 +91,7 @@ class PropertyValues:
     def _resolved(
         self, key: str, value: Any, references: list[PropertyReference], stored: Any, violations: list[Violation]
     ) -> CheckedValue:
-        """Returns the value of a reference property without the references that ingestion leaves out."""
+        """Returns the value of a reference property: each reference once, without those that ingestion leaves out."""
         items = value if isinstance(value, list) else [value]
         held: Collection[str] = set(map(json_text, stored)) if isinstance(stored, list) else ()
         gone = [
@@ -99,13 +99,13 @@ class PropertyValues:
             for item, reference in zip(items, references, strict=True)
         ]
         # What is marked stays as it is, and merging names it.
-        if not any(gone) or key in self._decided.extension_keys:
+        if key in self._decided.extension_keys:
             return CheckedValue(value)
         if not isinstance(value, list):
-            return CheckedValue(NOT_WRITTEN, left_out=True)
+            return CheckedValue(NOT_WRITTEN, left_out=True) if any(gone) else CheckedValue(value)
         # Where nothing is left, the key has no value: as with charts, what is stored is refreshed all the same.
-        left = [item for item, is_gone in zip(items, gone, strict=True) if not is_gone]
-        return CheckedValue(left or None, left_out=True)
+        left = {json_text(item): item for item, is_gone in zip(items, gone, strict=True) if not is_gone}
+        return CheckedValue(list(left.values()) or None, left_out=any(gone))
 
     def _is_gone(self, reference: PropertyReference, is_held: bool, violations: list[Violation]) -> bool:
         """Says whether people deleted what a property refers to, so that ingestion leaves it out."""
@@ -115,7 +115,9 @@ class PropertyValues:
             return True
         if is_held and not failed:
             return False
-        shown = reference.id or reference.fully_qualified_name or reference.name or ""
+        named = reference.fully_qualified_name or reference.name or ""
+        hint = "; leave the id out to refer to it by name" if named else ""
+        shown = f"with the id {reference.id}{hint}" if reference.id else named
         live = target if target and not target.deleted else None
         problem = why_unusable(reference.field, reference.kinds, shown, live, failed=failed)
         if problem is None and target and not _agree(reference, target):

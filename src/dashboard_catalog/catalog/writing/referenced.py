@@ -51,5 +51,5 @@ class Referenced:
         services = {chart.service for chart in self.charts}
         # The first name of a tag is its classification, which is thereby loaded together with the tag.
         tops = {names.split(fqn)[0] for fqn in self._fqns}
-        owners = (owner.fqn or names.quote(owner.name) for owner in self._owners if not owner.id)
+        owners = (owner.fqn or names.quote(owner.name) for owner in self._owners if owner.fqn or owner.name)
         return self._fqns.union(map(names.quote, services | tops), owners)

@@ -14,6 +14,7 @@ from dashboard_catalog.catalog.known.property_targets import PropertyTargets
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentLabel, SentReference
+from dashboard_catalog.catalog.model.kinds import label_of
 from dashboard_catalog.catalog.model.labels import Label, shared_label
 from dashboard_catalog.catalog.model.stewardship import NO_MARKS, Marks
 from dashboard_catalog.catalog.writing.owners import check_owners
@@ -140,7 +141,14 @@ class _Resolver:
             text = f"id and name do not belong together: the id is that of {sent.type} {record.name}"
             self._refuse(path, ViolationReason.CONFLICTING_PARTS, text)
             return None
-        return self._usable(record, sent.type, sent.id or fqn, path, self._held("owners"))
+        shown = self._shown_by_id(sent, fqn) if sent.id else fqn
+        return self._usable(record, sent.type, shown, path, self._held("owners"))
+
+    def _shown_by_id(self, sent: SentReference, fqn: str) -> str:
+        """Returns how to show a reference with an id that is unknown, as it is after a move from another catalog."""
+        named = self._known.find(sent.type, fqn) if fqn else None
+        hint = f"; {label_of(sent.type)} {fqn} has another id, so leave the id out" if named else ""
+        return f"with the id {sent.id}{hint}"
 
     def _usable(
         self, record: EntityRecord | None, kind: str, shown: str, path: str, held: Collection[UUID]
