@@ -111,7 +111,7 @@ def test_an_item_of_another_tool_is_an_error_that_names_it(value: Any, tool: str
 
 
 def test_a_page_holds_items_and_the_last_one_must_be_there() -> None:
-    body = NAMED | {"charts": []}
+    body: dict[str, Any] = NAMED | {"charts": []}
     first = {"data": [body], "paging": {"after": "x", "total": 2}}
     last = {"data": [body], "paging": {"total": 2}}
     pages = list(items_in(Document("file", Path("file"), (first, last)), None))
