@@ -27,6 +27,7 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         hang_after: Number of items after which it stops answering.
         break_after: Number of items after which it goes away.
         breaks: How many times it goes away.
+        is_superseded: Whether it says, instead of going away, that another connection has the session.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         self.hang_after: int | None = None
         self.break_after: int | None = None
         self.breaks = 1_000
+        self.is_superseded = False
         self._known: set[tuple[str, str]] = set()
         # The number of items by outcome, per session.
         self._sessions: dict[str, Counter[str]] = {}
@@ -76,6 +78,8 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
             await asyncio.sleep(60)
         if self.break_after is not None and done >= self.break_after and self.breaks:
             self.breaks -= 1
+            if self.is_superseded:
+                await _end(context, _status(code_pb2.FAILED_PRECONDITION, "SESSION_SUPERSEDED", "it has ended"))
             await _end(context, _status(code_pb2.UNAVAILABLE, "DRAINING", "the server is stopping"))
 
     def _failed(self, offset: int, item: bulk_pb2.BulkUpsertItem) -> Iterator[bulk_pb2.BulkUpsertResult]:

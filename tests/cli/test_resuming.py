@@ -61,6 +61,13 @@ def test_a_connection_that_stays_lost_is_an_error(run: Run, folder: Path, small:
     ]
 
 
+def test_a_load_that_another_process_continues_is_left_alone(run: Run, folder: Path, small: SmallCatalog) -> None:
+    small.break_after, small.is_superseded = 3, True
+    result = run("ingest", folder)
+    assert result.stderr.splitlines()[-1] == f"At least 1 item done. {DONE}"
+    assert len(small.streams) == 1
+
+
 def test_a_dry_run_does_not_continue(run: Run, folder: Path, small: SmallCatalog) -> None:
     small.break_after = 3
     result = run("ingest", folder, "--dry-run")

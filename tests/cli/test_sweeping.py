@@ -97,6 +97,16 @@ def test_an_unreadable_line_stops_the_sweep(run: Run, loaded: Path, line: Any, f
     assert len(charts(run)) == 12
 
 
+def test_a_duplicate_does_not_stop_the_sweep_unless_it_stops_reading(run: Run, loaded: Path) -> None:
+    both = (chart("c0"), chart("c0", description="other"))
+    write_lines(loaded / "charts.ndjson", *both, *(chart(f"c{number}") for number in range(1, 10)))
+    code, stopped = swept(run, loaded, "--max-failures", 0, "--max-deleted-percent", 100)
+    assert (code, stopped["deleted"]) == (1, 0)
+    assert len(charts(run)) == 12
+    code, done = swept(run, loaded)
+    assert (code, done["outcome"], done["sample"]) == (1, "DONE", ["s.c10", "s.c11"])
+
+
 def test_an_item_that_failed_is_not_swept(run: Run, loaded: Path) -> None:
     write_lines(loaded / "dashboards.ndjson", dashboard("d", "s.nothing"))
     code, summary = swept(run, loaded)

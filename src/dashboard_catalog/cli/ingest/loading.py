@@ -66,7 +66,9 @@ class Loading:
         except grpc.RpcError as error:
             if reason_of(error) != "TOO_MANY_FAILURES":
                 explained = self._connection.explain(error)
-                raise CommandError(f"{explained}\n{self._done_so_far(can_be_resumed)}".rstrip()) from error
+                # To ask would take the session away from the process that has it now.
+                asks = reason_of(error) != "SESSION_SUPERSEDED"
+                raise CommandError(f"{explained}\n{self._done_so_far(can_be_resumed, asks=asks)}".rstrip()) from error
             self._report.stopped = error.details() or ""
         self._end()
 
@@ -95,11 +97,11 @@ class Loading:
             kind, status = Kind.named(failure.kind), failure_of(failure.status)
             self._report.failures.append(FailedItem(failure.item.place, kind, failure.fqn, status))
 
-    def _done_so_far(self, can_be_resumed: bool) -> str:
+    def _done_so_far(self, can_be_resumed: bool, *, asks: bool = True) -> str:
         if self._load.start_offset is None or self._unfinished is None:
             return ""
         # What the server has processed may not have been acknowledged.
-        processed = self._load.processed(_SECONDS_TO_ASK)
+        processed = self._load.processed(_SECONDS_TO_ASK) if asks else None
         count = self._done if processed is None else processed
         if not count:
             return ""
