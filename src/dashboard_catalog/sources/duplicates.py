@@ -4,7 +4,10 @@ Keeps two digests and a place per item, about 200 MB for a million items.
 """
 
 import hashlib
+from functools import cache
 from typing import Any
+
+from google.protobuf.descriptor import Descriptor
 
 from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, requoted
 from dashboard_catalog.sources.kinds import Kind
@@ -40,10 +43,15 @@ class Duplicates:
 
 
 def _identity(kind: Kind, message: Any) -> bytes:
-    known = message.DESCRIPTOR.fields_by_name
-    raw = [getattr(message, field) for field in _RAW if field in known]
-    qualified = [_requoted(getattr(message, field)) for field in _QUALIFIED if field in known]
-    return "\0".join([kind, *raw, *qualified]).encode()
+    raw, qualified = _naming_fields(message.DESCRIPTOR)
+    parts = [getattr(message, field) for field in raw] + [_requoted(getattr(message, field)) for field in qualified]
+    return "\0".join([kind, *parts]).encode()
+
+
+@cache
+def _naming_fields(descriptor: Descriptor) -> tuple[list[str], list[str]]:
+    known = descriptor.fields_by_name
+    return [field for field in _RAW if field in known], [field for field in _QUALIFIED if field in known]
 
 
 def _requoted(fqn: str) -> str:

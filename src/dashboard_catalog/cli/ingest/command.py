@@ -96,7 +96,7 @@ class IngestOptions:
         MAX_FAILURES
     )
     all_failures: Annotated[
-        bool, typer.Option("--all-failures", help=f"List all failures, not just the first {SHOWN_FAILURES}.")
+        bool, typer.Option("--all-failures", help="List all failures, also those that are alike, with all details.")
     ] = False
     give_up_after: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long to try to reconnect after the connection is lost.")

@@ -69,11 +69,13 @@ class Report:
     def print_for_people(self, *, dry_run: bool) -> None:
         """Prints the failures and the counts to standard output."""
         console = output.results()
+        # On a terminal, lines break between words.
+        one_line = not console.is_terminal
         for part in self._failure_lines():
-            console.print(part, soft_wrap=True)
+            console.print(part, soft_wrap=one_line)
         console.print(self._count_table())
         for line in self._remarks(dry_run=dry_run):
-            console.print(output.cell(line), soft_wrap=True)
+            console.print(output.cell(line), soft_wrap=one_line)
 
     def print_for_programs(self) -> None:
         """Prints one JSON object to standard output."""
