@@ -52,6 +52,7 @@ class Reason(StrEnum):
     CONFLICTING_WRITE = "CONFLICTING_WRITE"
     DATABASE_REFUSED = "DATABASE_REFUSED"
     DRAINING = "DRAINING"
+    CLIENT_IDLE = "CLIENT_IDLE"
     UNKNOWN_METHOD = "UNKNOWN_METHOD"
     BUG = "BUG"
 
@@ -81,6 +82,7 @@ CODE_OF: Mapping[Reason, Code] = MappingProxyType(
         Reason.CONFLICTING_WRITE: Code.UNAVAILABLE,
         Reason.DATABASE_REFUSED: Code.FAILED_PRECONDITION,
         Reason.DRAINING: Code.UNAVAILABLE,
+        Reason.CLIENT_IDLE: Code.UNAVAILABLE,
         Reason.UNKNOWN_METHOD: Code.UNIMPLEMENTED,
         Reason.BUG: Code.INTERNAL,
     }

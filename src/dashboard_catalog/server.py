@@ -36,6 +36,7 @@ from dashboard_catalog.rpc.dashboard_servicer import DashboardServicer
 from dashboard_catalog.rpc.edge.call import add_call
 from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
+from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.tls import Certificate, CertificateError
 from dashboard_catalog.rpc.transport import MethodsByName, new_server
@@ -196,8 +197,10 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     authorizer = Authorizer(settings.policy_dir)
     database = Database(settings.database_url, pgbouncer=settings.pgbouncer)
     gate = Gate(settings.max_concurrent_calls)
-    edge = EdgeInterceptor(authenticator, gate, _OPEN_SERVICES)
-    server = new_server(edge, max_calls=settings.max_concurrent_calls, shares_address=settings.workers > 1)
+    # One caller must leave room for others.
+    shares = Shares(max(1, settings.max_concurrent_calls // 2), max(1, settings.max_concurrent_calls // 4))
+    edge = EdgeInterceptor(authenticator, gate, shares, _OPEN_SERVICES)
+    server = new_server(edge, shares_address=settings.workers > 1)
     by_name = cast("grpc.aio.Server", MethodsByName(server))
     services = servicers(by_name, database, authorizer)
     database_health = DatabaseHealth(services, database.ping)

@@ -24,8 +24,10 @@ from dashboard_catalog.rpc import health, reflection
 from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.call import add_call
 from dashboard_catalog.rpc.edge.gate import Gate
-from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
+from dashboard_catalog.rpc.edge.interceptor import DEFAULTS, Budgets, EdgeInterceptor
+from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.health import DatabaseHealth
+from dashboard_catalog.rpc.transport import new_server
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from dashboardcatalog.v1.dashboard_pb2 import Dashboard
@@ -107,9 +109,13 @@ class Edge:
         """The generated stub, with the types of the synchronous one."""
         return DashboardServiceStub(self.channel)
 
-    def token(self, seconds: float = 3_600) -> tuple[tuple[str, str]]:
+    def another_channel(self) -> grpc.aio.Channel:
+        """Returns a channel with a connection of its own."""
+        return grpc.aio.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)])
+
+    def token(self, seconds: float = 3_600, subject: str = "ada") -> tuple[tuple[str, str]]:
         """Returns metadata with a valid token."""
-        token = issue_token(self.key, "ada", ["data_steward"], lifetime=timedelta(seconds=seconds))
+        token = issue_token(self.key, subject, ["data_steward"], lifetime=timedelta(seconds=seconds))
         return (("authorization", f"Bearer {token}"),)
 
 
@@ -154,16 +160,15 @@ def logged(edge: Edge) -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 @asynccontextmanager
-async def serving(folder: Path, limit: int = 1_000) -> AsyncIterator[Edge]:
+async def serving(
+    folder: Path, limit: int = 1_000, shares: Shares | None = None, budgets: Budgets = DEFAULTS
+) -> AsyncIterator[Edge]:
     key = load_or_create_key(folder)
     gate = Gate(limit)
     servicer = scripted()
     open_services = frozenset({health.SERVICE, *reflection.SERVICES})
-    interceptor = EdgeInterceptor(Authenticator(key), gate, open_services)
-    server = grpc.aio.server(
-        interceptors=[interceptor],
-        options=[("grpc.max_receive_message_length", 8 * 1024 * 1024)],
-    )
+    interceptor = EdgeInterceptor(Authenticator(key), gate, shares or Shares(limit, limit), open_services, budgets)
+    server = new_server(interceptor, shares_address=False)
     add_DashboardServiceServicer_to_server(servicer, server)
 
     async def probe() -> None:

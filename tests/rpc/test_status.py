@@ -105,6 +105,7 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
         {"PreconditionFailure": "chart superset.sales_by_day"},
     ),
     Reason.DRAINING: (CatalogError(Reason.DRAINING, "stopping"), {"RetryInfo": "seconds: 1"}),
+    Reason.CLIENT_IDLE: (CatalogError(Reason.CLIENT_IDLE, "idle"), {"RetryInfo": "seconds: 1"}),
     Reason.UNKNOWN_METHOD: (CatalogError(Reason.UNKNOWN_METHOD, "none", metadata={"method": "/x/Y"}), {}),
     Reason.BUG: (CatalogError(Reason.BUG, "a mistake"), {}),
 }

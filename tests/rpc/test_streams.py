@@ -13,7 +13,7 @@ from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.context import caller_of
 from dashboard_catalog.rpc.edge.gate import Gate
-from dashboard_catalog.rpc.edge.lifetime import Lifetime
+from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from tests.patience import PATIENCE, for_some_lifetime, until
@@ -295,7 +295,7 @@ async def test_a_stream_that_ends_while_the_server_drains_leaves_no_error(draine
     if drained_before:
         gate.drain()
 
-    async with Lifetime(gate, None).limit():
+    async with Lifetime(gate, None, Patience()).limit():
         gate.drain()
     await asyncio.sleep(0.01)
     loop.set_exception_handler(None)

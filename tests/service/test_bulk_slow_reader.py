@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from dashboard_catalog.rpc import bulk_stream
+from dashboard_catalog.contract.limits import MAX_PROGRESS_BYTES
 from dashboard_catalog.rpc.outbox import MAX_HELD_BYTES, Outbox
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2
 from tests.patience import until
@@ -128,7 +129,7 @@ def _results(first: int, count: int, size: int) -> list[bulk_pb2.BulkUpsertResul
 
 async def _kept(first: int, end: int) -> list[bulk_pb2.BulkUpsertResult]:
     """Reads results again, as from a session that keeps all of them."""
-    return _results(first, min(500, end - first), 4_000)
+    return _results(first, min(30, end - first), 4_000)
 
 
 @asynccontextmanager
@@ -150,7 +151,7 @@ async def test_progress_is_merged_while_nobody_reads() -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_buffered_results_leave_in_responses_of_at_most_3_mib_before_their_offset(waits: bool) -> None:
+async def test_buffered_results_leave_in_responses_of_at_most_128_kib_before_their_offset(waits: bool) -> None:
     reader = Reader()
     async with _outbox(reader, waits=waits) as outbox:
         await outbox.progress(0, 1_000, _results(0, 1_000, 4_000))
@@ -158,7 +159,7 @@ async def test_buffered_results_leave_in_responses_of_at_most_3_mib_before_their
         await outbox.progress(1_000, 2_000, _results(1_000, 1_000, 4_000))
 
     assert reader.results == list(range(2_000))
-    assert max(response.ByteSize() for response in reader.read) <= MAX_HELD_BYTES + 1_024
+    assert max(response.ByteSize() for response in reader.read) <= MAX_PROGRESS_BYTES + 1_024
     received = 0
     for response in reader.read:
         received += len(response.progress.results)
@@ -166,19 +167,18 @@ async def test_buffered_results_leave_in_responses_of_at_most_3_mib_before_their
     assert reader.offsets[-1] == 2_000
 
 
-async def test_all_results_wait_for_space_in_the_buffer() -> None:
+async def test_a_stream_whose_results_nobody_keeps_learns_when_its_client_has_read_them() -> None:
     reader = Reader()
     async with _outbox(reader, waits=True) as outbox:
+        await outbox.read()
         await outbox.progress(0, 1_000, _results(0, 1_000, 4_000))
-        waiting = asyncio.create_task(outbox.progress(1_000, 2_000, _results(1_000, 1_000, 4_000)))
-        third = asyncio.create_task(outbox.progress(2_000, 3_000, _results(2_000, 1_000, 4_000)))
+        await outbox.progress(1_000, 2_000, _results(1_000, 1_000, 4_000))
+        read = asyncio.create_task(outbox.read())
         await asyncio.sleep(0.05)
-        assert outbox._held_bytes <= MAX_HELD_BYTES + 1_000 * 4_100
-        assert not third.done()
+        assert not read.done()
         reader.reads.set()
-        await asyncio.gather(waiting, third)
-
-    assert reader.results == list(range(3_000))
+        await read
+        assert reader.results == list(range(2_000))
 
 
 async def test_failures_do_not_wait_and_those_that_do_not_fit_are_read_from_the_session() -> None:

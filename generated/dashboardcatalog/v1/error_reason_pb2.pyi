@@ -33,7 +33,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: violations: the total number of violations.
     """
     ERROR_REASON_MALFORMED_REQUEST: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT: the message cannot be decoded.
+    """INVALID_ARGUMENT: the message cannot be decoded, or the call ended without one.
 
     Example: bytes that are not a protobuf message.
     """
@@ -43,7 +43,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: a call without a token.
     """
     ERROR_REASON_TOKEN_MALFORMED: _ErrorReason.ValueType  # 4
-    """UNAUTHENTICATED: the `authorization` metadata is not `Bearer` followed by a JWT.
+    """UNAUTHENTICATED: the `authorization` metadata is not `Bearer` followed by a JWT, or there is more than one.
 
     Example: `authorization: Basic ...`.
     """
@@ -119,12 +119,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: limit: the limit; size: what was sent.
     """
     ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 16
-    """RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default. `RetryInfo` says how
-    long to wait.
+    """RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default, or than one caller may
+    have: half of them, and a quarter as streams. Also ends calls without a token that have waited the longest, in
+    favor of new ones. `RetryInfo` says how long to wait.
 
     Example: a burst of calls.
 
-    Metadata: limit: the number of calls allowed at once.
+    Metadata: limit: the number allowed at once; scope: `server`, `caller`, `caller_streams` or `open`, for calls
+    without a token.
     """
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 17
     """UNAVAILABLE: the database does not answer. Safe to retry.
@@ -174,6 +176,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example: somebody has added a CHECK constraint to a table of the catalog.
     """
+    ERROR_REASON_CLIENT_IDLE: _ErrorReason.ValueType  # 26
+    """UNAVAILABLE: the request did not arrive in time, or the client of a stream has neither sent nor read anything for
+    too long. Safe to retry; a bulk session can be resumed.
+
+    Example: a bulk stream that pauses for more than five minutes.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons in `google.rpc.ErrorInfo`, without the prefix and with the domain `dashboardcatalog.v1`. Every error has one."""
@@ -189,7 +197,7 @@ Example: `dashboard.charts[2]: there is no chart superset.x`.
 Metadata: violations: the total number of violations.
 """
 ERROR_REASON_MALFORMED_REQUEST: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT: the message cannot be decoded.
+"""INVALID_ARGUMENT: the message cannot be decoded, or the call ended without one.
 
 Example: bytes that are not a protobuf message.
 """
@@ -199,7 +207,7 @@ ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 3
 Example: a call without a token.
 """
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason.ValueType  # 4
-"""UNAUTHENTICATED: the `authorization` metadata is not `Bearer` followed by a JWT.
+"""UNAUTHENTICATED: the `authorization` metadata is not `Bearer` followed by a JWT, or there is more than one.
 
 Example: `authorization: Basic ...`.
 """
@@ -275,12 +283,14 @@ Example: a description of 5 MiB.
 Metadata: limit: the limit; size: what was sent.
 """
 ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 16
-"""RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default. `RetryInfo` says how
-long to wait.
+"""RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default, or than one caller may
+have: half of them, and a quarter as streams. Also ends calls without a token that have waited the longest, in
+favor of new ones. `RetryInfo` says how long to wait.
 
 Example: a burst of calls.
 
-Metadata: limit: the number of calls allowed at once.
+Metadata: limit: the number allowed at once; scope: `server`, `caller`, `caller_streams` or `open`, for calls
+without a token.
 """
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 17
 """UNAVAILABLE: the database does not answer. Safe to retry.
@@ -329,6 +339,12 @@ a limit that the catalog does not know. Nothing of it was written. A retry does 
 changed the database; the server log says what the database refuses.
 
 Example: somebody has added a CHECK constraint to a table of the catalog.
+"""
+ERROR_REASON_CLIENT_IDLE: ErrorReason.ValueType  # 26
+"""UNAVAILABLE: the request did not arrive in time, or the client of a stream has neither sent nor read anything for
+too long. Safe to retry; a bulk session can be resumed.
+
+Example: a bulk stream that pauses for more than five minutes.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

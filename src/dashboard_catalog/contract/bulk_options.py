@@ -39,7 +39,9 @@ class BulkOptions:
         self.session_id = UUID(sent.session_id) if sent.session_id else uuid4()
         self.sweeps = sent.HasField("sweep")
         self.validate_only = sent.validate_only
-        self._sent = sent
+        # A copy, since a part of a message keeps the whole one in memory.
+        self._sent = bulk_pb2.BulkUpsertOptions()
+        self._sent.CopyFrom(sent)
         self.all_results = sent.result_view == bulk_pb2.RESULT_VIEW_ALL
         self.max_failures = sent.max_failures if sent.HasField("max_failures") else MAX_FAILURES
         # Everything that comes through a stream is ingestion.

@@ -18,7 +18,10 @@ MAX_ITEM_BYTES = 512 * 2**10
 """Size of one item of a bulk stream."""
 
 MAX_RESPONSE_BYTES = 3 * 2**20
-"""Size at which a page of a list, or a progress message of a bulk stream, ends early."""
+"""Size at which a page of a list ends early."""
+
+MAX_PROGRESS_BYTES = 128 * 2**10
+"""Size of the results in a progress message of a bulk stream. The server holds them while the client does not read."""
 
 MAX_STATUS_BYTES = 4 * 2**10
 """Size of the status of an error. It travels in trailers, which get lost when they are long."""

@@ -15,6 +15,7 @@ class MessageOrder:
 
     def __init__(self, accepted: int) -> None:
         self.accepted = accepted
+        self._begun = False
         # Offset of the next message, unless it gives its own.
         self._position = 0
         self._finish: bulk_pb2.BulkUpsertFinish | None = None
@@ -25,10 +26,11 @@ class MessageOrder:
         Raises:
             CatalogError: INVALID_ARGUMENT.
         """
-        if request.HasField("options"):
+        if request.HasField("options") and self._begun:
             raise refused("options", ViolationReason.INVALID_VALUE, "may only be in the first message")
         if self._finish is not None:
             raise refused("finish", ViolationReason.INVALID_VALUE, "may only be in the last message")
+        self._begun = True
 
     def place(self, request: bulk_pb2.BulkUpsertRequest) -> tuple[int, int]:
         """Returns the offset of the first item of a message, and the offset after its last item.

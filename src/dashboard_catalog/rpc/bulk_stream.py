@@ -6,6 +6,7 @@ While one chunk is written, the next one is read and checked. No more than that 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from typing import Self
 
 from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
@@ -22,37 +23,40 @@ from dashboard_catalog.rpc.bulk_order import MessageOrder, refused
 from dashboard_catalog.rpc.outbox import Outbox, Send
 from dashboardcatalog.v1 import bulk_pb2
 
-# Statuses of 4 KiB that fit into one response.
-_RELOADED_AT_ONCE = 500
+# Statuses of 4 KiB that fit into one response. The server holds them while the client does not read.
+_RELOADED_AT_ONCE = 30
 # After each of these batches the write in flight goes on. Smaller batches let the database wait less.
 _READ_AT_ONCE = 10
 
 Requests = AsyncIterator[bulk_pb2.BulkUpsertRequest]
 
 
-async def serve_bulk(catalog: Catalog, requests: Requests, caller: Caller, send: Send) -> None:
+async def serve_bulk(
+    catalog: Catalog, chunks: asyncio.Semaphore, requests: Requests, caller: Caller, send: Send
+) -> None:
     """Serves one call of BulkUpsert to its end.
 
     Args:
+        chunks: Limits how many chunks of all streams are in memory as items at once. The database takes only a few.
         send: Sends one response. Waits while the client does not read.
 
     Raises:
         CatalogError: If the stream fails. Items that fail are results.
     """
-    first = await anext(requests, bulk_pb2.BulkUpsertRequest())
-    options = BulkOptions(first.options, caller)
+    messages = await _Messages.begin(requests)
+    options = BulkOptions(messages.options, caller)
     session = await catalog.open_session(options.session_request(), validate_only=options.validate_only)
     try:
         await send(started_response(session.record))
-        await _serve(_Stream(options, session), first, requests, send)
+        await _serve(_Stream(options, session, chunks), messages, send)
     finally:
         await session.close()
 
 
-async def _serve(stream: "_Stream", first: bulk_pb2.BulkUpsertRequest, requests: Requests, send: Send) -> None:
+async def _serve(stream: "_Stream", messages: "_Messages", send: Send) -> None:
     async with Outbox(send, stream.reload if stream.may_drop_results else None) as outbox:
         try:
-            await stream.run(first, requests, outbox)
+            await stream.run(messages, outbox)
         except CatalogError as error:
             if error.reason is Reason.TOO_MANY_FAILURES:
                 await outbox.close()
@@ -62,11 +66,37 @@ async def _serve(stream: "_Stream", first: bulk_pb2.BulkUpsertRequest, requests:
         await send(summary_response(stream.session.record))
 
 
+class _Messages:
+    """The messages of one call. It keeps none that has been taken: a stream may wait for its reader for long."""
+
+    def __init__(self, requests: Requests, first: bulk_pb2.BulkUpsertRequest) -> None:
+        self._requests = requests
+        self._first: bulk_pb2.BulkUpsertRequest | None = first
+
+    @classmethod
+    async def begin(cls, requests: Requests) -> Self:
+        """Waits for the first message; one without anything if there is none."""
+        return cls(requests, await anext(requests, bulk_pb2.BulkUpsertRequest()))
+
+    @property
+    def options(self) -> bulk_pb2.BulkUpsertOptions:
+        """The options in the first message, before it is taken."""
+        return self._first.options if self._first else bulk_pb2.BulkUpsertOptions()
+
+    async def take(self) -> bulk_pb2.BulkUpsertRequest | None:
+        """Returns the next message, or None at the end."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return await anext(self._requests, None)
+
+
 class _Stream:
     """The messages of one call. Each is a chunk of its session."""
 
-    def __init__(self, options: BulkOptions, session: Session | Rehearsal) -> None:
+    def __init__(self, options: BulkOptions, session: Session | Rehearsal, chunks: asyncio.Semaphore) -> None:
         self._options = options
+        self._chunks = chunks
         self.session = session
         self._order = MessageOrder(session.record.next_offset)
         self._writing: asyncio.Task[None] | None = None
@@ -78,13 +108,11 @@ class _Stream:
         """Whether results that do not fit into memory can be read again. The session keeps failures only."""
         return not self._options.all_results
 
-    async def run(self, first: bulk_pb2.BulkUpsertRequest, requests: Requests, outbox: Outbox) -> None:
+    async def run(self, messages: _Messages, outbox: Outbox) -> None:
         """Writes every message, then finishes the session."""
         try:
-            await self._take(first, outbox)
-            while (request := await self._next(requests)) is not None:
-                self._order.check_follows(request)
-                await self._take(request, outbox)
+            while await self._take_next(messages, outbox):
+                pass
             await self._written()
             self._check_failures()
         except CatalogError:
@@ -107,9 +135,23 @@ class _Stream:
         call_id = self._options.writer.call_id
         return [failure_result(*failure, call_id) for failure in found]
 
-    async def _next(self, requests: Requests) -> bulk_pb2.BulkUpsertRequest | None:
+    async def _take_next(self, messages: _Messages, outbox: Outbox) -> bool:
+        """Begins to write the next message. Returns whether there was one."""
+        request = await self._next(messages, outbox)
+        if request is None:
+            return False
+        self._order.check_follows(request)
+        await self._take(request, outbox)
+        return True
+
+    async def _next(self, messages: _Messages, outbox: Outbox) -> bulk_pb2.BulkUpsertRequest | None:
         """Returns the next message, or None at the end. Does not wait for it if the chunk in flight fails."""
-        coming = asyncio.ensure_future(anext(requests, None))
+
+        async def next_message() -> bulk_pb2.BulkUpsertRequest | None:
+            await outbox.read()
+            return await messages.take()
+
+        coming = asyncio.create_task(next_message())
         try:
             if self._writing is not None:
                 await asyncio.wait({coming, self._writing}, return_when=asyncio.FIRST_COMPLETED)
@@ -120,8 +162,21 @@ class _Stream:
             coming.cancel()
 
     async def _take(self, request: bulk_pb2.BulkUpsertRequest, outbox: Outbox) -> None:
-        """Reads one message, and begins to write it when the one before has been written."""
+        """Reads one message when it is its turn, and begins to write it when the one before has been written."""
         first, end = self._order.place(request)
+        await self._chunks.acquire()
+        writing = None
+        try:
+            writing = await self._begin(request, first, end, outbox)
+        finally:
+            if writing is None:
+                self._chunks.release()
+            else:
+                writing.add_done_callback(lambda _: self._chunks.release())
+
+    async def _begin(
+        self, request: bulk_pb2.BulkUpsertRequest, first: int, end: int, outbox: Outbox
+    ) -> asyncio.Task[None] | None:
         known = min(self._order.accepted, end)
         items = await self._read(request.items[known - first :], known)
         await self._written()
@@ -131,11 +186,13 @@ class _Stream:
             await outbox.progress(known, known, ())
         if items and self.session.record.finished:
             raise refused("items", ViolationReason.INVALID_VALUE, "the session has finished; begin another")
-        if items:
-            # Only now: a client that resumes a session past its limit first gets the results that it has missed.
-            self._check_failures()
-            self._order.accepted = end
-            self._writing = asyncio.create_task(self._write(items, outbox))
+        if not items:
+            return None
+        # Only now: a client that resumes a session past its limit first gets the results that it has missed.
+        self._check_failures()
+        self._order.accepted = end
+        self._writing = asyncio.create_task(self._write(items, outbox))
+        return self._writing
 
     async def _read(self, sent: Iterable[bulk_pb2.BulkUpsertItem], offset: int) -> list[ChunkItem]:
         """Reads items while the chunk before them is written.
@@ -173,11 +230,11 @@ class _Stream:
         results = await self.session.write(items)
         self._mostly_new = sum(isinstance(result, Unchanged) for result in results) * 2 < len(results)
         call_id = self._options.writer.call_id
-        shown = [
+        shown = (
             item_result(item, result, call_id)
             for item, result in zip(items, results, strict=True)
             if self._options.all_results or isinstance(result, CatalogError)
-        ]
+        )
         await outbox.progress(items[0].offset, self.session.record.next_offset, shown)
 
     async def _repeat(self, first: int, end: int, outbox: Outbox) -> None:

@@ -1,5 +1,6 @@
 """The servicer of dashboards."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from dashboard_catalog.catalog.catalog import Catalog
@@ -10,12 +11,16 @@ from dashboard_catalog.rpc.edge.context import Context, caller_of, writes_respon
 from dashboardcatalog.v1 import bulk_pb2, dashboard_service_pb2_grpc
 from dashboardcatalog.v1 import dashboard_service_pb2 as messages
 
+# Fewer than the connections to the database, so that bulk streams leave some to others.
+CHUNKS_AT_ONCE = 8
+
 
 class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     """Serves `dashboardcatalog.v1.DashboardService`; the contract documents each RPC."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._chunks = asyncio.Semaphore(CHUNKS_AT_ONCE)
         self._rpcs = AssetRpcs(catalog, ASSET_MESSAGES["dashboard"])
 
     async def CreateDashboard(
@@ -30,7 +35,7 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
 
     @writes_responses
     async def BulkUpsert(self, request_iterator: AsyncIterator[bulk_pb2.BulkUpsertRequest], context: Context) -> None:
-        await serve_bulk(self._catalog, request_iterator, caller_of(context), context.write)
+        await serve_bulk(self._catalog, self._chunks, request_iterator, caller_of(context), context.write)
 
     async def GetDashboard(
         self, request: messages.GetDashboardRequest, context: Context

@@ -1,7 +1,8 @@
 """The responses of a stream whose reader may be slow.
 
 While the client does not read, progress merges. Failures that do not fit into memory are dropped, and read again from
-the session when it is their turn. If they cannot be read again, the stream waits for its reader.
+the session when it is their turn. If they cannot be read again, the stream must not go on before its reader has caught
+up.
 """
 
 import asyncio
@@ -11,10 +12,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from dashboard_catalog.contract.limits import MAX_RESPONSE_BYTES
+from dashboard_catalog.contract.limits import MAX_PROGRESS_BYTES
 from dashboardcatalog.v1 import bulk_pb2
 
-MAX_HELD_BYTES = MAX_RESPONSE_BYTES
+# A stream that cannot drop results may exceed it by those of two chunks.
+MAX_HELD_BYTES = 2 * MAX_PROGRESS_BYTES
 # How long a stream that fails waits for its reader to take the progress before the failure.
 _LAST_SECONDS = 1.0
 
@@ -30,18 +32,20 @@ class Outbox:
 
     Args:
         send: Sends one response. Waits while the client does not read.
-        reload: Reads results again. None if nobody keeps them; then the stream waits for its reader.
+        reload: Reads results again. None if nobody keeps them; then the stream must wait until it is `read`.
     """
 
     def __init__(self, send: Send, reload: Reload | None) -> None:
         self._send = send
         self._reload = reload
-        self._held: deque[bulk_pb2.BulkUpsertResult] = deque()
+        # Responses with results, which are more compact in them than alone.
+        self._held: deque[bulk_pb2.BulkUpsertProgress] = deque()
         self._held_bytes = 0
         # Results from this offset on are not held.
         self._dropped_from: int | None = None
         self._durable = 0
         self._is_news = False
+        self._is_sending = False
         self._changed = asyncio.Condition()
         self._closing = False
         self._sending = asyncio.create_task(self._run())
@@ -65,23 +69,39 @@ class Outbox:
             first: Offset of the first of these items. They include all items of the results.
         """
         async with self._changed:
-            if self._reload is None:
-                await self._changed.wait_for(lambda: self._held_bytes <= MAX_HELD_BYTES or self._sending.done())
-            if self._sending.done():
-                self._sending.result()
-            self._hold(first, results)
+            self._check_sending()
+            if self._dropped_from is None and self._reload is not None and self._held_bytes > MAX_HELD_BYTES:
+                self._dropped_from = first
+            if self._dropped_from is None:
+                self._hold(next_offset, results)
             self._durable, self._is_news = next_offset, True
             self._changed.notify_all()
 
-    def _hold(self, first: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
-        if self._dropped_from is not None:
-            return
-        if self._reload is not None and self._held_bytes > MAX_HELD_BYTES:
-            self._dropped_from = first
-            return
+    async def read(self) -> None:
+        """Returns when the client has taken everything, if what it has not taken cannot be read again."""
+        if self._reload is None:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._sending.done() or not (self._held or self._is_sending))
+                self._check_sending()
+
+    def _check_sending(self) -> None:
+        if self._sending.done():
+            self._sending.result()
+
+    def _hold(self, next_offset: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
+        size = self._held[-1].ByteSize() if self._held else 0
         for result in results:
-            self._held.append(result)
-            self._held_bytes += _size(result)
+            added = _size(result)
+            if not self._held or size + added > MAX_PROGRESS_BYTES:
+                if self._held:
+                    self._held[-1].next_offset = result.offset
+                self._held.append(bulk_pb2.BulkUpsertProgress())
+                size = 0
+            self._held[-1].results.append(result)
+            size += added
+            self._held_bytes += added
+        if self._held:
+            self._held[-1].next_offset = next_offset
 
     async def close(self) -> None:
         """Returns when everything has been sent."""
@@ -95,14 +115,17 @@ class Outbox:
             while (progress := await self._next()) is not None:
                 await self._send(bulk_pb2.BulkUpsertResponse(progress=progress))
         finally:
-            # Whoever waits for room must learn that there will be none.
+            # Whoever waits for the reader must learn that there will be none.
             async with self._changed:
                 self._changed.notify_all()
 
     async def _next(self) -> bulk_pb2.BulkUpsertProgress | None:
         """Takes the next response, or None at the end. Its offset never passes a result that is still to be sent."""
         async with self._changed:
+            self._is_sending = False
+            self._changed.notify_all()
             await self._changed.wait_for(lambda: self._is_news or self._closing)
+            self._is_sending = True
             if self._held:
                 return self._taken()
             if self._dropped_from is None:
@@ -112,20 +135,11 @@ class Outbox:
         return await self._reloaded(first, end)
 
     def _taken(self) -> bulk_pb2.BulkUpsertProgress:
-        """Takes the held results that fit into one response."""
-        taken: list[bulk_pb2.BulkUpsertResult] = []
-        size = 0
-        while self._held and (not taken or size + _size(self._held[0]) <= MAX_HELD_BYTES):
-            taken.append(self._held.popleft())
-            size += _size(taken[-1])
-        self._held_bytes -= size
-        self._changed.notify_all()
-        if self._held:
-            return bulk_pb2.BulkUpsertProgress(next_offset=self._held[0].offset, results=taken)
-        if self._dropped_from is not None:
-            return bulk_pb2.BulkUpsertProgress(next_offset=self._dropped_from, results=taken)
-        self._is_news = False
-        return bulk_pb2.BulkUpsertProgress(next_offset=self._durable, results=taken)
+        taken = self._held.popleft()
+        self._held_bytes -= sum(map(_size, taken.results))
+        if taken.next_offset == self._durable:
+            self._is_news = False
+        return taken
 
     async def _reloaded(self, first: int, end: int) -> bulk_pb2.BulkUpsertProgress:
         results = await self._reload(first, end) if self._reload else []

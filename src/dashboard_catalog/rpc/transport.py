@@ -4,25 +4,23 @@ from collections.abc import Sequence
 
 import grpc.aio
 
+from dashboard_catalog.contract.limits import MAX_MESSAGE_BYTES
 from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 
-# Above the limit of the catalog, which refuses a message with details. Larger ones are refused without.
-_MESSAGE_BYTES = 8 * 2**20
+# A little above the limit of the catalog, which refuses a message with details. gRPC reads nothing of larger ones, and
+# refuses them without details.
+_MESSAGE_BYTES = MAX_MESSAGE_BYTES + 2**20
 
 
-def new_server(edge: EdgeInterceptor, *, max_calls: int, shares_address: bool) -> grpc.aio.Server:
+def new_server(edge: EdgeInterceptor, *, shares_address: bool) -> grpc.aio.Server:
     """Returns a server that has no address yet.
 
+    gRPC limits no calls itself: it would count those of strangers, and refuse without details.
+
     Args:
-        max_calls: Number of calls that the edge admits at once.
         shares_address: Whether other processes serve the same address.
     """
-    return grpc.aio.server(
-        interceptors=[edge],
-        options=_options(shares_address=shares_address),
-        # Health checks, reflection, and calls that will be refused count here, too.
-        maximum_concurrent_rpcs=2 * max_calls,
-    )
+    return grpc.aio.server(interceptors=[edge], options=_options(shares_address=shares_address))
 
 
 def _options(*, shares_address: bool) -> Sequence[tuple[str, int]]:
@@ -31,6 +29,18 @@ def _options(*, shares_address: bool) -> Sequence[tuple[str, int]]:
         # The tokens of identity providers grow with the groups in them.
         ("grpc.max_metadata_size", 32 * 2**10),
         ("grpc.absolute_max_metadata_size", 64 * 2**10),
+        # Clients queue further calls, or open another connection.
+        ("grpc.max_concurrent_streams", 100),
+        # It would count streams that have ended but are not yet cleared away, and refuse those of clients that keep the
+        # limit.
+        ("grpc.http.overload_protection", 0),
+        # What may arrive before the server reads stays at 64 KiB per stream, instead of growing with the speed of the
+        # network. A message that the server is reading may always arrive as a whole.
+        ("grpc.http2.bdp_probe", 0),
+        # For TLS and for the first frames of a connection.
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        # Clients connect again when they need to.
+        ("grpc.max_connection_idle_ms", 600_000),
         # Otherwise two servers could be started on one port, and would share its connections.
         ("grpc.so_reuseport", int(shares_address)),
         # Finds clients that have gone silently, and lets long streams show that they are alive.

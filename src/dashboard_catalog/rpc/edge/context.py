@@ -1,5 +1,6 @@
 """What a servicer gets beside its request: who calls, and a way to write responses."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Never, Protocol, TypeAlias, TypeVar, cast
 
@@ -7,9 +8,13 @@ import grpc
 import grpc.aio
 
 from dashboard_catalog.rpc.edge.call import Call
+from dashboard_catalog.rpc.edge.lifetime import Lifetime
 
 S = TypeVar("S")
 Q = TypeVar("Q")
+
+END_SECONDS = 0.02
+"""A cancelled call looks like one whose client has ended it until the cancellation arrives, a moment later."""
 
 GrpcContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 """The context of gRPC itself, which only the edge and the open services see."""
@@ -32,19 +37,33 @@ class Context(Protocol):
 class CallContext:
     """The context that the edge passes to the servicer of an authenticated call.
 
+    Args:
+        lifetime: Limits how long the servicer of a stream waits for its client to read.
+
     Attributes:
         call: The call, with its caller.
     """
 
-    __slots__ = ("_grpc", "call")
+    __slots__ = ("_grpc", "_lifetime", "call")
 
-    def __init__(self, call: Call, grpc_context: GrpcContext) -> None:
+    def __init__(self, call: Call, grpc_context: GrpcContext, lifetime: Lifetime | None) -> None:
         self.call = call
         self._grpc = grpc_context
+        self._lifetime = lifetime
 
-    def write(self, message: Any) -> Awaitable[None]:
-        """Sends one response of a stream. Waits while the client does not read."""
-        return self._grpc.write(message)
+    async def write(self, message: Any) -> None:
+        """Sends one response of a stream. Waits while the client does not read.
+
+        Raises:
+            CatalogError: If the lifetime of the stream ends while the client does not read.
+        """
+        if self._lifetime is None:
+            raise TypeError("the method returns its only response")
+        try:
+            await self._lifetime.departure(self._grpc.write(message))
+        except grpc.aio.InternalError:
+            await asyncio.sleep(END_SECONDS)
+            raise
 
     def abort(self, code: grpc.StatusCode, details: str) -> Awaitable[Never]:
         """Ends the call with a status of its own, which the edge does not change."""

@@ -25,21 +25,29 @@ class Gate:
         """Number of calls that run."""
         return self._running
 
-    def enter(self) -> None:
-        """Counts a call that begins. `leave` must follow.
+    def check_room(self) -> None:
+        """Returns if another call may begin. Does not count it.
 
         Raises:
-            CatalogError: DRAINING or TOO_MANY_CALLS. Then the call is not counted.
+            CatalogError: DRAINING or TOO_MANY_CALLS.
         """
         self.check_not_draining()
         if self._running >= self._limit:
             raise CatalogError(
                 Reason.TOO_MANY_CALLS,
                 f"the server is serving {self._limit} calls already",
-                metadata={"limit": str(self._limit)},
+                metadata={"limit": str(self._limit), "scope": "server"},
                 resource=("server", "calls"),
                 retry_after=1.0,
             )
+
+    def enter(self) -> None:
+        """Counts a call that begins. `leave` must follow.
+
+        Raises:
+            CatalogError: DRAINING or TOO_MANY_CALLS. Then the call is not counted.
+        """
+        self.check_room()
         self._running += 1
 
     def leave(self) -> None:

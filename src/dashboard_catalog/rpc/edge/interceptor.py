@@ -6,22 +6,24 @@ These are its steps, and the reasons for their order:
 2. Observe: every call leaves one log line, however it ends. So this step surrounds all others.
 3. Map errors: surrounds every step that can fail. A `CatalogError` becomes a status with details. An `AbortError` and a
    cancellation pass. Anything else is a bug, and the caller learns only the id of the call.
-4. Admit: it costs nothing to find that the server drains or is full. So an overloaded server refuses a call before it
-   verifies a signature or decodes a message.
-5. Authenticate: before the request is examined, so that strangers cost little and learn nothing.
-6. Decode: bytes to a message.
-7. Validate: servicers see only requests that keep the rules of the contract. Messages of a stream are not validated
+4. Authenticate: by the headers alone, so that strangers cost little, learn nothing and hold no place. It costs nothing
+   to find that the server drains or is full, so an overloaded server refuses a call before it verifies a signature.
+5. Admit: within the limit of the server, and within the share of the caller.
+6. Read: only now does the server take the request from the network, and it waits for it only so long.
+7. Decode: bytes to a message.
+8. Validate: servicers see only requests that keep the rules of the contract. Messages of a stream are not validated
    here, because a violation there fails one item, which the servicer reports.
-8. Serve: call the servicer, and send what it returns.
+9. Serve: call the servicer, and send what it returns.
 
-Health checks and reflection skip 4, 5 and 7: load balancers and tools call them without a token, also while the server
-is full or drains.
+Health checks and reflection skip 4, 5 and 8: load balancers and tools call them without a token, also while the server
+is full or drains. They have a few places of their own, which nobody can hold against a newcomer.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Protocol, TypeAlias
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import grpc
 import grpc.aio
@@ -34,14 +36,17 @@ from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError, invalid
 from dashboard_catalog.rpc.edge.access_log import AccessLog
+from dashboard_catalog.rpc.edge.bodies import Bodies, without_message
 from dashboard_catalog.rpc.edge.call import Call, log_as
 from dashboard_catalog.rpc.edge.context import CallContext, GrpcContext
 from dashboard_catalog.rpc.edge.decoding import decode
 from dashboard_catalog.rpc.edge.gate import Gate
-from dashboard_catalog.rpc.edge.lifetime import Lifetime
+from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
 from dashboard_catalog.rpc.edge.method import Handler, Method, method_of, unknown_method
 from dashboard_catalog.rpc.edge.observation import CallIds, Observation
-from dashboard_catalog.rpc.edge.request_stream import RequestStream
+from dashboard_catalog.rpc.edge.places import Places
+from dashboard_catalog.rpc.edge.request_stream import Read, RequestStream
+from dashboard_catalog.rpc.edge.shares import Shares
 
 Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
@@ -55,20 +60,52 @@ class Authenticates(Protocol):
         """Returns the caller with this metadata; raises `CatalogError` if it does not authenticate anybody."""
 
 
+class Budgets(NamedTuple):
+    """What the edge grants to those who wait, and to those who need no token.
+
+    Attributes:
+        patience: How long it waits for a client.
+        open_streams: Number of streams without a token at once, in total and per connection.
+        open_reads: Number of calls without a token at once whose next message has not arrived. Each may hold the memory
+            of a whole message.
+    """
+
+    patience: Patience = Patience()
+    open_streams: tuple[int, int] = (128, 32)
+    open_reads: int = 8
+
+
+DEFAULTS = Budgets()
+
+
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
     """The one interceptor of the server: the steps above around every method."""
 
-    def __init__(self, authenticator: Authenticates, gate: Gate, open_services: frozenset[str]) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticates,
+        gate: Gate,
+        shares: Shares,
+        open_services: frozenset[str],
+        budgets: Budgets = DEFAULTS,
+    ) -> None:
         """Makes an edge.
 
         Args:
-            authenticator: For step 5.
-            gate: For step 4, and for streams, which must end when the server drains.
+            authenticator: For step 4.
+            gate: For step 5, and for streams, which must end when the server drains.
+            shares: For step 5.
             open_services: Full names of the services that everybody may call at any time.
+            budgets: For step 6, and for the open services.
         """
         self._authenticator = authenticator
         self._gate = gate
+        self._shares = shares
         self._open_services = open_services
+        self._patience = budgets.patience
+        self._bodies = Bodies(budgets.patience.first)
+        self._open_streams = Places(*budgets.open_streams)
+        self._open_bodies = Bodies(budgets.patience.first, budgets.open_reads)
         self._ids = CallIds()
         self._handlers: dict[str, Handler] = {}
         self.access_log = AccessLog()
@@ -91,15 +128,16 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         return self._handlers[path]
 
     def _around(self, method: Method, serialize: Callable[[Any], bytes] | None) -> Handler:
-        async def serve(request: Any, context: GrpcContext) -> Any:
-            return await self._observe(method, request, context)
+        async def serve(_requests: Any, context: GrpcContext) -> Any:
+            return await self._observe(method, context)
 
         return method.handler(serve, serialize)
 
-    async def _observe(self, method: Method, request: Any, context: GrpcContext) -> Any:
+    async def _observe(self, method: Method, context: GrpcContext) -> Any:
         observed = Observation(method.name, context, ids=self._ids, access_log=self.access_log, quiet=method.is_open)
+        failure: CatalogError
         try:
-            response = await self._admit(method, request, context, observed)
+            response = await self._admit(method, context, observed)
         except grpc.aio.AbortError:
             observed.log()
             raise
@@ -109,49 +147,80 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         except CatalogError as error:
             if isinstance(error, ActionDenied):
                 error.log(observed.call_id)
-            await observed.refuse(error)
+            failure = error
         except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
             _log.exception("bug", call_id=observed.call_id, method=method.name)
-            await observed.refuse(_bug(observed.call_id))
+            failure = _bug(observed.call_id)
         else:
             observed.log()
             return response
+        # A client that does not read may keep the status from leaving. The traceback would keep what the call had read.
+        failure.__traceback__ = failure.__context__ = failure.__cause__ = None
+        return await observed.refuse(failure)
 
-    async def _admit(self, method: Method, request: Any, context: GrpcContext, observed: Observation) -> Any:
+    async def _admit(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
         if method.is_open:
-            return await self._serve(method, request, context, None)
+            return await self._serve_open(method, context, observed)
+        self._gate.check_room()
+        principal = await self._authenticator.authenticate(observed.authorization())
+        observed.subject = principal.subject
         self._gate.enter()
         try:
-            principal = await self._authenticator.authenticate(observed.authorization)
-            observed.subject = principal.subject
+            self._take_share(principal.subject, method, context)
             call = Call(principal, observed.call_id, method.name)
             log_as(call)
-            return await self._serve(method, request, context, call)
+            if method.is_unary:
+                raw = await self._bodies.read_only(context, observed)
+                return await method.serve(_read(method, raw), CallContext(call, context, None))
+            lifetime = Lifetime(self._gate, principal, self._patience)
+            return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
         finally:
             self._gate.leave()
 
-    async def _serve(self, method: Method, request: Any, context: GrpcContext, call: Call | None) -> Any:
-        servicer_context = CallContext(call, context) if call else context
-        if not (method.requests_stream or method.responses_stream):
-            return await method.serve(_read(method, request), servicer_context)
-        lifetime = Lifetime(self._gate, call.principal if call else None)
-        received: Message | RequestStream
-        if method.requests_stream:
-            # Sent before anything is read, so that a client learns that its stream was admitted.
-            await context.send_initial_metadata(())
-            received = RequestStream(context, method.parse, lifetime)
-        else:
-            received = _read(method, request)
-        response = method.serve(received, servicer_context)
-        if hasattr(response, "__aiter__"):
-            return await _write_all(response, context, lifetime)
-        return await response
+    def _take_share(self, subject: str, method: Method, context: GrpcContext) -> None:
+        """Takes the share of the caller until the client has the whole response, since that is held until then."""
+        streams = not method.is_unary
+        self._shares.enter(subject, streams=streams)
+
+        def leave(_context: GrpcContext) -> None:
+            self._shares.leave(subject, streams=streams)
+
+        context.add_done_callback(leave)
+
+    async def _serve_open(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
+        if method.is_unary:
+            raw = await self._open_bodies.read_only(context, observed)
+            return await method.serve(decode(raw, method.parse), context)
+        async with self._open_streams.taken(context.peer()):
+            lifetime = Lifetime(self._gate, None, self._patience)
+            read = partial(self._open_bodies.read, context, observed)
+            return await _serve_stream(method, read, context, context, lifetime)
+
+
+async def _serve_stream(
+    method: Method, read: Read, servicer_context: Any, context: GrpcContext, lifetime: Lifetime
+) -> Any:
+    if method.requests_stream:
+        # Sent before anything is read, so that a client learns that its stream was admitted.
+        await context.send_initial_metadata(())
+    requests = RequestStream(read, method.parse, lifetime)
+    response = method.serve(requests if method.requests_stream else await _only(requests), servicer_context)
+    if hasattr(response, "__aiter__"):
+        return await _write_all(response, context, lifetime)
+    return await response
+
+
+async def _only(requests: RequestStream) -> Message:
+    try:
+        return await anext(requests)
+    except StopAsyncIteration:
+        raise without_message() from None
 
 
 def _read(method: Method, request: bytes) -> Message:
     """Decodes and validates the one request of a method."""
     message = decode(request, method.parse)
-    if not method.is_open and (violations := shape_violations(message)):
+    if violations := shape_violations(message):
         raise invalid(violations)
     return message
 

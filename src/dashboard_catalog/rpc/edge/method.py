@@ -1,8 +1,7 @@
 """One method behind the edge: what the edge knows about it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -18,16 +17,6 @@ Serve: TypeAlias = Callable[[Any, Any], Any]
 
 # A caller can send a name of any length.
 _SHOWN_CHARACTERS = 256
-
-# By whether requests and responses stream.
-_MAKE_HANDLER: Mapping[tuple[bool, bool], Callable[..., Handler]] = MappingProxyType(
-    {
-        (False, False): grpc.unary_unary_rpc_method_handler,
-        (False, True): grpc.unary_stream_rpc_method_handler,
-        (True, False): grpc.stream_unary_rpc_method_handler,
-        (True, True): grpc.stream_stream_rpc_method_handler,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +39,19 @@ class Method:
     requests_stream: bool
     responses_stream: bool
 
+    @property
+    def is_unary(self) -> bool:
+        """Whether it takes one request and returns one response."""
+        return not (self.requests_stream or self.responses_stream)
+
     def handler(self, serve: Serve, serialize: Callable[[Any], bytes] | None) -> Handler:
-        """Returns the handler that has gRPC call `serve`, with the request as bytes."""
-        make = _MAKE_HANDLER[self.requests_stream, self.responses_stream]
+        """Returns the handler that has gRPC call `serve`.
+
+        For gRPC, the requests of every method are a stream, which looks the same on the wire. Otherwise, it would read
+        the request of a unary method, however large and slow, before anybody knows who calls. And it would never
+        answer a call that ends without a request.
+        """
+        make = grpc.stream_stream_rpc_method_handler if self.responses_stream else grpc.stream_unary_rpc_method_handler
         return make(serve, request_deserializer=None, response_serializer=serialize)
 
 

@@ -7,11 +7,14 @@ import itertools
 import re
 import secrets
 import time
+from contextlib import suppress
 from typing import Any
 
 import grpc
+import grpc.aio
 
 from dashboard_catalog.contract.status_details import status_of
+from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.context import GrpcContext
@@ -40,7 +43,6 @@ class Observation:
 
     Attributes:
         call_id: The `x-request-id` of the caller if it is usable, or a new id. It is returned in the trailers.
-        authorization: The metadata as sent; None if the caller sent none.
         subject: The caller, once known.
     """
 
@@ -50,12 +52,37 @@ class Observation:
         self._context = context
         self._access_log = access_log
         self._quiet = quiet
+        self._logged = False
+        self._authorizations: list[str] = []
         self.subject: str | None = None
-        metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
-        self.authorization: str | None = metadata.get("authorization")
-        sent_id = metadata.get(CALL_ID_METADATA)
+        sent_id = None
+        metadata: Any = context.invocation_metadata() or ()
+        for name, value in metadata:
+            if name == "authorization":
+                self._authorizations.append(value)
+            elif name == CALL_ID_METADATA:
+                sent_id = value
         self.call_id = sent_id if sent_id and _USABLE_ID.fullmatch(sent_id) else ids.new()
         context.set_trailing_metadata(((CALL_ID_METADATA, self.call_id),))
+
+    def authorization(self) -> str | None:
+        """Returns the `authorization` metadata as sent, or None if the caller sent none.
+
+        Raises:
+            CatalogError: TOKEN_MALFORMED if the caller sent it twice. Proxies and servers would not agree on which one
+                counts.
+        """
+        if len(self._authorizations) > 1:
+            raise CatalogError(Reason.TOKEN_MALFORMED, "the call has more than one authorization entry")
+        return self._authorizations[0] if self._authorizations else None
+
+    async def end(self, error: CatalogError) -> None:
+        """Ends the call with the status of an error, from outside of the task that serves it.
+
+        There, what reads from the client raises `grpc.aio.AbortError`.
+        """
+        with suppress(grpc.aio.AbortError, grpc.aio.InternalError):
+            await self.refuse(error)
 
     async def refuse(self, error: CatalogError) -> None:
         """Logs the call and ends it with the status of an error.
@@ -72,12 +99,15 @@ class Observation:
         )
 
     def log(self, code: str = "", reason: str | None = None) -> None:
-        """Leaves the log line of the call.
+        """Leaves the log line of the call, unless it has left one.
 
         Args:
             code: Name of the code that the call ends with; by default the one that the servicer set.
             reason: Reason of the error, if any.
         """
+        if self._logged:
+            return
+        self._logged = True
         self._access_log.add(
             quiet=self._quiet,
             call_id=self.call_id,

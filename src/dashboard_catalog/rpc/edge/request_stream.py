@@ -1,18 +1,18 @@
-"""The messages of a streaming call, as its servicer reads them."""
+"""The messages of a call, as its servicer reads them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Self
 
 import grpc.aio
 from google.protobuf.message import Message
 
-from dashboard_catalog.rpc.edge.context import GrpcContext
+from dashboard_catalog.rpc.edge.context import END_SECONDS
 from dashboard_catalog.rpc.edge.decoding import Parse, decode
 from dashboard_catalog.rpc.edge.lifetime import Lifetime
 
-# A cancelled call looks like the end of its requests until the cancellation arrives, a moment later.
-_END_SECONDS = 0.02
+Read = Callable[[], Coroutine[Any, Any, Any]]
+"""Returns the next bytes or EOF."""
 
 
 class RequestStream(AsyncIterator[Message]):
@@ -20,10 +20,11 @@ class RequestStream(AsyncIterator[Message]):
 
     Ends with an error when the lifetime of the stream ends. That happens between messages, so a servicer can finish
     what it has read.
+
     """
 
-    def __init__(self, context: GrpcContext, parse: Parse, lifetime: Lifetime) -> None:
-        self._context = context
+    def __init__(self, read: Read, parse: Parse, lifetime: Lifetime) -> None:
+        self._read = read
         self._parse = parse
         self._lifetime = lifetime
 
@@ -34,28 +35,13 @@ class RequestStream(AsyncIterator[Message]):
         """Returns the next message.
 
         Raises:
-            CatalogError: DRAINING, TOKEN_EXPIRED, MESSAGE_TOO_LARGE or MALFORMED_REQUEST.
+            CatalogError: DRAINING, TOKEN_EXPIRED, CLIENT_IDLE, MESSAGE_TOO_LARGE or MALFORMED_REQUEST.
             StopAsyncIteration: When the client has closed its side.
         """
         self._lifetime.check_not_draining()
-        raw = await self._read()
+        raw = await self._lifetime.arrival(self._read())
         if raw is grpc.aio.EOF:
-            await asyncio.sleep(_END_SECONDS)
+            await asyncio.sleep(END_SECONDS)
             raise StopAsyncIteration
         self._lifetime.check_not_expired()
         return decode(raw, self._parse)
-
-    async def _read(self) -> Any:
-        """Returns the next bytes or EOF.
-
-        A cancelled read would leak memory, so a read is never cancelled: it ends with the call.
-        """
-        read = asyncio.ensure_future(self._context.read())
-        read.add_done_callback(_ignore_outcome)
-        await self._lifetime.wait(read)
-        return read.result()
-
-
-def _ignore_outcome(read: asyncio.Future[Any]) -> None:
-    if not read.cancelled():
-        read.exception()
