@@ -4,13 +4,17 @@ Standard output is for the results of commands. Logs of other libraries have the
 the values of variables, because some contain tokens.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+# One encoder for all lines: `json.dumps` would make another one for each.
+_encode = json.JSONEncoder(default=repr).encode
 
 
 def configure(level: str, style: str, *, context: Sequence[Processor] = (), stream: TextIO | None = None) -> None:
@@ -26,7 +30,7 @@ def configure(level: str, style: str, *, context: Sequence[Processor] = (), stre
     colors = stream.isatty()
     as_json = style == "json" or (style == "auto" and not colors)
     shared = [*context, *_processors(as_json)]
-    renderer = structlog.processors.JSONRenderer() if as_json else _console(colors)
+    renderer = structlog.processors.JSONRenderer(serializer=_as_json) if as_json else _console(colors)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -35,6 +39,10 @@ def configure(level: str, style: str, *, context: Sequence[Processor] = (), stre
         cache_logger_on_first_use=False,
     )
     _configure_standard_logging(level, stream, shared, renderer)
+
+
+def _as_json(line: EventDict, **_options: object) -> str:
+    return _encode(line)
 
 
 def _processors(as_json: bool) -> list[Processor]:

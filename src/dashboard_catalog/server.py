@@ -39,7 +39,7 @@ from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.tls import Certificate, CertificateError
-from dashboard_catalog.rpc.transport import MethodsByName, new_server
+from dashboard_catalog.rpc.transport import new_server
 from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
@@ -201,7 +201,8 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     shares = Shares(max(1, settings.max_concurrent_calls // 2), max(1, settings.max_concurrent_calls // 4))
     edge = EdgeInterceptor(authenticator, gate, shares, _OPEN_SERVICES)
     server = new_server(edge, shares_address=settings.workers > 1)
-    by_name = cast("grpc.aio.Server", MethodsByName(server))
+    # For generated code, the edge is the server, because it finds the methods.
+    by_name = cast("grpc.aio.Server", edge)
     services = servicers(by_name, database, authorizer)
     database_health = DatabaseHealth(services, database.ping)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)

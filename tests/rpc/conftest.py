@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -169,15 +169,16 @@ async def serving(
     open_services = frozenset({health.SERVICE, *reflection.SERVICES})
     interceptor = EdgeInterceptor(Authenticator(key), gate, shares or Shares(limit, limit), open_services, budgets)
     server = new_server(interceptor, shares_address=False)
-    add_DashboardServiceServicer_to_server(servicer, server)
+    methods = cast("grpc.aio.Server", interceptor)
+    add_DashboardServiceServicer_to_server(servicer, methods)
 
     async def probe() -> None:
         if not served.database_answers:
             raise ConnectionError("no such host: the text of this is for nobody")
 
     database_health = DatabaseHealth([SERVICE], probe, every=0.02)
-    health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, server)
-    reflection.add_reflection(server, [SERVICE, health.SERVICE])
+    health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, methods)
+    reflection.add_reflection(methods, [SERVICE, health.SERVICE])
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:

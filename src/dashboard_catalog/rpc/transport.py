@@ -1,4 +1,4 @@
-"""How gRPC treats connections and finds methods: the parts of a server that no call sees."""
+"""How gRPC treats connections and streams, before the edge sees a call."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def new_server(edge: EdgeInterceptor, *, shares_address: bool) -> grpc.aio.Serve
     Args:
         shares_address: Whether other processes serve the same address.
     """
-    return grpc.aio.server(interceptors=[edge], options=_options(shares_address=shares_address))
+    return grpc.aio.server(handlers=[edge], options=_options(shares_address=shares_address))
 
 
 def _options(*, shares_address: bool) -> Sequence[tuple[str, int]]:
@@ -53,17 +53,3 @@ def _options(*, shares_address: bool) -> Sequence[tuple[str, int]]:
         # The kernel balances connections, not calls, so clients must connect again. gRPC varies this by 10 %.
         options.append(("grpc.max_connection_age_ms", 600_000))
     return options
-
-
-class MethodsByName:
-    """The server, as generated code sees it when it adds servicers: methods are found by their names alone.
-
-    For methods that are registered as well, `grpc.aio` waits for the next call of each one, so that every call costs a
-    look at all of them.
-    """
-
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
-
-    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
-        """Does not register them."""

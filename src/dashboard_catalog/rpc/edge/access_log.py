@@ -6,6 +6,7 @@ A line that is written alone costs a fifth of a small call. In a batch, it costs
 import asyncio
 import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -15,8 +16,7 @@ WAIT_SECONDS = 0.05
 
 # Nothing that a caller could fix.
 _LEVELS = {"INTERNAL": "error", "UNAVAILABLE": "warning", "RESOURCE_EXHAUSTED": "warning"}
-
-_log = structlog.get_logger("dashboard_catalog.access")
+_METHODS = ("debug", "info", "warning", "error")
 
 
 class AccessLog:
@@ -40,7 +40,10 @@ class AccessLog:
     def flush(self) -> None:
         """Writes what has been collected."""
         lines, self._lines = self._lines, []
-        log = _log.bind()
+        rendered: list[str] = []
+        log = structlog.wrap_logger(SimpleNamespace(**dict.fromkeys(_METHODS, rendered.append))).bind()
         for level, ended, line in lines:
             timestamp = datetime.fromtimestamp(ended, UTC).isoformat().replace("+00:00", "Z")
             getattr(log, level)("call", timestamp=timestamp, **line)
+        if rendered:
+            structlog.get_config()["logger_factory"]().msg("\n".join(rendered))

@@ -5,13 +5,11 @@ client that stops in the middle of a message does not hold its place, and what h
 """
 
 import asyncio
-from typing import Any, cast
-
-import grpc.aio
+from typing import Any
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.edge.context import END_SECONDS, GrpcContext
+from dashboard_catalog.rpc.edge.context import GrpcContext
 from dashboard_catalog.rpc.edge.observation import Observation
 
 
@@ -51,19 +49,6 @@ class Bodies:
             # A call that is being ended has been removed already.
             self._owed.pop(observed, None)
 
-    async def read_only(self, context: GrpcContext, observed: Observation) -> bytes:
-        """Returns the message of a call that takes one, as bytes.
-
-        Raises:
-            CatalogError: MALFORMED_REQUEST if the call ends without a message.
-            grpc.aio.AbortError: As `read`.
-        """
-        raw = await self.read(context, observed)
-        if raw is grpc.aio.EOF:
-            await asyncio.sleep(END_SECONDS)
-            raise without_message()
-        return cast("bytes", raw)
-
     def _end_late(self) -> None:
         """Ends the calls whose time is over, and waits for the next one."""
         loop = asyncio.get_running_loop()
@@ -80,11 +65,6 @@ class Bodies:
         ending = asyncio.get_running_loop().create_task(observed.end(error))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-
-
-def without_message() -> CatalogError:
-    """Returns the error of a call that takes one message and ended without any."""
-    return CatalogError(Reason.MALFORMED_REQUEST, "the call ended without a message")
 
 
 def _late(seconds: float) -> CatalogError:

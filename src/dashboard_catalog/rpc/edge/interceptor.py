@@ -20,10 +20,10 @@ is full or drains. They have a few places of their own, which nobody can hold ag
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import grpc
 import grpc.aio
@@ -36,9 +36,9 @@ from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError, invalid
 from dashboard_catalog.rpc.edge.access_log import AccessLog
-from dashboard_catalog.rpc.edge.bodies import Bodies, without_message
+from dashboard_catalog.rpc.edge.bodies import Bodies
 from dashboard_catalog.rpc.edge.call import Call, log_as
-from dashboard_catalog.rpc.edge.context import CallContext, GrpcContext
+from dashboard_catalog.rpc.edge.context import END_SECONDS, CallContext, GrpcContext
 from dashboard_catalog.rpc.edge.decoding import decode
 from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
@@ -47,8 +47,6 @@ from dashboard_catalog.rpc.edge.observation import CallIds, Observation
 from dashboard_catalog.rpc.edge.places import Places
 from dashboard_catalog.rpc.edge.request_stream import Read, RequestStream
 from dashboard_catalog.rpc.edge.shares import Shares
-
-Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
 _log = structlog.get_logger("dashboard_catalog.rpc")
 
@@ -78,7 +76,7 @@ class Budgets(NamedTuple):
 DEFAULTS = Budgets()
 
 
-class EdgeInterceptor(grpc.aio.ServerInterceptor):
+class EdgeInterceptor(grpc.GenericRpcHandler):
     """The one interceptor of the server: the steps above around every method."""
 
     def __init__(
@@ -106,20 +104,31 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         self._bodies = Bodies(budgets.patience.first)
         self._open_streams = Places(*budgets.open_streams)
         self._open_bodies = Bodies(budgets.patience.first, budgets.open_reads)
+        self._services: list[grpc.GenericRpcHandler] = []
         self._ids = CallIds()
         self._handlers: dict[str, Handler] = {}
         self.access_log = AccessLog()
         """Must be flushed when the server has stopped."""
 
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler:
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Takes the methods of a service, as generated code adds them to a server."""
+        self._services.extend(handlers)
+
+    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
+        """Does nothing, since methods are found by their names.
+
+        For methods that are registered as well, `grpc.aio` waits for the next call of each one, so that every call
+        costs a look at all of them.
+        """
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
         """Returns the handler of a method with the edge around it; also for a method that does not exist."""
         path = handler_call_details.method
         known = self._handlers.get(path)
         if known is not None:
             return known
-        handler = await continuation(handler_call_details)
+        found = (service.service(handler_call_details) for service in self._services)
+        handler = next((one for one in found if one is not None), None)
         if handler is None:
             # Not kept: callers can make up any number of names.
             return self._around(unknown_method(path), None)
@@ -166,31 +175,31 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         observed.subject = principal.subject
         self._gate.enter()
         try:
-            self._take_share(principal.subject, method, context)
+            self._take_share(principal.subject, streams=not method.is_unary)
             call = Call(principal, observed.call_id, method.name)
             log_as(call)
             if method.is_unary:
-                raw = await self._bodies.read_only(context, observed)
-                return await method.serve(_read(method, raw), CallContext(call, context, None))
+                request = await _decode(method, await self._bodies.read(context, observed))
+                return await method.serve(_validated(request), CallContext(call, context, None))
             lifetime = Lifetime(self._gate, principal, self._patience)
             return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
         finally:
             self._gate.leave()
 
-    def _take_share(self, subject: str, method: Method, context: GrpcContext) -> None:
-        """Takes the share of the caller until the client has the whole response, since that is held until then."""
-        streams = not method.is_unary
+    def _take_share(self, subject: str, *, streams: bool) -> None:
+        """Takes the share of the caller until the client has the whole response, since that is held until then.
+
+        The task of the call ends then. The context has callbacks, too, but they keep the call until garbage collection.
+        """
         self._shares.enter(subject, streams=streams)
-
-        def leave(_context: GrpcContext) -> None:
-            self._shares.leave(subject, streams=streams)
-
-        context.add_done_callback(leave)
+        task = asyncio.current_task()
+        if task is not None:
+            task.add_done_callback(lambda _: self._shares.leave(subject, streams=streams))
 
     async def _serve_open(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
         if method.is_unary:
-            raw = await self._open_bodies.read_only(context, observed)
-            return await method.serve(decode(raw, method.parse), context)
+            request = await _decode(method, await self._open_bodies.read(context, observed))
+            return await method.serve(request, context)
         async with self._open_streams.taken(context.peer()):
             lifetime = Lifetime(self._gate, None, self._patience)
             read = partial(self._open_bodies.read, context, observed)
@@ -203,26 +212,31 @@ async def _serve_stream(
     if method.requests_stream:
         # Sent before anything is read, so that a client learns that its stream was admitted.
         await context.send_initial_metadata(())
-    requests = RequestStream(read, method.parse, lifetime)
-    response = method.serve(requests if method.requests_stream else await _only(requests), servicer_context)
+        received: Any = RequestStream(read, method.parse, lifetime)
+    else:
+        received = await _decode(method, await lifetime.arrival(read()))
+    response = method.serve(received, servicer_context)
     if hasattr(response, "__aiter__"):
         return await _write_all(response, context, lifetime)
     return await response
 
 
-async def _only(requests: RequestStream) -> Message:
-    try:
-        return await anext(requests)
-    except StopAsyncIteration:
-        raise without_message() from None
+async def _decode(method: Method, raw: Any) -> Message:
+    """Returns the one message of a method that takes one.
+
+    Raises:
+        CatalogError: MALFORMED_REQUEST, also if there is none, or MESSAGE_TOO_LARGE.
+    """
+    if raw is grpc.aio.EOF:
+        await asyncio.sleep(END_SECONDS)
+        raise CatalogError(Reason.MALFORMED_REQUEST, "the call ended without a message")
+    return decode(raw, method.parse)
 
 
-def _read(method: Method, request: bytes) -> Message:
-    """Decodes and validates the one request of a method."""
-    message = decode(request, method.parse)
-    if violations := shape_violations(message):
+def _validated(request: Message) -> Message:
+    if violations := shape_violations(request):
         raise invalid(violations)
-    return message
+    return request
 
 
 async def _write_all(responses: Any, context: GrpcContext, lifetime: Lifetime) -> None:
