@@ -17,7 +17,8 @@ from dashboard_catalog.contract import limits
 from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
-from dashboard_catalog.rpc import outbox
+from dashboard_catalog.rpc import transport
+from dashboard_catalog.rpc.edge.interceptor import DEFAULTS
 from dashboard_catalog.settings import Settings
 from dashboard_catalog_client import chunks
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
@@ -54,10 +55,18 @@ ROWS = {
     "how long a bulk session is kept after its last chunk": f"{LIMITS.session_seconds // 86_400} days",
     "names that a stream with `validate_only` counts as existing": f"{MAX_ASSUMED:,}",
     "size of a page, which ends early when it is reached": size(limits.MAX_RESPONSE_BYTES),
-    "results in a progress message": size(outbox.MAX_HELD_BYTES),
+    "results in a progress message": size(limits.MAX_PROGRESS_BYTES),
     "results in a page": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
     "the status of an error with its details": size(limits.MAX_STATUS_BYTES),
     "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",
+    "concurrent calls of one subject": "half of that, and a quarter as streams",
+    "concurrent streams without a token": "{} per process, {} per connection".format(*DEFAULTS.open_streams),
+    "calls without a token whose message has not arrived": f"{DEFAULTS.open_reads} per process",
+    "concurrent streams of a connection": f"{transport.MAX_CONNECTION_STREAMS}; clients queue further calls",
+    "time for a request to arrive, also the first of a stream": f"{DEFAULTS.patience.first:.0f} s",
+    "time that a stream may do nothing": f"{DEFAULTS.patience.next:.0f} s",
+    "time for the handshake of a connection": f"{transport.HANDSHAKE_SECONDS} s",
+    "time that a connection may have no call": f"{transport.IDLE_CONNECTION_SECONDS // 60} min",
     "a name": characters(DASHBOARD, "name"),
     "a fully qualified name": f"{names.MAX_FQN_BYTES:,} bytes",
     "display name": characters(DASHBOARD, "display_name"),

@@ -116,9 +116,10 @@ async def test_a_request_that_violates_the_contract_is_invalid(edge: Edge) -> No
 
 # The last one exceeds the limit of the transport, which answers without details but with the same code.
 @pytest.mark.parametrize("size", [4 * 1024 * 1024 + 1, 5_000_000, 20_000_000])
-async def test_a_message_over_the_limit_is_refused(edge: Edge, size: int) -> None:
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+async def test_a_message_over_the_limit_is_refused(edge: Edge, size: int, compression: grpc.Compression) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await raw(edge)(b"x" * size, metadata=edge.metadata)
+        await raw(edge)(b"x" * size, metadata=edge.metadata, compression=compression)
     assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     if size < 5_200_000:
         details = status_of_call(raised.value).SerializeToString()

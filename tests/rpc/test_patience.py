@@ -159,6 +159,11 @@ async def test_one_caller_gets_a_share_of_the_calls_and_of_the_streams(tmp_path:
         await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
 
 
+async def test_one_connection_takes_any_number_of_calls_after_one_another(edge: Edge) -> None:
+    calls = [edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata) for _ in range(500)]
+    assert len(await asyncio.gather(*calls)) == 500
+
+
 async def test_nobody_can_hold_the_streams_that_need_no_token(tmp_path: Path) -> None:
     async with serving(tmp_path, budgets=Budgets(open_streams=(4, 2))) as edge, edge.another_channel() as other:
         watches: list[Any] = []

@@ -1,20 +1,22 @@
 """BulkUpsert with clients that read late or never: no call hangs, and the server's memory is bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc.aio
 import pytest
 from sqlalchemy import text
 
-from dashboard_catalog.rpc import bulk_stream
 from dashboard_catalog.contract.limits import MAX_PROGRESS_BYTES
+from dashboard_catalog.rpc import bulk_stream
 from dashboard_catalog.rpc.outbox import MAX_HELD_BYTES, Outbox
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2
 from tests.patience import until
 from tests.service.caller import Caller, Json, Service
+from tests.service.servers import running
 from tests.service.streams import Stream
 
 SMALL = 300
@@ -61,14 +63,14 @@ async def _applied(service: Service) -> int:
 
 
 class WatchedOutbox(Outbox):
-    """Knows which outboxes have no room for the progress of a chunk, because their client does not read."""
+    """Knows which outboxes keep their stream from reading the next chunk, because their client does not read."""
 
     waiting: ClassVar[set[Outbox]] = set()
 
-    async def progress(self, first: int, next_offset: int, results: Iterable[bulk_pb2.BulkUpsertResult]) -> None:
+    async def read(self) -> None:
         if self._held_bytes > MAX_HELD_BYTES:
             self.waiting.add(self)
-        await super().progress(first, next_offset, results)
+        await super().read()
         self.waiting.discard(self)
 
 
@@ -95,6 +97,18 @@ async def test_with_all_results_the_server_waits_for_its_reader_and_resumes_with
     assert (bulk.refused, bulk.counts) == (None, {"created": CHUNKS, "failed": CHUNKS * 199})
     assert [int(result.get("offset", 0)) for result in bulk.results] == list(range(CHUNKS * 200))
     assert await _applied(service) == CHUNKS
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_client_that_never_reads_does_not_hold_a_server_that_stops(database_url: str, tmp_path: Path) -> None:
+    async with running(database_url, tmp_path / "data") as (server, service):
+        await service.caller("admin", "admin").add_small_catalog()
+        async with _caller_that_buffers_little(service) as caller, Stream(caller) as stream:
+            await stream.send(*[_refused("bad")] * 400, options={"resultView": "RESULT_VIEW_ALL"})
+            await stream.send(*[_refused("bad")] * 400)
+            await asyncio.sleep(0.3)
+            async with asyncio.timeout(5):
+                await server.drain(seconds=20)
 
 
 class Reader:

@@ -36,8 +36,8 @@ class _ResultViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResultView
     RESULT_VIEW_FAILURES: _ResultView.ValueType  # 1
     """Only items that failed."""
     RESULT_VIEW_ALL: _ResultView.ValueType  # 2
-    """All items. The client must then read while it sends, because the server stops reading when it holds 3 MiB of
-    results.
+    """All items. The client must then read while it sends, because the server does not read the next chunk before the
+    client has taken the results.
     """
 
 class ResultView(_ResultView, metaclass=_ResultViewEnumTypeWrapper):
@@ -48,8 +48,8 @@ RESULT_VIEW_UNSPECIFIED: ResultView.ValueType  # 0
 RESULT_VIEW_FAILURES: ResultView.ValueType  # 1
 """Only items that failed."""
 RESULT_VIEW_ALL: ResultView.ValueType  # 2
-"""All items. The client must then read while it sends, because the server stops reading when it holds 3 MiB of
-results.
+"""All items. The client must then read while it sends, because the server does not read the next chunk before the
+client has taken the results.
 """
 Global___ResultView: _TypeAlias = ResultView  # noqa: Y015
 

@@ -7,6 +7,10 @@ import grpc.aio
 from dashboard_catalog.contract.limits import MAX_MESSAGE_BYTES
 from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 
+MAX_CONNECTION_STREAMS = 100
+HANDSHAKE_SECONDS = 10
+IDLE_CONNECTION_SECONDS = 600
+
 # A little above the limit of the catalog, which refuses a message with details. gRPC reads nothing of larger ones, and
 # refuses them without details.
 _MESSAGE_BYTES = MAX_MESSAGE_BYTES + 2**20
@@ -30,7 +34,7 @@ def _options(*, shares_address: bool) -> Sequence[tuple[str, int]]:
         ("grpc.max_metadata_size", 32 * 2**10),
         ("grpc.absolute_max_metadata_size", 64 * 2**10),
         # Clients queue further calls, or open another connection.
-        ("grpc.max_concurrent_streams", 100),
+        ("grpc.max_concurrent_streams", MAX_CONNECTION_STREAMS),
         # It would count streams that have ended but are not yet cleared away, and refuse those of clients that keep the
         # limit.
         ("grpc.http.overload_protection", 0),
@@ -38,9 +42,12 @@ def _options(*, shares_address: bool) -> Sequence[tuple[str, int]]:
         # network. A message that the server is reading may always arrive as a whole.
         ("grpc.http2.bdp_probe", 0),
         # For TLS and for the first frames of a connection.
-        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1_000),
         # Clients connect again when they need to.
-        ("grpc.max_connection_idle_ms", 600_000),
+        ("grpc.max_connection_idle_ms", IDLE_CONNECTION_SECONDS * 1_000),
+        # Above 1,000 calls that the server has not yet seen, gRPC would cancel some of them, whoever calls.
+        ("grpc.server.max_pending_requests", 10_000),
+        ("grpc.server.max_pending_requests_hard_limit", 20_000),
         # Otherwise two servers could be started on one port, and would share its connections.
         ("grpc.so_reuseport", int(shares_address)),
         # Finds clients that have gone silently, and lets long streams show that they are alive.
