@@ -14,7 +14,7 @@ from dashboard_catalog.contract.limits import MAX_PROGRESS_BYTES
 from dashboard_catalog.rpc import bulk_stream
 from dashboard_catalog.rpc.outbox import MAX_HELD_BYTES, Outbox
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.service.caller import Caller, Json, Service
 from tests.service.servers import running
 from tests.service.streams import Stream
@@ -70,8 +70,10 @@ class WatchedOutbox(Outbox):
     async def read(self) -> None:
         if self._held_bytes > MAX_HELD_BYTES:
             self.waiting.add(self)
-        await super().read()
-        self.waiting.discard(self)
+        try:
+            await super().read()
+        finally:
+            self.waiting.discard(self)
 
 
 @pytest.mark.usefixtures("superset")
@@ -100,15 +102,18 @@ async def test_with_all_results_the_server_waits_for_its_reader_and_resumes_with
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_a_client_that_never_reads_does_not_hold_a_server_that_stops(database_url: str, tmp_path: Path) -> None:
+async def test_a_client_that_never_reads_does_not_hold_a_server_that_stops(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_stream, "Outbox", WatchedOutbox)
     async with running(database_url, tmp_path / "data") as (server, service):
         await service.caller("admin", "admin").add_small_catalog()
         async with _caller_that_buffers_little(service) as caller, Stream(caller) as stream:
             await stream.send(*[_refused("bad")] * 400, options={"resultView": "RESULT_VIEW_ALL"})
             await stream.send(*[_refused("bad")] * 400)
-            await asyncio.sleep(0.3)
-            async with asyncio.timeout(5):
-                await server.drain(seconds=20)
+            await until(lambda: WatchedOutbox.waiting)
+            async with asyncio.timeout(PATIENCE):
+                await server.drain(seconds=10 * PATIENCE)
 
 
 class Reader:

@@ -16,7 +16,8 @@ from dashboard_catalog.rpc.edge.lifetime import Patience
 from dashboard_catalog.rpc.edge.shares import Shares
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
-from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, logged, progress, refused, serving, until
+from tests.patience import until
+from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, logged, progress, refused, serving
 
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -88,9 +89,7 @@ async def test_a_client_that_does_not_read_ends_its_stream_like_any_other(tmp_pa
             await call.initial_metadata()
             if reason == "DRAINING":
                 edge.gate.drain()
-            async with asyncio.timeout(5):
-                await edge.gate.idle()
-            await until(lambda: lines)
+            await until(lambda: lines and not edge.gate.running)
         assert [line["reason"] for line in lines] == [reason]
         # What the client can still read ends with the status.
         with suppress(grpc.aio.AioRpcError):
