@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker
@@ -19,7 +19,9 @@ _reader = Reader(ENTITY.c, record_maker(EntityRecord))
 _columns = column_names(EntityRecord)
 _by_fqns = select(*ENTITY.c).where(any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST)))
 _by_ids = select(*ENTITY.c).where(any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST)))
-_by_parents = select(*ENTITY.c).where(overlaps(ENTITY.c.parents, bindparam("ids", type_=UUID_LIST)))
+_children = select(ENTITY.c.kind, ENTITY.c.fqn, func.count().over().label("count")).where(
+    overlaps(ENTITY.c.parents, bindparam("ids", type_=UUID_LIST))
+)
 _update = (
     update(ENTITY)
     .where(ENTITY.c.id == bindparam("b_id"))
@@ -46,19 +48,10 @@ async def by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[Entity
     return await fetch(connection, _by_ids, {"ids": wanted}) if wanted else []
 
 
-async def below(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
-    """Returns the entities whose parents include one of these ids, deleted or not."""
-    wanted = list(ids)
-    return await fetch(connection, _by_parents, {"ids": wanted}) if wanted else []
-
-
-async def all_below(connection: ReadConnection, top: EntityRecord) -> list[EntityRecord]:
-    """Returns `top` and every entity below it at any depth, with one statement per level."""
-    found, level = {top.id: top}, [top]
-    while level:
-        level = [record for record in await below(connection, [r.id for r in level]) if record.id not in found]
-        found |= {record.id: record for record in level}
-    return list(found.values())
+async def children(connection: ReadConnection, id_: UUID, limit: int) -> list[tuple[str, str, int]]:
+    """Returns (kind, fully qualified name, number of all) of up to `limit` entities that have a parent of this id."""
+    rows = await connection.execute(_children.limit(limit), {"ids": [id_]})
+    return [(row.kind, row.fqn, row.count) for row in rows]
 
 
 async def of_kind(connection: ReadConnection, kind: str) -> list[EntityRecord]:

@@ -12,6 +12,9 @@ from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.stewardship import STEWARDED_FIELDS
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 
+MAX_LEVELS = 32
+"""How deep domains, teams and tags may lie below each other. The top is level 1."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AssetKind:

@@ -18,6 +18,7 @@ from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.hierarchies import ids_below
 from dashboard_catalog.store.list_filters import ListFilters
 from dashboard_catalog.store.records import EntityRecord
 
@@ -112,7 +113,7 @@ class FilterLookup:
     async def _with_all_below(self, kind: str, path: Sequence[str]) -> Sequence[UUID]:
         found = await entities.by_fqns(self.connection, [names.join(*path)])
         top = next((record for record in found if record.kind == kind), None)
-        return [record.id for record in await entities.all_below(self.connection, top)] if top else []
+        return await ids_below(self.connection, top) if top else []
 
     async def _asset(self, kind: AssetKind, service: str, name: str) -> tuple[EntityRecord | None, Any]:
         """Returns the BI service and the asset of these raw names, as far as they exist."""

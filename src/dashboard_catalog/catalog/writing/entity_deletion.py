@@ -70,7 +70,8 @@ async def delete_entity(
 
 async def _referrers(connection: ReadConnection, record: EntityRecord) -> tuple[list[str], int]:
     """Returns kind and name of some of the things that refer to an entity, and the number of all of them."""
-    found = [f"{below.kind} {below.fqn}" for below in await entities.below(connection, [record.id])]
+    children = await entities.children(connection, record.id, _NAMED)
+    found = [f"{kind} {fqn}" for kind, fqn, _ in children]
     if record.kind == "custom_property":
         kind = str(record.attributes["applies_to"])
         rows = await with_property(connection, kind, record.name, _NAMED)
@@ -79,5 +80,5 @@ async def _referrers(connection: ReadConnection, record: EntityRecord) -> tuple[
     else:
         rows = []
     services = {s.id: s.name for s in await entities.by_ids(connection, {row.service_id for row in rows})}
-    count = len(found) + sum({row.kind: row.of_kind for row in rows}.values())
+    count = (children[0][2] if children else 0) + sum({row.kind: row.of_kind for row in rows}.values())
     return found + [f"{row.kind} {names.join(services[row.service_id], row.name)}" for row in rows], count

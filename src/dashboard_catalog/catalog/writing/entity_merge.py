@@ -1,19 +1,18 @@
 """What one upsert changes of an entity, and everything that is wrong with it. Changes nothing itself."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.unusable import why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.kinds import EntityKind
+from dashboard_catalog.catalog.model.kinds import MAX_LEVELS, EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
+from dashboard_catalog.catalog.writing.hierarchy import Hierarchy
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
 from dashboard_catalog.store.records import EntityRecord
-
-LiesBelow = Callable[[UUID, UUID], bool]
 
 _COLUMNS = ("display_name", "description")
 
@@ -31,16 +30,16 @@ class EntityMerge:
 
     Args:
         stored: The entity as it is, or None for a new one.
-        lies_below: Says whether the entity of the first id lies below that of the second.
+        hierarchy: Knows everything that decides whether the entity may get the parents that are sent.
     """
 
     def __init__(
-        self, kind: EntityKind, stored: EntityRecord | None, known_entities: KnownEntities, lies_below: LiesBelow
+        self, kind: EntityKind, stored: EntityRecord | None, known_entities: KnownEntities, hierarchy: Hierarchy
     ) -> None:
         self._kind = kind
         self._stored = stored
         self._known = known_entities
-        self._lies_below = lies_below
+        self._hierarchy = hierarchy
         self.violations: list[Violation] = []
 
     def changes(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,9 +96,16 @@ class EntityMerge:
         return record
 
     def _check_place(self, parent: EntityRecord, before: list[UUID], path: str) -> None:
-        """Refuses a parent that lies below the entity, and a tag below a tag of another classification."""
-        if self._stored is not None and self._lies_below(parent.id, self._stored.id):
+        """Refuses a parent that lies below the entity or too deep, and a tag below a tag of another classification."""
+        if self._stored is not None and self._hierarchy.lies_below(parent.id, self._stored.id):
             text = f"{self._kind.name} {parent.fqn} lies below {self._stored.fqn}"
             self._refuse(path, ViolationReason.CIRCULAR_PARENT, text)
+        elif self._is_new(parent) and self._hierarchy.levels(parent, self._stored) > MAX_LEVELS:
+            text = f"below {parent.fqn} there would be more than {MAX_LEVELS} levels of {self._kind.name}s"
+            self._refuse(path, ViolationReason.TOO_DEEP, text)
         if self._kind.name == parent.kind == "tag" and before and parent.parents[0] != before[0]:
             self._refuse(path, ViolationReason.CONFLICTING_PARTS, f"tag {parent.fqn} is of another classification")
+
+    def _is_new(self, parent: EntityRecord) -> bool:
+        """Says whether a parent would put the entity on another level than before."""
+        return parent.kind == self._kind.name and (self._stored is None or parent.id not in self._stored.parents)

@@ -21,12 +21,15 @@ from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
+from dashboard_catalog.catalog.writing.hierarchy import Hierarchy
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 
+# The kinds whose entities may get other parents of their own kind.
+_MOVABLE = ("team", "tag")
 _RANK = {name: rank for rank, name in enumerate(ENTITY_KINDS)}
 
 
@@ -90,17 +93,15 @@ class EntityWrites:
         self._new: set[UUID] = set()
         self._written: dict[UUID, EntityRecord] = {}
         self._last_change = 0
-        # Entity id -> ids of those above it, for every team and tag that could be part of a circle.
-        self._above: dict[UUID, list[UUID]] = {}
+        self._hierarchy = Hierarchy()
 
     async def load(self, connection: ReadConnection, writes: Iterable[EntityWrite]) -> None:
         """Loads the entities and their parents as they are stored."""
         batch = list(writes)
         fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
         await self._known.load(connection, fqns=fqns)
-        for kind in {write.kind.name for write in batch if write.kind.name in ("team", "tag")}:
-            known = [*await entities.of_kind(connection, kind), *self._known.assumed(kind)]
-            self._above |= {record.id: record.parents for record in known}
+        for kind in _MOVABLE:
+            await self._load_hierarchy(connection, kind, [write for write in batch if write.kind.name == kind])
 
     async def lock(self, connection: WriteConnection) -> None:
         """Locks the sequence that numbers the changes of entities, so that `store` can follow."""
@@ -118,7 +119,7 @@ class EntityWrites:
         values = dict(write.values)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
-        merge = EntityMerge(write.kind, stored, self._known, self._lies_below)
+        merge = EntityMerge(write.kind, stored, self._known, self._hierarchy)
         changes = merge.changes(values)
         if merge.violations:
             raise invalid([violation.under(f"entity.{write.kind.name}") for violation in merge.violations])
@@ -139,15 +140,21 @@ class EntityWrites:
             changed = [record for id_, record in self._written.items() if id_ not in self._new]
             await entities.save(connection, new, changed, self._last_change)
 
-    def _lies_below(self, id_: UUID, top: UUID) -> bool:
-        seen: set[UUID] = set()
-        level = {id_}
-        while level:
-            if top in level:
-                return True
-            seen |= level
-            level = {above for below in level for above in self._above.get(below, ())} - seen
-        return False
+    async def _load_hierarchy(self, connection: ReadConnection, kind: str, writes: Sequence[EntityWrite]) -> None:
+        stored: dict[UUID, EntityRecord] = {}
+        named: set[UUID] = set()
+        moves = False
+        for write in writes:
+            before = self._known.find(kind, _fqn(write))
+            parents = {found.id for key in _parent_keys(write) if key[0] == kind and (found := self._known.find(*key))}
+            moves = moves or not parents.issubset(before.parents if before else ())
+            named |= parents
+            if before:
+                stored[before.id] = before
+        if moves:
+            await self._hierarchy.load(connection, stored.keys(), named)
+        for record in self._known.assumed(kind):
+            self._hierarchy.add(record)
 
     def _blank(self, write: EntityWrite, fqn: str) -> EntityRecord:
         record = EntityRecord(
@@ -176,8 +183,8 @@ class EntityWrites:
         )
         self._written[changed.id] = changed
         self._known.add(changed)
-        if changed.kind in ("team", "tag"):
-            self._above[changed.id] = changed.parents
+        if changed.kind in _MOVABLE:
+            self._hierarchy.add(changed)
         return changed
 
 

@@ -1,0 +1,91 @@
+"""Reads what lies above and below entities, at any depth, with one statement.
+
+Below a domain or a classification lies what continues its fully qualified name. Teams and tags lie below the entities
+that their rows name as parents.
+"""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from sqlalchemy import Integer, TextClause, bindparam, select, text
+
+from dashboard_catalog.store.column_types import ID, UUID_LIST
+from dashboard_catalog.store.conditions import begins_with
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.records import EntityRecord
+from dashboard_catalog.store.tables import ENTITY
+
+Lines = dict[UUID, list[UUID]]
+"""The ids of the parents of entities, by id."""
+
+_QUALIFIED_BY = {"domain": "domain", "classification": "tag"}
+"""The kinds of entities whose fully qualified names begin with that of another one, by the kind of that one."""
+
+
+def _statement(sql: str) -> TextClause:
+    ids = bindparam("ids", type_=UUID_LIST)
+    found = text(sql).columns(id=ID, parents=UUID_LIST)
+    return found.bindparams(*[each for each in (ids, bindparam("levels", type_=Integer())) if f":{each.key}" in sql])
+
+
+# On PostgreSQL an index finds the entities of a parent. On SQLite all parents are read once, into a temporary index.
+_BELOW: Mapping[str, TextClause] = {
+    "postgresql": _statement(
+        "WITH RECURSIVE below(id, parents) AS ("
+        " SELECT id, parents FROM entity WHERE id = ANY (:ids) UNION"
+        " SELECT one.id, one.parents FROM below JOIN entity AS one ON one.parents && ARRAY[below.id]"
+        ") SELECT id, parents FROM below"
+    ),
+    "sqlite": _statement(
+        "WITH RECURSIVE line(parent, id) AS MATERIALIZED ("
+        " SELECT parent.value, one.id FROM entity AS one, json_each(one.parents) AS parent WHERE one.kind IN"
+        " (SELECT kind FROM entity WHERE id IN (SELECT value FROM json_each(:ids)))"
+        "), below(id) AS ("
+        " SELECT value FROM json_each(:ids) UNION SELECT line.id FROM below JOIN line ON line.parent = below.id"
+        ") SELECT one.id, one.parents FROM below JOIN entity AS one ON one.id = below.id"
+    ),
+}
+_ABOVE: Mapping[str, TextClause] = {
+    "postgresql": _statement(
+        "WITH RECURSIVE above(id, parents, level) AS ("
+        " SELECT id, parents, 1 FROM entity WHERE id = ANY (:ids) UNION"
+        " SELECT one.id, one.parents, above.level + 1 FROM above CROSS JOIN unnest(above.parents) AS parent(id)"
+        " JOIN entity AS one ON one.id = parent.id WHERE above.level < :levels"
+        ") SELECT DISTINCT id, parents FROM above"
+    ),
+    "sqlite": _statement(
+        "WITH RECURSIVE above(id, parents, level) AS ("
+        " SELECT id, parents, 1 FROM entity WHERE id IN (SELECT value FROM json_each(:ids)) UNION"
+        " SELECT one.id, one.parents, above.level + 1 FROM above, json_each(above.parents) AS parent"
+        " JOIN entity AS one ON one.id = parent.value WHERE above.level < :levels"
+        ") SELECT DISTINCT id, parents FROM above"
+    ),
+}
+
+
+async def ids_below(connection: ReadConnection, top: EntityRecord) -> list[UUID]:
+    """Returns the id of an entity and those of all entities below it."""
+    if top.kind not in _QUALIFIED_BY:
+        return list(await lines_below(connection, [top.id]))
+    c = ENTITY.c
+    found = select(c.id).where(c.kind == _QUALIFIED_BY[top.kind], begins_with(c.fqn, f"{top.fqn}."))
+    return [top.id, *(await connection.execute(found)).scalars()]
+
+
+async def lines_below(connection: ReadConnection, ids: Iterable[UUID]) -> Lines:
+    """Returns the parents of some teams or tags, and of all below them."""
+    return await _lines(connection, _BELOW, {"ids": list(ids)})
+
+
+async def lines_above(connection: ReadConnection, ids: Iterable[UUID], levels: int) -> Lines:
+    """Returns the parents of some entities, and of those above them up to a number of levels, their own included."""
+    return await _lines(connection, _ABOVE, {"ids": list(ids), "levels": levels})
+
+
+async def _lines(
+    connection: ReadConnection, statements: Mapping[str, TextClause], parameters: dict[str, object]
+) -> Lines:
+    if not parameters["ids"]:
+        return {}
+    rows = await connection.execute(statements[connection.dialect.name], parameters)
+    return {row.id: row.parents for row in rows}

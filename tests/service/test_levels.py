@@ -1,0 +1,103 @@
+"""How deep domains, teams and tags may lie below each other, and lists by what is stored deeper."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from dashboard_catalog.catalog.model.kinds import MAX_LEVELS
+from dashboard_catalog.catalog.writing import entity_merge, hierarchy
+from tests.service.caller import Caller, Json, Service
+from tests.service.entities import refused, upserted
+
+DEEP = 150
+
+
+def chain(kind: str, first: int, end: int) -> list[Json]:
+    """Returns entities of a kind, each below the one before; the first one lies below number `first - 1`, if any."""
+
+    def entity(number: int) -> Json:
+        above, name = number - 1, f"{kind[0]}{number}"
+        if kind == "domain":
+            below: Json = {"parent": ".".join(f"d{level}" for level in range(number))}
+        elif kind == "tag":
+            below = {"classification": "Deep", "parent": f"Deep.t{above}" if number else ""}
+        else:
+            below = {"parents": [f"t{above}"] if number else []}
+        return {"entity": {kind: {"name": name, **below}}}
+
+    return [entity(number) for number in range(first, end)]
+
+
+@contextmanager
+def reads(service: Service) -> Iterator[list[str]]:
+    """Collects the statements of readers."""
+    statements: list[str] = []
+
+    def add(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement != "SELECT 1":
+            statements.append(statement)
+
+    engine = service.database._readers.sync_engine
+    event.listen(engine, "before_cursor_execute", add)
+    yield statements
+    event.remove(engine, "before_cursor_execute", add)
+
+
+async def test_domains_teams_and_tags_have_at_most_32_levels(superset: Caller) -> None:
+    await upserted(superset, "classification", name="Deep")
+    for kind, parent in (("domain", "parent"), ("team", "parents[0]"), ("tag", "parent")):
+        full = await superset.bulk(chain(kind, 0, MAX_LEVELS + 1))
+        too_deep = {f"entity.{kind}.{parent}": "TOO_DEEP"}
+        assert (full.counts, full.failures) == ({"created": MAX_LEVELS, "failed": 1}, {MAX_LEVELS: too_deep})
+        one_more = chain(kind, MAX_LEVELS, MAX_LEVELS + 1)[0]["entity"][kind]
+        assert await refused(superset, kind, **one_more) == too_deep
+        # What is on the last level can still be written there.
+        last = chain(kind, MAX_LEVELS - 1, MAX_LEVELS)[0]["entity"][kind]
+        assert (await upserted(superset, kind, **last, displayName="Last"))["outcome"] == "UPDATED"
+
+
+async def test_what_moves_takes_the_levels_below_it_along(superset: Caller) -> None:
+    await upserted(superset, "classification", name="Deep")
+    tag, team = {"classification": "Deep"}, {"teamType": "Group"}
+    for kind, fields in (("tag", tag), ("team", team)):
+        assert (await superset.bulk(chain(kind, 0, MAX_LEVELS - 2))).counts == {"created": MAX_LEVELS - 2}
+        assert await upserted(superset, kind, name="a", **fields)
+        below = {"tag": {"parent": "Deep.a"}, "team": {"parents": ["sales", "a"]}}[kind]
+        await upserted(superset, kind, name="b", **fields, **below)
+        await upserted(superset, kind, name="c", **fields, **({"parent": "Deep.b"} if kind == "tag" else {}))
+        if kind == "team":
+            await upserted(superset, kind, name="c", parents=["b"])
+        bottom = f"t{MAX_LEVELS - 3}"
+        above: Json = {"parent": f"Deep.{bottom}"} if kind == "tag" else {"parents": [bottom]}
+        place = "parent" if kind == "tag" else "parents[0]"
+        assert await refused(superset, kind, name="a", **fields, **above) == {f"entity.{kind}.{place}": "TOO_DEEP"}
+        assert (await upserted(superset, kind, name="b", **fields, **above))["outcome"] == "UPDATED"
+
+
+async def test_what_is_stored_deeper_still_works(
+    service: Service, superset: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(entity_merge, "MAX_LEVELS", 10 * DEEP)
+        older.setattr(hierarchy, "MAX_LEVELS", 10 * DEEP)
+        await upserted(superset, "classification", name="Deep")
+        for kind in ("domain", "team", "tag"):
+            assert (await superset.bulk(chain(kind, 0, DEEP))).counts == {"created": DEEP}
+    bottom = ".".join(f"d{level}" for level in range(DEEP))
+    tags = [{"tagFQN": f"Deep.t{DEEP - 1}"}]
+    await superset.create_dashboard(dashboard={"name": "low", "service": "superset", "domain": bottom, "tags": tags})
+
+    for filters in ({"domain": "d0"}, {"domain": bottom}, {"tag": "Deep"}, {"tag": "Deep.t0"}, {"tag": "Deep.t149"}):
+        with reads(service) as statements:
+            listed = await superset.list_dashboards(**filters)
+        assert [each["name"] for each in listed["dashboards"]] == ["low"]
+        assert len(statements) < 10
+    for kind in ("domain", "team", "tag"):
+        last = chain(kind, DEEP - 1, DEEP)[0]["entity"][kind]
+        assert (await upserted(superset, kind, **last, description="deep"))["outcome"] == "UPDATED"
+    # It can move up.
+    assert (await upserted(superset, "team", name=f"t{DEEP - 1}", parents=["t0"]))["parents"] == ["t0"]
+    assert "entity.team.parents[0]" in await refused(superset, "team", name="t0", parents=[f"t{DEEP - 2}"])
