@@ -13,8 +13,8 @@ from dashboard_catalog.auth.decisions import (
     Decisions,
     Question,
     _groups_of,
-    _principal_entity,
     _resource_entity,
+    principal_entity,
 )
 from dashboard_catalog.auth.policy_files import read_schema
 from dashboard_catalog.auth.principal import Action, Principal, Resource
@@ -117,7 +117,7 @@ def test_entities_fit_the_schema() -> None:
         *("dashboard", resource.service, resource.service_type, resource.owners),
         frozenset(_groups_of(resource)),
     )
-    entities = [_principal_entity(question), _resource_entity(question)]
+    entities = [principal_entity(question, EDITOR.owner_names), _resource_entity(question)]
     entities.append(_resource_entity(question._replace(kind="domain")))
     assert len(cedarpy.Entities.from_json_str(json.dumps(entities), read_schema())) > 3
 

@@ -188,8 +188,9 @@ class Bulk:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts of the summary that are not zero."""
-        return {name: int(count) for name, count in self.summary.items() if isinstance(count, str)}
+        """The items of the summary by outcome, without counts of zero."""
+        others = ("sweep", "failuresNotKept")
+        return {name: int(count) for name, count in self.summary.items() if name not in others}
 
     @property
     def failures(self) -> dict[int, dict[str, str]]:

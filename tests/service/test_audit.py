@@ -167,9 +167,11 @@ async def test_a_denied_session_leaves_an_audit_line(
     options = {"sessionId": str(uuid4()), "service": "looker"}
     await superset.bulk([{"chart": {"name": "x", "service": "looker"}}], options=options)
     steward = service.caller("stella", "data_steward")
+    consumer = service.caller("vera", "data_consumer")
     for caller, session, action in (
         (bot, options, ("loader", "resume", "session", options["sessionId"])),
         (steward, {"service": "looker", "sweep": {}}, ("stella", "sweep", "bi_service", "looker")),
+        (consumer, options, ("vera", "begin", "session", options["sessionId"])),
     ):
         audited(logs)
         bulk = await caller.bulk([], options=session)
@@ -218,8 +220,9 @@ async def test_every_denial_leaves_an_audit_line(service: Service, logs: Lines) 
             "resource_name": name,
         }
 
+    limited = service.caller("eve", "data_steward", services=["looker"])
     audited(logs)
-    bulk = await nobody.bulk([{"chart": spec}, {"entity": {"user": {"name": "new"}}}])
+    bulk = await limited.bulk([{"chart": spec}, {"entity": {"user": {"name": "new"}}}])
     call = details_of(bulk.statuses[0])["RequestInfo"]["requestId"]
     denials = [(line["call_id"], line["action"], line["resource_name"]) for line in audited(logs, "denied")]
     assert sorted(denials) == [(call, "update", "superset.c1"), (call, "write", "new")]

@@ -178,6 +178,7 @@ class Dashboard(_message.Message):
     EDITED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     SOURCE_HASH_FIELD_NUMBER: _builtins.int
+    OMITTED_FIELDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID, assigned by the catalog. It never changes."""
     name: _builtins.str
@@ -242,6 +243,12 @@ class Dashboard(_message.Message):
     def edited(self) -> _asset_pb2.Edited:
         """What people have decided. Ingestion does not overwrite it."""
 
+    @_builtins.property
+    def omitted_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is left out here because the dashboard would otherwise be larger than 3 MiB, as paths of its fields, such as
+        `charts.display_name`. Usually empty. docs/limits.md has the order in which parts are left out.
+        """
+
     def __init__(
         self,
         *,
@@ -268,10 +275,11 @@ class Dashboard(_message.Message):
         edited: _asset_pb2.Edited | None = ...,
         etag: _builtins.str = ...,
         source_hash: _builtins.str = ...,
+        omitted_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description", "edited", b"edited", "extension", b"extension", "service", b"service", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description", "charts", b"charts", "dashboard_type", b"dashboard_type", "deleted", b"deleted", "description", b"description", "display_name", b"display_name", "domains", b"domains", "edited", b"edited", "etag", b"etag", "extension", b"extension", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "name", b"name", "owners", b"owners", "project", b"project", "service", b"service", "service_type", b"service_type", "source_hash", b"source_hash", "source_url", b"source_url", "tags", b"tags", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description", "charts", b"charts", "dashboard_type", b"dashboard_type", "deleted", b"deleted", "description", b"description", "display_name", b"display_name", "domains", b"domains", "edited", b"edited", "etag", b"etag", "extension", b"extension", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "name", b"name", "omitted_fields", b"omitted_fields", "owners", b"owners", "project", b"project", "service", b"service", "service_type", b"service_type", "source_hash", b"source_hash", "source_url", b"source_url", "tags", b"tags", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

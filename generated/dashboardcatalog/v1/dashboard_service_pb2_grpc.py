@@ -120,11 +120,11 @@ class DashboardServiceServicer(object):
         client may send everything before it reads. An item that is refused is a result, not an error of the stream.
 
         INVALID_ARGUMENT for invalid options or a wrong `total_items`. UNAUTHENTICATED also when the token expires during
-        the stream. PERMISSION_DENIED for the session of another caller, or for a sweep without permission. OUT_OF_RANGE
-        for an offset gap; the metadata contains `next_offset`. RESOURCE_EXHAUSTED for a message over 4 MiB or 1,000 items.
-        FAILED_PRECONDITION after more than `max_failures` failed items, when a newer connection has taken over the
-        session, and for a second sweep of a BI service. UNAVAILABLE when the server is shutting down or the database does
-        not answer.
+        the stream. PERMISSION_DENIED for a caller who may write nothing, for the session of another caller, or for a sweep
+        without permission. OUT_OF_RANGE for an offset gap; the metadata contains `next_offset`. RESOURCE_EXHAUSTED for a
+        message over 4 MiB or 1,000 items. FAILED_PRECONDITION after more than `max_failures` failed items, when a newer
+        connection has taken over the session, and for a second sweep of a BI service. UNAVAILABLE when the server is
+        shutting down or the database does not answer.
 
         The session survives all of these errors: a new stream with the same session_id resumes it.
         """

@@ -309,7 +309,9 @@ class Team(_message.Message):
 
     @_builtins.property
     def parents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Optional. Fully qualified names of the parent teams, at most 100. A cycle of parents is refused."""
+        """Optional. Fully qualified names of the parent teams, at most 100. A cycle of parents is refused, and so are more than
+        32 levels.
+        """
 
     def __init__(
         self,
@@ -367,7 +369,7 @@ class Domain(_message.Message):
     """Output only, ignored in requests. Subject of the caller who last changed it."""
     parent: _builtins.str
     """Optional. Fully qualified name of the parent domain, at most 2,400 bytes. It is part of the fully qualified name of
-    the domain and cannot be changed.
+    the domain and cannot be changed. More than 32 levels are refused.
     """
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
@@ -495,7 +497,7 @@ class Tag(_message.Message):
     """
     parent: _builtins.str
     """Optional. Fully qualified name of the parent tag, at most 2,400 bytes. The parent must belong to the same
-    classification. A cycle of parents is refused.
+    classification. A cycle of parents is refused, and so are more than 32 levels of tags.
     """
     disabled: _builtins.bool
     """Optional. Whether the tag is refused for new labels. False by default."""

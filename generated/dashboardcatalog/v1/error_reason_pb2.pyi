@@ -365,7 +365,7 @@ class _ViolationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Viola
     VIOLATION_REASON_TOO_LARGE: _ViolationReason.ValueType  # 4
     """The value has more bytes than its limit."""
     VIOLATION_REASON_TOO_DEEP: _ViolationReason.ValueType  # 5
-    """The value is nested too deeply."""
+    """The value is nested too deeply, or the parent is on the lowest level."""
     VIOLATION_REASON_OUT_OF_RANGE: _ViolationReason.ValueType  # 6
     """The number is outside its range."""
     VIOLATION_REASON_INVALID_FORMAT: _ViolationReason.ValueType  # 7
@@ -413,7 +413,7 @@ VIOLATION_REASON_TOO_MANY: ViolationReason.ValueType  # 3
 VIOLATION_REASON_TOO_LARGE: ViolationReason.ValueType  # 4
 """The value has more bytes than its limit."""
 VIOLATION_REASON_TOO_DEEP: ViolationReason.ValueType  # 5
-"""The value is nested too deeply."""
+"""The value is nested too deeply, or the parent is on the lowest level."""
 VIOLATION_REASON_OUT_OF_RANGE: ViolationReason.ValueType  # 6
 """The number is outside its range."""
 VIOLATION_REASON_INVALID_FORMAT: ViolationReason.ValueType  # 7

@@ -7,6 +7,7 @@ out. This way, ten thousand assets with different tags need only a handful of de
 
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -92,7 +93,8 @@ class Decisions:
         return self._decide.cache_info().currsize
 
     def _evaluate(self, question: Question) -> Decision:
-        principal, resource = _principal_entity(question), _resource_entity(question)
+        owner_names = [f"user:{question.subject}", *(f"team:{team}" for team in question.teams)]
+        principal, resource = principal_entity(question, owner_names), _resource_entity(question)
         request = {
             "principal": principal["uid"],
             "action": {"type": "Action", "id": question.action.value},
@@ -124,17 +126,21 @@ def _with_those_above(fqn: str) -> list[str]:
     return [fqn[: segment.end()] for segment in _SEGMENT.finditer(fqn)] or [fqn]
 
 
-def _principal_entity(question: Question) -> dict[str, Any]:
-    owner_names = [f"user:{question.subject}", *(f"team:{team}" for team in question.teams)]
+def principal_entity(principal: Principal | Question, owner_names: Iterable[str]) -> dict[str, Any]:
+    """Returns the Cedar entity of a caller.
+
+    Args:
+        owner_names: `user:NAME` and `team:NAME` of the owners that the caller acts for.
+    """
     attributes: dict[str, Any] = {
-        "bot": question.bot,
+        "bot": principal.bot,
         "owns_as": [_reference("Owner", name) for name in owner_names],
     }
-    if question.services is not None:
-        attributes["services"] = [_reference("BiService", service) for service in question.services]
-    roles = [{"type": "Role", "id": role} for role in question.roles]
-    teams = [{"type": "Team", "id": team} for team in question.teams]
-    return {"uid": {"type": "User", "id": question.subject}, "attrs": attributes, "parents": roles + teams}
+    if principal.services is not None:
+        attributes["services"] = [_reference("BiService", service) for service in principal.services]
+    roles = [{"type": "Role", "id": role} for role in principal.roles]
+    teams = [{"type": "Team", "id": team} for team in principal.teams]
+    return {"uid": {"type": "User", "id": principal.subject}, "attrs": attributes, "parents": roles + teams}
 
 
 def _resource_entity(question: Question) -> dict[str, Any]:

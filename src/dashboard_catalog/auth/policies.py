@@ -16,6 +16,7 @@ from dashboard_catalog.auth.policy_files import (
     read_policies,
     read_schema,
 )
+from dashboard_catalog.auth.possibilities import Possibilities
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
@@ -70,11 +71,19 @@ class Authorizer:
         self._replaceable = policy_dir is not None
         self._schema = read_schema()
         self._stamp = policies_stamp(self._folder)
-        self._decisions = self._load()
+        self._decisions, self._possibilities = self._load()
 
     def allows(self, principal: Principal, action: Action, resource: Resource) -> bool:
         """Returns whether `principal` may do `action` on `resource`."""
         return self._decisions.decide(principal, action, resource).allowed
+
+    def may_allow(self, principal: Principal, action: Action, *, owns: bool) -> bool:
+        """Returns whether there can be a resource on which `principal` may do `action`.
+
+        Args:
+            owns: Whether the principal may own that resource.
+        """
+        return self._possibilities.includes(principal, action, owns=owns)
 
     def check(self, principal: Principal, action: Action, resource: Resource, asked: str = "") -> None:
         """Does nothing if `principal` may do `action` on `resource`.
@@ -104,13 +113,13 @@ class Authorizer:
             return False
         self._stamp = stamp
         try:
-            self._decisions = self._load()
+            self._decisions, self._possibilities = self._load()
         except PolicyError as error:
             _log.error("policies_refused", folder=str(self._folder), problem=str(error))
             return False
         return True
 
-    def _load(self) -> Decisions:
+    def _load(self) -> tuple[Decisions, Possibilities]:
         policies = read_policies(self._folder, self._schema)
         _log.info("policies_loaded", folder=str(self._folder), policies=len(policies))
-        return Decisions(policies)
+        return Decisions(policies), Possibilities(policies)

@@ -6,6 +6,7 @@ The `buf.validate` annotations state the limits of fields, and every door reads 
 from google.protobuf.descriptor import FieldDescriptor
 
 from buf.validate import validate_pb2
+from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES
 from dashboardcatalog.v1 import bulk_pb2, dashboard_pb2
 
 MAX_MESSAGE_BYTES = 4 * 2**20
@@ -17,11 +18,17 @@ MAX_MESSAGE_ITEMS = 1_000
 MAX_ITEM_BYTES = 512 * 2**10
 """Size of one item of a bulk stream."""
 
-MAX_RESPONSE_BYTES = 3 * 2**20
+MAX_RESPONSE_BYTES = MAX_ANSWER_BYTES
 """Size at which a page of a list ends early."""
 
 MAX_PROGRESS_BYTES = 128 * 2**10
 """Size of the results in a progress message of a bulk stream. The server holds them while the client does not read."""
+
+MAX_ASSET_BYTES = MAX_RESPONSE_BYTES
+"""Size of an asset in a response. Clients of gRPC accept 4 MiB by default."""
+
+MAX_KEPT_BYTES = 64 * 2**10
+"""Size of what an upsert names in `kept_fields`."""
 
 MAX_STATUS_BYTES = 4 * 2**10
 """Size of the status of an error. It travels in trailers, which get lost when they are long."""

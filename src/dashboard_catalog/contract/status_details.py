@@ -66,7 +66,8 @@ def _metadata(error: CatalogError) -> dict[str, str]:
         _cut(key, _KEY_BYTES): _cut(value, _VALUE_BYTES) for key, value in list(error.metadata.items())[:_METADATA_KEYS]
     }
     if error.code is Code.INVALID_ARGUMENT and error.violations:
-        metadata["violations"] = str(len(error.violations))
+        # A failure that was stored knows the number of all, but not all of them.
+        metadata.setdefault("violations", str(len(error.violations)))
     return metadata
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
@@ -58,6 +58,13 @@ async def sweeping(connection: ReadConnection, service_id: UUID, since: datetime
     alive = (c.connection.is_not(None), ~c.finished, c.updated_at > since)
     found = await connection.execute(select(c.id).where(c.service_id == service_id, c.sweeps, *alive))
     return list(found.scalars())
+
+
+async def failure_bytes_of(connection: ReadConnection, owner: str) -> int:
+    """Returns the size of the refused items that all sessions of a caller keep."""
+    c = SESSION.c
+    total = select(func.coalesce(func.sum(c.failure_bytes), 0)).where(c.owner == owner)
+    return int((await connection.execute(total)).scalar_one())
 
 
 async def add_failures(connection: WriteConnection, records: Sequence[FailureRecord]) -> None:

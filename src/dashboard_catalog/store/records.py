@@ -111,6 +111,9 @@ class SessionRecord:
     next_offset: int = stored(BigInteger(), default=0)
     # Number of items by outcome, in lower case.
     counts: dict[str, int] = stored(DOCUMENT, default=dict)
+    # Size of the refused items that are kept, and the number of those that are not.
+    failure_bytes: int = stored(BigInteger(), default=0)
+    failures_not_kept: int = stored(BigInteger(), default=0)
     # Whether it will sweep its service, and the last change number of the service when the session began.
     sweeps: bool = stored(Boolean(), default=False)
     began_after: int = stored(BigInteger(), default=0)

@@ -42,6 +42,14 @@ async def referrers_of(connection: ReadConnection, column: str, ids: list[UUID],
     return found
 
 
+async def is_owner(connection: ReadConnection, ids: list[UUID]) -> bool:
+    """Returns whether any asset, deleted or not, refers to one of these users and teams."""
+    for table in _TABLES.values() if ids else ():
+        if (await connection.execute(table.references.of(ids, once=False).limit(1))).first():
+            return True
+    return False
+
+
 async def with_property(connection: ReadConnection, kind: str, key: str, limit: int) -> list[Referrer]:
     """Returns up to `limit` assets of a kind that have a value for a custom property."""
     table = _TABLES[kind].table

@@ -100,7 +100,11 @@ ENTITY = _table(
     Index("entity_by_parent", "parents", postgresql_using="gin").ddl_if(dialect="postgresql"),
 )
 SESSION = _table(
-    "bulk_session", SessionRecord, Index("bulk_session_id", "id"), Index("bulk_session_by_time", "updated_at")
+    "bulk_session",
+    SessionRecord,
+    Index("bulk_session_id", "id"),
+    Index("bulk_session_by_owner", "owner"),
+    Index("bulk_session_by_time", "updated_at"),
 )
 FAILURE = _table("bulk_failure", FailureRecord)
 MENTION = _table("bulk_mention", MentionRecord)

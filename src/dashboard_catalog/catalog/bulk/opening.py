@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.authorization import check_sweep, foreign_session
+from dashboard_catalog.catalog.bulk.admission import check_may_load
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
@@ -32,12 +33,13 @@ async def open_session(
     """Begins a session or resumes it; from then on its older connections can no longer write.
 
     Raises:
-        CatalogError: PERMISSION_DENIED if the session belongs to somebody else or the caller may not sweep,
-            INVALID_ARGUMENT if the session was begun with other options, FAILED_PRECONDITION if another session is
-            sweeping the service.
+        CatalogError: PERMISSION_DENIED if the caller may write nothing or not sweep, or if the session belongs to
+            somebody else, INVALID_ARGUMENT if the session was begun with other options, FAILED_PRECONDITION if another
+            session is sweeping the service.
     """
 
     async def work(connection: WriteConnection) -> SessionRecord:
+        await check_may_load(connection, authorizer, request)
         await sessions.expire(connection, datetime.now(UTC) - SESSION_LIFETIME, _MAX_REMOVED)
         service = await request.find_service(connection)
         stored = await sessions.find(connection, request.id)
@@ -60,9 +62,10 @@ async def open_rehearsal(
     """Begins a session that only validates.
 
     Raises:
-        CatalogError: PERMISSION_DENIED if the caller may not sweep.
+        CatalogError: PERMISSION_DENIED if the caller may write nothing or not sweep.
     """
     async with database.read() as connection:
+        await check_may_load(connection, authorizer, request)
         service = await request.find_service(connection)
         if request.sweeps:
             check_sweep(authorizer, request.writer.principal, request.service or "", service)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
-from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, read_failure
+from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, keep_failures, read_failure
 from dashboard_catalog.catalog.bulk.item_results import apply_chunk
 from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.bulk.request import SessionRequest
@@ -46,7 +46,7 @@ class Rehearsal:
                 items, lambda batch: self._pipeline.rehearse(connection, batch), assumed=self._assumed
             )
         audit.log_denied_items(self._request.writer, results)
-        self._failures += failure_rows(self.record, items, results)
+        self._failures += keep_failures(self.record, failure_rows(self.record, items, results), 0)
         if self.record.sweeps:
             self._mentions.add(items, self._request.service)
         add_counts(self.record, count_outcomes(results))

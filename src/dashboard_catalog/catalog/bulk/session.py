@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
-from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, read_failure
+from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, keep_failures, read_failure
 from dashboard_catalog.catalog.bulk.item_results import apply_chunk
 from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.bulk.request import SessionRequest
@@ -124,7 +124,9 @@ class Session:
     ) -> None:
         """Stores all that the session keeps of a chunk, and moves its locked row forward."""
         if failures := failure_rows(record, items, results):
-            await sessions.add_failures(connection, failures)
+            before = await sessions.failure_bytes_of(connection, record.owner)
+            if kept := keep_failures(record, failures, before):
+                await sessions.add_failures(connection, kept)
         if record.sweeps:
             mentions = Mentions()
             mentions.add(items, self._request.service)
