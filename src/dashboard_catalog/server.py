@@ -30,6 +30,7 @@ from dashboard_catalog.processes import (
     supervise,
 )
 from dashboard_catalog.rpc import health, reflection
+from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.catalog_servicer import CatalogServicer
 from dashboard_catalog.rpc.chart_servicer import ChartServicer
 from dashboard_catalog.rpc.dashboard_servicer import DashboardServicer
@@ -65,10 +66,10 @@ class StartError(Exception):
 
 def add_servicers(server: grpc.aio.Server, database: Database, authorizer: Authorizer) -> Sequence[str]:
     """Adds the servicers of the contract, and returns the full names of their services."""
-    catalog = Catalog(database, authorizer)
-    dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(DashboardServicer(catalog), server)
-    chart_service_pb2_grpc.add_ChartServiceServicer_to_server(ChartServicer(catalog), server)
-    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(catalog), server)
+    catalog, room = Catalog(database, authorizer), AnswerRoom()
+    dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(DashboardServicer(catalog, room), server)
+    chart_service_pb2_grpc.add_ChartServiceServicer_to_server(ChartServicer(catalog, room), server)
+    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(catalog, room), server)
     return [f"dashboardcatalog.v1.{name}" for name in ("DashboardService", "ChartService", "CatalogService")]
 
 

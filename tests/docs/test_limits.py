@@ -6,14 +6,15 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.auth import claims, external_issuer, jwks_url, key_sets, verification
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
-from dashboard_catalog.catalog.bulk import opening
+from dashboard_catalog.catalog.bulk import failures, opening
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
 from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.kinds import MAX_LEVELS
 from dashboard_catalog.catalog.properties import extension_rules, values
 from dashboard_catalog.catalog.reading import page_sizes
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
-from dashboard_catalog.contract import limits
+from dashboard_catalog.contract import fitting, limits
 from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
@@ -53,8 +54,12 @@ ROWS = {
     "an item of `BulkUpsert`": size(LIMITS.max_item_bytes),
     "failed items before a stream ends": f"{limits.MAX_FAILURES:,}",
     "how long a bulk session is kept after its last chunk": f"{LIMITS.session_seconds // 86_400} days",
+    "failed items that a session keeps": f"{size(failures.MAX_SESSION_BYTES)}, and {size(failures.MAX_CALLER_BYTES)} in"
+    " all sessions of a caller",
     "names that a stream with `validate_only` counts as existing": f"{MAX_ASSUMED:,}",
     "size of a page, which ends early when it is reached": size(limits.MAX_RESPONSE_BYTES),
+    "an asset in a response": size(limits.MAX_ASSET_BYTES),
+    "`kept_fields`": size(limits.MAX_KEPT_BYTES),
     "results in a progress message": size(limits.MAX_PROGRESS_BYTES),
     "results in a page": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
     "the status of an error with its details": size(limits.MAX_STATUS_BYTES),
@@ -81,6 +86,7 @@ ROWS = {
     "owners": elements(DASHBOARD, "owners"),
     "tags": elements(DASHBOARD, "tags"),
     "parents of a team": elements(entity_pb2.Team, "parents"),
+    "levels of domains, of teams, or of tags": f"{MAX_LEVELS}",
     "extension": f"{size(extension_rules.MAX_BYTES)} as compact JSON, {extension_rules.MAX_DEPTH} levels deep",
     "absolute value of a property of type `integer`": "2^53 - 1",
     "tags, or extension keys, in one release": elements(asset_pb2.Edited, "tags"),
@@ -105,6 +111,12 @@ def test_numbers_spelled_out_in_the_table_match_the_code() -> None:
     assert most == limits.MAX_FAILURES == IngestOptions().max_failures
     assert elements(DASHBOARD, "tags") == f"{merge.MAX_TAGS}"
     assert elements(asset_pb2.Edited, "extension_keys") == elements(asset_pb2.Edited, "tags")
+
+
+def test_large_answers_leave_out_parts_in_the_documented_order() -> None:
+    text = ROOT.joinpath("docs/limits.md").read_text()
+    steps = [f"{number}. `{path}`" for number, path in enumerate(fitting._PARTS, 1)]
+    assert [text.index(step) for step in steps] == sorted(text.index(step) for step in steps)
 
 
 def test_constants_of_the_rules_match_the_annotations() -> None:

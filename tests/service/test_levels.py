@@ -59,22 +59,24 @@ async def test_domains_teams_and_tags_have_at_most_32_levels(superset: Caller) -
         assert (await upserted(superset, kind, **last, displayName="Last"))["outcome"] == "UPDATED"
 
 
-async def test_what_moves_takes_the_levels_below_it_along(superset: Caller) -> None:
-    await upserted(superset, "classification", name="Deep")
-    tag, team = {"classification": "Deep"}, {"teamType": "Group"}
-    for kind, fields in (("tag", tag), ("team", team)):
-        assert (await superset.bulk(chain(kind, 0, MAX_LEVELS - 2))).counts == {"created": MAX_LEVELS - 2}
-        assert await upserted(superset, kind, name="a", **fields)
-        below = {"tag": {"parent": "Deep.a"}, "team": {"parents": ["sales", "a"]}}[kind]
-        await upserted(superset, kind, name="b", **fields, **below)
-        await upserted(superset, kind, name="c", **fields, **({"parent": "Deep.b"} if kind == "tag" else {}))
+@pytest.mark.parametrize("kind", ["tag", "team"])
+async def test_what_moves_takes_the_levels_below_it_along(superset: Caller, kind: str) -> None:
+    def below(*names: str) -> Json:
         if kind == "team":
-            await upserted(superset, kind, name="c", parents=["b"])
-        bottom = f"t{MAX_LEVELS - 3}"
-        above: Json = {"parent": f"Deep.{bottom}"} if kind == "tag" else {"parents": [bottom]}
-        place = "parent" if kind == "tag" else "parents[0]"
-        assert await refused(superset, kind, name="a", **fields, **above) == {f"entity.{kind}.{place}": "TOO_DEEP"}
-        assert (await upserted(superset, kind, name="b", **fields, **above))["outcome"] == "UPDATED"
+            return {"parents": names}
+        return {"classification": "Deep", "parent": "".join(f"Deep.{name}" for name in names[-1:])}
+
+    await upserted(superset, "classification", name="Deep")
+    await superset.bulk(chain(kind, 0, MAX_LEVELS - 2))
+    for name, above in (("a", []), ("b", ["t0", "a"]), ("c", ["b"])):
+        await upserted(superset, kind, name=name, **below(*above))
+    bottom = f"t{MAX_LEVELS - 3}"
+    if kind == "tag":
+        await upserted(superset, kind, name="b", **below("a"))
+
+    path = f"entity.{kind}." + ("parent" if kind == "tag" else "parents[0]")
+    assert await refused(superset, kind, name="a", **below(bottom)) == {path: "TOO_DEEP"}
+    assert (await upserted(superset, kind, name="b", **below(bottom)))["outcome"] == "UPDATED"
 
 
 async def test_what_is_stored_deeper_still_works(

@@ -3,7 +3,7 @@
 import dataclasses
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -94,3 +94,34 @@ async def test_each_record_has_its_own_lists(database: Database) -> None:
     (await _stored(database)).owners.append(CATALOG_ID)
 
     assert (await _stored(database)).owners == FULL.owners
+
+
+async def test_rows_without_their_large_values_say_how_much_is_missing(database: Database) -> None:
+    text, small = "x" * 100_000, "x" * 2_000
+    rows: dict[str, dict[str, Any]] = {
+        "small": {"description": small, "charts": [OTHER] * 55},
+        "wide": {"description": "\N{CHART WITH UPWARDS TREND}" * 501},
+        "long": {"description": text},
+        "charts": {"charts": [UUID(int=number) for number in range(2_000)]},
+        "extension": {"extension": {"k": text}},
+        "edited": {"edited": {"tags": [text]}},
+        "change": {"change": {"previous": text}},
+    }
+    records = [dataclasses.replace(FULL, id=uuid4(), name=name, **row) for name, row in rows.items()]
+    await database.write(storing(DASHBOARDS, *records))
+
+    async with database.read() as connection:
+        found = await DASHBOARDS.partial_by_names(connection, CATALOG_ID, list(rows))
+        whole = await DASHBOARDS.whole(connection, [record.id for record in records], {"description"})
+
+    partial = {row.record.name: row for row in found}
+    assert partial["small"] == (records[0], 0)
+    assert 2_000 < partial["wide"].missing < 2_100
+    for name in rows.keys() - {"small", "wide"}:
+        record, missing = partial[name]
+        assert getattr(record, "description" if name == "long" else name) is None
+        # Compressed documents may take more or less than expected.
+        assert 20_000 < missing < 600_000
+    assert {record.name: record for record in whole} == {
+        record.name: dataclasses.replace(record, description=None) for record in records
+    }

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite import aiosqlite
 
-from dashboard_catalog.store import charts, entities
+from dashboard_catalog.store import charts, entities, hierarchies
 from dashboard_catalog.store.asset_storing import _statements
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 
@@ -22,14 +22,19 @@ TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
 STATEMENTS: dict[str, ClauseElement] = {
     "chart_keys": charts._keys,
     "chart_references": charts._references,
-    "entities.by_fqns": entities._by_fqns,
-    "entities.by_ids": entities._by_ids,
+    "entities.by_fqns": entities._undescribed.where(entities._has_fqn),
+    "entities.by_ids": entities._undescribed.where(entities._has_id),
+    "lines_above": hierarchies._ABOVE["sqlite"],
+    "lines_below": hierarchies._BELOW["sqlite"],
 } | {
     f"{kind}.{name}": statement
     for kind, table in TABLES.items()
     for name, statement in {
         "by_names": table.with_names,
         "by_ids": table._by_ids,
+        "partial_by_names": table._partial_with_names,
+        "partial_by_ids": table._partial_by_ids,
+        "partial_version": table._partial_version,
         "ingested": table._ingested,
         "copy_to_history": _statements(table).copy_to_history,
         "update": _statements(table).update._statement,

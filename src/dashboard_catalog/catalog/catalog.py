@@ -5,6 +5,8 @@ transactions: `CallBatcher` collects them.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,18 +22,23 @@ from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Outcome, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
-from dashboard_catalog.catalog.reading.asset_lists import AssetListing, AssetPage, list_assets
-from dashboard_catalog.catalog.reading.asset_reads import AssetRead, read_assets
-from dashboard_catalog.catalog.reading.entity_lists import EntityListing, EntityPage, list_entities
-from dashboard_catalog.catalog.reading.entity_reads import read_entity
+from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.catalog.reading.asset_lists import AssetListing, find_assets
+from dashboard_catalog.catalog.reading.asset_reads import AssetRead, LargeAsset, read_assets, read_large_asset
+from dashboard_catalog.catalog.reading.entity_lists import EntityListing, find_entities
+from dashboard_catalog.catalog.reading.entity_reads import visible_entity, whole_entity
+from dashboard_catalog.catalog.reading.pages import Page, open_page, size_of
+from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, Room
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, Write
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 _Answer = WriteAnswer[Any] | CatalogError
+_Found = AssetView | LargeAsset | CatalogError
 
 
 class Catalog:
@@ -42,7 +49,7 @@ class Catalog:
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
         self._writes: CallBatcher[Write, _Answer] = CallBatcher(self._write_batch, _removes_or_restores)
-        self._reads: CallBatcher[AssetRead, AssetView | CatalogError] = CallBatcher(self._read_batch, lambda r: r.kind)
+        self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(self._read_batch, lambda r: r.kind)
 
     async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:
         """Creates, upserts, updates, deletes or restores an asset.
@@ -93,8 +100,11 @@ class Catalog:
             return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
         return await open_session(self._database, self._authorizer, self._pipeline, request)
 
-    async def get_asset(self, read: AssetRead) -> AssetView:
+    async def get_asset(self, read: AssetRead, room: Room) -> AssetView:
         """Returns one asset.
+
+        Args:
+            room: Where the answer will be.
 
         Raises:
             CatalogError: PERMISSION_DENIED or NOT_FOUND.
@@ -102,37 +112,60 @@ class Catalog:
         found = await self._reads.submit(read.kind, read)
         if isinstance(found, CatalogError):
             raise found
-        return found
+        if not isinstance(found, LargeAsset):
+            return found
+        await room.take(min(size_of(found.row), MAX_ANSWER_BYTES))
+        async with self._database.read() as connection:
+            return await read_large_asset(connection, found)
 
-    async def get_entity(self, principal: Principal, kind: EntityKind, key: str | UUID) -> EntityView:
+    async def get_entity(self, principal: Principal, kind: EntityKind, key: str | UUID, room: Room) -> EntityView:
         """Returns one entity, deleted or not.
 
         Args:
             key: Fully qualified name or id.
+            room: Where the answer will be.
 
         Raises:
             CatalogError: PERMISSION_DENIED or NOT_FOUND.
         """
         async with self._database.read() as connection:
-            return await read_entity(connection, self._authorizer, principal, kind, key)
+            row = await visible_entity(connection, self._authorizer, principal, kind, key)
+            if not row.missing:
+                return (await entity_views(connection, [row.record]))[0]
+        await room.take(size_of(row))
+        async with self._database.read() as connection:
+            record = await whole_entity(connection, kind, row.record.id)
+            if record is None:
+                raise not_found(kind.name, str(key))
+            return (await entity_views(connection, [record]))[0]
 
-    async def list_assets(self, listing: AssetListing) -> AssetPage:
-        """Returns a page of the assets that the caller may view.
+    def list_assets(
+        self, listing: AssetListing, room: Room
+    ) -> AbstractAsyncContextManager[Page[AssetRecord, AssetView]]:
+        """Opens a page of the assets that the caller may view.
+
+        Args:
+            room: Where the answer will be.
 
         Raises:
             CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a filter that does not parse or a wrong page token.
         """
-        async with self._database.read() as connection:
-            return await list_assets(connection, self._authorizer, listing)
+        find = partial(find_assets, authorizer=self._authorizer, listing=listing)
+        return open_page(self._database, find, listing.page_size, room)
 
-    async def list_entities(self, listing: EntityListing) -> EntityPage:
-        """Returns a page of the entities that the caller may view.
+    def list_entities(
+        self, listing: EntityListing, room: Room
+    ) -> AbstractAsyncContextManager[Page[EntityRecord, EntityView]]:
+        """Opens a page of the entities that the caller may view.
+
+        Args:
+            room: Where the answer will be.
 
         Raises:
             CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a wrong page token.
         """
-        async with self._database.read() as connection:
-            return await list_entities(connection, self._authorizer, listing)
+        find = partial(find_entities, authorizer=self._authorizer, listing=listing)
+        return open_page(self._database, find, listing.page_size, room)
 
     async def _write(self, write: AssetWrite | EntityWrite, validate_only: bool) -> WriteAnswer[Any]:
         if validate_only:
@@ -164,7 +197,7 @@ class Catalog:
         results = await self._pipeline.run(connection, Batch(writes), known_entities)
         return results, await answers_to(connection, results, known_entities)
 
-    async def _read_batch(self, reads: Sequence[AssetRead]) -> list[AssetView | CatalogError]:
+    async def _read_batch(self, reads: Sequence[AssetRead]) -> list[_Found]:
         async with self._database.read() as connection:
             return await read_assets(connection, self._authorizer, reads)
 

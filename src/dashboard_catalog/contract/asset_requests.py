@@ -120,7 +120,7 @@ class AssetRequests:
             page_size=page_size_of(request.page_size),
             page_token=request.page_token,
             include_total=request.include_total,
-            with_charts=not fields or bool(fields & {"charts", "change_description"}),
+            unwanted=wire.unwanted_columns(fields or frozenset()),
         )
         violations.gather(listing.position)
         violations.check()

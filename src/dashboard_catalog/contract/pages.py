@@ -1,28 +1,36 @@
 """Pages that fit into one response."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
+from dashboard_catalog.catalog.reading.pages import Page
 from dashboard_catalog.contract.limits import MAX_RESPONSE_BYTES
 
 R = TypeVar("R")
+V = TypeVar("V")
 
 
-def fill_page(shown: Iterable[tuple[R, Any]], token_after: Callable[[R], str], *, more: bool) -> tuple[list[Any], str]:
+async def fill_page(
+    page: Page[R, V], message_of: Callable[[V], Any], token_after: Callable[[R], str]
+) -> tuple[list[Any], str]:
     """Returns the messages that fit, at least one, and the token of the next page, empty on the last one.
 
     Args:
-        shown: Each record that was found, with its message.
-        more: Whether more records follow those that were found.
+        page: Is read until the response is full.
+        message_of: Makes a message of what callers see.
+        token_after: Returns the token of the page that begins after a row.
     """
     messages: list[Any] = []
     size = 0
     last: R | None = None
-    for record, message in shown:
-        size += message.ByteSize() + 8
-        if messages and size > MAX_RESPONSE_BYTES:
-            more = True
-            break
-        messages.append(message)
-        last = record
-    return messages, token_after(last) if more and last is not None else ""
+    async with aclosing(page.views()) as views:
+        async for row, view in views:
+            message = message_of(view)
+            size += message.ByteSize() + 8
+            if last is not None and size > MAX_RESPONSE_BYTES:
+                return messages, token_after(last)
+            messages.append(message)
+            last = row
+    # Not the last row that was shown: rows may have been removed since they were found.
+    return messages, token_after(page.last) if page.more and page.last is not None else ""

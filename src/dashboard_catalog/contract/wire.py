@@ -20,6 +20,7 @@ from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_MESSAGES, ENTITY_OUTPUT
+from dashboard_catalog.store.assets import LARGE
 from dashboardcatalog.v1 import asset_pb2, entity_pb2, reference_pb2
 
 # OpenMetadata's names for kinds that references have.
@@ -140,6 +141,12 @@ def asset_fields(view: AssetView) -> dict[str, Any]:
         "updated_at": to_timestamp(record.updated_at),
         "etag": etag_of(record),
     }
+
+
+def unwanted_columns(fields: frozenset[str]) -> frozenset[str]:
+    """Returns the columns that may be large and that no field of a read mask shows; an empty mask shows all."""
+    shown = {"change" if field == "change_description" else field for field in fields}
+    return LARGE - shown if fields else frozenset()
 
 
 def entity_message(view: EntityView) -> entity_pb2.Entity:

@@ -6,16 +6,20 @@ Each is check, call, convert. A servicer passes the request, the caller, and the
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from google.protobuf.message import Message
+
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.caller import Caller
+from dashboard_catalog.contract.fitting import fit, fit_kept_fields
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
+from dashboard_catalog.rpc.answer_room import CallRoom
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Message)
 Response = Callable[..., R]
 """The class of a response message, which takes the fields of the message by name."""
 
@@ -39,7 +43,8 @@ class AssetRpcs:
         """Serves Upsert."""
         write = self._requests.upsert(request, caller)
         outcome, kept, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        return self._respond(response, view, outcome=wire.outcome_message(outcome), kept_fields=kept)
+        kept_fields = fit_kept_fields(kept)
+        return self._respond(response, view, outcome=wire.outcome_message(outcome), kept_fields=kept_fields)
 
     async def update(self, request: Any, caller: Caller, response: Response[R]) -> R:
         """Serves Update."""
@@ -59,25 +64,31 @@ class AssetRpcs:
         _, _, view = await self._catalog.write_asset(self._requests.restore(request, caller))
         return self._respond(response, view)
 
-    async def get(self, request: Any, caller: Caller, response: Response[R]) -> R:
+    async def get(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves Get."""
         read, fields = self._requests.read(request, caller)
-        view = await self._catalog.get_asset(read)
-        return response(**{self._name: _shown(view, fields)})
+        view = await self._catalog.get_asset(read, room)
+        answer = response(**{self._name: self._shown(view, fields)})
+        room.built(answer)
+        return answer
 
-    async def list(self, request: Any, caller: Caller, response: Response[R]) -> R:
+    async def list(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves List."""
         listing, fields = self._requests.listing(request, caller)
-        page = await self._catalog.list_assets(listing)
-        shown = ((view.record, self._resource(**_shown(view, fields))) for view in page.assets)
-        messages, token = fill_page(shown, listing.token_after, more=page.more)
-        return response(next_page_token=token, total=page.total, **{f"{self._name}s": messages})
+        async with self._catalog.list_assets(listing, room) as page:
+            messages, token = await fill_page(page, lambda view: self._shown(view, fields), listing.token_after)
+        answer = response(next_page_token=token, total=page.total, **{f"{self._name}s": messages})
+        room.built(answer)
+        return answer
 
     def _respond(self, response: Response[R], view: AssetView, **fields: Any) -> R:
-        return response(**{self._name: wire.asset_fields(view)}, **fields)
+        answer = response(**{self._name: wire.asset_fields(view)}, **fields)
+        fit(getattr(answer, self._name))
+        return answer
 
-
-def _shown(view: AssetView, only: frozenset[str]) -> dict[str, Any]:
-    """Returns the fields of an asset, or those of a read mask."""
-    fields = wire.asset_fields(view)
-    return {name: value for name, value in fields.items() if name in only} if only else fields
+    def _shown(self, view: AssetView, only: frozenset[str]) -> Any:
+        """Returns the message of an asset, with all fields or those of a read mask, as far as it is not too large."""
+        fields = wire.asset_fields(view)
+        asset = self._resource(**{name: value for name, value in fields.items() if not only or name in only})
+        fit(asset)
+        return asset

@@ -6,6 +6,7 @@ from dashboard_catalog.contract.entity_requests import entity_key, entity_listin
 from dashboard_catalog.contract.kinds import entity_kind
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
+from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
 from dashboardcatalog.v1 import catalog_service_pb2 as messages
 from dashboardcatalog.v1 import catalog_service_pb2_grpc
@@ -14,8 +15,9 @@ from dashboardcatalog.v1 import catalog_service_pb2_grpc
 class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
     """Serves `dashboardcatalog.v1.CatalogService`; the contract documents each RPC."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, room: AnswerRoom) -> None:
         self._catalog = catalog
+        self._room = room
 
     async def UpsertEntity(
         self, request: messages.UpsertEntityRequest, context: Context
@@ -26,17 +28,22 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
 
     async def GetEntity(self, request: messages.GetEntityRequest, context: Context) -> messages.GetEntityResponse:
         kind, key = entity_kind(request.kind), entity_key(request)
-        view = await self._catalog.get_entity(caller_of(context).principal, kind, key)
-        return messages.GetEntityResponse(entity=wire.entity_message(view))
+        room = self._room.of(context)
+        view = await self._catalog.get_entity(caller_of(context).principal, kind, key, room)
+        answer = messages.GetEntityResponse(entity=wire.entity_message(view))
+        room.built(answer)
+        return answer
 
     async def ListEntities(
         self, request: messages.ListEntitiesRequest, context: Context
     ) -> messages.ListEntitiesResponse:
         listing = entity_listing(request, caller_of(context))
-        page = await self._catalog.list_entities(listing)
-        shown = ((view.record, wire.entity_message(view)) for view in page.entities)
-        entities, token = fill_page(shown, listing.token_after, more=page.more)
-        return messages.ListEntitiesResponse(entities=entities, next_page_token=token)
+        room = self._room.of(context)
+        async with self._catalog.list_entities(listing, room) as page:
+            entities, token = await fill_page(page, wire.entity_message, listing.token_after)
+        answer = messages.ListEntitiesResponse(entities=entities, next_page_token=token)
+        room.built(answer)
+        return answer
 
     async def DeleteEntity(
         self, request: messages.DeleteEntityRequest, context: Context

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
+from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.asset_rpcs import AssetRpcs
 from dashboard_catalog.rpc.bulk_stream import serve_bulk
 from dashboard_catalog.rpc.edge.context import Context, caller_of, writes_responses
@@ -18,10 +19,11 @@ CHUNKS_AT_ONCE = 8
 class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     """Serves `dashboardcatalog.v1.DashboardService`; the contract documents each RPC."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, room: AnswerRoom) -> None:
         self._catalog = catalog
         self._chunks = asyncio.Semaphore(CHUNKS_AT_ONCE)
         self._rpcs = AssetRpcs(catalog, ASSET_MESSAGES["dashboard"])
+        self._room = room
 
     async def CreateDashboard(
         self, request: messages.CreateDashboardRequest, context: Context
@@ -40,12 +42,14 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     async def GetDashboard(
         self, request: messages.GetDashboardRequest, context: Context
     ) -> messages.GetDashboardResponse:
-        return await self._rpcs.get(request, caller_of(context), messages.GetDashboardResponse)
+        room = self._room.of(context)
+        return await self._rpcs.get(request, caller_of(context), messages.GetDashboardResponse, room)
 
     async def ListDashboards(
         self, request: messages.ListDashboardsRequest, context: Context
     ) -> messages.ListDashboardsResponse:
-        return await self._rpcs.list(request, caller_of(context), messages.ListDashboardsResponse)
+        room = self._room.of(context)
+        return await self._rpcs.list(request, caller_of(context), messages.ListDashboardsResponse, room)
 
     async def UpdateDashboard(
         self, request: messages.UpdateDashboardRequest, context: Context

@@ -3,21 +3,17 @@
 `asset_storing` writes assets.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import (
-    Select,
-    Table,
-    bindparam,
-    select,
-)
+from sqlalchemy import Select, Table, bindparam, select
 
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.records import AssetRecord, ChartRecord, DashboardRecord
 from dashboard_catalog.store.reference_rows import ReferenceRows
 from dashboard_catalog.store.rows import Reader
@@ -31,6 +27,9 @@ from dashboard_catalog.store.tables import (
 )
 
 A = TypeVar("A", bound=AssetRecord)
+
+LARGE = frozenset({"description", "extension", "edited", "change", "charts"})
+"""The columns whose values may be large."""
 
 
 class Ingested(NamedTuple):
@@ -61,6 +60,7 @@ class AssetTable(Generic[A]):
 
     Attributes:
         references: What finds assets by what they refer to.
+        partial: Reads rows without their large values, current and older versions.
         columns: Names of the columns, in their order.
         with_names: Statement for the assets of a `service_id` that have one of `names`.
     """
@@ -74,6 +74,8 @@ class AssetTable(Generic[A]):
         self.to_row = row_of(record)
         self.from_row = record_maker(record)
         self._reader = Reader(table.c, self.from_row)
+        self.partial = PartialReader(table, self.from_row, LARGE)
+        self._partial_history = PartialReader(history, self.from_row, LARGE)
         c = table.c
         in_service = c.service_id == bindparam("service_id")
         self.with_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
@@ -90,11 +92,16 @@ class AssetTable(Generic[A]):
         self._taken_along = self.select().where(
             in_service, c.deleted, any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
         )
-        self._version = select(*[history.c[name] for name in self.columns]).where(
+        partial = select(*self.partial.columns(c))
+        self._partial_with_names = partial.where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
+        self._partial_by_ids = partial.where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
+        is_version = (
             history.c.service_id == bindparam("service_id"),
             history.c.id == bindparam("id"),
             history.c.version == bindparam("version"),
         )
+        self._version = select(*history.c).where(*is_version)
+        self._partial_version = select(*self._partial_history.columns(history.c)).where(*is_version)
 
     def select(self) -> Select[Any]:
         """Returns a statement that reads whole rows, for the caller to add conditions to."""
@@ -138,6 +145,31 @@ class AssetTable(Generic[A]):
         parameters = {"service_id": service_id, "id": asset_id, "version": version}
         found = await self.fetch(connection, self._version, parameters)
         return found[0] if found else None
+
+    async def partial_by_names(
+        self, connection: ReadConnection, service_id: UUID, names: Sequence[str]
+    ) -> list[Partial[A]]:
+        """Returns what `by_names` does, without large values."""
+        parameters = {"service_id": service_id, "names": names}
+        return await self.partial.all(connection, self._partial_with_names, parameters)
+
+    async def partial_by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[Partial[A]]:
+        """Returns what `by_ids` does, without large values."""
+        return await self.partial.all(connection, self._partial_by_ids, {"ids": list(ids)})
+
+    async def partial_version(
+        self, connection: ReadConnection, service_id: UUID, asset_id: UUID, version: int
+    ) -> Partial[A] | None:
+        """Returns what `version` does, without large values."""
+        parameters = {"service_id": service_id, "id": asset_id, "version": version}
+        found = await self._partial_history.all(connection, self._partial_version, parameters)
+        return found[0] if found else None
+
+    async def whole(self, connection: ReadConnection, ids: Iterable[UUID], without: Collection[str]) -> list[A]:
+        """Returns what `by_ids` does, without columns that nobody wants."""
+        statement = select(*self.partial.whole_columns(without))
+        statement = statement.where(any_of(self.table.c.id, bindparam("ids", type_=UUID_LIST)))
+        return await self.fetch(connection, statement, {"ids": list(ids)})
 
 
 DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY, DASHBOARD_REFERENCE)

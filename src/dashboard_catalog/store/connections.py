@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause, text
+from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause, TextualSelect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.driver_errors import DuplicateKey, Refused, translated
 
 Columns = tuple[Any, ...]
-Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause
+Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause | TextualSelect
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 

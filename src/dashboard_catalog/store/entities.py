@@ -4,22 +4,25 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker
 from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.locks import advance
+from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
 
 _reader = Reader(ENTITY.c, record_maker(EntityRecord))
 _columns = column_names(EntityRecord)
-_by_fqns = select(*ENTITY.c).where(any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST)))
-_by_ids = select(*ENTITY.c).where(any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST)))
-_children = select(ENTITY.c.kind, ENTITY.c.fqn, func.count().over().label("count")).where(
+_partial = PartialReader(ENTITY, record_maker(EntityRecord), ("description", "attributes"))
+_has_fqn = any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST))
+_has_id = any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST))
+_undescribed = select(*_partial.whole_columns({"description"}))
+_children = select(ENTITY.c.kind, ENTITY.c.fqn, func.count().over().label("of_all")).where(
     overlaps(ENTITY.c.parents, bindparam("ids", type_=UUID_LIST))
 )
 _update = (
@@ -29,34 +32,49 @@ _update = (
 )
 
 
-async def fetch(
-    connection: ReadConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
-) -> list[EntityRecord]:
-    """Returns the records of a statement that selects all columns of `ENTITY`."""
-    return await _reader.all(connection, statement, parameters)
-
-
 async def by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
-    """Returns the entities of any kind that have one of these fully qualified names, deleted or not."""
+    """Returns the entities of any kind that have one of these fully qualified names, deleted or not.
+
+    They have no descriptions, which nothing that refers to them shows.
+    """
     wanted = list(fqns)
-    return await fetch(connection, _by_fqns, {"fqns": wanted}) if wanted else []
+    return await _reader.all(connection, _undescribed.where(_has_fqn), {"fqns": wanted}) if wanted else []
 
 
 async def by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
-    """Returns the entities that have one of these ids, deleted or not."""
+    """Returns the entities that have one of these ids, deleted or not, without their descriptions."""
     wanted = list(ids)
-    return await fetch(connection, _by_ids, {"ids": wanted}) if wanted else []
+    return await _reader.all(connection, _undescribed.where(_has_id), {"ids": wanted}) if wanted else []
+
+
+async def whole_by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
+    """Returns what `by_fqns` does, with descriptions."""
+    wanted = list(fqns)
+    return await _reader.all(connection, select(*ENTITY.c).where(_has_fqn), {"fqns": wanted}) if wanted else []
+
+
+async def whole_by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
+    """Returns what `by_ids` does, with descriptions."""
+    wanted = list(ids)
+    return await _reader.all(connection, select(*ENTITY.c).where(_has_id), {"ids": wanted}) if wanted else []
+
+
+async def partial_by_key(connection: ReadConnection, key: str | UUID) -> list[Partial[EntityRecord]]:
+    """Returns the entities of any kind with this fully qualified name or id, deleted or not, without large values."""
+    by_id = isinstance(key, UUID)
+    statement = select(*_partial.columns(ENTITY.c)).where(_has_id if by_id else _has_fqn)
+    return await _partial.all(connection, statement, {"ids" if by_id else "fqns": [key]})
 
 
 async def children(connection: ReadConnection, id_: UUID, limit: int) -> list[tuple[str, str, int]]:
     """Returns (kind, fully qualified name, number of all) of up to `limit` entities that have a parent of this id."""
     rows = await connection.execute(_children.limit(limit), {"ids": [id_]})
-    return [(row.kind, row.fqn, row.count) for row in rows]
+    return [(row.kind, row.fqn, row.of_all) for row in rows]
 
 
 async def of_kind(connection: ReadConnection, kind: str) -> list[EntityRecord]:
-    """Returns all entities of a kind, deleted or not."""
-    return await fetch(connection, select(*ENTITY.c).where(ENTITY.c.kind == kind))
+    """Returns all entities of a kind, deleted or not, without their descriptions."""
+    return await _reader.all(connection, _undescribed.where(ENTITY.c.kind == kind))
 
 
 async def save(
@@ -96,8 +114,8 @@ async def page(
     name_prefix: str,
     after: str | None,
     limit: int,
-) -> list[EntityRecord]:
-    """Returns the next entities of a kind in the order of their fully qualified names.
+) -> list[Partial[EntityRecord]]:
+    """Returns the next entities of a kind in the order of their fully qualified names, without large values.
 
     Args:
         only: Ids of the entities that the page may have; None for all.
@@ -107,12 +125,13 @@ async def page(
         limit: Maximum number of entities.
     """
     c = ENTITY.c
-    statement = select(*c).where(c.kind == kind, c.deleted.in_(deleted), begins_with(c.name, name_prefix))
+    matches = (c.kind == kind, c.deleted.in_(deleted), begins_with(c.name, name_prefix))
+    statement = select(*_partial.columns(c)).where(*matches)
     if only is not None:
         statement = statement.where(any_of(c.id, bindparam("only", list(only), UUID_LIST)))
     if after is not None:
         statement = statement.where(c.fqn > after)
-    return await fetch(connection, statement.order_by(c.fqn).limit(limit))
+    return await _partial.all(connection, statement.order_by(c.fqn).limit(limit))
 
 
 def _named(record: EntityRecord) -> dict[str, Any]:

@@ -7,7 +7,7 @@ that their rows name as parents.
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import Integer, TextClause, bindparam, select, text
+from sqlalchemy import Integer, TextualSelect, bindparam, select, text
 
 from dashboard_catalog.store.column_types import ID, UUID_LIST
 from dashboard_catalog.store.conditions import begins_with
@@ -22,14 +22,15 @@ _QUALIFIED_BY = {"domain": "domain", "classification": "tag"}
 """The kinds of entities whose fully qualified names begin with that of another one, by the kind of that one."""
 
 
-def _statement(sql: str) -> TextClause:
+def _statement(sql: str) -> TextualSelect:
     ids = bindparam("ids", type_=UUID_LIST)
-    found = text(sql).columns(id=ID, parents=UUID_LIST)
-    return found.bindparams(*[each for each in (ids, bindparam("levels", type_=Integer())) if f":{each.key}" in sql])
+    levels = bindparam("levels", type_=Integer())
+    used = [each for each in (ids, levels) if f":{each.key}" in sql]
+    return text(sql).bindparams(*used).columns(id=ID, parents=UUID_LIST)
 
 
 # On PostgreSQL an index finds the entities of a parent. On SQLite all parents are read once, into a temporary index.
-_BELOW: Mapping[str, TextClause] = {
+_BELOW: Mapping[str, TextualSelect] = {
     "postgresql": _statement(
         "WITH RECURSIVE below(id, parents) AS ("
         " SELECT id, parents FROM entity WHERE id = ANY (:ids) UNION"
@@ -45,7 +46,7 @@ _BELOW: Mapping[str, TextClause] = {
         ") SELECT one.id, one.parents FROM below JOIN entity AS one ON one.id = below.id"
     ),
 }
-_ABOVE: Mapping[str, TextClause] = {
+_ABOVE: Mapping[str, TextualSelect] = {
     "postgresql": _statement(
         "WITH RECURSIVE above(id, parents, level) AS ("
         " SELECT id, parents, 1 FROM entity WHERE id = ANY (:ids) UNION"
@@ -83,7 +84,7 @@ async def lines_above(connection: ReadConnection, ids: Iterable[UUID], levels: i
 
 
 async def _lines(
-    connection: ReadConnection, statements: Mapping[str, TextClause], parameters: dict[str, object]
+    connection: ReadConnection, statements: Mapping[str, TextualSelect], parameters: dict[str, object]
 ) -> Lines:
     if not parameters["ids"]:
         return {}

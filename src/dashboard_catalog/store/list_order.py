@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, tuple_
 
 from dashboard_catalog.store.column_types import ID, KEY_TEXT
+from dashboard_catalog.store.records import AssetRecord
 
 Position = tuple[str | datetime, UUID]
 """The last asset of the previous page: (name, service id), or (time, id)."""
@@ -24,6 +25,10 @@ class ListOrder:
         """Returns the expressions for ORDER BY, over the given columns."""
         parts = (columns.updated_at, columns.id) if self.by_time else (columns.name, columns.service_id)
         return [part.desc() if self.descending else part for part in parts]
+
+    def position(self, record: AssetRecord) -> Position:
+        """Returns the position of an asset."""
+        return (record.updated_at, record.id) if self.by_time else (record.name, record.service_id)
 
     def is_after(self, columns: Any, position: Position) -> ColumnElement[bool]:
         """Returns the condition that a row comes after a position."""

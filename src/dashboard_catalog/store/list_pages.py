@@ -15,6 +15,7 @@ from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_filters import ListFilters
 from dashboard_catalog.store.list_order import ListOrder, Position
 from dashboard_catalog.store.list_statements import ListStatements
+from dashboard_catalog.store.partial_rows import Partial
 
 # All rows of a filter are read if it finds no more than this.
 _FEW = 2_000
@@ -32,28 +33,30 @@ async def page(
     order: ListOrder,
     after: Position | None,
     limit: int,
-) -> list[Any]:
-    """Returns the records of a page.
+    without: frozenset[str] = frozenset(),
+) -> list[Partial[Any]]:
+    """Returns the rows of a page, without large values.
 
     Args:
         after: The last asset of the previous page; None for the first page.
-        limit: Maximum number of records.
+        limit: Maximum number of rows.
+        without: Columns that nobody wants.
     """
-    statements = ListStatements(connection.dialect.name, table, filters, order, after)
+    statements = ListStatements(connection.dialect.name, table, filters, order, after=after, without=without)
     if statements.needs_sizes:
         sizes = list((await connection.execute(statements.sizes(_FEW + 1))).one())
         if min(sizes) <= _FEW:
-            return await table.fetch(connection, statements.found_by(sizes.index(min(sizes))).limit(limit))
+            return await table.partial.all(connection, statements.found_by(sizes.index(min(sizes))).limit(limit))
         if order.by_time or (statements.merges_many_ranges and limit <= _LARGEST_PAGE_OF_NEXT):
             next_rows = statements.among_next(_NEXT_BY_TIME if order.by_time else _NEXT_BY_NAME)
-            found = await table.fetch(connection, next_rows.limit(limit))
+            found = await table.partial.all(connection, next_rows.limit(limit))
             if len(found) == limit:
                 return found
     statement = statements.by_time().limit(limit) if order.by_time else statements.by_name(limit)
-    return await table.fetch(connection, statement)
+    return await table.partial.all(connection, statement)
 
 
 async def total(connection: ReadConnection, table: AssetTable[Any], filters: ListFilters) -> int:
     """Returns the number of assets that the filters match."""
-    keys = ListStatements(connection.dialect.name, table, filters, ListOrder(), None).keys(None)
+    keys = ListStatements(connection.dialect.name, table, filters, ListOrder()).keys(None)
     return int((await connection.execute(select(func.count()).select_from(keys.subquery()))).scalar_one())

@@ -1,9 +1,9 @@
-"""The statements that read a page of assets. `list_pages` chooses among them.
+"""The statements that read a page of assets, without large values. `list_pages` chooses among them.
 
 Some conditions are written in a form that no index serves, so that the planner reads the index that the page needs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -38,10 +38,18 @@ class ListStatements:
     Args:
         dialect: `postgresql` or `sqlite`.
         after: The last asset of the previous page; None for the first page.
+        without: Columns that nobody wants.
     """
 
     def __init__(
-        self, dialect: str, table: AssetTable[Any], filters: ListFilters, order: ListOrder, after: Position | None
+        self,
+        dialect: str,
+        table: AssetTable[Any],
+        filters: ListFilters,
+        order: ListOrder,
+        *,
+        after: Position | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self._dialect = dialect
         self._table = table
@@ -49,6 +57,7 @@ class ListStatements:
         self._deleted = filters.deleted
         self._order = order
         self._after = after
+        self._without = without
         self._finding = finding_filters(table, dialect, filters)
         self._narrowing = narrowing_filters(table, filters)
         self._all = [*self._finding, *self._narrowing]
@@ -88,7 +97,7 @@ class ListStatements:
         if not self._order.by_time:
             rows = rows.where(c.deleted == boolean(self._deleted[0]))
         next_rows = rows.order_by(*self._order.columns(c)).limit(count).subquery()
-        matching = select(*next_rows.c).where(*self._conditions(next_rows.c))
+        matching = select(*self._shown(next_rows.c)).where(*self._conditions(next_rows.c))
         return matching.order_by(*self._order.columns(next_rows.c))
 
     def by_name(self, limit: int) -> Select[Any]:
@@ -99,7 +108,8 @@ class ListStatements:
     def by_time(self) -> Select[Any]:
         """Returns the statement for all rows that match, in the order of time."""
         c = self._columns
-        rows = self._rows_of(self.keys(None).offset(0).subquery()) if self.needs_sizes else self._table.select()
+        found = self.needs_sizes
+        rows = self._rows_of(self.keys(None).offset(0).subquery()) if found else select(*self._shown(c))
         return rows.where(*self._after_position(c), *self._conditions(c)).order_by(*self._order.columns(c))
 
     def keys(self, limit: int | None) -> Any:
@@ -142,7 +152,10 @@ class ListStatements:
 
     def _rows_of(self, keys: Any) -> Select[Any]:
         c = self._columns
-        return self._table.select().join(keys, (c.service_id == keys.c.service_id) & (c.name == keys.c.name))
+        return select(*self._shown(c)).join(keys, (c.service_id == keys.c.service_id) & (c.name == keys.c.name))
+
+    def _shown(self, columns: Any) -> Sequence[ColumnElement[Any]]:
+        return self._table.partial.columns(columns, self._without)
 
     def _conditions(self, columns: Any) -> Iterator[ColumnElement[bool]]:
         """Yields the conditions of all filters on a row."""

@@ -55,6 +55,16 @@ class Held(NamedTuple):
     deleted: bool
 
 
+class _Unlimited:
+    """Room for every answer."""
+
+    async def take(self, size: int) -> None:
+        """Returns at once."""
+
+    def keep(self, size: int) -> None:
+        """Does nothing."""
+
+
 class NamedAssets:
     """The assets of one life, with the methods of the model; each returns the model's result, and the asset."""
 
@@ -87,7 +97,7 @@ class NamedAssets:
     async def held(self, names: Iterable[str]) -> dict[str, Held]:
         """Reads assets."""
         reads = {name: AssetRead(_kind(name), PRINCIPAL, self._key(name), deleted="include") for name in names}
-        views = await asyncio.gather(*[self._catalog.get_asset(read) for read in reads.values()])
+        views = await asyncio.gather(*[self._catalog.get_asset(read, _Unlimited()) for read in reads.values()])
         return {name: _held(view) for name, view in zip(reads, views, strict=True)}
 
     async def disable(self, tags: Collection[str]) -> None:

@@ -37,14 +37,17 @@ class KnownEntities:
         self._failed: set[tuple[str, str]] = set()
 
     async def load(self, connection: ReadConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
-        """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags."""
+        """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags.
+
+        They have no descriptions, which nothing that refers to them needs.
+        """
         found = await entities.by_fqns(connection, set(fqns))
         found += await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id})
-        for record in found:
-            # The changes of the batch, or of its stream, are newer than what is stored.
-            if record.id not in self._by_id and (record.kind, record.fqn) not in self._by_fqn:
-                self.add(record)
-        await self.load_by_id(connection, {record.parents[0] for record in found if record.kind == "tag"})
+        await self._add_loaded(connection, found)
+
+    async def load_whole(self, connection: ReadConnection, fqns: Iterable[str]) -> None:
+        """Loads entities by fully qualified name with their descriptions, before the batch has loaded any."""
+        await self._add_loaded(connection, await entities.whole_by_fqns(connection, set(fqns)))
 
     async def load_by_id(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the entities of these ids that are not yet known, and nothing else."""
@@ -60,6 +63,13 @@ class KnownEntities:
         for service_id, name, id_, deleted, deleted_by_edit in rows:
             # The changes of the batch are newer than what is stored.
             self._charts.setdefault((services[service_id], name), KnownChart(id_, deleted, deleted_by_edit))
+
+    async def _add_loaded(self, connection: ReadConnection, found: Iterable[EntityRecord]) -> None:
+        for record in found:
+            # The changes of the batch, or of its stream, are newer than what is stored.
+            if record.id not in self._by_id and (record.kind, record.fqn) not in self._by_fqn:
+                self.add(record)
+        await self.load_by_id(connection, {record.parents[0] for record in found if record.kind == "tag"})
 
     def add(self, record: EntityRecord) -> None:
         """Makes an entity known as it is now."""

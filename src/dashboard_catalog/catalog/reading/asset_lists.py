@@ -18,12 +18,14 @@ from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.filters import AssetFilters, FilterLookup
 from dashboard_catalog.catalog.reading.page_sizes import DEFAULT_PAGE_SIZE
+from dashboard_catalog.catalog.reading.pages import FoundRows, fetch_rows
 from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.store import entities, list_pages
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.list_order import ListOrder, Position
+from dashboard_catalog.store.partial_rows import Partial
 from dashboard_catalog.store.records import AssetRecord
 
 _ORDERS: Mapping[str, ListOrder] = {
@@ -47,7 +49,7 @@ class AssetListing:
         page_size: Maximum number of assets.
         page_token: Where the page begins; empty for the first page.
         include_total: Whether to count all assets that match.
-        with_charts: Whether to read the charts that dashboards hold.
+        unwanted: Columns that the caller does not want, of those that may be large.
     """
 
     kind: AssetKind
@@ -56,7 +58,12 @@ class AssetListing:
     page_size: int = DEFAULT_PAGE_SIZE
     page_token: str = ""
     include_total: bool = False
-    with_charts: bool = True
+    unwanted: frozenset[str] = frozenset()
+
+    @property
+    def with_charts(self) -> bool:
+        """Whether the caller sees the names of charts: of those that a dashboard holds, or of those that changed."""
+        return not {"charts", "change"} <= self.unwanted
 
     def token_after(self, record: AssetRecord) -> str:
         """Returns the token of the page that begins after an asset."""
@@ -98,22 +105,10 @@ def _time_position(parts: Sequence[str]) -> Position:
     return time, UUID(hex=id_)
 
 
-@dataclass(frozen=True, slots=True)
-class AssetPage:
-    """A page of assets.
-
-    Attributes:
-        more: Whether another page follows.
-        total: Number of all assets that match, if the caller asked for it.
-    """
-
-    assets: list[AssetView]
-    more: bool
-    total: int | None
-
-
-async def list_assets(connection: ReadConnection, authorizer: Authorizer, listing: AssetListing) -> AssetPage:
-    """Returns a page of the assets that the caller may view.
+async def find_assets(
+    connection: ReadConnection, authorizer: Authorizer, listing: AssetListing
+) -> FoundRows[AssetRecord, AssetView]:
+    """Finds a page of the assets that the caller may view.
 
     Raises:
         CatalogError: PERMISSION_DENIED if the caller may view no assets at all, INVALID_ARGUMENT for a filter that does
@@ -123,14 +118,36 @@ async def list_assets(connection: ReadConnection, authorizer: Authorizer, listin
     services = await _services(connection, authorizer, listing)
     lookup = FilterLookup(connection, partial(viewable_services, authorizer, listing.principal))
     filters = None if services == [] else await lookup.resolve(listing.filters, services)
+    read, unwanted = partial(_read_views, listing=listing), listing.unwanted
     if filters is None:
-        return AssetPage([], more=False, total=0 if listing.include_total else None)
+        return FoundRows([], more=False, total=0 if listing.include_total else None, read=read)
     table, order = listing.kind.table, _ORDERS[listing.filters.order_by]
-    records = await list_pages.page(connection, table, filters, order=order, after=after, limit=listing.page_size + 1)
+
+    async def fetch(last: AssetRecord | None, limit: int) -> list[Partial[AssetRecord]]:
+        position = order.position(last) if last else after
+        page = list_pages.page
+        return await page(connection, table, filters, order=order, after=position, limit=limit, without=unwanted)
+
+    rows, more = await fetch_rows(listing.page_size, fetch)
     total = await list_pages.total(connection, table, filters) if listing.include_total else None
-    page = records[: listing.page_size]
-    shown = await asset_views(connection, listing.kind, page, with_charts=listing.with_charts)
-    return AssetPage(shown, more=len(records) > listing.page_size, total=total)
+    return FoundRows(rows, more=more, total=total, read=read)
+
+
+async def _read_views(
+    connection: ReadConnection, rows: Sequence[Partial[AssetRecord]], *, listing: AssetListing
+) -> list[tuple[AssetRecord, AssetView]]:
+    """Returns the views of rows that are still there, with their large values."""
+    missing = [row.record.id for row in rows if row.missing]
+    whole = await listing.kind.table.whole(connection, missing, listing.unwanted) if missing else []
+    by_id = {row.record.id: row.record for row in rows if not row.missing} | {record.id: record for record in whole}
+    there = [row.record for row in rows if row.record.id in by_id]
+    records = [by_id[record.id] for record in there]
+    if listing.kind.holds_charts and "charts" in listing.unwanted:
+        for record in records:
+            record.charts = []
+    views = await asset_views(connection, listing.kind, records, with_charts=listing.with_charts)
+    # A row says where the page ends, also if its asset has changed since.
+    return list(zip(there, views, strict=True))
 
 
 async def _services(connection: ReadConnection, authorizer: Authorizer, listing: AssetListing) -> list[UUID] | None:

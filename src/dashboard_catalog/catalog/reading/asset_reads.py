@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -18,9 +19,11 @@ from dashboard_catalog.catalog.reading.filters import DELETED_STATES
 from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.partial_rows import Partial
 from dashboard_catalog.store.records import AssetRecord
 
-_Stored = Mapping[AssetKey, AssetRecord]
+_Row = Partial[AssetRecord]
+_Stored = Mapping[AssetKey, _Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,22 @@ class AssetRead:
     deleted: str = "exclude"
 
 
+class LargeAsset(NamedTuple):
+    """An asset that the caller may view, but that takes room.
+
+    Attributes:
+        row: The asset without its large values.
+        is_newest: Whether it is the newest version.
+    """
+
+    read: AssetRead
+    row: _Row
+    is_newest: bool
+
+
 async def read_assets(
     connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead]
-) -> list[AssetView | CatalogError]:
+) -> list[AssetView | LargeAsset | CatalogError]:
     """Returns the asset of each read, or the error that it ends with, in the order of the reads.
 
     The number of statements depends on the BI services and older versions that are read, not on the number of reads.
@@ -52,16 +68,34 @@ async def read_assets(
     kind = reads[0].kind
     known_entities = KnownEntities()
     stored = await _load(connection, known_entities, kind, [read.key for read in reads])
-    found: list[AssetRecord | CatalogError] = []
+    found: list[AssetRecord | LargeAsset | CatalogError] = []
     for read in reads:
         try:
-            record = _visible(authorizer, read, known_entities, stored)
-            found.append(await _version_of(connection, read, record))
+            newest = _visible(authorizer, read, known_entities, stored)
+            row = await _version_of(connection, read, newest)
+            found.append(LargeAsset(read, row, row is newest) if row.missing else row.record)
         except CatalogError as error:
             found.append(error)
-    records = [record for record in found if not isinstance(record, CatalogError)]
+    records = [record for record in found if isinstance(record, AssetRecord)]
     shown = iter(await asset_views(connection, kind, records, known_entities=known_entities))
-    return [record if isinstance(record, CatalogError) else next(shown) for record in found]
+    return [next(shown) if isinstance(record, AssetRecord) else record for record in found]
+
+
+async def read_large_asset(connection: ReadConnection, large: LargeAsset) -> AssetView:
+    """Returns an asset with its large values.
+
+    Raises:
+        CatalogError: NOT_FOUND if it has been removed for good in the meantime.
+    """
+    table, record = large.read.kind.table, large.row.record
+    whole: Any
+    if large.is_newest:
+        whole = next(iter(await table.by_ids(connection, [record.id])), None)
+    else:
+        whole = await table.version(connection, record.service_id, record.id, record.version)
+    if whole is None:
+        raise not_found(large.read.kind.name, text_of(large.read.key))
+    return (await asset_views(connection, large.read.kind, [whole]))[0]
 
 
 async def _load(
@@ -73,33 +107,34 @@ async def _load(
         if isinstance(key, AssetName):
             by_service[key.service].append(key.name)
     await known_entities.load(connection, fqns=[names.quote(service) for service in by_service])
-    stored: dict[AssetKey, AssetRecord] = {}
+    stored: dict[AssetKey, _Row] = {}
     for service_name, asset_names in by_service.items():
         if service := known_entities.service(service_name):
-            for record in await kind.table.by_names(connection, service.id, asset_names):
-                stored[AssetName(service_name, record.name)] = record
+            for row in await kind.table.partial_by_names(connection, service.id, asset_names):
+                stored[AssetName(service_name, row.record.name)] = row
     if ids := [key for key in keys if isinstance(key, UUID)]:
-        stored |= {record.id: record for record in await kind.table.by_ids(connection, ids)}
-    await known_entities.load(connection, ids={record.service_id for record in stored.values()})
+        stored |= {row.record.id: row for row in await kind.table.partial_by_ids(connection, ids)}
+    await known_entities.load(connection, ids={row.record.service_id for row in stored.values()})
     return stored
 
 
-def _visible(authorizer: Authorizer, read: AssetRead, known_entities: KnownEntities, stored: _Stored) -> AssetRecord:
+def _visible(authorizer: Authorizer, read: AssetRead, known_entities: KnownEntities, stored: _Stored) -> _Row:
     """Returns the newest version of an asset, if it exists and the caller may view the assets of its BI service."""
-    record = stored.get(read.key)
-    service = known_entities.get(record.service_id) if record else None
+    row = stored.get(read.key)
+    service = known_entities.get(row.record.service_id) if row else None
     if service is None and isinstance(read.key, AssetName):
         service = known_entities.service(read.key.service)
     authorizer.check(read.principal, Action.VIEW, authorization.viewed_service(read.kind, service, read.key))
-    if record is None or record.deleted not in DELETED_STATES[read.deleted]:
+    if row is None or row.record.deleted not in DELETED_STATES[read.deleted]:
         raise not_found(read.kind.name, text_of(read.key))
-    return record
+    return row
 
 
-async def _version_of(connection: ReadConnection, read: AssetRead, newest: AssetRecord) -> AssetRecord:
-    if read.version is None or read.version == newest.version:
+async def _version_of(connection: ReadConnection, read: AssetRead, newest: _Row) -> _Row:
+    record = newest.record
+    if read.version is None or read.version == record.version:
         return newest
-    older = await read.kind.table.version(connection, newest.service_id, newest.id, read.version)
+    older: _Row | None = await read.kind.table.partial_version(connection, record.service_id, record.id, read.version)
     if older is None:
         raise not_found(read.kind.name, f"{text_of(read.key)} in version {version.as_text(read.version)}")
-    return older  # type: ignore[no-any-return]
+    return older

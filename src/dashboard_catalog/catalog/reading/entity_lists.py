@@ -10,10 +10,12 @@ from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.filters import DELETED_STATES
 from dashboard_catalog.catalog.reading.page_sizes import DEFAULT_PAGE_SIZE
+from dashboard_catalog.catalog.reading.pages import FoundRows, fetch_rows
 from dashboard_catalog.catalog.reading.views import EntityView, entity_views
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.partial_rows import Partial
 from dashboard_catalog.store.records import EntityRecord
 
 
@@ -61,20 +63,10 @@ def _fqn_position(parts: Sequence[str]) -> str:
     return fqn
 
 
-@dataclass(frozen=True, slots=True)
-class EntityPage:
-    """A page of entities.
-
-    Attributes:
-        more: Whether another page follows.
-    """
-
-    entities: list[EntityView]
-    more: bool
-
-
-async def list_entities(connection: ReadConnection, authorizer: Authorizer, listing: EntityListing) -> EntityPage:
-    """Returns a page of the entities that the caller may view. BI services are decided one by one, others by kind.
+async def find_entities(
+    connection: ReadConnection, authorizer: Authorizer, listing: EntityListing
+) -> FoundRows[EntityRecord, EntityView]:
+    """Finds a page of the entities that the caller may view. BI services are decided one by one, others by kind.
 
     Raises:
         CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a wrong page token.
@@ -87,14 +79,28 @@ async def list_entities(connection: ReadConnection, authorizer: Authorizer, list
         only = [service.id for service in viewable]
     if not only:
         check_views_any(authorizer, listing.principal, listing.kind)
-    records = await entities.page(
-        connection,
-        listing.kind.name,
-        only=only,
-        deleted=DELETED_STATES[listing.deleted],
-        name_prefix=listing.name_prefix,
-        after=after,
-        limit=listing.page_size + 1,
-    )
-    page = await entity_views(connection, records[: listing.page_size])
-    return EntityPage(page, more=len(records) > listing.page_size)
+
+    async def fetch(last: EntityRecord | None, limit: int) -> list[Partial[EntityRecord]]:
+        return await entities.page(
+            connection,
+            listing.kind.name,
+            only=only,
+            deleted=DELETED_STATES[listing.deleted],
+            name_prefix=listing.name_prefix,
+            after=last.fqn if last else after,
+            limit=limit,
+        )
+
+    rows, more = await fetch_rows(listing.page_size, fetch)
+    return FoundRows(rows, more=more, total=None, read=_read_views)
+
+
+async def _read_views(
+    connection: ReadConnection, rows: Sequence[Partial[EntityRecord]]
+) -> list[tuple[EntityRecord, EntityView]]:
+    """Returns the views of rows that are still there, with their large values."""
+    whole = await entities.whole_by_ids(connection, [row.record.id for row in rows if row.missing])
+    by_id = {row.record.id: row.record for row in rows if not row.missing} | {record.id: record for record in whole}
+    there = [row.record for row in rows if row.record.id in by_id]
+    views = await entity_views(connection, [by_id[record.id] for record in there])
+    return list(zip(there, views, strict=True))

@@ -6,18 +6,18 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
+from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
-from dashboard_catalog.catalog.reading.views import EntityView, entity_views
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.partial_rows import Partial
 from dashboard_catalog.store.records import EntityRecord
 
 
-async def read_entity(
+async def visible_entity(
     connection: ReadConnection, authorizer: Authorizer, principal: Principal, kind: EntityKind, key: str | UUID
-) -> EntityView:
-    """Returns an entity, deleted or not.
+) -> Partial[EntityRecord]:
+    """Returns an entity, deleted or not, without large values.
 
     Args:
         key: Fully qualified name or id.
@@ -25,19 +25,24 @@ async def read_entity(
     Raises:
         CatalogError: PERMISSION_DENIED, whether or not the entity exists, or NOT_FOUND.
     """
-    record = await find_entity(connection, kind, key)
-    authorizer.check(principal, Action.VIEW, authorization.entity(kind, record, key))
-    if record is None:
+    found = await entities.partial_by_key(connection, key)
+    row = next((each for each in found if each.record.kind == kind.name), None)
+    authorizer.check(principal, Action.VIEW, authorization.entity(kind, row.record if row else None, key))
+    if row is None:
         raise not_found(kind.name, str(key))
-    return (await entity_views(connection, [record]))[0]
+    return row
 
 
-async def find_entity(connection: ReadConnection, kind: EntityKind, key: str | UUID) -> EntityRecord | None:
-    """Returns the entity of a kind with this fully qualified name or id, deleted or not."""
-    found = entities.by_ids(connection, [key]) if isinstance(key, UUID) else entities.by_fqns(connection, [key])
-    return next((record for record in await found if record.kind == kind.name), None)
+async def whole_entity(connection: ReadConnection, kind: EntityKind, key: str | UUID) -> EntityRecord | None:
+    """Returns the entity of a kind with this fully qualified name or id, deleted or not, with all its values."""
+    if isinstance(key, UUID):
+        found = await entities.whole_by_ids(connection, [key])
+    else:
+        found = await entities.whole_by_fqns(connection, [key])
+    return next((record for record in found if record.kind == kind.name), None)
 
 
 async def find_service(connection: ReadConnection, name: str) -> EntityRecord | None:
-    """Returns the BI service of a raw name, deleted or not."""
-    return await find_entity(connection, ENTITY_KINDS["bi_service"], names.quote(name))
+    """Returns the BI service of a raw name, deleted or not, without its description."""
+    found = await entities.by_fqns(connection, [names.quote(name)])
+    return next((record for record in found if record.kind == "bi_service"), None)

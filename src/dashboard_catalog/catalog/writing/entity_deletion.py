@@ -15,7 +15,7 @@ from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
-from dashboard_catalog.catalog.reading.entity_reads import find_entity
+from dashboard_catalog.catalog.reading.entity_reads import whole_entity
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
@@ -49,7 +49,7 @@ async def delete_entity(
         CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
     """
     await locks.lock_catalog(connection, to_write=True)
-    record = await find_entity(connection, kind, key)
+    record = await whole_entity(connection, kind, key)
     action = Action.HARD_DELETE if hard else Action.WRITE
     authorizer.check(writer.principal, action, authorization.entity(kind, record, key))
     if record is None or (record.deleted and not hard):

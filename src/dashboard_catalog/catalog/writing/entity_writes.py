@@ -98,8 +98,8 @@ class EntityWrites:
     async def load(self, connection: ReadConnection, writes: Iterable[EntityWrite]) -> None:
         """Loads the entities and their parents as they are stored."""
         batch = list(writes)
-        fqns = {_fqn(write) for write in batch} | {fqn for write in batch for _, fqn in _parent_keys(write)}
-        await self._known.load(connection, fqns=fqns)
+        await self._known.load_whole(connection, map(_fqn, batch))
+        await self._known.load(connection, fqns={fqn for write in batch for _, fqn in _parent_keys(write)})
         for kind in _MOVABLE:
             await self._load_hierarchy(connection, kind, [write for write in batch if write.kind.name == kind])
 

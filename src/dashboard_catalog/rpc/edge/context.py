@@ -69,6 +69,11 @@ class CallContext:
         """Ends the call with a status of its own, which the edge does not change."""
         return self._grpc.abort(code, details)
 
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Has `callback` called when the call has ended, and its response has been handed to the connection."""
+        # In a cast: the stubs take only a class of their own, which does not exist.
+        self._grpc.add_done_callback(cast("Any", lambda _: callback()))
+
 
 def caller_of(context: Context) -> Call:
     """Returns the call that a servicer serves, with its caller.
@@ -76,9 +81,18 @@ def caller_of(context: Context) -> Call:
     Raises:
         TypeError: If the method is open, so that nobody has been authenticated.
     """
+    return call_context(context).call
+
+
+def call_context(context: Context) -> CallContext:
+    """Returns the context that the edge has passed to the servicer of an authenticated call.
+
+    Raises:
+        TypeError: If the method is open, so that nobody has been authenticated.
+    """
     if not isinstance(context, CallContext):
         raise TypeError("an open method has no caller")
-    return context.call
+    return context
 
 
 def writes_responses(

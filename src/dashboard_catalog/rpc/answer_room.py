@@ -1,0 +1,138 @@
+"""The memory for large answers, which all calls of the process share.
+
+An answer takes several times its size while it is built, and its own size until gRPC has handed it to the connection.
+A client that does not read keeps its answer that long, and nothing in Python can drop it, so each caller gets only a
+share. Small answers take nothing and never wait.
+"""
+
+import asyncio
+from collections import Counter, deque
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+
+from dashboard_catalog.catalog.reading.room import SMALL_ANSWER_BYTES
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.rpc.edge.context import CallContext, Context, call_context
+
+# Rows, messages and bytes of the same answer exist side by side while it is built.
+_BUILDING = 4
+
+
+class _Waiting(NamedTuple):
+    subject: str
+    size: int
+    admitted: asyncio.Future[None]
+
+
+class AnswerRoom:
+    """The room of all answers.
+
+    Args:
+        total: Bytes of all large answers.
+        share: Bytes of the large answers of one caller, at least those of one answer.
+        wait_seconds: How long an answer waits for its room.
+    """
+
+    def __init__(
+        self,
+        total: int = 64 * 2**20,
+        share: int = 16 * 2**20,
+        wait_seconds: float = 30.0,
+    ) -> None:
+        self._free = total
+        self._share = share
+        self._wait_seconds = wait_seconds
+        self._taken: Counter[str] = Counter()
+        self._waiting: deque[_Waiting] = deque()
+
+    def of(self, context: Context) -> "CallRoom":
+        """Returns the room of the answer to one call."""
+        return CallRoom(self, call_context(context))
+
+    async def take(self, subject: str, size: int) -> None:
+        """Waits until a caller may have this much more, and takes it.
+
+        Raises:
+            CatalogError: RESOURCE_EXHAUSTED if others hold the room for too long.
+        """
+        if not self._waiting and self._fits(subject, size):
+            self._add(subject, size)
+            return
+        waiting = _Waiting(subject, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._admit()
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await waiting.admitted
+        except BaseException as error:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+            elif not waiting.admitted.cancelled():
+                self.give_back(subject, size)
+            if isinstance(error, TimeoutError):
+                raise _no_room() from None
+            raise
+
+    def give_back(self, subject: str, size: int) -> None:
+        """Gives back what has been taken."""
+        self._add(subject, -size)
+        self._admit()
+
+    def _admit(self) -> None:
+        """Lets those in who fit, the longest waiting first."""
+        for waiting in list(self._waiting):
+            if self._fits(waiting.subject, waiting.size):
+                self._waiting.remove(waiting)
+                self._add(waiting.subject, waiting.size)
+                waiting.admitted.set_result(None)
+
+    def _fits(self, subject: str, size: int) -> bool:
+        return size <= self._free and self._taken[subject] + size <= self._share
+
+    def _add(self, subject: str, size: int) -> None:
+        self._free -= size
+        self._taken[subject] += size
+        if not self._taken[subject]:
+            del self._taken[subject]
+
+
+class CallRoom:
+    """What the answer to one call takes: the `Room` of its reads."""
+
+    def __init__(self, room: AnswerRoom, context: CallContext) -> None:
+        self._room = room
+        self._context = context
+        self._subject = context.call.principal.subject
+        self._taken = 0
+
+    async def take(self, size: int) -> None:
+        """Waits until there is room to build an answer of this size, and takes it for the rest of the call.
+
+        Raises:
+            CatalogError: RESOURCE_EXHAUSTED if there is none for a long time.
+        """
+        await self._room.take(self._subject, size * _BUILDING)
+        self._taken = size * _BUILDING
+        self._context.when_done(lambda: self._shrink(0))
+
+    def keep(self, size: int) -> None:
+        """Gives back what building an answer of this size does not need."""
+        self._shrink(size * _BUILDING)
+
+    def built(self, answer: Message) -> None:
+        """Keeps what the answer needs until it has been sent."""
+        if self._taken:
+            size = answer.ByteSize()
+            self._shrink(size if size > SMALL_ANSWER_BYTES else 0)
+
+    def _shrink(self, size: int) -> None:
+        if size < self._taken:
+            given_back, self._taken = self._taken - size, size
+            self._room.give_back(self._subject, given_back)
+
+
+def _no_room() -> CatalogError:
+    text = "too many large answers are being read; read them, ask for smaller pages or call again"
+    return CatalogError(Reason.TOO_MANY_CALLS, text, resource=("server", "answers"), retry_after=1.0)
