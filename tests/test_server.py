@@ -27,9 +27,10 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from dashboard_catalog import server
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
+from dashboard_catalog.environment import environment_name
 from dashboard_catalog.running import data_dir_of, running_servers
 from dashboard_catalog.server import CatalogServer, StartError, build, prepare
-from dashboard_catalog.settings import Settings, environment_name
+from dashboard_catalog.settings import Settings
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
     DashboardServiceStub,

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from dashboard_catalog.cli.settings_options import flag_name
-from dashboard_catalog.settings import Address, Settings, SettingsError, environment_name
+from dashboard_catalog.environment import environment_name
+from dashboard_catalog.settings import Address, Settings, SettingsError
 
 # Fixed by the design, because scripts depend on them.
 NAMES = {

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import platformdirs
 
-from dashboard_catalog.settings import APPLICATION
+from dashboard_catalog.environment import APPLICATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,31 @@
 """All settings, in one frozen object. A flag wins over an environment variable, which wins over the default.
 
 The fields are the only list of settings: the CLI creates the options of `serve` from `Settings.model_fields`.
-`environment_name` returns the name of a setting's variable, and `cli/settings_options.py` makes its flag. This module
-must not know the parts of the program that it configures.
+`environment` makes the name of a setting's variable, and `cli/settings_options.py` makes its flag. This module must not
+know the parts of the program that it configures.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import platformdirs
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-ENVIRONMENT = "DASHBOARD_CATALOG_"
-APPLICATION = "dashboard-catalog"
+from dashboard_catalog.environment import (
+    ADMIN_TOKEN_FILE,
+    DEFAULT_ADDRESS,
+    ENVIRONMENT,
+    absolute,
+    default_data_dir,
+    environment_name,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 # The drivers that the store is written for.
 _DRIVERS = {
@@ -27,6 +34,8 @@ _DRIVERS = {
     "postgres": "postgresql+asyncpg",
 }
 _ESCAPES = "in the user name and the password, write @ as %40, : as %3A and / as %2F"
+_HOST_AND_PORT = re.compile(r"(?:(?P<name>(?![0-9]+$)[^\s:/\[\]]+)|\[(?P<ipv6>[^\s\[\]]+)\])(?::(?P<port>[0-9]{1,5}))?")
+_DEFAULT_PORT = DEFAULT_ADDRESS.rpartition(":")[2]
 # Only one process may write to a SQLite file.
 _ONE_PROCESS = "WORKERS: SQLite supports one server process only; use WORKERS=1, or PostgreSQL (DATABASE_URL)"
 
@@ -51,18 +60,18 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parses `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`.
+        """Parses `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. Without a port, it is 50051.
 
         Raises:
             ValueError: If `text` is none of these.
         """
         if text.startswith("unix:"):
             return cls("", 0, text.removeprefix("unix:").removeprefix("//"))
-        host, _, port = text.rpartition(":")
-        bracketed = host.startswith("[") and host.endswith("]")
-        if not host or (":" in host and not bracketed) or not port.isdecimal() or int(port) > 65_535:
-            raise ValueError("must be HOST:PORT, [IPV6]:PORT or unix:PATH, such as 127.0.0.1:50051")
-        return cls(host.strip("[]"), int(port))
+        found = _HOST_AND_PORT.fullmatch(text.strip())
+        port = int(found["port"] or _DEFAULT_PORT) if found else -1
+        if not found or not 0 <= port <= 65_535:
+            raise ValueError(f"must be HOST:PORT, [IPV6]:PORT or unix:PATH, such as {DEFAULT_ADDRESS}")
+        return cls(found["name"] or found["ipv6"], port)
 
     @property
     def is_loopback(self) -> bool:
@@ -98,12 +107,12 @@ class Settings(BaseSettings):
     )
 
     address: str = Field(
-        "127.0.0.1:50051",
+        DEFAULT_ADDRESS,
         description="Address to listen on: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 lets the system choose. "
         "Without TLS, only loopback is allowed, unless --insecure is given.",
     )
     data_dir: Path = Field(
-        default_factory=lambda: platformdirs.user_data_path(APPLICATION, appauthor=False),
+        default_factory=default_data_dir,
         description="Folder for the signing key, the admin token and the SQLite database.",
     )
     database_url: str = Field(
@@ -170,11 +179,12 @@ class Settings(BaseSettings):
     )
 
     @classmethod
-    def load(cls, given: Mapping[str, Any] | None = None) -> Self:
+    def load(cls, given: Mapping[str, Any] | None = None, name_of: Callable[[str], str] = environment_name) -> Self:
         """Returns the settings.
 
         Args:
             given: Values by field name, which win over environment variables.
+            name_of: Returns what the user calls a field, for errors.
 
         Raises:
             SettingsError: If settings are invalid, with one line per problem.
@@ -182,7 +192,8 @@ class Settings(BaseSettings):
         try:
             return cls(**(given or {}))
         except ValidationError as error:
-            raise SettingsError("\n".join(map(_problem, error.errors()))) from None
+            problems = "\n".join(map(_problem, error.errors()))
+            raise SettingsError(_FIELD.sub(lambda name: name_of(name[0].lower()), problems)) from None
 
     @field_validator("address")
     @classmethod
@@ -192,13 +203,14 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _resolve_folder(cls, folder: Path) -> Path:
-        return folder.expanduser().absolute()
+        return absolute(folder)
 
     @field_validator("database_url")
     @classmethod
     def _normalise_url(cls, text: str, info: ValidationInfo) -> str:
         if not text and "data_dir" in info.data:
-            text = URL.create("sqlite", database=str(info.data["data_dir"] / "catalog.db")).render_as_string()
+            url = _parsed("sqlite://").set(database=str(info.data["data_dir"] / "catalog.db"))
+            text = url.render_as_string()
         return _normal_database_url(text)
 
     @field_validator("jwks")
@@ -240,26 +252,38 @@ class Settings(BaseSettings):
     @property
     def shown_database_url(self) -> str:
         """The URL of the database without its password, for logs."""
-        url = make_url(self.database_url).difference_update_query(["password"])
+        url = _parsed(self.database_url).difference_update_query(["password"])
         return url.render_as_string(hide_password=True)
 
     @property
     def admin_token_file(self) -> Path:
         """The file with the token of the administrator."""
-        return self.data_dir / "admin.token"
+        return self.data_dir / ADMIN_TOKEN_FILE
 
 
-def environment_name(field: str) -> str:
-    """Returns the environment variable of a setting: `DASHBOARD_CATALOG_TLS_CERT` for `tls_cert`."""
-    return ENVIRONMENT + field.upper()
+# A problem calls a setting by the name of its field, in capitals.
+_FIELD = re.compile(rf"\b(?:{'|'.join(map(str.upper, Settings.model_fields))})\b")
 
 
-def _normal_database_url(text: str) -> str:
+def _parsed(url: str) -> "URL":
+    """Returns the parsed URL of a database.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    # Imported here, since it is slow to load, and the help of a command does not need it.
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
-        url = make_url(text)
+        return make_url(url)
     except (ArgumentError, ValueError):
         # Not chained, because the original message may contain a password.
         raise ValueError(f"must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE; {_ESCAPES}") from None
+
+
+def _normal_database_url(text: str) -> str:
+    url = _parsed(text)
     if not text.startswith("sqlite") and "@" in f"{url.host}{url.database}":
         # The rest of a password with an @ would count as the host, which is shown.
         raise ValueError(f"has more than one @; {_ESCAPES}")

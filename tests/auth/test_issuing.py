@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from dashboard_catalog.auth.issuing import ADMIN_FILE, ensure_admin_token, issue_token, parse_duration
+from dashboard_catalog.auth.issuing import ensure_admin_token, issue_token, parse_duration
 from dashboard_catalog.auth.signing_key import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
+from dashboard_catalog.environment import ADMIN_TOKEN_FILE
 from tests.auth.issuer import sign
 
 
@@ -85,10 +86,10 @@ async def test_only_its_owner_can_read_the_administrator_s_token(tmp_path: Path,
 
 def test_a_valid_token_is_kept(tmp_path: Path, key: SigningKey) -> None:
     before = ensure_admin_token(tmp_path, key).read_text()
-    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [ADMIN_FILE]
-    (tmp_path / ADMIN_FILE).chmod(0o644)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [ADMIN_TOKEN_FILE]
+    (tmp_path / ADMIN_TOKEN_FILE).chmod(0o644)
     assert ensure_admin_token(tmp_path, key).read_text() == before
-    assert (tmp_path / ADMIN_FILE).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / ADMIN_TOKEN_FILE).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("which", ["another key", "ends soon", "ended", "no admin", "external", "no token", "binary"])
@@ -105,11 +106,11 @@ def test_an_invalid_token_is_renewed(tmp_path: Path, key: SigningKey, which: str
         "binary": lambda: b"\xff\x00",
     }
     content = contents[which]()
-    (tmp_path / ADMIN_FILE).write_bytes(content)
+    (tmp_path / ADMIN_TOKEN_FILE).write_bytes(content)
     renewed = ensure_admin_token(tmp_path, key).read_bytes()
     assert renewed != content
     assert claims_of(renewed.decode().strip())["roles"] == ["admin"]
-    assert (tmp_path / ADMIN_FILE).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / ADMIN_TOKEN_FILE).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
-from dashboard_catalog.cli.main import app
+from dashboard_catalog.cli.app import app
 from dashboard_catalog.server import build, prepare
 from dashboard_catalog.settings import Settings
 from tests.cli.background import in_background

@@ -3,7 +3,8 @@
 import pytest
 
 from dashboard_catalog.cli.settings_options import flag_name
-from dashboard_catalog.settings import Settings, environment_name
+from dashboard_catalog.environment import environment_name
+from dashboard_catalog.settings import Settings
 from tests.cli.conftest import Run
 
 

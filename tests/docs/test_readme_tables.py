@@ -7,7 +7,7 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from dashboard_catalog.cli.main import app
+from dashboard_catalog.cli.app import app
 from dashboard_catalog.settings import Settings
 from tests.docs.conftest import ROOT
 

@@ -86,7 +86,7 @@ async def connect_async(
     """Opens a client for asyncio; the end of the block closes it.
 
     Args:
-        address: HOST:PORT.
+        address: HOST:PORT. Without a port, it is 50051.
         token: A token, or a function that returns the one to use now.
         credentials: Credentials for TLS, such as `grpc.ssl_channel_credentials()`. Without them, tokens are sent to
             this machine only.
@@ -94,6 +94,7 @@ async def connect_async(
 
     Raises:
         UnsafeTarget: If the token would travel unencrypted.
+        ValueError: If `address` is no address.
     """
     check_safe(address, token, encrypted=credentials is not None, insecure=insecure)
     async with open_async_channel(address, credentials) as channel:

@@ -1,6 +1,7 @@
-"""Channels to a catalog: which calls gRPC retries, how soon it reconnects, and TLS."""
+"""Channels to a catalog: its address, which calls gRPC retries, how soon it reconnects, and TLS."""
 
 import json
+import re
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -27,6 +28,12 @@ SERVICE_CONFIG = json.dumps(
 )
 """gRPC service config for clients of the catalog: retries unary calls that end UNAVAILABLE, and nothing else."""
 
+DEFAULT_PORT = 50_051
+
+# Forms of a gRPC target that are passed on as they are.
+_URI = re.compile(r"(?:unix|unix-abstract|dns|ipv4|ipv6|vsock|xds|passthrough):")
+_HOST_AND_PORT = re.compile(r"(?P<host>(?![0-9]+$)[^\s:/\[\]]+|\[[^\s\[\]]+\])(?::(?P<port>[0-9]{1,5}))?")
+
 Token = str | Callable[[], str] | None
 """A token, or a function that returns the one to use now."""
 
@@ -52,8 +59,8 @@ def channel_options(address: str) -> list[tuple[str, str | int]]:
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
     """Opens a channel, unencrypted if there are no credentials."""
     if credentials is None:
-        return grpc.insecure_channel(_target(address), channel_options(address))
-    return grpc.secure_channel(_target(address), credentials, channel_options(address))
+        return grpc.insecure_channel(target_of(address), channel_options(address))
+    return grpc.secure_channel(target_of(address), credentials, channel_options(address))
 
 
 def open_async_channel(
@@ -62,8 +69,8 @@ def open_async_channel(
     """Opens a channel for asyncio, unencrypted if there are no credentials."""
     options = [*channel_options(address), ("grpc.enable_retries", int(retries))]
     if credentials is None:
-        return grpc.aio.insecure_channel(_target(address), options)
-    return grpc.aio.secure_channel(_target(address), credentials, options)
+        return grpc.aio.insecure_channel(target_of(address), options)
+    return grpc.aio.secure_channel(target_of(address), credentials, options)
 
 
 def open_load_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
@@ -74,8 +81,15 @@ def open_load_channel(address: str, credentials: grpc.ChannelCredentials | None)
 
 def metadata_for(token: Token) -> list[tuple[str, str]]:
     """Returns the metadata to send with every call."""
-    current = token() if callable(token) else token
+    current = bare_token((token() if callable(token) else token) or "")
     return [("authorization", f"Bearer {current}")] if current else []
+
+
+def bare_token(text: str) -> str:
+    """Returns the token in a text that may also have a byte order mark, white space and `Bearer` around it."""
+    text = text.strip().removeprefix("\ufeff").strip()
+    scheme, _, token = text.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else text
 
 
 def check_safe(address: str, token: Token, *, encrypted: bool, insecure: bool) -> None:
@@ -99,9 +113,27 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
-def _target(address: str) -> str:
-    """Returns the address for a call; a server that listens on all addresses is called on loopback."""
-    return address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
+def target_of(address: str) -> str:
+    """Returns the address for a call: with a port, and on loopback if the server listens on all addresses.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    address = address.strip()
+    if _URI.match(address):
+        return address
+    found = _HOST_AND_PORT.fullmatch(f"[{address}]" if _is_ipv6(address) else address)
+    port = int(found["port"] or DEFAULT_PORT) if found else 0
+    if not found or not 0 < port <= 65_535:
+        raise ValueError(f"{address!r} is not an address: expected HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
+    return f"{found['host']}:{port}".replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        return ip_address(address).version == 6
+    except ValueError:
+        return False
 
 
 def _host(address: str) -> str:

@@ -23,9 +23,9 @@ from dashboard_catalog.auth.signing_key import (
 )
 from dashboard_catalog.auth.tokens import own_issuer
 from dashboard_catalog.auth.verification import read_unverified, verify
+from dashboard_catalog.environment import ADMIN_TOKEN_FILE
 from dashboard_catalog.errors import CatalogError
 
-ADMIN_FILE = "admin.token"
 ADMIN_TOKEN_LIFETIME = timedelta(days=365)
 ADMIN_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 LONGEST_LIFETIME = timedelta(days=36_500)
@@ -86,7 +86,7 @@ def ensure_admin_token(data_dir: Path, key: SigningKey) -> Path:
     Raises:
         OSError: If the file cannot be read or written.
     """
-    path = data_dir / ADMIN_FILE
+    path = data_dir / ADMIN_TOKEN_FILE
     if not _is_good_admin_token(path, key):
         token = issue_token(key, "admin", ["admin"], lifetime=ADMIN_TOKEN_LIFETIME)
         temporary = temporary_beside(path)

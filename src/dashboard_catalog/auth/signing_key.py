@@ -40,6 +40,10 @@ class SigningKey:
     kid: str
 
 
+class NoKeyFile(KeyFileError):
+    """There is no signing key yet."""
+
+
 def load_or_create_key(data_dir: Path) -> SigningKey:
     """Returns the key of the data folder, and creates the folder and the key if they do not exist.
 
@@ -53,8 +57,24 @@ def load_or_create_key(data_dir: Path) -> SigningKey:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _create(path)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}") from error
+    return load_key(data_dir)
+
+
+def load_key(data_dir: Path) -> SigningKey:
+    """Returns the key of the data folder.
+
+    Raises:
+        NoKeyFile: If there is none.
+        KeyFileError: If the file cannot be read, or does not contain a usable key.
+    """
+    path = data_dir / KEY_FILE
+    try:
         pem = path.read_bytes()
         mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise NoKeyFile(f"{path}: {error.strerror}") from error
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from error
     if os.name == "posix" and mode & 0o077:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,13 @@ import typer
 
 import dashboard_catalog_client as client
 from dashboard_catalog.cli.credentials import Token, find_certificates, find_token
-from dashboard_catalog.cli.failures import CommandError, Failure, failure_of_call
+from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.failures import Failure, failure_of_call
+from dashboard_catalog.cli.options import Named
+from dashboard_catalog.cli.reaching import why_not_reached
+from dashboard_catalog.environment import DEFAULT_ADDRESS, environment_name
 from dashboard_catalog.running import running_servers
-from dashboard_catalog.settings import environment_name
+from dashboard_catalog_client.channel import target_of
 from dashboardcatalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from dashboardcatalog.v1.chart_service_pb2_grpc import ChartServiceStub
 from dashboardcatalog.v1.dashboard_service_pb2_grpc import DashboardServiceStub
@@ -23,7 +27,7 @@ CALL_SECONDS = 60
 """Timeout of a unary call."""
 
 # The words of gRPC before the cause.
-_LAST_ERROR = re.compile(r"^.*last error: \w+: \S+: ")
+_LAST_ERROR = re.compile(r"^.*last error: \w+: \S+: (?:Failed to connect to remote host: )?")
 _DATA_DIR = environment_name("data_dir")
 
 
@@ -32,8 +36,11 @@ class ConnectionOptions:
     """The options of every client command."""
 
     address: Annotated[
-        str, typer.Option(envvar=environment_name("address"), help="Address of the server: HOST:PORT.")
-    ] = "127.0.0.1:50051"
+        str,
+        typer.Option(
+            envvar=environment_name("address"), help="Address of the server: HOST:PORT. Without a port, it is 50051."
+        ),
+    ] = DEFAULT_ADDRESS
     token: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +62,7 @@ class ConnectionOptions:
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Allow sending the token to another machine without TLS.")
     ] = False
+    named: Named = field(default_factory=Named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +73,14 @@ class Connection:
         address: The server.
         client: For loads.
         token: The token that is sent; None if there is none.
+        options: The options that it was opened with.
         metadata: Metadata for calls of the stubs.
     """
 
     address: str
     client: client.CatalogClient
     token: Token | None
+    options: ConnectionOptions
     metadata: tuple[tuple[str, str], ...]
     dashboards: DashboardServiceStub
     charts: ChartServiceStub
@@ -80,6 +90,9 @@ class Connection:
         """Returns a failed call as an error for the user of the command."""
         failure = failure_of_call(error)
         if failure.code == "UNAVAILABLE" and not failure.reason:
+            name = self.options.named["tls_ca"]
+            if reason := why_not_reached(self.address, self.options.tls_ca, name):
+                return CommandError(reason)
             cause = _LAST_ERROR.sub("", failure.message)
             return CommandError(f"no server answers at {self.address} ({cause}). {_hint_for_address()}")
         return CommandError("\n".join(_explanation(failure, self.token)))
@@ -92,26 +105,32 @@ def connect(options: ConnectionOptions) -> Iterator[Connection]:
     Raises:
         CommandError: Also if a token would leave this machine unencrypted, or a file cannot be read.
     """
-    if not options.address.strip():
-        raise CommandError("--address is empty: give HOST:PORT")
-    token = find_token(options.address, options.token, options.token_file)
+    named = options.named
+    try:
+        address = target_of(options.address)
+    except ValueError as error:
+        raise CommandError(f"{named['address']}: {error}") from error
+    token = find_token(address, options.token, options.token_file, named)
     try:
         with client.connect(
-            options.address,
+            address,
             token=token.text if token else None,
-            credentials=find_certificates(options.tls_ca),
+            credentials=find_certificates(options.tls_ca, named),
             insecure=options.insecure,
         ) as connected:
-            yield from _connection(options.address, connected, token)
+            yield from _connection(address, connected, token, options)
     except client.UnsafeTarget as error:
         raise CommandError(f"{error}: use TLS with --tls-ca FILE, or accept it with --insecure") from error
 
 
-def _connection(address: str, connected: client.CatalogClient, token: Token | None) -> Iterator[Connection]:
+def _connection(
+    address: str, connected: client.CatalogClient, token: Token | None, options: ConnectionOptions
+) -> Iterator[Connection]:
     connection = Connection(
         address=address,
         client=connected,
         token=token,
+        options=options,
         metadata=tuple(connected.metadata),
         dashboards=DashboardServiceStub(connected.channel),
         charts=ChartServiceStub(connected.channel),

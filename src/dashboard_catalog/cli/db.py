@@ -4,16 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from dashboard_catalog.cli import output
-from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.options import with_signature
 from dashboard_catalog.cli.settings_options import load_without_listening, options_of
 from dashboard_catalog.settings import Settings
-from dashboard_catalog.store.sqlite_file import sqlite_file
-
-app = typer.Typer(help="Upgrade the schema of the database, or check it.", no_args_is_help=True)
 
 
 def upgrade(**given: Any) -> None:
@@ -25,7 +20,7 @@ def upgrade(**given: Any) -> None:
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
-    file = sqlite_file(settings.database_url)
+    file = _sqlite_file(settings)
     if file is not None and file.parent == settings.data_dir:
         _create_folder(settings.data_dir)
     _on_database(settings, migrate.upgrade)
@@ -36,7 +31,7 @@ def check(**given: Any) -> None:
     from dashboard_catalog.store import migrate  # noqa: PLC0415
 
     settings = load_without_listening(given)
-    if (file := sqlite_file(settings.database_url)) is not None and not file.exists():
+    if (file := _sqlite_file(settings)) is not None and not file.exists():
         # SQLite would create the file.
         raise CommandError(f"{file} does not exist: run `db upgrade`")
     _on_database(settings, migrate.check)
@@ -48,7 +43,7 @@ def _on_database(settings: Settings, work: Callable[[str], bool | None]) -> None
 
     from dashboard_catalog.store.schema import SchemaError  # noqa: PLC0415
 
-    if (file := sqlite_file(settings.database_url)) is not None and not file.parent.is_dir():
+    if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
         raise CommandError(f"the folder {file.parent} does not exist")
     try:
         is_later = work(settings.database_url)
@@ -69,6 +64,11 @@ def _create_folder(folder: Path) -> None:
         raise CommandError(f"cannot create {folder}: {error.strerror}") from error
 
 
+def _sqlite_file(settings: Settings) -> Path | None:
+    from dashboard_catalog.store.sqlite_file import sqlite_file  # noqa: PLC0415
+
+    return sqlite_file(settings.database_url)
+
+
 for command in (upgrade, check):
     with_signature(command, options_of(("database_url", "data_dir")))
-    app.command()(command)

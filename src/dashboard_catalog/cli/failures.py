@@ -16,10 +16,6 @@ Detail = TypeVar("Detail", bound=Message)
 _CODES = {number: name for name, number in code_pb2.Code.items()}
 
 
-class CommandError(Exception):
-    """A command was used wrongly or failed; the text says why, for people."""
-
-
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A status with its details.

@@ -8,9 +8,11 @@ from google.protobuf.message import Message
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
-from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
 from dashboard_catalog.cli.rows import fields_of
+from dashboard_catalog.cli.tables import print_fields
+from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
 
@@ -33,8 +35,11 @@ def get(  # noqa: PLR0917
         bool, typer.Option("--deleted", help="Show the dashboard or chart even if it is soft-deleted.")
     ] = False,
     as_json: JsonOption = False,
+    more: Unexpected = None,
 ) -> None:
     """Show one dashboard, chart or entity."""
+    if more:
+        raise unexpected([name, *more])
     if not kind.is_asset and version is not None:
         raise CommandError(f"--version is for dashboards and charts; {kind} has no versions")
     with connect(connection) as connected:
@@ -42,11 +47,7 @@ def get(  # noqa: PLR0917
     if as_json:
         output.write_line(json_format.MessageToJson(found, ensure_ascii=False))
         return
-    table = output.table("", "")
-    table.show_header = False
-    for label, value in fields_of(found if kind.is_asset else getattr(found, kind)):
-        table.add_row(output.cell(label, "bold"), output.cell(value))
-    output.results().print(table)
+    print_fields(list(fields_of(found if kind.is_asset else getattr(found, kind))))
 
 
 def _get(connected: Connection, kind: Kind, name: str, version: float | None, *, deleted: bool) -> Message:

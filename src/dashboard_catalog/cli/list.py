@@ -12,9 +12,11 @@ from google.protobuf.message import Message
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
-from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.rows import COLUMNS, row_of
+from dashboard_catalog.cli.tables import print_rows
+from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
 
@@ -72,14 +74,17 @@ class Paging:
 
 
 @with_option_groups
-def list_(
+def list_(  # noqa: PLR0917
     filters: Filters,
     paging: Paging,
     connection: ConnectionOptions,
     kind: Annotated[Kind, typer.Option(help="Kind to list.")] = Kind.DASHBOARD,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")] = False,
+    more: Unexpected = None,
 ) -> None:
     """List dashboards, charts or entities."""
+    if more:
+        raise unexpected(more)
     request = _request(kind, filters, paging)
     if kind.is_asset and not as_json:
         request.read_mask.CopyFrom(FieldMask(paths=[field for _, field in COLUMNS[kind]]))
@@ -143,16 +148,15 @@ def _print_json(kind: Kind, pages: Iterator[Any]) -> Any:
 
 
 def _print_table(kind: Kind, pages: Iterator[Any]) -> Any:
-    table = output.table(*(title for title, _ in COLUMNS[kind]))
     # One below the other, owners and tags leave room on a terminal for names in one piece.
     between = "\n" if output.on_terminal() else ", "
+    rows: list[list[str]] = []
     page = None
     for page in pages:
-        for one in _listed(kind, page):
-            row = row_of(kind, one if kind.is_asset else getattr(one, kind), between=between)
-            table.add_row(*map(output.cell, row))
-    if table.row_count:
-        output.results().print(table)
+        found = (one if kind.is_asset else getattr(one, kind) for one in _listed(kind, page))
+        rows.extend(row_of(kind, one, between=between) for one in found)
+    if rows:
+        print_rows([title for title, _ in COLUMNS[kind]], rows)
     else:
         output.say(f"no {kind.replace('_', ' ')} found")
     return page

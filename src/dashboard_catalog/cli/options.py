@@ -4,7 +4,7 @@ Knows Typer, but no command.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature
@@ -12,8 +12,42 @@ from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
 
 import typer
 
+from dashboard_catalog.cli.endings import CommandError
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Options and arguments that name files, though they are texts.
+_FILES = frozenset({"path", "tls_ca"})
+
+
+class Named:
+    """Tells how the user gave each option, for errors: by its flag or by its environment variable.
+
+    Args:
+        context: The context of the command; None if there is none, as in tests.
+    """
+
+    def __init__(self, context: Any = None) -> None:
+        self._context = context
+
+    def __getitem__(self, option: str) -> str:
+        """Returns `--token-file` or `DASHBOARD_CATALOG_TOKEN_FILE`: what was used, or the flag if neither was."""
+        found = self._context and next((one for one in self._context.command.params if one.name == option), None)
+        if found is None:
+            return "--" + option.replace("_", "-")
+        if found.param_type_name == "argument":
+            return str(found.metavar)
+        return str(found.envvar if self.is_from_environment(option) else found.opts[0])
+
+    def is_from_environment(self, option: str) -> bool:
+        """Says whether the value is that of an environment variable."""
+        source = self._context and self._context.get_parameter_source(option)
+        return bool(source) and source.name == "ENVIRONMENT"
+
+
+CONTEXT = Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)
+"""The parameter by which Typer passes its context."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -29,8 +63,11 @@ def with_option_groups(command: Callable[P, R]) -> Callable[..., R]:
 
     @wraps(command)
     def spread(*args: Any, **given: Any) -> R:
+        named = Named(given.pop(CONTEXT.name))
+        _refuse_undecodable(given, named)
         for name, group in groups.items():
-            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+            values = {field.name: given.pop(field.name) for field in fields(group) if field.name in given}
+            given[name] = group(**values | ({"named": named} if "named" in group.__annotations__ else {}))
         return command(*args, **given)
 
     parameters = [
@@ -38,7 +75,7 @@ def with_option_groups(command: Callable[P, R]) -> Callable[..., R]:
         for name, parameter in inspect.signature(command).parameters.items()
         for option in (_options(groups[name]) if name in groups else [parameter.replace(annotation=hints[name])])
     ]
-    with_signature(spread, parameters)
+    with_signature(spread, [CONTEXT, *parameters])
     return spread
 
 
@@ -54,7 +91,20 @@ def _options(group: type) -> list[Parameter]:
     return [
         Parameter(field.name, Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name])
         for field in fields(group)
+        if hints[field.name] is not Named
     ]
+
+
+def _refuse_undecodable(given: Mapping[str, Any], named: Named) -> None:
+    """Refuses texts with bytes that are not UTF-8. Names of files may have them."""
+    for name, value in given.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and name not in _FILES and not text.isprintable() and _has_surrogates(text):
+                raise CommandError(f"{named[name]}: {text!r} is not valid UTF-8")
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _default(field: Field[Any]) -> Any:

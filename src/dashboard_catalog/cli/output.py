@@ -1,6 +1,8 @@
 """Prints for commands: results to standard output, everything else to standard error."""
 
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.table import Table
@@ -25,19 +27,40 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def width() -> int | None:
+    """Returns the number of columns of the terminal that shows the results; None if it is none."""
+    return results().width if on_terminal() else None
+
+
 def say(text: str) -> None:
     """Prints a plain text to standard error."""
     notices().print(Text(printable(text)), soft_wrap=True)
 
 
 def complain(text: str) -> None:
-    """Prints the error of a command to standard error."""
-    notices().print(Text.assemble(("Error: ", "bold red"), printable(text)), soft_wrap=True)
+    """Prints the error of a command to standard error, if anybody reads it."""
+    with suppress(OSError):
+        notices().print(Text.assemble(("Error: ", "bold red"), printable(text)), soft_wrap=True)
 
 
 def write_line(text: str) -> None:
     """Prints one line for programs to standard output."""
-    sys.stdout.write(text + "\n")
+    with _naming_standard_output():
+        sys.stdout.write(text + "\n")
+
+
+def flush() -> None:
+    """Writes what is still to be written to standard output."""
+    with _naming_standard_output():
+        sys.stdout.flush()
+
+
+def print_lines(lines: Iterable[Text | str]) -> None:
+    """Prints lines to standard output; they are neither wrapped nor cut."""
+    console = results()
+    with _naming_standard_output():
+        for line in lines:
+            console.print(Text(line) if isinstance(line, str) else line, soft_wrap=True)
 
 
 def table(*columns: str) -> Table:
@@ -56,6 +79,15 @@ def cell(text: object, style: str = "") -> Text:
 def printable(text: str) -> str:
     """Returns the text with control characters escaped: stored texts must not control the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+@contextmanager
+def _naming_standard_output() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 def _console(*, stderr: bool) -> Console:

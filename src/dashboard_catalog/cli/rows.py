@@ -72,7 +72,9 @@ def row_of(kind: Kind, message: Message, *, between: str = ", ") -> list[str]:
 
 def _joined(value: Any, between: str) -> str:
     parts = value if isinstance(value, list) else [value]
-    return between.join(_name(part) if isinstance(part, dict) else _text(part) for part in parts)
+    texts = (_name(part) if isinstance(part, dict) else _text(part) for part in parts)
+    # A row is one line: a name with a line break must not make two of it.
+    return between.join(" ".join(text.splitlines()) for text in texts)
 
 
 def _text_of_field(name: str, value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboard_catalog.cli.failures import CommandError
+from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.options import with_signature
 from dashboard_catalog.cli.settings_options import load, options_of
 from dashboard_catalog.settings import Settings

@@ -8,21 +8,31 @@ from typing import Annotated, Any
 import typer
 from pydantic.fields import FieldInfo
 
-from dashboard_catalog.settings import Settings, environment_name
+from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.options import CONTEXT, Named
+from dashboard_catalog.environment import environment_name
+from dashboard_catalog.settings import Settings, SettingsError
 
 
 def options_of(fields: Iterable[str]) -> list[Parameter]:
-    """Returns one option per setting. An option that is not given is None, and the setting keeps its default."""
-    return [_option(name, Settings.model_fields[name]) for name in fields]
+    """Returns one option per setting, for `load`.
+
+    An option that is not given is None, and the setting keeps its default.
+    """
+    return [CONTEXT, *(_option(name, Settings.model_fields[name]) for name in fields)]
 
 
 def load(given: dict[str, Any]) -> Settings:
     """Returns the settings, with the given values in place of the environment.
 
     Raises:
-        SettingsError: If any are wrong; the text names all of them.
+        CommandError: If any are wrong; the text names all of them.
     """
-    return Settings.load({name: value for name, value in given.items() if value is not None})
+    named = Named(given.pop(CONTEXT.name))
+    try:
+        return Settings.load({name: value for name, value in given.items() if value is not None}, named.__getitem__)
+    except SettingsError as error:
+        raise CommandError(str(error)) from error
 
 
 def load_without_listening(given: dict[str, Any]) -> Settings:
@@ -47,9 +57,15 @@ def _shown(default: object) -> str | bool:
         return False
     if isinstance(default, bool):
         return "on" if default else "off"
-    if isinstance(default, Path) and default.is_relative_to(Path.home()):
-        return f"~/{default.relative_to(Path.home())}"
-    return str(default)
+    return _below_home(default) if isinstance(default, Path) else str(default)
+
+
+def _below_home(path: Path) -> str:
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        # It is elsewhere, or nobody knows where home is.
+        return str(path)
 
 
 def flag_name(field: str) -> str:

@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-from dashboard_catalog.contract.kinds import kind_number
 from dashboardcatalog.v1 import entity_pb2
 
 
@@ -27,7 +26,7 @@ class Kind(StrEnum):
     @property
     def wire(self) -> entity_pb2.Kind.ValueType:
         """Its value in the contract."""
-        return kind_number(self)
+        return entity_pb2.Kind.Value(f"KIND_{self.name}")
 
     @staticmethod
     def named(wire: entity_pb2.Kind.ValueType) -> str:

@@ -14,9 +14,9 @@ import typer
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.connection import ConnectionOptions, connect
-from dashboard_catalog.cli.credentials import local_settings
-from dashboard_catalog.cli.failures import CommandError
-from dashboard_catalog.cli.ingest.loading import Interrupted, Loading
+from dashboard_catalog.cli.data_folders import local_data_dir
+from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.ingest.loading import Loading
 from dashboard_catalog.cli.ingest.progress import Shown, progress
 from dashboard_catalog.cli.ingest.reading import Reading
 from dashboard_catalog.cli.ingest.report import Report
@@ -32,12 +32,12 @@ from dashboard_catalog_client.options import MAX_FAILURES
 SHOWN_FAILURES = 50
 MAX_DELETED_PERCENT = 50
 GIVE_UP_SECONDS = 300
-NOTHING_TO_LOAD = 3
-INTERRUPTED = 130
 
 
 class NothingToLoad(CommandError):
     """The source has no items."""
+
+    status = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +135,8 @@ def ingest(
     if how.sweep is not None:
         report.swept = Swept(how.sweep)
     began = time.monotonic()
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            _load(path, Path(scratch), how, connection, report)
-    except (NothingToLoad, Interrupted) as error:
-        output.complain(str(error))
-        raise typer.Exit(NOTHING_TO_LOAD if isinstance(error, NothingToLoad) else INTERRUPTED) from error
+    with tempfile.TemporaryDirectory() as scratch:
+        _load(path, Path(scratch), how, connection, report)
     report.seconds = time.monotonic() - began
     if as_json:
         report.print_for_programs()
@@ -170,7 +166,7 @@ def _load(path: str, scratch: Path, how: IngestOptions, connection: ConnectionOp
             unfinished = None
             if not how.dry_run:
                 fingerprint = _fingerprint(how, options, sources)
-                unfinished = Unfinished(local_settings().data_dir, connection.address, path, fingerprint)
+                unfinished = Unfinished(local_data_dir(), connection.address, path, fingerprint)
             if how.resume and unfinished:
                 options |= _resumed(path, unfinished, shown)
             shown.begin(reading.total)

@@ -6,7 +6,8 @@ import grpc
 import grpc.aio
 
 from dashboard_catalog.cli.connection import Connection
-from dashboard_catalog.cli.failures import CommandError, failure_of
+from dashboard_catalog.cli.endings import CommandError, Interrupted
+from dashboard_catalog.cli.failures import failure_of
 from dashboard_catalog.cli.ingest.failed import FailedItem
 from dashboard_catalog.cli.ingest.progress import Shown
 from dashboard_catalog.cli.ingest.report import Report
@@ -16,10 +17,6 @@ from dashboard_catalog_client import Item, ItemFailure, LoadOptions, reason_of
 
 # How long Ctrl-C may take to ask the server how far it is.
 _SECONDS_TO_ASK = 3.0
-
-
-class Interrupted(CommandError):
-    """Ctrl-C ended a load."""
 
 
 class Loading:
@@ -55,7 +52,7 @@ class Loading:
         """Runs the load to its end.
 
         Raises:
-            CommandError: If it ends early. The server keeps what it has processed.
+            CommandError: If it ends early; `Interrupted` after Ctrl-C. The server keeps what it has processed.
         """
         can_be_resumed = self._unfinished is not None and self._unfinished.begin(self._load.session_id)
         try:

@@ -1,0 +1,90 @@
+"""Says why a server cannot be reached, where gRPC does not: with or without TLS, and what is wrong with a certificate.
+
+After a failed call it connects once more, by itself, and looks at what answers.
+"""
+
+import socket
+import ssl
+from contextlib import suppress
+
+from cryptography import x509
+
+SECONDS = 3
+"""Timeout of the connection."""
+
+# Codes of OpenSSL's verification, from x509_vfy.h.
+_NOT_YET_VALID = 9
+_EXPIRED = 10
+_WRONG_HOST = frozenset({62, 64})
+
+
+def why_not_reached(address: str, tls_ca: str | None, name: str) -> str | None:
+    """Returns what is wrong with TLS; None if nothing answers, or nothing is wrong with TLS.
+
+    Args:
+        address: The server.
+        tls_ca: File with the certificates to trust, `system`, or None for a connection without TLS.
+        name: What the user calls `tls_ca`.
+    """
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host.strip("[]"), port), SECONDS) as connection:
+        return _of_tls(connection, address, tls_ca, name) if tls_ca else _of_plaintext(connection, address)
+    return None
+
+
+def _of_plaintext(connection: socket.socket, address: str) -> str | None:
+    with suppress(OSError):
+        _handshake(connection, _trusting_all(), "")
+        return f"the server at {address} uses TLS: name the certificates to trust with --tls-ca FILE or --tls-ca system"
+    return None
+
+
+def _of_tls(connection: socket.socket, address: str, tls_ca: str, name: str) -> str | None:
+    host = address.rpartition(":")[0].strip("[]")
+    context = ssl.create_default_context(cafile=None if tls_ca == "system" else tls_ca)
+    try:
+        _handshake(connection, context, host)
+    except ssl.SSLCertVerificationError as error:
+        return f"the certificate of the server at {address} {_of_certificate(error, address, tls_ca)}"
+    except (ssl.SSLError, ConnectionError):
+        return f"the server at {address} does not use TLS: call it without {name}"
+    return None
+
+
+def _of_certificate(error: ssl.SSLCertVerificationError, address: str, tls_ca: str) -> str:
+    match error.verify_code:
+        case code if code in _WRONG_HOST:
+            return f"is for {_names(address)}, not for {address.rpartition(':')[0]}"
+        case code if code == _EXPIRED:
+            return "has expired"
+        case code if code == _NOT_YET_VALID:
+            return "is not valid yet"
+        case _:
+            by = "the certificates of this system" if tls_ca == "system" else f"a certificate in {tls_ca}"
+            return f"is not signed by {by} ({error.verify_message})"
+
+
+def _names(address: str) -> str:
+    """Returns the names in the certificate of the server."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host.strip("[]"), port), SECONDS) as connection:
+        der = _handshake(connection, _trusting_all(), "") or b""
+    try:
+        found = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (ValueError, x509.ExtensionNotFound):
+        return "no host name"
+    return ", ".join(str(name.value) for name in found.value)
+
+
+def _trusting_all() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _handshake(connection: socket.socket, context: ssl.SSLContext, host: str) -> bytes | None:
+    """Returns the certificate of the server."""
+    context.set_alpn_protocols(["h2"])
+    with context.wrap_socket(connection, server_hostname=host or None) as encrypted:
+        return encrypted.getpeercert(binary_form=True)
