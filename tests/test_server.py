@@ -10,7 +10,6 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,6 @@ import grpc.aio
 import pytest
 import structlog
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
@@ -37,6 +33,7 @@ from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
     add_DashboardServiceServicer_to_server,
 )
 from tests.auth import issuer
+from tests.certificates import write_certificate
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted
 from tests.store.database_work import query
@@ -220,6 +217,7 @@ async def test_policies_of_the_folder_are_enforced(tmp_path: Path, monkeypatch: 
         lambda folder: {"policy_dir": folder / "nowhere"},
         lambda folder: {"jwks": str(folder / "nowhere"), "issuer": "i", "audience": "a"},
         lambda folder: {"tls_cert": folder / "nowhere", "tls_key": folder / "nowhere"},
+        lambda folder: expired_certificate(folder / "nowhere"),
     ],
 )
 def test_the_error_for_an_unreadable_file_names_it(tmp_path: Path, make: Callable[[Path], dict[str, Any]]) -> None:
@@ -227,21 +225,10 @@ def test_the_error_for_an_unreadable_file_names_it(tmp_path: Path, make: Callabl
         server.serve(settings(tmp_path, **make(tmp_path)))
 
 
-def write_certificate(folder: Path, name: str) -> None:
-    """Writes a self-signed certificate and its key; `name` tells it from others."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+def expired_certificate(folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    write_certificate(folder, "expired", days=(-2, -1))
+    return {"tls_cert": folder / "cert.pem", "tls_key": folder / "key.pem"}
 
 
 async def certificate_name(address: str) -> str:

@@ -134,7 +134,7 @@ def test_a_socket_folder_reaches_the_driver() -> None:
 )
 def test_invalid_settings_are_named(given: dict[str, Any], problem: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        Settings.load(given)
+        Settings.load(given, str.upper)
     assert problem in str(raised.value)
     assert "secret" not in str(raised.value)
     with pytest.raises(ValidationError) as raw:
@@ -144,8 +144,15 @@ def test_invalid_settings_are_named(given: dict[str, Any], problem: str) -> None
 
 def test_all_problems_are_reported_together() -> None:
     with pytest.raises(SettingsError) as raised:
-        Settings.load({"address": "x", "workers": "y"})
-    assert [line.split(":")[0] for line in str(raised.value).splitlines()] == ["ADDRESS", "WORKERS"]
+        Settings.load({"address": "x:y", "workers": "y"})
+    names = ["DASHBOARD_CATALOG_ADDRESS", "DASHBOARD_CATALOG_WORKERS"]
+    assert [line.split(":")[0] for line in str(raised.value).splitlines()] == names
+
+
+def test_an_unknown_home_folder_is_the_only_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_CATALOG_DATA_DIR", "~nobody-of-this-name/data")
+    with pytest.raises(SettingsError, match=r"\ADASHBOARD_CATALOG_DATA_DIR: .*: the home folder is unknown; .*\Z"):
+        Settings.load()
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "catalog.internal:50051"])
@@ -179,6 +186,11 @@ def test_addresses_are_split_into_parts(text: str, host: str, port: int, is_loop
     assert (address.host, address.port, address.is_loopback) == (host, port, is_loopback)
     assert str(address) == text
     assert str(address.with_port(7)) == text.rpartition(":")[0] + ":7"
+
+
+@pytest.mark.parametrize(("text", "whole"), [("localhost", "localhost:50051"), ("[::1]", "[::1]:50051")])
+def test_an_address_without_a_port_gets_the_default(text: str, whole: str) -> None:
+    assert str(Address.parse(text)) == whole
 
 
 def test_a_unix_socket_is_an_address() -> None:

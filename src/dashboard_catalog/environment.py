@@ -26,8 +26,11 @@ def given_data_dir() -> Path | None:
 
 
 def default_data_dir() -> Path:
-    """Returns the data folder of a user who has not named one."""
-    return platformdirs.user_data_path(APPLICATION, appauthor=False)
+    """Returns the data folder of a user who has not named one; it begins with `~` if the home folder is unknown."""
+    try:
+        return platformdirs.user_data_path(APPLICATION, appauthor=False)
+    except RuntimeError:
+        return Path("~/.local/share") / APPLICATION
 
 
 def absolute(path: Path) -> Path:

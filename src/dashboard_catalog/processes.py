@@ -104,7 +104,10 @@ class _Workers:
 
     def start(self) -> None:
         process = self._spawn.Process(target=self._target, args=self._args)
+        # A terminal sends SIGINT to all processes. The supervisor decides what it means for this one, from its start.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         self._started[process] = time.monotonic()
         _log.info("worker_started", pid=process.pid)
 

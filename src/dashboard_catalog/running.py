@@ -35,13 +35,13 @@ class RunningServer:
 @contextmanager
 def announced(address: str, data_dir: Path) -> Iterator[None]:
     """Announces a server of this process while the block runs."""
-    file = _folder() / f"{quote(address, safe='')}.json"
     with suppress(OSError):
-        _write(file, {"address": address, "data_dir": str(data_dir), "pid": os.getpid()})
+        _write(_file(address), {"address": address, "data_dir": str(data_dir), "pid": os.getpid()})
     try:
         yield
     finally:
         with suppress(OSError):
+            file = _file(address)
             # Another server may have taken the address by now.
             if (kept := _read(file)) and kept.pid == os.getpid():
                 file.unlink()
@@ -52,7 +52,7 @@ def running_servers() -> list[RunningServer]:
     try:
         files = sorted(_folder().glob("*.json"))
     except OSError:
-        # The home of another user, or one that a service may not read.
+        # The home of another user, one that a service may not read, or none.
         return []
     return [server for file in files if (server := _read(file)) and _is_running(server)]
 
@@ -65,7 +65,14 @@ def data_dir_of(address: str) -> Path | None:
 
 
 def _folder() -> Path:
-    return platformdirs.user_state_path(APPLICATION, appauthor=False) / "servers"
+    try:
+        return platformdirs.user_state_path(APPLICATION, appauthor=False) / "servers"
+    except RuntimeError as error:
+        raise FileNotFoundError("the home folder is unknown") from error
+
+
+def _file(address: str) -> Path:
+    return _folder() / f"{quote(address, safe='')}.json"
 
 
 def _write(file: Path, content: dict[str, object]) -> None:

@@ -136,6 +136,9 @@ def serve(settings: Settings) -> None:
     """
     logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
+        if settings.tls_cert and settings.tls_key:
+            # Only here: a worker that is replaced must start, even if the certificate has expired meanwhile.
+            Certificate(settings.tls_cert, settings.tls_key).check_dates()
         prepare(settings)
         if settings.workers == 1:
             _run_process(settings, announced)

@@ -208,7 +208,10 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _normalise_url(cls, text: str, info: ValidationInfo) -> str:
-        if not text and "data_dir" in info.data:
+        if not text:
+            if "data_dir" not in info.data:
+                # Its own problem is reported.
+                return text
             url = _parsed("sqlite://").set(database=str(info.data["data_dir"] / "catalog.db"))
             text = url.render_as_string()
         return _normal_database_url(text)

@@ -269,3 +269,16 @@ async def test_own_tokens_do_not_wait_for_the_external_issuer(key: SigningKey, j
 
 
 ALONE = Authenticator(SigningKey(ED25519, "EdDSA", "own"))
+
+
+async def test_the_damage_of_a_token_is_named(authenticator: Authenticator, key: SigningKey) -> None:
+    header, claims, signature = issue_token(key, "ann", ["admin"]).split(".")
+    changed = claims[:40] + ("A" if claims[40] != "A" else "B") + claims[41:]
+    for token, text in {
+        f"{header}.{claims}": "has three parts with dots between them, not 2",
+        f"{header[:-9]}.{claims}.{signature}": "the header of the token cannot be read",
+        f"{header}.{claims[:-9]}.{signature}": "the claims of the token cannot be read",
+        f"{header}.{claims}.{signature[:-1]}": "the signature of the token",
+        f"{header}.{changed}.{signature}": "the token was changed",
+    }.items():
+        assert text in (await refusal(authenticator, f"Bearer {token}")).message

@@ -60,6 +60,25 @@ def test_a_token_can_be_given(sent: Callable[..., object], tmp_path: Path, monke
     assert sent() == "Bearer from.environment"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbffrom.file\r\n",
+        "\ufefffrom.file\r\n".encode("utf-16-le"),
+        b"Bearer from.file\n",
+        b"\xef\xbb\xbf bearer  from.file",
+    ],
+)
+def test_what_editors_and_headers_put_around_a_token_is_left_out(
+    sent: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    (tmp_path / "token").write_bytes(content)
+    assert sent("--token-file", tmp_path / "token") == "Bearer from.file"
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN", " Bearer from.environment\r\n")
+    assert sent() == "Bearer from.environment"
+    assert sent("--token", "Bearer from.flag") == "Bearer from.flag"
+
+
 def test_a_flag_overrides_the_environment(
     sent: Callable[..., object], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +124,31 @@ def test_a_file_without_a_token_is_an_error(run: Run, tmp_path: Path, content: s
     (tmp_path / "token").write_text(content)
     result = run("list", "--token-file", tmp_path / "token")
     assert result.exit_code == 2
-    assert result.stderr == f"Error: {tmp_path / 'token'} holds no token\n"
+    assert result.stderr == f"Error: --token-file: {tmp_path / 'token'} holds no token\n"
+
+
+def test_the_error_for_a_wrong_token_names_what_was_used(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("list", "--token", "two words").stderr == "Error: --token holds no token\n"
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN", "two words")
+    assert run("list").stderr == "Error: DASHBOARD_CATALOG_TOKEN holds no token\n"
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN_FILE", "nowhere")
+    assert "DASHBOARD_CATALOG_TOKEN or DASHBOARD_CATALOG_TOKEN_FILE, not both" in run("list").stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("https://127.0.0.1:50051", "--address: 'https://127.0.0.1:50051' is not an address: expected HOST:PORT"),
+        ("", "--address: '' is not an address"),
+        ("127.0.0.1:http", "is not an address"),
+        ("catalog.example.com", "unencrypted to catalog.example.com:50051"),
+        ("nowhere.invalid:1", "would travel unencrypted"),
+    ],
+)
+def test_a_wrong_address_is_an_error(run: Run, address: str, text: str) -> None:
+    result = run("list", "--address", address, "--token", "a.b.c")
+    assert result.exit_code == 2
+    assert text in result.stderr
 
 
 def test_a_token_is_not_sent_unencrypted_to_another_machine(run: Run) -> None:

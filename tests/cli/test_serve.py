@@ -20,9 +20,9 @@ def test_every_setting_has_help(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--address", "nonsense"], "ADDRESS: must be HOST:PORT"),
+        (["--address", "50051"], "--address: must be HOST:PORT"),
         (["--address", "0.0.0.0:0"], "open to other machines"),
-        (["--tls-cert", "x.pem"], "TLS_CERT and TLS_KEY must be given together"),
+        (["--tls-cert", "x.pem"], "--tls-cert and --tls-key must be given together"),
         (["--workers", "x"], "--workers"),
         (["--log-level", "loud"], "--log-level"),
     ],
@@ -31,3 +31,13 @@ def test_an_invalid_setting_is_an_error(run: Run, arguments: list[str], text: st
     result = run("serve", *arguments)
     assert result.exit_code == 2
     assert text in result.stderr
+
+
+def test_an_invalid_setting_has_the_name_by_which_it_was_given(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_CATALOG_ISSUER", "https://id.example.com")
+    monkeypatch.setenv("DASHBOARD_CATALOG_WORKERS", "many")
+    assert "'DASHBOARD_CATALOG_WORKERS': Input should be" in run("serve").stderr
+    result = run("serve", "--workers", "0", "--audience", "x")
+    assert result.stderr == "Error: --workers: Input should be greater than or equal to 1\n"
+    result = run("serve", "--workers", "1", "--audience", "x")
+    assert result.stderr == "Error: DASHBOARD_CATALOG_ISSUER and --audience need --jwks\n"

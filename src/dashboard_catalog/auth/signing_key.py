@@ -57,6 +57,8 @@ def load_or_create_key(data_dir: Path) -> SigningKey:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _create(path)
+    except FileExistsError as error:
+        raise KeyFileError(f"{data_dir}: is not a folder") from error
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from error
     return load_key(data_dir)

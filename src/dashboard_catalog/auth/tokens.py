@@ -96,7 +96,7 @@ class Authenticator:
             keys = await issuer.keys.newer()
             principal = verify(unverified, issuer, keys)
         if principal is None:
-            refuse("no key of the issuer verifies the token")
+            refuse("the signature of the token is wrong: the token was changed, or another server issued it")
         self._remember(digest, _Verified(principal, issuer, keys))
         return principal
 

@@ -4,10 +4,12 @@ Accepts only RS256, ES256 and EdDSA, each with keys of the matching type. Never 
 token. No message and no log line contains a token or a part of one.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 import jwt
+from jwt.utils import base64url_decode
 
 from dashboard_catalog.auth.claims import ClaimNames, read_principal
 from dashboard_catalog.auth.key_sets import ALGORITHMS, KeySet
@@ -68,7 +70,7 @@ def read_unverified(token: str) -> UnverifiedToken:
     try:
         content = jwt.decode_complete(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError):
-        raise CatalogError(Reason.TOKEN_MALFORMED, "the token is not a JSON Web Token") from None
+        raise CatalogError(Reason.TOKEN_MALFORMED, _damage(token)) from None
     algorithm, issuer = content["header"].get("alg"), content["payload"].get("iss")
     if algorithm not in ALGORITHMS:
         refuse(f"the token is not signed with one of {', '.join(ALGORITHMS)}")
@@ -103,6 +105,19 @@ def verify(token: UnverifiedToken, issuer: TrustedIssuer, keys: KeySet) -> Princ
 def refuse(message: str) -> NoReturn:
     """Raises TOKEN_INVALID."""
     raise CatalogError(Reason.TOKEN_INVALID, message)
+
+
+def _damage(token: str) -> str:
+    """Returns what is wrong with a text that cannot be read as a token."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return f"the token is not a JSON Web Token, which has three parts with dots between them, not {len(parts)}"
+    for name, part in zip(("header", "claims"), parts, strict=False):
+        try:
+            json.loads(base64url_decode(part))
+        except (ValueError, RecursionError):
+            return f"the {name} of the token cannot be read: the token was changed, or is not complete"
+    return "the signature of the token cannot be read: the token was changed, or is not complete"
 
 
 def _decode(token: UnverifiedToken, issuer: TrustedIssuer, algorithm: str, public: Any) -> dict[str, Any]:

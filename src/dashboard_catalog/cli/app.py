@@ -7,6 +7,7 @@ import typer
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.commands import Commands, Listed
+from dashboard_catalog.environment import APPLICATION
 
 COMMANDS = Listed(
     "A catalog of BI dashboards: run the server, load metadata, look things up.",
@@ -113,7 +114,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        output.write_line(version("dashboard-catalog"))
+        output.write_line(version(APPLICATION))
         raise typer.Exit
 
 

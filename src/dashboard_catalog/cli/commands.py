@@ -93,9 +93,15 @@ class _Command(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
+            # Pydantic's word for what a function of Typer found.
+            error.message = error.message.removeprefix("Value error, ")
             if error.param is not None and error.param_hint is None and error.param.param_type_name == "option":
                 error.param_hint = f"'{Named(ctx)[error.param.name]}'"
             raise
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Returns the arguments for the line of usage, without the hidden one for what is too many."""
+        return [piece for piece in super().collect_usage_pieces(ctx) if not piece.startswith("[]")]
 
     def get_help(self, ctx: Any) -> str:
         """Returns the help, with all defaults in one form: Typer puts some of them in parentheses."""

@@ -93,7 +93,7 @@ class Connection:
             name = self.options.named["tls_ca"]
             if reason := why_not_reached(self.address, self.options.tls_ca, name):
                 return CommandError(reason)
-            cause = _LAST_ERROR.sub("", failure.message)
+            cause = "unknown host" if "resolving" in failure.message else _LAST_ERROR.sub("", failure.message)
             return CommandError(f"no server answers at {self.address} ({cause}). {_hint_for_address()}")
         return CommandError("\n".join(_explanation(failure, self.token)))
 

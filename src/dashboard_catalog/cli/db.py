@@ -60,6 +60,8 @@ def _on_database(settings: Settings, work: Callable[[str], bool | None]) -> None
 def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise CommandError(f"{folder} is not a folder") from error
     except OSError as error:
         raise CommandError(f"cannot create {folder}: {error.strerror}") from error
 

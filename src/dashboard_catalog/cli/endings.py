@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from dashboard_catalog.cli import output, streams
 from dashboard_catalog.cli.main import INTERRUPTED
-from dashboard_catalog.environment import environment_name
+from dashboard_catalog.environment import APPLICATION, environment_name
 from dashboard_catalog.sources.problems import SourceError
 
 FAILED = 2
@@ -93,9 +93,10 @@ def _problem(error: OSError) -> str:
 def _bug(error: Exception) -> str:
     if os.environ.get(SHOW_TRACEBACK):
         return "".join(traceback.format_exception(error)).rstrip()
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((frame for frame in reversed(frames) if "dashboard_catalog" in frame.filename), frames[-1])
     where = f"{Path(frame.filename).name}:{frame.lineno}"
     return (
-        f"this is a bug in dashboard-catalog {version('dashboard-catalog')}: {type(error).__name__} at {where}.\n"
+        f"this is a bug in {APPLICATION} {version(APPLICATION)}: {type(error).__name__} at {where}.\n"
         f"Please report it with its traceback, which {SHOW_TRACEBACK}=1 shows."
     )

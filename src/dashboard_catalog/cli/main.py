@@ -14,12 +14,13 @@ def main() -> None:
     # Imported here, after the line above.
     from dashboard_catalog.cli import streams  # noqa: PLC0415
     from dashboard_catalog.cli.app import app  # noqa: PLC0415
+    from dashboard_catalog.environment import APPLICATION  # noqa: PLC0415
 
     streams.open_missing()
     try:
         # Commands may end in their own way.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        app()
+        app(prog_name=APPLICATION)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
     finally:

@@ -7,8 +7,6 @@ import socket
 import ssl
 from contextlib import suppress
 
-from cryptography import x509
-
 SECONDS = 3
 """Timeout of the connection."""
 
@@ -26,15 +24,14 @@ def why_not_reached(address: str, tls_ca: str | None, name: str) -> str | None:
         tls_ca: File with the certificates to trust, `system`, or None for a connection without TLS.
         name: What the user calls `tls_ca`.
     """
-    host, _, port = address.rpartition(":")
-    with suppress(OSError), socket.create_connection((host.strip("[]"), port), SECONDS) as connection:
+    with suppress(OSError), _connected(address) as connection:
         return _of_tls(connection, address, tls_ca, name) if tls_ca else _of_plaintext(connection, address)
     return None
 
 
 def _of_plaintext(connection: socket.socket, address: str) -> str | None:
     with suppress(OSError):
-        _handshake(connection, _trusting_all(), "")
+        _encrypted(connection, _trusting_all(), "").close()
         return f"the server at {address} uses TLS: name the certificates to trust with --tls-ca FILE or --tls-ca system"
     return None
 
@@ -43,18 +40,18 @@ def _of_tls(connection: socket.socket, address: str, tls_ca: str, name: str) -> 
     host = address.rpartition(":")[0].strip("[]")
     context = ssl.create_default_context(cafile=None if tls_ca == "system" else tls_ca)
     try:
-        _handshake(connection, context, host)
+        _encrypted(connection, context, host).close()
     except ssl.SSLCertVerificationError as error:
-        return f"the certificate of the server at {address} {_of_certificate(error, address, tls_ca)}"
+        return f"the certificate of the server at {address} {_of_certificate(error, context, address, tls_ca)}"
     except (ssl.SSLError, ConnectionError):
         return f"the server at {address} does not use TLS: call it without {name}"
     return None
 
 
-def _of_certificate(error: ssl.SSLCertVerificationError, address: str, tls_ca: str) -> str:
+def _of_certificate(error: ssl.SSLCertVerificationError, context: ssl.SSLContext, address: str, tls_ca: str) -> str:
     match error.verify_code:
         case code if code in _WRONG_HOST:
-            return f"is for {_names(address)}, not for {address.rpartition(':')[0]}"
+            return f"is for {_names(address, context)}, not for {address.rpartition(':')[0]}"
         case code if code == _EXPIRED:
             return "has expired"
         case code if code == _NOT_YET_VALID:
@@ -64,16 +61,12 @@ def _of_certificate(error: ssl.SSLCertVerificationError, address: str, tls_ca: s
             return f"is not signed by {by} ({error.verify_message})"
 
 
-def _names(address: str) -> str:
-    """Returns the names in the certificate of the server."""
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host.strip("[]"), port), SECONDS) as connection:
-        der = _handshake(connection, _trusting_all(), "") or b""
-    try:
-        found = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (ValueError, x509.ExtensionNotFound):
-        return "no host name"
-    return ", ".join(str(name.value) for name in found.value)
+def _names(address: str, context: ssl.SSLContext) -> str:
+    """Returns the names in the certificate of the server, which is trusted but for its name."""
+    context.check_hostname = False
+    with _connected(address) as connection, _encrypted(connection, context, "") as encrypted:
+        names = (encrypted.getpeercert() or {}).get("subjectAltName", ())
+    return ", ".join(str(name) for _, name in names) or "no host"
 
 
 def _trusting_all() -> ssl.SSLContext:
@@ -83,8 +76,11 @@ def _trusting_all() -> ssl.SSLContext:
     return context
 
 
-def _handshake(connection: socket.socket, context: ssl.SSLContext, host: str) -> bytes | None:
-    """Returns the certificate of the server."""
+def _connected(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host.strip("[]"), port), SECONDS)
+
+
+def _encrypted(connection: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
     context.set_alpn_protocols(["h2"])
-    with context.wrap_socket(connection, server_hostname=host or None) as encrypted:
-        return encrypted.getpeercert(binary_form=True)
+    return context.wrap_socket(connection, server_hostname=host or None)

@@ -23,12 +23,13 @@ def open_missing() -> None:
 
 def drop_unwritable() -> None:
     """Forgets what cannot be written; the interpreter would try again when it ends, and complain."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 def _null(number: int, flags: int) -> int:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -84,7 +85,7 @@ def issue(
             teams=token.team or (),
             services=token.service,
             bot=token.bot,
-            lifetime=parse_duration(token.expires),
+            lifetime=_lifetime(token.expires),
         )
     except (ValueError, KeyFileError, PolicyError) as error:
         raise CommandError(str(error)) from error
@@ -104,6 +105,13 @@ def _check_roles(roles: Sequence[str], policy_dir: Path | None) -> None:
         f"{', '.join(unknown)}; known roles: {', '.join(sorted(known))}.\n"
         "If the server has other policies, name their folder with --policy-dir."
     )
+
+
+def _lifetime(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise CommandError(f"--expires: {error}") from error
 
 
 def _key(given: Path | None) -> SigningKey:
