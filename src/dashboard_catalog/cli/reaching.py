@@ -6,6 +6,7 @@ After a failed call it connects once more, by itself, and looks at what answers.
 import socket
 import ssl
 from contextlib import suppress
+from typing import Any
 
 SECONDS = 3
 """Timeout of the connection."""
@@ -65,8 +66,8 @@ def _names(address: str, context: ssl.SSLContext) -> str:
     """Returns the names in the certificate of the server, which is trusted but for its name."""
     context.check_hostname = False
     with _connected(address) as connection, _encrypted(connection, context, "") as encrypted:
-        names = (encrypted.getpeercert() or {}).get("subjectAltName", ())
-    return ", ".join(str(name) for _, name in names) or "no host"
+        certificate: Any = encrypted.getpeercert() or {}
+    return ", ".join(name for _, name in certificate.get("subjectAltName", ())) or "no host"
 
 
 def _trusting_all() -> ssl.SSLContext:
