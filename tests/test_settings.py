@@ -197,3 +197,8 @@ def test_a_unix_socket_is_an_address() -> None:
     address = Address.parse("unix:/run/catalog.sock")
     assert (address.path, address.is_loopback) == ("/run/catalog.sock", True)
     assert str(address.with_port(7)) == "unix:/run/catalog.sock"
+
+
+def test_a_data_folder_must_be_utf_8() -> None:
+    with pytest.raises(SettingsError, match=r"\ADASHBOARD_CATALOG_DATA_DIR: is not valid UTF-8\Z"):
+        Settings.load({"data_dir": Path("/d\udcff")})

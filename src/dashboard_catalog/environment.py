@@ -37,9 +37,12 @@ def absolute(path: Path) -> Path:
     """Returns the path as an absolute one, with `~` replaced.
 
     Raises:
-        ValueError: If the home folder is unknown.
+        ValueError: If the home folder is unknown, or the path is not UTF-8.
     """
     try:
+        str(path).encode()
         return path.expanduser().absolute()
+    except UnicodeEncodeError as error:
+        raise ValueError("is not valid UTF-8") from error
     except RuntimeError as error:
         raise ValueError(f"{path}: the home folder is unknown; name a folder without ~") from error

@@ -185,3 +185,8 @@ def test_every_violation_is_printed_on_its_own_line() -> None:
         "  owner: is no owner",
         "(call abc)",
     ]
+
+
+def test_a_data_folder_that_cannot_be_named_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_CATALOG_DATA_DIR", "~nobody-of-this-name/data")
+    assert run("list").stderr.startswith("Error: DASHBOARD_CATALOG_DATA_DIR: ~nobody-of-this-name/data: the home")

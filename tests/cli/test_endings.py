@@ -74,7 +74,7 @@ def test_ctrl_c_ends_a_call(process: Start, monkeypatch: pytest.MonkeyPatch) -> 
         ("catalog --version >&-", 2, "Error: standard input or output is closed\n"),
         ("catalog ingest - <&-", 2, "Error: "),
         ("catalog nonsense 2> /dev/full", 2, ""),
-        ("catalog get $'s.caf\\xe9'", 2, r"Error: FQN: 's.caf\udce9' is not valid UTF-8" + "\n"),
+        ("catalog get $'s.caf\\xe9'", 2, "Error: FQN is not valid UTF-8\n"),
     ],
 )
 def test_an_odd_call_is_one_line(script: str, status: int, text: str) -> None:

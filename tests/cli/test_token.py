@@ -79,7 +79,7 @@ async def test_the_token_has_the_claims_from_the_options(process: Start, key: Si
             "no role data_stewart; known roles: admin, data_consumer, data_",
         ),
         (["--subject", "ann", "--role", "admin", "--policy-dir", "/nowhere"], "/nowhere: is not a folder"),
-        (["--subject", "ann\udcff", "--role", "admin"], "--subject: 'ann\\udcff' is not valid UTF-8"),
+        (["--subject", "ann\udcff", "--role", "admin"], "--subject is not valid UTF-8"),
     ],
 )
 @pytest.mark.usefixtures("key")

@@ -64,7 +64,7 @@ def with_option_groups(command: Callable[P, R]) -> Callable[..., R]:
     @wraps(command)
     def spread(*args: Any, **given: Any) -> R:
         named = Named(given.pop(CONTEXT.name))
-        _refuse_undecodable(given, named)
+        refuse_undecodable(given, named)
         for name, group in groups.items():
             values = {field.name: given.pop(field.name) for field in fields(group) if field.name in given}
             given[name] = group(**values | ({"named": named} if "named" in group.__annotations__ else {}))
@@ -95,12 +95,12 @@ def _options(group: type) -> list[Parameter]:
     ]
 
 
-def _refuse_undecodable(given: Mapping[str, Any], named: Named) -> None:
+def refuse_undecodable(given: Mapping[str, Any], named: Named) -> None:
     """Refuses texts with bytes that are not UTF-8. Names of files may have them."""
     for name, value in given.items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and name not in _FILES and not text.isprintable() and _has_surrogates(text):
-                raise CommandError(f"{named[name]}: {text!r} is not valid UTF-8")
+                raise CommandError(f"{named[name]} is not valid UTF-8")
 
 
 def _has_surrogates(text: str) -> bool:

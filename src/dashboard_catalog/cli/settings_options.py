@@ -9,7 +9,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from dashboard_catalog.cli.endings import CommandError
-from dashboard_catalog.cli.options import CONTEXT, Named
+from dashboard_catalog.cli.options import CONTEXT, Named, refuse_undecodable
 from dashboard_catalog.environment import environment_name
 from dashboard_catalog.settings import Settings, SettingsError
 
@@ -29,6 +29,7 @@ def load(given: dict[str, Any]) -> Settings:
         CommandError: If any are wrong; the text names all of them.
     """
     named = Named(given.pop(CONTEXT.name))
+    refuse_undecodable(given, named)
     try:
         return Settings.load({name: value for name, value in given.items() if value is not None}, named.__getitem__)
     except SettingsError as error:
