@@ -1,10 +1,12 @@
 """Server processes: they are stopped, die, or share an address."""
 
 import os
+import signal
 import socket
 import sys
 
 import pytest
+import structlog
 
 from dashboard_catalog import processes
 from dashboard_catalog.processes import COULD_NOT_START, WorkersFailed, reserved, supervise
@@ -20,6 +22,19 @@ def test_workers_that_cannot_start_are_not_restarted_forever(monkeypatch: pytest
     monkeypatch.setattr(processes, "_HEALTHY_SECONDS", 0)
     with pytest.raises(WorkersFailed, match="ended soon after its start"):
         supervise(1, sys.exit, COULD_NOT_START)
+
+
+def test_workers_ignore_ctrl_c_from_their_start(capfd: pytest.CaptureFixture[str]) -> None:
+    # The status of a process that the signal ends would be another, and its traceback would be seen.
+    with pytest.raises(WorkersFailed), structlog.testing.capture_logs() as lines:
+        supervise(1, interrupt_and_end)
+    assert [line["exit_code"] for line in lines if line["event"] == "worker_died"] == [COULD_NOT_START]
+    assert capfd.readouterr().err == ""
+
+
+def interrupt_and_end() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    sys.exit(COULD_NOT_START)
 
 
 def test_an_address_is_reserved_with_its_port() -> None:
