@@ -54,11 +54,14 @@ async def test_a_call_that_ends_without_a_message_is_malformed(edge: Edge, metho
 async def test_a_message_that_does_not_arrive_in_time_ends_its_call(tmp_path: Path, method: str) -> None:
     async with serving(tmp_path, budgets=Budgets(Patience(first=0.1))) as edge:
         with logged(edge) as lines:
-            code, details = await refused(without_body(edge, method, edge.metadata).read())
+            first = asyncio.create_task(refused(without_body(edge, method, edge.metadata).read()))
+            await asyncio.sleep(0.05)
+            await refused(without_body(edge, method, edge.metadata).read())
+            code, details = await first
             assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "CLIENT_IDLE")
             assert details["RetryInfo"]
-            await until(lambda: lines and not edge.gate.running)
-        assert [line["reason"] for line in lines] == ["CLIENT_IDLE"]
+            await until(lambda: len(lines) == 2 and not edge.gate.running)
+        assert [line["reason"] for line in lines] == ["CLIENT_IDLE"] * 2
         # The next call is timed, too.
         await refused(without_body(edge, method, edge.metadata).read())
 
@@ -164,16 +167,16 @@ async def test_one_connection_takes_any_number_of_calls_after_one_another(edge: 
 
 
 async def test_nobody_can_hold_the_streams_that_need_no_token(tmp_path: Path) -> None:
-    async with serving(tmp_path, budgets=Budgets(open_streams=(4, 2))) as edge, edge.another_channel() as other:
+    async with serving(tmp_path, budgets=Budgets(open_streams=(4, 3))) as edge, edge.another_channel() as other:
         watches: list[Any] = []
-        for channel in (edge.channel, other, edge.channel, other):
+        for channel in (other, edge.channel, edge.channel, edge.channel):
             watches.append(watch(channel))
             await watches[-1].read()
 
         reflection: Any = edge.channel.stream_stream(REFLECT)()
         await reflection.initial_metadata()
 
-        code, details = await refused(watches[0].read())
+        code, details = await refused(watches[1].read())
         assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")
         assert dict(details["ErrorInfo"].metadata) == {"limit": "4", "scope": "open"}
         healthy: Any = health_pb2_grpc.HealthStub(other)
@@ -182,7 +185,7 @@ async def test_nobody_can_hold_the_streams_that_need_no_token(tmp_path: Path) ->
             newcomer = watch(third)
             await newcomer.read()
             await refused(watches[2].read())
-        assert not any(call.done() for call in (watches[1], watches[3], reflection))
+        assert not any(call.done() for call in (watches[0], watches[3], reflection))
 
 
 async def test_nobody_can_hold_the_messages_that_need_no_token(tmp_path: Path) -> None:
