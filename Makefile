@@ -12,7 +12,7 @@ PORT = 50051
 PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale constraints clean
+.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale restarts constraints clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench: install ## Measures speed against the limits of this machine.
 
 bench-scale: install ## Measures lists of a million dashboards (20 min, 8 GB).
 	$(BIN)/python -m benchmarks.scale
+
+restarts: install ## Restarts servers under callers, and counts their errors.
+	$(BIN)/python -m benchmarks.restarts
 
 constraints: ## Updates constraints.txt to the newest allowed versions.
 	rm -rf .venv-constraints

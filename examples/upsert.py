@@ -42,7 +42,7 @@ def explain(error: grpc.RpcError) -> None:
                 print(f"  {violation.field}: {violation.reason}")
 
 
-with connect(ADDRESS, token=TOKEN) as client:
+with connect(ADDRESS, token=TOKEN, patient=False) as client:
     try:
         upsert(client, "superset.retention")
         upsert(client, "superset.nowhere")

@@ -8,6 +8,7 @@ import signal
 import ssl
 import stat
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ from dashboard_catalog.environment import environment_name
 from dashboard_catalog.running import data_dir_of, running_servers
 from dashboard_catalog.server import CatalogServer, StartError, build, prepare
 from dashboard_catalog.settings import Settings
+from dashboard_catalog_client.channel import channel_options
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
     DashboardServiceStub,
@@ -122,6 +124,35 @@ async def test_draining_lets_running_calls_finish(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await health(channel)
         assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_callers_that_retry_see_nothing_of_a_restart(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    answers: Counter[int] = Counter()
+    stopped = False
+
+    async def call_again_and_again(caller: int) -> None:
+        # Each has a connection of its own.
+        options = [*channel_options(given.address), ("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(given.address, options) as channel:
+            stub: Any = DashboardServiceStub(channel)
+            while not stopped:
+                await stub.GetDashboard(SOMETHING, metadata=admin(tmp_path), timeout=PATIENCE)
+                answers[caller] += 1
+
+    async def all_answered() -> None:
+        before = answers.copy()
+        await until(lambda: all(answers[caller] > before[caller] for caller in range(20)))
+
+    async with running(given, servicers=adding(scripted())) as first:
+        given = settings(tmp_path, address=first.address)
+        callers = asyncio.gather(*(call_again_and_again(caller) for caller in range(20)))
+        await all_answered()
+        await first.drain()
+    async with running(given, servicers=adding(scripted())):
+        await all_answered()
+        stopped = True
+        await callers
 
 
 async def test_calls_that_do_not_finish_are_cancelled_by_a_drain(tmp_path: Path) -> None:

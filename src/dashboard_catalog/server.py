@@ -109,6 +109,9 @@ class CatalogServer:
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Stops: reports that it is not healthy, refuses new calls, lets running ones end, and closes everything.
 
+        gRPC sends clients elsewhere when it begins to stop, and cancels calls that arrive before a client has heard
+        that. So it begins when no calls arrive any more: a refusal makes clients wait.
+
         Args:
             seconds: How long running calls may take. Those that still run afterwards are cancelled.
         """
@@ -117,9 +120,14 @@ class CatalogServer:
         _log.info("draining", calls=self._gate.running)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
+                await self._gate.quiet()
+        stopping = asyncio.create_task(self._server.stop(grace=seconds))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._gate.idle()
         # A call counts as ended a moment before its response is sent.
         await self._server.stop(grace=1.0)
+        await stopping
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

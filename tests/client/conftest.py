@@ -45,7 +45,7 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Restarting]
     server = Restarting(Settings.load(settings))
     await server.start()
     yield server
-    await server.stop(seconds=5)
+    await server.stop()
 
 
 @pytest.fixture

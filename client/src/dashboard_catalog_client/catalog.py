@@ -108,8 +108,14 @@ def connect(
     token: Token = None,
     credentials: grpc.ChannelCredentials | None = None,
     insecure: bool = False,
+    patient: bool = True,
 ) -> Iterator[CatalogClient]:
-    """Opens a client; the end of the block closes it. Takes the arguments of `connect_async`."""
+    """Opens a client; the end of the block closes it. Takes the arguments of `connect_async` and one more.
+
+    Args:
+        patient: Retry calls for long enough to outlast a restart of the server. A person who waits for the result
+            prefers to know soon that no server answers.
+    """
     check_safe(address, token, encrypted=credentials is not None, insecure=insecure)
-    with open_channel(address, credentials) as channel:
+    with open_channel(address, credentials, patient=patient) as channel:
         yield CatalogClient(channel, token, partial(open_load_channel, address, credentials))

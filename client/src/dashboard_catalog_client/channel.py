@@ -8,25 +8,34 @@ from ipaddress import ip_address
 import grpc
 import grpc.aio
 
-SERVICE_CONFIG = json.dumps(
-    {
-        "methodConfig": [
-            # gRPC must not retry streams of requests: it loses messages when it sends them again.
-            {"name": [{"service": "dashboardcatalog.v1.DashboardService", "method": "BulkUpsert"}]},
-            {
-                "name": [{}],
-                "retryPolicy": {
-                    "maxAttempts": 4,
-                    "initialBackoff": "0.2s",
-                    "maxBackoff": "2s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+
+def _service_config(attempts: int, first_backoff: str) -> str:
+    return json.dumps(
+        {
+            "methodConfig": [
+                # gRPC must not retry streams of requests: it loses messages when it sends them again.
+                {"name": [{"service": "dashboardcatalog.v1.DashboardService", "method": "BulkUpsert"}]},
+                {
+                    "name": [{}],
+                    "retryPolicy": {
+                        "maxAttempts": attempts,
+                        "initialBackoff": first_backoff,
+                        "maxBackoff": "3s",
+                        "backoffMultiplier": 4,
+                        "retryableStatusCodes": ["UNAVAILABLE"],
+                    },
                 },
-            },
-        ]
-    }
-)
+            ]
+        }
+    )
+
+
+# gRPC allows no more attempts. They take eight seconds, in which a server can be restarted.
+SERVICE_CONFIG = _service_config(5, "0.5s")
 """gRPC service config for clients of the catalog: retries unary calls that end UNAVAILABLE, and nothing else."""
+
+IMPATIENT_SERVICE_CONFIG = _service_config(3, "0.2s")
+"""The same for people, who want to know soon that no server answers; a server that stops sends them to another."""
 
 DEFAULT_PORT = 50_051
 
@@ -42,12 +51,13 @@ class UnsafeTarget(ValueError):
     """A token would leave this machine unencrypted."""
 
 
-def channel_options(address: str) -> list[tuple[str, str | int]]:
+def channel_options(address: str, *, patient: bool = True) -> list[tuple[str, str | int]]:
     """Returns the options of a channel to a catalog."""
     options: list[tuple[str, str | int]] = [
-        ("grpc.service_config", SERVICE_CONFIG),
+        ("grpc.service_config", SERVICE_CONFIG if patient else IMPATIENT_SERVICE_CONFIG),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
+        # Less than the last attempts of a call are apart.
+        ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.keepalive_time_ms", 60_000),
     ]
     if is_loopback(address):
@@ -56,11 +66,12 @@ def channel_options(address: str) -> list[tuple[str, str | int]]:
     return options
 
 
-def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None, *, patient: bool) -> grpc.Channel:
     """Opens a channel, unencrypted if there are no credentials."""
+    options = channel_options(address, patient=patient)
     if credentials is None:
-        return grpc.insecure_channel(target_of(address), channel_options(address))
-    return grpc.secure_channel(target_of(address), credentials, channel_options(address))
+        return grpc.insecure_channel(target_of(address), options)
+    return grpc.secure_channel(target_of(address), credentials, options)
 
 
 def open_async_channel(

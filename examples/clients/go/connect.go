@@ -16,7 +16,7 @@ const serviceConfig = `{"methodConfig": [{
 }, {
   "name": [{}],
   "retryPolicy": {
-    "maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "2s", "backoffMultiplier": 2,
+    "maxAttempts": 5, "initialBackoff": "0.5s", "maxBackoff": "3s", "backoffMultiplier": 4,
     "retryableStatusCodes": ["UNAVAILABLE"]
   }
 }]}`

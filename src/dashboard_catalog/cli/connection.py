@@ -117,6 +117,7 @@ def connect(options: ConnectionOptions) -> Iterator[Connection]:
             token=token.text if token else None,
             credentials=find_certificates(options.tls_ca, named),
             insecure=options.insecure,
+            patient=False,
         ) as connected:
             yield from _connection(address, connected, token, options)
     except client.UnsafeTarget as error:

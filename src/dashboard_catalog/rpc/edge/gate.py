@@ -4,9 +4,15 @@ It counts the calls of one process, and knows nothing about what they do.
 """
 
 import asyncio
+import time
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+
+# Clients that retry wait this long after they have heard that the server drains.
+DRAINING_SECONDS = 1.0
+# If no call begins or ends for this long, all of them have heard it.
+_QUIET_SECONDS = 0.2
 
 
 class Gate:
@@ -17,6 +23,7 @@ class Gate:
         self._limit = limit
         self._running = 0
         self._left: asyncio.Event | None = None
+        self._seen_at = 0.0
         self.drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done as soon as the server drains. Wait for it beside other things, and never cancel it."""
 
@@ -53,6 +60,7 @@ class Gate:
     def leave(self) -> None:
         """Counts a call that has ended."""
         self._running -= 1
+        self._seen_at = time.monotonic()
         if self._left is not None:
             self._left.set()
 
@@ -63,12 +71,21 @@ class Gate:
             CatalogError: DRAINING.
         """
         if self.drained.done():
-            raise CatalogError(Reason.DRAINING, "the server is stopping; call again", retry_after=0.5)
+            self._seen_at = time.monotonic()
+            raise CatalogError(Reason.DRAINING, "the server is stopping; call again", retry_after=DRAINING_SECONDS)
 
     def drain(self) -> None:
         """Lets no call begin from now on."""
         if not self.drained.done():
             self.drained.set_result(None)
+
+    async def quiet(self) -> None:
+        """Returns when no call has begun or ended for a moment, or at least before the first client calls again."""
+        now = time.monotonic()
+        end = now + DRAINING_SECONDS - _QUIET_SECONDS
+        while now < end and (self._running or now < self._seen_at + _QUIET_SECONDS):
+            await asyncio.sleep(_QUIET_SECONDS / 5)
+            now = time.monotonic()
 
     async def idle(self) -> None:
         """Returns when no call runs."""

@@ -21,6 +21,7 @@ from dashboard_catalog.rpc.edge.context import GrpcContext
 
 CALL_ID_METADATA = "x-request-id"
 DETAILS_METADATA = "grpc-status-details-bin"
+PUSHBACK_METADATA = "grpc-retry-pushback-ms"
 
 _USABLE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
 _CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
@@ -92,11 +93,11 @@ class Observation:
         """
         self.log(error.code.value, error.reason.value)
         status = status_of(error, self.call_id)
-        await self._context.abort(
-            grpc.StatusCode[error.code.value],
-            status.message,
-            ((CALL_ID_METADATA, self.call_id), (DETAILS_METADATA, status.SerializeToString())),
-        )
+        trailers = [(CALL_ID_METADATA, self.call_id), (DETAILS_METADATA, status.SerializeToString())]
+        if error.reason is Reason.DRAINING and error.retry_after is not None:
+            # Clients that retry by their own rules would come back before the server has stopped.
+            trailers.append((PUSHBACK_METADATA, str(round(error.retry_after * 1_000))))
+        await self._context.abort(grpc.StatusCode[error.code.value], status.message, tuple(trailers))
 
     def log(self, code: str = "", reason: str | None = None) -> None:
         """Leaves the log line of the call, unless it has left one.

@@ -12,10 +12,10 @@ import java.util.concurrent.TimeUnit;
 final class Channels {
     /** Retries UNAVAILABLE and nothing else. gRPC accepts numbers only as doubles here. */
     private static final Map<String, ?> RETRY_POLICY = Map.of(
-            "maxAttempts", 4.0,
-            "initialBackoff", "0.2s",
-            "maxBackoff", "2s",
-            "backoffMultiplier", 2.0,
+            "maxAttempts", 5.0,
+            "initialBackoff", "0.5s",
+            "maxBackoff", "3s",
+            "backoffMultiplier", 4.0,
             "retryableStatusCodes", List.of("UNAVAILABLE"));
 
     private static final Map<String, String> BULK_UPSERT =
