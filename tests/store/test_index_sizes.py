@@ -30,7 +30,7 @@ KEYS = {f"{table.name}_pkey": list(table.primary_key.columns) for table in METAD
 INDEXES = {
     index.name: list(index.columns)
     for table in METADATA.sorted_tables
-    for index in table.indexes
+    for index in sorted(table.indexes, key=lambda index: str(index.name))
     if index.dialect_options["postgresql"]["using"] != "gin"
 }
 
