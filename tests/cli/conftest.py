@@ -55,7 +55,7 @@ async def _catalog(settings: Settings) -> AsyncIterator[str]:
     server = await build(settings)
     await server.start()
     yield server.address
-    await server.drain(5)
+    await server.drain(0)
 
 
 @pytest.fixture

@@ -4,15 +4,17 @@ It counts the calls of one process, and knows nothing about what they do.
 """
 
 import asyncio
-import time
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 
-# Clients that retry wait this long after they have heard that the server drains.
 DRAINING_SECONDS = 1.0
-# If no call begins or ends for this long, all of them have heard it.
-_QUIET_SECONDS = 0.2
+"""How long clients that retry wait after they have heard that the server drains."""
+
+# All rounds together take less than that, and the quiet ones long enough for a call that is on its way.
+_ROUND_SECONDS = 0.04
+_MOST_ROUNDS = 20
+_QUIET_ROUNDS = 5
 
 
 class Gate:
@@ -23,7 +25,7 @@ class Gate:
         self._limit = limit
         self._running = 0
         self._left: asyncio.Event | None = None
-        self._seen_at = 0.0
+        self._seen = 0
         self.drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done as soon as the server drains. Wait for it beside other things, and never cancel it."""
 
@@ -60,7 +62,7 @@ class Gate:
     def leave(self) -> None:
         """Counts a call that has ended."""
         self._running -= 1
-        self._seen_at = time.monotonic()
+        self._seen += 1
         if self._left is not None:
             self._left.set()
 
@@ -71,7 +73,7 @@ class Gate:
             CatalogError: DRAINING.
         """
         if self.drained.done():
-            self._seen_at = time.monotonic()
+            self._seen += 1
             raise CatalogError(Reason.DRAINING, "the server is stopping; call again", retry_after=DRAINING_SECONDS)
 
     def drain(self) -> None:
@@ -80,12 +82,17 @@ class Gate:
             self.drained.set_result(None)
 
     async def quiet(self) -> None:
-        """Returns when no call has begun or ended for a moment, or at least before the first client calls again."""
-        now = time.monotonic()
-        end = now + DRAINING_SECONDS - _QUIET_SECONDS
-        while now < end and (self._running or now < self._seen_at + _QUIET_SECONDS):
-            await asyncio.sleep(_QUIET_SECONDS / 5)
-            now = time.monotonic()
+        """Returns when no call has begun or ended for a few rounds of waiting, or after many of them.
+
+        Rounds, and no point in time: a process that gets no processor for a while still has calls to find afterwards.
+        """
+        quiet = 0
+        for _ in range(_MOST_ROUNDS):
+            before = self._seen
+            await asyncio.sleep(_ROUND_SECONDS)
+            quiet = 0 if self._running or self._seen > before else quiet + 1
+            if quiet == _QUIET_ROUNDS:
+                return
 
     async def idle(self) -> None:
         """Returns when no call runs."""
