@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc.aio
 from google.protobuf import any_pb2
-from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 
@@ -41,10 +40,10 @@ class Answer:
     code: str
     message: str = ""
     details: bytes | None = None
-    responses: tuple[Message, ...] = ()
+    responses: tuple[Any, ...] = ()
 
 
-def answer_of(error: grpc.aio.AioRpcError, responses: Iterable[Message] = ()) -> Answer:
+def answer_of(error: grpc.aio.AioRpcError, responses: Iterable[Any] = ()) -> Answer:
     """Returns the answer of a call that failed."""
     if error.details() == _LOST:
         return Answer("OK", responses=tuple(responses))

@@ -41,8 +41,12 @@ class Messages:
     def set(self, message: Any, field: Any, depth: int = 0) -> None:
         """Sets one field of a message to a random value, or adds to it if it is a list."""
         if field.is_repeated:
-            for _ in range(self._rng.choice((0, 1, 1, 2, 3)) if self._rng.random() < 0.98 else 2_001):
-                self._add(getattr(message, field.name), field, depth)
+            values = getattr(message, field.name)
+            for _ in range(self._rng.choice((0, 1, 1, 2, 3))):
+                self._add(values, field, depth)
+            if depth < 2 and self._rng.random() < 0.005:
+                # More than any list may have.
+                values.extend(list(values[:1]) * 2_001)
         elif field.cpp_type != Field.CPPTYPE_MESSAGE:
             setattr(message, field.name, scalar(self._rng, field, self._seen))
         else:

@@ -19,7 +19,7 @@ _SHARED: Json = {
     "displayName": "Sales",
     "description": "What we **sell**",
     "sourceUrl": "https://superset.example.com/1",
-    "owners": [{"type": "user", "name": "ann"}, {"type": "team", "name": "sales"}],
+    "owners": [{"type": "user", "name": "ann"}, {"type": "user", "name": "bob"}],
     "domain": "finance.tax",
     "tags": _TAGS,
     "sourceHash": "1",

@@ -25,6 +25,8 @@ _TEXTS = (
 )  # fmt: skip
 # One from each is as likely as one from any other; none can be a surrogate, which no message can hold.
 _PLANES = ((0x20, 0x7E), (0x00, 0x1F), (0x80, 0x7FF), (0x800, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x10FFFF))
+_SOME = Random(0)
+_ALPHABET = [chr(_SOME.randint(*plane)) for plane in _PLANES for _ in range(3_000)]
 _DOUBLES = (
     0.0, -0.0, 0.1, 0.2, 0.15, 1.0, -1.0, 0.1 + 0.2, 5e-324, 2.2e-308, 1e-300, 1e15, 2.0**31, 2.0**53, 2.0**63, 1e18,
     1e300, 1.7976931348623157e308, -1e308, math.inf, -math.inf, math.nan,
@@ -43,7 +45,7 @@ def text(rng: Random, seen: list[str]) -> str:
     if choice < 0.55:
         return str(uuid.UUID(int=rng.getrandbits(128)))
     length = rng.choice((1, 2, 5, 20, 300))
-    return "".join(chr(rng.randint(*rng.choice(_PLANES))) for _ in range(rng.randint(0, length)))
+    return "".join(rng.choices(_ALPHABET, k=rng.randint(0, length)))
 
 
 def number(rng: Random) -> float:
