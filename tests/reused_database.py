@@ -8,6 +8,18 @@ from tests.postgres import PostgresServer
 # Rows that the migrations insert are kept in a schema of their own, which no test looks at.
 _KEEP = """
 CREATE SCHEMA fresh;
+CREATE FUNCTION fresh.shape() RETURNS text LANGUAGE sql AS $$
+    SELECT md5(string_agg(part, ',' ORDER BY part)) FROM (
+        SELECT format('%s.%s %s %s', attrelid::regclass, attname, atttypid, attnotnull) AS part FROM pg_attribute
+            WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+        UNION ALL SELECT format('%s %s', conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT tgname::text FROM pg_trigger
+        UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT relname || relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        UNION ALL SELECT setconfig::text FROM pg_db_role_setting
+    ) AS parts(part)
+$$;
 CREATE TABLE fresh.names AS SELECT tablename FROM pg_tables WHERE schemaname = 'public';
 DO $$
 DECLARE one text;
@@ -15,10 +27,11 @@ BEGIN
     FOR one IN SELECT tablename FROM fresh.names LOOP
         EXECUTE format('CREATE TABLE fresh.%I AS TABLE public.%I', 'rows of ' || one, one);
     END LOOP;
-END $$
+END $$;
+CREATE TABLE fresh.first AS SELECT fresh.shape();
 """
-# Disconnects whatever a test left behind, drops its tables, and restores the rows of the others. A table that is gone
-# is an error. Most tables are empty after most tests, and finding that out is much cheaper than truncating them.
+# Drops the tables of the last test, and restores the rows of the others. It is an error if the last test has changed
+# anything else. Most tables are empty after most tests, and finding that out is much cheaper than truncating them.
 _RENEW = """
 DO $$
 DECLARE
@@ -31,6 +44,9 @@ BEGIN
     LOOP
         EXECUTE format('DROP TABLE public.%I CASCADE', one);
     END LOOP;
+    IF fresh.shape() <> (SELECT shape FROM fresh.first) THEN
+        RAISE EXCEPTION 'the tables are not what they were';
+    END IF;
     FOR one IN SELECT tablename FROM fresh.names LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', one) INTO used;
         IF used THEN
@@ -62,7 +78,7 @@ class ReusedDatabase:
         try:
             self._server.execute(_RENEW, database=self._name)
         except subprocess.CalledProcessError:
-            # A test has changed tables and has not changed them back.
+            # A test has left changes behind, on purpose or because it failed.
             self._server.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
             self._create()
         return self._server.url(self._name)

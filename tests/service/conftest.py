@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import DATABASES, sqlite_url
 from tests.reused_database import ReusedDatabase
 from tests.service.caller import Caller, Service
-from tests.service.servers import SharedServers
+from tests.service.servers import SharedServer
 
 
 @pytest.fixture(scope="session")
@@ -37,16 +37,19 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-async def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SharedServers]:
-    """The servers that run already."""
-    async with SharedServers(tmp_path_factory.mktemp("servers")) as servers:
-        yield servers
+async def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, SharedServer]]:
+    """The servers that tests share, by the kind of their database."""
+    folder = tmp_path_factory.mktemp("servers")
+    servers = {kind: SharedServer(folder) for kind in DATABASES}
+    yield servers
+    for server in servers.values():
+        await server.stop()
 
 
 @pytest.fixture
-async def service(database_url: str, shared_servers: SharedServers) -> AsyncIterator[Service]:
+async def service(database_url: str, shared_servers: dict[str, SharedServer]) -> AsyncIterator[Service]:
     """A running server with an empty catalog."""
-    async with shared_servers.service(database_url) as service:
+    async with shared_servers[database_url.partition("+")[0]].service(database_url) as service:
         yield service
 
 

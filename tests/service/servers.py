@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.server import CatalogServer, build
@@ -32,36 +31,34 @@ async def running(database_url: str, folder: Path, **settings: Any) -> AsyncIter
         await server.drain(seconds=5)
 
 
-class SharedServers:
-    """A server per database, started by the first test that needs it.
+class SharedServer:
+    """The server of one kind of database, started by the first test that needs it.
 
     Args:
-        folder: Their data folder.
+        folder: Its data folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._servers: dict[str, CatalogServer] = {}
+        self._database_url = ""
         self._running = AsyncExitStack()
+        self._server: CatalogServer | None = None
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def stop(self) -> None:
+        """Stops it if it runs."""
         await self._running.aclose()
 
     @asynccontextmanager
     async def service(self, database_url: str) -> AsyncIterator[Service]:
-        """Yields the server of a database, and waits at the end until nothing runs there any more."""
-        if database_url not in self._servers:
-            started = await self._running.enter_async_context(running(database_url, self._folder))
-            self._servers[database_url] = started[0]
-        server = self._servers[database_url]
-        async with Service(server.address, load_or_create_key(self._folder), server.database) as service:
+        """Yields it for a database, and waits at the end until nothing runs there any more."""
+        if self._server is None or self._database_url != database_url:
+            # A test may have spoilt the database, so that there is another one now.
+            await self.stop()
+            self._server, _ = await self._running.enter_async_context(running(database_url, self._folder))
+            self._database_url = database_url
+        async with Service(self._server.address, load_or_create_key(self._folder), self._server.database) as service:
             yield service
-        await _at_rest(server)
+        await _at_rest(self._server)
 
 
 async def _at_rest(server: CatalogServer) -> None:
