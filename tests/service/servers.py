@@ -51,14 +51,18 @@ class SharedServer:
     @asynccontextmanager
     async def service(self, database_url: str) -> AsyncIterator[Service]:
         """Yields it for a database, and waits at the end until nothing runs there any more."""
+        server = await self._started(database_url)
+        async with Service(server.address, load_or_create_key(self._folder), server.database) as service:
+            yield service
+        await _at_rest(server)
+
+    async def _started(self, database_url: str) -> CatalogServer:
         if self._server is None or self._database_url != database_url:
             # A test may have spoilt the database, so that there is another one now.
             await self.stop()
-            self._server, _ = await self._running.enter_async_context(running(database_url, self._folder))
-            self._database_url = database_url
-        async with Service(self._server.address, load_or_create_key(self._folder), self._server.database) as service:
-            yield service
-        await _at_rest(self._server)
+            started = await self._running.enter_async_context(running(database_url, self._folder))
+            self._server, self._database_url = started[0], database_url
+        return self._server
 
 
 async def _at_rest(server: CatalogServer) -> None:
