@@ -77,7 +77,10 @@ DEFAULTS = Budgets()
 
 
 class EdgeInterceptor(grpc.GenericRpcHandler):
-    """The one interceptor of the server: the steps above around every method."""
+    """Finds the methods of the server, and puts the steps above around each of them.
+
+    For generated code it is the server, to which servicers are added.
+    """
 
     def __init__(
         self,
