@@ -10,7 +10,7 @@ B = A | {"displayName": "B"}
 async def test_each_version_of_a_name_is_applied_to_the_one_before(superset: Caller) -> None:
     await ingest(superset, A)
 
-    results = await ingest(superset, A, B, A, A)
+    results = [(await ingest(superset, spec))[0] for spec in (A, B, A, A)]
 
     assert [result.outcome for result in results] == ["UNCHANGED", "UPDATED", "UPDATED", "UNCHANGED"]
     assert [result.version for result in results] == [0.1, 0.2, 0.3, 0.3]
