@@ -1,12 +1,14 @@
 """One log line per call, written in batches.
 
-A line that is written alone costs a fifth of a small call. In a batch, it costs a third of that.
+A line that goes through the log alone costs a fifth of a small call. In a batch that is only rendered, it costs a tenth
+of that. Such a line needs nothing that the processors of the log would add.
 """
 
 import asyncio
+import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -15,15 +17,15 @@ import structlog
 WAIT_SECONDS = 0.05
 
 # Nothing that a caller could fix.
-_LEVELS = {"INTERNAL": "error", "UNAVAILABLE": "warning", "RESOURCE_EXHAUSTED": "warning"}
-_METHODS = ("debug", "info", "warning", "error")
+_LEVELS = {"INTERNAL": logging.ERROR, "UNAVAILABLE": logging.WARNING, "RESOURCE_EXHAUSTED": logging.WARNING}
+_LEVEL_NAMES = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
 
 class AccessLog:
     """Collects the lines of calls and writes them soon afterwards."""
 
     def __init__(self) -> None:
-        self._lines: list[tuple[str, float, dict[str, Any]]] = []
+        self._lines: list[tuple[int, float, dict[str, Any]]] = []
 
     def add(self, *, quiet: bool, **line: Any) -> None:
         """Takes the line of a call that has just ended.
@@ -34,16 +36,25 @@ class AccessLog:
         """
         if not self._lines:
             asyncio.get_running_loop().call_later(WAIT_SECONDS, self.flush)
-        level = "debug" if quiet else _LEVELS.get(line["code"], "info")
+        level = logging.DEBUG if quiet else _LEVELS.get(line["code"], logging.INFO)
         self._lines.append((level, time.time(), line))
 
     def flush(self) -> None:
         """Writes what has been collected."""
         lines, self._lines = self._lines, []
+        settings = structlog.get_config()
+        render = settings["processors"][-1]
+        is_enabled = structlog.get_logger().bind().is_enabled_for
         rendered: list[str] = []
-        log = structlog.wrap_logger(SimpleNamespace(**dict.fromkeys(_METHODS, rendered.append))).bind()
         for level, ended, line in lines:
-            timestamp = datetime.fromtimestamp(ended, UTC).isoformat().replace("+00:00", "Z")
-            getattr(log, level)("call", timestamp=timestamp, **line)
+            if is_enabled(level):
+                name = _LEVEL_NAMES[level]
+                line |= {"event": "call", "level": name, "timestamp": _timestamp(ended)}
+                with suppress(structlog.DropEvent):
+                    rendered.append(render(None, name, line))
         if rendered:
-            structlog.get_config()["logger_factory"]().msg("\n".join(rendered))
+            settings["logger_factory"]().msg("\n".join(rendered))
+
+
+def _timestamp(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix('+00:00')}Z"
