@@ -22,7 +22,7 @@ def sent(run: Run, small: SmallCatalog, data_dir: Path) -> Callable[..., object]
     (data_dir / "admin.token").write_text("of.data.folder\n")
 
     def call(*flags: object) -> object:
-        result = run("ingest", "-", *flags)
+        result = run("ingest", "-", *flags, stdin='{"entity": {"biService": {"name": "s", "serviceType": "Looker"}}}')
         assert result.exit_code == 0, result.output
         return small.authorizations[-1]
 
