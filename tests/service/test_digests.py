@@ -205,7 +205,11 @@ async def test_the_same_spec_is_unchanged_only_for_a_caller_who_may_write_it(
 ) -> None:
     await ingest_one(superset, **SPEC)
 
+    carl = {"type": "user", "name": "carl"}
+    await superset.upsert_entity(entity={"user": {"name": "carl"}})
+    await superset.create_chart(chart={"name": "of_carl", "service": "superset", "owners": [carl]})
     for caller in (
+        # He may load, but not this.
         service.caller("carl", "data_consumer"),
         service.caller("loader", "ingestion_bot", services=["looker"]),
     ):

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ARRAY, Column, Uuid, make_url
 
+from dashboard_catalog.auth import claims
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS
 from dashboard_catalog.contract import limits
@@ -23,6 +24,7 @@ LARGEST_TEXT = {
     "fqn": names.MAX_FQN_BYTES,
     "project": limits.rules_of(DashboardSpec.DESCRIPTOR.fields_by_name["project"]).string.max_bytes,
     "kind": max(map(len, ENTITY_KINDS)),
+    "owner": claims.LONGEST_NAME * CHARACTER_BYTES,
 }
 LARGEST_VALUE = {"UUID": 16, "TIMESTAMP": 8, "BIGINT": 8, "INTEGER": 4, "BOOLEAN": 1}
 
