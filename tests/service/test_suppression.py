@@ -44,7 +44,7 @@ async def test_suppression_is_not_revealed_to_a_caller_who_may_not_write(service
     await ingest_one(superset)
     await superset.delete_dashboard(fully_qualified_name="superset.d1")
 
-    result = await ingest_one(service.caller("carl", "data_consumer"))
+    result = await ingest_one(service.caller("carl", "data_steward", services=["looker"]))
 
     assert result.refused == {"": "ACTION_DENIED"}
 

@@ -83,7 +83,8 @@ class AnswerRoom:
     def _admit(self) -> None:
         """Lets those in who fit, the longest waiting first."""
         for waiting in list(self._waiting):
-            if self._fits(waiting.subject, waiting.size):
+            # A call that has been cancelled leaves the queue in its next turn.
+            if not waiting.admitted.done() and self._fits(waiting.subject, waiting.size):
                 self._waiting.remove(waiting)
                 self._add(waiting.subject, waiting.size)
                 waiting.admitted.set_result(None)
