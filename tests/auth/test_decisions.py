@@ -103,22 +103,25 @@ owner_names = st.sampled_from(["user:alice", "user:bob", "team:Finance", "team:O
 def test_groups_left_out_of_a_question_decide_nothing(principal: Principal, action: Action, resource: Resource) -> None:
     everything = Question(
         *(principal.subject, principal.roles, principal.teams, principal.services, principal.bot, action),
-        *(resource.kind, resource.service, resource.service_type, resource.owners),
+        *(resource.kind, resource.service, resource.service_type, resource.deleted_by, resource.owners),
         frozenset(_groups_of(resource)),
     )
     assert SHARED.decide(principal, action, resource) == SHARED._evaluate(everything)
 
 
 def test_entities_fit_the_schema() -> None:
-    resource = Resource("dashboard", "x", "looker", "Looker", frozenset({"user:alice"}), "A.B", frozenset({"C.D"}))
+    resource = Resource(
+        *("dashboard", "x", "looker", "Looker", frozenset({"user:alice"}), "A.B", frozenset({"C.D"})),
+        deleted_by="edit",
+    )
     limited = dataclasses.replace(EDITOR, services=frozenset({"looker"}), bot=True)
     question = Question(
         *(limited.subject, limited.roles, limited.teams, limited.services, limited.bot, Action.VIEW),
-        *("dashboard", resource.service, resource.service_type, resource.owners),
+        *("dashboard", resource.service, resource.service_type, resource.deleted_by, resource.owners),
         frozenset(_groups_of(resource)),
     )
     entities = [principal_entity(question, EDITOR.owner_names), _resource_entity(question)]
-    entities.append(_resource_entity(question._replace(kind="domain")))
+    entities.append(_resource_entity(question._replace(kind="domain", deleted_by=None)))
     assert len(cedarpy.Entities.from_json_str(json.dumps(entities), read_schema())) > 3
 
 

@@ -89,3 +89,37 @@ def test_changed_policies_change_the_answer(tmp_path: Path) -> None:
     file.write_text("forbid (principal, action, resource);")
     assert authorizer.reload_if_changed()
     assert not authorizer.may_allow(principal(), Action.UPDATE, owns=False)
+
+
+@pytest.mark.parametrize(
+    ("policies", "everything"),
+    [
+        ('permit (principal, action == Action::"view", resource);', True),
+        ('permit (principal in Role::"analyst", action, resource);', True),
+        ('permit (principal in Role::"other", action, resource);', False),
+        ('permit (principal, action == Action::"update", resource);', False),
+        ("permit (principal, action, resource is Asset);", False),
+        ("permit (principal, action, resource) when { resource has service };", False),
+        ('permit (principal, action, resource); forbid (principal, action, resource in Domain::"HR");', False),
+        ("permit (principal, action, resource); forbid (principal, action, resource) when { principal.bot };", True),
+        (
+            """
+            permit (principal, action, resource);
+            forbid (principal in Role::"other", action, resource) when { resource has service };
+            """,
+            True,
+        ),
+        # A policy that fails may be one that forbids.
+        (
+            f"""
+            permit (principal, action, resource);
+            forbid (principal, action, resource) when {{ {2**63 - 1} + 1 == 0 }};
+            """,
+            False,
+        ),
+    ],
+)
+def test_a_caller_may_view_everything_if_no_resource_can_change_the_decision(policies: str, everything: bool) -> None:
+    assert cedarpy.validate_policies(policies, read_schema())
+    possibilities = Possibilities(cedarpy.PolicySet.from_str(policies))
+    assert possibilities.has_all(principal("analyst", subject='an"a\\lyst'), Action.VIEW) is everything

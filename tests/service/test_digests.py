@@ -214,7 +214,10 @@ async def test_the_same_spec_is_unchanged_only_for_a_caller_who_may_write_it(
         service.caller("loader", "ingestion_bot", services=["looker"]),
     ):
         assert (await ingest_one(caller, **SPEC)).refused == {"": "ACTION_DENIED"}
-    for caller in (service.caller("loader", "ingestion_bot", services=["superset"]), service.caller("ann")):
+    for caller in (
+        service.caller("loader", "ingestion_bot", services=["superset"]),
+        service.caller("ann", "data_consumer"),
+    ):
         assert (await ingest_one(caller, **SPEC)).outcome == "UNCHANGED"
 
 

@@ -56,12 +56,14 @@ async def test_lists_totals_and_pages_contain_only_visible_assets(service: Servi
         token = page.get("nextPageToken", "")
     # Pages are full, although an asset of looker lies between any two results.
     assert pages == [[f"superset.d{number}", f"superset.d{number - 1}"] for number in (5, 3, 1)]
-    for filters in ({"project": "p"}, {"chart": "looker.c1"}, {"service_type": "Superset"}, {"name_prefix": "d"}):
+    for filters in ({"project": "p"}, {"chart": "superset.c1"}, {"service_type": "Superset"}, {"name_prefix": "d"}):
         found = await limited.list_dashboards(**filters, include_total=True)
         assert (names_in(found), found["total"]) == (mine, "6"), filters
     for filters in ({"service": "looker"}, {"service_type": "Looker"}, {"service": "nothing"}):
         assert await limited.list_dashboards(**filters, include_total=True) == {"total": "0"}
-    # The filter does not reveal whether a dashboard of another service exists.
+    # Filters do not reveal whether a thing of another service exists.
+    for chart in ("looker.c1", "looker.none", "nothing.c1"):
+        assert await limited.list_dashboards(chart=chart, include_total=True) == {"total": "0"}
     assert await limited.list_charts(dashboard="looker.d1") == await limited.list_charts(dashboard="looker.none") == {}
     services = await limited.list_entities(kind="KIND_BI_SERVICE")
     assert [each["biService"]["name"] for each in services["entities"]] == ["superset"]
@@ -83,18 +85,17 @@ async def test_a_get_outside_the_limit_is_denied_whether_or_not_the_asset_exists
         assert await denial(call, fully_qualified_name="looker.new") == absent
         assert await denial(call, fully_qualified_name="looker.new", version=0.1, deleted="DELETED_ONLY") == absent
         assert await denial(call, fully_qualified_name="nothing.new")
-    stored = (await superset.get_dashboard(fully_qualified_name="looker.d1"))["dashboard"]["id"]
-    assert (await denial(limited.get_dashboard, id=stored))[0] == f"sue may not view dashboard {stored}"
     service: Json = {"kind": "KIND_BI_SERVICE", "fully_qualified_name": "new"}
     absent = await denial(limited.get_entity, **service)
     await superset.upsert_entity(entity={"biService": {"name": "new", "serviceType": "Mode"}})
     assert await denial(limited.get_entity, **service) == absent
     assert await limited.get_entity(kind="KIND_BI_SERVICE", fully_qualified_name='"superset"')
     assert await limited.get_entity(kind="KIND_USER", fully_qualified_name="ann")
-    # No service can be named for an unknown id, so it is not found.
-    with pytest.raises(Refused) as caught:
-        await limited.get_dashboard(id=NOBODY)
-    assert caught.value.code == "NOT_FOUND"
+    # An id names no service, so it is not found.
+    stored = (await superset.get_dashboard(fully_qualified_name="looker.d1"))["dashboard"]["id"]
+    for id_ in (NOBODY, stored):
+        with pytest.raises(Refused, match=f"there is no dashboard {id_}"):
+            await limited.get_dashboard(id=id_)
 
 
 @on_one_database
@@ -135,8 +136,7 @@ async def test_a_write_outside_the_limit_is_denied_whether_or_not_the_asset_exis
 
 @on_one_database
 async def test_within_the_limit_a_token_writes_as_its_roles_allow(service: Service, limited: Caller) -> None:
-    # It may refer to a chart of another service.
-    spec: Json = {"name": "new", "service": "superset", "charts": ["looker.c1"]}
+    spec: Json = {"name": "new", "service": "superset", "charts": ["superset.c1"]}
     assert (await limited.create_dashboard(dashboard=spec))["dashboard"]["charts"][0]["name"] == "c1"
     await limited.upsert_entity(entity={"biService": {"name": "superset", "displayName": "Superset"}})
     await limited.upsert_entity(entity={"user": {"name": "carl"}})

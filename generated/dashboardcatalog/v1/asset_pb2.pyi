@@ -183,11 +183,13 @@ class FieldChange(_message.Message):
     """Name of the field, in camelCase and as OpenMetadata names it: `displayName`, `domains`, `extension.costCentre`."""
     @_builtins.property
     def old_value(self) -> _struct_pb2.Value:
-        """Value before the change, with references as fully qualified names. Absent if the field was not set."""
+        """Value before the change, with references as fully qualified names; `{"type": ..., "hidden": true}` for one that the
+        caller may not view. Absent if the field was not set.
+        """
 
     @_builtins.property
     def new_value(self) -> _struct_pb2.Value:
-        """Value after the change, with references as fully qualified names. Absent if the field is no longer set."""
+        """Value after the change, with references in the same form. Absent if the field is no longer set."""
 
     def __init__(
         self,

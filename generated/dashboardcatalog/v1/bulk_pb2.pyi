@@ -478,8 +478,9 @@ class BulkUpsertResult(_message.Message):
     @_builtins.property
     def kept_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the write left unchanged because people have decided it, and references that it left out because people have
-        deleted their target, such as `description` or `charts.superset.sales_by_day`. Beyond 64 KiB, entries are replaced
-        by the name of their field, such as `charts`.
+        deleted their target, such as `description` or `charts.superset.sales_by_day`. Also custom properties that keep a
+        hidden value. Beyond 64 KiB, entries are replaced by the name of their field, such as `charts`. Empty if the caller
+        may not view the asset.
         """
 
     def __init__(
@@ -574,7 +575,7 @@ class SweepSummary(_message.Message):
     """Number of assets that the sweep would have deleted, if it did not run."""
     @_builtins.property
     def sample(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Fully qualified names of some of these assets, at most 100."""
+        """Fully qualified names of some of these assets that the caller may view, at most 100."""
 
     def __init__(
         self,

@@ -29,6 +29,9 @@ class CatalogServiceStub(object):
     """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
+
+    What a caller may not view does not exist for them, as in DashboardService. A caller who may write an entity but not
+    view it receives only its `id`, `name` and `fully_qualified_name`.
     """
 
     def __init__(self, channel):
@@ -63,11 +66,14 @@ class CatalogServiceServicer(object):
     """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
+
+    What a caller may not view does not exist for them, as in DashboardService. A caller who may write an entity but not
+    view it receives only its `id`, `name` and `fully_qualified_name`.
     """
 
     def UpsertEntity(self, request, context):
         """Creates an entity, or updates the one with the same kind and fully qualified name. Restores a soft-deleted entity.
-        Safe to repeat.
+        All of this requires the permission `write`. Safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,6 +141,9 @@ class CatalogService(object):
     """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
+
+    What a caller may not view does not exist for them, as in DashboardService. A caller who may write an entity but not
+    view it receives only its `id`, `name` and `fully_qualified_name`.
     """
 
     @staticmethod

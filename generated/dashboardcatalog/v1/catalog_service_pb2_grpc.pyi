@@ -30,6 +30,9 @@ class CatalogServiceStub:
     """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
+
+    What a caller may not view does not exist for them, as in DashboardService. A caller who may write an entity but not
+    view it receives only its `id`, `name` and `fully_qualified_name`.
     """
 
     @_typing.overload
@@ -38,7 +41,7 @@ class CatalogServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     UpsertEntity: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.UpsertEntityRequest, _catalog_service_pb2.UpsertEntityResponse]
     """Creates an entity, or updates the one with the same kind and fully qualified name. Restores a soft-deleted entity.
-    Safe to repeat.
+    All of this requires the permission `write`. Safe to repeat.
     """
     GetEntity: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetEntityRequest, _catalog_service_pb2.GetEntityResponse]
     """Returns an entity, even if it is soft-deleted.
@@ -60,12 +63,15 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
+
+    What a caller may not view does not exist for them, as in DashboardService. A caller who may write an entity but not
+    view it receives only its `id`, `name` and `fully_qualified_name`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     UpsertEntity: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.UpsertEntityRequest, _catalog_service_pb2.UpsertEntityResponse]  # type: ignore[assignment]
     """Creates an entity, or updates the one with the same kind and fully qualified name. Restores a soft-deleted entity.
-    Safe to repeat.
+    All of this requires the permission `write`. Safe to repeat.
     """
     GetEntity: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetEntityRequest, _catalog_service_pb2.GetEntityResponse]  # type: ignore[assignment]
     """Returns an entity, even if it is soft-deleted.
@@ -86,6 +92,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Manages BI services, users, teams, domains, classifications, tags and custom properties.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
+
+    What a caller may not view does not exist for them, as in DashboardService. A caller who may write an entity but not
+    view it receives only its `id`, `name` and `fully_qualified_name`.
     """
 
     @_abc_1.abstractmethod
@@ -95,7 +104,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.UpsertEntityResponse, _abc.Awaitable[_catalog_service_pb2.UpsertEntityResponse]]:
         """Creates an entity, or updates the one with the same kind and fully qualified name. Restores a soft-deleted entity.
-        Safe to repeat.
+        All of this requires the permission `write`. Safe to repeat.
         """
 
     @_abc_1.abstractmethod

@@ -208,7 +208,9 @@ class Chart(_message.Message):
 
     @_builtins.property
     def extension(self) -> _struct_pb2.Struct:
-        """Values of custom properties by name."""
+        """Values of custom properties by name. A reference to something that the caller may not view is
+        `{"type": ..., "hidden": true}`.
+        """
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:

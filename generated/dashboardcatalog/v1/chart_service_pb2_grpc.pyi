@@ -33,6 +33,11 @@ class ChartServiceStub:
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     @_typing.overload
@@ -48,7 +53,8 @@ class ChartServiceStub:
     """Creates a chart, or updates the one with the same fully qualified name. Safe to repeat.
 
     Fields that are not sent keep their values. A soft-deleted chart is restored, unless people deleted it and the
-    caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new chart, `update`
+    for an existing one, and also `restore` for one that is restored.
 
     ABORTED if `etag` is set and is not that of the stored version.
     """
@@ -87,6 +93,11 @@ class ChartServiceAsyncStub(ChartServiceStub):
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -99,7 +110,8 @@ class ChartServiceAsyncStub(ChartServiceStub):
     """Creates a chart, or updates the one with the same fully qualified name. Safe to repeat.
 
     Fields that are not sent keep their values. A soft-deleted chart is restored, unless people deleted it and the
-    caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new chart, `update`
+    for an existing one, and also `restore` for one that is restored.
 
     ABORTED if `etag` is set and is not that of the stored version.
     """
@@ -137,6 +149,11 @@ class ChartServiceServicer(metaclass=_abc_1.ABCMeta):
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     @_abc_1.abstractmethod
@@ -159,7 +176,8 @@ class ChartServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a chart, or updates the one with the same fully qualified name. Safe to repeat.
 
         Fields that are not sent keep their values. A soft-deleted chart is restored, unless people deleted it and the
-        caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+        caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new chart, `update`
+        for an existing one, and also `restore` for one that is restored.
 
         ABORTED if `etag` is set and is not that of the stored version.
         """

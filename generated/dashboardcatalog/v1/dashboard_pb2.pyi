@@ -72,7 +72,8 @@ class DashboardSpec(_message.Message):
     @_builtins.property
     def charts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Fully qualified names of the charts, in order; at most 2,000. Charts of other BI services are allowed.
-        Duplicates are dropped. Each chart must exist and not be deleted when it is added.
+        Duplicates are dropped. Each chart must exist and not be deleted when it is added. The list replaces the charts that
+        the caller may view. Each hidden chart stays behind the chart that it followed.
         """
 
     @_builtins.property
@@ -90,7 +91,8 @@ class DashboardSpec(_message.Message):
     @_builtins.property
     def extension(self) -> _struct_pb2.Struct:
         """Optional. Values of custom properties by name. They are merged key by key, and null clears a key. At most 64 KiB as
-        JSON and 5 levels deep. Numbers must be finite. Stewarded key by key.
+        JSON and 5 levels deep. Numbers must be finite. Stewarded key by key. A value that refers to something hidden stays
+        as it is, and `kept_fields` names it; in a list, only the hidden references stay.
         """
 
     def __init__(
@@ -229,7 +231,9 @@ class Dashboard(_message.Message):
 
     @_builtins.property
     def extension(self) -> _struct_pb2.Struct:
-        """Values of custom properties by name."""
+        """Values of custom properties by name. A reference to something that the caller may not view is
+        `{"type": ..., "hidden": true}`.
+        """
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:

@@ -33,6 +33,11 @@ class DashboardServiceStub(object):
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     def __init__(self, channel):
@@ -90,6 +95,11 @@ class DashboardServiceServicer(object):
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     def CreateDashboard(self, request, context):
@@ -105,7 +115,8 @@ class DashboardServiceServicer(object):
         """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
         Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-        caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+        caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
+        for an existing one, and also `restore` for one that is restored.
 
         ABORTED if `etag` is set and is not that of the stored version.
         """
@@ -161,7 +172,7 @@ class DashboardServiceServicer(object):
 
     def DeleteDashboard(self, request, context):
         """Deletes a dashboard, softly by default. Charts of the same BI service are deleted with it, unless another dashboard
-        that is not deleted holds them.
+        that is not deleted holds them, or the caller may not delete them.
 
         NOT_FOUND if the dashboard does not exist, or if a soft deletion finds it already deleted; never with
         `allow_missing`. ABORTED if `etag` is set and is not that of the stored version.
@@ -171,7 +182,7 @@ class DashboardServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RestoreDashboard(self, request, context):
-        """Restores a soft-deleted dashboard and the charts that were deleted with it.
+        """Restores a soft-deleted dashboard and the charts that were deleted with it, as far as the caller may restore them.
 
         NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
         """
@@ -237,6 +248,11 @@ class DashboardService(object):
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     @staticmethod

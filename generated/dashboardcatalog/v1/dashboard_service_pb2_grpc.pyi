@@ -34,6 +34,11 @@ class DashboardServiceStub:
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     @_typing.overload
@@ -49,7 +54,8 @@ class DashboardServiceStub:
     """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
     Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-    caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
+    for an existing one, and also `restore` for one that is restored.
 
     ABORTED if `etag` is set and is not that of the stored version.
     """
@@ -84,13 +90,13 @@ class DashboardServiceStub:
     """
     DeleteDashboard: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.DeleteDashboardRequest, _dashboard_service_pb2.DeleteDashboardResponse]
     """Deletes a dashboard, softly by default. Charts of the same BI service are deleted with it, unless another dashboard
-    that is not deleted holds them.
+    that is not deleted holds them, or the caller may not delete them.
 
     NOT_FOUND if the dashboard does not exist, or if a soft deletion finds it already deleted; never with
     `allow_missing`. ABORTED if `etag` is set and is not that of the stored version.
     """
     RestoreDashboard: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.RestoreDashboardRequest, _dashboard_service_pb2.RestoreDashboardResponse]
-    """Restores a soft-deleted dashboard and the charts that were deleted with it.
+    """Restores a soft-deleted dashboard and the charts that were deleted with it, as far as the caller may restore them.
 
     NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
     """
@@ -103,6 +109,11 @@ class DashboardServiceAsyncStub(DashboardServiceStub):
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -115,7 +126,8 @@ class DashboardServiceAsyncStub(DashboardServiceStub):
     """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
     Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-    caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
+    for an existing one, and also `restore` for one that is restored.
 
     ABORTED if `etag` is set and is not that of the stored version.
     """
@@ -150,13 +162,13 @@ class DashboardServiceAsyncStub(DashboardServiceStub):
     """
     DeleteDashboard: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.DeleteDashboardRequest, _dashboard_service_pb2.DeleteDashboardResponse]  # type: ignore[assignment]
     """Deletes a dashboard, softly by default. Charts of the same BI service are deleted with it, unless another dashboard
-    that is not deleted holds them.
+    that is not deleted holds them, or the caller may not delete them.
 
     NOT_FOUND if the dashboard does not exist, or if a soft deletion finds it already deleted; never with
     `allow_missing`. ABORTED if `etag` is set and is not that of the stored version.
     """
     RestoreDashboard: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.RestoreDashboardRequest, _dashboard_service_pb2.RestoreDashboardResponse]  # type: ignore[assignment]
-    """Restores a soft-deleted dashboard and the charts that were deleted with it.
+    """Restores a soft-deleted dashboard and the charts that were deleted with it, as far as the caller may restore them.
 
     NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
     """
@@ -168,6 +180,11 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
     of the call. Besides the errors that are listed for it, every RPC can return INVALID_ARGUMENT (with every violation),
     UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and INTERNAL. Clients should retry UNAVAILABLE
     only.
+
+    What a caller may not view does not exist for them: by name, by id, as a filter and as a new reference. References to
+    it that an asset has are shown as `hidden`, without id and name; the caller cannot remove, replace or reorder them.
+    A caller who may write an asset but not view it receives only its `id`, `name`, `fully_qualified_name`, `version` and
+    `etag`, and no `kept_fields`.
     """
 
     @_abc_1.abstractmethod
@@ -190,7 +207,8 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
         Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-        caller is a bot; the outcome is then OUTCOME_SUPPRESSED.
+        caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
+        for an existing one, and also `restore` for one that is restored.
 
         ABORTED if `etag` is set and is not that of the stored version.
         """
@@ -255,7 +273,7 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dashboard_service_pb2.DeleteDashboardResponse, _abc.Awaitable[_dashboard_service_pb2.DeleteDashboardResponse]]:
         """Deletes a dashboard, softly by default. Charts of the same BI service are deleted with it, unless another dashboard
-        that is not deleted holds them.
+        that is not deleted holds them, or the caller may not delete them.
 
         NOT_FOUND if the dashboard does not exist, or if a soft deletion finds it already deleted; never with
         `allow_missing`. ABORTED if `etag` is set and is not that of the stored version.
@@ -267,7 +285,7 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dashboard_service_pb2.RestoreDashboardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dashboard_service_pb2.RestoreDashboardResponse, _abc.Awaitable[_dashboard_service_pb2.RestoreDashboardResponse]]:
-        """Restores a soft-deleted dashboard and the charts that were deleted with it.
+        """Restores a soft-deleted dashboard and the charts that were deleted with it, as far as the caller may restore them.
 
         NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
         """

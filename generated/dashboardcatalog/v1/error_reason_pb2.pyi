@@ -58,7 +58,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: a token signed by an unknown key.
     """
     ERROR_REASON_ACTION_DENIED: _ErrorReason.ValueType  # 7
-    """PERMISSION_DENIED: no policy permits the action. The error is the same whether or not the resource exists.
+    """PERMISSION_DENIED: no policy permits the action. If the caller may not view the resource, the error is the same
+    whether or not the resource exists.
 
     Example: a data consumer creates a dashboard.
 
@@ -70,10 +71,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: the same create twice.
 
     Metadata: id, version, updated_by: of the existing asset; deleted: `true` if it is soft-deleted and can be
-    restored.
+    restored. None if the caller may not view the asset.
     """
     ERROR_REASON_NOT_FOUND: _ErrorReason.ValueType  # 9
-    """NOT_FOUND: the resource does not exist or is soft-deleted. `ResourceInfo` names it.
+    """NOT_FOUND: the resource does not exist, is soft-deleted, or may not be viewed by the caller. `ResourceInfo` names
+    it.
 
     Example: a get of an unknown name.
     """
@@ -86,7 +88,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_STILL_REFERENCED: _ErrorReason.ValueType  # 11
     """FAILED_PRECONDITION: something still refers to the resource of a hard deletion. `PreconditionFailure` names what
-    refers to it.
+    refers to it, as far as the caller may view it, and counts the rest.
 
     Example: a tag that a dashboard has.
 
@@ -222,7 +224,8 @@ ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 6
 Example: a token signed by an unknown key.
 """
 ERROR_REASON_ACTION_DENIED: ErrorReason.ValueType  # 7
-"""PERMISSION_DENIED: no policy permits the action. The error is the same whether or not the resource exists.
+"""PERMISSION_DENIED: no policy permits the action. If the caller may not view the resource, the error is the same
+whether or not the resource exists.
 
 Example: a data consumer creates a dashboard.
 
@@ -234,10 +237,11 @@ ERROR_REASON_ALREADY_EXISTS: ErrorReason.ValueType  # 8
 Example: the same create twice.
 
 Metadata: id, version, updated_by: of the existing asset; deleted: `true` if it is soft-deleted and can be
-restored.
+restored. None if the caller may not view the asset.
 """
 ERROR_REASON_NOT_FOUND: ErrorReason.ValueType  # 9
-"""NOT_FOUND: the resource does not exist or is soft-deleted. `ResourceInfo` names it.
+"""NOT_FOUND: the resource does not exist, is soft-deleted, or may not be viewed by the caller. `ResourceInfo` names
+it.
 
 Example: a get of an unknown name.
 """
@@ -250,7 +254,7 @@ Metadata: version: the stored version; absent if nothing is stored.
 """
 ERROR_REASON_STILL_REFERENCED: ErrorReason.ValueType  # 11
 """FAILED_PRECONDITION: something still refers to the resource of a hard deletion. `PreconditionFailure` names what
-refers to it.
+refers to it, as far as the caller may view it, and counts the rest.
 
 Example: a tag that a dashboard has.
 
@@ -377,7 +381,7 @@ class _ViolationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Viola
     VIOLATION_REASON_IMMUTABLE: _ViolationReason.ValueType  # 10
     """The field cannot be changed."""
     VIOLATION_REASON_UNKNOWN_REFERENCE: _ViolationReason.ValueType  # 11
-    """The reference is to something that does not exist."""
+    """The reference is to something that does not exist or that the caller may not view."""
     VIOLATION_REASON_DELETED_REFERENCE: _ViolationReason.ValueType  # 12
     """The reference is to something that is soft-deleted."""
     VIOLATION_REASON_FAILED_REFERENCE: _ViolationReason.ValueType  # 13
@@ -425,7 +429,7 @@ VIOLATION_REASON_UNKNOWN_FIELD: ViolationReason.ValueType  # 9
 VIOLATION_REASON_IMMUTABLE: ViolationReason.ValueType  # 10
 """The field cannot be changed."""
 VIOLATION_REASON_UNKNOWN_REFERENCE: ViolationReason.ValueType  # 11
-"""The reference is to something that does not exist."""
+"""The reference is to something that does not exist or that the caller may not view."""
 VIOLATION_REASON_DELETED_REFERENCE: ViolationReason.ValueType  # 12
 """The reference is to something that is soft-deleted."""
 VIOLATION_REASON_FAILED_REFERENCE: ViolationReason.ValueType  # 13

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dashboardcatalog/v1/reference.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\"\xb0\x01\n\x0f\x45ntityReference\x12\x17\n\x02id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x15\n\x04type\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\x04name\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\x80\x02\xba\x01\x01\x00\x12*\n\x14\x66ully_qualified_name\x18\x04 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x14\n\x0c\x64isplay_name\x18\x05 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\"\xdd\x01\n\x08TagLabel\x12\'\n\x07tag_fqn\x18\x01 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00R\x06tagFQN\x12(\n\x06source\x18\x02 \x01(\tB\x18\xbaH\x15r\x10R\x0e\x43lassification\xd8\x01\x01\x12O\n\nlabel_type\x18\x03 \x01(\tB;\xbaH8r3R\x06ManualR\nPropagatedR\tAutomatedR\x07\x44\x65rivedR\tGenerated\xd8\x01\x01\x12-\n\x05state\x18\x04 \x01(\tB\x1e\xbaH\x1br\x16R\tSuggestedR\tConfirmed\xd8\x01\x01\x42U\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dashboardcatalog/v1/reference.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\"\xc0\x01\n\x0f\x45ntityReference\x12\x17\n\x02id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x15\n\x04type\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\x04name\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\x80\x02\xba\x01\x01\x00\x12*\n\x14\x66ully_qualified_name\x18\x04 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x14\n\x0c\x64isplay_name\x18\x05 \x01(\t\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\x12\x0e\n\x06hidden\x18\x07 \x01(\x08\"\xdd\x01\n\x08TagLabel\x12\'\n\x07tag_fqn\x18\x01 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00R\x06tagFQN\x12(\n\x06source\x18\x02 \x01(\tB\x18\xbaH\x15r\x10R\x0e\x43lassification\xd8\x01\x01\x12O\n\nlabel_type\x18\x03 \x01(\tB;\xbaH8r3R\x06ManualR\nPropagatedR\tAutomatedR\x07\x44\x65rivedR\tGenerated\xd8\x01\x01\x12-\n\x05state\x18\x04 \x01(\tB\x1e\xbaH\x1br\x16R\tSuggestedR\tConfirmed\xd8\x01\x01\x42U\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,7 +50,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAGLABEL'].fields_by_name['state']._loaded_options = None
   _globals['_TAGLABEL'].fields_by_name['state']._serialized_options = b'\272H\033r\026R\tSuggestedR\tConfirmed\330\001\001'
   _globals['_ENTITYREFERENCE']._serialized_start=90
-  _globals['_ENTITYREFERENCE']._serialized_end=266
-  _globals['_TAGLABEL']._serialized_start=269
-  _globals['_TAGLABEL']._serialized_end=490
+  _globals['_ENTITYREFERENCE']._serialized_end=282
+  _globals['_TAGLABEL']._serialized_start=285
+  _globals['_TAGLABEL']._serialized_end=506
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,7 @@ class EntityReference(_message.Message):
     FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID of the target. Required in a request if no name is set."""
     type: _builtins.str
@@ -47,6 +48,10 @@ class EntityReference(_message.Message):
     """Output only, ignored in requests. Display name of the target."""
     deleted: _builtins.bool
     """Output only, ignored in requests. Whether the target is soft-deleted."""
+    hidden: _builtins.bool
+    """Output only, ignored in requests. Whether the target exists but the caller may not view it. Then only `type` is set
+    besides. A caller cannot remove, replace or reorder such references.
+    """
     def __init__(
         self,
         *,
@@ -56,10 +61,11 @@ class EntityReference(_message.Message):
         fully_qualified_name: _builtins.str = ...,
         display_name: _builtins.str = ...,
         deleted: _builtins.bool = ...,
+        hidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "display_name", b"display_name", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "display_name", b"display_name", "fully_qualified_name", b"fully_qualified_name", "hidden", b"hidden", "id", b"id", "name", b"name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,7 @@ class Question(NamedTuple):
     kind: str
     service: str | None
     service_type: str | None
+    deleted_by: str | None
     owned_as: frozenset[str]
     groups: frozenset[Group]
 
@@ -82,6 +83,7 @@ class Decisions:
             resource.kind,
             resource.service,
             resource.service_type,
+            resource.deleted_by,
             resource.owners and resource.owners & principal.owner_names,
             groups,
         )
@@ -152,6 +154,8 @@ def _resource_entity(question: Question) -> dict[str, Any]:
         parents.append({"type": "BiService", "id": question.service})
     if question.service_type is not None:
         attributes["service_type"] = question.service_type
+    if question.deleted_by is not None:
+        attributes["deleted_by"] = question.deleted_by
     entity_type = "Asset" if question.kind in ASSET_KINDS else "Entity"
     return {"uid": {"type": entity_type, "id": ""}, "attrs": attributes, "parents": parents}
 

@@ -5,6 +5,7 @@ a decision depends on.
 """
 
 from pathlib import Path
+from typing import Self
 
 import structlog
 
@@ -54,6 +55,16 @@ class ActionDenied(CatalogError):
         """Writes the audit line. Called where the error is returned to the caller, which happens once per denial."""
         _log.warning("denied", call_id=call_id, **self._line)
 
+    def answered_with(self, answer: CatalogError) -> Self:
+        """Returns this denial with another answer: that for a thing that does not exist, if it must look like one.
+
+        The log has this denial all the same.
+        """
+        answered = type(self).__new__(type(self))
+        answered.args = answer.args
+        vars(answered).update(vars(answer) | {"_line": self._line})
+        return answered
+
 
 class Authorizer:
     """Decides by the policies of a folder what a principal may do."""
@@ -84,6 +95,10 @@ class Authorizer:
             owns: Whether the principal may own that resource.
         """
         return self._possibilities.includes(principal, action, owns=owns)
+
+    def allows_everything(self, principal: Principal, action: Action) -> bool:
+        """Returns whether `principal` may do `action` on every resource, whatever its kind and attributes."""
+        return self._possibilities.has_all(principal, action)
 
     def check(self, principal: Principal, action: Action, resource: Resource, asked: str = "") -> None:
         """Does nothing if `principal` may do `action` on `resource`.

@@ -1,4 +1,4 @@
-"""Whether a caller could ever do something: an answer for all resources at once, without knowing one.
+"""Whether a caller could ever, or always, do something: an answer for all resources at once, without knowing one.
 
 Cedar evaluates the policies with an unknown resource. What remains of a policy is looked at only as far as needed to
 see that it cannot hold, so a caller who may do something to any resource is never turned away.
@@ -13,7 +13,7 @@ import cedarpy
 from dashboard_catalog.auth.decisions import principal_entity
 from dashboard_catalog.auth.principal import Action, Principal
 
-_KEPT = 1_000
+_KEPT = 10_000
 
 
 class _Question(NamedTuple):
@@ -22,12 +22,19 @@ class _Question(NamedTuple):
     owns: bool
 
 
+class _Resources(NamedTuple):
+    """Whether an action may be done on some resource, unless that is out of the question, and whether on all."""
+
+    some: bool
+    all: bool
+
+
 class Possibilities:
     """Answers by one set of policies, and remembers the most recent answers."""
 
     def __init__(self, policies: cedarpy.PolicySet) -> None:
         self._policies = policies
-        self._answer = lru_cache(maxsize=_KEPT)(self._evaluate)
+        self._ask = lru_cache(maxsize=_KEPT)(self._evaluate)
 
     def includes(self, principal: Principal, action: Action, *, owns: bool) -> bool:
         """Returns whether there can be a resource on which `principal` may do `action`.
@@ -35,9 +42,13 @@ class Possibilities:
         Args:
             owns: Whether the principal may own that resource.
         """
-        return self._answer(_Question(principal, action, owns))
+        return self._ask(_Question(principal, action, owns)).some
 
-    def _evaluate(self, question: _Question) -> bool:
+    def has_all(self, principal: Principal, action: Action) -> bool:
+        """Returns whether `principal` may do `action` on every resource, whatever its kind and attributes."""
+        return self._ask(_Question(principal, action, owns=False)).all
+
+    def _evaluate(self, question: _Question) -> _Resources:
         principal = question.principal
         entity = principal_entity(principal, principal.owner_names if question.owns else ())
         # Without the action itself, Cedar would not know whether it is in a list of actions.
@@ -52,11 +63,14 @@ class Possibilities:
         result = cedarpy.is_authorized_partial(request, self._policies, json.dumps([entity, action]))
         if result.diagnostics.errors:
             # Such as a subject that Cedar does not take in this form. Each write is decided on its own anyway.
-            return True
+            return _Resources(some=True, all=False)
         if result.decision is not cedarpy.Decision.NoDecision:
-            return result.decision is cedarpy.Decision.Allow
+            allowed = result.decision is cedarpy.Decision.Allow
+            return _Resources(some=allowed, all=allowed)
         permits = (policy for policy in result.residuals.values() if policy["effect"] == "permit")
-        return any(all(map(_condition_can_hold, policy["conditions"])) for policy in permits)
+        return _Resources(
+            some=any(all(map(_condition_can_hold, policy["conditions"])) for policy in permits), all=False
+        )
 
 
 def _condition_can_hold(condition: dict[str, Any]) -> bool:

@@ -72,6 +72,7 @@ class Resource:
         owners: `user:NAME` and `team:NAME`, with unquoted names.
         domain: FQN of the domain.
         tags: FQNs of the tags.
+        deleted_by: `edit` or `ingestion`, for the restoration of an asset.
     """
 
     kind: str
@@ -81,3 +82,4 @@ class Resource:
     owners: frozenset[str] = frozenset()
     domain: str | None = None
     tags: frozenset[str] = frozenset()
+    deleted_by: str | None = None

@@ -15,7 +15,9 @@ from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
-from dashboard_catalog.store.records import EntityRecord
+from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 
 class AssetResources:
@@ -26,6 +28,7 @@ class AssetResources:
         self._stored: dict[tuple[Any, ...], Resource] = {}
         self._sent: dict[tuple[Any, ...], Resource] = {}
         self._moved: dict[tuple[Resource, str | None], Resource] = {}
+        self._deleted: dict[tuple[Resource, str], Resource] = {}
 
     def stored(self, kind: AssetKind, service_id: UUID, record: Any) -> Resource:
         """Returns what policies see of an asset that is stored, without its name.
@@ -70,6 +73,17 @@ class AssetResources:
             self._moved[resource, known] = dataclasses.replace(resource, domain=known)
         return self._moved[resource, known]
 
+    def restored(self, resource: Resource, record: AssetRecord) -> Resource:
+        """Returns what policies see of a deleted asset that is to be restored."""
+        by = "edit" if record.deleted_by_edit else "ingestion"
+        if (resource, by) not in self._deleted:
+            self._deleted[resource, by] = dataclasses.replace(resource, deleted_by=by)
+        return self._deleted[resource, by]
+
+    def handed_over(self, resource: Resource, owners: Iterable[Any]) -> Resource:
+        """Returns what policies see of an asset that a write gives other owners."""
+        return dataclasses.replace(resource, owners=frozenset(self._sent_owners(owners)))
+
     def _known_domain(self, fqn: str | None) -> str | None:
         """Returns a domain as policies see it: none where it does not exist."""
         return fqn if fqn and self._known.find("domain", fqn) else None
@@ -82,13 +96,14 @@ class AssetResources:
 
 def absent_asset(kind: AssetKind, key: AssetKey) -> Resource:
     """Returns what policies see of an asset that does not exist: its BI service, if the key names it."""
-    return Resource(kind.name, service=key.service if isinstance(key, AssetName) else None)
+    return Resource(kind.name, name=text_of(key), service=key.service if isinstance(key, AssetName) else None)
 
 
-def viewed_service(kind: AssetKind, service: EntityRecord | None, key: AssetKey) -> Resource:
-    """Returns what viewing an asset is decided by: its BI service, not the asset itself."""
-    resource = _in_service(kind, service, service.name) if service else absent_asset(kind, key)
-    return dataclasses.replace(resource, name=text_of(key))
+def viewed(kind: AssetKind | EntityKind, service: EntityRecord) -> Resource:
+    """Returns what decides who may view the assets of a kind in a BI service, or the service itself."""
+    return (
+        _in_service(kind, service, service.name) if isinstance(kind, AssetKind) else entity(kind, service, service.fqn)
+    )
 
 
 def entity(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Resource:
@@ -103,15 +118,69 @@ def entity(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Re
     return Resource(kind.name, name=str(key), service=name if kind.name == "bi_service" else None)
 
 
-def check_sweep(authorizer: Authorizer, principal: Principal, name: str, service: EntityRecord | None) -> None:
-    """Returns if the caller may sweep the BI service of this raw name.
+def accessible_entity(
+    authorizer: Authorizer,
+    principal: Principal,
+    action: Action,
+    kind: EntityKind,
+    *,
+    record: EntityRecord | None,
+    key: str | UUID,
+) -> EntityRecord | None:
+    """Returns the stored entity if the caller may do `action` with it; None if it does not exist.
+
+    An entity that the caller may not view does not exist for them either.
+
+    Args:
+        kind: Of the entity.
+        record: The entity as it is stored, if it is.
+        key: Id or fully qualified name that the caller gave.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED, or NOT_FOUND for an entity that the caller may not view.
+    """
+    if record is None:
+        authorizer.check(principal, action, entity(kind, None, key))
+        return None
+    resource = entity(kind, record, key)
+    try:
+        authorizer.check(principal, action, resource)
+    except ActionDenied as denial:
+        if action is not Action.VIEW and authorizer.allows(principal, Action.VIEW, resource):
+            raise
+        raise denial.answered_with(_answer_if_absent(authorizer, principal, action, kind, key)) from None
+    return record
+
+
+def _answer_if_absent(
+    authorizer: Authorizer, principal: Principal, action: Action, kind: EntityKind, key: str | UUID
+) -> CatalogError:
+    try:
+        authorizer.check(principal, action, entity(kind, None, key))
+    except ActionDenied as denial:
+        return denial
+    return not_found(kind.name, str(key))
+
+
+def swept_service(
+    authorizer: Authorizer, principal: Principal, name: str, service: EntityRecord | None
+) -> EntityRecord | None:
+    """Returns the BI service of this raw name if the caller may sweep it; None if it does not exist.
+
+    A service that the caller may not view does not exist for them either.
 
     Raises:
         CatalogError: PERMISSION_DENIED.
     """
-    service_type = service.attributes["service_type"] if service else None
-    resource = Resource("bi_service", name=names.quote(name), service=name, service_type=service_type)
-    authorizer.check(principal, Action.SWEEP, resource)
+    absent = Resource("bi_service", name=names.quote(name), service=name)
+    if service is not None:
+        resource = dataclasses.replace(absent, service_type=service.attributes["service_type"])
+        if authorizer.allows(principal, Action.SWEEP, resource):
+            return service
+        if authorizer.allows(principal, Action.VIEW, resource):
+            authorizer.check(principal, Action.SWEEP, resource)
+    authorizer.check(principal, Action.SWEEP, absent)
+    return None
 
 
 def foreign_session(principal: Principal, session_id: UUID) -> ActionDenied:
@@ -130,13 +199,7 @@ def viewable_services(
         kind: A kind of asset, or `bi_service` for the services themselves.
         services: Those to choose from.
     """
-
-    def resource(service: EntityRecord) -> Resource:
-        if isinstance(kind, AssetKind):
-            return _in_service(kind, service, service.name)
-        return entity(kind, service, service.fqn)
-
-    return [service for service in services if authorizer.allows(principal, Action.VIEW, resource(service))]
+    return [service for service in services if authorizer.allows(principal, Action.VIEW, viewed(kind, service))]
 
 
 def check_views_any(

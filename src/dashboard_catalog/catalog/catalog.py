@@ -6,6 +6,7 @@ transactions: `CallBatcher` collects them.
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ from dashboard_catalog.catalog.reading.entity_reads import visible_entity, whole
 from dashboard_catalog.catalog.reading.pages import Page, open_page, size_of
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, Room
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, Write
 from dashboard_catalog.errors import CatalogError
@@ -82,7 +84,9 @@ class Catalog:
 
         async def work(connection: WriteConnection) -> EntityView:
             record = await delete_entity(connection, self._authorizer, writer, kind, key, hard=hard)
-            return (await entity_views(connection, [record]))[0]
+            (view,) = await entity_views(connection, [record])
+            sight = Sight(self._authorizer, KnownEntities())
+            return replace(view, is_shown=sight.shows_entity(writer.principal, kind, record))
 
         if validate_only:
             return await self._database.rehearse(work)
@@ -116,7 +120,7 @@ class Catalog:
             return found
         await room.take(min(size_of(found.row), MAX_ANSWER_BYTES))
         async with self._database.read() as connection:
-            return await read_large_asset(connection, found)
+            return await read_large_asset(connection, self._authorizer, found)
 
     async def get_entity(self, principal: Principal, kind: EntityKind, key: str | UUID, room: Room) -> EntityView:
         """Returns one entity, deleted or not.
@@ -193,9 +197,9 @@ class Catalog:
         return answers
 
     async def _apply(self, connection: WriteConnection, writes: Sequence[Write]) -> tuple[list[Result], list[_Answer]]:
-        known_entities = KnownEntities()
-        results = await self._pipeline.run(connection, Batch(writes), known_entities)
-        return results, await answers_to(connection, results, known_entities)
+        sight = Sight(self._authorizer, KnownEntities())
+        results = await self._pipeline.run(connection, Batch(writes), sight)
+        return results, await answers_to(connection, writes, results, sight)
 
     async def _read_batch(self, reads: Sequence[AssetRead]) -> list[_Found]:
         async with self._database.read() as connection:

@@ -22,6 +22,9 @@ from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError, Violations, invalid
 from dashboardcatalog.v1 import bulk_pb2, entity_pb2
 
+# The kinds of values of `google.protobuf.Struct` that can hold a reference.
+_CAN_REFER = ("struct_value", "list_value")
+
 
 def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) -> ChunkItem:
     """Returns an item as the catalog takes it. An item that is not valid becomes its own failure."""
@@ -68,7 +71,22 @@ def _asset_write(
     # must not need a separate permission.
     if writer.overrides or not isinstance(named, AssetName) or not (_is_plain(named.name) and _is_plain(named.service)):
         return read()
-    return DeferredUpsert(kind=kind, writer=writer, key=named, digest=digest, reader=read)
+    return DeferredUpsert(
+        kind=kind,
+        writer=writer,
+        key=named,
+        digest=digest,
+        reader=read,
+        refers_elsewhere=lambda: _refers_elsewhere(spec, named.service),
+    )
+
+
+def _refers_elsewhere(spec: Any, service: str) -> bool:
+    """Says whether a spec may refer to things of other BI services: by its charts, or by its custom properties."""
+    own = f"{names.quote(service)}."
+    if not all(fqn.startswith(own) for fqn in getattr(spec, "charts", ())):
+        return True
+    return any(value.WhichOneof("kind") in _CAN_REFER for value in spec.extension.fields.values())
 
 
 def _is_plain(name: str) -> bool:

@@ -59,11 +59,18 @@ class BulkOptions:
         )
 
     def _digest(self) -> bytes:
-        """Returns the digest of everything that a client must repeat when it resumes the session."""
+        """Returns the digest of everything that a client must repeat when it resumes the session.
+
+        The BI services that its token is limited to are part of it.
+        """
         repeated = bulk_pb2.BulkUpsertOptions()
         repeated.CopyFrom(self._sent)
         repeated.ClearField("session_id")
-        return hashlib.blake2b(repeated.SerializeToString(deterministic=True), digest_size=16).digest()
+        digest = hashlib.blake2b(repeated.SerializeToString(deterministic=True), digest_size=16)
+        # The failures that a session keeps are for those who may view what they name.
+        if (services := self.writer.principal.services) is not None:
+            digest.update(repr(sorted(services)).encode())
+        return digest.digest()
 
     def _max_deleted_percent(self) -> int:
         sweep = self._sent.sweep

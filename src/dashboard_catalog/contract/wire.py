@@ -117,6 +117,8 @@ def outcome_message(outcome: Outcome) -> "asset_pb2.Outcome.ValueType":
 
 def asset_fields(view: AssetView) -> dict[str, Any]:
     """Returns the fields of the message of an asset, by name, to build a response without copying a message."""
+    if not view.is_shown:
+        return _asset_identity(view)
     record, known = view.record, view.references
     fields = {name: value for name in _SCALARS[view.kind.name] if (value := getattr(record, name)) is not None}
     if record.extension:
@@ -149,9 +151,24 @@ def unwanted_columns(fields: frozenset[str]) -> frozenset[str]:
     return LARGE - shown if fields else frozenset()
 
 
+def _asset_identity(view: AssetView) -> dict[str, Any]:
+    """Returns what a caller who may write an asset, but not view it, sees of it."""
+    record = view.record
+    return {
+        "id": str(record.id),
+        "name": record.name,
+        "fully_qualified_name": view.fqn,
+        "version": version.as_number(record.version),
+        "etag": etag_of(record),
+    }
+
+
 def entity_message(view: EntityView) -> entity_pb2.Entity:
     """Returns the message of an entity."""
     record, kind = view.record, ENTITY_KINDS[view.record.kind]
+    if not view.is_shown:
+        identity = {"id": str(record.id), "name": record.name, "fully_qualified_name": record.fqn}
+        return entity_pb2.Entity(**{record.kind: ENTITY_MESSAGES[record.kind](**identity)})
     fields = {name: value for name, value in record.attributes.items() if value is not None}
     if "config" in fields:
         fields["config"] = to_struct(fields["config"])
@@ -203,9 +220,12 @@ def to_value(value: Any) -> Value:
 
 
 def _reference(reference: Reference) -> dict[str, Any]:
+    type_ = _REFERENCE_TYPES.get(reference.kind, reference.kind)
+    if reference.hidden:
+        return {"type": type_, "hidden": True}
     return {
         "id": str(reference.id),
-        "type": _REFERENCE_TYPES.get(reference.kind, reference.kind),
+        "type": type_,
         "name": reference.name,
         "fully_qualified_name": reference.fqn,
         "display_name": reference.display_name or "",
@@ -237,7 +257,7 @@ def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) ->
 
 
 def _change(stored: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset_pb2.ChangeDescription:
-    description = change.decode(stored, lambda id_: _fqn(id_, known))
+    description = change.decode(stored, lambda id_: _named_in_change(id_, known))
     change_of = asset_pb2.FieldChange
     return asset_pb2.ChangeDescription(
         previous_version=version.as_number(description.previous),
@@ -248,6 +268,11 @@ def _change(stored: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset
         ],
         fields_deleted=[change_of(name=name, old_value=to_value(old)) for name, old, _ in description.deleted],
     )
+
+
+def _named_in_change(id_: UUID, known: Mapping[UUID, Reference]) -> Any:
+    is_hidden = id_ in known and known[id_].hidden
+    return _reference(known[id_]) if is_hidden else _fqn(id_, known)
 
 
 def _fqn(id_: UUID, known: Mapping[UUID, Reference]) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.catalog.authorization import check_sweep, foreign_session
+from dashboard_catalog.catalog.authorization import foreign_session, swept_service
 from dashboard_catalog.catalog.bulk.admission import check_may_load
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
@@ -41,10 +41,9 @@ async def open_session(
     async def work(connection: WriteConnection) -> SessionRecord:
         await check_may_load(connection, authorizer, request)
         await sessions.expire(connection, datetime.now(UTC) - SESSION_LIFETIME, _MAX_REMOVED)
-        service = await request.find_service(connection)
+        service = await _find_service(connection, authorizer, request)
         stored = await sessions.find(connection, request.id)
         if request.sweeps:
-            check_sweep(authorizer, request.writer.principal, request.service or "", service)
             await _check_no_other_sweep(connection, request, service)
         if stored is None:
             record = await _new_record(connection, request, service)
@@ -66,10 +65,22 @@ async def open_rehearsal(
     """
     async with database.read() as connection:
         await check_may_load(connection, authorizer, request)
-        service = await request.find_service(connection)
-        if request.sweeps:
-            check_sweep(authorizer, request.writer.principal, request.service or "", service)
+        service = await _find_service(connection, authorizer, request)
         return Rehearsal(database, pipeline, request, await _new_record(connection, request, service))
+
+
+async def _find_service(
+    connection: ReadConnection, authorizer: Authorizer, request: SessionRequest
+) -> EntityRecord | None:
+    """Returns the BI service that a session is about, if it names one that exists; for a sweep, one that may be swept.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED.
+    """
+    service = await request.find_service(connection)
+    if request.sweeps:
+        return swept_service(authorizer, request.writer.principal, request.service or "", service)
+    return service
 
 
 async def _new_record(
@@ -99,7 +110,10 @@ def _check_may_resume(stored: SessionRecord, request: SessionRequest) -> None:
     if stored.owner != request.writer.principal.subject:
         raise foreign_session(request.writer.principal, stored.id)
     if stored.options != request.options:
-        text = "names a session that was begun with other options: resume it with the same, or begin another"
+        text = (
+            "names a session that was begun with other options, or with a token that is limited to other BI services: "
+            "resume it with the same, or begin another"
+        )
         raise invalid([Violation("options.session_id", ViolationReason.INVALID_VALUE, text)])
 
 

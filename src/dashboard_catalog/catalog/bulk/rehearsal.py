@@ -62,7 +62,9 @@ class Rehearsal:
         """Finishes the session; if it asked for a sweep, finds out what that would delete."""
         if self.record.sweeps:
             async with self._database.read() as connection:
-                result = await preview_sweep(connection, self._request, self.record, self._mentions)
+                result = await preview_sweep(
+                    connection, self._pipeline.authorizer, self._request, self.record, self._mentions
+                )
             result.keep(self.record)
         self.record.finished = True
 

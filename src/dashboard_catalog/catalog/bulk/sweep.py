@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.catalog.authorization import swept_service, viewable_services
 from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.model import qualified_names as names
@@ -42,7 +44,7 @@ class SweepResult:
     Attributes:
         deleted: Number of deleted assets, without the charts that went along with their dashboards.
         would_delete: Number of assets that would have been deleted, if the sweep deleted none.
-        sample: Fully qualified names of some of these assets.
+        sample: Fully qualified names of some of these assets that the caller may view.
     """
 
     outcome: SweepOutcome
@@ -64,10 +66,14 @@ class SweepResult:
 
 
 async def preview_sweep(
-    connection: ReadConnection, request: SessionRequest, session: SessionRecord, mentions: Mentions
+    connection: ReadConnection,
+    authorizer: Authorizer,
+    request: SessionRequest,
+    session: SessionRecord,
+    mentions: Mentions,
 ) -> SweepResult:
     """Returns what `sweep` would delete, or why it would delete nothing."""
-    plan = await _plan(connection, request, session, mentions)
+    plan = await _plan(connection, authorizer, request, session, mentions)
     return plan.preview
 
 
@@ -87,7 +93,7 @@ async def sweep(
         session: The locked row of the session.
         mentions: Everything that the session mentioned.
     """
-    plan = await _plan(connection, request, session, mentions)
+    plan = await _plan(connection, pipeline.authorizer, request, session, mentions)
     if plan.scope is None or plan.preview.outcome is not SweepOutcome.PREVIEWED:
         return plan.preview
     deleted = await _delete(connection, pipeline, request.writer, plan.scope, plan.unmentioned)
@@ -131,9 +137,14 @@ class _Plan(NamedTuple):
 
 
 async def _plan(
-    connection: ReadConnection, request: SessionRequest, session: SessionRecord, mentions: Mentions
+    connection: ReadConnection,
+    authorizer: Authorizer,
+    request: SessionRequest,
+    session: SessionRecord,
+    mentions: Mentions,
 ) -> _Plan:
-    service = await request.find_service(connection)
+    principal = request.writer.principal
+    service = swept_service(authorizer, principal, request.service or "", await request.find_service(connection))
     if service is None or not mentions.kinds():
         return _Plan(SweepResult(SweepOutcome.EMPTY_SESSION))
     scope = _Scope(service, mentions, session.began_after)
@@ -143,7 +154,8 @@ async def _plan(
         outcome = SweepOutcome.UNREADABLE_ITEM
     elif exceeds:
         outcome = SweepOutcome.TOO_MANY
-    sample = [names.join(service.name, name) for _, name in unmentioned[:_MAX_SAMPLE]]
+    shown = [kind for kind in mentions.kinds() if viewable_services(authorizer, principal, kind, [service])]
+    sample = [names.join(service.name, name) for kind, name in unmentioned if kind in shown][:_MAX_SAMPLE]
     return _Plan(SweepResult(outcome, would_delete=len(unmentioned), sample=sample), scope, unmentioned)
 
 

@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.known.assumed import Assumed, KnownChart
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
-from dashboard_catalog.store.charts import chart_keys
+from dashboard_catalog.store.charts import chart_keys, chart_references
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
@@ -34,6 +34,7 @@ class KnownEntities:
         self._by_fqn = layered(self._assumed.entities)
         self._services: dict[str, EntityRecord] = {}
         self._charts = layered(self._assumed.charts)
+        self._chart_services: dict[UUID, UUID] = {}
         self._failed: set[tuple[str, str]] = set()
 
     async def load(self, connection: ReadConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
@@ -63,6 +64,13 @@ class KnownEntities:
         for service_id, name, id_, deleted, deleted_by_edit in rows:
             # The changes of the batch are newer than what is stored.
             self._charts.setdefault((services[service_id], name), KnownChart(id_, deleted, deleted_by_edit))
+
+    async def load_chart_services(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
+        """Loads the BI services of the charts of these ids that are not yet known."""
+        named = {chart.id for chart in self._charts.values()}
+        if wanted := [id_ for id_ in ids if id_ not in named]:
+            self._chart_services |= {row.id: row.service_id for row in await chart_references(connection, wanted)}
+            await self.load_by_id(connection, self._chart_services.values())
 
     async def _add_loaded(self, connection: ReadConnection, found: Iterable[EntityRecord]) -> None:
         for record in found:
@@ -117,6 +125,12 @@ class KnownEntities:
     def chart(self, key: AssetName) -> KnownChart | None:
         """Returns the chart of this name."""
         return self._charts.get(key)
+
+    def service_of_chart(self, id_: UUID) -> EntityRecord | None:
+        """Returns the BI service of a chart, if it is known by its id or its name."""
+        if id_ in self._chart_services:
+            return self._by_id.get(self._chart_services[id_])
+        return next((self.service(service) for (service, _), chart in self._charts.items() if chart.id == id_), None)
 
     def fqns(self, ids: Iterable[UUID]) -> list[str]:
         """Returns the fully qualified names of the entities of these ids that are known."""

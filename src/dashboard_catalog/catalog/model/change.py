@@ -16,12 +16,13 @@ from dashboard_catalog.store.records import AssetRecord
 
 _PARTS = ("added", "updated", "deleted")
 _ENTITY_FIELDS = ("owners", "domains")
+_PROPERTY = "extension."
 _REFERENCE_FIELDS = (*_ENTITY_FIELDS, "charts")
 # Columns that follow from others, or that are no part of what a version shows.
 _NOT_DESCRIBED = ("tag_labels", "deleted_with", "deleted_by_edit", "digest")
 
-FqnOf = Callable[[UUID], str]
-"""Returns the fully qualified name of a thing, or its id if it has been removed for good."""
+FqnOf = Callable[[UUID], Any]
+"""Returns the fully qualified name of a thing, its id if it has been removed for good, or what is shown instead."""
 
 
 class FieldChange(NamedTuple):
@@ -83,6 +84,33 @@ def decode(stored: Mapping[str, Any], fqn_of: FqnOf) -> ChangeDescription:
     )
 
 
+def property_values(stored: Mapping[str, Any] | None) -> Iterator[tuple[str, Any]]:
+    """Yields (name, value) of the values of custom properties that a stored description has."""
+    for part in _PARTS:
+        for name, *values in (stored or {}).get(part, ()):
+            if name == "extension":
+                yield from (pair for value in values for item in value for pair in item.items())
+            elif name.startswith(_PROPERTY):
+                yield from ((name.removeprefix(_PROPERTY), value) for value in values)
+
+
+def with_property_values(stored: Mapping[str, Any], shown: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """Returns a stored description with other values of custom properties.
+
+    Args:
+        shown: Returns the other value, from the name of the property and its value.
+    """
+
+    def entry(name: str, *values: Any) -> list[Any]:
+        if name == "extension":
+            values = tuple([{key: shown(key, value) for key, value in item.items()} for item in of] for of in values)
+        elif name.startswith(_PROPERTY):
+            values = tuple(shown(name.removeprefix(_PROPERTY), value) for value in values)
+        return [name, *values]
+
+    return {part: [entry(*each) for each in value] if part in _PARTS else value for part, value in stored.items()}
+
+
 def chart_ids(stored: Mapping[str, Any] | None) -> Iterator[UUID]:
     """Yields the ids of the charts that a stored description names."""
     for _, item in _items(stored, ("charts",)):
@@ -142,7 +170,7 @@ class _Description:
             self._add("deleted", "extension", gone)
         for key in old.keys() & new.keys():
             if not same_json(old[key], new[key]):
-                self._add("updated", f"extension.{key}", old[key], new[key])
+                self._add("updated", f"{_PROPERTY}{key}", old[key], new[key])
 
 
 def _hex(ids: list[UUID]) -> list[str]:

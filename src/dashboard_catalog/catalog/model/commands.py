@@ -155,6 +155,7 @@ class DeferredUpsert:
         key: The asset.
         digest: That of the `AssetWrite` that `read` returns.
         reader: Reads the rest.
+        refers_elsewhere: Says, without reading it, whether the write may refer to things of other BI services.
     """
 
     kind: AssetKind
@@ -162,6 +163,7 @@ class DeferredUpsert:
     key: AssetName
     digest: bytes
     reader: Callable[[], AssetWrite]
+    refers_elsewhere: Callable[[], bool]
     _read: AssetWrite | CatalogError | None = None
 
     def read(self) -> AssetWrite:

@@ -14,8 +14,14 @@ def not_found(kind: str, shown: str) -> CatalogError:
     return CatalogError(Reason.NOT_FOUND, f"there is no {label_of(kind)} {shown}", resource=(kind, shown))
 
 
-def already_exists(kind: str, fqn: str, stored: AssetRecord) -> CatalogError:
-    """Returns the error for the creation of an asset whose name is taken, also by a deleted one."""
+def already_exists(kind: str, fqn: str, stored: AssetRecord, *, shown: bool) -> CatalogError:
+    """Returns the error for the creation of an asset whose name is taken, also by a deleted one.
+
+    Args:
+        shown: Whether the caller may view the asset. If not, the error says nothing of it.
+    """
+    if not shown:
+        return CatalogError(Reason.ALREADY_EXISTS, f"{kind} {fqn} already exists", resource=(kind, fqn))
     hint = "; it is deleted, restore it or upsert it" if stored.deleted else ""
     metadata = {
         "id": str(stored.id),
@@ -33,13 +39,16 @@ def still_referenced(kind: str, fqn: str, by: list[str], count: int) -> CatalogE
     Args:
         kind: Of the thing.
         fqn: Its fully qualified name.
-        by: Some or all of what refers to it.
+        by: Some or all of what refers to it and may be viewed by the caller.
         count: How many things refer to it.
     """
-    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
+    named = by[:_SHOWN]
+    more = f" and {count - len(named)} more" if count > len(named) else ""
+    if not named:
+        more = f"{count} thing{'' if count == 1 else 's'} that you may not view"
     return CatalogError(
         Reason.STILL_REFERENCED,
-        f"{label_of(kind)} {fqn} is still referenced by {', '.join(by[:_SHOWN])}{more}",
+        f"{label_of(kind)} {fqn} is still referenced by {', '.join(named)}{more}",
         metadata={"references": str(count)},
         resource=(kind, fqn),
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.authorization import check_views_any, viewable_services
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.reading import page_tokens
@@ -20,6 +21,7 @@ from dashboard_catalog.catalog.reading.filters import AssetFilters, FilterLookup
 from dashboard_catalog.catalog.reading.page_sizes import DEFAULT_PAGE_SIZE
 from dashboard_catalog.catalog.reading.pages import FoundRows, fetch_rows
 from dashboard_catalog.catalog.reading.views import AssetView, asset_views
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.store import entities, list_pages
@@ -118,7 +120,7 @@ async def find_assets(
     services = await _services(connection, authorizer, listing)
     lookup = FilterLookup(connection, partial(viewable_services, authorizer, listing.principal))
     filters = None if services == [] else await lookup.resolve(listing.filters, services)
-    read, unwanted = partial(_read_views, listing=listing), listing.unwanted
+    read, unwanted = partial(_read_views, authorizer=authorizer, listing=listing), listing.unwanted
     if filters is None:
         return FoundRows([], more=False, total=0 if listing.include_total else None, read=read)
     table, order = listing.kind.table, _ORDERS[listing.filters.order_by]
@@ -134,7 +136,7 @@ async def find_assets(
 
 
 async def _read_views(
-    connection: ReadConnection, rows: Sequence[Partial[AssetRecord]], *, listing: AssetListing
+    connection: ReadConnection, rows: Sequence[Partial[AssetRecord]], *, authorizer: Authorizer, listing: AssetListing
 ) -> list[tuple[AssetRecord, AssetView]]:
     """Returns the views of rows that are still there, with their large values."""
     missing = [row.record.id for row in rows if row.missing]
@@ -145,7 +147,9 @@ async def _read_views(
     if listing.kind.holds_charts and "charts" in listing.unwanted:
         for record in records:
             record.charts = []
-    views = await asset_views(connection, listing.kind, records, with_charts=listing.with_charts)
+    viewers = [listing.principal] * len(records)
+    sight = Sight(authorizer, KnownEntities())
+    views = await asset_views(connection, listing.kind, records, viewers, sight, with_charts=listing.with_charts)
     # A row says where the page ends, also if its asset has changed since.
     return list(zip(there, views, strict=True))
 

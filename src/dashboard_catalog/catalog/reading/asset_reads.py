@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
-from dashboard_catalog.catalog import authorization
+from dashboard_catalog.catalog.authorization import absent_asset, viewed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model import version
@@ -17,10 +17,11 @@ from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.filters import DELETED_STATES
 from dashboard_catalog.catalog.reading.views import AssetView, asset_views
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.partial_rows import Partial
-from dashboard_catalog.store.records import AssetRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 _Row = Partial[AssetRecord]
 _Stored = Mapping[AssetKey, _Row]
@@ -66,22 +67,24 @@ async def read_assets(
         reads: Of one kind, at least one.
     """
     kind = reads[0].kind
-    known_entities = KnownEntities()
-    stored = await _load(connection, known_entities, kind, [read.key for read in reads])
+    sight = Sight(authorizer, KnownEntities())
+    stored = await _load(connection, sight.known, kind, [read.key for read in reads])
     found: list[AssetRecord | LargeAsset | CatalogError] = []
     for read in reads:
         try:
-            newest = _visible(authorizer, read, known_entities, stored)
+            newest = _visible(authorizer, sight, read, stored)
             row = await _version_of(connection, read, newest)
             found.append(LargeAsset(read, row, row is newest) if row.missing else row.record)
         except CatalogError as error:
             found.append(error)
-    records = [record for record in found if isinstance(record, AssetRecord)]
-    shown = iter(await asset_views(connection, kind, records, known_entities=known_entities))
+    pairs = zip(found, reads, strict=True)
+    seen = [(record, read.principal) for record, read in pairs if isinstance(record, AssetRecord)]
+    records, viewers = [record for record, _ in seen], [viewer for _, viewer in seen]
+    shown = iter(await asset_views(connection, kind, records, viewers, sight))
     return [next(shown) if isinstance(record, AssetRecord) else record for record in found]
 
 
-async def read_large_asset(connection: ReadConnection, large: LargeAsset) -> AssetView:
+async def read_large_asset(connection: ReadConnection, authorizer: Authorizer, large: LargeAsset) -> AssetView:
     """Returns an asset with its large values.
 
     Raises:
@@ -95,7 +98,9 @@ async def read_large_asset(connection: ReadConnection, large: LargeAsset) -> Ass
         whole = await table.version(connection, record.service_id, record.id, record.version)
     if whole is None:
         raise not_found(large.read.kind.name, text_of(large.read.key))
-    return (await asset_views(connection, large.read.kind, [whole]))[0]
+    sight = Sight(authorizer, KnownEntities())
+    (view,) = await asset_views(connection, large.read.kind, [whole], [large.read.principal], sight)
+    return view
 
 
 async def _load(
@@ -118,16 +123,38 @@ async def _load(
     return stored
 
 
-def _visible(authorizer: Authorizer, read: AssetRead, known_entities: KnownEntities, stored: _Stored) -> _Row:
+def _visible(authorizer: Authorizer, sight: Sight, read: AssetRead, stored: _Stored) -> _Row:
     """Returns the newest version of an asset, if it exists and the caller may view the assets of its BI service."""
     row = stored.get(read.key)
-    service = known_entities.get(row.record.service_id) if row else None
+    service = sight.known.get(row.record.service_id) if row else None
     if service is None and isinstance(read.key, AssetName):
-        service = known_entities.service(read.key.service)
-    authorizer.check(read.principal, Action.VIEW, authorization.viewed_service(read.kind, service, read.key))
+        service = sight.known.service(read.key.service)
+    if service is None or not sight.shows(read.principal, read.kind, service):
+        raise _unseen(authorizer, read, service if row else None)
     if row is None or row.record.deleted not in DELETED_STATES[read.deleted]:
         raise not_found(read.kind.name, text_of(read.key))
     return row
+
+
+def _unseen(authorizer: Authorizer, read: AssetRead, service: EntityRecord | None) -> CatalogError:
+    """Returns the error for an asset that does not exist, which is also that for one that the caller may not view.
+
+    Args:
+        service: The BI service of an asset that exists.
+    """
+    answer: CatalogError = not_found(read.kind.name, text_of(read.key))
+    try:
+        authorizer.check(read.principal, Action.VIEW, absent_asset(read.kind, read.key))
+    except ActionDenied as denial:
+        answer = denial
+    if service is not None:
+        try:
+            resource = replace(viewed(read.kind, service), name=text_of(read.key))
+            authorizer.check(read.principal, Action.VIEW, resource)
+        except ActionDenied as denial:
+            # The log says what was denied.
+            return denial.answered_with(answer)
+    return answer
 
 
 async def _version_of(connection: ReadConnection, read: AssetRead, newest: _Row) -> _Row:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
-from dashboard_catalog.catalog import authorization
+from dashboard_catalog.catalog.authorization import accessible_entity
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
@@ -27,7 +27,7 @@ async def visible_entity(
     """
     found = await entities.partial_by_key(connection, key)
     row = next((each for each in found if each.record.kind == kind.name), None)
-    authorizer.check(principal, Action.VIEW, authorization.entity(kind, row.record if row else None, key))
+    accessible_entity(authorizer, principal, Action.VIEW, kind, record=row.record if row else None, key=key)
     if row is None:
         raise not_found(kind.name, str(key))
     return row

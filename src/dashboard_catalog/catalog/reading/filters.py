@@ -98,16 +98,14 @@ class FilterLookup:
         return await self._with_all_below("classification" if len(path) == 1 else "tag", path)
 
     async def charts(self, service: str, name: str) -> Sequence[UUID]:
-        """Returns the id of the chart of these raw names, if it exists."""
-        _, chart = await self._asset(CHART_KIND, service, name)
+        """Returns the id of the chart of these raw names, if it exists and may be viewed."""
+        chart = await self._asset(CHART_KIND, service, name)
         return [chart.id] if chart else []
 
     async def charts_of(self, service: str, name: str) -> Sequence[UUID]:
         """Returns the ids of the charts that the dashboard of these raw names holds; none if it may not be viewed."""
-        bi_service, dashboard = await self._asset(DASHBOARD_KIND, service, name)
-        if bi_service is None or dashboard is None or not self.viewable(DASHBOARD_KIND, [bi_service]):
-            return []
-        charts: Sequence[UUID] = dashboard.charts
+        dashboard = await self._asset(DASHBOARD_KIND, service, name)
+        charts: Sequence[UUID] = dashboard.charts if dashboard else []
         return charts
 
     async def _with_all_below(self, kind: str, path: Sequence[str]) -> Sequence[UUID]:
@@ -115,11 +113,13 @@ class FilterLookup:
         top = next((record for record in found if record.kind == kind), None)
         return await ids_below(self.connection, top) if top else []
 
-    async def _asset(self, kind: AssetKind, service: str, name: str) -> tuple[EntityRecord | None, Any]:
-        """Returns the BI service and the asset of these raw names, as far as they exist."""
+    async def _asset(self, kind: AssetKind, service: str, name: str) -> Any:
+        """Returns the asset of these raw names, or None if it does not exist or may not be viewed."""
         bi_service = await find_service(self.connection, service)
-        found = await kind.table.by_names(self.connection, bi_service.id, [name]) if bi_service else []
-        return bi_service, found[0] if found else None
+        if bi_service is None or not self.viewable(kind, [bi_service]):
+            return None
+        found = await kind.table.by_names(self.connection, bi_service.id, [name])
+        return found[0] if found else None
 
 
 class _Naming(NamedTuple):

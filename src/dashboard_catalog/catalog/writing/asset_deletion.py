@@ -1,6 +1,7 @@
 """Deletes and restores assets, softly or for good, together with the charts of a dashboard.
 
-Charts go and come back with a dashboard if they are of its BI service and no other live dashboard holds them.
+Charts go and come back with a dashboard if they are of its BI service, no other live dashboard holds them, and the
+writer may delete or restore them too.
 """
 
 from collections import defaultdict
@@ -8,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.auth.principal import Action
+from dashboard_catalog.catalog.known.known_entities import KnownEntities, referred_ids
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb
-from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, AssetKind
 from dashboard_catalog.catalog.model.refusals import still_referenced
+from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store.charts import chart_holders
 from dashboard_catalog.store.connections import ReadConnection
@@ -23,7 +26,8 @@ RESTORED: Mapping[str, Any] = {"deleted": False, "deleted_with": None, "deleted_
 class AssetDeletion:
     """Deletes and restores assets with their charts, for one batch."""
 
-    def __init__(self, known_entities: KnownEntities, working: WorkingSet) -> None:
+    def __init__(self, permissions: WritePermissions, known_entities: KnownEntities, working: WorkingSet) -> None:
+        self._permissions = permissions
         self._known = known_entities
         self._working = working
         # Chart id -> the dashboards that hold it, live or deleted, by id. Kept up to date as the batch goes on.
@@ -41,16 +45,20 @@ class AssetDeletion:
                 at_stake |= set(stored.charts) if isinstance(stored, DashboardRecord) else {stored.id}
             if stored is not None and stored.deleted and write.kind.holds_charts:
                 comes_back[stored.service_id].add(stored.id)
+        charts: list[AssetRecord] = []
         for service_id, ids in comes_back.items():
-            self._working.add(CHART_KIND, await CHART_KIND.table.taken_along(connection, service_id, ids))
+            charts += await CHART_KIND.table.taken_along(connection, service_id, ids)
+        if at_stake:
+            charts += await CHART_KIND.table.by_ids(connection, at_stake)
+        self._working.add(CHART_KIND, charts)
+        # Their owners, domains and tags say who may delete or restore them.
+        await self._known.load(connection, ids=referred_ids(charts) | {chart.service_id for chart in charts})
         for chart in self._working.records():
             if chart.deleted_with is not None:
                 self._taken_along[chart.deleted_with].append(chart.id)
-        if at_stake:
-            await self._load_holders(connection, at_stake)
+        await self._load_holders(connection, at_stake)
 
     async def _load_holders(self, connection: ReadConnection, chart_ids: set[UUID]) -> None:
-        self._working.add(CHART_KIND, await CHART_KIND.table.by_ids(connection, chart_ids))
         holders = await chart_holders(connection, chart_ids)
         for row in holders:
             for chart_id in chart_ids.intersection(row.charts):
@@ -65,7 +73,8 @@ class AssetDeletion:
         self._dead.add(stored.id)
         for chart in self._own_charts(stored):
             held = self._holders[chart.id].keys() - self._dead
-            if not chart.deleted and not held and (write.takes_along is None or write.takes_along(chart)):
+            goes = not chart.deleted and not held and (write.takes_along is None or write.takes_along(chart))
+            if goes and self._permissions.allows(write, CHART_KIND, Action.DELETE, chart):
                 self._affected.append(self._known.fqn_of(self._delete_one(write, CHART_KIND, chart, stored.id)))
                 self._taken_along[stored.id].append(chart.id)
         return deleted
@@ -90,7 +99,8 @@ class AssetDeletion:
         """Restores the charts that were deleted with an asset."""
         for id_ in self._taken_along[stored.id]:
             chart = self._working.get(id_)
-            if chart is not None and chart.deleted and chart.deleted_with == stored.id:
+            comes = chart is not None and chart.deleted and chart.deleted_with == stored.id
+            if chart and comes and self._permissions.allows(write, CHART_KIND, Action.RESTORE, chart):
                 self._known.add_chart(self._change(write, CHART_KIND, chart, RESTORED))
                 self._affected.append(self._known.fqn_of(chart))
 
@@ -101,10 +111,12 @@ class AssetDeletion:
             CatalogError: FAILED_PRECONDITION for a chart that a dashboard holds.
         """
         if not write.kind.holds_charts and (holders := self._holders[stored.id]):
-            by = [self._known.fqn_of(row) for row in holders.values()]
-            raise still_referenced(write.kind.name, self._known.fqn_of(stored), by, len(by))
+            shown = self._permissions.shown(write, DASHBOARD_KIND, holders.values())
+            by = [self._known.fqn_of(row) for row in shown]
+            raise still_referenced(write.kind.name, self._known.fqn_of(stored), by, len(holders))
         for chart in self._own_charts(stored):
-            if not (self._holders[chart.id].keys() - {stored.id}):
+            held = self._holders[chart.id].keys() - {stored.id}
+            if not held and self._permissions.allows(write, CHART_KIND, Action.HARD_DELETE, chart):
                 self._working.remove(CHART_KIND, chart)
                 self._affected.append(self._known.fqn_of(chart))
         self._working.remove(write.kind, stored)

@@ -6,9 +6,9 @@ Nothing here waits: `pipeline` loads before and stores after. An asset changes o
 from collections.abc import Iterable
 from uuid import UUID
 
+from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.known.property_targets import PropertyTargets
 from dashboard_catalog.catalog.known.unusable import why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
@@ -24,6 +24,7 @@ from dashboard_catalog.catalog.model.etag import check_etag
 from dashboard_catalog.catalog.model.refusals import already_exists, not_found
 from dashboard_catalog.catalog.properties.extension_rules import check_size
 from dashboard_catalog.catalog.writing.asset_deletion import RESTORED, AssetDeletion
+from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.catalog.writing.merge import Merge, merge, released
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.references import Resolved, resolve
@@ -39,7 +40,7 @@ class AssetWrites:
     Args:
         permissions: Of the batch.
         known_entities: Everything that the batch refers to.
-        targets: Everything that custom properties of the batch refer to.
+        hidden: What the references of the batch lead to, as far as its writers may view it.
         working: The assets of the batch.
         deletion: Deletes and restores assets with their charts.
     """
@@ -48,13 +49,13 @@ class AssetWrites:
         self,
         permissions: WritePermissions,
         known_entities: KnownEntities,
-        targets: PropertyTargets,
+        hidden: HiddenReferences,
         working: WorkingSet,
         deletion: AssetDeletion,
     ) -> None:
         self._permissions = permissions
         self._known = known_entities
-        self._targets = targets
+        self._hidden = hidden
         self._working = working
         self._deletion = deletion
 
@@ -76,27 +77,45 @@ class AssetWrites:
     # Each of these finds the asset, checks that the writer may do it, and goes on.
 
     def _create_or_upsert(self, write: AssetWrite, key: AssetName) -> WrittenAsset:
-        stored = self._stored(write, key)
+        stored, service = self._stored(write, key), self._known.service(key.service)
+        try:
+            self._check_may_put(write, key, stored)
+        except ActionDenied as denial:
+            if service is None or self._permissions.knows(write, key, service):
+                raise
+            # What the writer may not view is answered like what does not exist.
+            self._permissions.check_create_nowhere(write, key, denial)
+            stored = service = None
+        if write.verb is Verb.CREATE and stored is not None:
+            raise already_exists(write.kind.name, text_of(key), stored, shown=self._permissions.shows(write, service))
+        if write.verb is Verb.UPSERT:
+            check_etag(write.etag, stored)
+        if stored is None:
+            return self._create(write, key, service)
+        if self._is_same(write, stored):
+            return self._written(write, stored, Outcome.UNCHANGED, self._kept(write, stored))
+        if stored.deleted and stored.deleted_by_edit and not write.writer.edits:
+            return self._written(write, stored, Outcome.SUPPRESSED)
+        if stored.deleted:
+            self._permissions.check_restore(write, stored)
+        return self._change(write, stored)
+
+    def _check_may_put(self, write: AssetWrite, key: AssetName, stored: AssetRecord | None) -> None:
         if write.verb is Verb.CREATE or stored is None:
             self._permissions.check_create(write, key)
         else:
             self._permissions.check_update(write, stored)
-        if write.verb is Verb.CREATE and stored is not None:
-            raise already_exists(write.kind.name, text_of(key), stored)
-        if write.verb is Verb.UPSERT:
-            check_etag(write.etag, stored)
-        if stored is None:
-            return self._create(write, key)
-        if write.digest and write.digest == stored.digest and not stored.deleted:
-            return self._written(write, stored, Outcome.UNCHANGED, self._kept(write, stored))
-        if stored.deleted and stored.deleted_by_edit and not write.writer.edits:
-            return self._written(write, stored, Outcome.SUPPRESSED)
-        return self._change(write, stored)
+
+    def _is_same(self, write: AssetWrite, stored: AssetRecord) -> bool:
+        """Says whether the same spec was ingested before and nothing has changed since, as far as digests tell."""
+        is_same = write.digest is not None and write.digest == stored.digest and not stored.deleted
+        return is_same and not self._hidden.may_be_in(write)
 
     def _update(self, write: AssetWrite) -> WrittenAsset:
         stored = self._live(write, Action.UPDATE)
-        if "domain" in write.mask:
-            self._permissions.check_update(write, stored)
+        self._permissions.check_update(write, stored)
+        if write.release:
+            self._permissions.check_release(write, stored)
         check_etag(write.etag, stored)
         self._check_same_asset(write, stored)
         return self._change(write, stored)
@@ -121,9 +140,8 @@ class AssetWrites:
 
     # What they share.
 
-    def _create(self, write: AssetWrite, key: AssetName) -> WrittenAsset:
-        service = self._known.service(key.service)
-        resolved = resolve(write, None, self._known, self._targets)
+    def _create(self, write: AssetWrite, key: AssetName, service: EntityRecord | None) -> WrittenAsset:
+        resolved = resolve(write, None, self._known, self._hidden)
         violations = [*self._service_problems(key.service, service), *resolved.violations]
         if service is None or violations:
             raise _refused(write, violations)
@@ -143,7 +161,7 @@ class AssetWrites:
         return [problem] if problem else []
 
     def _change(self, write: AssetWrite, stored: AssetRecord) -> WrittenAsset:
-        resolved = resolve(write, stored, self._known, self._targets)
+        resolved = resolve(write, stored, self._known, self._hidden)
         if resolved.violations:
             raise _refused(write, resolved.violations)
         merged = self._merge(write, stored, resolved)
@@ -167,7 +185,15 @@ class AssetWrites:
 
     def _merge(self, write: AssetWrite, record: AssetRecord, resolved: Resolved) -> Merge:
         edits = write.writer.edits
-        merged = merge(write.kind, record, resolved.values, write.mask, edits=edits, known_entities=self._known)
+        merged = merge(
+            write.kind,
+            record,
+            resolved.values,
+            write.mask,
+            edits=edits,
+            known_entities=self._known,
+            hidden=self._hidden.parts(write, record),
+        )
         merged.kept += [path for path in resolved.kept if path not in merged.kept]
         return merged
 
@@ -175,7 +201,7 @@ class AssetWrites:
         """Returns what the same spec left alone before, whether or not its references still exist."""
         if not stored.edited:
             return []
-        return self._merge(write, stored, resolve(write, stored, self._known, self._targets)).kept
+        return self._merge(write, stored, resolve(write, stored, self._known, self._hidden)).kept
 
     def _store_unversioned(
         self, write: AssetWrite, record: AssetRecord, resolved: Resolved, merged: Merge, *, changed: bool
@@ -186,8 +212,8 @@ class AssetWrites:
         source_hash = resolved.values.get("source_hash", cleared)
         same = not changed and edited == record.edited and source_hash == record.source_hash
         digest = write.digest or (record.digest if same else None)
-        if write.digest and resolved.left_out:
-            # The next load must look at what was left out: people may have restored it.
+        if write.digest and (resolved.left_out or merged.kept_hidden):
+            # The next load must look at what was left out: people may have restored it, or the writer may view it.
             digest = None
         self._working.touch(
             write.kind,
@@ -205,7 +231,7 @@ class AssetWrites:
             CatalogError: PERMISSION_DENIED, or NOT_FOUND if it does not exist, or is deleted where that counts.
         """
         stored = self._stored(write, write.key)
-        self._permissions.check(write, action, stored)
+        self._permissions.check_found(write, action, stored)
         if stored is None or (stored.deleted and not or_deleted):
             raise not_found(write.kind.name, text_of(write.key))
         return stored
@@ -233,6 +259,9 @@ class AssetWrites:
         self, write: AssetWrite, record: AssetRecord, outcome: Outcome, kept: Iterable[str] = ()
     ) -> WrittenAsset:
         affected = self._deletion.take_affected()
+        if kept and not self._permissions.shows(write, self._known.get(record.service_id)):
+            # They say what people have decided.
+            kept = ()
         return WrittenAsset(write.kind, self._known.fqn_of(record), record, outcome, tuple(kept), affected)
 
 

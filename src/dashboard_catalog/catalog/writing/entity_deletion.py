@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
-from dashboard_catalog.auth.principal import Action
-from dashboard_catalog.catalog import authorization
-from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.auth.principal import Action, Principal
+from dashboard_catalog.catalog.authorization import accessible_entity
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import Writer
-from dashboard_catalog.catalog.model.kinds import EntityKind
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
 from dashboard_catalog.catalog.reading.entity_reads import whole_entity
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
@@ -49,13 +50,13 @@ async def delete_entity(
         CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
     """
     await locks.lock_catalog(connection, to_write=True)
-    record = await whole_entity(connection, kind, key)
+    found = await whole_entity(connection, kind, key)
     action = Action.HARD_DELETE if hard else Action.WRITE
-    authorizer.check(writer.principal, action, authorization.entity(kind, record, key))
+    record = accessible_entity(authorizer, writer.principal, action, kind, record=found, key=key)
     if record is None or (record.deleted and not hard):
         raise not_found(kind.name, str(key))
     if hard:
-        referrers, count = await _referrers(connection, record)
+        referrers, count = await _referrers(connection, authorizer, writer.principal, record)
         if count:
             raise still_referenced(kind.name, record.fqn, referrers, count)
         await entities.remove(connection, record)
@@ -68,8 +69,13 @@ async def delete_entity(
     return record
 
 
-async def _referrers(connection: ReadConnection, record: EntityRecord) -> tuple[list[str], int]:
-    """Returns kind and name of some of the things that refer to an entity, and the number of all of them."""
+async def _referrers(
+    connection: ReadConnection, authorizer: Authorizer, principal: Principal, record: EntityRecord
+) -> tuple[list[str], int]:
+    """Returns kind and name of some of the things that refer to an entity, and the number of all of them.
+
+    Those that the caller may not view are not named.
+    """
     children = await entities.children(connection, record.id, _NAMED)
     found = [f"{kind} {fqn}" for kind, fqn, _ in children]
     if record.kind == "custom_property":
@@ -79,6 +85,8 @@ async def _referrers(connection: ReadConnection, record: EntityRecord) -> tuple[
         rows = await referrers_of(connection, column, [record.id], _NAMED)
     else:
         rows = []
-    services = {s.id: s.name for s in await entities.by_ids(connection, {row.service_id for row in rows})}
     count = (children[0][2] if children else 0) + sum({row.kind: row.of_kind for row in rows}.values())
-    return found + [f"{row.kind} {names.join(services[row.service_id], row.name)}" for row in rows], count
+    sight = Sight(authorizer, KnownEntities())
+    await sight.known.load_by_id(connection, {row.service_id for row in rows})
+    shown = [row for row in rows if sight.shows(principal, ASSET_KINDS[row.kind], sight.known.get(row.service_id))]
+    return found + [f"{row.kind} {sight.known.fqn_of(row)}" for row in shown], count

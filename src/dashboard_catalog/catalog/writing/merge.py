@@ -16,6 +16,7 @@ from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.labels import Label
 from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.properties.extension_rules import same_json
+from dashboard_catalog.catalog.visibility.hidden_parts import HiddenParts
 from dashboard_catalog.catalog.writing.references import TagLabel
 from dashboard_catalog.store.records import AssetRecord
 
@@ -34,11 +35,13 @@ class Merge:
         changes: New values by column, only of columns that change and are part of the version.
         marks: The marks after the write.
         kept: What stays as it is because people decided it, as `kept_fields` names it.
+        kept_hidden: Whether references stay because the writer may not view what they refer to.
     """
 
     marks: Marks
     changes: dict[str, Any] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
+    kept_hidden: bool = False
 
 
 def merge(
@@ -49,6 +52,7 @@ def merge(
     *,
     edits: bool,
     known_entities: KnownEntities,
+    hidden: HiddenParts | None = None,
 ) -> Merge:
     """Returns what a write changes of an asset.
 
@@ -59,8 +63,9 @@ def merge(
         mask: Fields that are written even without a value, which clears them.
         edits: Whether the writer writes as people do: over marks, and setting them.
         known_entities: Holds the tags of the asset.
+        hidden: What the writer may not view of the asset; it stays. None if there is nothing.
     """
-    merging = _Merging(kind, record, edits, known_entities)
+    merging = _Merging(kind, record, edits, known_entities, hidden)
     for name in {**values, **dict.fromkeys(sorted(mask))}:
         if name == "tags":
             merging.tags(values.get(name, []))
@@ -78,8 +83,16 @@ def released(record: AssetRecord, release: SentMarks, known_entities: KnownEntit
 
 
 class _Merging:
-    def __init__(self, kind: AssetKind, record: AssetRecord, edits: bool, known_entities: KnownEntities) -> None:
+    def __init__(
+        self,
+        kind: AssetKind,
+        record: AssetRecord,
+        edits: bool,
+        known_entities: KnownEntities,
+        hidden: HiddenParts | None,
+    ) -> None:
         self._kind = kind
+        self._hidden = hidden
         self._record = record
         self._edits = edits
         self._known = known_entities
@@ -87,6 +100,8 @@ class _Merging:
         self.merge = Merge(self._marks)
 
     def field(self, name: str, value: Any) -> None:
+        if name == "charts" and self._hidden:
+            value = self._with_hidden(value, self._hidden.charts(value))
         old, default = getattr(self._record, name), self._kind.defaults.get(name)
         if (default if old is None else old) == (default if value is None else value):
             return
@@ -95,6 +110,11 @@ class _Merging:
         if name in self._kind.stewarded and not self._may_write(self._marks.fields, name, name):
             return
         self.merge.changes[name] = value
+
+    def _with_hidden(self, value: Any, whole: Any) -> Any:
+        if value != whole:
+            self.merge.kept_hidden = True
+        return whole
 
     def _may_write(self, marks: dict[str, None], mark: str, path: str) -> bool:
         """Marks a stewarded part that an edit changes; refuses one that is marked and that ingestion would change."""
@@ -142,7 +162,10 @@ class _Merging:
         old = self._record.extension or {}
         new = dict(old)
         # Without a value the mask clears every key.
-        for key, value in sorted((dict.fromkeys(old) if sent is None else sent).items()):
+        for key, sent_value in sorted((dict.fromkeys(old) if sent is None else sent).items()):
+            value = sent_value
+            if self._hidden:
+                value = self._with_hidden(value, self._hidden.value(key, value))
             if same_json(old.get(key), value):
                 continue
             if not self._may_write(self._marks.extension_keys, key, f"extension.{key}"):

@@ -29,9 +29,11 @@ from dashboard_catalog.catalog.model.commands import (
     kind_and_name,
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.asset_deletion import AssetDeletion
 from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
 from dashboard_catalog.catalog.writing.entity_writes import EntityWrites, in_order
+from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.catalog.writing.isolation import isolated
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.referenced import Referenced
@@ -65,37 +67,41 @@ class Batch:
 
 
 class Pipeline:
-    """Applies batches of writes."""
+    """Applies batches of writes.
+
+    Attributes:
+        authorizer: Decides who may do what.
+    """
 
     def __init__(self, authorizer: Authorizer) -> None:
-        self._authorizer = authorizer
+        self.authorizer = authorizer
 
-    async def run(
-        self, connection: WriteConnection, batch: Batch, known_entities: KnownEntities | None = None
-    ) -> list[Result]:
+    async def run(self, connection: WriteConnection, batch: Batch, sight: Sight | None = None) -> list[Result]:
         """Applies a batch in the transaction of `connection` and returns the result of each write, in their order.
 
         Args:
             connection: The transaction.
             batch: The writes.
-            known_entities: An empty one, which holds what the batch has loaded afterwards.
+            sight: A new one, which knows what the batch has loaded afterwards.
         """
         if not connection.isolates:
-            return await self._run(connection, batch, known_entities or KnownEntities(batch.assumed))
+            return await self._run(connection, batch, sight or self._sight(batch))
 
         async def run(writes: Sequence[Write], failed: Sequence[tuple[str, str]]) -> list[Result]:
             part = replace(batch, writes=writes, failed=[*batch.failed, *(failed if batch.is_chunk else ())])
-            return await self._run(connection, part, KnownEntities(batch.assumed))
+            return await self._run(connection, part, self._sight(part))
 
         return await isolated(connection, batch.writes, run)
 
-    async def _run(self, connection: WriteConnection, batch: Batch, known: KnownEntities) -> list[Result]:
-        return await _Run(self._authorizer, batch, known, reader=connection, writer=connection).all()
+    async def _run(self, connection: WriteConnection, batch: Batch, sight: Sight) -> list[Result]:
+        return await _Run(self.authorizer, batch, sight, reader=connection, writer=connection).all()
 
     async def rehearse(self, connection: ReadConnection, batch: Batch) -> list[Result]:
         """Returns what `run` would return. Writes nothing and takes no locks."""
-        known = KnownEntities(batch.assumed)
-        return await _Run(self._authorizer, batch, known, reader=connection, writer=None).all()
+        return await _Run(self.authorizer, batch, self._sight(batch), reader=connection, writer=None).all()
+
+    def _sight(self, batch: Batch) -> Sight:
+        return Sight(self.authorizer, KnownEntities(batch.assumed))
 
 
 class _Run:
@@ -104,7 +110,7 @@ class _Run:
     Args:
         authorizer: Decides who may do what.
         batch: The writes.
-        known_entities: Where the things that the batch refers to are kept.
+        sight: What the writers may view. Knows the things that the batch refers to.
         reader: The connection to read with.
         writer: The same connection, to lock and to store with; None for a rehearsal.
     """
@@ -113,7 +119,7 @@ class _Run:
         self,
         authorizer: Authorizer,
         batch: Batch,
-        known_entities: KnownEntities,
+        sight: Sight,
         *,
         reader: ReadConnection,
         writer: WriteConnection | None,
@@ -121,19 +127,19 @@ class _Run:
         self._connection = reader
         self._writer = writer
         self._batch = batch
-        self._known = known_entities
+        self._known = sight.known
         for kind, fqn in batch.failed:
             self._known.add_failed(kind, fqn)
         self._targets = PropertyTargets(self._known, batch.assumed)
         self._working = WorkingSet()
-        self._deletion = AssetDeletion(self._known, self._working)
         resources = AssetResources(self._known)
+        permissions = WritePermissions(authorizer, resources, sight)
+        self._hidden = HiddenReferences(sight, self._targets)
+        self._deletion = AssetDeletion(permissions, self._known, self._working)
         self._entity_writes = EntityWrites(authorizer, self._known, self._working.now)
-        self._asset_writes = AssetWrites(
-            WritePermissions(authorizer, resources), self._known, self._targets, self._working, self._deletion
-        )
+        self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._working, self._deletion)
         self._results: dict[int, Result] = {}
-        self._unchanged = UnchangedLookup(authorizer, self._known, resources)
+        self._unchanged = UnchangedLookup(authorizer, self._known, resources, sight)
         writes = dict(enumerate(batch.writes))
         self._deferred = {index: write for index, write in writes.items() if isinstance(write, DeferredUpsert)}
         self._entities = {index: write for index, write in writes.items() if isinstance(write, EntityWrite)}
@@ -177,6 +183,7 @@ class _Run:
         await self._load(keys)
         await self._load_references()
         stored = [(write, self._working.find(write.kind, *key) if key else None) for write, key in keys]
+        await self._hidden.load(self._connection, stored)
         await self._deletion.load(self._connection, stored)
         for kind in ASSET_KINDS.values():
             for index, write in self._assets.items():

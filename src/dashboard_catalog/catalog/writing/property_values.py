@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from dashboard_catalog.catalog.known.assumed import KnownAsset
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.known.property_targets import PropertyTargets, fqn_of_parts
+from dashboard_catalog.catalog.known.property_targets import fqn_of_parts
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.model.commands import AssetWrite
 from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.properties.custom_properties import (
     CompiledProperty,
@@ -16,8 +16,11 @@ from dashboard_catalog.catalog.properties.custom_properties import (
     compile_property,
 )
 from dashboard_catalog.catalog.properties.extension_rules import json_text, same_json
+from dashboard_catalog.catalog.visibility.hidden_values import is_placeholder
+from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
+from dashboard_catalog.store.records import AssetRecord
 
 NOT_WRITTEN = object()
 """Stands for a value that stays as it is stored: the one sent refers to what people deleted."""
@@ -34,37 +37,49 @@ class PropertyValues:
     """Checks the custom properties of one write.
 
     Args:
-        kind: Of the asset.
+        write: The write.
+        stored: The asset as it is, or None for a new one.
         known_entities: Holds the definitions of the properties.
-        targets: Holds what the values refer to.
         decided: The marks that the write leaves alone.
-        edits: Whether the writer writes as people do.
+        hidden: Holds what the values refer to, as far as the writer may view it.
     """
 
     def __init__(
         self,
-        kind: AssetKind,
+        write: AssetWrite,
+        stored: AssetRecord | None,
         known_entities: KnownEntities,
-        targets: PropertyTargets,
         decided: Marks,
-        *,
-        edits: bool,
+        hidden: HiddenReferences,
     ) -> None:
-        self._kind = kind.name
-        self._edits = edits
+        self._write = write
+        self._kind = write.kind.name
+        self._edits = write.writer.edits
+        self._stored = (stored.extension if stored else None) or {}
         self._known = known_entities
-        self._targets = targets
         self._decided = decided
+        self._hidden = hidden
+        self._parts = hidden.parts(write, stored)
 
-    def check(self, key: str, value: Any, stored: Any, violations: list[Violation]) -> CheckedValue:
+    def check(self, key: str, value: Any, violations: list[Violation]) -> CheckedValue:
         """Returns a value as it can be stored; what is wrong with it is added to `violations`.
+
+        Hidden parts of the stored value are left out; `merge` puts them back.
 
         Args:
             key: Name of the property.
             value: As sent; null clears the property.
-            stored: The value that the asset has now.
             violations: Of the whole write.
         """
+        stored = self._stored.get(key)
+        if self._parts and (hidden := self._parts.of_value(key)):
+            if not isinstance(stored, list):
+                return CheckedValue(NOT_WRITTEN, left_out=not same_json(value, self._parts.shown(key)))
+            stored = [item for index, item in enumerate(stored) if index not in hidden]
+            value = [item for item in value if not is_placeholder(item)] if isinstance(value, list) else value
+        return self._checked(key, value, stored, violations)
+
+    def _checked(self, key: str, value: Any, stored: Any, violations: list[Violation]) -> CheckedValue:
         if value is None or same_json(value, stored):
             return CheckedValue(value)
         compiled = self._definition(key, violations)
@@ -109,7 +124,7 @@ class PropertyValues:
 
     def _is_gone(self, reference: PropertyReference, is_held: bool, violations: list[Violation]) -> bool:
         """Says whether people deleted what a property refers to, so that ingestion leaves it out."""
-        target = self._targets.find(reference)
+        target = self._hidden.target(self._write, reference)
         failed = self._has_failed(reference, target)
         if is_left_out(target, edits=self._edits, failed=failed):
             return True

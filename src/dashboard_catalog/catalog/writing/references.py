@@ -10,13 +10,13 @@ from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.known.property_targets import PropertyTargets
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentLabel, SentReference
 from dashboard_catalog.catalog.model.kinds import label_of
 from dashboard_catalog.catalog.model.labels import Label, shared_label
 from dashboard_catalog.catalog.model.stewardship import NO_MARKS, Marks
+from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.catalog.writing.owners import check_owners
 from dashboard_catalog.catalog.writing.property_values import NOT_WRITTEN, PropertyValues
 from dashboard_catalog.error_codes import ViolationReason
@@ -51,7 +51,10 @@ class Resolved:
 
 
 def resolve(
-    write: AssetWrite, stored: AssetRecord | None, known_entities: KnownEntities, targets: PropertyTargets
+    write: AssetWrite,
+    stored: AssetRecord | None,
+    known_entities: KnownEntities,
+    hidden: HiddenReferences,
 ) -> Resolved:
     """Returns the values of a write, which `parsed_spec` has read, with their references resolved.
 
@@ -59,20 +62,25 @@ def resolve(
         write: The write.
         stored: The asset as it is, or None for a new one.
         known_entities: Holds everything that the write refers to.
-        targets: Holds everything that its custom properties refer to.
+        hidden: Holds what its custom properties refer to. What the writer may not view does not exist for them.
     """
-    return _Resolver(write, stored, known_entities, targets).resolve(write.values)
+    return _Resolver(write, stored, known_entities, hidden).resolve(write.values)
 
 
 class _Resolver:
     def __init__(
-        self, write: AssetWrite, stored: AssetRecord | None, known_entities: KnownEntities, targets: PropertyTargets
+        self,
+        write: AssetWrite,
+        stored: AssetRecord | None,
+        known_entities: KnownEntities,
+        hidden: HiddenReferences,
     ) -> None:
+        self._write = write
+        self._hidden = hidden
         self._known = known_entities
         self._stored = stored
         self._edits = write.writer.edits
         self._kind = write.kind
-        self._targets = targets
         # The marks that the write leaves alone. It adds nothing there, so nothing there must exist.
         self._decided = NO_MARKS if stored is None or self._edits else Marks.decode(stored.edited)
         self.resolved = Resolved()
@@ -106,13 +114,15 @@ class _Resolver:
 
     def _charts(self, charts: Mapping[AssetName, int]) -> list[UUID]:
         known = [self._known.chart(key) for key in charts]
+        if not self._hidden.shows_charts(self._write, charts):
+            known = [self._hidden.chart(self._write, key) for key in charts]
         if not self._known.any_failed and all(chart and not chart.deleted for chart in known):
             # The common case: there is nothing to say about any of them.
             return [chart.id for chart in known if chart]
         held = set(self._held("charts"))
         ids = []
-        for key, index in charts.items():
-            fqn, chart = names.join(*key), self._known.chart(key)
+        for (key, index), chart in zip(charts.items(), known, strict=True):
+            fqn = names.join(*key)
             failed = self._known.has_failed("chart", fqn)
             is_held = chart is not None and chart.id in held
             if is_left_out(chart, edits=self._edits, failed=failed):
@@ -138,8 +148,7 @@ class _Resolver:
         if record is not None and sent.id and record.kind != sent.type:
             record = None
         if record is not None and (fqn not in ("", record.fqn) or sent.name not in ("", record.name)):
-            text = f"id and name do not belong together: the id is that of {sent.type} {record.name}"
-            self._refuse(path, ViolationReason.CONFLICTING_PARTS, text)
+            self._refuse(path, ViolationReason.CONFLICTING_PARTS, "id and name do not belong together")
             return None
         shown = self._shown_by_id(sent, fqn) if sent.id else fqn
         return self._usable(record, sent.type, shown, path, self._held("owners"))
@@ -185,12 +194,11 @@ class _Resolver:
         return labels
 
     def _extension(self, extension: Mapping[str, Any]) -> dict[str, Any]:
-        stored = (self._stored.extension if self._stored else None) or {}
-        properties = PropertyValues(self._kind, self._known, self._targets, self._decided, edits=self._edits)
+        properties = PropertyValues(self._write, self._stored, self._known, self._decided, self._hidden)
         resolved = {}
         for key, value in extension.items():
             before = len(self.resolved.violations)
-            checked = properties.check(key, value, stored.get(key), self.resolved.violations)
+            checked = properties.check(key, value, self.resolved.violations)
             if checked.left_out:
                 self.resolved.left_out.append(f"extension.{key}")
             if checked.value is not NOT_WRITTEN:

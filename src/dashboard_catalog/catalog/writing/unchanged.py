@@ -11,7 +11,8 @@ from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog.authorization import AssetResources
 from dashboard_catalog.catalog.known.known_entities import KnownEntities, referred_ids
 from dashboard_catalog.catalog.model.commands import DeferredUpsert, Unchanged
-from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import EntityRecord
 
@@ -19,10 +20,17 @@ from dashboard_catalog.store.records import EntityRecord
 class UnchangedLookup:
     """Compares the items of one batch, which one caller has sent, with the stored digests."""
 
-    def __init__(self, authorizer: Authorizer, known_entities: KnownEntities, resources: AssetResources) -> None:
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        known_entities: KnownEntities,
+        resources: AssetResources,
+        sight: Sight,
+    ) -> None:
         self._authorizer = authorizer
         self._known = known_entities
         self._resources = resources
+        self._sight = sight
         self._decided: dict[int, bool] = {}
 
     async def find(
@@ -36,11 +44,13 @@ class UnchangedLookup:
             service: Of all items.
             deferred: At least one item. Items of one name are equal.
         """
-        digests = {write.key.name: write.digest for write in deferred}
-        found = await kind.table.ingested(connection, service.id, list(digests))
-        same = [row for row in found if row.digest == digests[row.name]]
-        await self._known.load(connection, ids=referred_ids(same))
+        by_name = {write.key.name: write for write in deferred}
+        found = await kind.table.ingested(connection, service.id, list(by_name))
+        same = [row for row in found if row.digest == by_name[row.name].digest]
         principal = deferred[0].writer.principal
+        if self._sight.is_limited(principal):
+            same = [row for row in same if not self._may_refer_to_hidden(by_name[row.name], service)]
+        await self._known.load(connection, ids=referred_ids(same))
         return {
             row.name: Unchanged(kind, row)
             for row in same
@@ -53,3 +63,7 @@ class UnchangedLookup:
         if id(resource) not in self._decided:
             self._decided[id(resource)] = self._authorizer.allows(principal, Action.UPDATE, resource)
         return self._decided[id(resource)]
+
+    def _may_refer_to_hidden(self, deferred: DeferredUpsert, service: EntityRecord) -> bool:
+        """Says whether an item may refer to something that its writer may not view; then it takes the full path."""
+        return deferred.refers_elsewhere() or not self._sight.shows(deferred.writer.principal, CHART_KIND, service)
