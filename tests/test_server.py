@@ -28,6 +28,7 @@ from dashboard_catalog.environment import environment_name
 from dashboard_catalog.running import data_dir_of, running_servers
 from dashboard_catalog.server import CatalogServer, StartError, build, prepare
 from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.file_claim import claimed
 from dashboard_catalog_client.channel import channel_options
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
@@ -195,6 +196,18 @@ def test_a_database_without_a_schema_prevents_the_start(empty_database_url: str,
         prepare(settings(tmp_path, database_url=empty_database_url))
 
 
+@pytest.mark.parametrize(("content", "problem"), [(b"text\n" * 200, "no SQLite database"), (None, "cannot be opened")])
+def test_a_file_that_is_no_database_prevents_the_start(tmp_path: Path, content: bytes | None, problem: str) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if content is None:
+        (folder / "catalog.db").mkdir()
+    else:
+        (folder / "catalog.db").write_bytes(content)
+    with pytest.raises(StartError, match=f"catalog.db: .*{problem}"):
+        server.serve(settings(tmp_path))
+
+
 def test_a_schema_of_a_later_version_does_not_prevent_the_start(database_url: str, tmp_path: Path) -> None:
     query(database_url, "UPDATE dashboard_catalog_version SET version_num = '9999'")
     prepare(settings(tmp_path, database_url=database_url))
@@ -353,6 +366,27 @@ async def test_a_signal_stops_the_process(tmp_path: Path, number: signal.Signals
         await one.line("stopped")
         assert await one.ended() == 0
         assert serving["address"] not in [server.address for server in running_servers()]
+
+
+async def test_a_second_server_on_a_file_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "catalog.db"
+    async with process(address="127.0.0.1:0", data_dir=tmp_path / "data") as one:
+        await one.line("serving")
+        for folder, named in (("data", file), ("other", link_to(tmp_path, file))):
+            second = settings(tmp_path, data_dir=tmp_path / folder, database_url=f"sqlite:///{named}")
+            with pytest.raises(StartError, match=rf"{file} is used by another server \(process {one.process.pid}\)"):
+                server.serve(second)
+        one.process.kill()
+        await one.ended()
+    with claimed(f"sqlite+aiosqlite:///{file}"):
+        pass
+
+
+def link_to(folder: Path, file: Path) -> Path:
+    """Returns another path of a file."""
+    link = folder / "link.db"
+    link.symlink_to(file)
+    return link
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -45,11 +45,13 @@ from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.driver_errors import problem_of
+from dashboard_catalog.store.file_claim import FileInUse, claimed
 from dashboard_catalog.store.schema import SchemaError
 from dashboardcatalog.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
 
-# Kubernetes kills a process 30 seconds after it has asked it to stop.
-DRAIN_SECONDS = 25.0
+# Kubernetes kills a process 30 seconds after it has asked it to stop. Everything else takes up to five more seconds.
+DRAIN_SECONDS = 20.0
 POLICY_SECONDS = 1.0
 
 _OPEN_SERVICES = frozenset({health.SERVICE, *reflection.SERVICES})
@@ -147,15 +149,21 @@ def serve(settings: Settings) -> None:
         if settings.tls_cert and settings.tls_key:
             # Only here: a worker that is replaced must start, even if the certificate has expired meanwhile.
             Certificate(settings.tls_cert, settings.tls_key).check_dates()
-        prepare(settings)
-        if settings.workers == 1:
-            _run_process(settings, announced)
-        else:
-            with reserved(settings.listen) as address, announced(str(address), settings.data_dir):
-                shared = settings.model_copy(update={"address": str(address)})
-                supervise(settings.workers, _run_worker, shared)
-    except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed) as error:
+        _prepare_files(settings)
+        with _claimed_database(settings):
+            _prepare_database(settings)
+            _run(settings)
+    except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed, FileInUse) as error:
         raise StartError(str(error)) from error
+
+
+def _run(settings: Settings) -> None:
+    if settings.workers == 1:
+        _run_process(settings, announced)
+        return
+    with reserved(settings.listen) as address, announced(str(address), settings.data_dir):
+        shared = settings.model_copy(update={"address": str(address)})
+        supervise(settings.workers, _run_worker, shared)
 
 
 def prepare(settings: Settings) -> None:
@@ -165,12 +173,25 @@ def prepare(settings: Settings) -> None:
         KeyFileError: If there is no usable signing key.
         StartError: If the catalog cannot use the database, or its schema.
     """
+    _prepare_files(settings)
+    _prepare_database(settings)
+
+
+def _prepare_files(settings: Settings) -> None:
     key = load_or_create_key(settings.data_dir)
     try:
         token_file = ensure_admin_token(settings.data_dir, key)
     except OSError as error:
         raise StartError(f"{error.filename or settings.data_dir}: {error.strerror}") from error
     _log.info("admin_token", path=str(token_file))
+
+
+def _claimed_database(settings: Settings) -> AbstractContextManager[None]:
+    """Returns a block during which no other server can use the same SQLite file. Several can use one PostgreSQL."""
+    return claimed(settings.database_url) if settings.uses_sqlite else nullcontext()
+
+
+def _prepare_database(settings: Settings) -> None:
     try:
         _prepare_schema(settings)
     except SchemaError as error:
@@ -179,9 +200,7 @@ def prepare(settings: Settings) -> None:
 
 def _prepare_schema(settings: Settings) -> None:
     if settings.uses_sqlite:
-        # Migrations only add, so this version can use the schema of a later one.
-        with suppress(migrate.SchemaLater):
-            migrate.upgrade(settings.database_url)
+        _upgrade_file(settings)
         return
     try:
         migrate.check(settings.database_url)
@@ -189,6 +208,17 @@ def _prepare_schema(settings: Settings) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - the database may come back; until then the server is not healthy
         _log.warning("schema_not_checked", database=settings.shown_database_url, problem=type(error).__name__)
+
+
+def _upgrade_file(settings: Settings) -> None:
+    try:
+        # Migrations only add, so this version can use the schema of a later one.
+        with suppress(migrate.SchemaLater):
+            migrate.upgrade(settings.database_url)
+    except Exception as error:
+        if problem := problem_of(error):
+            raise StartError(f"{settings.shown_database_url}: {problem}") from error
+        raise
 
 
 async def build(settings: Settings, servicers: AddServicers = add_servicers) -> CatalogServer:
@@ -216,7 +246,7 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     # For generated code, the edge is the server, because it finds the methods.
     by_name = cast("grpc.aio.Server", edge)
     services = servicers(by_name, database, authorizer)
-    database_health = DatabaseHealth(services, database.ping)
+    database_health = DatabaseHealth(services, database)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)
     reflection.add_reflection(by_name, [*services, health.SERVICE])
     return CatalogServer(

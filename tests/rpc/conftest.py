@@ -87,6 +87,17 @@ def scripted() -> Scripted:
     return Scripted()  # type: ignore[abstract]
 
 
+class ScriptedDatabase:
+    """Has whatever problem the test puts into `problem`."""
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        self.doubted = asyncio.Event()
+
+    async def probe(self) -> str | None:
+        return self.problem
+
+
 @dataclass
 class Edge:
     """The server under test and a channel to it."""
@@ -98,8 +109,8 @@ class Edge:
     key: SigningKey
     address: str
     channel: grpc.aio.Channel
+    database: ScriptedDatabase
     metadata: tuple[tuple[str, str]] = (("", ""),)
-    database_answers: bool = True
 
     def __post_init__(self) -> None:
         self.metadata = self.token()
@@ -172,17 +183,14 @@ async def serving(
     methods = cast("grpc.aio.Server", interceptor)
     add_DashboardServiceServicer_to_server(servicer, methods)
 
-    async def probe() -> None:
-        if not served.database_answers:
-            raise ConnectionError("no such host: the text of this is for nobody")
-
-    database_health = DatabaseHealth([SERVICE], probe, every=0.02)
+    database = ScriptedDatabase()
+    database_health = DatabaseHealth([SERVICE], database, every=0.02)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, methods)
     reflection.add_reflection(methods, [SERVICE, health.SERVICE])
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
-        served = Edge(servicer, gate, interceptor.access_log, database_health, key, address, channel)
+        served = Edge(servicer, gate, interceptor.access_log, database_health, key, address, channel, database)
         try:
             yield served
         finally:

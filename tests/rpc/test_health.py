@@ -6,13 +6,13 @@ from typing import Any
 
 import grpc
 import grpc.aio
-import pytest
+import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from dashboard_catalog.rpc.health import DatabaseHealth
 from tests.patience import PATIENCE, until
-from tests.rpc.conftest import SERVICE, Edge, refused
+from tests.rpc.conftest import SERVICE, Edge, ScriptedDatabase, refused
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
@@ -28,11 +28,11 @@ async def status(edge: Edge, service: str = "") -> Any:
 
 
 async def test_every_service_follows_the_database(edge: Edge) -> None:
-    for answers in (True, False, True):
-        edge.database_answers = answers
-        assert await edge.health.probe() is answers
+    for problem in (None, "away", None):
+        edge.database.problem = problem
+        assert await edge.health.probe() is (problem is None)
         for service in ("", SERVICE):
-            assert await status(edge, service) == (SERVING if answers else NOT_SERVING)
+            assert await status(edge, service) == (NOT_SERVING if problem else SERVING)
 
 
 async def test_the_database_is_checked_repeatedly(edge: Edge) -> None:
@@ -40,33 +40,61 @@ async def test_the_database_is_checked_repeatedly(edge: Edge) -> None:
     watch = stub(edge).Watch(HealthCheckRequest(service=SERVICE))
     assert (await watch.read()).status in {SERVING, UNKNOWN}
     async with asyncio.timeout(PATIENCE):
-        for answers in (False, True, False):
-            edge.database_answers = answers
-            wanted = SERVING if answers else NOT_SERVING
+        for problem in ("away", None, "away"):
+            edge.database.problem = problem
+            wanted = NOT_SERVING if problem else SERVING
             while (await watch.read()).status != wanted:
                 pass
     asking.cancel()
     watch.cancel()
 
 
-async def test_a_database_that_does_not_answer_is_checked_less_often() -> None:
-    times: list[float] = []
+class Broken(ScriptedDatabase):
+    """Notes when it was probed."""
 
-    async def probe() -> None:
-        times.append(asyncio.get_running_loop().time())
-        raise ConnectionError
+    def __init__(self) -> None:
+        super().__init__()
+        self.problem = "away"
+        self.times: list[float] = []
 
-    asking = asyncio.create_task(DatabaseHealth([], probe, every=0.01).run())
-    await until(lambda: len(times) == 5)
+    async def probe(self) -> str | None:
+        self.times.append(asyncio.get_running_loop().time())
+        return await super().probe()
+
+
+async def test_a_database_that_cannot_be_used_is_checked_less_often() -> None:
+    database = Broken()
+    # Doubts change nothing while the problem is known.
+    database.doubted.set()
+    asking = asyncio.create_task(DatabaseHealth([], database, every=0.01).run())
+    await until(lambda: len(database.times) == 5)
     asking.cancel()
-    waits = [later - earlier for earlier, later in pairwise(times)]
+    waits = [later - earlier for earlier, later in pairwise(database.times)]
     assert all(wait >= 0.99 * least for wait, least in zip(waits, (0.02, 0.04, 0.08, 0.16), strict=True))
 
 
-async def test_a_probe_that_hangs_counts_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard_catalog.rpc.health.PROBE_SECONDS", 0.05)
-    health = DatabaseHealth([], lambda: asyncio.sleep(PATIENCE))
-    assert await health.probe() is False
+async def test_a_doubted_database_is_checked_at_once() -> None:
+    database = Broken()
+    database.problem = None
+    asking = asyncio.create_task(DatabaseHealth([], database, every=PATIENCE / 2).run())
+    await until(lambda: database.times)
+    database.doubted.set()
+    await until(lambda: len(database.times) > 1)
+    asking.cancel()
+
+
+async def test_each_change_is_logged_once_with_its_reason() -> None:
+    database = ScriptedDatabase()
+    asked = DatabaseHealth([], database)
+    with structlog.testing.capture_logs() as lines:
+        for problem in ("away", "away", "read-only", None, None):
+            database.problem = problem
+            await asked.probe()
+    assert [(line["event"], line.get("problem")) for line in lines] == [
+        ("database_unusable", "away"),
+        ("database_unusable", "read-only"),
+        ("database_usable", None),
+    ]
 
 
 async def test_a_draining_server_is_not_serving(edge: Edge) -> None:

@@ -69,6 +69,6 @@ async def _at_rest(server: CatalogServer) -> None:
     """Returns when a server does nothing more for a test, so that the next one finds nothing of it."""
     await server._gate.idle()
     # A write goes on when its call is cancelled.
-    while server.database._writing:
-        await asyncio.wait(server.database._writing)
+    while server.database._running:
+        await asyncio.wait(server.database._running)
     server._edge.access_log.flush()

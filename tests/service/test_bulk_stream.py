@@ -352,13 +352,13 @@ async def test_a_bug_in_one_chunk_keeps_everything_that_was_acknowledged(service
         await stream.send(*_charts(2, 1))
         await stream.read_until(4)
         async with service.database._writers.begin() as connection:
-            await connection.execute(text("ALTER TABLE chart_history RENAME TO gone"))
+            await connection.execute(text("ALTER TABLE chart_history RENAME COLUMN description TO gone"))
         with capture_logs() as logged:
             await stream.send(*_charts(3, 1), _chart("n0", displayName="second"))
             # The client gets the error without sending anything else.
             bulk = await stream.rest()
     async with service.database._writers.begin() as connection:
-        await connection.execute(text("ALTER TABLE gone RENAME TO chart_history"))
+        await connection.execute(text("ALTER TABLE chart_history RENAME COLUMN gone TO description"))
 
     assert (_refused(bulk).code, _refused(bulk).reason) == ("INTERNAL", "BUG")
     assert "chart_history" not in str(_refused(bulk).status)

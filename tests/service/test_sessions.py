@@ -1,10 +1,14 @@
 """Sessions of BulkUpsert: exactly once, resumed after any break, one owner, one connection, one end."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
+from dashboard_catalog.catalog.bulk.request import SessionRequest
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.records import EntityRecord
 from tests.service.caller import Caller, Json, Service
 from tests.service.streams import Stream
 
@@ -134,3 +138,36 @@ async def test_a_session_is_found_whatever_service_its_options_name(bot: Caller)
 
     assert refused is not None
     assert refused.violations == {"options.session_id": "INVALID_VALUE"}
+
+
+async def _removed_meanwhile(removing: "list[asyncio.Task[Json]]", remover: Caller) -> None:
+    """Begins to remove the BI service, and gives that some time."""
+    removing.append(
+        asyncio.create_task(remover.delete_entity(kind="KIND_BI_SERVICE", fully_qualified_name="empty", hard=True))
+    )
+    await asyncio.wait(removing, timeout=0.2)
+
+
+@pytest.mark.parametrize("validate_only", [False, True])
+async def test_a_stream_opens_while_its_service_is_removed(
+    admin: Caller, bot: Caller, validate_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await admin.upsert_entity(entity={"biService": {"name": "empty", "serviceType": "Superset"}})
+    removing: list[asyncio.Task[Json]] = []
+    find = SessionRequest.find_service
+
+    async def find_then_remove(request: SessionRequest, connection: ReadConnection) -> EntityRecord | None:
+        found = await find(request, connection)
+        if not removing:
+            await _removed_meanwhile(removing, admin)
+        return found
+
+    monkeypatch.setattr(SessionRequest, "find_service", find_then_remove)
+    opened = await bot.bulk(
+        [{"chart": {"name": "c", "service": "empty"}}],
+        options={"service": "empty", "sweep": {}, "validateOnly": validate_only},
+        finish={"totalItems": 1},
+    )
+    await removing[0]
+    assert opened.started
+    assert opened.refused is None

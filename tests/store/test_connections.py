@@ -11,6 +11,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.driver_errors import READ_ONLY
 from tests.postgres import PostgresServer
 from tests.store.database_work import chart, check_unavailable, rows, statements, storing
 
@@ -42,11 +43,8 @@ async def test_a_killed_connection_is_unavailable_and_another_one_works(
 
     await asyncio.to_thread(postgres.execute, _KILL_OTHERS, database=_name(database_url))
     for _ in range(5):
-        try:
-            await database.ping()
+        if await database.probe() is None:
             break
-        except CatalogError as error:
-            check_unavailable(error, Reason.DATABASE_UNAVAILABLE)
     assert await rows(database) == []
 
 
@@ -95,6 +93,33 @@ async def test_connections_killed_at_any_time_lead_to_unavailable_or_a_whole_wri
     assert all((2 * number in stored) == (2 * number + 1 in stored) for number in range(300))
 
 
+@ON_POSTGRESQL
+async def test_connections_to_a_server_that_takes_no_writes_are_replaced(
+    database: Database, database_url: str, postgres: PostgresServer
+) -> None:
+    assert await database.probe() is None
+    name = _name(database_url)
+    on = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+    await asyncio.to_thread(postgres.execute, on, _KILL_OTHERS, database=name)
+    assert await _settled(database) == READ_ONLY
+    assert await rows(database) == []
+    with pytest.raises(CatalogError) as raised:
+        await database.write(statements("INSERT INTO t VALUES (1, 0)"))
+    check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+
+    # Old connections stay read-only, new ones are not.
+    await asyncio.to_thread(postgres.execute, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await database.write(statements("INSERT INTO t VALUES (2, 0)"))
+    assert await database.probe() is None
+    assert await rows(database) == [(2, 0)]
+
+
+async def _settled(database: Database) -> str | None:
+    """Returns what a probe says after the one that finds its connection closed."""
+    await database.probe()
+    return await database.probe()
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -105,19 +130,17 @@ async def test_connections_killed_at_any_time_lead_to_unavailable_or_a_whole_wri
 )
 async def test_an_unreachable_server_is_unavailable(url: str) -> None:
     database = Database(url)
-    for attempt in (database.ping(), database.write(statements("SELECT 1"))):
-        with pytest.raises(CatalogError) as raised:
-            await attempt
-        check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    assert await database.probe()
+    with pytest.raises(CatalogError) as raised:
+        await database.write(statements("SELECT 1"))
+    check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
     await database.close()
 
 
 async def test_a_database_that_does_not_exist_or_refuses_access_is_unavailable(postgres: PostgresServer) -> None:
     for url in (postgres.url("nowhere"), postgres.url().replace("postgres@", "stranger@")):
         database = Database(url)
-        with pytest.raises(CatalogError) as raised:
-            await database.ping()
-        check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+        assert "PostgreSQL refuses" in (problem := await database.probe() or "") or "does not exist" in problem
         await database.close()
 
 

@@ -11,7 +11,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.driver_errors import Refused
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable, Refused
 from tests.store.database_work import chart, check_unavailable, rows, statements, storing
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -76,7 +76,7 @@ async def test_work_that_always_loses_a_race_is_unavailable(database: Database) 
 
 
 async def test_a_bug_is_neither_run_again_nor_mistaken_for_an_unavailable_database(database: Database) -> None:
-    for statement in ("SELECT nothing FROM t", "SELECT 1 FROM nowhere", "INSERT INTO t VALUES (1, 2, 3)", "SELEC"):
+    for statement in ("SELECT nothing FROM t", "INSERT INTO t VALUES (1, 2, 3)", "SELEC"):
         tries = 0
 
         async def work(connection: WriteConnection, statement: str = statement) -> None:
@@ -90,6 +90,13 @@ async def test_a_bug_is_neither_run_again_nor_mistaken_for_an_unavailable_databa
         with pytest.raises(DBAPIError):
             async with database.read() as connection:
                 await connection.execute(text(statement))
+
+
+async def test_a_database_without_the_tables_is_unavailable(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable, match="not available") as raised:
+        await database.write(statements("SELECT 1 FROM nowhere"))
+    check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    assert "db upgrade" in raised.value.problem
 
 
 async def test_a_write_continues_after_its_caller_is_cancelled(database: Database) -> None:
@@ -154,28 +161,39 @@ async def test_error_states_of_a_lost_race_are_run_again(database: Database) -> 
 async def test_error_states_of_an_unusable_server_are_unavailable_at_once(database: Database) -> None:
     in_need = [
         "08006",
+        "25006",
+        "25P03",
         "28P01",
         "3D000",
+        "3F000",
+        "40003",
+        "42501",
+        "42P01",
         "53100",
         "53200",
         "53300",
         "53400",
+        "57000",
         "57014",
         "57P01",
         "57P02",
         "57P03",
         "58030",
+        "58P01",
+        "XX001",
+        "XX002",
     ]
     for state in in_need:
-        with pytest.raises(CatalogError) as raised:
+        with pytest.raises(DatabaseUnavailable) as raised:
             await database.write(statements(_raising(state)))
         check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+        assert "PostgreSQL" in raised.value.problem or raised.value.problem.startswith("the ")
     assert await rows(database) == []
 
 
 @ON_POSTGRESQL
 async def test_error_states_of_a_bug_pass(database: Database) -> None:
-    for state in ("26000", "42703", "42P01"):
+    for state in ("25P02", "26000", "42703"):
         with pytest.raises(DBAPIError):
             await database.write(statements(_raising(state)))
 

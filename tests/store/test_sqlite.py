@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store import engines, migrate
+from dashboard_catalog.store import migrate, sqlite_connections
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.sqlite_file import sqlite_file
@@ -49,7 +49,7 @@ async def test_a_write_waits_for_another_process_that_holds_the_lock(database: D
 async def test_a_file_that_stays_busy_is_unavailable(
     database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "_BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(sqlite_connections, "_BUSY_SECONDS", 0.02)
     hurried = Database(database_url)
     with _held_elsewhere(tmp_path / "catalog.db", 60) as process:
         with pytest.raises(CatalogError) as raised:

@@ -4,8 +4,9 @@ Every service of the server has the same status, because all of them need the da
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, Protocol
 
 import structlog
 from grpc_health.v1 import health, health_pb2
@@ -16,10 +17,9 @@ from dashboard_catalog.errors import CatalogError
 
 SERVICE = health.SERVICE_NAME
 PROBE_EVERY = 1.0
-PROBE_SECONDS = 5.0
 LONGEST_WAIT = 5.0
-
-Ping = Callable[[], Awaitable[None]]
+# However often calls find that the database cannot be used.
+_SHORTEST_WAIT = 0.1
 
 _log = structlog.get_logger("dashboard_catalog.health")
 
@@ -48,53 +48,72 @@ class HealthServicer(health.aio.HealthServicer):
         return health_pb2.HealthListResponse(statuses=statuses)  # type: ignore[attr-defined]
 
 
-class DatabaseHealth:
-    """Probes the database at intervals, and sets the status of the services accordingly."""
+class Probed(Protocol):
+    """What `DatabaseHealth` needs of a database.
 
-    def __init__(self, services: Iterable[str], ping: Ping, every: float = PROBE_EVERY) -> None:
+    Attributes:
+        doubted: Set when a call has found that the database cannot be used.
+    """
+
+    doubted: asyncio.Event
+
+    async def probe(self) -> str | None:
+        """Returns why the database cannot be used, for people; None if it can."""
+
+
+class DatabaseHealth:
+    """Probes the database at intervals and whenever it is doubted, and sets the status of the services accordingly."""
+
+    def __init__(self, services: Iterable[str], database: Probed, every: float = PROBE_EVERY) -> None:
         """Takes what to probe. Does not probe it yet.
 
         Args:
             services: Full names of the services that need the database.
-            ping: Returns if the database answers; raises if it does not.
-            every: Seconds between two probes. The interval grows while the database does not answer.
+            database: What to probe.
+            every: Seconds between two probes. The interval grows while the database cannot be used.
         """
         self.servicer = HealthServicer()
         self._services = ("", *services)
-        self._ping = ping
+        self._database = database
         self._every = every
-        self._serving: bool | None = None
+        self._known = False
+        self._problem: str | None = None
 
     async def run(self) -> None:
         """Probes until it is cancelled."""
         wait = self._every
         while True:
-            wait = self._every if await self.probe() else min(wait * 2, LONGEST_WAIT)
-            await asyncio.sleep(wait)
+            if await self.probe():
+                wait = self._every
+                await self._doubted_within(wait)
+            else:
+                wait = min(wait * 2, LONGEST_WAIT)
+                await asyncio.sleep(wait)
 
     async def probe(self) -> bool:
-        """Probes once. Returns whether the database answered."""
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self._ping()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the database did not answer
-            await self._set(serving=False, problem=type(error).__name__)
-            return False
-        await self._set(serving=True)
-        return True
+        """Probes once. Returns whether the database can be used."""
+        await self._set(await self._database.probe())
+        return self._problem is None
 
     async def drain(self) -> None:
         """Sets every service to NOT_SERVING for good."""
         await self.servicer.enter_graceful_shutdown()
 
-    async def _set(self, *, serving: bool, problem: str | None = None) -> None:
-        if serving == self._serving:
+    async def _doubted_within(self, seconds: float) -> None:
+        """Returns after this time, or sooner if the database is doubted."""
+        await asyncio.sleep(min(seconds, _SHORTEST_WAIT))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds - _SHORTEST_WAIT):
+                await self._database.doubted.wait()
+
+    async def _set(self, problem: str | None) -> None:
+        if self._known and problem == self._problem:
             return
-        self._serving = serving
-        if serving:
-            _log.info("database_answers")
+        self._known, self._problem = True, problem
+        if problem is None:
+            _log.info("database_usable")
         else:
-            _log.warning("database_does_not_answer", problem=problem)
-        status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
+            _log.warning("database_unusable", problem=problem)
+        status = HealthCheckResponse.NOT_SERVING if problem else HealthCheckResponse.SERVING
         for service in self._services:
             await self.servicer.set(service, status)

@@ -4,11 +4,12 @@ The rules pass these around without knowing what is inside. Only `Database` open
 run statements on them. A function that takes a `ReadConnection` does not write and does not wait for locks.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause, TextualSelect, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard_catalog.store.driver_errors import DuplicateKey, Refused, translated
@@ -16,24 +17,39 @@ from dashboard_catalog.store.driver_errors import DuplicateKey, Refused, transla
 Columns = tuple[Any, ...]
 Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause | TextualSelect
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Limit = Callable[[], AbstractAsyncContextManager[Any]]
+"""Makes a block that waits for the database fail when it takes too long, and drops its connection."""
 
 
 class ReadConnection:
     """A transaction that reads.
 
+    Args:
+        connection: SQLAlchemy's connection, which begins a transaction with its first statement.
+        limit: Surrounds each statement, commit and rollback.
+
     Attributes:
         dialect: SQLAlchemy's dialect of the database.
     """
 
-    __slots__ = ("_connection", "dialect")
+    __slots__ = ("_connection", "_limit", "dialect")
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, limit: Limit) -> None:
         self._connection = connection
+        self._limit = limit
         self.dialect = connection.dialect
 
     async def execute(self, statement: Query, parameters: Parameters | None = None) -> CursorResult[*Columns]:
         """Runs a statement that changes nothing and returns its result."""
-        return await self._connection.execute(statement, parameters)
+        async with self._limit():
+            return await self._connection.execute(statement, parameters)
+
+    async def rollback(self) -> None:
+        """Ends the transaction, and undoes what it has written. Does nothing if it has ended."""
+        if not self._connection.in_transaction():
+            return
+        async with self._limit():
+            await self._connection.rollback()
 
 
 class WriteConnection(ReadConnection):
@@ -46,8 +62,8 @@ class WriteConnection(ReadConnection):
 
     __slots__ = ("isolates",)
 
-    def __init__(self, connection: AsyncConnection, *, isolates: bool = False) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: AsyncConnection, limit: Limit, *, isolates: bool = False) -> None:
+        super().__init__(connection, limit)
         self.isolates = isolates
 
     @asynccontextmanager
@@ -59,22 +75,66 @@ class WriteConnection(ReadConnection):
                 locks of this one protect.
         """
         try:
-            async with translated(), self._connection.begin_nested():
-                yield
-                if self.dialect.name == "postgresql":
-                    # Constraints that are checked at the commit refuse the block, too.
-                    await self._connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+            with translated():
+                async with _limited(self._connection.begin_nested(), self._limit):
+                    yield
+                    if self.dialect.name == "postgresql":
+                        # Constraints that are checked at the commit refuse the block, too.
+                        await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         except DuplicateKey as error:
             raise Refused(error.__cause__ or error) from error
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[*Columns]:
         """Runs any statement, once for each mapping in a list of parameters, and returns its result."""
-        return await self._connection.execute(statement, parameters)
+        async with self._limit():
+            return await self._connection.execute(statement, parameters)
 
     async def execute_rows(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         """Runs SQL once per row; its placeholders and the values of the rows are in the driver's own form."""
-        await self._connection.exec_driver_sql(sql, rows)
+        async with self._limit():
+            await self._connection.exec_driver_sql(sql, rows)
 
-    async def driver_connection(self) -> Any:
-        """Returns the connection as the driver has it, for what SQLAlchemy does not offer."""
-        return (await self._connection.get_raw_connection()).driver_connection
+    async def copy_rows(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+        """Copies rows into a table of PostgreSQL; their values are in the driver's own form.
+
+        Raises:
+            PostgresError: The driver's own errors, since COPY bypasses SQLAlchemy.
+            DisconnectionError: If the connection is closed.
+        """
+        driver = driver_of(self._connection)
+        if not driver.is_in_transaction():
+            # SQLAlchemy begins the transaction with its first statement, and COPY is not one of SQLAlchemy's.
+            await self.execute(text("SELECT 1"))
+        try:
+            async with self._limit():
+                await driver.copy_records_to_table(table, records=rows, columns=columns)
+        except Exception as error:
+            if driver.is_closed():
+                raise DisconnectionError from error
+            raise
+
+    async def commit(self) -> None:
+        """Ends the transaction, and keeps what it has written."""
+        async with self._limit():
+            await self._connection.commit()
+
+
+@asynccontextmanager
+async def _limited(block: AbstractAsyncContextManager[Any], limit: Limit) -> AsyncIterator[None]:
+    """Limits how long a block takes to begin and to end."""
+    async with limit():
+        await block.__aenter__()
+    try:
+        yield
+    except BaseException as error:
+        async with limit():
+            await block.__aexit__(type(error), error, error.__traceback__)
+        raise
+    async with limit():
+        await block.__aexit__(None, None, None)
+
+
+def driver_of(connection: AsyncConnection) -> Any:
+    """Returns the driver's own connection, for what SQLAlchemy does not offer."""
+    checked_out = connection.sync_connection
+    return checked_out.connection.driver_connection if checked_out else None

@@ -5,24 +5,45 @@ They see `CatalogError` and nothing else; `driver_errors` decides which errors o
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.driver_errors import DuplicateKey, LostRace, Refused, translated
-from dashboard_catalog.store.engines import postgresql_engine, sqlite_engine
+from dashboard_catalog.store.connections import Limit, ReadConnection, WriteConnection
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable, DuplicateKey, LostRace, Refused, translated
+from dashboard_catalog.store.postgresql_connections import STATEMENT_SECONDS, PostgresqlConnections
+from dashboard_catalog.store.probe import Probe
+from dashboard_catalog.store.sqlite_connections import SqliteConnections
 
 T = TypeVar("T")
+C = TypeVar("C", bound=ReadConnection)
 
 _log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long the database may take, in seconds.
+
+    Attributes:
+        statement: For a statement, a commit or a rollback. Longer than PostgreSQL's own limit, so that this one is met
+            only if PostgreSQL has fallen silent.
+        probe: For a probe. If it takes longer, everything that waits for the database fails.
+        close: For each step of closing: what still runs, and what does not end by itself.
+    """
+
+    statement: float = STATEMENT_SECONDS + 5.0
+    probe: float = 5.0
+    close: float = 0.75
 
 
 class Database:
@@ -32,17 +53,32 @@ class Database:
         url: `postgresql+asyncpg://...` or `sqlite+aiosqlite:///FILE`.
         pgbouncer: Whether PgBouncer pools transactions in front of PostgreSQL.
         pool_size: Number of connections to keep.
+        limits: How long the database may take.
+
+    Attributes:
+        doubted: Set while it is not known whether the database takes writes: at first, and after it could not be used.
     """
 
-    def __init__(self, url: str, *, pgbouncer: bool = False, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pgbouncer: bool = False, pool_size: int = 10, limits: Limits | None = None) -> None:
         self.is_sqlite = url.startswith("sqlite")
+        self.doubted = asyncio.Event()
+        self.doubted.set()
+        self._limits = limits or Limits()
+        self._source: SqliteConnections | PostgresqlConnections
         if self.is_sqlite:
-            self._readers = sqlite_engine(url, "BEGIN", pool_size)
+            self._source = file = SqliteConnections(url, seconds=self._limits.statement)
+            self._readers = file.engine("BEGIN", pool_size)
             # With one connection, the writers of this process queue for it and never meet SQLITE_BUSY.
-            self._writers = sqlite_engine(url, "BEGIN IMMEDIATE", 1)
+            self._writers = file.engine("BEGIN IMMEDIATE", 1)
+            probing = file.engine("BEGIN", 1)
         else:
-            self._readers = self._writers = postgresql_engine(url, pool_size, pgbouncer=pgbouncer)
-        self._writing: set[asyncio.Task[Any]] = set()
+            self._source = server = PostgresqlConnections(url, pgbouncer=pgbouncer, seconds=self._limits.statement)
+            self._readers = self._writers = server.engine(pool_size)
+            probing = server.engine(1)
+        self._engines = (self._readers, self._writers, probing)
+        self._probe = Probe(probing)
+        # Writes and probes, which may outlive their callers.
+        self._running: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadConnection]:
@@ -52,8 +88,8 @@ class Database:
             CatalogError: UNAVAILABLE if the database is away or too busy.
         """
         try:
-            async with translated(), self._readers.connect() as connection:
-                yield ReadConnection(connection)
+            async with self._transaction(self._readers, ReadConnection) as connection:
+                yield connection
         except LostRace as error:
             raise _too_busy() from error
 
@@ -80,10 +116,13 @@ class Database:
         return await self._finish(work, commit=False)
 
     async def _finish(self, work: Callable[[WriteConnection], Awaitable[T]], *, commit: bool) -> T:
-        writing = asyncio.create_task(self._write(work, commit=commit))
-        self._writing.add(writing)
-        writing.add_done_callback(self._writing.discard)
-        return await asyncio.shield(writing)
+        return await asyncio.shield(self._start(self._write(work, commit=commit)))
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     async def _write(self, work: Callable[[WriteConnection], Awaitable[T]], *, commit: bool) -> T:
         isolates = False
@@ -102,27 +141,73 @@ class Database:
         raise _too_busy()
 
     async def _attempt(self, work: Callable[[WriteConnection], Awaitable[T]], *, commit: bool, isolates: bool) -> T:
-        async with translated(), self._writers.connect() as connection, connection.begin() as transaction:
-            result = await work(WriteConnection(connection, isolates=isolates))
-            if not commit:
-                await transaction.rollback()
+        async with self._transaction(self._writers, partial(WriteConnection, isolates=isolates)) as connection:
+            result = await work(connection)
+            if commit:
+                await connection.commit()
             return result
 
-    async def ping(self) -> None:
-        """Returns if the database answers.
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine, kind: Callable[[AsyncConnection, Limit], C]) -> AsyncIterator[C]:
+        """Opens a transaction, and rolls back what it has not committed."""
+        try:
+            with translated():
+                connection = await engine.connect().start()
+                try:
+                    transaction = kind(connection, self._source.limit(connection))
+                    try:
+                        yield transaction
+                    finally:
+                        await transaction.rollback()
+                finally:
+                    # Waits for nothing, since the transaction has ended or its connection was dropped.
+                    await connection.close()
+        except DatabaseUnavailable:
+            self.doubted.set()
+            raise
 
-        Raises:
-            CatalogError: UNAVAILABLE if it does not.
+    async def probe(self) -> str | None:
+        """Returns why the database cannot be used, or None if it answers and takes writes.
+
+        A database that does not answer in time may never answer again. Then everything that waits for it fails, and
+        later calls use new connections.
         """
-        async with self.read() as connection:
-            await connection.execute(text("SELECT 1"))
+        write = self.doubted.is_set()
+        self.doubted.clear()
+        problem = self._source.problem() or await self._probed(write=write)
+        if problem:
+            self.doubted.set()
+            await self._source.let_go(self._engines)
+        return problem
+
+    async def _probed(self, *, write: bool) -> str | None:
+        probing = self._start(self._probe.run(write=write))
+        try:
+            await asyncio.wait({probing}, timeout=self._limits.probe)
+            if probing.done():
+                return probing.result()
+        finally:
+            probing.cancel()
+        self._source.interrupt()
+        return f"the database has not answered for {self._limits.probe:g} seconds"
 
     async def close(self) -> None:
-        """Waits for the writes that are running, then closes all connections."""
-        if self._writing:
-            await asyncio.wait(self._writing)
-        await self._readers.dispose()
-        await self._writers.dispose()
+        """Waits a moment for the writes that are running, then closes all connections, whatever the database does."""
+        for give_up in (None, self._source.interrupt, self._cancel):
+            if self._running:
+                if give_up:
+                    give_up()
+                await asyncio.wait(self._running, timeout=self._limits.close)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.close):
+                for engine in self._engines:
+                    await engine.dispose()
+        self._source.interrupt()
+
+    def _cancel(self) -> None:
+        _log.warning("database_given_up", tasks=len(self._running))
+        for task in self._running:
+            task.cancel()
 
 
 def _refused(error: Refused) -> CatalogError:

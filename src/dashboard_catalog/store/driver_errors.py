@@ -1,10 +1,10 @@
-"""What the errors of the two database drivers mean: a lost race, a database that is away, a refused value, or a bug.
+"""What the errors of two drivers mean: a lost race, a database that cannot be used now, a refused value, or a bug.
 
 This is the only place that knows SQLSTATE codes and SQLite's names of errors.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import asyncpg
 import structlog
@@ -19,23 +19,55 @@ _log = structlog.get_logger(__name__)
 # A lost race: serialization failure, deadlock, lock not available, unique violation.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOST_RACE_STATES = ("40001", "40P01", "55P03", "23505")
-# Classes and codes that say that the server is unreachable, refuses connections, starts, stops, lacks a resource, or
-# has ended something that took too long.
-_UNAVAILABLE_STATES = ("08", "28", "3D000", "53", "57P", "58", "57014", "25P03")
 # The same for SQLite: https://www.sqlite.org/rescode.html
 _LOST_RACE_NAMES = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
-_UNAVAILABLE_NAMES = (
-    "SQLITE_CANTOPEN",
-    "SQLITE_FULL",
-    "SQLITE_INTERRUPT",
-    "SQLITE_IOERR",
-    "SQLITE_NOMEM",
-    "SQLITE_PROTOCOL",
-    "SQLITE_READONLY",
-)
-# Classes and codes that say that a statement is wrong, or the state of the connection or of the data files. Everything
-# else says something about the values: a constraint, a trigger, a limit, or what nobody has thought of.
-_BUG_STATES = ("25", "26", "34", "3F", "42", "XX001", "XX002")
+
+READ_ONLY = "PostgreSQL takes no writes: it is a standby, or was made read-only"
+NO_TABLES = "the tables of this version are missing: run `db upgrade`"
+MOVED = "the file was deleted, moved or replaced while the server uses it"
+DAMAGED = "the file is damaged, or no SQLite database"
+_SILENT = "the database does not answer"
+_UNREACHABLE = "the database cannot be reached"
+
+# Why a database cannot be used, by the beginning of an SQLSTATE. The first that fits counts.
+_STATES: Mapping[str, str] = {
+    "08": "the connection to PostgreSQL failed",
+    "25006": READ_ONLY,
+    "25P03": "PostgreSQL ended a transaction that was idle for too long",
+    "25P04": "PostgreSQL ended a transaction that took too long",
+    "28": "PostgreSQL refuses the user or the password",
+    "3D000": "the database does not exist",
+    "3F000": NO_TABLES,
+    "40003": "the connection to PostgreSQL failed during a commit",
+    "42501": "the database user lacks a permission",
+    "42P01": NO_TABLES,
+    "53100": "the disk of PostgreSQL is full",
+    "53": "PostgreSQL lacks a resource, such as memory or connections",
+    "57014": "PostgreSQL cancelled a statement, for example because it took too long",
+    "57": "PostgreSQL is starting or stopping, or was told to close the connection",
+    "58": "PostgreSQL cannot read or write its files",
+    "XX001": "the data of PostgreSQL are damaged",
+    "XX002": "an index of PostgreSQL is damaged",
+}
+# The same by the beginning of SQLite's name of an error.
+_NAMES: Mapping[str, str] = {
+    "SQLITE_CANTOPEN": "the file cannot be opened",
+    "SQLITE_CORRUPT": DAMAGED,
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_INTERRUPT": "SQLite cancelled a statement that took too long",
+    "SQLITE_IOERR": "the file cannot be read or written",
+    "SQLITE_NOMEM": "SQLite lacks memory",
+    "SQLITE_NOTADB": DAMAGED,
+    "SQLITE_PERM": "the file cannot be accessed",
+    "SQLITE_PROTOCOL": "SQLite cannot lock the file",
+    "SQLITE_READONLY_DBMOVED": MOVED,
+    "SQLITE_READONLY": "the file is read-only",
+}
+# After these, another connection may work where this one never will: to the new primary, or to a file put back.
+_USELESS_AFTER = ("25006", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_NOTADB", "SQLITE_READONLY")
+# Classes and codes that say that a statement is wrong, or the state of the connection. Everything else says something
+# about the values: a constraint, a trigger, a limit, or what nobody has thought of.
+_BUG_STATES = ("25", "26", "34", "3F", "42")
 _REFUSED_NAMES = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_TOOBIG")
 # SQLite has one code for wrong statements and for functions that refuse their arguments. These are its texts for the
 # former.
@@ -62,34 +94,77 @@ class Refused(Exception):
     """
 
     def __init__(self, error: BaseException) -> None:
-        self.code = _state_of(error) or _sqlite_name_of(error)
+        self.code = _code_of(error)
         self.problem = str(getattr(error, "orig", None) or error)
         super().__init__(self.code)
 
 
-@asynccontextmanager
-async def translated() -> AsyncIterator[None]:
+class DatabaseUnavailable(CatalogError):
+    """A database that cannot be used now.
+
+    Attributes:
+        problem: Why, for the people who run the server. Callers do not learn it.
+    """
+
+    def __init__(self, problem: str) -> None:
+        text = "the database is not available; try again"
+        super().__init__(Reason.DATABASE_UNAVAILABLE, text, retry_after=1.0)
+        self.problem = problem
+
+
+@contextmanager
+def translated() -> Iterator[None]:
     """Translates what a driver raises inside the block. A bug, such as a wrong statement, passes as it is.
 
     Raises:
         LostRace: When the transaction failed because of a concurrent one.
         Refused: When the database refuses what a statement writes.
-        CatalogError: UNAVAILABLE when the database is away.
+        DatabaseUnavailable: When the database cannot be used.
     """
     try:
         yield
     except _DRIVER_ERRORS as error:
-        if _is_lost_race(error):
-            raise (DuplicateKey if _is_duplicate(error) else LostRace) from error
-        if _is_unavailable(error):
-            code = _state_of(error) or _sqlite_name_of(error)
-            _log.warning("database_unavailable", code=code, error=type(error).__name__)
-            raise CatalogError(
-                Reason.DATABASE_UNAVAILABLE, "the database is not available; try again", retry_after=1.0
-            ) from error
-        if _is_refused(error):
-            raise Refused(error) from error
+        translation = translation_of(error)
+        if isinstance(translation, DatabaseUnavailable):
+            problem, code = translation.problem, _code_of(error)
+            _log.warning("database_unavailable", problem=problem, code=code, error=type(error).__name__)
+        if translation:
+            raise translation from error
         raise
+
+
+def translation_of(error: BaseException) -> LostRace | Refused | DatabaseUnavailable | None:
+    """Returns what an error of a driver means, or None if it is a bug or none of a driver."""
+    if _is_lost_race(error):
+        return DuplicateKey() if _is_duplicate(error) else LostRace()
+    if problem := problem_of(error):
+        return DatabaseUnavailable(problem)
+    return Refused(error) if _is_refused(error) else None
+
+
+def problem_of(error: BaseException) -> str | None:
+    """Returns why a database that answered with this error cannot be used, or None if the error says something else."""
+    if problem := _entry(_STATES, _state_of(error)) or _entry(_NAMES, _sqlite_name_of(error)):
+        return problem
+    if isinstance(error, PoolTimeoutError | TimeoutError):
+        return _SILENT
+    if isinstance(error, OSError | DisconnectionError):
+        return _UNREACHABLE
+    if isinstance(error, DBAPIError):
+        if str(error.orig).startswith("no such table"):
+            return NO_TABLES
+        if error.connection_invalidated:
+            return _UNREACHABLE
+    return None
+
+
+def makes_connections_useless(error: BaseException) -> bool:
+    """Says whether the connections that exist should be replaced after this error."""
+    return _code_of(error).startswith(_USELESS_AFTER)
+
+
+def _entry(table: Mapping[str, str], code: str) -> str | None:
+    return next((entry for beginning, entry in table.items() if code.startswith(beginning)), None)
 
 
 def _is_lost_race(error: BaseException) -> bool:
@@ -109,12 +184,8 @@ def _is_refused(error: BaseException) -> bool:
     return name.startswith(_REFUSED_NAMES)
 
 
-def _is_unavailable(error: BaseException) -> bool:
-    if isinstance(error, OSError | PoolTimeoutError | DisconnectionError | TimeoutError):
-        return True
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return _state_of(error).startswith(_UNAVAILABLE_STATES) or _sqlite_name_of(error).startswith(_UNAVAILABLE_NAMES)
+def _code_of(error: BaseException) -> str:
+    return _state_of(error) or _sqlite_name_of(error)
 
 
 def _state_of(error: BaseException) -> str:

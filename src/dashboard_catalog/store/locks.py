@@ -43,8 +43,8 @@ async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
 
 
 async def last_change(connection: ReadConnection, service_id: UUID) -> int:
-    """Returns the last change number of a BI service, without waiting for writers."""
-    return int((await connection.execute(_last_change, {"id": service_id})).scalar_one())
+    """Returns the last change number of a BI service, without waiting for writers; 0 if it has just been removed."""
+    return int((await connection.execute(_last_change, {"id": service_id})).scalar_one_or_none() or 0)
 
 
 async def advance(connection: WriteConnection, service_id: UUID, last_change: int) -> None:

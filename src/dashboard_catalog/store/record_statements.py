@@ -6,9 +6,7 @@ On PostgreSQL, COPY writes new rows.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from asyncpg import InterfaceError
-from sqlalchemy import Dialect, Insert, TableClause, Update, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import Dialect, Insert, TableClause, Update
 
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.rows import Row, row_writer
@@ -58,19 +56,5 @@ def _form(statement: Insert | Update, dialect: Dialect) -> _Form:
 
 
 async def _copy(connection: WriteConnection, table: TableClause, rows: list[Row]) -> None:
-    """Copies rows into a table; each row has all columns, in the table's order.
-
-    Raises:
-        PostgresError: The driver's own errors, since COPY bypasses SQLAlchemy.
-        DisconnectionError: If the connection is closed.
-    """
-    driver = await connection.driver_connection()
-    if not driver.is_in_transaction():
-        # SQLAlchemy begins the transaction with its first statement, and COPY is not one of SQLAlchemy's.
-        await connection.execute(text("SELECT 1"))
-    try:
-        await driver.copy_records_to_table(table.name, records=rows, columns=list(table.c.keys()))
-    except InterfaceError as error:
-        if driver.is_closed():
-            raise DisconnectionError from error
-        raise
+    """Copies rows into a table; each row has all columns, in the table's order."""
+    await connection.copy_rows(table.name, list(table.c.keys()), rows)

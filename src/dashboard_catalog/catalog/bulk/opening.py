@@ -39,6 +39,8 @@ async def open_session(
     """
 
     async def work(connection: WriteConnection) -> SessionRecord:
+        # Until the session is stored, its BI service must not be removed.
+        await locks.lock_catalog(connection, to_write=False)
         await check_may_load(connection, authorizer, request)
         await sessions.expire(connection, datetime.now(UTC) - SESSION_LIFETIME, _MAX_REMOVED)
         service = await _find_service(connection, authorizer, request)

@@ -1,0 +1,151 @@
+"""A PostgreSQL server: its connections, and how they are dropped when it no longer answers.
+
+A server that fails over or loses its network closes nothing. Its connections stay open, and an answer never comes.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+from uuid import uuid4
+from weakref import WeakSet
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from dashboard_catalog.store.connections import Limit, driver_of
+from dashboard_catalog.store.driver_errors import makes_connections_useless
+
+STATEMENT_SECONDS = 60
+"""How long PostgreSQL lets a statement run."""
+
+_CONNECT_SECONDS = 10
+# The server drops a transaction that has lost its client, and with it the locks that other writers wait for.
+_IDLE_SECONDS = 15
+# A host that is gone is noticed after 30 seconds without traffic, or 15 seconds after something was sent.
+_KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+# The same for the other end.
+_SERVER_KEEPALIVE = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+
+
+class PostgresqlConnections:
+    """All connections of this process to a server.
+
+    Args:
+        url: `postgresql+asyncpg://...`.
+        pgbouncer: Whether PgBouncer pools transactions in front of the database. Then a prepared statement must not
+            outlive its transaction.
+        seconds: How long the server may take to answer.
+    """
+
+    def __init__(self, url: str, *, pgbouncer: bool, seconds: float) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._open: WeakSet[asyncpg.Connection] = WeakSet()
+        self._connect_args: dict[str, Any] = {
+            "timeout": _CONNECT_SECONDS,
+            "command_timeout": seconds,
+            "async_creator_fn": self._connect,
+        }
+        if pgbouncer:
+            self._connect_args |= {
+                "statement_cache_size": 0,
+                "prepared_statement_cache_size": 0,
+                "prepared_statement_name_func": lambda: f"__{uuid4()}__",
+            }
+        else:
+            # `jit` costs more than it saves on statements that take milliseconds.
+            self._connect_args["server_settings"] = {
+                "application_name": "dashboard-catalog",
+                "statement_timeout": str(STATEMENT_SECONDS * 1_000),
+                "idle_in_transaction_session_timeout": str(int(_IDLE_SECONDS * 1_000)),
+                "jit": "off",
+                **_SERVER_KEEPALIVE,
+            }
+
+    def engine(self, pool_size: int) -> AsyncEngine:
+        """Returns a pool of connections; under load there may be twice as many as `pool_size`."""
+        engine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=30,
+            pool_reset_on_return=None,
+            connect_args=self._connect_args,
+        )
+
+        @event.listens_for(engine.sync_engine, "checkout")
+        def _on_checkout(connection: Any, _record: object, _proxy: object) -> None:
+            # The driver notices when the server closes an idle connection, for example to restart. Asking the server
+            # would cost a round trip per transaction.
+            if connection.driver_connection.is_closed():
+                raise DisconnectionError
+
+        @event.listens_for(engine.sync_engine, "handle_error")
+        def _on_error(context: Any) -> None:
+            context.is_disconnect = context.is_disconnect or makes_connections_useless(context.original_exception)
+
+        return engine
+
+    def limit(self, connection: AsyncConnection) -> Limit:
+        """Returns what limits the waits of a connection. It then is dropped as a whole, for the server says nothing."""
+        driver = driver_of(connection)
+        return partial(_DroppedAfter, self._seconds, driver.terminate)
+
+    def problem(self) -> str | None:
+        """Returns None: only the server itself knows what is wrong with it."""
+        return None
+
+    async def let_go(self, engines: Iterable[AsyncEngine]) -> None:
+        """Does nothing: connections that lead nowhere are replaced when they are used."""
+
+    def interrupt(self) -> None:
+        """Drops all connections without waiting for the server. What runs on them fails at once."""
+        for connection in list(self._open):
+            connection.terminate()
+
+    async def _connect(self, *args: Any, **options: Any) -> asyncpg.Connection:
+        connection = await asyncpg.connect(*args, **options)
+        self._open.add(connection)
+        _keep_alive(connection)
+        return connection
+
+
+class _DroppedAfter:
+    """A block whose connection is dropped when it takes too long.
+
+    Cancelling it would not do: the driver then asks the server to cancel the statement, and waits until it has.
+    """
+
+    __slots__ = ("_drop", "_seconds", "_timer")
+
+    def __init__(self, seconds: float, drop: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._drop = drop
+
+    async def __aenter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._drop)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+def _keep_alive(connection: asyncpg.Connection) -> None:
+    """Lets the operating system notice a host that is gone, and keeps idle connections through firewalls."""
+    # The driver has no public way to its socket.
+    using = connection._transport.get_extra_info("socket")  # noqa: SLF001
+    if using is None or using.family == socket.AF_UNIX:
+        return
+    using.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        # Not every system has all of them.
+        if (option := getattr(socket, name, None)) is not None:
+            using.setsockopt(socket.IPPROTO_TCP, option, value)

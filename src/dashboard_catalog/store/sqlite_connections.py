@@ -1,0 +1,261 @@
+"""A SQLite file: its connections, and what happens when the file is taken away from under them.
+
+A file can be deleted, moved or replaced while it is open. SQLite goes on with the file that it has opened, and what it
+writes is lost. So a commit counts only if the path still leads to that file afterwards. Another file at the path is
+opened as soon as the connections of the first one are closed: they share one log beside it, found by its path.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, cast
+from weakref import WeakSet
+
+import aiosqlite
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
+
+from dashboard_catalog.store.connections import Limit, driver_of
+from dashboard_catalog.store.driver_errors import DAMAGED, MOVED, makes_connections_useless, problem_of
+from dashboard_catalog.store.sqlite_file import sqlite_file
+
+_BUSY_SECONDS = 2
+# A thread that waits for a dead disk cannot be stopped. It ends with the process.
+_CLOSE_SECONDS = 1.0
+# By default SQLite copies its log into the database file every 1,000 pages, which is about every chunk of a load. With
+# a longer log, a page that many chunks write is copied once for all of them. The log takes 32 MB.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "wal_autocheckpoint=8000",
+    "cache_size=-16384",
+    "temp_store=MEMORY",
+)
+
+_Identity = tuple[int, int]
+
+
+class SqliteConnections:
+    """All connections of this process to a file.
+
+    Args:
+        url: `sqlite+aiosqlite:///FILE`.
+        seconds: How long a statement may take.
+    """
+
+    def __init__(self, url: str, *, seconds: float) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._path = (sqlite_file(url) or Path()).absolute()
+        self._opening = Lock()
+        self._open: WeakSet[_OpenFile] = WeakSet()
+        # The file that the open connections have opened.
+        self._opened: _Identity | None = None
+        self._damaged: _Identity | None = None
+
+    def engine(self, begin: str, pool_size: int) -> AsyncEngine:
+        """Returns a pool of connections.
+
+        Args:
+            begin: The statement that begins a transaction.
+            pool_size: Maximum number of connections.
+        """
+        engine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=60,
+            pool_reset_on_return=None,
+            connect_args={"timeout": _BUSY_SECONDS, "async_creator_fn": self._connect},
+        )
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def _on_begin(connection: Any) -> None:
+            connection.exec_driver_sql(begin)
+
+        @event.listens_for(engine.sync_engine, "checkout")
+        def _on_checkout(_connection: object, _record: object, _proxy: object) -> None:
+            if not self.is_in_place():
+                raise DisconnectionError
+
+        @event.listens_for(engine.sync_engine, "checkin")
+        def _on_checkin(_connection: object, record: Any) -> None:
+            if not self.is_in_place():
+                record.invalidate()
+
+        @event.listens_for(engine.sync_engine, "handle_error")
+        def _on_error(context: Any) -> None:
+            if problem_of(context.original_exception) == DAMAGED:
+                self._damaged = self._opened
+            context.is_disconnect = context.is_disconnect or makes_connections_useless(context.original_exception)
+
+        return engine
+
+    def limit(self, connection: AsyncConnection) -> Limit:
+        """Returns what limits the waits of a connection."""
+        driver = driver_of(connection)
+        return partial(_InterruptedAfter, self._seconds, driver.interrupt_now)
+
+    def is_in_place(self) -> bool:
+        """Says whether the path leads to the file that is open."""
+        return self._identity() == self._opened
+
+    def problem(self) -> str | None:
+        """Returns what is known to be wrong with the file, until another one takes its place."""
+        if self._open and not self.is_in_place():
+            return MOVED
+        return DAMAGED if self._damaged and self._damaged == self._identity() else None
+
+    async def let_go(self, engines: Iterable[AsyncEngine]) -> None:
+        """Closes the idle connections of pools if the file is no longer at its path, so that another one can be opened.
+
+        The others close when they are returned.
+        """
+        if self.is_in_place():
+            return
+        idle = [engine for engine in engines for _ in range(cast("QueuePool", engine.pool).checkedin())]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                for engine in idle:
+                    # Taking one out closes it, because the file is not in place. Disposing of the pool instead would
+                    # forget those who wait for a connection.
+                    with suppress(SQLAlchemyError):
+                        await (await engine.connect().start()).close()
+
+    def check(self) -> None:
+        """Returns if what is written to the file counts.
+
+        Raises:
+            sqlite3.OperationalError: If not.
+        """
+        if not self.is_in_place():
+            raise _error(MOVED, "SQLITE_READONLY_DBMOVED")
+        if self.problem():
+            raise _error(DAMAGED, "SQLITE_CORRUPT")
+
+    def interrupt(self) -> None:
+        """Ends the statements that are running, unless they wait for the disk."""
+        for connection in list(self._open):
+            with suppress(sqlite3.Error):
+                connection.interrupt()
+
+    def closed(self, connection: "_OpenFile") -> None:
+        """Notes that a connection is closed."""
+        self._open.discard(connection)
+
+    def _identity(self) -> _Identity | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _connect(self, _file: str, **options: Any) -> "_Connection":
+        """Returns a connection that opens the file when it is awaited, in a thread of its own."""
+        return _Connection(partial(self._open_file, options), iter_chunk_size=64)
+
+    def _open_file(self, options: dict[str, Any]) -> "_OpenFile":
+        with self._opening:
+            found = self._identity()
+            if self._open and found != self._opened:
+                raise _error(MOVED, "SQLITE_READONLY_DBMOVED")
+            # A missing file is not created: an empty one would hide the loss.
+            uri = f"{self._path.as_uri()}?mode=rw"
+            connection = sqlite3.connect(uri, **options, factory=_OpenFile, uri=True, isolation_level=None)
+            connection.file = self
+            self._open.add(connection)
+            self._opened = found
+        with _closed_on_error(connection):
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+
+class _Connection(aiosqlite.Connection):
+    """A connection and its thread, which never keep the process from ending."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._thread.daemon = True
+
+    def interrupt_now(self) -> None:
+        """Ends the statement that is running, unless it waits for the disk."""
+        if self._connection is not None:
+            self._connection.interrupt()
+
+    async def close(self) -> None:
+        """Closes the connection; waits a moment for that at most."""
+        if (closing := self.stop()) is not None:
+            await asyncio.wait({closing}, timeout=_CLOSE_SECONDS)
+
+
+class _OpenFile(sqlite3.Connection):
+    """SQLite's own connection. All methods run in its thread."""
+
+    file: SqliteConnections
+
+    def commit(self) -> None:
+        """Commits.
+
+        Raises:
+            sqlite3.OperationalError: If the file is known to be damaged, or was taken away before the commit was done.
+        """
+        self.file.check()
+        super().commit()
+        self.file.check()
+
+    def close(self) -> None:
+        """Closes the connection. First completes a file that was moved, since its log stays where it was."""
+        with suppress(sqlite3.Error):
+            # A statement that something still refers to would keep the transaction open, and its lock.
+            self.rollback()
+            if not self.file.is_in_place():
+                self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        super().close()
+        self.file.closed(self)
+
+
+class _InterruptedAfter:
+    """A block whose statement is interrupted when it takes too long.
+
+    A dead disk cannot be interrupted. Then the block is cancelled, and SQLAlchemy drops its connection.
+    """
+
+    __slots__ = ("_interrupt", "_seconds", "_timeout", "_timer")
+
+    def __init__(self, seconds: float, interrupt: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._interrupt = interrupt
+        self._timeout = asyncio.timeout(seconds + _CLOSE_SECONDS)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._interrupt)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        await self._timeout.__aexit__(kind, error, trace)
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _error(text: str, name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorname = name
+    return error
