@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.connections import WriteConnection, driver_of
 from dashboard_catalog.store.database import Database, Limits
 from dashboard_catalog.store.driver_errors import DAMAGED, MOVED
 from tests.patience import PATIENCE
@@ -67,10 +67,17 @@ def stored(file: Path) -> list[int]:
         connection.close()
 
 
-async def test_a_write_to_a_file_that_goes_away_meanwhile_is_not_acknowledged(database: Database, file: Path) -> None:
+@pytest.mark.parametrize("during_commit", [False, True])
+async def test_a_write_to_a_file_that_goes_away_meanwhile_is_not_acknowledged(
+    database: Database, file: Path, during_commit: bool
+) -> None:
     async def work(connection: WriteConnection) -> None:
         await connection.execute(text("INSERT INTO t VALUES (1, 0)"))
-        delete(file)
+        if during_commit:
+            driver = driver_of(connection._connection)
+            await driver.set_trace_callback(lambda statement: delete(file) if statement == "COMMIT" else None)
+        else:
+            delete(file)
 
     with pytest.raises(CatalogError) as raised:
         await database.write(work)
