@@ -19,7 +19,8 @@ ROWS = {
     "create": (Action.CREATE, ASSETS),
     "update": (Action.UPDATE, ASSETS),
     "soft-delete (`delete`)": (Action.DELETE, ASSETS),
-    "restore": (Action.RESTORE, ASSETS),
+    "restore what people deleted (`restore`)": (Action.RESTORE, ASSETS),
+    "restore what ingestion deleted (`restore`)": (Action.RESTORE, ASSETS),
     "sweep": (Action.SWEEP, ASSETS),
     "delete for good (`hard_delete`)": (Action.HARD_DELETE, ASSETS),
     "overwrite what people have decided (`override_metadata`)": (Action.OVERRIDE_METADATA, ASSETS),
@@ -41,14 +42,15 @@ def default_policies() -> Authorizer:
 def test_the_table_of_roles_matches_the_default_policies(default_policies: Authorizer) -> None:
     rows = ["| may |" + "".join(f" {role} |" for role in ROLES), "|---|" + "---|" * len(ROLES)]
     for what, (action, kinds) in ROWS.items():
-        cells = [_cell({_may(default_policies, role, action, kind) for kind in kinds}) for role in ROLES]
+        by = "ingestion" if "ingestion" in what else "edit"
+        cells = [_cell({_may(default_policies, role, action, kind, by) for kind in kinds}) for role in ROLES]
         rows.append(f"| {what} |" + "".join(cells))
     assert "\n".join([*rows, ""]) in SECURITY
 
 
-def _may(policies: Authorizer, role: str, action: Action, kind: str) -> bool:
+def _may(policies: Authorizer, role: str, action: Action, kind: str, deleted_by: str) -> bool:
     owners = frozenset({"user:ann"}) if role == "owner" else frozenset[str]()
-    return policies.allows(caller(role), action, Resource(kind, owners=owners))
+    return policies.allows(caller(role), action, Resource(kind, owners=owners, deleted_by=deleted_by))
 
 
 def _cell(answers: set[bool]) -> str:
