@@ -1,13 +1,13 @@
 """How much the failures of bulk sessions take, so that they can be bounded per session and per caller.
 
-Revision: 0004
+Revision: 0003
 Follows: 0002
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
