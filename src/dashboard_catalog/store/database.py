@@ -28,6 +28,7 @@ C = TypeVar("C", bound=ReadConnection)
 _log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 6
+_PROBE_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Limits:
     """
 
     statement: float = STATEMENT_SECONDS + 5.0
-    probe: float = 5.0
+    probe: float = 10.0
     close: float = 0.75
 
 
@@ -183,9 +184,11 @@ class Database:
     async def _probed(self, *, write: bool) -> str | None:
         probing = self._start(self._probe.run(write=write))
         try:
-            await asyncio.wait({probing}, timeout=self._limits.probe)
-            if probing.done():
-                return probing.result()
+            # In steps: while this process does not get its turn, an answer that has arrived waits, too.
+            for _ in range(_PROBE_STEPS):
+                await asyncio.wait({probing}, timeout=self._limits.probe / _PROBE_STEPS)
+                if probing.done():
+                    return probing.result()
         finally:
             probing.cancel()
         self._source.interrupt()
