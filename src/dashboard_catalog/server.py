@@ -35,8 +35,8 @@ from dashboard_catalog.rpc.catalog_servicer import CatalogServicer
 from dashboard_catalog.rpc.chart_servicer import ChartServicer
 from dashboard_catalog.rpc.dashboard_servicer import DashboardServicer
 from dashboard_catalog.rpc.edge.call import add_call
+from dashboard_catalog.rpc.edge.edge import Edge
 from dashboard_catalog.rpc.edge.gate import Gate
-from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
 from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.tls import Certificate, CertificateError
@@ -82,7 +82,7 @@ class CatalogServer:
         self,
         *,
         server: grpc.aio.Server,
-        edge: EdgeInterceptor,
+        edge: Edge,
         gate: Gate,
         database: Database,
         database_health: DatabaseHealth,
@@ -241,7 +241,7 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     gate = Gate(settings.max_concurrent_calls)
     # One caller must leave room for others.
     shares = Shares(max(1, settings.max_concurrent_calls // 2), max(1, settings.max_concurrent_calls // 4))
-    edge = EdgeInterceptor(authenticator, gate, shares, _OPEN_SERVICES)
+    edge = Edge(authenticator, gate, shares, _OPEN_SERVICES)
     server = new_server(edge, shares_address=settings.workers > 1)
     # For generated code, the edge is the server, because it finds the methods.
     by_name = cast("grpc.aio.Server", edge)

@@ -19,7 +19,7 @@ from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.rpc import transport
-from dashboard_catalog.rpc.edge.interceptor import DEFAULTS
+from dashboard_catalog.rpc.edge.edge import DEFAULTS
 from dashboard_catalog.settings import Settings
 from dashboard_catalog_client import chunks
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2

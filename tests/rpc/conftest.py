@@ -1,4 +1,4 @@
-"""A real server on a real port, with the interceptors around a small servicer that each test scripts."""
+"""A real server on a real port, with the edge around a small servicer that each test scripts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
@@ -23,8 +23,8 @@ from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.rpc import health, reflection
 from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.call import add_call
+from dashboard_catalog.rpc.edge.edge import DEFAULTS, Budgets, Edge
 from dashboard_catalog.rpc.edge.gate import Gate
-from dashboard_catalog.rpc.edge.interceptor import DEFAULTS, Budgets, EdgeInterceptor
 from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.transport import new_server
@@ -99,7 +99,7 @@ class ScriptedDatabase:
 
 
 @dataclass
-class Edge:
+class ServedEdge:
     """The server under test and a channel to it."""
 
     servicer: Scripted
@@ -163,7 +163,7 @@ async def refused(call: Awaitable[Any]) -> tuple[grpc.StatusCode, dict[str, Any]
 
 
 @contextmanager
-def logged(edge: Edge) -> Iterator[list[MutableMapping[str, Any]]]:
+def logged(edge: ServedEdge) -> Iterator[list[MutableMapping[str, Any]]]:
     """Collects the log lines of the block, including the lines of its calls."""
     with structlog.testing.capture_logs([add_call]) as lines:
         yield lines
@@ -173,14 +173,14 @@ def logged(edge: Edge) -> Iterator[list[MutableMapping[str, Any]]]:
 @asynccontextmanager
 async def serving(
     folder: Path, limit: int = 1_000, shares: Shares | None = None, budgets: Budgets = DEFAULTS
-) -> AsyncIterator[Edge]:
+) -> AsyncIterator[ServedEdge]:
     key = load_or_create_key(folder)
     gate = Gate(limit)
     servicer = scripted()
     open_services = frozenset({health.SERVICE, *reflection.SERVICES})
-    interceptor = EdgeInterceptor(Authenticator(key), gate, shares or Shares(limit, limit), open_services, budgets)
-    server = new_server(interceptor, shares_address=False)
-    methods = cast("grpc.aio.Server", interceptor)
+    edge = Edge(Authenticator(key), gate, shares or Shares(limit, limit), open_services, budgets)
+    server = new_server(edge, shares_address=False)
+    methods = cast("grpc.aio.Server", edge)
     add_DashboardServiceServicer_to_server(servicer, methods)
 
     database = ScriptedDatabase()
@@ -190,15 +190,15 @@ async def serving(
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
-        served = Edge(servicer, gate, interceptor.access_log, database_health, key, address, channel, database)
+        served = ServedEdge(servicer, gate, edge.access_log, database_health, key, address, channel, database)
         try:
             yield served
         finally:
             await server.stop(None)
-            interceptor.access_log.flush()
+            edge.access_log.flush()
 
 
 @pytest.fixture
-async def edge(tmp_path: Path) -> AsyncIterator[Edge]:
+async def edge(tmp_path: Path) -> AsyncIterator[ServedEdge]:
     async with serving(tmp_path) as running:
         yield running

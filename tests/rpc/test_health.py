@@ -12,22 +12,22 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from dashboard_catalog.rpc.health import DatabaseHealth
 from tests.patience import PATIENCE, until
-from tests.rpc.conftest import SERVICE, Edge, ScriptedDatabase, refused
+from tests.rpc.conftest import SERVICE, ScriptedDatabase, ServedEdge, refused
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
 
 
-def stub(edge: Edge) -> Any:
+def stub(edge: ServedEdge) -> Any:
     return health_pb2_grpc.HealthStub(edge.channel)
 
 
-async def status(edge: Edge, service: str = "") -> Any:
+async def status(edge: ServedEdge, service: str = "") -> Any:
     answer = await stub(edge).Check(HealthCheckRequest(service=service))
     return answer.status
 
 
-async def test_every_service_follows_the_database(edge: Edge) -> None:
+async def test_every_service_follows_the_database(edge: ServedEdge) -> None:
     for problem in (None, "away", None):
         edge.database.problem = problem
         assert await edge.health.probe() is (problem is None)
@@ -35,7 +35,7 @@ async def test_every_service_follows_the_database(edge: Edge) -> None:
             assert await status(edge, service) == (NOT_SERVING if problem else SERVING)
 
 
-async def test_the_database_is_checked_repeatedly(edge: Edge) -> None:
+async def test_the_database_is_checked_repeatedly(edge: ServedEdge) -> None:
     asking = asyncio.create_task(edge.health.run())
     watch = stub(edge).Watch(HealthCheckRequest(service=SERVICE))
     assert (await watch.read()).status in {SERVING, UNKNOWN}
@@ -97,34 +97,34 @@ async def test_each_change_is_logged_once_with_its_reason() -> None:
     ]
 
 
-async def test_a_draining_server_is_not_serving(edge: Edge) -> None:
+async def test_a_draining_server_is_not_serving(edge: ServedEdge) -> None:
     assert await edge.health.probe()
     await edge.health.drain()
     assert await edge.health.probe()
     assert await status(edge, SERVICE) == await status(edge) == NOT_SERVING
 
 
-async def test_an_unknown_service_is_not_found(edge: Edge) -> None:
+async def test_an_unknown_service_is_not_found(edge: ServedEdge) -> None:
     code, details = await refused(status(edge, "nope.Nope"))
     assert code is grpc.StatusCode.NOT_FOUND
     assert details["ErrorInfo"].reason == "NOT_FOUND"
     assert details["ResourceInfo"].resource_name == "nope.Nope"
 
 
-async def test_all_services_are_listed(edge: Edge) -> None:
+async def test_all_services_are_listed(edge: ServedEdge) -> None:
     await edge.health.probe()
     request = health_pb2.HealthListRequest()  # type: ignore[attr-defined]
     answer = await stub(edge).List(request)
     assert {name: one.status for name, one in answer.statuses.items()} == {"": SERVING, SERVICE: SERVING}
 
 
-async def test_malformed_bytes_are_reported_by_health_checks_too(edge: Edge) -> None:
+async def test_malformed_bytes_are_reported_by_health_checks_too(edge: ServedEdge) -> None:
     check: Any = edge.channel.unary_unary("/grpc.health.v1.Health/Check")
     code, details = await refused(check(b"\xff\xff"))
     assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 
-async def test_health_checks_need_no_token_while_draining(edge: Edge) -> None:
+async def test_health_checks_need_no_token_while_draining(edge: ServedEdge) -> None:
     await edge.health.probe()
     edge.gate.drain()
     assert await status(edge) == SERVING

@@ -12,14 +12,14 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from grpc_reflection.v1alpha.reflection_pb2 import ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse
 
 from buf.validate import validate_pb2
-from tests.rpc.conftest import SERVICE, Edge
+from tests.rpc.conftest import SERVICE, ServedEdge
 
 V1, V1ALPHA = "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"
 HEALTH = "grpc.health.v1.Health"
 GRPCURL = Path(sys.executable).parent / "grpcurl"
 
 
-async def ask(edge: Edge, version: str, **request: Any) -> Any:
+async def ask(edge: ServedEdge, version: str, **request: Any) -> Any:
     """Sends one request, without a token."""
     call = edge.channel.stream_stream(
         f"/{version}/ServerReflectionInfo",
@@ -30,7 +30,7 @@ async def ask(edge: Edge, version: str, **request: Any) -> Any:
 
 
 @pytest.mark.parametrize("version", [V1, V1ALPHA])
-async def test_services_are_listed(edge: Edge, version: str) -> None:
+async def test_services_are_listed(edge: ServedEdge, version: str) -> None:
     answer = await ask(edge, version, list_services="")
     names = {service.name for service in answer.list_services_response.service}
     assert names == {SERVICE, HEALTH, V1, V1ALPHA}
@@ -54,7 +54,7 @@ async def test_services_are_listed(edge: Edge, version: str) -> None:
         (V1ALPHA, "grpc_reflection/v1alpha/reflection.proto"),
     ],
 )
-async def test_symbols_are_found_with_all_their_imports(edge: Edge, version: str, symbol: str, file: str) -> None:
+async def test_symbols_are_found_with_all_their_imports(edge: ServedEdge, version: str, symbol: str, file: str) -> None:
     answer = await ask(edge, version, file_containing_symbol=symbol)
     found = [FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto]
     names = {one.name for one in found}
@@ -62,7 +62,7 @@ async def test_symbols_are_found_with_all_their_imports(edge: Edge, version: str
     assert {imported for one in found for imported in one.dependency} <= names
 
 
-async def test_files_have_comments_and_json_names(edge: Edge) -> None:
+async def test_files_have_comments_and_json_names(edge: ServedEdge) -> None:
     answer = await ask(edge, V1, file_containing_symbol="dashboardcatalog.v1.TagLabel")
     found = [FileDescriptorProto.FromString(text) for text in answer.file_descriptor_response.file_descriptor_proto]
     (file,) = [one for one in found if one.name == "dashboardcatalog/v1/reference.proto"]
@@ -72,14 +72,14 @@ async def test_files_have_comments_and_json_names(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("version", [V1, V1ALPHA])
-async def test_every_file_of_the_contract_is_found_by_its_name(edge: Edge, version: str) -> None:
+async def test_every_file_of_the_contract_is_found_by_its_name(edge: ServedEdge, version: str) -> None:
     shipped = FileDescriptorSet.FromString(files("dashboardcatalog.v1").joinpath("descriptors.binpb").read_bytes())
     for file in shipped.file:
         answer = await ask(edge, version, file_by_filename=file.name)
         assert file.SerializeToString() in answer.file_descriptor_response.file_descriptor_proto
 
 
-async def test_annotations_are_found_as_extensions(edge: Edge) -> None:
+async def test_annotations_are_found_as_extensions(edge: ServedEdge) -> None:
     answer = await ask(edge, V1, all_extension_numbers_of_type="google.protobuf.FieldOptions")
     number = validate_pb2.field.number
     assert number in answer.all_extension_numbers_response.extension_number
@@ -89,7 +89,7 @@ async def test_annotations_are_found_as_extensions(edge: Edge) -> None:
     assert "buf/validate/validate.proto" in {FileDescriptorProto.FromString(text).name for text in texts}
 
 
-async def test_an_absent_symbol_is_not_found(edge: Edge) -> None:
+async def test_an_absent_symbol_is_not_found(edge: ServedEdge) -> None:
     for request in (
         {"file_containing_symbol": "nope.Nope"},
         {"file_by_filename": "nope.proto"},
@@ -100,7 +100,7 @@ async def test_an_absent_symbol_is_not_found(edge: Edge) -> None:
         assert (answer.error_response.error_code, answer.error_response.error_message) == (5, "not found")
 
 
-async def test_an_empty_request_is_invalid(edge: Edge) -> None:
+async def test_an_empty_request_is_invalid(edge: ServedEdge) -> None:
     answer = await ask(edge, V1)
     assert answer.error_response.error_code == 3
 
@@ -113,7 +113,7 @@ async def grpcurl(*arguments: str) -> tuple[int | None, str]:
     return process.returncode, output.decode()
 
 
-async def test_grpcurl_lists_describes_and_calls(edge: Edge) -> None:
+async def test_grpcurl_lists_describes_and_calls(edge: ServedEdge) -> None:
     status, text = await grpcurl("-plaintext", edge.address, "list")
     assert (status, sorted(text.split())) == (0, sorted([SERVICE, HEALTH, V1, V1ALPHA]))
     status, text = await grpcurl("-plaintext", edge.address, "describe")
@@ -137,13 +137,13 @@ async def test_grpcurl_lists_describes_and_calls(edge: Edge) -> None:
         (HEALTH, ["rpc Check"]),
     ],
 )
-async def test_grpcurl_describes_a_symbol(edge: Edge, symbol: str, texts: list[str]) -> None:
+async def test_grpcurl_describes_a_symbol(edge: ServedEdge, symbol: str, texts: list[str]) -> None:
     status, output = await grpcurl("-plaintext", edge.address, "describe", symbol)
     assert status == 0, output
     assert [text for text in texts if text not in output] == []
 
 
-async def test_grpcurl_prints_the_details_of_an_error(edge: Edge) -> None:
+async def test_grpcurl_prints_the_details_of_an_error(edge: ServedEdge) -> None:
     header = ": ".join(edge.metadata[0])
     status, text = await grpcurl("-plaintext", "-H", header, edge.address, f"{SERVICE}/GetDashboard")
     assert status != 0

@@ -11,13 +11,13 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from dashboard_catalog.rpc.edge.interceptor import Budgets
+from dashboard_catalog.rpc.edge.edge import Budgets
 from dashboard_catalog.rpc.edge.lifetime import Patience
 from dashboard_catalog.rpc.edge.shares import Shares
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from tests.patience import until
-from tests.rpc.conftest import BULK, GET, SOMETHING, Edge, logged, progress, refused, serving
+from tests.rpc.conftest import BULK, GET, SOMETHING, ServedEdge, logged, progress, refused, serving
 
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -25,7 +25,7 @@ REFLECT = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 HELD = bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="x" * 1_000_000))
 
 
-def without_body(edge: Edge, method: str, metadata: Any = ()) -> Any:
+def without_body(edge: ServedEdge, method: str, metadata: Any = ()) -> Any:
     """Begins a call that sends its headers and nothing else. It takes any kind of method."""
     return edge.channel.stream_stream(method)(metadata=metadata)
 
@@ -37,13 +37,13 @@ def watch(channel: grpc.aio.Channel) -> Any:
 
 
 @pytest.mark.parametrize("method", [GET, BULK])
-async def test_a_stranger_is_refused_before_sending_anything(edge: Edge, method: str) -> None:
+async def test_a_stranger_is_refused_before_sending_anything(edge: ServedEdge, method: str) -> None:
     code, details = await refused(without_body(edge, method).read())
     assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING")
 
 
 @pytest.mark.parametrize("method", [GET, CHECK, WATCH])
-async def test_a_call_that_ends_without_a_message_is_malformed(edge: Edge, method: str) -> None:
+async def test_a_call_that_ends_without_a_message_is_malformed(edge: ServedEdge, method: str) -> None:
     call = without_body(edge, method, edge.metadata)
     await call.done_writing()
     code, details = await refused(call.read())
@@ -161,7 +161,7 @@ async def test_one_caller_gets_a_share_of_the_calls_and_of_the_streams(tmp_path:
         await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
 
 
-async def test_one_connection_takes_any_number_of_calls_after_one_another(edge: Edge) -> None:
+async def test_one_connection_takes_any_number_of_calls_after_one_another(edge: ServedEdge) -> None:
     calls = [edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata) for _ in range(500)]
     assert len(await asyncio.gather(*calls)) == 500
 

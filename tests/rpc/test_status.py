@@ -13,7 +13,7 @@ from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.error_codes import CODE_OF, Code, Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboardcatalog.v1 import error_reason_pb2
-from tests.rpc.conftest import SOMETHING, Edge, details_of, refused
+from tests.rpc.conftest import SOMETHING, ServedEdge, details_of, refused
 
 CHART = ("chart", "superset.sales_by_day")
 MISSING = Violation("dashboard.charts[2]", ViolationReason.UNKNOWN_REFERENCE, "no chart superset.x")
@@ -117,7 +117,7 @@ def test_there_is_a_case_for_every_reason_in_the_contract() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-async def test_a_caller_gets_the_code_and_the_details_of_a_reason(edge: Edge, reason: Reason) -> None:
+async def test_a_caller_gets_the_code_and_the_details_of_a_reason(edge: ServedEdge, reason: Reason) -> None:
     error, wanted = CASES[reason]
 
     async def get(_request: Any, _context: Any) -> Any:
@@ -148,7 +148,7 @@ def test_violations_that_fit_are_listed_and_all_are_counted() -> None:
     assert len(listed) > 40
 
 
-async def test_the_largest_status_arrives(edge: Edge) -> None:
+async def test_the_largest_status_arrives(edge: ServedEdge) -> None:
     async def get(_request: Any, _context: Any) -> Any:
         # Percent-encoding in the trailers makes it three times as long.
         raise CatalogError(

@@ -1,4 +1,4 @@
-"""The interceptors' effects on streams: requests, responses, and what ends a stream."""
+"""The edge's effects on streams: requests, responses, and what ends a stream."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from tests.patience import PATIENCE, for_some_lifetime, until
-from tests.rpc.conftest import BULK, Edge, progress, refused
+from tests.rpc.conftest import BULK, ServedEdge, progress, refused
 
 
 def chunk(*names: str) -> Any:
@@ -25,7 +25,7 @@ def chunk(*names: str) -> Any:
     return bulk_pb2.BulkUpsertRequest(items=[bulk_pb2.BulkUpsertItem(dashboard=spec) for spec in specs])
 
 
-async def test_a_stream_decodes_requests_and_sends_responses(edge: Edge) -> None:
+async def test_a_stream_decodes_requests_and_sends_responses(edge: ServedEdge) -> None:
     call = edge.stub.BulkUpsert(metadata=edge.metadata)
     await call.write(chunk("a", "b"))
     assert (await call.read()).progress.next_offset == 2
@@ -36,7 +36,7 @@ async def test_a_stream_decodes_requests_and_sends_responses(edge: Edge) -> None
     assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_servicer_may_respond_by_writing(edge: Edge) -> None:
+async def test_a_servicer_may_respond_by_writing(edge: ServedEdge) -> None:
     async def bulk(requests: Any, context: Any) -> None:
         async for request in requests:
             await context.write(progress(len(request.items)))
@@ -46,7 +46,7 @@ async def test_a_servicer_may_respond_by_writing(edge: Edge) -> None:
     assert [answer.progress.next_offset async for answer in call] == [1, 2]
 
 
-async def test_messages_of_a_stream_are_not_validated(edge: Edge) -> None:
+async def test_messages_of_a_stream_are_not_validated(edge: ServedEdge) -> None:
     call = edge.stub.BulkUpsert(iter([chunk("a::b")]), metadata=edge.metadata)
     assert [answer.progress.next_offset async for answer in call] == [1]
 
@@ -58,7 +58,7 @@ async def test_messages_of_a_stream_are_not_validated(edge: Edge) -> None:
         (b"x" * 4_200_000, grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"),
     ],
 )
-async def test_a_bad_message_ends_a_stream(edge: Edge, body: bytes, code: grpc.StatusCode, reason: str) -> None:
+async def test_a_bad_message_ends_a_stream(edge: ServedEdge, body: bytes, code: grpc.StatusCode, reason: str) -> None:
     call: Any = edge.channel.stream_stream(BULK)(metadata=edge.metadata)
     await call.write(chunk("a").SerializeToString())
     assert await call.read()
@@ -67,7 +67,7 @@ async def test_a_bad_message_ends_a_stream(edge: Edge, body: bytes, code: grpc.S
     assert (ended, details["ErrorInfo"].reason) == (code, reason)
 
 
-async def test_an_error_of_a_stream_has_details(edge: Edge) -> None:
+async def test_an_error_of_a_stream_has_details(edge: ServedEdge) -> None:
     async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
         async for _ in requests:
             yield bulk_pb2.BulkUpsertResponse()
@@ -81,12 +81,12 @@ async def test_an_error_of_a_stream_has_details(edge: Edge) -> None:
     assert dict(details["ErrorInfo"].metadata) == {"next_offset": "7"}
 
 
-def begin(edge: Edge, end: str, lifetime: float) -> Any:
+def begin(edge: ServedEdge, end: str, lifetime: float) -> Any:
     """Begins a stream; if its token is to end it, the token expires after `lifetime` seconds."""
     return edge.stub.BulkUpsert(metadata=edge.token(lifetime) if end == "TOKEN_EXPIRED" else edge.metadata)
 
 
-def drain(edge: Edge, end: str) -> None:
+def drain(edge: ServedEdge, end: str) -> None:
     """Drains the server if this is to end the stream."""
     if end == "DRAINING":
         edge.gate.drain()
@@ -98,7 +98,7 @@ ENDS = [("DRAINING", grpc.StatusCode.UNAVAILABLE), ("TOKEN_EXPIRED", grpc.Status
 @pytest.mark.parametrize(("end", "code"), ENDS)
 @for_some_lifetime
 async def test_waiting_for_a_response_ends_with_the_stream(
-    edge: Edge, end: str, code: grpc.StatusCode, lifetime: float
+    edge: ServedEdge, end: str, code: grpc.StatusCode, lifetime: float
 ) -> None:
     tasks = []
 
@@ -121,7 +121,7 @@ async def test_waiting_for_a_response_ends_with_the_stream(
     assert edge.gate.running == 0
 
 
-async def test_a_drain_ends_a_stream_whose_responses_nobody_reads(edge: Edge) -> None:
+async def test_a_drain_ends_a_stream_whose_responses_nobody_reads(edge: ServedEdge) -> None:
     async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
         while True:
             yield bulk_pb2.BulkUpsertResponse(started=bulk_pb2.BulkUpsertStarted(session_id="x" * 1_000_000))
@@ -139,7 +139,7 @@ async def test_a_drain_ends_a_stream_whose_responses_nobody_reads(edge: Edge) ->
     assert edge.gate.running == 0
 
 
-async def test_a_generator_that_finishes_ends_its_stream_with_ok(edge: Edge) -> None:
+async def test_a_generator_that_finishes_ends_its_stream_with_ok(edge: ServedEdge) -> None:
     async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
         yield progress(1)
         await asyncio.sleep(0)
@@ -151,7 +151,7 @@ async def test_a_generator_that_finishes_ends_its_stream_with_ok(edge: Edge) -> 
     assert await call.code() is grpc.StatusCode.OK
 
 
-async def test_a_timeout_in_a_generator_is_not_mistaken_for_the_end_of_its_stream(edge: Edge) -> None:
+async def test_a_timeout_in_a_generator_is_not_mistaken_for_the_end_of_its_stream(edge: ServedEdge) -> None:
     async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
         async with asyncio.timeout(0.01):
             await asyncio.Event().wait()
@@ -165,7 +165,7 @@ async def test_a_timeout_in_a_generator_is_not_mistaken_for_the_end_of_its_strea
 @pytest.mark.parametrize(("end", "code"), ENDS)
 @for_some_lifetime
 async def test_waiting_for_a_request_ends_with_the_stream(
-    edge: Edge, end: str, code: grpc.StatusCode, lifetime: float
+    edge: ServedEdge, end: str, code: grpc.StatusCode, lifetime: float
 ) -> None:
     async def bulk(requests: Any, context: Any) -> None:
         async for request in requests:
@@ -186,7 +186,7 @@ async def test_waiting_for_a_request_ends_with_the_stream(
 @pytest.mark.parametrize(("end", "code"), ENDS)
 @for_some_lifetime
 async def test_a_servicer_that_writes_finishes_the_request_it_has_read(
-    edge: Edge, end: str, code: grpc.StatusCode, lifetime: float
+    edge: ServedEdge, end: str, code: grpc.StatusCode, lifetime: float
 ) -> None:
     has_read = asyncio.Event()
 
@@ -208,7 +208,9 @@ async def test_a_servicer_that_writes_finishes_the_request_it_has_read(
 
 
 @for_some_lifetime
-async def test_a_stream_whose_requests_ended_before_its_token_expired_ends_with_ok(edge: Edge, lifetime: float) -> None:
+async def test_a_stream_whose_requests_ended_before_its_token_expired_ends_with_ok(
+    edge: ServedEdge, lifetime: float
+) -> None:
     async def bulk(requests: Any, context: Any) -> None:
         async for request in requests:
             await asyncio.sleep(lifetime)
@@ -221,7 +223,7 @@ async def test_a_stream_whose_requests_ended_before_its_token_expired_ends_with_
 
 
 @pytest.mark.parametrize("sends_another", [False, True])
-async def test_a_draining_server_ends_a_stream_between_messages(edge: Edge, sends_another: bool) -> None:
+async def test_a_draining_server_ends_a_stream_between_messages(edge: ServedEdge, sends_another: bool) -> None:
     call = edge.stub.BulkUpsert(metadata=edge.metadata)
     await call.write(chunk("a"))
     assert (await call.read()).progress.next_offset == 1
@@ -237,7 +239,7 @@ async def test_a_draining_server_ends_a_stream_between_messages(edge: Edge, send
 
 
 @pytest.mark.parametrize("by", ["cancelling", "a deadline", "a message beyond the transport's limit"])
-async def test_a_broken_stream_is_not_mistaken_for_its_end(edge: Edge, by: str) -> None:
+async def test_a_broken_stream_is_not_mistaken_for_its_end(edge: ServedEdge, by: str) -> None:
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def bulk(requests: Any, _context: Any) -> AsyncIterator[Any]:
@@ -264,7 +266,7 @@ async def test_a_broken_stream_is_not_mistaken_for_its_end(edge: Edge, by: str) 
 
 
 @pytest.mark.parametrize("size", [1, 1_000_000], ids=["while it waits", "while its answer waits to be sent"])
-async def test_a_generator_is_closed_before_its_call_ends(edge: Edge, size: int) -> None:
+async def test_a_generator_is_closed_before_its_call_ends(edge: ServedEdge, size: int) -> None:
     closed = []
 
     async def bulk(_requests: Any, context: Any) -> AsyncIterator[Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import grpc.aio
 
 from dashboard_catalog.contract.limits import MAX_MESSAGE_BYTES
-from dashboard_catalog.rpc.edge.interceptor import EdgeInterceptor
+from dashboard_catalog.rpc.edge.edge import Edge
 
 MAX_CONNECTION_STREAMS = 100
 HANDSHAKE_SECONDS = 10
@@ -16,7 +16,7 @@ IDLE_CONNECTION_SECONDS = 600
 _MESSAGE_BYTES = MAX_MESSAGE_BYTES + 2**20
 
 
-def new_server(edge: EdgeInterceptor, *, shares_address: bool) -> grpc.aio.Server:
+def new_server(edge: Edge, *, shares_address: bool) -> grpc.aio.Server:
     """Returns a server that has no address yet.
 
     gRPC limits no calls itself: it would count those of strangers, and refuse without details.

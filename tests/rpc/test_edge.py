@@ -1,4 +1,4 @@
-"""The interceptors' effects on unary calls, as a caller and the log see them."""
+"""The edge's effects on unary calls, as a caller and the log see them."""
 
 import asyncio
 from pathlib import Path
@@ -14,17 +14,17 @@ from dashboard_catalog.rpc.edge.context import caller_of
 from dashboard_catalog.rpc.edge.gate import DRAINING_SECONDS
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from tests.patience import PATIENCE, until
-from tests.rpc.conftest import GET, SOMETHING, Edge, logged, refused, serving, status_of_call
+from tests.rpc.conftest import GET, SOMETHING, ServedEdge, logged, refused, serving, status_of_call
 
 SECRET = "postgresql://ada:secret@db"
 
 
-def raw(edge: Edge, method: str = GET) -> Any:
+def raw(edge: ServedEdge, method: str = GET) -> Any:
     """Returns a unary method that sends and receives bytes."""
     return edge.channel.unary_unary(method)
 
 
-async def test_a_servicer_gets_the_principal_of_a_call(edge: Edge) -> None:
+async def test_a_servicer_gets_the_principal_of_a_call(edge: ServedEdge) -> None:
     seen = []
 
     async def get(_request: Any, context: Any) -> Any:
@@ -39,7 +39,7 @@ async def test_a_servicer_gets_the_principal_of_a_call(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "a" * 65, "with space", "a,b", None])
-async def test_a_call_without_a_valid_id_gets_a_new_one(edge: Edge, sent: str | None) -> None:
+async def test_a_call_without_a_valid_id_gets_a_new_one(edge: ServedEdge, sent: str | None) -> None:
     metadata = edge.metadata if sent is None else (*edge.metadata, ("x-request-id", sent))
     call = edge.stub.GetDashboard(SOMETHING, metadata=metadata)
     await call
@@ -48,7 +48,7 @@ async def test_a_call_without_a_valid_id_gets_a_new_one(edge: Edge, sent: str | 
     assert len(returned) == 32
 
 
-async def test_calls_have_different_ids(edge: Edge) -> None:
+async def test_calls_have_different_ids(edge: ServedEdge) -> None:
     ids = set()
     for _ in range(3):
         call = edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
@@ -57,7 +57,7 @@ async def test_calls_have_different_ids(edge: Edge) -> None:
     assert len(ids) == 3
 
 
-async def test_an_error_contains_the_caller_s_valid_id(edge: Edge) -> None:
+async def test_an_error_contains_the_caller_s_valid_id(edge: ServedEdge) -> None:
     _, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=(("x-request-id", "r-1"),)))
     assert details["RequestInfo"].request_id == "r-1"
 
@@ -71,7 +71,7 @@ async def test_an_error_contains_the_caller_s_valid_id(edge: Edge) -> None:
     ],
 )
 async def test_a_call_without_a_valid_token_is_unauthenticated(
-    edge: Edge, authorization: str | None, reason: str
+    edge: ServedEdge, authorization: str | None, reason: str
 ) -> None:
     metadata = () if authorization is None else (("authorization", authorization),)
     code, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=metadata))
@@ -80,14 +80,14 @@ async def test_a_call_without_a_valid_token_is_unauthenticated(
 
 
 @pytest.mark.parametrize("other", ["Bearer rubbish", "", None])
-async def test_two_authorization_entries_are_ambiguous(edge: Edge, other: str | None) -> None:
+async def test_two_authorization_entries_are_ambiguous(edge: ServedEdge, other: str | None) -> None:
     ((name, good),) = edge.metadata
     for pair in ((good, good if other is None else other), (other or good, good)):
         code, details = await refused(edge.stub.GetDashboard(SOMETHING, metadata=[(name, value) for value in pair]))
         assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MALFORMED")
 
 
-async def test_a_call_without_a_token_learns_nothing_about_its_request(edge: Edge) -> None:
+async def test_a_call_without_a_token_learns_nothing_about_its_request(edge: ServedEdge) -> None:
     for body in (b"\xff\xff", b"", b"x" * 5_000_000):
         code, details = await refused(raw(edge)(body))
         assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING")
@@ -95,7 +95,7 @@ async def test_a_call_without_a_token_learns_nothing_about_its_request(edge: Edg
 
 # A length beyond the end, a field number 0, and text that is not UTF-8.
 @pytest.mark.parametrize("body", [b"\xff\xff", b"\x12\x7fab", b"\x00\x00", b"\x12\x02\xc3\x28"])
-async def test_bytes_that_do_not_decode_are_malformed(edge: Edge, body: bytes) -> None:
+async def test_bytes_that_do_not_decode_are_malformed(edge: ServedEdge, body: bytes) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await raw(edge)(body, metadata=edge.metadata)
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -104,7 +104,7 @@ async def test_bytes_that_do_not_decode_are_malformed(edge: Edge, body: bytes) -
     assert status.message == "the request is not the message that the method takes"
 
 
-async def test_a_request_that_violates_the_contract_is_invalid(edge: Edge) -> None:
+async def test_a_request_that_violates_the_contract_is_invalid(edge: ServedEdge) -> None:
     code, details = await refused(
         edge.stub.GetDashboard(dashboards.GetDashboardRequest(version=-1), metadata=edge.metadata)
     )
@@ -118,7 +118,7 @@ async def test_a_request_that_violates_the_contract_is_invalid(edge: Edge) -> No
 # The last one exceeds the limit of the transport, which answers without details but with the same code.
 @pytest.mark.parametrize("size", [4 * 1024 * 1024 + 1, 5_000_000, 20_000_000])
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
-async def test_a_message_over_the_limit_is_refused(edge: Edge, size: int, compression: grpc.Compression) -> None:
+async def test_a_message_over_the_limit_is_refused(edge: ServedEdge, size: int, compression: grpc.Compression) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await raw(edge)(b"x" * size, metadata=edge.metadata, compression=compression)
     assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -128,7 +128,7 @@ async def test_a_message_over_the_limit_is_refused(edge: Edge, size: int, compre
         assert str(size).encode() in details
 
 
-async def test_a_message_at_the_limit_is_decoded(edge: Edge) -> None:
+async def test_a_message_at_the_limit_is_decoded(edge: ServedEdge) -> None:
     name = "x" * (4 * 1024 * 1024 - 5)
     body = dashboards.GetDashboardRequest(fully_qualified_name=name).SerializeToString()
     assert len(body) == 4 * 1024 * 1024
@@ -139,20 +139,20 @@ async def test_a_message_at_the_limit_is_decoded(edge: Edge) -> None:
 @pytest.mark.parametrize(
     "method", ["/dashboardcatalog.v1.DashboardService/Nope", "/nope.Nope/Get", "/" + "n" * 4_000, "/x"]
 )
-async def test_an_unknown_method_is_unimplemented(edge: Edge, method: str) -> None:
+async def test_an_unknown_method_is_unimplemented(edge: ServedEdge, method: str) -> None:
     code, details = await refused(raw(edge, method)(b""))
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert details["ErrorInfo"].reason == "UNKNOWN_METHOD"
     assert method.startswith(details["ErrorInfo"].metadata["method"].rstrip("…"))
 
 
-async def test_an_unknown_method_is_unimplemented_for_a_stream(edge: Edge) -> None:
+async def test_an_unknown_method_is_unimplemented_for_a_stream(edge: ServedEdge) -> None:
     call: Any = edge.channel.stream_stream("/dashboardcatalog.v1.DashboardService/Nope")()
     code, _ = await refused(call.read())
     assert code is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_an_exception_is_an_internal_error_without_details(edge: Edge) -> None:
+async def test_an_exception_is_an_internal_error_without_details(edge: ServedEdge) -> None:
     async def get(_request: Any, _context: Any) -> Any:
         raise RuntimeError(SECRET)
 
@@ -169,7 +169,7 @@ async def test_an_exception_is_an_internal_error_without_details(edge: Edge) -> 
     assert (call["code"], call["log_level"]) == ("INTERNAL", "error")
 
 
-async def test_an_abort_by_a_servicer_passes_unchanged(edge: Edge) -> None:
+async def test_an_abort_by_a_servicer_passes_unchanged(edge: ServedEdge) -> None:
     async def get(_request: Any, context: Any) -> Any:
         await context.abort(grpc.StatusCode.DATA_LOSS, "on purpose")
 
@@ -183,7 +183,7 @@ async def test_an_abort_by_a_servicer_passes_unchanged(edge: Edge) -> None:
     assert [line["code"] for line in lines] == ["DATA_LOSS"]
 
 
-async def test_every_call_is_logged_on_one_line_without_its_token(edge: Edge) -> None:
+async def test_every_call_is_logged_on_one_line_without_its_token(edge: ServedEdge) -> None:
     with logged(edge) as lines:
         await edge.stub.GetDashboard(SOMETHING, metadata=(*edge.metadata, ("x-request-id", "r-3")))
         await refused(edge.stub.GetDashboard(dashboards.GetDashboardRequest(), metadata=edge.metadata))
@@ -207,14 +207,14 @@ async def test_every_call_is_logged_on_one_line_without_its_token(edge: Edge) ->
     assert token not in repr(lines)
 
 
-async def test_log_lines_are_soon_written_without_a_flush(edge: Edge) -> None:
+async def test_log_lines_are_soon_written_without_a_flush(edge: ServedEdge) -> None:
     with structlog.testing.capture_logs() as lines:
         await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
         await until(lambda: lines)
     assert [line["code"] for line in lines] == ["OK"]
 
 
-async def test_log_lines_during_a_call_have_its_id(edge: Edge) -> None:
+async def test_log_lines_during_a_call_have_its_id(edge: ServedEdge) -> None:
     async def get(_request: Any, _context: Any) -> Any:
         structlog.get_logger().info("within")
         return dashboards.GetDashboardResponse()
@@ -253,7 +253,7 @@ async def test_a_call_above_the_concurrency_limit_is_refused(tmp_path: Path) -> 
         assert edge.gate.running == 0
 
 
-async def test_a_draining_server_refuses_new_calls_and_ends_running_ones(edge: Edge) -> None:
+async def test_a_draining_server_refuses_new_calls_and_ends_running_ones(edge: ServedEdge) -> None:
     let_go = asyncio.Event()
 
     async def get(_request: Any, _context: Any) -> Any:
@@ -273,7 +273,7 @@ async def test_a_draining_server_refuses_new_calls_and_ends_running_ones(edge: E
         await edge.gate.idle()
 
 
-async def test_cancelling_a_call_cancels_its_servicer(edge: Edge) -> None:
+async def test_cancelling_a_call_cancels_its_servicer(edge: ServedEdge) -> None:
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def get(_request: Any, _context: Any) -> Any:

@@ -76,7 +76,7 @@ class Budgets(NamedTuple):
 DEFAULTS = Budgets()
 
 
-class EdgeInterceptor(grpc.GenericRpcHandler):
+class Edge(grpc.GenericRpcHandler):
     """Finds the methods of the server, and puts the steps above around each of them.
 
     For generated code it is the server, to which servicers are added.
