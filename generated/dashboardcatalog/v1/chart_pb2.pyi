@@ -63,7 +63,9 @@ class ChartSpec(_message.Message):
     `Heatmap`, `Timeline` and `Other`.
     """
     source_url: _builtins.str
-    """Optional. Address of the chart in its BI tool, at most 2,048 characters: an http or https URL, or one without a scheme."""
+    """Optional. Address of the chart in its BI tool, at most 2,048 characters: an http or https URL, or one without a
+    scheme.
+    """
     domain: _builtins.str
     """Optional. Fully qualified name of the domain, at most 2,400 bytes. The domain must exist and not be deleted when it
     is set. Stewarded.
@@ -227,7 +229,7 @@ class Chart(_message.Message):
     @_builtins.property
     def omitted_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What is left out here because the chart would otherwise be larger than 3 MiB, as paths of its fields, such as
-        `charts.display_name`. Usually empty. docs/limits.md has the order in which parts are left out.
+        `owners.display_name`. Usually empty. docs/limits.md has the order in which parts are left out.
         """
 
     def __init__(

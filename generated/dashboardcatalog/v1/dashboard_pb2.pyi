@@ -62,7 +62,9 @@ class DashboardSpec(_message.Message):
     dashboard_type: _builtins.str
     """Optional. `Dashboard` or `Report`. An absent type is returned as `Dashboard`."""
     source_url: _builtins.str
-    """Optional. Address of the dashboard in its BI tool, at most 2,048 characters: an http or https URL, or one without a scheme."""
+    """Optional. Address of the dashboard in its BI tool, at most 2,048 characters: an http or https URL, or one without a
+    scheme.
+    """
     project: _builtins.str
     """Optional. Workspace, folder or collection that the dashboard is in, at most 512 characters and 1,536 bytes."""
     domain: _builtins.str
@@ -72,8 +74,8 @@ class DashboardSpec(_message.Message):
     @_builtins.property
     def charts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Fully qualified names of the charts, in order; at most 2,000. Charts of other BI services are allowed.
-        Duplicates are dropped. Each chart must exist and not be deleted when it is added. The list replaces the charts that
-        the caller may view. Each hidden chart stays behind the chart that it followed.
+        Duplicates are dropped. Each chart must exist and not be deleted when it is added. The list replaces the charts
+        that the caller may view. Each hidden chart stays behind the chart that it followed.
         """
 
     @_builtins.property

@@ -115,8 +115,8 @@ class DashboardServiceServicer(object):
         """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
         Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-        caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
-        for an existing one, and also `restore` for one that is restored.
+        caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard,
+        `update` for an existing one, and also `restore` for one that is restored.
 
         ABORTED if `etag` is set and is not that of the stored version.
         """

@@ -54,8 +54,8 @@ class DashboardServiceStub:
     """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
     Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
-    for an existing one, and also `restore` for one that is restored.
+    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard,
+    `update` for an existing one, and also `restore` for one that is restored.
 
     ABORTED if `etag` is set and is not that of the stored version.
     """
@@ -126,8 +126,8 @@ class DashboardServiceAsyncStub(DashboardServiceStub):
     """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
     Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
-    for an existing one, and also `restore` for one that is restored.
+    caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard,
+    `update` for an existing one, and also `restore` for one that is restored.
 
     ABORTED if `etag` is set and is not that of the stored version.
     """
@@ -207,8 +207,8 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a dashboard, or updates the one with the same fully qualified name. Safe to repeat.
 
         Fields that are not sent keep their values. A soft-deleted dashboard is restored, unless people deleted it and the
-        caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard, `update`
-        for an existing one, and also `restore` for one that is restored.
+        caller is a bot; the outcome is then OUTCOME_SUPPRESSED. Requires the permission `create` for a new dashboard,
+        `update` for an existing one, and also `restore` for one that is restored.
 
         ABORTED if `etag` is set and is not that of the stored version.
         """

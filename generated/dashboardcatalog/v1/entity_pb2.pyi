@@ -309,8 +309,8 @@ class Team(_message.Message):
 
     @_builtins.property
     def parents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Optional. Fully qualified names of the parent teams, at most 100. A cycle of parents is refused, and so are more than
-        32 levels.
+        """Optional. Fully qualified names of the parent teams, at most 100. A cycle of parents is refused, and so are more
+        than 32 levels.
         """
 
     def __init__(
