@@ -355,7 +355,7 @@ async def process(**given: Any) -> AsyncIterator[Process]:
 async def test_a_signal_stops_the_process(tmp_path: Path, number: signal.Signals) -> None:
     async with process(address="127.0.0.1:0", data_dir=tmp_path / "data") as one:
         serving = await one.line("serving")
-        assert serving["database"] == f"sqlite+aiosqlite:///{tmp_path}/data/catalog.db"
+        assert serving["database"] == f"sqlite:///{tmp_path}/data/catalog.db"
         assert data_dir_of(serving["address"]) == tmp_path / "data"
         async with grpc.aio.insecure_channel(serving["address"]) as channel:
             metadata = (*admin(tmp_path), ("x-request-id", "r-1"))

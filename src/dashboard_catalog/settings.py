@@ -254,9 +254,9 @@ class Settings(BaseSettings):
 
     @property
     def shown_database_url(self) -> str:
-        """The URL of the database without its password, for logs."""
+        """The URL of the database as people write it, without its password and driver: for logs and errors."""
         url = _parsed(self.database_url).difference_update_query(["password"])
-        return url.render_as_string(hide_password=True)
+        return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
     @property
     def admin_token_file(self) -> Path:

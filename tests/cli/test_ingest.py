@@ -102,6 +102,7 @@ def test_standard_input_is_read(run: Run, lines: bool) -> None:
     text = "\n".join(map(json.dumps, values)) if lines else json.dumps(values, indent=2)
     result = run("ingest", "-", stdin=text)
     assert result.exit_code == 0, result.output
+    assert "\nstandard input: 1 entity, 1 chart, 1 dashboard sent in " in result.stdout
     assert run("get", "s.d").exit_code == 0
 
 
@@ -388,9 +389,12 @@ def test_a_refused_caller_sees_the_reason(run: Run, folder: Path) -> None:
     assert result.stdout == ""
 
 
-def test_an_unreachable_server_is_a_one_line_error(run: Run, folder: Path) -> None:
-    result = run("ingest", folder, "--address", "127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("address", "cause"), [("127.0.0.1:1", "Connection refused"), ("unix:/nowhere/socket", "No such file or directory")]
+)
+def test_an_unreachable_server_is_a_one_line_error(run: Run, folder: Path, address: str, cause: str) -> None:
+    result = run("ingest", folder, "--address", address)
     assert result.exit_code == 2
     [line] = result.stderr.splitlines()
-    assert line.startswith("Error: no server answers at 127.0.0.1:1 (")
+    assert line.startswith(f"Error: no server answers at {address} ({cause}). ")
     assert "dashboard-catalog serve" in line

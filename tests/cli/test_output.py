@@ -1,8 +1,13 @@
 """Output shows stored text and cannot control the terminal."""
 
+import sys
+from errno import ENOSPC
+from io import StringIO
+
 import pytest
 
 from dashboard_catalog.cli import output
+from dashboard_catalog.cli.ingest.report import Report
 
 
 @pytest.mark.parametrize(
@@ -26,3 +31,15 @@ def test_a_row_stays_one_line_without_a_terminal(capsys: pytest.CaptureFixture[s
     header, row = capsys.readouterr().out.splitlines()
     assert header.split() == ["name", "text"]
     assert row.split() == ["[red]x", "y" * 5_000]
+
+
+class Full(StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(ENOSPC, "No space left on device")
+
+
+def test_a_report_that_cannot_be_written_names_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(OSError, match="No space") as failed:
+        Report("items.ndjson", shown=None).print_for_people(dry_run=False)
+    assert failed.value.filename == "standard output"

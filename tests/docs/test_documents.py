@@ -20,7 +20,7 @@ DOCUMENTS = [
 WITH_EXAMPLES = [path for path in DOCUMENTS if any(steps_of(path.read_text()))]
 ADDRESS = "127.0.0.1:50051"
 DATABASE = "postgresql://catalog:secret@db.example.com/catalog"
-DATABASE_WITHOUT_PASSWORD = "postgresql+asyncpg://catalog:***@db.example.com/catalog"
+DATABASE_WITHOUT_PASSWORD = "postgresql://catalog:***@db.example.com/catalog"
 
 
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.relative_to(ROOT).with_suffix("").as_posix())

@@ -28,6 +28,7 @@ async def test_who_may_write_nothing_gets_no_session(service: Service, superset:
             refused = (await caller.bulk([item] * 1000, options=session)).refused
             assert refused is not None
             assert (refused.code, refused.reason) == ("PERMISSION_DENIED", "ACTION_DENIED")
+            assert refused.message.endswith(": no policy lets this caller write anything")
             assert refused.metadata == {"action": "begin", "resource": f"session {session['sessionId']}"}
     assert (await _count(service, "bulk_session"), await _count(service, "bulk_failure")) == (before, 0)
 

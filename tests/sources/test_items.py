@@ -82,7 +82,10 @@ def test_a_value_that_is_not_an_item_is_a_problem_with_its_place(value: Any, pro
             NAMED | {"chartType": "Line", "project": "p"},
             "has chartType like a chart and project like a dashboard",
         ),
-        ({"name": "n"}, 'has no service, as dashboards and charts must; an entity is written as {"user": {...}}'),
+        (
+            {"name": "n"},
+            'has no service, as dashboards and charts must; an entity is written as {"entity": {"user": {...}}}',
+        ),
         ({"service": "s"}, "has no name"),
     ],
 )

@@ -34,14 +34,22 @@ class ActionDenied(CatalogError):
         action: The action that was denied.
         policies: The policies that determined the decision, for the log.
         asked: The action that the caller requested, if the name of `action` would reveal whether something exists.
+        why: What more the caller should know.
     """
 
     def __init__(
-        self, principal: Principal, action: str, resource: Resource, policies: tuple[str, ...] = (), asked: str = ""
+        self,
+        principal: Principal,
+        action: str,
+        resource: Resource,
+        policies: tuple[str, ...] = (),
+        *,
+        asked: str = "",
+        why: str = "",
     ) -> None:
         asked = asked or str(action)
         thing = f"{resource.kind} {resource.name}".strip()
-        text = f"{principal.subject} may not {asked} {thing}"
+        text = f"{principal.subject} may not {asked} {thing}" + (f": {why}" if why else "")
         super().__init__(Reason.ACTION_DENIED, text, metadata={"action": asked, "resource": thing})
         self._line = {
             "subject": principal.subject,
@@ -111,7 +119,7 @@ class Authorizer:
         """
         decision = self._decisions.decide(principal, action, resource)
         if not decision.allowed:
-            raise ActionDenied(principal, action, resource, decision.policies, asked)
+            raise ActionDenied(principal, action, resource, decision.policies, asked=asked)
 
     def reload_if_changed(self) -> bool:
         """Reloads the policies if a file of the folder has changed, and drops the cached decisions.

@@ -27,7 +27,9 @@ CALL_SECONDS = 60
 """Timeout of a unary call."""
 
 # The words of gRPC before the cause.
-_LAST_ERROR = re.compile(r"^.*last error: \w+: \S+: (?:Failed to connect to remote host: )?")
+_LAST_ERROR = re.compile(
+    r"^.*last error: \w+: \S+: (?:Failed to connect to remote host: |connect failed: addr: \S+ error: )?"
+)
 _DATA_DIR = environment_name("data_dir")
 
 

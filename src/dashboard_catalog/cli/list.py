@@ -59,7 +59,8 @@ class Paging:
     """Which part of the list to show."""
 
     page_size: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of results per page, up to 1,000.", show_default="50")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Maximum number of results per page, up to 1,000.", show_default="50"),
     ] = None
     page_token: Annotated[
         str | None, typer.Option(help="Token of the page to list, as printed with the previous page.")

@@ -45,22 +45,32 @@ def complain(text: str) -> None:
 
 def write_line(text: str) -> None:
     """Prints one line for programs to standard output."""
-    with _naming_standard_output():
+    with naming_standard_output():
         sys.stdout.write(text + "\n")
 
 
 def flush() -> None:
     """Writes what is still to be written to standard output."""
-    with _naming_standard_output():
+    with naming_standard_output():
         sys.stdout.flush()
 
 
 def print_lines(lines: Iterable[Text | str]) -> None:
     """Prints lines to standard output; they are neither wrapped nor cut."""
     console = results()
-    with _naming_standard_output():
+    with naming_standard_output():
         for line in lines:
             console.print(Text(line) if isinstance(line, str) else line, soft_wrap=True)
+
+
+@contextmanager
+def naming_standard_output() -> Iterator[None]:
+    """Lets an error that comes from writing results say so."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 def table(*columns: str) -> Table:
@@ -79,15 +89,6 @@ def cell(text: object, style: str = "") -> Text:
 def printable(text: str) -> str:
     """Returns the text with control characters escaped: stored texts must not control the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
-
-
-@contextmanager
-def _naming_standard_output() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        error.filename = "standard output"
-        raise
 
 
 def _console(*, stderr: bool) -> Console:

@@ -156,7 +156,7 @@ def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Ki
 
 def _ambiguous(place: str, body: dict[str, Any]) -> FoundItem:
     if "service" not in body:
-        text = 'has no service, as dashboards and charts must; an entity is written as {"user": {...}}'
+        text = 'has no service, as dashboards and charts must; an entity is written as {"entity": {"user": {...}}}'
         return FoundItem(place, body=body, problem=text)
     if "name" not in body:
         return FoundItem(place, body=body, problem="has no name")

@@ -26,7 +26,8 @@ async def check_may_load(connection: ReadConnection, authorizer: Authorizer, req
         return
     if authorizer.may_allow(principal, Action.UPDATE, owns=True) and await _owns_assets(connection, principal):
         return
-    raise ActionDenied(principal, "begin", Resource("session", name=str(request.id)))
+    why = "no policy lets this caller write anything"
+    raise ActionDenied(principal, "begin", Resource("session", name=str(request.id)), why=why)
 
 
 async def _owns_assets(connection: ReadConnection, principal: Principal) -> bool:

@@ -23,6 +23,7 @@ from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.cli.ingest.swept import Swept
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
+from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboard_catalog.sources.files import FOLDER_FILES, Source, digest_of, other_files, sources_in
 from dashboard_catalog.sources.items import EXPECTED
 from dashboard_catalog.sources.kinds import Kind
@@ -92,9 +93,9 @@ class IngestOptions:
         bool,
         typer.Option("--override-metadata", help="Overwrite people's edits. Requires a separate permission."),
     ] = False
-    max_failures: Annotated[int, typer.Option(min=0, max=MAX_FAILURES, help="Stop if more items than this fail.")] = (
-        MAX_FAILURES
-    )
+    max_failures: Annotated[
+        int, typer.Option(min=0, max=MAX_FAILURES, metavar="N", help="Stop if more items than this fail.")
+    ] = MAX_FAILURES
     all_failures: Annotated[
         bool, typer.Option("--all-failures", help="List all failures, also those that are alike, with all details.")
     ] = False
@@ -117,6 +118,7 @@ def ingest(
     how: IngestOptions,
     connection: ConnectionOptions,
     as_json: JsonOption = False,
+    more: Unexpected = None,
 ) -> None:
     """Load dashboards, charts and the entities that they refer to.
 
@@ -130,6 +132,8 @@ def ingest(
     Exit status: 0 if everything was loaded, 1 if items failed or the sweep was prevented, 2 if the
     command itself failed, 3 if there is nothing to load, 130 after Ctrl-C.
     """
+    if more:
+        raise unexpected([path, *more])
     _check(path, how)
     report = Report(path, None if how.all_failures else SHOWN_FAILURES)
     if how.sweep is not None:
@@ -168,7 +172,7 @@ def _load(path: str, scratch: Path, how: IngestOptions, connection: ConnectionOp
                 fingerprint = _fingerprint(how, options, sources)
                 unfinished = Unfinished(local_data_dir(), connection.address, path, fingerprint)
             if how.resume and unfinished:
-                options |= _resumed(path, unfinished, shown)
+                options |= _resumed(report.source_name, unfinished, shown)
             shown.begin(reading.total)
             Loading(connected, reading.items(), options, report=report, shown=shown, unfinished=unfinished).run()
 
@@ -184,8 +188,7 @@ def _read(sources: list[Source], how: IngestOptions, report: Report, shown: Show
         on_read=shown.reading,
     )
     if not reading.total:
-        where = "standard input" if report.source == "-" else report.source
-        raise NothingToLoad(f"there is nothing to load: {where} has no items")
+        raise NothingToLoad(f"there is nothing to load: {report.source_name} has no items")
     if reading.is_unreadable:
         failed = report.failures[0]
         raise CommandError(f"nothing can be loaded: {failed.place.name} {failed.failure.message}. {EXPECTED}")
@@ -217,9 +220,9 @@ def _fingerprint(how: IngestOptions, options: LoadOptions, sources: Sequence[Sou
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
 
-def _resumed(path: str, unfinished: Unfinished, shown: Shown) -> LoadOptions:
+def _resumed(source: str, unfinished: Unfinished, shown: Shown) -> LoadOptions:
     session_id = unfinished.session()
     if session_id is None:
-        shown.say(f"no unfinished load of {path} with this content and these options: starting from the beginning")
+        shown.say(f"no unfinished load of {source} with this content and these options: starting from the beginning")
         return LoadOptions()
     return LoadOptions(session_id=session_id)

@@ -50,6 +50,11 @@ class Report:
     seconds: float = 0.0
 
     @property
+    def source_name(self) -> str:
+        """The source as people call it."""
+        return "standard input" if self.source == "-" else self.source
+
+    @property
     def failed(self) -> int:
         """Number of all items that were not written."""
         return self.outcomes["failed"] + self.refused
@@ -71,11 +76,12 @@ class Report:
         console = output.results()
         # On a terminal, lines break between words.
         one_line = not console.is_terminal
-        for part in self._failure_lines():
-            console.print(part, soft_wrap=one_line)
-        console.print(self._count_table())
-        for line in self._remarks(dry_run=dry_run):
-            console.print(output.cell(line), soft_wrap=one_line)
+        with output.naming_standard_output():
+            for part in self._failure_lines():
+                console.print(part, soft_wrap=one_line)
+            console.print(self._count_table())
+            for line in self._remarks(dry_run=dry_run):
+                console.print(output.cell(line), soft_wrap=one_line)
 
     def print_for_programs(self) -> None:
         """Prints one JSON object to standard output."""
@@ -105,7 +111,7 @@ class Report:
         did = "validated, nothing written," if dry_run else "sent"
         rate = total / self.seconds if self.seconds else 0
         time = f"{self.seconds:.{0 if self.seconds >= 10 else 2}f} s"
-        yield f"{self.source}: {kinds or 'no items'} {did} in {time} ({rate:,.0f}/s)"
+        yield f"{self.source_name}: {kinds or 'no items'} {did} in {time} ({rate:,.0f}/s)"
         if self.resumed_after:
             yield f"Resumed: {self.resumed_after:,} of them were done before"
         if self.dropped:
