@@ -1,11 +1,16 @@
 """The room for large answers is shared, and what is given back goes to whoever has waited longest."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.answer_room import AnswerRoom
+from dashboard_catalog.rpc.answer_room import AnswerRoom, CallRoom
+from dashboardcatalog.v1.dashboard_service_pb2 import UpsertDashboardResponse
+
+MIB = 2**20
 
 
 async def turns() -> None:
@@ -51,3 +56,37 @@ async def test_an_answer_that_waits_too_long_or_is_cancelled_takes_nothing() -> 
     admitted.cancel()
     await asyncio.gather(waiting, admitted, return_exceptions=True)
     assert (room._free, dict(room._taken), len(room._waiting)) == (10, {}, 0)
+
+
+async def test_an_answer_larger_than_expected_is_built_again_when_there_is_room() -> None:
+    room = AnswerRoom(total=16 * MIB, share=16 * MIB, wait_seconds=0.01)
+    ended: list[Any] = []
+    context: Any = SimpleNamespace(
+        call=SimpleNamespace(principal=SimpleNamespace(subject="ann")), when_done=ended.append
+    )
+    call = CallRoom(room, context)
+    built: list[int] = []
+
+    async def build() -> UpsertDashboardResponse:
+        # What it expects to need. The second time, there is enough.
+        await call.take(MIB // 2)
+        call.keep(0)
+        built.append(room._taken["ann"])
+        return UpsertDashboardResponse(kept_fields=["x" * 3 * MIB])
+
+    await room.take("bob", 5 * MIB)
+    with pytest.raises(CatalogError, match="too many large answers"):
+        await call.hold(build)
+    assert (built, room._taken) == ([0], {"bob": 5 * MIB})
+
+    call, built[:] = CallRoom(room, context), []
+    # After a write, it waits as long as it must.
+    waiting = asyncio.create_task(call.hold(build, patient=True))
+    await asyncio.sleep(0.05)
+    assert (built, room._taken) == ([0], {"bob": 5 * MIB})
+    room.give_back("bob", 5 * MIB)
+    size = (await waiting).ByteSize()
+    assert (built, room._taken) == ([0, 4 * size], {"ann": size})
+    for callback in ended:
+        callback()
+    assert room._taken == {}

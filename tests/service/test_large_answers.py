@@ -190,3 +190,34 @@ async def test_an_answer_that_nobody_reads_is_in_the_way_of_large_answers_to_the
             unread.cancel()
             assert len((await waiting)["dashboards"]) == 31
         await _until(lambda: not room._taken)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_answers_to_writes_and_to_short_lists_take_room_when_they_are_large(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = AnswerRoom(13 * 2**20, 13 * 2**20)
+    monkeypatch.setattr(server, "AnswerRoom", lambda: room)
+    async with running(database_url, tmp_path / "data") as (_, service):
+        admin = service.caller("admin", "admin")
+        await admin.add_small_catalog()
+        names = [f"{number:03}{WIDE * 250}" for number in range(600)]
+        await _store(service, admin, CHARTS, [{"name": name} for name in names])
+        spec = {"name": "wide", "service": "superset", "charts": [f"superset.{name}" for name in names]}
+        await admin.create_dashboard(dashboard=spec)
+        await _until(lambda: not room._taken)
+
+        # Somebody else has nearly everything.
+        await room.take("other", 12 * 2**20)
+        for call in (
+            admin.list_dashboards(page_size=1, name_prefix="wide"),
+            admin.upsert_dashboard(dashboard={"name": "wide", "service": "superset", "description": "text"}),
+        ):
+            waiting = asyncio.create_task(call)
+            await _until(lambda: bool(room._waiting))
+            room.give_back("other", 12 * 2**20)
+            await room.take("other", 0)
+            answer = await waiting
+            assert len(answer.get("dashboard", answer.get("dashboards", [{}])[0])["charts"]) == 600
+            await _until(lambda: not room._taken)
+            await room.take("other", 12 * 2**20)

@@ -7,7 +7,8 @@ share. Small answers take nothing and never wait.
 
 import asyncio
 from collections import Counter, deque
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
@@ -18,6 +19,8 @@ from dashboard_catalog.rpc.edge.context import CallContext, Context, call_contex
 
 # Rows, messages and bytes of the same answer exist side by side while it is built.
 _BUILDING = 4
+
+M = TypeVar("M", bound=Message)
 
 
 class _Waiting(NamedTuple):
@@ -51,8 +54,13 @@ class AnswerRoom:
         """Returns the room of the answer to one call."""
         return CallRoom(self, call_context(context))
 
-    async def take(self, subject: str, size: int) -> None:
+    async def take(self, subject: str, size: int, *, patient: bool = False) -> None:
         """Waits until a caller may have this much more, and takes it.
+
+        Args:
+            subject: The caller.
+            size: Number of bytes.
+            patient: Whether to wait as long as the call lasts.
 
         Raises:
             CatalogError: RESOURCE_EXHAUSTED if others hold the room for too long.
@@ -64,7 +72,7 @@ class AnswerRoom:
         self._waiting.append(waiting)
         self._admit()
         try:
-            async with asyncio.timeout(self._wait_seconds):
+            async with asyncio.timeout(None if patient else self._wait_seconds):
                 await waiting.admitted
         except BaseException as error:
             if waiting in self._waiting:
@@ -107,6 +115,8 @@ class CallRoom:
         self._context = context
         self._subject = context.call.principal.subject
         self._taken = 0
+        # Known once the answer has been built in vain.
+        self._needed = 0
 
     async def take(self, size: int) -> None:
         """Waits until there is room to build an answer of this size, and takes it for the rest of the call.
@@ -114,19 +124,43 @@ class CallRoom:
         Raises:
             CatalogError: RESOURCE_EXHAUSTED if there is none for a long time.
         """
-        await self._room.take(self._subject, size * _BUILDING)
-        self._taken = size * _BUILDING
-        self._context.when_done(lambda: self._shrink(0))
+        if not self._needed:
+            await self._take(size * _BUILDING)
 
     def keep(self, size: int) -> None:
         """Gives back what building an answer of this size does not need."""
-        self._shrink(size * _BUILDING)
+        self._shrink(max(size * _BUILDING, self._needed))
 
-    def built(self, answer: Message) -> None:
-        """Keeps what the answer needs until it has been sent."""
-        if self._taken:
+    async def hold(self, build: Callable[[], Awaitable[M]], *, patient: bool = False) -> M:
+        """Returns an answer that `build` makes, and keeps what it needs until it has been sent.
+
+        Nobody knows the size of an answer before it is built. One that turns out larger than what the call has taken is
+        dropped, and built again when there is room for it.
+
+        Args:
+            build: Makes the answer. It can do so twice, and takes what it expects to need.
+            patient: Whether to wait for room as long as the call lasts: after a write, an error would be misleading.
+
+        Raises:
+            CatalogError: RESOURCE_EXHAUSTED if there is no room for a long time.
+        """
+        answer = await build()
+        size = answer.ByteSize()
+        if size > max(self._taken, SMALL_ANSWER_BYTES):
+            del answer
+            # First, so that no two calls wait for what the other one has.
+            self._shrink(0)
+            self._needed = size * _BUILDING
+            await self._take(self._needed, patient=patient)
+            answer = await build()
             size = answer.ByteSize()
-            self._shrink(size if size > SMALL_ANSWER_BYTES else 0)
+        self._shrink(size if size > SMALL_ANSWER_BYTES else 0)
+        return answer
+
+    async def _take(self, size: int, *, patient: bool = False) -> None:
+        await self._room.take(self._subject, size, patient=patient)
+        self._taken = size
+        self._context.when_done(lambda: self._shrink(0))
 
     def _shrink(self, size: int) -> None:
         if size < self._taken:

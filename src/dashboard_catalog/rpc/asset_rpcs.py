@@ -33,58 +33,68 @@ class AssetRpcs:
         self._resource = messages.resource
         self._name = messages.kind.name
 
-    async def create(self, request: Any, caller: Caller, response: Response[R]) -> R:
+    async def create(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves Create."""
         write = self._requests.create(request, caller)
         _, _, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        return self._respond(response, view)
+        return await self._respond(response, view, room)
 
-    async def upsert(self, request: Any, caller: Caller, response: Response[R]) -> R:
+    async def upsert(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves Upsert."""
         write = self._requests.upsert(request, caller)
         outcome, kept, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
         kept_fields = fit_kept_fields(kept)
-        return self._respond(response, view, outcome=wire.outcome_message(outcome), kept_fields=kept_fields)
+        shown = wire.outcome_message(outcome)
+        return await self._respond(response, view, room, outcome=shown, kept_fields=kept_fields)
 
-    async def update(self, request: Any, caller: Caller, response: Response[R]) -> R:
+    async def update(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves Update."""
         write = self._requests.update(request, caller)
         _, _, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        return self._respond(response, view)
+        return await self._respond(response, view, room)
 
-    async def delete(self, request: Any, caller: Caller, response: Response[R]) -> R:
+    async def delete(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves Delete."""
         write = self._requests.delete(request, caller)
         deletion = self._catalog.write_asset(write, validate_only=request.validate_only)
         written = await unless_missing(deletion, allowed=request.allow_missing)
-        return self._respond(response, written[2]) if written else response()
+        return await self._respond(response, written[2], room) if written else response()
 
-    async def restore(self, request: Any, caller: Caller, response: Response[R]) -> R:
+    async def restore(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves Restore."""
         _, _, view = await self._catalog.write_asset(self._requests.restore(request, caller))
-        return self._respond(response, view)
+        return await self._respond(response, view, room)
 
     async def get(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves Get."""
         read, fields = self._requests.read(request, caller)
-        view = await self._catalog.get_asset(read, room)
-        answer = response(**{self._name: self._shown(view, fields)})
-        room.built(answer)
-        return answer
+
+        async def build() -> R:
+            view = await self._catalog.get_asset(read, room)
+            return response(**{self._name: self._shown(view, fields)})
+
+        return await room.hold(build)
 
     async def list(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
         """Serves List."""
         listing, fields = self._requests.listing(request, caller)
-        async with self._catalog.list_assets(listing, room) as page:
-            messages, token = await fill_page(page, lambda view: self._shown(view, fields), listing.token_after)
-        answer = response(next_page_token=token, total=page.total, **{f"{self._name}s": messages})
-        room.built(answer)
-        return answer
 
-    def _respond(self, response: Response[R], view: AssetView, **fields: Any) -> R:
-        answer = response(**{self._name: wire.asset_fields(view)}, **fields)
-        fit(getattr(answer, self._name))
-        return answer
+        async def build() -> R:
+            async with self._catalog.list_assets(listing, room) as page:
+                messages, token = await fill_page(page, lambda view: self._shown(view, fields), listing.token_after)
+            return response(next_page_token=token, total=page.total, **{f"{self._name}s": messages})
+
+        return await room.hold(build)
+
+    async def _respond(self, response: Response[R], view: AssetView, room: CallRoom, **fields: Any) -> R:
+        """Returns the response to a write that has happened."""
+
+        async def build() -> R:
+            answer = response(**{self._name: wire.asset_fields(view)}, **fields)
+            fit(getattr(answer, self._name))
+            return answer
+
+        return await room.hold(build, patient=True)
 
     def _shown(self, view: AssetView, only: frozenset[str]) -> Any:
         """Returns the message of an asset, with all fields or those of a read mask, as far as it is not too large."""

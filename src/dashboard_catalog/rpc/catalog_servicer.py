@@ -29,21 +29,25 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def GetEntity(self, request: messages.GetEntityRequest, context: Context) -> messages.GetEntityResponse:
         kind, key = entity_kind(request.kind), entity_key(request)
         room = self._room.of(context)
-        view = await self._catalog.get_entity(caller_of(context).principal, kind, key, room)
-        answer = messages.GetEntityResponse(entity=wire.entity_message(view))
-        room.built(answer)
-        return answer
+
+        async def build() -> messages.GetEntityResponse:
+            view = await self._catalog.get_entity(caller_of(context).principal, kind, key, room)
+            return messages.GetEntityResponse(entity=wire.entity_message(view))
+
+        return await room.hold(build)
 
     async def ListEntities(
         self, request: messages.ListEntitiesRequest, context: Context
     ) -> messages.ListEntitiesResponse:
         listing = entity_listing(request, caller_of(context))
         room = self._room.of(context)
-        async with self._catalog.list_entities(listing, room) as page:
-            entities, token = await fill_page(page, wire.entity_message, listing.token_after)
-        answer = messages.ListEntitiesResponse(entities=entities, next_page_token=token)
-        room.built(answer)
-        return answer
+
+        async def build() -> messages.ListEntitiesResponse:
+            async with self._catalog.list_entities(listing, room) as page:
+                entities, token = await fill_page(page, wire.entity_message, listing.token_after)
+            return messages.ListEntitiesResponse(entities=entities, next_page_token=token)
+
+        return await room.hold(build)
 
     async def DeleteEntity(
         self, request: messages.DeleteEntityRequest, context: Context

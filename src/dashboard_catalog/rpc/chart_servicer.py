@@ -17,10 +17,12 @@ class ChartServicer(chart_service_pb2_grpc.ChartServiceServicer):
         self._room = room
 
     async def CreateChart(self, request: messages.CreateChartRequest, context: Context) -> messages.CreateChartResponse:
-        return await self._rpcs.create(request, caller_of(context), messages.CreateChartResponse)
+        room = self._room.of(context)
+        return await self._rpcs.create(request, caller_of(context), messages.CreateChartResponse, room)
 
     async def UpsertChart(self, request: messages.UpsertChartRequest, context: Context) -> messages.UpsertChartResponse:
-        return await self._rpcs.upsert(request, caller_of(context), messages.UpsertChartResponse)
+        room = self._room.of(context)
+        return await self._rpcs.upsert(request, caller_of(context), messages.UpsertChartResponse, room)
 
     async def GetChart(self, request: messages.GetChartRequest, context: Context) -> messages.GetChartResponse:
         room = self._room.of(context)
@@ -31,12 +33,15 @@ class ChartServicer(chart_service_pb2_grpc.ChartServiceServicer):
         return await self._rpcs.list(request, caller_of(context), messages.ListChartsResponse, room)
 
     async def UpdateChart(self, request: messages.UpdateChartRequest, context: Context) -> messages.UpdateChartResponse:
-        return await self._rpcs.update(request, caller_of(context), messages.UpdateChartResponse)
+        room = self._room.of(context)
+        return await self._rpcs.update(request, caller_of(context), messages.UpdateChartResponse, room)
 
     async def DeleteChart(self, request: messages.DeleteChartRequest, context: Context) -> messages.DeleteChartResponse:
-        return await self._rpcs.delete(request, caller_of(context), messages.DeleteChartResponse)
+        room = self._room.of(context)
+        return await self._rpcs.delete(request, caller_of(context), messages.DeleteChartResponse, room)
 
     async def RestoreChart(
         self, request: messages.RestoreChartRequest, context: Context
     ) -> messages.RestoreChartResponse:
-        return await self._rpcs.restore(request, caller_of(context), messages.RestoreChartResponse)
+        room = self._room.of(context)
+        return await self._rpcs.restore(request, caller_of(context), messages.RestoreChartResponse, room)

@@ -28,12 +28,14 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     async def CreateDashboard(
         self, request: messages.CreateDashboardRequest, context: Context
     ) -> messages.CreateDashboardResponse:
-        return await self._rpcs.create(request, caller_of(context), messages.CreateDashboardResponse)
+        room = self._room.of(context)
+        return await self._rpcs.create(request, caller_of(context), messages.CreateDashboardResponse, room)
 
     async def UpsertDashboard(
         self, request: messages.UpsertDashboardRequest, context: Context
     ) -> messages.UpsertDashboardResponse:
-        return await self._rpcs.upsert(request, caller_of(context), messages.UpsertDashboardResponse)
+        room = self._room.of(context)
+        return await self._rpcs.upsert(request, caller_of(context), messages.UpsertDashboardResponse, room)
 
     @writes_responses
     async def BulkUpsert(self, request_iterator: AsyncIterator[bulk_pb2.BulkUpsertRequest], context: Context) -> None:
@@ -54,14 +56,17 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     async def UpdateDashboard(
         self, request: messages.UpdateDashboardRequest, context: Context
     ) -> messages.UpdateDashboardResponse:
-        return await self._rpcs.update(request, caller_of(context), messages.UpdateDashboardResponse)
+        room = self._room.of(context)
+        return await self._rpcs.update(request, caller_of(context), messages.UpdateDashboardResponse, room)
 
     async def DeleteDashboard(
         self, request: messages.DeleteDashboardRequest, context: Context
     ) -> messages.DeleteDashboardResponse:
-        return await self._rpcs.delete(request, caller_of(context), messages.DeleteDashboardResponse)
+        room = self._room.of(context)
+        return await self._rpcs.delete(request, caller_of(context), messages.DeleteDashboardResponse, room)
 
     async def RestoreDashboard(
         self, request: messages.RestoreDashboardRequest, context: Context
     ) -> messages.RestoreDashboardResponse:
-        return await self._rpcs.restore(request, caller_of(context), messages.RestoreDashboardResponse)
+        room = self._room.of(context)
+        return await self._rpcs.restore(request, caller_of(context), messages.RestoreDashboardResponse, room)
