@@ -119,11 +119,7 @@ class _Stream:
             if self._writing is not None:
                 # The message after this chunk is at fault, not the chunk.
                 with suppress(CatalogError):
-                    await self._writing
-            raise
-        except asyncio.CancelledError:
-            if self._writing is not None:
-                self._writing.cancel()
+                    await asyncio.shield(self._writing)
             raise
         record = self.session.record
         self._order.check_total(record.next_offset, required=self._options.sweeps and not record.finished)
@@ -172,7 +168,13 @@ class _Stream:
             if writing is None:
                 self._chunks.release()
             else:
-                writing.add_done_callback(lambda _: self._chunks.release())
+                writing.add_done_callback(self._chunk_ended)
+
+    def _chunk_ended(self, writing: asyncio.Task[None]) -> None:
+        self._chunks.release()
+        # Nobody is left to learn how it ended if the client has gone.
+        if not writing.cancelled():
+            writing.exception()
 
     async def _begin(
         self, request: bulk_pb2.BulkUpsertRequest, first: int, end: int, outbox: Outbox
@@ -213,7 +215,8 @@ class _Stream:
         """Returns when the chunk that is in flight has been written."""
         if self._writing is not None:
             writing, self._writing = self._writing, None
-            await writing
+            # The database finishes a chunk also for a client that has gone, so the chunk keeps its place until then.
+            await asyncio.shield(writing)
             self._check_failures()
 
     def _check_failures(self) -> None:

@@ -1,0 +1,68 @@
+"""Chunks of bulk streams keep their places while they are in memory, also after their clients have gone."""
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.bulk.session import Session
+from dashboard_catalog.catalog.model.commands import Writer
+from dashboard_catalog.contract.caller import Caller
+from dashboard_catalog.rpc.bulk_stream import serve_bulk
+from dashboard_catalog.store.records import CATALOG_ID, SessionRecord
+from dashboardcatalog.v1 import bulk_pb2
+
+
+class _Database:
+    """Finishes what it has begun, and needs a while for it."""
+
+    def __init__(self) -> None:
+        self.may_finish = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def write(self, _work: Any) -> Any:
+        self.begun.set()
+        return await asyncio.shield(asyncio.create_task(self.may_finish.wait()))
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes: bool) -> None:
+    database: Any = _Database()
+    now = datetime.now(UTC)
+    record = SessionRecord(
+        service_id=CATALOG_ID, id=uuid4(), owner="ann", options=b"", connection=uuid4(), updated_at=now
+    )
+    principal = Principal("ann", frozenset({"admin"}), frozenset(), None, True, None)
+    request: Any = SimpleNamespace(writer=Writer(principal, True, "1", False, record.id))
+
+    async def open_session(*_args: Any, **_options: Any) -> Session:
+        pipeline: Any = None
+        return Session(database, pipeline, request, record)
+
+    async def send(_response: Any) -> None:
+        pass
+
+    async def requests() -> Any:
+        yield bulk_pb2.BulkUpsertRequest(items=[bulk_pb2.BulkUpsertItem()])
+        if not closes:
+            await asyncio.Event().wait()
+
+    catalog: Any = SimpleNamespace(open_session=open_session)
+    chunks = asyncio.Semaphore(1)
+    stream = asyncio.create_task(serve_bulk(catalog, chunks, requests(), Caller(principal, "1"), send))
+    await database.begun.wait()
+    await asyncio.sleep(0)
+
+    stream.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stream
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert chunks.locked()
+    database.may_finish.set()
+    async with asyncio.timeout(10):
+        await chunks.acquire()
