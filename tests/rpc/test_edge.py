@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from dashboard_catalog.rpc.edge.context import caller_of
 from dashboard_catalog.rpc.edge.gate import DRAINING_SECONDS
+from dashboard_catalog.rpc.edge.method import unknown_method
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import GET, SOMETHING, ServedEdge, logged, refused, serving, status_of_call
@@ -144,6 +145,10 @@ async def test_an_unknown_method_is_unimplemented(edge: ServedEdge, method: str)
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert details["ErrorInfo"].reason == "UNKNOWN_METHOD"
     assert method.startswith(details["ErrorInfo"].metadata["method"].rstrip("…"))
+
+
+def test_the_name_of_an_unknown_method_is_shown_without_control_characters() -> None:
+    assert unknown_method("/a\x1b[31m\n\N{SNOWMAN}/Get").name == "a\ufffd[31m\ufffd\N{SNOWMAN}/Get"
 
 
 async def test_an_unknown_method_is_unimplemented_for_a_stream(edge: ServedEdge) -> None:

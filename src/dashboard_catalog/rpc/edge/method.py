@@ -76,7 +76,8 @@ def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Met
 
 def unknown_method(path: str) -> Method:
     """Returns a method that answers UNIMPLEMENTED. It streams, so that no request needs to be read."""
-    shown = path[:_SHOWN_CHARACTERS]
+    # Strangers can send control characters, too, which a terminal that shows the log would obey.
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in path[:_SHOWN_CHARACTERS])
 
     async def refuse(_requests: AsyncIterator[Message], _context: object) -> None:
         raise CatalogError(Reason.UNKNOWN_METHOD, f"there is no method {shown}", metadata={"method": shown})
