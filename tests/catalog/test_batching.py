@@ -158,6 +158,8 @@ async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
     work.let.set()
 
     assert [await tasks[1], await tasks[3]] == [1, 9]
+    # The first item was in a batch that ran already.
+    assert work.batches == [[0], [1, 3]]
     with pytest.raises(asyncio.CancelledError):
         await tasks[0]
     assert await batcher.submit("a", 5) == 25

@@ -49,7 +49,7 @@ class CallBatcher(Generic[I, O]):
     async def submit(self, key: Hashable, item: I) -> O:
         """Runs an item in a batch with others of its key and returns its answer.
 
-        The item of a cancelled caller stays in its batch: it may have been written already.
+        The item of a cancelled caller stays in a batch that runs: it may have been written already.
         """
         future: asyncio.Future[O] = asyncio.get_running_loop().create_future()
         queue = self._waiting.get(key)
@@ -68,7 +68,8 @@ class CallBatcher(Generic[I, O]):
         while queue:
             await self._gather(queue, 1 if self._lone == key else self._max_items)
             batch = self._next(queue)
-            await self._answer(batch)
+            if batch:
+                await self._answer(batch)
             self._lone = key if len(batch) == 1 and not queue else None
         del self._waiting[key]
 
@@ -81,11 +82,21 @@ class CallBatcher(Generic[I, O]):
             arrived = len(queue)
 
     def _next(self, queue: deque[_Waiting[I, O]]) -> list[_Waiting[I, O]]:
-        """Takes the items of the next batch from the front of the queue."""
-        batch = [queue.popleft()]
-        shared = self._same_batch(batch[0][0])
-        while queue and len(batch) < self._max_items and self._same_batch(queue[0][0]) == shared:
-            batch.append(queue.popleft())
+        """Takes the items of the next batch from the front of the queue, without those of cancelled callers.
+
+        Callers who cancel could have any number of items in the queue.
+        """
+        batch: list[_Waiting[I, O]] = []
+        shared: Hashable = None
+        while queue and len(batch) < self._max_items:
+            item, future = queue[0]
+            if not future.cancelled():
+                same = self._same_batch(item)
+                if batch and same != shared:
+                    break
+                shared = same
+                batch.append(queue[0])
+            queue.popleft()
         return batch
 
     async def _answer(self, batch: Sequence[_Waiting[I, O]]) -> None:
