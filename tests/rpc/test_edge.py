@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -10,9 +11,13 @@ import pytest
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.context import caller_of
 from dashboard_catalog.rpc.edge.gate import DRAINING_SECONDS
 from dashboard_catalog.rpc.edge.method import unknown_method
+from dashboard_catalog.rpc.edge.observation import CallIds, Observation
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import GET, SOMETHING, ServedEdge, logged, refused, serving, status_of_call
@@ -297,3 +302,19 @@ async def test_cancelling_a_call_cancels_its_servicer(edge: ServedEdge) -> None:
             assert await ended == "cancelled"
             await edge.gate.idle()
     assert [(line["event"], line["code"]) for line in lines] == [("call", "CANCELLED")]
+
+
+async def test_a_client_that_goes_while_it_is_refused_is_no_error() -> None:
+    async def abort(*_args: Any) -> None:
+        raise grpc.aio.InternalError("the client has gone")
+
+    context: Any = SimpleNamespace(
+        abort=abort, peer=str, invocation_metadata=tuple, set_trailing_metadata=lambda _trailers: None
+    )
+    log = AccessLog()
+    observed = Observation("x/Y", context, ids=CallIds(), access_log=log, quiet=False)
+    with structlog.testing.capture_logs() as lines:
+        # gRPC would log what this raises with a traceback.
+        await observed.refuse(CatalogError(Reason.NOT_FOUND, "there is none"))
+        log.flush()
+    assert [(line["event"], line["code"]) for line in lines] == [("call", "NOT_FOUND")]

@@ -82,14 +82,14 @@ class Observation:
 
         There, what reads from the client raises `grpc.aio.AbortError`.
         """
-        with suppress(grpc.aio.AbortError, grpc.aio.InternalError):
+        with suppress(grpc.aio.AbortError):
             await self.refuse(error)
 
     async def refuse(self, error: CatalogError) -> None:
         """Logs the call and ends it with the status of an error.
 
         Raises:
-            grpc.aio.AbortError: Always.
+            grpc.aio.AbortError: Unless the client has gone. Then gRPC ends the call itself.
         """
         self.log(error.code.value, error.reason.value)
         status = status_of(error, self.call_id)
@@ -97,7 +97,9 @@ class Observation:
         if error.reason is Reason.DRAINING and error.retry_after is not None:
             # Clients that retry by their own rules would come back before the server has stopped.
             trailers.append((PUSHBACK_METADATA, str(round(error.retry_after * 1_000))))
-        await self._context.abort(grpc.StatusCode[error.code.value], status.message, tuple(trailers))
+        # Otherwise, gRPC would log a traceback for a client whose deadline passes at this moment.
+        with suppress(grpc.aio.InternalError):
+            await self._context.abort(grpc.StatusCode[error.code.value], status.message, tuple(trailers))
 
     def log(self, code: str = "", reason: str | None = None) -> None:
         """Leaves the log line of the call, unless it has left one.
