@@ -64,11 +64,11 @@ class KnownEntities:
         for service_id, name, id_, deleted, deleted_by_edit in rows:
             # The changes of the batch are newer than what is stored.
             self._charts.setdefault((services[service_id], name), KnownChart(id_, deleted, deleted_by_edit))
+            self._chart_services[id_] = service_id
 
     async def load_chart_services(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the BI services of the charts of these ids that are not yet known."""
-        named = {chart.id for chart in self._charts.values()}
-        if wanted := [id_ for id_ in ids if id_ not in named]:
+        if wanted := [id_ for id_ in ids if id_ not in self._chart_services]:
             self._chart_services |= {row.id: row.service_id for row in await chart_references(connection, wanted)}
             await self.load_by_id(connection, self._chart_services.values())
 
@@ -89,6 +89,7 @@ class KnownEntities:
     def add_chart(self, record: AssetRecord) -> None:
         """Makes a chart known as it is now."""
         self._charts[self._by_id[record.service_id].name, record.name] = KnownChart.of(record)
+        self._chart_services[record.id] = record.service_id
 
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers a refused item of the chunk: items that refer to it are refused too."""
@@ -127,10 +128,9 @@ class KnownEntities:
         return self._charts.get(key)
 
     def service_of_chart(self, id_: UUID) -> EntityRecord | None:
-        """Returns the BI service of a chart, if it is known by its id or its name."""
-        if id_ in self._chart_services:
-            return self._by_id.get(self._chart_services[id_])
-        return next((self.service(service) for (service, _), chart in self._charts.items() if chart.id == id_), None)
+        """Returns the BI service of a chart, if either is known."""
+        service_id = self._chart_services.get(id_)
+        return self._by_id.get(service_id) if service_id else None
 
     def fqns(self, ids: Iterable[UUID]) -> list[str]:
         """Returns the fully qualified names of the entities of these ids that are known."""
