@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dashboard_catalog.catalog.writing import asset_writes
 from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.hidden import Vault, add_vault
@@ -100,6 +101,22 @@ async def test_hidden_charts_stay_where_they_are(superset: Caller, limited: Call
     assert not (await full.bulk([{"dashboard": spec}])).failures
     assert charts_of(await read(full)) == ["c2"]
     assert (await limited.delete_dashboard(fully_qualified_name="superset.holder"))["dashboard"]["deleted"]
+
+
+@on_one_database
+@pytest.mark.usefixtures("vault")
+async def test_hidden_charts_count(superset: Caller, limited: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Otherwise writers who see different parts of a dashboard could make it as large as they like.
+    monkeypatch.setattr(asset_writes, "MAX_CHARTS", 4)
+
+    with pytest.raises(Refused, match="has 5 charts with those that you may not view, at most 4") as refused:
+        await update(limited, charts=["superset.c1", "superset.c2", "superset.c3"])
+    assert refused.value.violations == {"dashboard.charts": "TOO_MANY"}
+    assert charts_of(await update(limited, charts=["superset.c3", "superset.c2"])) == ["-", "-", "c3", "c2"]
+    # What is larger already can become smaller.
+    monkeypatch.setattr(asset_writes, "MAX_CHARTS", 1)
+    assert charts_of(await update(limited, charts=["superset.c3"])) == ["-", "-", "c3"]
+    assert charts_of(await update(superset, charts=["superset.c3"])) == ["c3"]
 
 
 async def test_hidden_values_of_custom_properties_stay(superset: Caller, limited: Caller, vault: Vault) -> None:

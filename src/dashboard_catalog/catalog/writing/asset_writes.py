@@ -3,7 +3,8 @@
 Nothing here waits: `pipeline` loads before and stores after. An asset changes only after every check has passed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from uuid import UUID
 
 from dashboard_catalog.auth.policies import ActionDenied
@@ -32,6 +33,9 @@ from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
+
+MAX_CHARTS = 2_000
+"""Charts of a dashboard at most. The contract limits the charts of a spec to the same number."""
 
 
 class AssetWrites:
@@ -165,10 +169,8 @@ class AssetWrites:
         if resolved.violations:
             raise _refused(write, resolved.violations)
         merged = self._merge(write, stored, resolved)
-        extension = merged.changes.get("extension")
-        # A merge adds keys, so a small spec can make a large extension.
-        if extension and (too_large := check_size(extension, f"{write.kind.name}.extension")):
-            raise invalid(too_large)
+        if violations := list(_outgrown(stored, merged.changes)):
+            raise _refused(write, violations)
         changes = dict(merged.changes)
         outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
         if stored.deleted:
@@ -263,6 +265,16 @@ class AssetWrites:
             # They say what people have decided.
             kept = ()
         return WrittenAsset(write.kind, self._known.fqn_of(record), record, outcome, tuple(kept), affected)
+
+
+def _outgrown(stored: AssetRecord, changes: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yields what has become too large by what a merge keeps of the stored asset: other keys, and hidden charts."""
+    if extension := changes.get("extension"):
+        yield from check_size(extension, "extension")
+    charts = changes.get("charts", ())
+    if len(charts) > MAX_CHARTS and len(charts) > len(getattr(stored, "charts", ())):
+        text = f"has {len(charts)} charts with those that you may not view, at most {MAX_CHARTS} are allowed"
+        yield Violation("charts", ViolationReason.TOO_MANY, text)
 
 
 def _refused(write: AssetWrite, violations: Iterable[Violation]) -> CatalogError:
