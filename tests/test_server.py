@@ -1,6 +1,8 @@
 """The whole server, from its settings to its end, in this process and in a separate one."""
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -11,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ from dashboard_catalog.environment import environment_name
 from dashboard_catalog.running import data_dir_of, running_servers
 from dashboard_catalog.server import CatalogServer, StartError, build, prepare
 from dashboard_catalog.settings import Settings
-from dashboard_catalog.store.file_claim import claimed
+from dashboard_catalog.store.file_claim import FileInUse, claimed
 from dashboard_catalog_client.channel import channel_options
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
@@ -378,6 +381,25 @@ async def test_a_second_server_on_a_file_does_not_start(tmp_path: Path) -> None:
                 server.serve(second)
         one.process.kill()
         await one.ended()
+    claim(file)
+
+
+def test_a_file_that_cannot_be_locked_is_not_said_to_be_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(code: int, *_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    # As on a network file system without locks.
+    monkeypatch.setattr(fcntl, "flock", partial(fails, errno.ENOLCK))
+    with pytest.raises(FileInUse, match=f"{tmp_path}/a.db cannot be locked: {os.strerror(errno.ENOLCK)}; keep it on a"):
+        claim(tmp_path / "a.db")
+    monkeypatch.undo()
+    # The number of the process is for people only, so it may be missing.
+    monkeypatch.setattr(os, "write", partial(fails, errno.ENOSPC))
+    claim(tmp_path / "a.db")
+
+
+def claim(file: Path) -> None:
+    """Takes the lock of a file, and gives it back."""
     with claimed(f"sqlite+aiosqlite:///{file}"):
         pass
 

@@ -7,7 +7,7 @@ waited for too long.
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dashboard_catalog.store.sqlite_file import sqlite_file
@@ -39,7 +39,9 @@ def claimed(url: str) -> Iterator[None]:
     try:
         _take(holding, file)
         os.ftruncate(holding, 0)
-        os.write(holding, f"{os.getpid()}\n".encode())
+        # Only for people, so a full disk does not matter here.
+        with suppress(OSError):
+            os.write(holding, f"{os.getpid()}\n".encode())
         yield
         os.ftruncate(holding, 0)
     finally:
@@ -49,10 +51,14 @@ def claimed(url: str) -> Iterator[None]:
 def _take(holding: int, file: Path) -> None:
     try:
         fcntl.flock(holding, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         holder = os.read(holding, 20).decode(errors="replace").strip()
         which = f" (process {holder})" if holder else ""
         raise FileInUse(
             f"{file} is used by another server{which}: a SQLite file takes one server at a time; stop that one first,"
             " or use PostgreSQL"
+        ) from error
+    except OSError as error:
+        raise FileInUse(
+            f"{file} cannot be locked: {error.strerror}; keep it on a local disk, or use PostgreSQL"
         ) from error
