@@ -282,3 +282,16 @@ async def test_a_statement_that_takes_too_long_is_unavailable(database: Database
     with pytest.raises(CatalogError) as raised:
         await database.write(statements("SET LOCAL statement_timeout = '20ms'", "SELECT pg_sleep(5)"))
     check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+
+
+async def test_a_process_that_has_stood_still_does_not_take_that_for_silence(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    probing = asyncio.create_task(database.probe())
+    await asyncio.sleep(0)
+
+    monkeypatch.setattr(loop, "time", lambda: clock() + 11.0)
+
+    assert await probing is None
