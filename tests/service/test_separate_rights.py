@@ -22,6 +22,13 @@ ROLES = """
     action in [Action::"create", Action::"update", Action::"delete", Action::"sweep"],
     resource
 );
+@id("curator") permit (
+    principal in Role::"curator", action in [Action::"view", Action::"update", Action::"delete"], resource
+);
+@id("owner-restores") permit (principal in Role::"curator", action == Action::"restore", resource is Asset)
+when { resource in principal.owns_as && resource has deleted_by && resource.deleted_by == "ingestion" };
+@id("owner-overrides") permit (principal in Role::"keeper", action == Action::"override_metadata", resource is Asset)
+when { resource in principal.owns_as };
 """
 
 
@@ -234,6 +241,10 @@ async def test_nobody_gains_permissions_by_becoming_an_owner(governed: Service) 
         message = await denied(editor.update_dashboard, **key, dashboard={"owners": owners})
         assert message == "ann may not delete dashboard superset.d"
         await denied(editor.upsert_dashboard, dashboard={"name": "d", "service": "superset", "owners": owners})
+    # These are permissions that owners have only in the policies of this test.
+    for roles, action in ((["curator"], "restore"), (["curator", "keeper", "data_steward"], "override_metadata")):
+        message = await denied(governed.caller("ann", *roles).update_dashboard, **key, dashboard={"owners": OTTO})
+        assert message == f"ann may not {action} dashboard superset.d"
     # Others may be made owners, and who has the permissions already may become one.
     await editor.update_dashboard(**key, dashboard={"owners": [{"type": "user", "name": "bob"}]})
     await governed.caller("ann", "data_steward").update_dashboard(**key, dashboard={"owners": OTTO})

@@ -14,8 +14,15 @@ from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
-# What owning an asset may permit.
-_OWNERS_ACTIONS = (Action.UPDATE, Action.DELETE, Action.RESTORE, Action.HARD_DELETE)
+# What owning an asset may permit, with who has deleted it by then.
+_OWNERS_ACTIONS = (
+    (Action.UPDATE, None),
+    (Action.DELETE, None),
+    (Action.RESTORE, "edit"),
+    (Action.RESTORE, "ingestion"),
+    (Action.HARD_DELETE, None),
+    (Action.OVERRIDE_METADATA, None),
+)
 
 
 class WritePermissions:
@@ -128,9 +135,10 @@ class WritePermissions:
 
     def _check_gain(self, write: AssetWrite, before: Resource, after: Resource) -> None:
         principal = write.writer.principal
-        for action in _OWNERS_ACTIONS:
-            if self._authorizer.allows(principal, action, after):
-                self._check(write, action, before)
+        for action, deleted_by in _OWNERS_ACTIONS:
+            had, gains = (dataclasses.replace(resource, deleted_by=deleted_by) for resource in (before, after))
+            if self._authorizer.allows(principal, action, gains):
+                self._ask(write, action, had)
 
     def _check(self, write: AssetWrite, action: Action, resource: Resource) -> None:
         # A stream asks the same about each of its items. The resource is kept, so that no other one gets its id.
