@@ -22,6 +22,8 @@ ROLES = """
     action in [Action::"create", Action::"update", Action::"delete", Action::"sweep"],
     resource
 );
+@id("typist") permit (principal in Role::"typist", action == Action::"write", resource is Entity)
+when { resource has service_type && resource.service_type == "Mine" };
 @id("curator") permit (
     principal in Role::"curator", action in [Action::"view", Action::"update", Action::"delete"], resource
 );
@@ -228,6 +230,22 @@ async def test_who_may_write_an_entity_and_not_view_it_sees_which_one_was_writte
 
     assert [answer["entity"]["domain"].keys() for answer in answers] == [{"id", "name", "fullyQualifiedName"}] * 3
     assert answers[2]["outcome"] == "OUTCOME_RESTORED"
+
+
+@on_one_database
+async def test_a_bi_service_is_written_as_the_type_that_it_has_and_gets(governed: Service) -> None:
+    typist, admin = governed.caller("tess", "typist"), governed.caller("admin", "admin")
+
+    async def upsert(name: str, type_: str, caller: Caller = typist) -> str:
+        answer = await caller.upsert_entity(entity={"biService": {"name": name, "serviceType": type_}})
+        return str(answer["outcome"])
+
+    assert await upsert("mine", "Mine") == "OUTCOME_CREATED"
+    await upsert("other", "Other", admin)
+    for name, type_ in (("new", "Other"), ("other", "Other"), ("other", "Mine"), ("mine", "Other")):
+        assert await denied(upsert, name=name, type_=type_) == f"tess may not write bi_service {name}"
+    assert await denied(typist.delete_entity, kind="KIND_BI_SERVICE", fully_qualified_name="other")
+    await typist.delete_entity(kind="KIND_BI_SERVICE", fully_qualified_name="mine")
 
 
 @on_one_database

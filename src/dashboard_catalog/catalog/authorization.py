@@ -114,8 +114,11 @@ def entity(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Re
         record: The entity as it is stored, if it is.
         key: Id or fully qualified name that the caller gave.
     """
+    if kind.name != "bi_service":
+        return Resource(kind.name, name=str(key))
     name = record.name if record else names.split(key)[-1] if isinstance(key, str) else None
-    return Resource(kind.name, name=str(key), service=name if kind.name == "bi_service" else None)
+    service_type = record.attributes["service_type"] if record else None
+    return Resource(kind.name, name=str(key), service=name, service_type=service_type)
 
 
 def accessible_entity(

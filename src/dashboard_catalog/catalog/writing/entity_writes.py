@@ -115,7 +115,7 @@ class EntityWrites:
         """
         fqn = _fqn(write)
         stored = self._known.find(write.kind.name, fqn)
-        self._authorizer.check(write.writer.principal, Action.WRITE, authorization.entity(write.kind, stored, fqn))
+        self._check_may_write(write, stored, fqn)
         values = dict(write.values)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
@@ -132,6 +132,13 @@ class EntityWrites:
         else:
             return WrittenEntity(write.kind, stored, Outcome.UNCHANGED)
         return WrittenEntity(write.kind, self._changed_to(stored, changes, write), outcome)
+
+    def _check_may_write(self, write: EntityWrite, stored: EntityRecord | None, fqn: str) -> None:
+        """Checks the write of an entity as it is stored, and of a BI service as the type that is sent."""
+        resource = authorization.entity(write.kind, stored, fqn)
+        sent = dataclasses.replace(resource, service_type=write.values.get("service_type", resource.service_type))
+        for each in (sent,) if stored is None else (resource, sent):
+            self._authorizer.check(write.writer.principal, Action.WRITE, each)
 
     async def store(self, connection: WriteConnection) -> None:
         """Stores everything that has changed."""
