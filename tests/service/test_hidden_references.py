@@ -157,6 +157,30 @@ async def test_hidden_values_of_custom_properties_stay(superset: Caller, limited
     assert refused.value.violations["dashboard.extension.refs[0]"] == "INVALID_PROPERTY"
 
 
+@on_one_database
+@pytest.mark.parametrize(
+    ("type_", "config"), [("string", {}), ("entityReference", {"entityTypes": ["user"]})], ids=["string", "user"]
+)
+async def test_old_values_stay_hidden_when_their_property_gets_another_type(
+    superset: Caller, limited: Caller, vault: Vault, type_: str, config: Json
+) -> None:
+    board = {"id": vault.ids["vault-s3cret.s3cret-board"], "name": "s3cret-board"}
+    untyped = (await update(superset, extension={"ref": board}))["version"]
+    await superset.delete_dashboard(fully_qualified_name="superset.twin", hard=True)
+    await update(superset, extension={})
+    for name in ("ref", "refs", "home"):
+        fqn = f"dashboard.{name}"
+        await superset.delete_entity(kind="KIND_CUSTOM_PROPERTY", fully_qualified_name=fqn, hard=True)
+        property_ = {"appliesTo": "dashboard", "name": name, "propertyType": type_, "config": config}
+        await superset.upsert_entity(entity={"customProperty": property_})
+
+    old = await read(limited, version=0.1)
+
+    assert old["extension"]["ref"] == HIDDEN_BOARD
+    for version in (0.1, 0.2, untyped):
+        assert vault.leaks(str(await read(limited, version=version))) == []
+
+
 async def test_ingested_specs_with_hidden_references_are_refused_each_time(
     service: Service, loader: Caller, vault: Vault
 ) -> None:

@@ -1,6 +1,7 @@
 """The values of custom properties that refer to what a caller may not view."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dashboard_catalog.auth.principal import Principal
@@ -62,14 +63,16 @@ class HiddenValues:
     def _references(self, kind: str, key: str, value: Any) -> list[PropertyReference]:
         record = self._sight.known.find("custom_property", names.join(kind, key))
         if record is not None:
-            return compile_property(record.attributes["property_type"], record.attributes["config"]).references(
-                key, value
-            )
-        # An old version may have a value of a property that has been removed since. It may have been a reference.
+            compiled = compile_property(record.attributes["property_type"], record.attributes["config"])
+            if references := compiled.references(key, value):
+                return references
+        # An old version may have a value of a property that has been removed since, and perhaps defined anew as
+        # something else. It may have been a reference.
         return [_any_reference(item) for item in (value if isinstance(value, list) else [value])]
 
     def _is_hidden(self, principal: Principal, reference: PropertyReference) -> bool:
-        target = self._targets.find(reference)
+        # The definition of a property that was defined anew may allow other kinds than the one of an old value.
+        target = self._targets.find(reference) or self._targets.find(replace(reference, kinds=REFERENCE_KINDS))
         if target is not None:
             return not self._sight.shows_target(principal, target)
         # It has been removed for good, so nobody can say who might have viewed it.
