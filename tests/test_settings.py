@@ -52,7 +52,6 @@ def test_the_defaults_are_a_sqlite_file_and_loopback() -> None:
     assert (settings.address, settings.workers, settings.insecure) == ("127.0.0.1:50051", 1, False)
     assert settings.data_dir.name == "dashboard-catalog"
     assert settings.database_url == f"sqlite+aiosqlite:///{settings.data_dir}/catalog.db"
-    assert settings.admin_token_file == settings.data_dir / "admin.token"
     assert settings.uses_sqlite
 
 

@@ -16,7 +16,6 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dashboard_catalog.environment import (
-    ADMIN_TOKEN_FILE,
     DEFAULT_ADDRESS,
     ENVIRONMENT,
     absolute,
@@ -257,11 +256,6 @@ class Settings(BaseSettings):
         """The URL of the database as people write it, without its password and driver: for logs and errors."""
         url = _parsed(self.database_url).difference_update_query(["password"])
         return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
-
-    @property
-    def admin_token_file(self) -> Path:
-        """The file with the token of the administrator."""
-        return self.data_dir / ADMIN_TOKEN_FILE
 
 
 # A problem calls a setting by the name of its field, in capitals.

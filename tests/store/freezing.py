@@ -37,10 +37,6 @@ class Freezer:
         """Silences connections that are still to be made."""
         self._thawed.clear()
 
-    def thaw_new(self) -> None:
-        """Lets connections be made again."""
-        self._thawed.set()
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         ends = [writer]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from dashboard_catalog.catalog.model.commands import Outcome, WrittenAsset, WrittenEntity
+from dashboard_catalog.catalog.model.commands import Outcome, Write, WrittenAsset, WrittenEntity
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.catalog.reading.views import asset_views, entity_views
 from dashboard_catalog.catalog.visibility.sight import Sight
-from dashboard_catalog.catalog.writing.pipeline import Result, Write
+from dashboard_catalog.catalog.writing.pipeline import Result
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection
 

@@ -11,9 +11,9 @@ import structlog
 
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.catalog.model import version
-from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Writer, WrittenAsset, WrittenEntity
+from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Write, Writer, WrittenAsset, WrittenEntity
 from dashboard_catalog.catalog.model.kinds import EntityKind
-from dashboard_catalog.catalog.writing.pipeline import Result, Write
+from dashboard_catalog.catalog.writing.pipeline import Result
 from dashboard_catalog.store.records import EntityRecord
 
 _log = structlog.get_logger("dashboard_catalog.audit")

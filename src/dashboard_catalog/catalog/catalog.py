@@ -21,7 +21,7 @@ from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Outcome, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Outcome, Verb, Write, Writer
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.asset_lists import AssetListing, find_assets
@@ -33,7 +33,7 @@ from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, Room
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
-from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result, Write
+from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database

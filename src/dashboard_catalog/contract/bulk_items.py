@@ -9,10 +9,10 @@ from dashboard_catalog.catalog.model.commands import (
     ChunkItem,
     DeferredUpsert,
     Verb,
+    Write,
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key
-from dashboard_catalog.catalog.writing.pipeline import Write
 from dashboard_catalog.contract.asset_specs import asset_write, digest_of
 from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.contract.entity_requests import entity_write

@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Verb, Write, Writer
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
-from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Write
+from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, DASHBOARD_HISTORY, SERVICE_SEQUENCE

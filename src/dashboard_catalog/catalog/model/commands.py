@@ -186,7 +186,10 @@ class DeferredUpsert:
                 self._read = error
 
 
-def kind_and_name(write: AssetWrite | DeferredUpsert | EntityWrite) -> tuple[str, str]:
+Write = AssetWrite | DeferredUpsert | EntityWrite
+
+
+def kind_and_name(write: Write) -> tuple[str, str]:
     """Returns the kind of what a write is about, and its fully qualified name, or its id if the write has only that."""
     if isinstance(write, EntityWrite):
         return write.kind.name, write.kind.fqn(write.name, write.values)

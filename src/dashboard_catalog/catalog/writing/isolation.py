@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from dashboard_catalog.catalog.model.commands import AssetWrite, DeferredUpsert, EntityWrite, kind_and_name
+from dashboard_catalog.catalog.model.commands import EntityWrite, Write, kind_and_name
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, label_of
 from dashboard_catalog.catalog.writing.entity_writes import in_order
 from dashboard_catalog.error_codes import Reason
@@ -17,7 +17,6 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.driver_errors import Refused
 
-Write = AssetWrite | DeferredUpsert | EntityWrite
 R = TypeVar("R")
 
 _log = structlog.get_logger(__name__)

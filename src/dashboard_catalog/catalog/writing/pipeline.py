@@ -24,6 +24,7 @@ from dashboard_catalog.catalog.model.commands import (
     DeferredUpsert,
     EntityWrite,
     Unchanged,
+    Write,
     WrittenAsset,
     WrittenEntity,
     kind_and_name,
@@ -44,7 +45,6 @@ from dashboard_catalog.store import locks
 from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 
-Write = AssetWrite | DeferredUpsert | EntityWrite
 Written = WrittenAsset | Unchanged | WrittenEntity
 Result = Written | CatalogError
 
