@@ -69,7 +69,7 @@ def _create_folder(folder: Path) -> None:
 def _sqlite_file(settings: Settings) -> Path | None:
     from dashboard_catalog.store.sqlite_file import sqlite_file  # noqa: PLC0415
 
-    return sqlite_file(settings.database_url)
+    return sqlite_file(settings.database_url) if settings.uses_sqlite else None
 
 
 for command in (upgrade, check):

@@ -8,6 +8,8 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
+from dashboard_catalog.cli.credentials import SYSTEM
+
 SECONDS = 3
 """Timeout of the connection."""
 
@@ -39,7 +41,7 @@ def _of_plaintext(connection: socket.socket, address: str) -> str | None:
 
 def _of_tls(connection: socket.socket, address: str, tls_ca: str, name: str) -> str | None:
     host = address.rpartition(":")[0].strip("[]")
-    context = ssl.create_default_context(cafile=None if tls_ca == "system" else tls_ca)
+    context = ssl.create_default_context(cafile=None if tls_ca == SYSTEM else tls_ca)
     try:
         _encrypted(connection, context, host).close()
     except ssl.SSLCertVerificationError as error:
@@ -58,7 +60,7 @@ def _of_certificate(error: ssl.SSLCertVerificationError, context: ssl.SSLContext
         case code if code == _NOT_YET_VALID:
             return "is not valid yet"
         case _:
-            by = "the certificates of this system" if tls_ca == "system" else f"a certificate in {tls_ca}"
+            by = "the certificates of this system" if tls_ca == SYSTEM else f"a certificate in {tls_ca}"
             return f"is not signed by {by} ({error.verify_message})"
 
 

@@ -21,6 +21,7 @@ from dashboard_catalog.store.driver_errors import DatabaseUnavailable, Duplicate
 from dashboard_catalog.store.postgresql_connections import STATEMENT_SECONDS, PostgresqlConnections
 from dashboard_catalog.store.probe import Probe
 from dashboard_catalog.store.sqlite_connections import SqliteConnections
+from dashboard_catalog.store.sqlite_file import is_sqlite
 
 T = TypeVar("T")
 C = TypeVar("C", bound=ReadConnection)
@@ -61,7 +62,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, pgbouncer: bool = False, pool_size: int = 10, limits: Limits | None = None) -> None:
-        self.is_sqlite = url.startswith("sqlite")
+        self.is_sqlite = is_sqlite(url)
         self.doubted = asyncio.Event()
         self.doubted.set()
         self._limits = limits or Limits()

@@ -30,7 +30,7 @@ def claimed(url: str) -> Iterator[None]:
     Raises:
         FileInUse: If another process holds the lock.
     """
-    file = (sqlite_file(url) or Path()).resolve()
+    file = sqlite_file(url).resolve()
     lock = file.with_name(f"{file.name}.lock")
     try:
         holding = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
 from dashboard_catalog.store.schema import VERSION_TABLE, Found, SchemaError, find_schema
-from dashboard_catalog.store.sqlite_file import create_private, sqlite_file
+from dashboard_catalog.store.sqlite_file import create_private, is_sqlite, sqlite_file
 from dashboard_catalog.store.tables import METADATA
 
 T = TypeVar("T")
@@ -37,8 +37,8 @@ def upgrade(url: str) -> None:
         SchemaLater: When the database has a later schema; it stays unchanged. A server can run with it, see `check`.
         SchemaError: When the catalog cannot use the database; it stays unchanged.
     """
-    if (file := sqlite_file(url)) is not None:
-        create_private(file)
+    if is_sqlite(url):
+        create_private(sqlite_file(url))
     found, head = _found(url)
     if not found.is_known:
         raise SchemaLater(f"the schema is at {found.revision}, which this version does not know: it goes up to {head}")

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, cast
@@ -53,7 +52,7 @@ class SqliteConnections:
     def __init__(self, url: str, *, seconds: float) -> None:
         self._url = url
         self._seconds = seconds
-        self._path = (sqlite_file(url) or Path()).absolute()
+        self._path = sqlite_file(url).absolute()
         self._opening = Lock()
         self._open: WeakSet[_OpenFile] = WeakSet()
         # The file that the open connections have opened.

@@ -10,10 +10,14 @@ from sqlalchemy.engine import make_url
 _log = structlog.get_logger(__name__)
 
 
-def sqlite_file(url: str) -> Path | None:
-    """Returns the file of a database; None if the URL is not that of a SQLite database."""
-    parsed = make_url(url)
-    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+def is_sqlite(url: str) -> bool:
+    """Says whether the URL of a database is that of a SQLite file."""
+    return url.startswith("sqlite")
+
+
+def sqlite_file(url: str) -> Path:
+    """Returns the file of a SQLite database."""
+    return Path(make_url(url).database or "")
 
 
 def create_private(file: Path) -> None:
