@@ -1,5 +1,7 @@
 """docs/limits.md has the limits from the code and from the annotations of the contract."""
 
+from inspect import signature
+
 import pytest
 from google.protobuf.message import Message
 
@@ -12,6 +14,7 @@ from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import MAX_LEVELS
 from dashboard_catalog.catalog.properties import extension_rules, values
 from dashboard_catalog.catalog.reading import page_sizes
+from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
 from dashboard_catalog.contract import fitting, limits
@@ -19,6 +22,7 @@ from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.rpc import transport
+from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
 from dashboard_catalog.settings import Settings
 from dashboard_catalog_client import chunks
@@ -57,7 +61,7 @@ ROWS = {
     "failed items that a session keeps": f"{size(failures.MAX_SESSION_BYTES)}, and {size(failures.MAX_CALLER_BYTES)} in"
     " all sessions of a caller",
     "names that a stream with `validate_only` counts as existing": f"{MAX_ASSUMED:,}",
-    "size of a page, which ends early when it is reached": size(limits.MAX_RESPONSE_BYTES),
+    "size of a page, which ends early when it is reached": size(MAX_ANSWER_BYTES),
     "an asset in a response": size(limits.MAX_ASSET_BYTES),
     "`kept_fields`": size(limits.MAX_KEPT_BYTES),
     "results in a progress message": size(limits.MAX_PROGRESS_BYTES),
@@ -117,6 +121,14 @@ def test_large_answers_leave_out_parts_in_the_documented_order() -> None:
     text = ROOT.joinpath("docs/limits.md").read_text()
     steps = [f"{number}. `{path}`" for number, path in enumerate(fitting._PARTS, 1)]
     assert [text.index(step) for step in steps] == sorted(text.index(step) for step in steps)
+
+
+def test_the_memory_for_large_answers_matches_the_code() -> None:
+    room = {name: parameter.default for name, parameter in signature(AnswerRoom).parameters.items()}
+    text = " ".join(ROOT.joinpath("docs/limits.md").read_text().split())
+    assert f"share {size(room['total'])} of memory per process, of which one caller gets {size(room['share'])}" in text
+    assert f"up to {size(SMALL_ANSWER_BYTES)} take nothing" in text
+    assert f"up to {room['wait_seconds']:.0f} s" in text
 
 
 def test_constants_of_the_rules_match_the_annotations() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from dashboard_catalog import server
 from dashboard_catalog.catalog.model.ids import new_id
-from dashboard_catalog.contract.limits import MAX_RESPONSE_BYTES
+from dashboard_catalog.contract.limits import MAX_ASSET_BYTES
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 from dashboardcatalog.v1 import dashboard_service_pb2 as messages
@@ -92,7 +92,7 @@ async def test_the_largest_dashboard_can_be_written_read_and_listed(service: Ser
     assert listed.omitted_fields[:2] == ["change_description", "charts.display_name"]
     assert [change.name for change in listed.change_description.fields_updated] == ["description", "charts"]
     for dashboard, sent in ((created, spec), (first.dashboard, spec), (updated.dashboard, changed), (listed, changed)):
-        assert dashboard.ByteSize() <= MAX_RESPONSE_BYTES
+        assert dashboard.ByteSize() <= MAX_ASSET_BYTES
         assert [f"superset.{chart.name}" for chart in dashboard.charts] == sent.charts
         assert all(chart.id for chart in dashboard.charts)
         assert (dashboard.description, dashboard.extension) == (sent.description, sent.extension)

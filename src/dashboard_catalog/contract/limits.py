@@ -18,13 +18,10 @@ MAX_MESSAGE_ITEMS = 1_000
 MAX_ITEM_BYTES = 512 * 2**10
 """Size of one item of a bulk stream."""
 
-MAX_RESPONSE_BYTES = MAX_ANSWER_BYTES
-"""Size at which a page of a list ends early."""
-
 MAX_PROGRESS_BYTES = 128 * 2**10
 """Size of the results in a progress message of a bulk stream. The server holds them while the client does not read."""
 
-MAX_ASSET_BYTES = MAX_RESPONSE_BYTES
+MAX_ASSET_BYTES = MAX_ANSWER_BYTES
 """Size of an asset in a response. Clients of gRPC accept 4 MiB by default."""
 
 MAX_KEPT_BYTES = 64 * 2**10

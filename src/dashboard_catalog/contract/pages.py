@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from dashboard_catalog.catalog.reading.pages import Page
-from dashboard_catalog.contract.limits import MAX_RESPONSE_BYTES
+from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -28,7 +28,7 @@ async def fill_page(
         async for row, view in views:
             message = message_of(view)
             size += message.ByteSize() + 8
-            if last is not None and size > MAX_RESPONSE_BYTES:
+            if last is not None and size > MAX_ANSWER_BYTES:
                 return messages, token_after(last)
             messages.append(message)
             last = row
