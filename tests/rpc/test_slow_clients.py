@@ -16,7 +16,7 @@ from dashboard_catalog.rpc.edge.lifetime import Patience
 from dashboard_catalog.rpc.edge.shares import Shares
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.rpc.conftest import BULK, GET, SOMETHING, ServedEdge, logged, progress, refused, serving
 
 CHECK = "/grpc.health.v1.Health/Check"
@@ -67,13 +67,20 @@ async def test_a_message_that_does_not_arrive_in_time_ends_its_call(tmp_path: Pa
 
 
 async def test_a_stream_may_pause_between_messages_for_longer_than_before_the_first(tmp_path: Path) -> None:
-    async with serving(tmp_path, budgets=Budgets(Patience(first=0.1, next=0.5))) as edge:
+    async with serving(tmp_path, budgets=Budgets(Patience(first=0.5, next=PATIENCE))) as edge:
         call = edge.stub.BulkUpsert(metadata=edge.metadata)
         await call.write(bulk_pb2.BulkUpsertRequest())
         await call.read()
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.6)
         await call.write(bulk_pb2.BulkUpsertRequest())
         assert await call.read() == progress(0)
+
+
+async def test_a_stream_whose_client_does_nothing_ends(tmp_path: Path) -> None:
+    async with serving(tmp_path, budgets=Budgets(Patience(next=0.1))) as edge:
+        call = edge.stub.BulkUpsert(metadata=edge.metadata)
+        await call.write(bulk_pb2.BulkUpsertRequest())
+        await call.read()
         code, details = await refused(call.read())
         assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "CLIENT_IDLE")
 
@@ -112,10 +119,10 @@ async def test_a_stream_is_not_idle_while_its_client_reads_or_sends(tmp_path: Pa
             pass
         await sending
 
-    async with serving(tmp_path, budgets=Budgets(Patience(next=0.4))) as edge:
+    async with serving(tmp_path, budgets=Budgets(Patience(next=1.0))) as edge:
         edge.servicer.bulk = bulk
         call = edge.stub.BulkUpsert(metadata=edge.metadata)
-        for _ in range(5):
+        for _ in range(8):
             await asyncio.sleep(0.15)
             await call.write(bulk_pb2.BulkUpsertRequest())
         await call.done_writing()

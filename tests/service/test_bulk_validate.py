@@ -33,9 +33,8 @@ def _chart(name: str, service: str = "superset", **fields: Any) -> Json:
     return {"chart": {"name": name, "service": service, **fields}}
 
 
-async def test_a_validating_stream_treats_accepted_items_as_existing(service: Service, admin: Caller) -> None:
-    before = await _rows(service)
-    chunks: list[list[Json]] = [
+def _chunks_of_every_kind() -> list[list[Json]]:
+    return [
         [{"entity": {"biService": {"name": "new", "serviceType": "Superset"}}}],
         [
             {"entity": {"user": {"name": "eve"}}},
@@ -78,7 +77,11 @@ async def test_a_validating_stream_treats_accepted_items_as_existing(service: Se
             _dashboard("d4", "new", extension={"size": "three"}, charts=["new.c3"]),
         ],
     ]
-    bulk = await admin.bulk(*chunks, options=VALIDATING)
+
+
+async def test_a_validating_stream_treats_accepted_items_as_existing(service: Service, admin: Caller) -> None:
+    before = await _rows(service)
+    bulk = await admin.bulk(*_chunks_of_every_kind(), options=VALIDATING)
 
     assert bulk.failures == {
         14: {"dashboard.tags[1].tag_fqn": "MUTUALLY_EXCLUSIVE"},

@@ -1,7 +1,7 @@
 """Large assets and pages: any client can read them, and the server reads no more than it sends."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 from dashboardcatalog.v1 import dashboard_service_pb2 as messages
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from dashboardcatalog.v1.reference_pb2 import EntityReference, TagLabel
+from tests.patience import until
 from tests.service.caller import Caller, Json, Service
 from tests.service.servers import running
 from tests.store.database_work import chart, storing
@@ -105,12 +106,6 @@ async def test_the_largest_dashboard_can_be_written_read_and_listed(service: Ser
     assert masked["owners"][0]["displayName"] == WIDE * 1_024
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - nothing tells when it is met
-            await asyncio.sleep(0.01)
-
-
 async def test_a_page_is_read_as_far_as_it_is_shown(
     service: Service, superset: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,9 +173,9 @@ async def test_an_answer_that_nobody_reads_is_in_the_way_of_large_answers_to_the
             request = messages.ListDashboardsRequest(page_size=1_000)
             list_dashboards: Any = channel.unary_stream(path, type(request).SerializeToString)
             unread = list_dashboards(request, metadata=admin.metadata)
-            await _until(lambda: 0 < room._taken["admin"] < 4 * 2**20)
+            await until(lambda: 0 < room._taken["admin"] < 4 * 2**20)
             waiting = asyncio.create_task(admin.list_dashboards(page_size=1_000))
-            await _until(lambda: bool(room._waiting))
+            await until(lambda: bool(room._waiting))
 
             # Small answers do not wait, and neither do those to others.
             assert (await admin.list_charts(page_size=50))["charts"]
@@ -189,7 +184,7 @@ async def test_an_answer_that_nobody_reads_is_in_the_way_of_large_answers_to_the
             assert not waiting.done()
             unread.cancel()
             assert len((await waiting)["dashboards"]) == 31
-        await _until(lambda: not room._taken)
+        await until(lambda: not room._taken)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -205,7 +200,7 @@ async def test_answers_to_writes_and_to_short_lists_take_room_when_they_are_larg
         await _store(service, admin, CHARTS, [{"name": name} for name in names])
         spec = {"name": "wide", "service": "superset", "charts": [f"superset.{name}" for name in names]}
         await admin.create_dashboard(dashboard=spec)
-        await _until(lambda: not room._taken)
+        await until(lambda: not room._taken)
 
         # Somebody else has nearly everything.
         await room.take("other", 12 * 2**20)
@@ -214,10 +209,10 @@ async def test_answers_to_writes_and_to_short_lists_take_room_when_they_are_larg
             admin.upsert_dashboard(dashboard={"name": "wide", "service": "superset", "description": "text"}),
         ):
             waiting = asyncio.create_task(call)
-            await _until(lambda: bool(room._waiting))
+            await until(lambda: bool(room._waiting))
             room.give_back("other", 12 * 2**20)
             await room.take("other", 0)
             answer = await waiting
             assert len(answer.get("dashboard", answer.get("dashboards", [{}])[0])["charts"]) == 600
-            await _until(lambda: not room._taken)
+            await until(lambda: not room._taken)
             await room.take("other", 12 * 2**20)
