@@ -36,10 +36,10 @@ def with_size(status: status_pb2.Status, sent: int, size: int) -> status_pb2.Sta
         sent: Size of that, in bytes.
         size: Size of the item, in bytes.
     """
-    told = status_pb2.Status(code=status.code, message=status.message.replace(str(sent), str(size)))
+    resized = status_pb2.Status(code=status.code, message=status.message.replace(str(sent), str(size)))
     info, quota = error_details_pb2.ErrorInfo(), error_details_pb2.QuotaFailure()
     for detail in status.details:
-        copy = told.details.add()
+        copy = resized.details.add()
         if detail.Unpack(info) and "size" in info.metadata:
             info.metadata["size"] = str(size)
             copy.Pack(info)
@@ -49,4 +49,4 @@ def with_size(status: status_pb2.Status, sent: int, size: int) -> status_pb2.Sta
             copy.Pack(quota)
         else:
             copy.CopyFrom(detail)
-    return told
+    return resized

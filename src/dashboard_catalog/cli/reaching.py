@@ -65,7 +65,7 @@ def _of_certificate(error: ssl.SSLCertVerificationError, context: ssl.SSLContext
 
 
 def _names(address: str, context: ssl.SSLContext) -> str:
-    """Returns the names in the certificate of the server, which is trusted but for its name."""
+    """Returns the names in the certificate of the server, which is trusted except for its name."""
     context.check_hostname = False
     with _connected(address) as connection, _encrypted(connection, context, "") as encrypted:
         certificate: Any = encrypted.getpeercert() or {}

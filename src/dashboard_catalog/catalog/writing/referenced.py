@@ -49,7 +49,7 @@ class Referenced:
     def fqns(self) -> set[str]:
         """Returns the fully qualified names of entities of all kinds."""
         services = {chart.service for chart in self.charts}
-        # The first name of a tag is its classification, which is thereby loaded together with the tag.
+        # The first name of a tag is its classification, which is loaded together with it.
         tops = {names.split(fqn)[0] for fqn in self._fqns}
         owners = (owner.fqn or names.quote(owner.name) for owner in self._owners if owner.fqn or owner.name)
         return self._fqns.union(map(names.quote, services | tops), owners)

@@ -39,7 +39,7 @@ class Resolved:
     Attributes:
         values: By name.
         left_out: References that ingestion leaves out because people deleted their targets, as in `kept_fields`.
-        kept: Fields and properties of which something cannot be used, but which people have decided, as in
+        kept: Fields and properties that people have decided, and whose new value cannot be used as a whole, as in
             `kept_fields`.
         violations: Everything that is wrong with the references.
     """

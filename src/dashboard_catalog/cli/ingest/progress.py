@@ -48,7 +48,7 @@ class Shown(Protocol):
         """Shows the number of items that were found in the source so far."""
 
     def begin(self, total: int) -> None:
-        """Shows that loading begins, of so many items."""
+        """Shows that the loading of this many items begins."""
 
     def done(self, items: int) -> None:
         """Shows the number of items that are done."""

@@ -20,7 +20,6 @@ class RequestStream(AsyncIterator[Message]):
 
     Ends with an error when the lifetime of the stream ends. That happens between messages, so a servicer can finish
     what it has read.
-
     """
 
     def __init__(self, read: Read, parse: Parse, lifetime: Lifetime) -> None:
