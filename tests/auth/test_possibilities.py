@@ -68,16 +68,16 @@ def test_other_policies(policy: str, possible: bool) -> None:
     possibilities = Possibilities(cedarpy.PolicySet.from_str(policy))
     caller = principal("editor", subject='a"b\\cé\n' if "e9" in policy else "vera")
 
-    assert possibilities.includes(caller, Action.UPDATE, owns=False) is possible
+    assert possibilities.may_allow(caller, Action.UPDATE, owns=False) is possible
 
 
 def test_any_subject_can_be_asked_about() -> None:
     possibilities = Possibilities(cedarpy.PolicySet.from_str('permit (principal == User::"adam", action, resource);'))
 
     for subject in ("o'neil", 'a"b\\c\n', "auth0|1", "\N{HORSE FACE}"):
-        assert not possibilities.includes(principal(subject=subject), Action.UPDATE, owns=True)
+        assert not possibilities.may_allow(principal(subject=subject), Action.UPDATE, owns=True)
     # Cedar cannot read this one. Nobody is shut out for such a reason.
-    assert possibilities.includes(principal(subject="\x01"), Action.UPDATE, owns=True)
+    assert possibilities.may_allow(principal(subject="\x01"), Action.UPDATE, owns=True)
 
 
 def test_changed_policies_change_the_answer(tmp_path: Path) -> None:
@@ -122,4 +122,4 @@ def test_changed_policies_change_the_answer(tmp_path: Path) -> None:
 def test_a_caller_may_view_everything_if_no_resource_can_change_the_decision(policies: str, everything: bool) -> None:
     assert cedarpy.validate_policies(policies, read_schema())
     possibilities = Possibilities(cedarpy.PolicySet.from_str(policies))
-    assert possibilities.has_all(principal("analyst", subject='an"a\\lyst'), Action.VIEW) is everything
+    assert possibilities.allows_everything(principal("analyst", subject='an"a\\lyst'), Action.VIEW) is everything

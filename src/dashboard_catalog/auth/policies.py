@@ -102,11 +102,11 @@ class Authorizer:
         Args:
             owns: Whether the principal may own that resource.
         """
-        return self._possibilities.includes(principal, action, owns=owns)
+        return self._possibilities.may_allow(principal, action, owns=owns)
 
     def allows_everything(self, principal: Principal, action: Action) -> bool:
         """Returns whether `principal` may do `action` on every resource, whatever its kind and attributes."""
-        return self._possibilities.has_all(principal, action)
+        return self._possibilities.allows_everything(principal, action)
 
     def check(self, principal: Principal, action: Action, resource: Resource, asked: str = "") -> None:
         """Does nothing if `principal` may do `action` on `resource`.

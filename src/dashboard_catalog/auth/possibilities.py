@@ -36,7 +36,7 @@ class Possibilities:
         self._policies = policies
         self._ask = lru_cache(maxsize=_KEPT)(self._evaluate)
 
-    def includes(self, principal: Principal, action: Action, *, owns: bool) -> bool:
+    def may_allow(self, principal: Principal, action: Action, *, owns: bool) -> bool:
         """Returns whether there can be a resource on which `principal` may do `action`.
 
         Args:
@@ -44,7 +44,7 @@ class Possibilities:
         """
         return self._ask(_Question(principal, action, owns)).some
 
-    def has_all(self, principal: Principal, action: Action) -> bool:
+    def allows_everything(self, principal: Principal, action: Action) -> bool:
         """Returns whether `principal` may do `action` on every resource, whatever its kind and attributes."""
         return self._ask(_Question(principal, action, owns=False)).all
 

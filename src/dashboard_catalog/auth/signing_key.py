@@ -25,6 +25,10 @@ class KeyFileError(Exception):
     """The signing key cannot be read or generated. The message names the file and the problem."""
 
 
+class NoKeyFile(KeyFileError):
+    """There is no signing key yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A private key for the catalog's own tokens.
@@ -38,10 +42,6 @@ class SigningKey:
     private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
     algorithm: str
     kid: str
-
-
-class NoKeyFile(KeyFileError):
-    """There is no signing key yet."""
 
 
 def load_or_create_key(data_dir: Path) -> SigningKey:

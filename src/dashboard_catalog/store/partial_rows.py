@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 class Partial(NamedTuple, Generic[R]):
-    """A row of which large values may be missing.
+    """A row that may lack its large values.
 
     Attributes:
         record: The row; a missing value is None.

@@ -96,7 +96,7 @@ class PostgresqlConnections:
         return engine
 
     def limit(self, connection: AsyncConnection) -> Limit:
-        """Returns what limits the waits of a connection. It then is dropped as a whole, for the server says nothing."""
+        """Returns what limits how long a connection waits. One that waits too long is dropped: its server is silent."""
         driver = driver_of(connection)
         return partial(_DroppedAfter, self._seconds, driver.terminate)
 

@@ -17,15 +17,15 @@ from dashboard_catalog.store.tables import MENTION, SERVICE_SEQUENCE
 _WRITTEN_BYTES = 64 * 1024
 
 # The migrations add this row.
-_look = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == CATALOG_ID)
-_LOOKS: dict[str, Any] = {
-    "postgresql": _look.add_columns(func.current_setting("transaction_read_only").label("read_only")),
-    "sqlite": _look,
+_row = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == CATALOG_ID)
+_READS: dict[str, Any] = {
+    "postgresql": _row.add_columns(func.current_setting("transaction_read_only").label("read_only")),
+    "sqlite": _row,
 }
 
 
 class Probe:
-    """Looks at the database over a connection of its own, which no call can occupy.
+    """Probes the database over a connection of its own, which no call can occupy.
 
     Args:
         engine: A pool of one connection.
@@ -42,7 +42,7 @@ class Probe:
                 disk.
         """
         try:
-            await self._look()
+            await self._read()
             if write:
                 await self._write()
         except LostRace:
@@ -54,9 +54,9 @@ class Probe:
             return f"unexpected {type(error).__name__}"
         return None
 
-    async def _look(self) -> None:
+    async def _read(self) -> None:
         async with self._connected() as connection:
-            row = (await connection.execute(_LOOKS[connection.dialect.name])).one_or_none()
+            row = (await connection.execute(_READS[connection.dialect.name])).one_or_none()
             if row is None:
                 raise DatabaseUnavailable(NO_TABLES)
             if getattr(row, "read_only", "off") == "on":

@@ -55,7 +55,7 @@ def find_schema(connection: Connection, scripts: ScriptDirectory) -> Found:
     """
     _check_suits(connection)
     there = _tables(connection)
-    found = _recorded(connection, scripts, there) or _taken_over(connection, scripts, there) or Found()
+    found = _recorded(connection, scripts, there) or _recorded_earlier(connection, scripts, there) or Found()
     expected = _tables_of(scripts, found) if found.revision else {}
     if found.is_known:
         _check_no_foreign((METADATA.tables.keys() - expected.keys()) & there.keys())
@@ -87,7 +87,7 @@ def _recorded(connection: Connection, scripts: ScriptDirectory, there: Tables) -
     return None
 
 
-def _taken_over(connection: Connection, scripts: ScriptDirectory, there: Tables) -> Found | None:
+def _recorded_earlier(connection: Connection, scripts: ScriptDirectory, there: Tables) -> Found | None:
     for revision in _revisions_in(connection, _EARLIER_VERSION_TABLE, there):
         found = Found(revision)
         if revision in _known(scripts) and not _missing(_tables_of(scripts, found), there):

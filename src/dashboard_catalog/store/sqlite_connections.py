@@ -98,7 +98,7 @@ class SqliteConnections:
         return engine
 
     def limit(self, connection: AsyncConnection) -> Limit:
-        """Returns what limits the waits of a connection."""
+        """Returns what limits how long a connection waits."""
         driver = driver_of(connection)
         return partial(_InterruptedAfter, self._seconds, driver.interrupt_now)
 
