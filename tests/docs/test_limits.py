@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.reading import page_sizes
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
-from dashboard_catalog.contract import fitting, limits
+from dashboard_catalog.contract import fitting, limits, status_details
 from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
@@ -136,6 +136,13 @@ def test_constants_of_the_rules_match_the_annotations() -> None:
     for message, field in ((DASHBOARD, "service"), (DASHBOARD, "domain"), (GET, "fully_qualified_name")):
         assert rules_of(message, field).string.max_bytes == names.MAX_FQN_BYTES
     assert rules_of(entity_pb2.User, "name").string.max_len == claims.LONGEST_NAME
+
+
+def test_a_session_keeps_as_much_of_an_error_as_its_status_shows() -> None:
+    """The rules cannot read these limits either."""
+    assert failures._SHOWN_CHARACTERS == status_details._MESSAGE_BYTES
+    assert failures._SHOWN_TEXT_BYTES == status_details._VALUE_BYTES
+    assert failures._SHOWN_BYTES == limits.MAX_STATUS_BYTES
 
 
 def test_constants_of_the_clients_match_the_limits_of_the_server() -> None:
