@@ -21,7 +21,6 @@ from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.signing_key import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.rpc import health, reflection
-from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.call import add_call
 from dashboard_catalog.rpc.edge.edge import DEFAULTS, Budgets, Edge
 from dashboard_catalog.rpc.edge.gate import Gate
@@ -104,7 +103,7 @@ class ServedEdge:
 
     servicer: Scripted
     gate: Gate
-    access_log: AccessLog
+    itself: Edge
     health: DatabaseHealth
     key: SigningKey
     address: str
@@ -167,7 +166,7 @@ def logged(edge: ServedEdge) -> Iterator[list[MutableMapping[str, Any]]]:
     """Collects the log lines of the block, including the lines of its calls."""
     with structlog.testing.capture_logs([add_call]) as lines:
         yield lines
-        edge.access_log.flush()
+        edge.itself.access_log.flush()
 
 
 @asynccontextmanager
@@ -190,7 +189,7 @@ async def serving(
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
-        served = ServedEdge(servicer, gate, edge.access_log, database_health, key, address, channel, database)
+        served = ServedEdge(servicer, gate, edge, database_health, key, address, channel, database)
         try:
             yield served
         finally:

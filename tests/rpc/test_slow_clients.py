@@ -198,7 +198,7 @@ async def test_nobody_can_hold_the_streams_that_need_no_token(tmp_path: Path) ->
 async def test_nobody_can_hold_the_messages_that_need_no_token(tmp_path: Path) -> None:
     async with serving(tmp_path, budgets=Budgets(open_reads=2)) as edge:
         held = [asyncio.create_task(refused(without_body(edge, method).read())) for method in (CHECK, REFLECT)]
-        await asyncio.sleep(0.2)
+        await until(lambda: len(edge.itself._open_bodies._owed) == 2)
         healthy: Any = health_pb2_grpc.HealthStub(edge.channel)
         assert (await healthy.Check(health_pb2.HealthCheckRequest())).status
         (ended,), (waiting,) = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
