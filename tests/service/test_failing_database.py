@@ -19,7 +19,7 @@ from dashboard_catalog import server
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.server import CatalogServer
 from dashboard_catalog.store import postgresql_connections
-from dashboard_catalog.store.database import Database, Limits
+from dashboard_catalog.store.database import Database, TimeLimits
 from tests.conftest import DATABASES, sqlite_url
 from tests.patience import PATIENCE
 from tests.postgres import PostgresServer
@@ -55,7 +55,7 @@ async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets servers notice faults sooner than they usually do."""
-    monkeypatch.setattr(server, "Database", partial(Database, limits=Limits(probe=0.3)))
+    monkeypatch.setattr(server, "Database", partial(Database, limits=TimeLimits(probe=0.3)))
     monkeypatch.setattr(server, "DatabaseHealth", partial(DatabaseHealth, every=0.1))
     monkeypatch.setattr(postgresql_connections, "_IDLE_SECONDS", 0.5)
 

@@ -12,7 +12,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import postgresql_connections
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
-from dashboard_catalog.store.database import Database, Limits
+from dashboard_catalog.store.database import Database, TimeLimits
 from tests.patience import PATIENCE
 from tests.postgres import PostgresServer
 from tests.store.database_work import chart, check_unavailable, rows, statements, storing
@@ -33,7 +33,7 @@ async def freezer(postgres: PostgresServer) -> AsyncIterator[Freezer]:
 def silenced(freezer: Freezer, database_url: str, **limits: float) -> Database:
     """Returns a database behind the proxy."""
     name = database_url.partition("@/")[2].partition("?")[0]
-    return Database(freezer.url(name), pool_size=3, limits=Limits(**limits))
+    return Database(freezer.url(name), pool_size=3, limits=TimeLimits(**limits))
 
 
 async def _statement(freezer: Freezer, connection: WriteConnection) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import WriteConnection, driver_of
-from dashboard_catalog.store.database import Database, Limits
+from dashboard_catalog.store.database import Database, TimeLimits
 from dashboard_catalog.store.driver_errors import DAMAGED, MOVED
 from tests.patience import PATIENCE
 from tests.store.database_work import check_unavailable, rows, statements
@@ -190,7 +190,7 @@ async def test_a_full_disk_is_reported_until_something_can_be_written_again(data
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(database_url: str) -> None:
-    hurried = Database(database_url, limits=Limits(statement=0.1))
+    hurried = Database(database_url, limits=TimeLimits(statement=0.1))
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(CatalogError) as raised:
@@ -205,7 +205,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(database_url: str) ->
 
 
 async def test_closing_does_not_wait_for_a_dead_disk(database_url: str) -> None:
-    hanging = Database(database_url, limits=Limits(close=0.05))
+    hanging = Database(database_url, limits=TimeLimits(close=0.05))
     comes_back = threading.Event()
 
     async def work(connection: WriteConnection) -> None:

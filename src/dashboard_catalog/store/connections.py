@@ -17,7 +17,7 @@ from dashboard_catalog.store.driver_errors import DuplicateKey, Refused, transla
 Columns = tuple[Any, ...]
 Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause | TextualSelect
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-Limit = Callable[[], AbstractAsyncContextManager[Any]]
+TimeLimit = Callable[[], AbstractAsyncContextManager[Any]]
 """Makes a block that waits for the database fail when it takes too long, and drops its connection."""
 
 
@@ -34,7 +34,7 @@ class ReadConnection:
 
     __slots__ = ("_connection", "_limit", "dialect")
 
-    def __init__(self, connection: AsyncConnection, limit: Limit) -> None:
+    def __init__(self, connection: AsyncConnection, limit: TimeLimit) -> None:
         self._connection = connection
         self._limit = limit
         self.dialect = connection.dialect
@@ -62,7 +62,7 @@ class WriteConnection(ReadConnection):
 
     __slots__ = ("isolates",)
 
-    def __init__(self, connection: AsyncConnection, limit: Limit, *, isolates: bool = False) -> None:
+    def __init__(self, connection: AsyncConnection, limit: TimeLimit, *, isolates: bool = False) -> None:
         super().__init__(connection, limit)
         self.isolates = isolates
 
@@ -120,7 +120,7 @@ class WriteConnection(ReadConnection):
 
 
 @asynccontextmanager
-async def _limited(block: AbstractAsyncContextManager[Any], limit: Limit) -> AsyncIterator[None]:
+async def _limited(block: AbstractAsyncContextManager[Any], limit: TimeLimit) -> AsyncIterator[None]:
     """Limits how long a block takes to begin and to end."""
     async with limit():
         await block.__aenter__()

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.connections import Limit, ReadConnection, WriteConnection
+from dashboard_catalog.store.connections import ReadConnection, TimeLimit, WriteConnection
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable, DuplicateKey, LostRace, Refused, translated
 from dashboard_catalog.store.postgresql_connections import STATEMENT_SECONDS, PostgresqlConnections
 from dashboard_catalog.store.probe import Probe
@@ -33,7 +33,7 @@ _PROBE_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TimeLimits:
     """How long the database may take, in seconds.
 
     Attributes:
@@ -61,11 +61,13 @@ class Database:
         doubted: Set while it is not known whether the database takes writes: at first, and after it could not be used.
     """
 
-    def __init__(self, url: str, *, pgbouncer: bool = False, pool_size: int = 10, limits: Limits | None = None) -> None:
+    def __init__(
+        self, url: str, *, pgbouncer: bool = False, pool_size: int = 10, limits: TimeLimits | None = None
+    ) -> None:
         self.is_sqlite = is_sqlite(url)
         self.doubted = asyncio.Event()
         self.doubted.set()
-        self._limits = limits or Limits()
+        self._limits = limits or TimeLimits()
         self._source: SqliteConnections | PostgresqlConnections
         if self.is_sqlite:
             self._source = file = SqliteConnections(url, seconds=self._limits.statement)
@@ -150,7 +152,9 @@ class Database:
             return result
 
     @asynccontextmanager
-    async def _transaction(self, engine: AsyncEngine, kind: Callable[[AsyncConnection, Limit], C]) -> AsyncIterator[C]:
+    async def _transaction(
+        self, engine: AsyncEngine, kind: Callable[[AsyncConnection, TimeLimit], C]
+    ) -> AsyncIterator[C]:
         """Opens a transaction, and rolls back what it has not committed."""
         try:
             with translated():

@@ -16,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from dashboard_catalog.store.connections import Limit, driver_of
+from dashboard_catalog.store.connections import TimeLimit, driver_of
 from dashboard_catalog.store.driver_errors import makes_connections_useless
 
 STATEMENT_SECONDS = 60
@@ -95,7 +95,7 @@ class PostgresqlConnections:
 
         return engine
 
-    def limit(self, connection: AsyncConnection) -> Limit:
+    def limit(self, connection: AsyncConnection) -> TimeLimit:
         """Returns what limits how long a connection waits. One that waits too long is dropped: its server is silent."""
         driver = driver_of(connection)
         return partial(_DroppedAfter, self._seconds, driver.terminate)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from dashboard_catalog.store.connections import Limit, driver_of
+from dashboard_catalog.store.connections import TimeLimit, driver_of
 from dashboard_catalog.store.driver_errors import DAMAGED, MOVED, makes_connections_useless, problem_of
 from dashboard_catalog.store.sqlite_file import sqlite_file
 
@@ -97,7 +97,7 @@ class SqliteConnections:
 
         return engine
 
-    def limit(self, connection: AsyncConnection) -> Limit:
+    def limit(self, connection: AsyncConnection) -> TimeLimit:
         """Returns what limits how long a connection waits."""
         driver = driver_of(connection)
         return partial(_InterruptedAfter, self._seconds, driver.interrupt_now)
