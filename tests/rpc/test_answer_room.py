@@ -46,6 +46,7 @@ async def test_an_answer_that_waits_too_long_or_is_cancelled_takes_nothing() -> 
         await room.take("bob", 1)
     assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "TOO_MANY_CALLS")
     assert refused.value.retry_after
+    assert refused.value.metadata == {"limit": "10", "scope": "large_answers"}
 
     waiting = asyncio.create_task(room.take("bob", 1))
     admitted = asyncio.create_task(room.take("cat", 1))

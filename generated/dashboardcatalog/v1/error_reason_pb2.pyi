@@ -123,12 +123,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 16
     """RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default, or than one caller may
     have: half of them, and a quarter as streams. Also ends calls without a token that have waited the longest, in
-    favor of new ones. `RetryInfo` says how long to wait.
+    favor of new ones, and calls whose large answer has waited too long for others to be read. `RetryInfo` says how
+    long to wait.
 
     Example: a burst of calls.
 
-    Metadata: limit: the number allowed at once; scope: `server`, `caller`, `caller_streams` or `open`, for calls
-    without a token.
+    Metadata: limit: the number allowed at once, or the bytes of all large answers; scope: `server`, `caller`,
+    `caller_streams`, `large_answers`, or `open` for calls without a token.
     """
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 17
     """UNAVAILABLE: the database does not answer. Safe to retry.
@@ -289,12 +290,13 @@ Metadata: limit: the limit; size: what was sent.
 ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 16
 """RESOURCE_EXHAUSTED: more calls at once than the server allows, 1,000 per process by default, or than one caller may
 have: half of them, and a quarter as streams. Also ends calls without a token that have waited the longest, in
-favor of new ones. `RetryInfo` says how long to wait.
+favor of new ones, and calls whose large answer has waited too long for others to be read. `RetryInfo` says how
+long to wait.
 
 Example: a burst of calls.
 
-Metadata: limit: the number allowed at once; scope: `server`, `caller`, `caller_streams` or `open`, for calls
-without a token.
+Metadata: limit: the number allowed at once, or the bytes of all large answers; scope: `server`, `caller`,
+`caller_streams`, `large_answers`, or `open` for calls without a token.
 """
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 17
 """UNAVAILABLE: the database does not answer. Safe to retry.

@@ -44,7 +44,7 @@ class AnswerRoom:
         share: int = 16 * 2**20,
         wait_seconds: float = 30.0,
     ) -> None:
-        self._free = total
+        self._total = self._free = total
         self._share = share
         self._wait_seconds = wait_seconds
         self._taken: Counter[str] = Counter()
@@ -80,7 +80,7 @@ class AnswerRoom:
             elif not waiting.admitted.cancelled():
                 self.give_back(subject, size)
             if isinstance(error, TimeoutError):
-                raise _no_room() from None
+                raise _no_room(self._total) from None
             raise
 
     def give_back(self, subject: str, size: int) -> None:
@@ -168,6 +168,11 @@ class CallRoom:
             self._room.give_back(self._subject, given_back)
 
 
-def _no_room() -> CatalogError:
-    text = "too many large answers are being read; read them, ask for smaller pages or call again"
-    return CatalogError(Reason.TOO_MANY_CALLS, text, resource=("server", "answers"), retry_after=1.0)
+def _no_room(total: int) -> CatalogError:
+    return CatalogError(
+        Reason.TOO_MANY_CALLS,
+        "too many large answers are being read; read them, ask for smaller pages or call again",
+        metadata={"limit": str(total), "scope": "large_answers"},
+        resource=("server", "answers"),
+        retry_after=1.0,
+    )
