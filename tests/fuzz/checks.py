@@ -20,6 +20,8 @@ _NEVER = frozenset(("INTERNAL", "UNKNOWN", "CANCELLED", "DEADLINE_EXCEEDED", "DA
 _REASONS = frozenset(reason.value for reason in Reason) - {Reason.BUG.value}
 # The client of grpc.aio says this, and does not know the status, if a stream ends while it still writes.
 _LOST = "Internal error from Core"
+# gRPC itself says this, and knows no details, when it reads the length of a message over 5 MiB; see docs/limits.md.
+_TOO_LARGE = re.compile(r"SERVER: Received message larger than max \([0-9]+ vs\. 5242880\)")
 # What only a text of an exception has.
 _EXCEPTION = re.compile(
     r"Traceback|\w(Error|Exception)\b|<class |object at 0x|\.py\b|sqlalchemy|sqlite3|asyncpg|pydantic"
@@ -60,7 +62,7 @@ def problem_of(answer: Answer) -> str | None:
 def _problems(answer: Answer) -> Iterator[str]:
     if answer.code in _NEVER:
         yield f"{answer.code}: {answer.message}"
-    if answer.code != "OK":
+    if answer.code != "OK" and not _is_refused_by_transport(answer):
         if answer.details is None:
             yield f"{answer.code} without details: {answer.message}"
         else:
@@ -72,6 +74,10 @@ def _problems(answer: Answer) -> Iterator[str]:
             for result in response.progress.results:
                 if result.HasField("status") and result.status.code:
                     yield from _problems_of_status(result.status)
+
+
+def _is_refused_by_transport(answer: Answer) -> bool:
+    return answer.code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.fullmatch(answer.message) is not None
 
 
 def _problems_of_status(status: Status) -> Iterator[str]:

@@ -31,6 +31,9 @@ def test_wrong_answers_are_found() -> None:
     assert problem_of(Answer("OK")) is None
     assert problem_of(Answer("INTERNAL", "internal error")) == "INTERNAL: internal error"
     assert problem_of(Answer("NOT_FOUND", "no")) == "NOT_FOUND without details: no"
+    too_large = "SERVER: Received message larger than max (6098222 vs. 5242880)"
+    assert problem_of(Answer("RESOURCE_EXHAUSTED", too_large)) is None
+    assert problem_of(Answer("NOT_FOUND", too_large)) == f"NOT_FOUND without details: {too_large}"
     assert problem_of(Answer("NOT_FOUND", "no", b"")) == "not one ErrorInfo of the catalog: "
 
 
