@@ -1,6 +1,6 @@
 """The RPCs that every kind of asset has, written once.
 
-Each is check, call, convert. A servicer passes the request, the caller, and the message to respond with.
+Each is check, call, convert. A servicer passes the request, its context, and the message to respond with.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.asset_requests import AssetRequests
-from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.fitting import fit, fit_kept_fields
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
-from dashboard_catalog.rpc.answer_room import CallRoom
+from dashboard_catalog.rpc.answer_room import AnswerRoom
+from dashboard_catalog.rpc.edge.context import Context, caller_of
 
 R = TypeVar("R", bound=Message)
 Response = Callable[..., R]
@@ -27,47 +27,49 @@ Response = Callable[..., R]
 class AssetRpcs:
     """Serves one kind of asset."""
 
-    def __init__(self, catalog: Catalog, messages: AssetMessages) -> None:
+    def __init__(self, catalog: Catalog, messages: AssetMessages, room: AnswerRoom) -> None:
         self._catalog = catalog
+        self._room = room
         self._requests = AssetRequests(messages)
         self._resource = messages.resource
         self._name = messages.kind.name
 
-    async def create(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
+    async def create(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Create."""
-        write = self._requests.create(request, caller)
+        write = self._requests.create(request, caller_of(context))
         _, _, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        return await self._respond(response, view, room)
+        return await self._respond(context, response, view)
 
-    async def upsert(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
+    async def upsert(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Upsert."""
-        write = self._requests.upsert(request, caller)
+        write = self._requests.upsert(request, caller_of(context))
         outcome, kept, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
         kept_fields = fit_kept_fields(kept)
         shown = wire.outcome_message(outcome)
-        return await self._respond(response, view, room, outcome=shown, kept_fields=kept_fields)
+        return await self._respond(context, response, view, outcome=shown, kept_fields=kept_fields)
 
-    async def update(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
+    async def update(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Update."""
-        write = self._requests.update(request, caller)
+        write = self._requests.update(request, caller_of(context))
         _, _, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        return await self._respond(response, view, room)
+        return await self._respond(context, response, view)
 
-    async def delete(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
+    async def delete(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Delete."""
-        write = self._requests.delete(request, caller)
+        write = self._requests.delete(request, caller_of(context))
         deletion = self._catalog.write_asset(write, validate_only=request.validate_only)
         written = await unless_missing(deletion, allowed=request.allow_missing)
-        return await self._respond(response, written[2], room) if written else response()
+        return await self._respond(context, response, written[2]) if written else response()
 
-    async def restore(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
+    async def restore(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Restore."""
-        _, _, view = await self._catalog.write_asset(self._requests.restore(request, caller))
-        return await self._respond(response, view, room)
+        _, _, view = await self._catalog.write_asset(self._requests.restore(request, caller_of(context)))
+        return await self._respond(context, response, view)
 
-    async def get(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
+    async def get(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Get."""
-        read, fields = self._requests.read(request, caller)
+        read, fields = self._requests.read(request, caller_of(context))
+        room = self._room.of(context)
 
         async def build() -> R:
             view = await self._catalog.get_asset(read, room)
@@ -75,9 +77,10 @@ class AssetRpcs:
 
         return await room.hold(build)
 
-    async def list(self, request: Any, caller: Caller, response: Response[R], room: CallRoom) -> R:
+    async def list(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves List."""
-        listing, fields = self._requests.listing(request, caller)
+        listing, fields = self._requests.listing(request, caller_of(context))
+        room = self._room.of(context)
 
         async def build() -> R:
             async with self._catalog.list_assets(listing, room) as page:
@@ -86,7 +89,7 @@ class AssetRpcs:
 
         return await room.hold(build)
 
-    async def _respond(self, response: Response[R], view: AssetView, room: CallRoom, **fields: Any) -> R:
+    async def _respond(self, context: Context, response: Response[R], view: AssetView, **fields: Any) -> R:
         """Returns the response to a write that has happened."""
 
         async def build() -> R:
@@ -94,7 +97,7 @@ class AssetRpcs:
             fit(getattr(answer, self._name))
             return answer
 
-        return await room.hold(build, patient=True)
+        return await self._room.of(context).hold(build, patient=True)
 
     def _shown(self, view: AssetView, only: frozenset[str]) -> Any:
         """Returns the message of an asset, with all fields or those of a read mask, as far as it is not too large."""

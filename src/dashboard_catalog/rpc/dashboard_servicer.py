@@ -22,20 +22,17 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     def __init__(self, catalog: Catalog, room: AnswerRoom) -> None:
         self._catalog = catalog
         self._chunks = asyncio.Semaphore(CHUNKS_AT_ONCE)
-        self._rpcs = AssetRpcs(catalog, ASSET_MESSAGES["dashboard"])
-        self._room = room
+        self._rpcs = AssetRpcs(catalog, ASSET_MESSAGES["dashboard"], room)
 
     async def CreateDashboard(
         self, request: messages.CreateDashboardRequest, context: Context
     ) -> messages.CreateDashboardResponse:
-        room = self._room.of(context)
-        return await self._rpcs.create(request, caller_of(context), messages.CreateDashboardResponse, room)
+        return await self._rpcs.create(request, context, messages.CreateDashboardResponse)
 
     async def UpsertDashboard(
         self, request: messages.UpsertDashboardRequest, context: Context
     ) -> messages.UpsertDashboardResponse:
-        room = self._room.of(context)
-        return await self._rpcs.upsert(request, caller_of(context), messages.UpsertDashboardResponse, room)
+        return await self._rpcs.upsert(request, context, messages.UpsertDashboardResponse)
 
     @writes_responses
     async def BulkUpsert(self, request_iterator: AsyncIterator[bulk_pb2.BulkUpsertRequest], context: Context) -> None:
@@ -44,29 +41,24 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     async def GetDashboard(
         self, request: messages.GetDashboardRequest, context: Context
     ) -> messages.GetDashboardResponse:
-        room = self._room.of(context)
-        return await self._rpcs.get(request, caller_of(context), messages.GetDashboardResponse, room)
+        return await self._rpcs.get(request, context, messages.GetDashboardResponse)
 
     async def ListDashboards(
         self, request: messages.ListDashboardsRequest, context: Context
     ) -> messages.ListDashboardsResponse:
-        room = self._room.of(context)
-        return await self._rpcs.list(request, caller_of(context), messages.ListDashboardsResponse, room)
+        return await self._rpcs.list(request, context, messages.ListDashboardsResponse)
 
     async def UpdateDashboard(
         self, request: messages.UpdateDashboardRequest, context: Context
     ) -> messages.UpdateDashboardResponse:
-        room = self._room.of(context)
-        return await self._rpcs.update(request, caller_of(context), messages.UpdateDashboardResponse, room)
+        return await self._rpcs.update(request, context, messages.UpdateDashboardResponse)
 
     async def DeleteDashboard(
         self, request: messages.DeleteDashboardRequest, context: Context
     ) -> messages.DeleteDashboardResponse:
-        room = self._room.of(context)
-        return await self._rpcs.delete(request, caller_of(context), messages.DeleteDashboardResponse, room)
+        return await self._rpcs.delete(request, context, messages.DeleteDashboardResponse)
 
     async def RestoreDashboard(
         self, request: messages.RestoreDashboardRequest, context: Context
     ) -> messages.RestoreDashboardResponse:
-        room = self._room.of(context)
-        return await self._rpcs.restore(request, caller_of(context), messages.RestoreDashboardResponse, room)
+        return await self._rpcs.restore(request, context, messages.RestoreDashboardResponse)
