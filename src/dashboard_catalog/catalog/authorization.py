@@ -5,7 +5,7 @@ whether it exists. What exists is decided as it is stored, what is new as it is 
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -151,18 +151,25 @@ def accessible_entity(
     except ActionDenied as denial:
         if action is not Action.VIEW and authorizer.allows(principal, Action.VIEW, resource):
             raise
-        raise denial.answered_with(_answer_if_absent(authorizer, principal, action, kind, key)) from None
+        absent = entity(kind, None, key)
+        answer = answer_if_absent(lambda: authorizer.check(principal, action, absent), kind.name, str(key))
+        raise denial.answered_with(answer) from None
     return record
 
 
-def _answer_if_absent(
-    authorizer: Authorizer, principal: Principal, action: Action, kind: EntityKind, key: str | UUID
-) -> CatalogError:
+def answer_if_absent(check: Callable[[], None], kind: str, key: str) -> CatalogError:
+    """Returns the error for a thing that does not exist, and so for one that the caller may not view.
+
+    Args:
+        check: Raises `ActionDenied` if the caller may not do to an absent thing what they asked for.
+        kind: Name of its kind.
+        key: What the caller named it by.
+    """
     try:
-        authorizer.check(principal, action, entity(kind, None, key))
+        check()
     except ActionDenied as denial:
         return denial
-    return not_found(kind.name, str(key))
+    return not_found(kind, key)
 
 
 def swept_service(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
-from dashboard_catalog.catalog.authorization import absent_asset, viewed
+from dashboard_catalog.catalog.authorization import absent_asset, answer_if_absent, viewed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model import version
@@ -142,11 +142,10 @@ def _unseen(authorizer: Authorizer, read: AssetRead, service: EntityRecord | Non
     Args:
         service: The BI service of an asset that exists.
     """
-    answer: CatalogError = not_found(read.kind.name, text_of(read.key))
-    try:
-        authorizer.check(read.principal, Action.VIEW, absent_asset(read.kind, read.key))
-    except ActionDenied as denial:
-        answer = denial
+    absent = absent_asset(read.kind, read.key)
+    answer = answer_if_absent(
+        lambda: authorizer.check(read.principal, Action.VIEW, absent), read.kind.name, text_of(read.key)
+    )
     if service is not None:
         try:
             resource = replace(viewed(read.kind, service), name=text_of(read.key))

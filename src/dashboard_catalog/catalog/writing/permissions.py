@@ -6,12 +6,10 @@ from typing import Any
 
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
-from dashboard_catalog.catalog.authorization import AssetResources, absent_asset
+from dashboard_catalog.catalog.authorization import AssetResources, absent_asset, answer_if_absent
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentReference, Verb, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind
-from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.visibility.sight import Sight
-from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 # What owning an asset may permit, with who has deleted it by then.
@@ -99,14 +97,8 @@ class WritePermissions:
         except ActionDenied as denial:
             if stored is None or self.shows(write, self._sight.known.get(stored.service_id)):
                 raise
-            raise denial.answered_with(self._answer_if_absent(write, action)) from None
-
-    def _answer_if_absent(self, write: AssetWrite, action: Action) -> CatalogError:
-        try:
-            self.check(write, action, None)
-        except ActionDenied as denial:
-            return denial
-        return not_found(write.kind.name, text_of(write.key))
+            answer = answer_if_absent(lambda: self.check(write, action, None), write.kind.name, text_of(write.key))
+            raise denial.answered_with(answer) from None
 
     def shows(self, write: AssetWrite, service: EntityRecord | None) -> bool:
         """Says whether the writer may view the assets of the kind in a BI service."""
