@@ -88,6 +88,38 @@ DELETED_ONLY: Deleted.ValueType  # 3
 """Only what is deleted."""
 Global___Deleted: _TypeAlias = Deleted  # noqa: Y015
 
+class _Missing:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MissingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Missing.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MISSING_UNSPECIFIED: _Missing.ValueType  # 0
+    """Refused."""
+    MISSING_DESCRIPTION: _Missing.ValueType  # 1
+    """The asset has no description."""
+    MISSING_OWNERS: _Missing.ValueType  # 2
+    """The asset has no owners. A deleted owner counts as one."""
+    MISSING_DOMAIN: _Missing.ValueType  # 3
+    """The asset has no domain. A deleted domain counts as one."""
+    MISSING_TAGS: _Missing.ValueType  # 4
+    """The asset has no tags. A deleted tag counts as one."""
+
+class Missing(_Missing, metaclass=_MissingEnumTypeWrapper):
+    """A part that an asset may lack. Lists and searches find the assets that lack it."""
+
+MISSING_UNSPECIFIED: Missing.ValueType  # 0
+"""Refused."""
+MISSING_DESCRIPTION: Missing.ValueType  # 1
+"""The asset has no description."""
+MISSING_OWNERS: Missing.ValueType  # 2
+"""The asset has no owners. A deleted owner counts as one."""
+MISSING_DOMAIN: Missing.ValueType  # 3
+"""The asset has no domain. A deleted domain counts as one."""
+MISSING_TAGS: Missing.ValueType  # 4
+"""The asset has no tags. A deleted tag counts as one."""
+Global___Missing: _TypeAlias = Missing  # noqa: Y015
+
 @_typing.final
 class Edited(_message.Message):
     """The stewarded parts of an asset that people have decided, whether they set or cleared them. Ingestion never

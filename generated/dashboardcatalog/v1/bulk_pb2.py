@@ -28,10 +28,11 @@ from dashboardcatalog.v1 import chart_pb2 as dashboardcatalog_dot_v1_dot_chart__
 from dashboardcatalog.v1 import dashboard_pb2 as dashboardcatalog_dot_v1_dot_dashboard__pb2
 from dashboardcatalog.v1 import entity_pb2 as dashboardcatalog_dot_v1_dot_entity__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61shboardcatalog/v1/bulk.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1f\x64\x61shboardcatalog/v1/chart.proto\x1a#dashboardcatalog/v1/dashboard.proto\x1a dashboardcatalog/v1/entity.proto\x1a google/protobuf/field_mask.proto\x1a\x17google/rpc/status.proto\"\xe0\x01\n\x11\x42ulkUpsertRequest\x12\x37\n\x07options\x18\x01 \x01(\x0b\x32&.dashboardcatalog.v1.BulkUpsertOptions\x12\x1c\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x32\n\x05items\x18\x03 \x03(\x0b\x32#.dashboardcatalog.v1.BulkUpsertItem\x12\x35\n\x06\x66inish\x18\x04 \x01(\x0b\x32%.dashboardcatalog.v1.BulkUpsertFinishB\t\n\x07_offset\"\xb8\x01\n\x0e\x42ulkUpsertItem\x12\x37\n\tdashboard\x18\x01 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpecH\x00\x12/\n\x05\x63hart\x18\x02 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpecH\x00\x12-\n\x06\x65ntity\x18\x03 \x01(\x0b\x32\x1b.dashboardcatalog.v1.EntityH\x00\x42\r\n\x04item\x12\x05\xbaH\x02\x08\x01\"\xd9\x02\n\x11\x42ulkUpsertOptions\x12\x1f\n\nsession_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1d\n\x07service\x18\x02 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x19\n\x11override_metadata\x18\x04 \x01(\x08\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12>\n\x0bresult_view\x18\x06 \x01(\x0e\x32\x1f.dashboardcatalog.v1.ResultViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x0cmax_failures\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x00\x88\x01\x01\x12)\n\x05sweep\x18\x08 \x01(\x0b\x32\x1a.dashboardcatalog.v1.SweepB\x0f\n\r_max_failures\"L\n\x05Sweep\x12+\n\x13max_deleted_percent\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x42\x16\n\x14_max_deleted_percent\"E\n\x10\x42ulkUpsertFinish\x12!\n\x0btotal_items\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x0e\n\x0c_total_items\"\xd3\x01\n\x12\x42ulkUpsertResponse\x12\x39\n\x07started\x18\x01 \x01(\x0b\x32&.dashboardcatalog.v1.BulkUpsertStartedH\x00\x12;\n\x08progress\x18\x02 \x01(\x0b\x32\'.dashboardcatalog.v1.BulkUpsertProgressH\x00\x12\x39\n\x07summary\x18\x03 \x01(\x0b\x32&.dashboardcatalog.v1.BulkUpsertSummaryH\x00\x42\n\n\x08response\"\x8e\x01\n\x11\x42ulkUpsertStarted\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x35\n\x06limits\x18\x03 \x01(\x0b\x32%.dashboardcatalog.v1.BulkUpsertLimits\x12\x19\n\x11\x66\x61ilures_not_kept\x18\x04 \x01(\x03\"y\n\x10\x42ulkUpsertLimits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x05\x12\x19\n\x11max_message_items\x18\x02 \x01(\x05\x12\x16\n\x0emax_item_bytes\x18\x03 \x01(\x05\x12\x17\n\x0fsession_seconds\x18\x04 \x01(\x03\"a\n\x12\x42ulkUpsertProgress\x12\x13\n\x0bnext_offset\x18\x01 \x01(\x03\x12\x36\n\x07results\x18\x02 \x03(\x0b\x32%.dashboardcatalog.v1.BulkUpsertResult\"\xee\x01\n\x10\x42ulkUpsertResult\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.dashboardcatalog.v1.Kind\x12\x1c\n\x14\x66ully_qualified_name\x18\x03 \x01(\t\x12\n\n\x02id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x01\x12-\n\x07outcome\x18\x06 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\"\n\x06status\x18\x07 \x01(\x0b\x32\x12.google.rpc.Status\x12\x13\n\x0bkept_fields\x18\x08 \x03(\t\"\xcb\x01\n\x11\x42ulkUpsertSummary\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07updated\x18\x02 \x01(\x03\x12\x11\n\tunchanged\x18\x03 \x01(\x03\x12\x10\n\x08restored\x18\x04 \x01(\x03\x12\x12\n\nsuppressed\x18\x05 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x03\x12\x30\n\x05sweep\x18\x07 \x01(\x0b\x32!.dashboardcatalog.v1.SweepSummary\x12\x19\n\x11\x66\x61ilures_not_kept\x18\x08 \x01(\x03\"y\n\x0cSweepSummary\x12\x32\n\x07outcome\x18\x01 \x01(\x0e\x32!.dashboardcatalog.v1.SweepOutcome\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x03\x12\x14\n\x0cwould_delete\x18\x03 \x01(\x03\x12\x0e\n\x06sample\x18\x04 \x03(\t*X\n\nResultView\x12\x1b\n\x17RESULT_VIEW_UNSPECIFIED\x10\x00\x12\x18\n\x14RESULT_VIEW_FAILURES\x10\x01\x12\x13\n\x0fRESULT_VIEW_ALL\x10\x02*\xc2\x01\n\x0cSweepOutcome\x12\x1d\n\x19SWEEP_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12SWEEP_OUTCOME_DONE\x10\x01\x12\x1b\n\x17SWEEP_OUTCOME_PREVIEWED\x10\x02\x12\x1a\n\x16SWEEP_OUTCOME_TOO_MANY\x10\x03\x12\x1f\n\x1bSWEEP_OUTCOME_EMPTY_SESSION\x10\x04\x12!\n\x1dSWEEP_OUTCOME_UNREADABLE_ITEM\x10\x05\x42U\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64\x61shboardcatalog/v1/bulk.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1f\x64\x61shboardcatalog/v1/chart.proto\x1a#dashboardcatalog/v1/dashboard.proto\x1a dashboardcatalog/v1/entity.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xe0\x01\n\x11\x42ulkUpsertRequest\x12\x37\n\x07options\x18\x01 \x01(\x0b\x32&.dashboardcatalog.v1.BulkUpsertOptions\x12\x1c\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12\x32\n\x05items\x18\x03 \x03(\x0b\x32#.dashboardcatalog.v1.BulkUpsertItem\x12\x35\n\x06\x66inish\x18\x04 \x01(\x0b\x32%.dashboardcatalog.v1.BulkUpsertFinishB\t\n\x07_offset\"\xeb\x01\n\x0e\x42ulkUpsertItem\x12\x37\n\tdashboard\x18\x01 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpecH\x00\x12/\n\x05\x63hart\x18\x02 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpecH\x00\x12-\n\x06\x65ntity\x18\x03 \x01(\x0b\x32\x1b.dashboardcatalog.v1.EntityH\x00\x12\x31\n\tpreserved\x18\x04 \x01(\x0b\x32\x1e.dashboardcatalog.v1.PreservedB\r\n\x04item\x12\x05\xbaH\x02\x08\x01\"\xbe\x03\n\tPreserved\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12&\n\x07version\x18\x02 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x00\x88\x01\x01\x12\x36\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12 \n\nupdated_by\x18\x04 \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\x12\x14\n\x0c\x62y_ingestion\x18\x05 \x01(\x08\x12\x10\n\x08ingested\x18\x06 \x01(\x08\x12+\n\x06\x65\x64ited\x18\x07 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Edited\x12\x0f\n\x07\x64\x65leted\x18\x08 \x01(\x08\x12\x17\n\x0f\x64\x65leted_by_edit\x18\t \x01(\x08\x12!\n\x0c\x64\x65leted_with\x18\n \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x42\n\x12\x63hange_description\x18\x0b \x01(\x0b\x32&.dashboardcatalog.v1.ChangeDescription\x12\'\n\x0c\x66ormer_names\x18\x0c \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\"\tr\x07(\xe0\x12\xba\x01\x01\x00\x42\n\n\x08_version\"\xb9\x03\n\x11\x42ulkUpsertOptions\x12\x1f\n\nsession_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1d\n\x07service\x18\x02 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x19\n\x11override_metadata\x18\x04 \x01(\x08\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12>\n\x0bresult_view\x18\x06 \x01(\x0e\x32\x1f.dashboardcatalog.v1.ResultViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x0cmax_failures\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x00\x88\x01\x01\x12)\n\x05sweep\x18\x08 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Sweep\x12L\n\x12missing_references\x18\t \x01(\x0e\x32&.dashboardcatalog.v1.MissingReferencesB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x10\n\x08preserve\x18\n \x01(\x08\x42\x0f\n\r_max_failures\"L\n\x05Sweep\x12+\n\x13max_deleted_percent\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x42\x16\n\x14_max_deleted_percent\"E\n\x10\x42ulkUpsertFinish\x12!\n\x0btotal_items\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x42\x0e\n\x0c_total_items\"\xd3\x01\n\x12\x42ulkUpsertResponse\x12\x39\n\x07started\x18\x01 \x01(\x0b\x32&.dashboardcatalog.v1.BulkUpsertStartedH\x00\x12;\n\x08progress\x18\x02 \x01(\x0b\x32\'.dashboardcatalog.v1.BulkUpsertProgressH\x00\x12\x39\n\x07summary\x18\x03 \x01(\x0b\x32&.dashboardcatalog.v1.BulkUpsertSummaryH\x00\x42\n\n\x08response\"\x8e\x01\n\x11\x42ulkUpsertStarted\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x35\n\x06limits\x18\x03 \x01(\x0b\x32%.dashboardcatalog.v1.BulkUpsertLimits\x12\x19\n\x11\x66\x61ilures_not_kept\x18\x04 \x01(\x03\"y\n\x10\x42ulkUpsertLimits\x12\x19\n\x11max_message_bytes\x18\x01 \x01(\x05\x12\x19\n\x11max_message_items\x18\x02 \x01(\x05\x12\x16\n\x0emax_item_bytes\x18\x03 \x01(\x05\x12\x17\n\x0fsession_seconds\x18\x04 \x01(\x03\"a\n\x12\x42ulkUpsertProgress\x12\x13\n\x0bnext_offset\x18\x01 \x01(\x03\x12\x36\n\x07results\x18\x02 \x03(\x0b\x32%.dashboardcatalog.v1.BulkUpsertResult\"\x80\x02\n\x10\x42ulkUpsertResult\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.dashboardcatalog.v1.Kind\x12\x1c\n\x14\x66ully_qualified_name\x18\x03 \x01(\t\x12\n\n\x02id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x01\x12-\n\x07outcome\x18\x06 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\"\n\x06status\x18\x07 \x01(\x0b\x32\x12.google.rpc.Status\x12\x13\n\x0bkept_fields\x18\x08 \x03(\t\x12\x10\n\x08left_out\x18\t \x03(\t\"\xcb\x01\n\x11\x42ulkUpsertSummary\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07updated\x18\x02 \x01(\x03\x12\x11\n\tunchanged\x18\x03 \x01(\x03\x12\x10\n\x08restored\x18\x04 \x01(\x03\x12\x12\n\nsuppressed\x18\x05 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x03\x12\x30\n\x05sweep\x18\x07 \x01(\x0b\x32!.dashboardcatalog.v1.SweepSummary\x12\x19\n\x11\x66\x61ilures_not_kept\x18\x08 \x01(\x03\"y\n\x0cSweepSummary\x12\x32\n\x07outcome\x18\x01 \x01(\x0e\x32!.dashboardcatalog.v1.SweepOutcome\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x03\x12\x14\n\x0cwould_delete\x18\x03 \x01(\x03\x12\x0e\n\x06sample\x18\x04 \x03(\t*\x90\x01\n\x11MissingReferences\x12\"\n\x1eMISSING_REFERENCES_UNSPECIFIED\x10\x00\x12\x1b\n\x17MISSING_REFERENCES_FAIL\x10\x01\x12\x1b\n\x17MISSING_REFERENCES_DROP\x10\x02\x12\x1d\n\x19MISSING_REFERENCES_CREATE\x10\x03*X\n\nResultView\x12\x1b\n\x17RESULT_VIEW_UNSPECIFIED\x10\x00\x12\x18\n\x14RESULT_VIEW_FAILURES\x10\x01\x12\x13\n\x0fRESULT_VIEW_ALL\x10\x02*\xc2\x01\n\x0cSweepOutcome\x12\x1d\n\x19SWEEP_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12SWEEP_OUTCOME_DONE\x10\x01\x12\x1b\n\x17SWEEP_OUTCOME_PREVIEWED\x10\x02\x12\x1a\n\x16SWEEP_OUTCOME_TOO_MANY\x10\x03\x12\x1f\n\x1bSWEEP_OUTCOME_EMPTY_SESSION\x10\x04\x12!\n\x1dSWEEP_OUTCOME_UNREADABLE_ITEM\x10\x05\x42U\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +44,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKUPSERTREQUEST'].fields_by_name['offset']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_BULKUPSERTITEM'].oneofs_by_name['item']._loaded_options = None
   _globals['_BULKUPSERTITEM'].oneofs_by_name['item']._serialized_options = b'\272H\002\010\001'
+  _globals['_PRESERVED'].fields_by_name['id']._loaded_options = None
+  _globals['_PRESERVED'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PRESERVED'].fields_by_name['version']._loaded_options = None
+  _globals['_PRESERVED'].fields_by_name['version']._serialized_options = b'\272H\r\022\013)\232\231\231\231\231\231\271?@\001'
+  _globals['_PRESERVED'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_PRESERVED'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PRESERVED'].fields_by_name['updated_by']._loaded_options = None
+  _globals['_PRESERVED'].fields_by_name['updated_by']._serialized_options = b'\272H\tr\007(\200\010\272\001\001\000'
+  _globals['_PRESERVED'].fields_by_name['deleted_with']._loaded_options = None
+  _globals['_PRESERVED'].fields_by_name['deleted_with']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_PRESERVED'].fields_by_name['former_names']._loaded_options = None
+  _globals['_PRESERVED'].fields_by_name['former_names']._serialized_options = b'\272H\016\222\001\013\"\tr\007(\340\022\272\001\001\000'
   _globals['_BULKUPSERTOPTIONS'].fields_by_name['session_id']._loaded_options = None
   _globals['_BULKUPSERTOPTIONS'].fields_by_name['session_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_BULKUPSERTOPTIONS'].fields_by_name['service']._loaded_options = None
@@ -51,36 +64,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKUPSERTOPTIONS'].fields_by_name['result_view']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_BULKUPSERTOPTIONS'].fields_by_name['max_failures']._loaded_options = None
   _globals['_BULKUPSERTOPTIONS'].fields_by_name['max_failures']._serialized_options = b'\272H\007\032\005\030\220N(\000'
+  _globals['_BULKUPSERTOPTIONS'].fields_by_name['missing_references']._loaded_options = None
+  _globals['_BULKUPSERTOPTIONS'].fields_by_name['missing_references']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_SWEEP'].fields_by_name['max_deleted_percent']._loaded_options = None
   _globals['_SWEEP'].fields_by_name['max_deleted_percent']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_BULKUPSERTFINISH'].fields_by_name['total_items']._loaded_options = None
   _globals['_BULKUPSERTFINISH'].fields_by_name['total_items']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_RESULTVIEW']._serialized_start=2342
-  _globals['_RESULTVIEW']._serialized_end=2430
-  _globals['_SWEEPOUTCOME']._serialized_start=2433
-  _globals['_SWEEPOUTCOME']._serialized_end=2627
-  _globals['_BULKUPSERTREQUEST']._serialized_start=281
-  _globals['_BULKUPSERTREQUEST']._serialized_end=505
-  _globals['_BULKUPSERTITEM']._serialized_start=508
-  _globals['_BULKUPSERTITEM']._serialized_end=692
-  _globals['_BULKUPSERTOPTIONS']._serialized_start=695
-  _globals['_BULKUPSERTOPTIONS']._serialized_end=1040
-  _globals['_SWEEP']._serialized_start=1042
-  _globals['_SWEEP']._serialized_end=1118
-  _globals['_BULKUPSERTFINISH']._serialized_start=1120
-  _globals['_BULKUPSERTFINISH']._serialized_end=1189
-  _globals['_BULKUPSERTRESPONSE']._serialized_start=1192
-  _globals['_BULKUPSERTRESPONSE']._serialized_end=1403
-  _globals['_BULKUPSERTSTARTED']._serialized_start=1406
-  _globals['_BULKUPSERTSTARTED']._serialized_end=1548
-  _globals['_BULKUPSERTLIMITS']._serialized_start=1550
-  _globals['_BULKUPSERTLIMITS']._serialized_end=1671
-  _globals['_BULKUPSERTPROGRESS']._serialized_start=1673
-  _globals['_BULKUPSERTPROGRESS']._serialized_end=1770
-  _globals['_BULKUPSERTRESULT']._serialized_start=1773
-  _globals['_BULKUPSERTRESULT']._serialized_end=2011
-  _globals['_BULKUPSERTSUMMARY']._serialized_start=2014
-  _globals['_BULKUPSERTSUMMARY']._serialized_end=2217
-  _globals['_SWEEPSUMMARY']._serialized_start=2219
-  _globals['_SWEEPSUMMARY']._serialized_end=2340
+  _globals['_MISSINGREFERENCES']._serialized_start=2990
+  _globals['_MISSINGREFERENCES']._serialized_end=3134
+  _globals['_RESULTVIEW']._serialized_start=3136
+  _globals['_RESULTVIEW']._serialized_end=3224
+  _globals['_SWEEPOUTCOME']._serialized_start=3227
+  _globals['_SWEEPOUTCOME']._serialized_end=3421
+  _globals['_BULKUPSERTREQUEST']._serialized_start=314
+  _globals['_BULKUPSERTREQUEST']._serialized_end=538
+  _globals['_BULKUPSERTITEM']._serialized_start=541
+  _globals['_BULKUPSERTITEM']._serialized_end=776
+  _globals['_PRESERVED']._serialized_start=779
+  _globals['_PRESERVED']._serialized_end=1225
+  _globals['_BULKUPSERTOPTIONS']._serialized_start=1228
+  _globals['_BULKUPSERTOPTIONS']._serialized_end=1669
+  _globals['_SWEEP']._serialized_start=1671
+  _globals['_SWEEP']._serialized_end=1747
+  _globals['_BULKUPSERTFINISH']._serialized_start=1749
+  _globals['_BULKUPSERTFINISH']._serialized_end=1818
+  _globals['_BULKUPSERTRESPONSE']._serialized_start=1821
+  _globals['_BULKUPSERTRESPONSE']._serialized_end=2032
+  _globals['_BULKUPSERTSTARTED']._serialized_start=2035
+  _globals['_BULKUPSERTSTARTED']._serialized_end=2177
+  _globals['_BULKUPSERTLIMITS']._serialized_start=2179
+  _globals['_BULKUPSERTLIMITS']._serialized_end=2300
+  _globals['_BULKUPSERTPROGRESS']._serialized_start=2302
+  _globals['_BULKUPSERTPROGRESS']._serialized_end=2399
+  _globals['_BULKUPSERTRESULT']._serialized_start=2402
+  _globals['_BULKUPSERTRESULT']._serialized_end=2658
+  _globals['_BULKUPSERTSUMMARY']._serialized_start=2661
+  _globals['_BULKUPSERTSUMMARY']._serialized_end=2864
+  _globals['_SWEEPSUMMARY']._serialized_start=2866
+  _globals['_SWEEPSUMMARY']._serialized_end=2987
 # @@protoc_insertion_point(module_scope)

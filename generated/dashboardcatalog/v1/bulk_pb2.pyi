@@ -11,6 +11,7 @@ from dashboardcatalog.v1 import entity_pb2 as _entity_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
@@ -24,6 +25,44 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _MissingReferences:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MissingReferencesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MissingReferences.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MISSING_REFERENCES_UNSPECIFIED: _MissingReferences.ValueType  # 0
+    """The default, same as MISSING_REFERENCES_FAIL."""
+    MISSING_REFERENCES_FAIL: _MissingReferences.ValueType  # 1
+    """The item fails."""
+    MISSING_REFERENCES_DROP: _MissingReferences.ValueType  # 2
+    """The item is written without these references, and `left_out` of its result names them. An item of a missing BI
+    service fails.
+    """
+    MISSING_REFERENCES_CREATE: _MissingReferences.ValueType  # 3
+    """Missing users, teams (of type `Group`) and tags (with their classification) are created by name, and with
+    `service` also the charts of that BI service. What the caller may not create, domains and custom properties are
+    dropped as by MISSING_REFERENCES_DROP.
+    """
+
+class MissingReferences(_MissingReferences, metaclass=_MissingReferencesEnumTypeWrapper):
+    """What happens to an item that refers to something that does not exist."""
+
+MISSING_REFERENCES_UNSPECIFIED: MissingReferences.ValueType  # 0
+"""The default, same as MISSING_REFERENCES_FAIL."""
+MISSING_REFERENCES_FAIL: MissingReferences.ValueType  # 1
+"""The item fails."""
+MISSING_REFERENCES_DROP: MissingReferences.ValueType  # 2
+"""The item is written without these references, and `left_out` of its result names them. An item of a missing BI
+service fails.
+"""
+MISSING_REFERENCES_CREATE: MissingReferences.ValueType  # 3
+"""Missing users, teams (of type `Group`) and tags (with their classification) are created by name, and with
+`service` also the charts of that BI service. What the caller may not create, domains and custom properties are
+dropped as by MISSING_REFERENCES_DROP.
+"""
+Global___MissingReferences: _TypeAlias = MissingReferences  # noqa: Y015
 
 class _ResultView:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -147,6 +186,7 @@ class BulkUpsertItem(_message.Message):
     DASHBOARD_FIELD_NUMBER: _builtins.int
     CHART_FIELD_NUMBER: _builtins.int
     ENTITY_FIELD_NUMBER: _builtins.int
+    PRESERVED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def dashboard(self) -> _dashboard_pb2.DashboardSpec:
         """A dashboard."""
@@ -159,22 +199,103 @@ class BulkUpsertItem(_message.Message):
     def entity(self) -> _entity_pb2.Entity:
         """An entity."""
 
+    @_builtins.property
+    def preserved(self) -> Global___Preserved:
+        """Optional. What else an export has kept of the item. Allowed only with the option `preserve`, which requires it."""
+
     def __init__(
         self,
         *,
         dashboard: _dashboard_pb2.DashboardSpec | None = ...,
         chart: _chart_pb2.ChartSpec | None = ...,
         entity: _entity_pb2.Entity | None = ...,
+        preserved: Global___Preserved | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart", "dashboard", b"dashboard", "entity", b"entity", "item", b"item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart", "dashboard", b"dashboard", "entity", b"entity", "item", b"item", "preserved", b"preserved"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart", "dashboard", b"dashboard", "entity", b"entity", "item", b"item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart", "dashboard", b"dashboard", "entity", b"entity", "item", b"item", "preserved", b"preserved"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["dashboard", "chart", "entity"]  # noqa: Y015
     _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
 
 Global___BulkUpsertItem: _TypeAlias = BulkUpsertItem  # noqa: Y015
+
+@_typing.final
+class Preserved(_message.Message):
+    """What an export keeps of an asset or entity beside its spec, so that an import makes an equal one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    UPDATED_BY_FIELD_NUMBER: _builtins.int
+    BY_INGESTION_FIELD_NUMBER: _builtins.int
+    INGESTED_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    DELETED_BY_EDIT_FIELD_NUMBER: _builtins.int
+    DELETED_WITH_FIELD_NUMBER: _builtins.int
+    CHANGE_DESCRIPTION_FIELD_NUMBER: _builtins.int
+    FORMER_NAMES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Required. UUID of the asset or entity."""
+    version: _builtins.float
+    """Version of an asset, a multiple of 0.1. Absent for entities."""
+    updated_by: _builtins.str
+    """Subject of the caller who last wrote it. At most 1,024 bytes."""
+    by_ingestion: _builtins.bool
+    """Whether ingestion wrote this version of an asset."""
+    ingested: _builtins.bool
+    """Whether ingestion has ever written the asset. A sweep deletes nothing else."""
+    deleted: _builtins.bool
+    """Whether it is soft-deleted."""
+    deleted_by_edit: _builtins.bool
+    """Whether an edit deleted the asset. Then ingestion does not restore it."""
+    deleted_with: _builtins.str
+    """UUID of the dashboard whose deletion took the chart along. Empty if none did."""
+    @_builtins.property
+    def updated_at(self) -> _timestamp_pb2.Timestamp:
+        """Required. When it was last written. Not in the future."""
+
+    @_builtins.property
+    def edited(self) -> _asset_pb2.Edited:
+        """What people have decided about an asset."""
+
+    @_builtins.property
+    def change_description(self) -> _asset_pb2.ChangeDescription:
+        """What this version of an asset changed."""
+
+    @_builtins.property
+    def former_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Former names of an asset, or former fully qualified names of an entity. They still lead ingestion to it."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        version: _builtins.float | None = ...,
+        updated_at: _timestamp_pb2.Timestamp | None = ...,
+        updated_by: _builtins.str = ...,
+        by_ingestion: _builtins.bool = ...,
+        ingested: _builtins.bool = ...,
+        edited: _asset_pb2.Edited | None = ...,
+        deleted: _builtins.bool = ...,
+        deleted_by_edit: _builtins.bool = ...,
+        deleted_with: _builtins.str = ...,
+        change_description: _asset_pb2.ChangeDescription | None = ...,
+        former_names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "change_description", b"change_description", "edited", b"edited", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "by_ingestion", b"by_ingestion", "change_description", b"change_description", "deleted", b"deleted", "deleted_by_edit", b"deleted_by_edit", "deleted_with", b"deleted_with", "edited", b"edited", "former_names", b"former_names", "id", b"id", "ingested", b"ingested", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___Preserved: _TypeAlias = Preserved  # noqa: Y015
 
 @_typing.final
 class BulkUpsertOptions(_message.Message):
@@ -190,12 +311,14 @@ class BulkUpsertOptions(_message.Message):
     RESULT_VIEW_FIELD_NUMBER: _builtins.int
     MAX_FAILURES_FIELD_NUMBER: _builtins.int
     SWEEP_FIELD_NUMBER: _builtins.int
+    MISSING_REFERENCES_FIELD_NUMBER: _builtins.int
+    PRESERVE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Optional. UUID of the session, chosen by the client; by default the server generates one. `started` returns it.
 
     After a disconnect, a new stream with the same session_id and the same options resumes the session at
-    `started.next_offset`. Different options fail with INVALID_ARGUMENT. A session is kept for 7 days after its last
-    chunk.
+    `started.next_offset`. Different options fail with INVALID_ARGUMENT. A session can be resumed for 7 days after its
+    last chunk.
     """
     service: _builtins.str
     """Optional, but required with `sweep`. Fully qualified name of the BI service that the session loads, at most 2,400
@@ -214,6 +337,14 @@ class BulkUpsertOptions(_message.Message):
     max_failures: _builtins.int
     """Optional. Maximum number of failed items, from 0 to 10,000; 10,000 by default. When more items have failed, the
     stream ends with FAILED_PRECONDITION.
+    """
+    missing_references: Global___MissingReferences.ValueType
+    """Optional. What happens to items that refer to something that does not exist. They fail by default."""
+    preserve: _builtins.bool
+    """Optional. Writes the items as an export has kept them, with their ids, versions, times, marks and deletions: each
+    item needs `preserved`, and its name and id must be free, or it fails with ALREADY_EXISTS. References to deleted
+    things are accepted. Cannot be combined with `sweep` or `update_mask`. Requires the permission `preserve`. False by
+    default.
     """
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
@@ -239,10 +370,12 @@ class BulkUpsertOptions(_message.Message):
         result_view: Global___ResultView.ValueType = ...,
         max_failures: _builtins.int | None = ...,
         sweep: Global___Sweep | None = ...,
+        missing_references: Global___MissingReferences.ValueType = ...,
+        preserve: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "max_failures", b"max_failures", "sweep", b"sweep", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "max_failures", b"max_failures", "override_metadata", b"override_metadata", "result_view", b"result_view", "service", b"service", "session_id", b"session_id", "sweep", b"sweep", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures", "max_failures", b"max_failures", "missing_references", b"missing_references", "override_metadata", b"override_metadata", "preserve", b"preserve", "result_view", b"result_view", "service", b"service", "session_id", b"session_id", "sweep", b"sweep", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_failures: _TypeAlias = _typing.Literal["max_failures"]  # noqa: Y015
     _WhichOneofArgType__max_failures: _TypeAlias = _typing.Literal["_max_failures", b"_max_failures"]  # noqa: Y015
@@ -459,6 +592,7 @@ class BulkUpsertResult(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     KEPT_FIELDS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     offset: _builtins.int
     """Offset of the item in the stream."""
     kind: _entity_pb2.Kind.ValueType
@@ -483,6 +617,12 @@ class BulkUpsertResult(_message.Message):
         may not view the asset.
         """
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """References that the write left out because they do not exist, in the form of `kept_fields`. Only with
+        MISSING_REFERENCES_DROP or MISSING_REFERENCES_CREATE. An item with such references always gets a result.
+        """
+
     def __init__(
         self,
         *,
@@ -494,10 +634,11 @@ class BulkUpsertResult(_message.Message):
         outcome: _asset_pb2.Outcome.ValueType = ...,
         status: _status_pb2.Status | None = ...,
         kept_fields: _abc.Iterable[_builtins.str] | None = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "kept_fields", b"kept_fields", "kind", b"kind", "offset", b"offset", "outcome", b"outcome", "status", b"status", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "kept_fields", b"kept_fields", "kind", b"kind", "left_out", b"left_out", "offset", b"offset", "outcome", b"outcome", "status", b"status", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,11 +24,15 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dashboardcatalog.v1 import asset_pb2 as dashboardcatalog_dot_v1_dot_asset__pb2
+from dashboardcatalog.v1 import bulk_session_pb2 as dashboardcatalog_dot_v1_dot_bulk__session__pb2
 from dashboardcatalog.v1 import entity_pb2 as dashboardcatalog_dot_v1_dot_entity__pb2
+from dashboardcatalog.v1 import export_pb2 as dashboardcatalog_dot_v1_dot_export__pb2
+from dashboardcatalog.v1 import search_pb2 as dashboardcatalog_dot_v1_dot_search__pb2
+from dashboardcatalog.v1 import watch_pb2 as dashboardcatalog_dot_v1_dot_watch__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)dashboardcatalog/v1/catalog_service.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a dashboardcatalog/v1/entity.proto\x1a google/protobuf/field_mask.proto\"\x92\x01\n\x13UpsertEntityRequest\x12\x33\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.EntityB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"r\n\x14UpsertEntityResponse\x12+\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Entity\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\"\xa1\x01\n\x10GetEntityRequest\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x19.dashboardcatalog.v1.KindB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x01 \x02\x12\x16\n\x02id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x03 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"@\n\x11GetEntityResponse\x12+\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Entity\"\xe4\x01\n\x13ListEntitiesRequest\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x19.dashboardcatalog.v1.KindB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x01 \x02\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12!\n\x0bname_prefix\x18\x04 \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\x12\x37\n\x07\x64\x65leted\x18\x05 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\"^\n\x14ListEntitiesResponse\x12-\n\x08\x65ntities\x18\x01 \x03(\x0b\x32\x1b.dashboardcatalog.v1.Entity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe0\x01\n\x13\x44\x65leteEntityRequest\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x19.dashboardcatalog.v1.KindB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x01 \x02\x12\x16\n\x02id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x03 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"C\n\x14\x44\x65leteEntityResponse\x12+\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Entity2\x9b\x03\n\x0e\x43\x61talogService\x12\x63\n\x0cUpsertEntity\x12(.dashboardcatalog.v1.UpsertEntityRequest\x1a).dashboardcatalog.v1.UpsertEntityResponse\x12Z\n\tGetEntity\x12%.dashboardcatalog.v1.GetEntityRequest\x1a&.dashboardcatalog.v1.GetEntityResponse\x12\x63\n\x0cListEntities\x12(.dashboardcatalog.v1.ListEntitiesRequest\x1a).dashboardcatalog.v1.ListEntitiesResponse\x12\x63\n\x0c\x44\x65leteEntity\x12(.dashboardcatalog.v1.DeleteEntityRequest\x1a).dashboardcatalog.v1.DeleteEntityResponseBU\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)dashboardcatalog/v1/catalog_service.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a&dashboardcatalog/v1/bulk_session.proto\x1a dashboardcatalog/v1/entity.proto\x1a dashboardcatalog/v1/export.proto\x1a dashboardcatalog/v1/search.proto\x1a\x1f\x64\x61shboardcatalog/v1/watch.proto\x1a google/protobuf/field_mask.proto\"\x92\x01\n\x13UpsertEntityRequest\x12\x33\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.EntityB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"r\n\x14UpsertEntityResponse\x12+\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Entity\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\"\xa1\x01\n\x10GetEntityRequest\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x19.dashboardcatalog.v1.KindB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x01 \x02\x12\x16\n\x02id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x03 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"@\n\x11GetEntityResponse\x12+\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Entity\"\xe4\x01\n\x13ListEntitiesRequest\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x19.dashboardcatalog.v1.KindB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x01 \x02\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12!\n\x0bname_prefix\x18\x04 \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\x12\x37\n\x07\x64\x65leted\x18\x05 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\"^\n\x14ListEntitiesResponse\x12-\n\x08\x65ntities\x18\x01 \x03(\x0b\x32\x1b.dashboardcatalog.v1.Entity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe0\x01\n\x13\x44\x65leteEntityRequest\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x19.dashboardcatalog.v1.KindB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x01 \x02\x12\x16\n\x02id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x03 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"C\n\x14\x44\x65leteEntityResponse\x12+\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Entity\"\xf8\x01\n\x13RenameEntityRequest\x12\x37\n\x04kind\x18\x01 \x01(\x0e\x32\x19.dashboardcatalog.v1.KindB\x0e\xbaH\x0b\x82\x01\x08\x10\x01 \x00 \x01 \x02\x12\x16\n\x02id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x03 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12;\n\x08new_name\x18\x04 \x01(\tB)\xbaH&r$\x10\x01\x18\x80\x02\x32\x18^[^\\x00-\\x1F\\x7F-\\x9F]*$\xba\x01\x02::\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"C\n\x14RenameEntityResponse\x12+\n\x06\x65ntity\x18\x01 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Entity2\xea\x08\n\x0e\x43\x61talogService\x12\x63\n\x0cUpsertEntity\x12(.dashboardcatalog.v1.UpsertEntityRequest\x1a).dashboardcatalog.v1.UpsertEntityResponse\x12Z\n\tGetEntity\x12%.dashboardcatalog.v1.GetEntityRequest\x1a&.dashboardcatalog.v1.GetEntityResponse\x12\x63\n\x0cListEntities\x12(.dashboardcatalog.v1.ListEntitiesRequest\x1a).dashboardcatalog.v1.ListEntitiesResponse\x12\x63\n\x0c\x44\x65leteEntity\x12(.dashboardcatalog.v1.DeleteEntityRequest\x1a).dashboardcatalog.v1.DeleteEntityResponse\x12\x63\n\x0cRenameEntity\x12(.dashboardcatalog.v1.RenameEntityRequest\x1a).dashboardcatalog.v1.RenameEntityResponse\x12Q\n\x06Search\x12\".dashboardcatalog.v1.SearchRequest\x1a#.dashboardcatalog.v1.SearchResponse\x12\x65\n\x0cWatchChanges\x12(.dashboardcatalog.v1.WatchChangesRequest\x1a).dashboardcatalog.v1.WatchChangesResponse0\x01\x12h\n\rExportCatalog\x12).dashboardcatalog.v1.ExportCatalogRequest\x1a*.dashboardcatalog.v1.ExportCatalogResponse0\x01\x12o\n\x10ListBulkSessions\x12,.dashboardcatalog.v1.ListBulkSessionsRequest\x1a-.dashboardcatalog.v1.ListBulkSessionsResponse\x12i\n\x0eGetBulkSession\x12*.dashboardcatalog.v1.GetBulkSessionRequest\x1a+.dashboardcatalog.v1.GetBulkSessionResponse\x12h\n\rRevertSession\x12).dashboardcatalog.v1.RevertSessionRequest\x1a*.dashboardcatalog.v1.RevertSessionResponse0\x01\x42U\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,22 +68,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEENTITYREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_DELETEENTITYREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
   _globals['_DELETEENTITYREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
-  _globals['_UPSERTENTITYREQUEST']._serialized_start=197
-  _globals['_UPSERTENTITYREQUEST']._serialized_end=343
-  _globals['_UPSERTENTITYRESPONSE']._serialized_start=345
-  _globals['_UPSERTENTITYRESPONSE']._serialized_end=459
-  _globals['_GETENTITYREQUEST']._serialized_start=462
-  _globals['_GETENTITYREQUEST']._serialized_end=623
-  _globals['_GETENTITYRESPONSE']._serialized_start=625
-  _globals['_GETENTITYRESPONSE']._serialized_end=689
-  _globals['_LISTENTITIESREQUEST']._serialized_start=692
-  _globals['_LISTENTITIESREQUEST']._serialized_end=920
-  _globals['_LISTENTITIESRESPONSE']._serialized_start=922
-  _globals['_LISTENTITIESRESPONSE']._serialized_end=1016
-  _globals['_DELETEENTITYREQUEST']._serialized_start=1019
-  _globals['_DELETEENTITYREQUEST']._serialized_end=1243
-  _globals['_DELETEENTITYRESPONSE']._serialized_start=1245
-  _globals['_DELETEENTITYRESPONSE']._serialized_end=1312
-  _globals['_CATALOGSERVICE']._serialized_start=1315
-  _globals['_CATALOGSERVICE']._serialized_end=1726
+  _globals['_RENAMEENTITYREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_RENAMEENTITYREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['kind']._loaded_options = None
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['kind']._serialized_options = b'\272H\013\202\001\010\020\001 \000 \001 \002'
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['new_name']._loaded_options = None
+  _globals['_RENAMEENTITYREQUEST'].fields_by_name['new_name']._serialized_options = b'\272H&r$\020\001\030\200\0022\030^[^\\x00-\\x1F\\x7F-\\x9F]*$\272\001\002::'
+  _globals['_UPSERTENTITYREQUEST']._serialized_start=338
+  _globals['_UPSERTENTITYREQUEST']._serialized_end=484
+  _globals['_UPSERTENTITYRESPONSE']._serialized_start=486
+  _globals['_UPSERTENTITYRESPONSE']._serialized_end=600
+  _globals['_GETENTITYREQUEST']._serialized_start=603
+  _globals['_GETENTITYREQUEST']._serialized_end=764
+  _globals['_GETENTITYRESPONSE']._serialized_start=766
+  _globals['_GETENTITYRESPONSE']._serialized_end=830
+  _globals['_LISTENTITIESREQUEST']._serialized_start=833
+  _globals['_LISTENTITIESREQUEST']._serialized_end=1061
+  _globals['_LISTENTITIESRESPONSE']._serialized_start=1063
+  _globals['_LISTENTITIESRESPONSE']._serialized_end=1157
+  _globals['_DELETEENTITYREQUEST']._serialized_start=1160
+  _globals['_DELETEENTITYREQUEST']._serialized_end=1384
+  _globals['_DELETEENTITYRESPONSE']._serialized_start=1386
+  _globals['_DELETEENTITYRESPONSE']._serialized_end=1453
+  _globals['_RENAMEENTITYREQUEST']._serialized_start=1456
+  _globals['_RENAMEENTITYREQUEST']._serialized_end=1704
+  _globals['_RENAMEENTITYRESPONSE']._serialized_start=1706
+  _globals['_RENAMEENTITYRESPONSE']._serialized_end=1773
+  _globals['_CATALOGSERVICE']._serialized_start=1776
+  _globals['_CATALOGSERVICE']._serialized_end=2906
 # @@protoc_insertion_point(module_scope)

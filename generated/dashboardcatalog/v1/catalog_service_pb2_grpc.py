@@ -3,7 +3,11 @@
 import grpc
 import warnings
 
+from dashboardcatalog.v1 import bulk_session_pb2 as dashboardcatalog_dot_v1_dot_bulk__session__pb2
 from dashboardcatalog.v1 import catalog_service_pb2 as dashboardcatalog_dot_v1_dot_catalog__service__pb2
+from dashboardcatalog.v1 import export_pb2 as dashboardcatalog_dot_v1_dot_export__pb2
+from dashboardcatalog.v1 import search_pb2 as dashboardcatalog_dot_v1_dot_search__pb2
+from dashboardcatalog.v1 import watch_pb2 as dashboardcatalog_dot_v1_dot_watch__pb2
 
 GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
@@ -26,7 +30,8 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """Manages BI services, users, teams, domains, classifications, tags and custom properties.
+    """Manages BI services, users, teams, domains, classifications, tags and custom properties, and serves what concerns the
+    catalog as a whole: search, changes, export and bulk sessions.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
 
@@ -60,10 +65,46 @@ class CatalogServiceStub(object):
                 request_serializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.DeleteEntityRequest.SerializeToString,
                 response_deserializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.DeleteEntityResponse.FromString,
                 _registered_method=True)
+        self.RenameEntity = channel.unary_unary(
+                '/dashboardcatalog.v1.CatalogService/RenameEntity',
+                request_serializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.RenameEntityRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.RenameEntityResponse.FromString,
+                _registered_method=True)
+        self.Search = channel.unary_unary(
+                '/dashboardcatalog.v1.CatalogService/Search',
+                request_serializer=dashboardcatalog_dot_v1_dot_search__pb2.SearchRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_search__pb2.SearchResponse.FromString,
+                _registered_method=True)
+        self.WatchChanges = channel.unary_stream(
+                '/dashboardcatalog.v1.CatalogService/WatchChanges',
+                request_serializer=dashboardcatalog_dot_v1_dot_watch__pb2.WatchChangesRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_watch__pb2.WatchChangesResponse.FromString,
+                _registered_method=True)
+        self.ExportCatalog = channel.unary_stream(
+                '/dashboardcatalog.v1.CatalogService/ExportCatalog',
+                request_serializer=dashboardcatalog_dot_v1_dot_export__pb2.ExportCatalogRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_export__pb2.ExportCatalogResponse.FromString,
+                _registered_method=True)
+        self.ListBulkSessions = channel.unary_unary(
+                '/dashboardcatalog.v1.CatalogService/ListBulkSessions',
+                request_serializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.ListBulkSessionsRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.ListBulkSessionsResponse.FromString,
+                _registered_method=True)
+        self.GetBulkSession = channel.unary_unary(
+                '/dashboardcatalog.v1.CatalogService/GetBulkSession',
+                request_serializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.GetBulkSessionRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.GetBulkSessionResponse.FromString,
+                _registered_method=True)
+        self.RevertSession = channel.unary_stream(
+                '/dashboardcatalog.v1.CatalogService/RevertSession',
+                request_serializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.RevertSessionRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.RevertSessionResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer(object):
-    """Manages BI services, users, teams, domains, classifications, tags and custom properties.
+    """Manages BI services, users, teams, domains, classifications, tags and custom properties, and serves what concerns the
+    catalog as a whole: search, changes, export and bulk sessions.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
 
@@ -106,6 +147,76 @@ class CatalogServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenameEntity(self, request, context):
+        """Gives an entity another name. Everything that refers to it shows the new name at once, and the fully qualified
+        names of what is below it follow: the assets of a BI service, the domains below a domain, the tags of a
+        classification. Ingestion under the former name reaches it. Requires the permission `rename` for the old name and
+        for the new one.
+
+        INVALID_ARGUMENT for users and custom properties, which cannot be renamed. NOT_FOUND if the entity does not exist
+        or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a soft-deleted entity.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Search(self, request, context):
+        """Searches dashboards, charts and entities.
+
+        PERMISSION_DENIED if the caller may view none of the kinds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchChanges(self, request, context):
+        """Delivers changes as they happen, each at least once, and in order for each BI service. A client that resumes with
+        the token of the last message that it has processed misses nothing.
+
+        NOT_FOUND for an unknown BI service. OUT_OF_RANGE with `RESUME_TOKEN_EXPIRED` if the database no longer has what
+        the token stands for: export everything again. RESOURCE_EXHAUSTED for too many watchers. UNAUTHENTICATED when the
+        access token expires: resume with another one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportCatalog(self, request, context):
+        """Exports everything, so that BulkUpsert with the option `preserve` makes an equal catalog of it, except for history.
+        Requires the permission `preserve`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBulkSessions(self, request, context):
+        """Lists bulk sessions page by page, newest first: those of the caller, and those of BI services in which the caller
+        may revert sessions. A session is listed for 90 days after its last chunk.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBulkSession(self, request, context):
+        """Returns a bulk session and its failures page by page.
+
+        NOT_FOUND if it does not exist, or if ListBulkSessions does not list it for the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevertSession(self, request, context):
+        """Puts back what a bulk session wrote: each asset whose newest version is the session's gets the content of the last
+        version before the session, in a new version. What the session created is deleted, and what it deleted is restored.
+        Requires the permission `revert_session`, and that for each write. Can be called again to go on.
+
+        NOT_FOUND if the session does not exist. FAILED_PRECONDITION while a connection of the session lives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -129,6 +240,41 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.DeleteEntityRequest.FromString,
                     response_serializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.DeleteEntityResponse.SerializeToString,
             ),
+            'RenameEntity': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameEntity,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.RenameEntityRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_catalog__service__pb2.RenameEntityResponse.SerializeToString,
+            ),
+            'Search': grpc.unary_unary_rpc_method_handler(
+                    servicer.Search,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_search__pb2.SearchRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_search__pb2.SearchResponse.SerializeToString,
+            ),
+            'WatchChanges': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchChanges,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_watch__pb2.WatchChangesRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_watch__pb2.WatchChangesResponse.SerializeToString,
+            ),
+            'ExportCatalog': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportCatalog,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_export__pb2.ExportCatalogRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_export__pb2.ExportCatalogResponse.SerializeToString,
+            ),
+            'ListBulkSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBulkSessions,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.ListBulkSessionsRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.ListBulkSessionsResponse.SerializeToString,
+            ),
+            'GetBulkSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBulkSession,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.GetBulkSessionRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.GetBulkSessionResponse.SerializeToString,
+            ),
+            'RevertSession': grpc.unary_stream_rpc_method_handler(
+                    servicer.RevertSession,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.RevertSessionRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_bulk__session__pb2.RevertSessionResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'dashboardcatalog.v1.CatalogService', rpc_method_handlers)
@@ -138,7 +284,8 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """Manages BI services, users, teams, domains, classifications, tags and custom properties.
+    """Manages BI services, users, teams, domains, classifications, tags and custom properties, and serves what concerns the
+    catalog as a whole: search, changes, export and bulk sessions.
 
     Errors are the same as those of DashboardService. Entities have no versions and no marks: the last write wins.
 
@@ -244,6 +391,195 @@ class CatalogService(object):
             '/dashboardcatalog.v1.CatalogService/DeleteEntity',
             dashboardcatalog_dot_v1_dot_catalog__service__pb2.DeleteEntityRequest.SerializeToString,
             dashboardcatalog_dot_v1_dot_catalog__service__pb2.DeleteEntityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameEntity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.CatalogService/RenameEntity',
+            dashboardcatalog_dot_v1_dot_catalog__service__pb2.RenameEntityRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_catalog__service__pb2.RenameEntityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Search(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.CatalogService/Search',
+            dashboardcatalog_dot_v1_dot_search__pb2.SearchRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_search__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dashboardcatalog.v1.CatalogService/WatchChanges',
+            dashboardcatalog_dot_v1_dot_watch__pb2.WatchChangesRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_watch__pb2.WatchChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportCatalog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dashboardcatalog.v1.CatalogService/ExportCatalog',
+            dashboardcatalog_dot_v1_dot_export__pb2.ExportCatalogRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_export__pb2.ExportCatalogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBulkSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.CatalogService/ListBulkSessions',
+            dashboardcatalog_dot_v1_dot_bulk__session__pb2.ListBulkSessionsRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_bulk__session__pb2.ListBulkSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBulkSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.CatalogService/GetBulkSession',
+            dashboardcatalog_dot_v1_dot_bulk__session__pb2.GetBulkSessionRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_bulk__session__pb2.GetBulkSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevertSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dashboardcatalog.v1.CatalogService/RevertSession',
+            dashboardcatalog_dot_v1_dot_bulk__session__pb2.RevertSessionRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_bulk__session__pb2.RevertSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from dashboardcatalog.v1 import asset_pb2 as dashboardcatalog_dot_v1_dot_asset__pb2
 from dashboardcatalog.v1 import chart_pb2 as dashboardcatalog_dot_v1_dot_chart__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dashboardcatalog/v1/chart_service.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1f\x64\x61shboardcatalog/v1/chart.proto\x1a google/protobuf/field_mask.proto\"b\n\x12\x43reateChartRequest\x12\x35\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpecB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"@\n\x13\x43reateChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"\xab\x01\n\x12UpsertChartRequest\x12\x35\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpecB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\x84\x01\n\x13UpsertChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\x13\n\x0bkept_fields\x18\x03 \x03(\t\"\x83\x02\n\x0fGetChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12&\n\x07version\x18\x03 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x37\n\x07\x64\x65leted\x18\x05 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"=\n\x10GetChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"\xc4\x03\n\x11ListChartsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x37\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x08order_by\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rinclude_total\x18\x06 \x01(\x08\x12\x1d\n\x07service\x18\x07 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\"\n\x0cservice_type\x18\x08 \x01(\tB\x0c\xbaH\tr\x07(\x80\x02\xba\x01\x01\x00\x12\x1b\n\x05owner\x18\t \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1c\n\x06\x64omain\x18\n \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x19\n\x03tag\x18\x0b \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1f\n\tdashboard\x18\x0c \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12!\n\x0bname_prefix\x18\r \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\"w\n\x12ListChartsResponse\x12*\n\x06\x63harts\x18\x01 \x03(\x0b\x32\x1a.dashboardcatalog.v1.Chart\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\x05total\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_total\"\xa7\x02\n\x12UpdateChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12-\n\x05\x63hart\x18\x03 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpec\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12,\n\x07release\x18\x05 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Edited\x12\x16\n\x04\x65tag\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"@\n\x13UpdateChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"\xbe\x01\n\x12\x44\x65leteChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"@\n\x13\x44\x65leteChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"k\n\x13RestoreChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"A\n\x14RestoreChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart2\xb3\x05\n\x0c\x43hartService\x12`\n\x0b\x43reateChart\x12\'.dashboardcatalog.v1.CreateChartRequest\x1a(.dashboardcatalog.v1.CreateChartResponse\x12`\n\x0bUpsertChart\x12\'.dashboardcatalog.v1.UpsertChartRequest\x1a(.dashboardcatalog.v1.UpsertChartResponse\x12W\n\x08GetChart\x12$.dashboardcatalog.v1.GetChartRequest\x1a%.dashboardcatalog.v1.GetChartResponse\x12]\n\nListCharts\x12&.dashboardcatalog.v1.ListChartsRequest\x1a\'.dashboardcatalog.v1.ListChartsResponse\x12`\n\x0bUpdateChart\x12\'.dashboardcatalog.v1.UpdateChartRequest\x1a(.dashboardcatalog.v1.UpdateChartResponse\x12`\n\x0b\x44\x65leteChart\x12\'.dashboardcatalog.v1.DeleteChartRequest\x1a(.dashboardcatalog.v1.DeleteChartResponse\x12\x63\n\x0cRestoreChart\x12(.dashboardcatalog.v1.RestoreChartRequest\x1a).dashboardcatalog.v1.RestoreChartResponseBU\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dashboardcatalog/v1/chart_service.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1f\x64\x61shboardcatalog/v1/chart.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\x12\x43reateChartRequest\x12\x35\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpecB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"@\n\x13\x43reateChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"\xab\x01\n\x12UpsertChartRequest\x12\x35\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpecB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\x84\x01\n\x13UpsertChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\x13\n\x0bkept_fields\x18\x03 \x03(\t\"\x83\x02\n\x0fGetChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12&\n\x07version\x18\x03 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x37\n\x07\x64\x65leted\x18\x05 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"=\n\x10GetChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"\x8f\x05\n\x11ListChartsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x37\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x08order_by\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rinclude_total\x18\x06 \x01(\x08\x12\x1d\n\x07service\x18\x07 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\"\n\x0cservice_type\x18\x08 \x01(\tB\x0c\xbaH\tr\x07(\x80\x02\xba\x01\x01\x00\x12\x1b\n\x05owner\x18\t \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1c\n\x06\x64omain\x18\n \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x19\n\x03tag\x18\x0b \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1f\n\tdashboard\x18\x0c \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12!\n\x0bname_prefix\x18\r \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\x12@\n\x07missing\x18\x0e \x03(\x0e\x32\x1c.dashboardcatalog.v1.MissingB\x11\xbaH\x0e\x92\x01\x0b\x10\x04\"\x07\x82\x01\x04\x10\x01 \x00\x12\x31\n\rupdated_after\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eupdated_before\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\nupdated_by\x18\x11 \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\"w\n\x12ListChartsResponse\x12*\n\x06\x63harts\x18\x01 \x03(\x0b\x32\x1a.dashboardcatalog.v1.Chart\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\x05total\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_total\"\xa7\x02\n\x12UpdateChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12-\n\x05\x63hart\x18\x03 \x01(\x0b\x32\x1e.dashboardcatalog.v1.ChartSpec\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12,\n\x07release\x18\x05 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Edited\x12\x16\n\x04\x65tag\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"@\n\x13UpdateChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"\xbe\x01\n\x12\x44\x65leteChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"@\n\x13\x44\x65leteChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"k\n\x13RestoreChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"A\n\x14RestoreChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\"\xd9\x01\n\x18ListChartVersionsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"b\n\x19ListChartVersionsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.dashboardcatalog.v1.Chart\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xee\x01\n\x1b\x43ompareChartVersionsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12.\n\x0c\x66rom_version\x18\x03 \x01(\x01\x42\x13\xbaH\x10\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01\xc8\x01\x01H\x01\x88\x01\x01\x12)\n\nto_version\x18\x04 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x02\x88\x01\x01\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\x0f\n\r_from_versionB\r\n\x0b_to_version\"b\n\x1c\x43ompareChartVersionsResponse\x12\x42\n\x12\x63hange_description\x18\x01 \x01(\x0b\x32&.dashboardcatalog.v1.ChangeDescription\"\xd0\x01\n\x12RevertChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12)\n\x07version\x18\x03 \x01(\x01\x42\x13\xbaH\x10\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"\x81\x01\n\x13RevertChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\x10\n\x08left_out\x18\x03 \x03(\t\"\xd6\x01\n\x12RenameChartRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12;\n\x08new_name\x18\x03 \x01(\tB)\xbaH&r$\x10\x01\x18\x80\x02\x32\x18^[^\\x00-\\x1F\\x7F-\\x9F]*$\xba\x01\x02::\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"@\n\x13RenameChartResponse\x12)\n\x05\x63hart\x18\x01 \x01(\x0b\x32\x1a.dashboardcatalog.v1.Chart2\xe8\x08\n\x0c\x43hartService\x12`\n\x0b\x43reateChart\x12\'.dashboardcatalog.v1.CreateChartRequest\x1a(.dashboardcatalog.v1.CreateChartResponse\x12`\n\x0bUpsertChart\x12\'.dashboardcatalog.v1.UpsertChartRequest\x1a(.dashboardcatalog.v1.UpsertChartResponse\x12W\n\x08GetChart\x12$.dashboardcatalog.v1.GetChartRequest\x1a%.dashboardcatalog.v1.GetChartResponse\x12]\n\nListCharts\x12&.dashboardcatalog.v1.ListChartsRequest\x1a\'.dashboardcatalog.v1.ListChartsResponse\x12`\n\x0bUpdateChart\x12\'.dashboardcatalog.v1.UpdateChartRequest\x1a(.dashboardcatalog.v1.UpdateChartResponse\x12`\n\x0b\x44\x65leteChart\x12\'.dashboardcatalog.v1.DeleteChartRequest\x1a(.dashboardcatalog.v1.DeleteChartResponse\x12\x63\n\x0cRestoreChart\x12(.dashboardcatalog.v1.RestoreChartRequest\x1a).dashboardcatalog.v1.RestoreChartResponse\x12r\n\x11ListChartVersions\x12-.dashboardcatalog.v1.ListChartVersionsRequest\x1a..dashboardcatalog.v1.ListChartVersionsResponse\x12{\n\x14\x43ompareChartVersions\x12\x30.dashboardcatalog.v1.CompareChartVersionsRequest\x1a\x31.dashboardcatalog.v1.CompareChartVersionsResponse\x12`\n\x0bRevertChart\x12\'.dashboardcatalog.v1.RevertChartRequest\x1a(.dashboardcatalog.v1.RevertChartResponse\x12`\n\x0bRenameChart\x12\'.dashboardcatalog.v1.RenameChartRequest\x1a(.dashboardcatalog.v1.RenameChartResponseBU\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,6 +75,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCHARTSREQUEST'].fields_by_name['dashboard']._serialized_options = b'\272H\tr\007(\340\022\272\001\001\000'
   _globals['_LISTCHARTSREQUEST'].fields_by_name['name_prefix']._loaded_options = None
   _globals['_LISTCHARTSREQUEST'].fields_by_name['name_prefix']._serialized_options = b'\272H\tr\007(\200\010\272\001\001\000'
+  _globals['_LISTCHARTSREQUEST'].fields_by_name['missing']._loaded_options = None
+  _globals['_LISTCHARTSREQUEST'].fields_by_name['missing']._serialized_options = b'\272H\016\222\001\013\020\004\"\007\202\001\004\020\001 \000'
+  _globals['_LISTCHARTSREQUEST'].fields_by_name['updated_by']._loaded_options = None
+  _globals['_LISTCHARTSREQUEST'].fields_by_name['updated_by']._serialized_options = b'\272H\tr\007(\200\010\272\001\001\000'
   _globals['_UPDATECHARTREQUEST'].oneofs_by_name['key']._loaded_options = None
   _globals['_UPDATECHARTREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
   _globals['_UPDATECHARTREQUEST'].fields_by_name['id']._loaded_options = None
@@ -96,34 +101,90 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTORECHARTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RESTORECHARTREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
   _globals['_RESTORECHARTREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
-  _globals['_CREATECHARTREQUEST']._serialized_start=193
-  _globals['_CREATECHARTREQUEST']._serialized_end=291
-  _globals['_CREATECHARTRESPONSE']._serialized_start=293
-  _globals['_CREATECHARTRESPONSE']._serialized_end=357
-  _globals['_UPSERTCHARTREQUEST']._serialized_start=360
-  _globals['_UPSERTCHARTREQUEST']._serialized_end=531
-  _globals['_UPSERTCHARTRESPONSE']._serialized_start=534
-  _globals['_UPSERTCHARTRESPONSE']._serialized_end=666
-  _globals['_GETCHARTREQUEST']._serialized_start=669
-  _globals['_GETCHARTREQUEST']._serialized_end=928
-  _globals['_GETCHARTRESPONSE']._serialized_start=930
-  _globals['_GETCHARTRESPONSE']._serialized_end=991
-  _globals['_LISTCHARTSREQUEST']._serialized_start=994
-  _globals['_LISTCHARTSREQUEST']._serialized_end=1446
-  _globals['_LISTCHARTSRESPONSE']._serialized_start=1448
-  _globals['_LISTCHARTSRESPONSE']._serialized_end=1567
-  _globals['_UPDATECHARTREQUEST']._serialized_start=1570
-  _globals['_UPDATECHARTREQUEST']._serialized_end=1865
-  _globals['_UPDATECHARTRESPONSE']._serialized_start=1867
-  _globals['_UPDATECHARTRESPONSE']._serialized_end=1931
-  _globals['_DELETECHARTREQUEST']._serialized_start=1934
-  _globals['_DELETECHARTREQUEST']._serialized_end=2124
-  _globals['_DELETECHARTRESPONSE']._serialized_start=2126
-  _globals['_DELETECHARTRESPONSE']._serialized_end=2190
-  _globals['_RESTORECHARTREQUEST']._serialized_start=2192
-  _globals['_RESTORECHARTREQUEST']._serialized_end=2299
-  _globals['_RESTORECHARTRESPONSE']._serialized_start=2301
-  _globals['_RESTORECHARTRESPONSE']._serialized_end=2366
-  _globals['_CHARTSERVICE']._serialized_start=2369
-  _globals['_CHARTSERVICE']._serialized_end=3060
+  _globals['_LISTCHARTVERSIONSREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_LISTCHARTVERSIONSREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTCHARTVERSIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_COMPARECHARTVERSIONSREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_COMPARECHARTVERSIONSREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['from_version']._loaded_options = None
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['from_version']._serialized_options = b'\272H\020\022\013)\232\231\231\231\231\231\271?@\001\310\001\001'
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['to_version']._loaded_options = None
+  _globals['_COMPARECHARTVERSIONSREQUEST'].fields_by_name['to_version']._serialized_options = b'\272H\r\022\013)\232\231\231\231\231\231\271?@\001'
+  _globals['_REVERTCHARTREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_REVERTCHARTREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['version']._serialized_options = b'\272H\020\022\013)\232\231\231\231\231\231\271?@\001\310\001\001'
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_REVERTCHARTREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_RENAMECHARTREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_RENAMECHARTREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['new_name']._loaded_options = None
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['new_name']._serialized_options = b'\272H&r$\020\001\030\200\0022\030^[^\\x00-\\x1F\\x7F-\\x9F]*$\272\001\002::'
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_RENAMECHARTREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_CREATECHARTREQUEST']._serialized_start=226
+  _globals['_CREATECHARTREQUEST']._serialized_end=324
+  _globals['_CREATECHARTRESPONSE']._serialized_start=326
+  _globals['_CREATECHARTRESPONSE']._serialized_end=390
+  _globals['_UPSERTCHARTREQUEST']._serialized_start=393
+  _globals['_UPSERTCHARTREQUEST']._serialized_end=564
+  _globals['_UPSERTCHARTRESPONSE']._serialized_start=567
+  _globals['_UPSERTCHARTRESPONSE']._serialized_end=699
+  _globals['_GETCHARTREQUEST']._serialized_start=702
+  _globals['_GETCHARTREQUEST']._serialized_end=961
+  _globals['_GETCHARTRESPONSE']._serialized_start=963
+  _globals['_GETCHARTRESPONSE']._serialized_end=1024
+  _globals['_LISTCHARTSREQUEST']._serialized_start=1027
+  _globals['_LISTCHARTSREQUEST']._serialized_end=1682
+  _globals['_LISTCHARTSRESPONSE']._serialized_start=1684
+  _globals['_LISTCHARTSRESPONSE']._serialized_end=1803
+  _globals['_UPDATECHARTREQUEST']._serialized_start=1806
+  _globals['_UPDATECHARTREQUEST']._serialized_end=2101
+  _globals['_UPDATECHARTRESPONSE']._serialized_start=2103
+  _globals['_UPDATECHARTRESPONSE']._serialized_end=2167
+  _globals['_DELETECHARTREQUEST']._serialized_start=2170
+  _globals['_DELETECHARTREQUEST']._serialized_end=2360
+  _globals['_DELETECHARTRESPONSE']._serialized_start=2362
+  _globals['_DELETECHARTRESPONSE']._serialized_end=2426
+  _globals['_RESTORECHARTREQUEST']._serialized_start=2428
+  _globals['_RESTORECHARTREQUEST']._serialized_end=2535
+  _globals['_RESTORECHARTRESPONSE']._serialized_start=2537
+  _globals['_RESTORECHARTRESPONSE']._serialized_end=2602
+  _globals['_LISTCHARTVERSIONSREQUEST']._serialized_start=2605
+  _globals['_LISTCHARTVERSIONSREQUEST']._serialized_end=2822
+  _globals['_LISTCHARTVERSIONSRESPONSE']._serialized_start=2824
+  _globals['_LISTCHARTVERSIONSRESPONSE']._serialized_end=2922
+  _globals['_COMPARECHARTVERSIONSREQUEST']._serialized_start=2925
+  _globals['_COMPARECHARTVERSIONSREQUEST']._serialized_end=3163
+  _globals['_COMPARECHARTVERSIONSRESPONSE']._serialized_start=3165
+  _globals['_COMPARECHARTVERSIONSRESPONSE']._serialized_end=3263
+  _globals['_REVERTCHARTREQUEST']._serialized_start=3266
+  _globals['_REVERTCHARTREQUEST']._serialized_end=3474
+  _globals['_REVERTCHARTRESPONSE']._serialized_start=3477
+  _globals['_REVERTCHARTRESPONSE']._serialized_end=3606
+  _globals['_RENAMECHARTREQUEST']._serialized_start=3609
+  _globals['_RENAMECHARTREQUEST']._serialized_end=3823
+  _globals['_RENAMECHARTRESPONSE']._serialized_start=3825
+  _globals['_RENAMECHARTRESPONSE']._serialized_end=3889
+  _globals['_CHARTSERVICE']._serialized_start=3892
+  _globals['_CHARTSERVICE']._serialized_end=5020
 # @@protoc_insertion_point(module_scope)

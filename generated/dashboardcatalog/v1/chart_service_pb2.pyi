@@ -9,6 +9,7 @@ from dashboardcatalog.v1 import chart_pb2 as _chart_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -245,6 +246,10 @@ class ListChartsRequest(_message.Message):
     TAG_FIELD_NUMBER: _builtins.int
     DASHBOARD_FIELD_NUMBER: _builtins.int
     NAME_PREFIX_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    UPDATED_AFTER_FIELD_NUMBER: _builtins.int
+    UPDATED_BEFORE_FIELD_NUMBER: _builtins.int
+    UPDATED_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Optional. Maximum number of results; 50 by default, values above 1,000 are reduced to 1,000. Negative values are
     refused. A page ends early when it reaches 3 MiB.
@@ -283,9 +288,25 @@ class ListChartsRequest(_message.Message):
     """Optional. If set, returns only charts whose name starts with this text, compared byte for byte. At most 1,024
     bytes.
     """
+    updated_by: _builtins.str
+    """Optional. If set, returns only charts whose newest version was written by exactly this subject. At most 1,024
+    bytes.
+    """
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Optional. Fields of `Chart` to return, in snake_case or camelCase. All by default."""
+
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_asset_pb2.Missing.ValueType]:
+        """Optional. If set, returns only charts that lack all of these. At most 4."""
+
+    @_builtins.property
+    def updated_after(self) -> _timestamp_pb2.Timestamp:
+        """Optional. If set, returns only charts whose newest version was written at this time or later."""
+
+    @_builtins.property
+    def updated_before(self) -> _timestamp_pb2.Timestamp:
+        """Optional. If set, returns only charts whose newest version was written before this time."""
 
     def __init__(
         self,
@@ -303,10 +324,14 @@ class ListChartsRequest(_message.Message):
         tag: _builtins.str = ...,
         dashboard: _builtins.str = ...,
         name_prefix: _builtins.str = ...,
+        missing: _abc.Iterable[_asset_pb2.Missing.ValueType] | None = ...,
+        updated_after: _timestamp_pb2.Timestamp | None = ...,
+        updated_before: _timestamp_pb2.Timestamp | None = ...,
+        updated_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dashboard", b"dashboard", "deleted", b"deleted", "domain", b"domain", "include_total", b"include_total", "name_prefix", b"name_prefix", "order_by", b"order_by", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "service", b"service", "service_type", b"service_type", "tag", b"tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dashboard", b"dashboard", "deleted", b"deleted", "domain", b"domain", "include_total", b"include_total", "missing", b"missing", "name_prefix", b"name_prefix", "order_by", b"order_by", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "service", b"service", "service_type", b"service_type", "tag", b"tag", "updated_after", b"updated_after", "updated_before", b"updated_before", "updated_by", b"updated_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -557,3 +582,303 @@ class RestoreChartResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestoreChartResponse: _TypeAlias = RestoreChartResponse  # noqa: Y015
+
+@_typing.final
+class ListChartVersionsRequest(_message.Message):
+    """Request of ListChartVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the chart."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the chart, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    page_size: _builtins.int
+    """Optional. Maximum number of results; 50 by default, values above 1,000 are reduced to 1,000. Negative values are
+    refused. A page ends early when it reaches 3 MiB.
+    """
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the previous page; empty for the first page. The other fields must be those of the
+    request for the previous page. At most 4,096 characters.
+    """
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. Fields of `Chart` to return, in snake_case or camelCase. All by default."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "read_mask", b"read_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___ListChartVersionsRequest: _TypeAlias = ListChartVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListChartVersionsResponse(_message.Message):
+    """Response of ListChartVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page. Empty on the last page."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[_chart_pb2.Chart]:
+        """The versions of this page, newest first."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[_chart_pb2.Chart] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChartVersionsResponse: _TypeAlias = ListChartVersionsResponse  # noqa: Y015
+
+@_typing.final
+class CompareChartVersionsRequest(_message.Message):
+    """Request of CompareChartVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
+    TO_VERSION_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the chart."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the chart, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    from_version: _builtins.float
+    """Required. Version to start from, a multiple of 0.1 such as 0.3."""
+    to_version: _builtins.float
+    """Optional. Version to compare it with, a multiple of 0.1. The newest by default."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        from_version: _builtins.float | None = ...,
+        to_version: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_from_version", b"_from_version", "_to_version", b"_to_version", "from_version", b"from_version", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "to_version", b"to_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_from_version", b"_from_version", "_to_version", b"_to_version", "from_version", b"from_version", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "to_version", b"to_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__from_version: _TypeAlias = _typing.Literal["from_version"]  # noqa: Y015
+    _WhichOneofArgType__from_version: _TypeAlias = _typing.Literal["_from_version", b"_from_version"]  # noqa: Y015
+    _WhichOneofReturnType__to_version: _TypeAlias = _typing.Literal["to_version"]  # noqa: Y015
+    _WhichOneofArgType__to_version: _TypeAlias = _typing.Literal["_to_version", b"_to_version"]  # noqa: Y015
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__from_version) -> _WhichOneofReturnType__from_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_version) -> _WhichOneofReturnType__to_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___CompareChartVersionsRequest: _TypeAlias = CompareChartVersionsRequest  # noqa: Y015
+
+@_typing.final
+class CompareChartVersionsResponse(_message.Message):
+    """Response of CompareChartVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_DESCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def change_description(self) -> _asset_pb2.ChangeDescription:
+        """What `to_version` has that `from_version` has not, and the reverse. Its `previous_version` is `from_version`."""
+
+    def __init__(
+        self,
+        *,
+        change_description: _asset_pb2.ChangeDescription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareChartVersionsResponse: _TypeAlias = CompareChartVersionsResponse  # noqa: Y015
+
+@_typing.final
+class RevertChartRequest(_message.Message):
+    """Request of RevertChart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the chart."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the chart, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    version: _builtins.float
+    """Required. Version whose fields are written, a multiple of 0.1 such as 0.3."""
+    etag: _builtins.str
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
+    characters.
+    """
+    validate_only: _builtins.bool
+    """Optional. Validates without writing and returns what the write would have returned. False by default."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        version: _builtins.float | None = ...,
+        etag: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "etag", b"etag", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "validate_only", b"validate_only", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___RevertChartRequest: _TypeAlias = RevertChartRequest  # noqa: Y015
+
+@_typing.final
+class RevertChartResponse(_message.Message):
+    """Response of RevertChart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHART_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    outcome: _asset_pb2.Outcome.ValueType
+    """What the write did: OUTCOME_UPDATED or OUTCOME_UNCHANGED."""
+    @_builtins.property
+    def chart(self) -> _chart_pb2.Chart:
+        """The chart as stored now."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """References and values that the version had and that cannot be written any more, such as `owners.user:ana` or
+        `tags.PII.Email`. What has been removed for good is named by its id.
+        """
+
+    def __init__(
+        self,
+        *,
+        chart: _chart_pb2.Chart | None = ...,
+        outcome: _asset_pb2.Outcome.ValueType = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart", "left_out", b"left_out", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevertChartResponse: _TypeAlias = RevertChartResponse  # noqa: Y015
+
+@_typing.final
+class RenameChartRequest(_message.Message):
+    """Request of RenameChart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    NEW_NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the chart."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the chart, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    new_name: _builtins.str
+    """Required. The new name, with the rules of `ChartSpec.name`. It is not quoted."""
+    etag: _builtins.str
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
+    characters.
+    """
+    validate_only: _builtins.bool
+    """Optional. Validates without writing and returns what the write would have returned. False by default."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        new_name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "new_name", b"new_name", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___RenameChartRequest: _TypeAlias = RenameChartRequest  # noqa: Y015
+
+@_typing.final
+class RenameChartResponse(_message.Message):
+    """Response of RenameChart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHART_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def chart(self) -> _chart_pb2.Chart:
+        """The chart as stored now. If it had the new name already, nothing has changed."""
+
+    def __init__(
+        self,
+        *,
+        chart: _chart_pb2.Chart | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenameChartResponse: _TypeAlias = RenameChartResponse  # noqa: Y015

@@ -80,6 +80,26 @@ class ChartServiceStub(object):
                 request_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RestoreChartRequest.SerializeToString,
                 response_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RestoreChartResponse.FromString,
                 _registered_method=True)
+        self.ListChartVersions = channel.unary_unary(
+                '/dashboardcatalog.v1.ChartService/ListChartVersions',
+                request_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.ListChartVersionsRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.ListChartVersionsResponse.FromString,
+                _registered_method=True)
+        self.CompareChartVersions = channel.unary_unary(
+                '/dashboardcatalog.v1.ChartService/CompareChartVersions',
+                request_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.CompareChartVersionsRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.CompareChartVersionsResponse.FromString,
+                _registered_method=True)
+        self.RevertChart = channel.unary_unary(
+                '/dashboardcatalog.v1.ChartService/RevertChart',
+                request_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RevertChartRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RevertChartResponse.FromString,
+                _registered_method=True)
+        self.RenameChart = channel.unary_unary(
+                '/dashboardcatalog.v1.ChartService/RenameChart',
+                request_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RenameChartRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RenameChartResponse.FromString,
+                _registered_method=True)
 
 
 class ChartServiceServicer(object):
@@ -165,6 +185,47 @@ class ChartServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChartVersions(self, request, context):
+        """Lists the versions of a chart, newest first, also of a soft-deleted one. A version shows the name of its time;
+        older versions have no `edited` and no `source_hash`.
+
+        NOT_FOUND if the chart does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareChartVersions(self, request, context):
+        """Returns what changed between any two versions of a chart, in either order.
+
+        NOT_FOUND if the chart or one of the versions does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevertChart(self, request, context):
+        """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+        NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
+        and is not that of the stored version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenameChart(self, request, context):
+        """Gives a chart another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+        another chart takes that name. Requires the permission `update`.
+
+        NOT_FOUND if the chart does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+        soft-deleted chart. ABORTED if `etag` is set and is not that of the stored version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChartServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -202,6 +263,26 @@ def add_ChartServiceServicer_to_server(servicer, server):
                     servicer.RestoreChart,
                     request_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RestoreChartRequest.FromString,
                     response_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RestoreChartResponse.SerializeToString,
+            ),
+            'ListChartVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChartVersions,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.ListChartVersionsRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.ListChartVersionsResponse.SerializeToString,
+            ),
+            'CompareChartVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareChartVersions,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.CompareChartVersionsRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.CompareChartVersionsResponse.SerializeToString,
+            ),
+            'RevertChart': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevertChart,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RevertChartRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RevertChartResponse.SerializeToString,
+            ),
+            'RenameChart': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameChart,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RenameChartRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_chart__service__pb2.RenameChartResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -404,6 +485,114 @@ class ChartService(object):
             '/dashboardcatalog.v1.ChartService/RestoreChart',
             dashboardcatalog_dot_v1_dot_chart__service__pb2.RestoreChartRequest.SerializeToString,
             dashboardcatalog_dot_v1_dot_chart__service__pb2.RestoreChartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChartVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.ChartService/ListChartVersions',
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.ListChartVersionsRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.ListChartVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareChartVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.ChartService/CompareChartVersions',
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.CompareChartVersionsRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.CompareChartVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevertChart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.ChartService/RevertChart',
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.RevertChartRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.RevertChartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameChart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.ChartService/RenameChart',
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.RenameChartRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_chart__service__pb2.RenameChartResponse.FromString,
             options,
             channel_credentials,
             insecure,

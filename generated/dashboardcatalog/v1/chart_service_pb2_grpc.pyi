@@ -84,6 +84,31 @@ class ChartServiceStub:
 
     NOT_FOUND if the chart does not exist. FAILED_PRECONDITION if it is not deleted.
     """
+    ListChartVersions: _grpc.UnaryUnaryMultiCallable[_chart_service_pb2.ListChartVersionsRequest, _chart_service_pb2.ListChartVersionsResponse]
+    """Lists the versions of a chart, newest first, also of a soft-deleted one. A version shows the name of its time;
+    older versions have no `edited` and no `source_hash`.
+
+    NOT_FOUND if the chart does not exist.
+    """
+    CompareChartVersions: _grpc.UnaryUnaryMultiCallable[_chart_service_pb2.CompareChartVersionsRequest, _chart_service_pb2.CompareChartVersionsResponse]
+    """Returns what changed between any two versions of a chart, in either order.
+
+    NOT_FOUND if the chart or one of the versions does not exist.
+    """
+    RevertChart: _grpc.UnaryUnaryMultiCallable[_chart_service_pb2.RevertChartRequest, _chart_service_pb2.RevertChartResponse]
+    """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+    NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
+    and is not that of the stored version.
+    """
+    RenameChart: _grpc.UnaryUnaryMultiCallable[_chart_service_pb2.RenameChartRequest, _chart_service_pb2.RenameChartResponse]
+    """Gives a chart another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+    another chart takes that name. Requires the permission `update`.
+
+    NOT_FOUND if the chart does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+    soft-deleted chart. ABORTED if `etag` is set and is not that of the stored version.
+    """
 
 @_typing.type_check_only
 class ChartServiceAsyncStub(ChartServiceStub):
@@ -140,6 +165,31 @@ class ChartServiceAsyncStub(ChartServiceStub):
     """Restores a soft-deleted chart.
 
     NOT_FOUND if the chart does not exist. FAILED_PRECONDITION if it is not deleted.
+    """
+    ListChartVersions: _aio.UnaryUnaryMultiCallable[_chart_service_pb2.ListChartVersionsRequest, _chart_service_pb2.ListChartVersionsResponse]  # type: ignore[assignment]
+    """Lists the versions of a chart, newest first, also of a soft-deleted one. A version shows the name of its time;
+    older versions have no `edited` and no `source_hash`.
+
+    NOT_FOUND if the chart does not exist.
+    """
+    CompareChartVersions: _aio.UnaryUnaryMultiCallable[_chart_service_pb2.CompareChartVersionsRequest, _chart_service_pb2.CompareChartVersionsResponse]  # type: ignore[assignment]
+    """Returns what changed between any two versions of a chart, in either order.
+
+    NOT_FOUND if the chart or one of the versions does not exist.
+    """
+    RevertChart: _aio.UnaryUnaryMultiCallable[_chart_service_pb2.RevertChartRequest, _chart_service_pb2.RevertChartResponse]  # type: ignore[assignment]
+    """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+    NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
+    and is not that of the stored version.
+    """
+    RenameChart: _aio.UnaryUnaryMultiCallable[_chart_service_pb2.RenameChartRequest, _chart_service_pb2.RenameChartResponse]  # type: ignore[assignment]
+    """Gives a chart another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+    another chart takes that name. Requires the permission `update`.
+
+    NOT_FOUND if the chart does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+    soft-deleted chart. ABORTED if `etag` is set and is not that of the stored version.
     """
 
 class ChartServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -236,6 +286,55 @@ class ChartServiceServicer(metaclass=_abc_1.ABCMeta):
         """Restores a soft-deleted chart.
 
         NOT_FOUND if the chart does not exist. FAILED_PRECONDITION if it is not deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def ListChartVersions(
+        self,
+        request: _chart_service_pb2.ListChartVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chart_service_pb2.ListChartVersionsResponse, _abc.Awaitable[_chart_service_pb2.ListChartVersionsResponse]]:
+        """Lists the versions of a chart, newest first, also of a soft-deleted one. A version shows the name of its time;
+        older versions have no `edited` and no `source_hash`.
+
+        NOT_FOUND if the chart does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareChartVersions(
+        self,
+        request: _chart_service_pb2.CompareChartVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chart_service_pb2.CompareChartVersionsResponse, _abc.Awaitable[_chart_service_pb2.CompareChartVersionsResponse]]:
+        """Returns what changed between any two versions of a chart, in either order.
+
+        NOT_FOUND if the chart or one of the versions does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def RevertChart(
+        self,
+        request: _chart_service_pb2.RevertChartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chart_service_pb2.RevertChartResponse, _abc.Awaitable[_chart_service_pb2.RevertChartResponse]]:
+        """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+        NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
+        and is not that of the stored version.
+        """
+
+    @_abc_1.abstractmethod
+    def RenameChart(
+        self,
+        request: _chart_service_pb2.RenameChartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chart_service_pb2.RenameChartResponse, _abc.Awaitable[_chart_service_pb2.RenameChartResponse]]:
+        """Gives a chart another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+        another chart takes that name. Requires the permission `update`.
+
+        NOT_FOUND if the chart does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+        soft-deleted chart. ABORTED if `etag` is set and is not that of the stored version.
         """
 
 def add_ChartServiceServicer_to_server(servicer: ChartServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

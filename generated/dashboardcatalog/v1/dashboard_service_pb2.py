@@ -27,9 +27,10 @@ from dashboardcatalog.v1 import asset_pb2 as dashboardcatalog_dot_v1_dot_asset__
 from dashboardcatalog.v1 import bulk_pb2 as dashboardcatalog_dot_v1_dot_bulk__pb2
 from dashboardcatalog.v1 import dashboard_pb2 as dashboardcatalog_dot_v1_dot_dashboard__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+dashboardcatalog/v1/dashboard_service.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1e\x64\x61shboardcatalog/v1/bulk.proto\x1a#dashboardcatalog/v1/dashboard.proto\x1a google/protobuf/field_mask.proto\"n\n\x16\x43reateDashboardRequest\x12=\n\tdashboard\x18\x01 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpecB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"L\n\x17\x43reateDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"\xb7\x01\n\x16UpsertDashboardRequest\x12=\n\tdashboard\x18\x01 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpecB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\x90\x01\n\x17UpsertDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\x13\n\x0bkept_fields\x18\x03 \x03(\t\"\x87\x02\n\x13GetDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12&\n\x07version\x18\x03 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x37\n\x07\x64\x65leted\x18\x05 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"I\n\x14GetDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"\xe3\x03\n\x15ListDashboardsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x37\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x08order_by\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rinclude_total\x18\x06 \x01(\x08\x12\x1d\n\x07service\x18\x07 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\"\n\x0cservice_type\x18\x08 \x01(\tB\x0c\xbaH\tr\x07(\x80\x02\xba\x01\x01\x00\x12\x1b\n\x05owner\x18\t \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1c\n\x06\x64omain\x18\n \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x19\n\x03tag\x18\x0b \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1b\n\x05\x63hart\x18\x0c \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1d\n\x07project\x18\r \x01(\tB\x0c\xbaH\tr\x07(\x80\x10\xba\x01\x01\x00\x12!\n\x0bname_prefix\x18\x0e \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\"\x83\x01\n\x16ListDashboardsResponse\x12\x32\n\ndashboards\x18\x01 \x03(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\x05total\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_total\"\xb3\x02\n\x16UpdateDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x35\n\tdashboard\x18\x03 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpec\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12,\n\x07release\x18\x05 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Edited\x12\x16\n\x04\x65tag\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"L\n\x17UpdateDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"\xc2\x01\n\x16\x44\x65leteDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"L\n\x17\x44\x65leteDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"o\n\x17RestoreDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"M\n\x18RestoreDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard2\xee\x06\n\x10\x44\x61shboardService\x12l\n\x0f\x43reateDashboard\x12+.dashboardcatalog.v1.CreateDashboardRequest\x1a,.dashboardcatalog.v1.CreateDashboardResponse\x12l\n\x0fUpsertDashboard\x12+.dashboardcatalog.v1.UpsertDashboardRequest\x1a,.dashboardcatalog.v1.UpsertDashboardResponse\x12\x61\n\nBulkUpsert\x12&.dashboardcatalog.v1.BulkUpsertRequest\x1a\'.dashboardcatalog.v1.BulkUpsertResponse(\x01\x30\x01\x12\x63\n\x0cGetDashboard\x12(.dashboardcatalog.v1.GetDashboardRequest\x1a).dashboardcatalog.v1.GetDashboardResponse\x12i\n\x0eListDashboards\x12*.dashboardcatalog.v1.ListDashboardsRequest\x1a+.dashboardcatalog.v1.ListDashboardsResponse\x12l\n\x0fUpdateDashboard\x12+.dashboardcatalog.v1.UpdateDashboardRequest\x1a,.dashboardcatalog.v1.UpdateDashboardResponse\x12l\n\x0f\x44\x65leteDashboard\x12+.dashboardcatalog.v1.DeleteDashboardRequest\x1a,.dashboardcatalog.v1.DeleteDashboardResponse\x12o\n\x10RestoreDashboard\x12,.dashboardcatalog.v1.RestoreDashboardRequest\x1a-.dashboardcatalog.v1.RestoreDashboardResponseBU\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+dashboardcatalog/v1/dashboard_service.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1e\x64\x61shboardcatalog/v1/bulk.proto\x1a#dashboardcatalog/v1/dashboard.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"n\n\x16\x43reateDashboardRequest\x12=\n\tdashboard\x18\x01 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpecB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"L\n\x17\x43reateDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"\xb7\x01\n\x16UpsertDashboardRequest\x12=\n\tdashboard\x18\x01 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpecB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\x90\x01\n\x17UpsertDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\x13\n\x0bkept_fields\x18\x03 \x03(\t\"\x87\x02\n\x13GetDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12&\n\x07version\x18\x03 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x37\n\x07\x64\x65leted\x18\x05 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"I\n\x14GetDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"\xae\x05\n\x15ListDashboardsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x37\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x08order_by\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x15\n\rinclude_total\x18\x06 \x01(\x08\x12\x1d\n\x07service\x18\x07 \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\"\n\x0cservice_type\x18\x08 \x01(\tB\x0c\xbaH\tr\x07(\x80\x02\xba\x01\x01\x00\x12\x1b\n\x05owner\x18\t \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1c\n\x06\x64omain\x18\n \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x19\n\x03tag\x18\x0b \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1b\n\x05\x63hart\x18\x0c \x01(\tB\x0c\xbaH\tr\x07(\xe0\x12\xba\x01\x01\x00\x12\x1d\n\x07project\x18\r \x01(\tB\x0c\xbaH\tr\x07(\x80\x10\xba\x01\x01\x00\x12!\n\x0bname_prefix\x18\x0e \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\x12@\n\x07missing\x18\x0f \x03(\x0e\x32\x1c.dashboardcatalog.v1.MissingB\x11\xbaH\x0e\x92\x01\x0b\x10\x04\"\x07\x82\x01\x04\x10\x01 \x00\x12\x31\n\rupdated_after\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eupdated_before\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\nupdated_by\x18\x12 \x01(\tB\x0c\xbaH\tr\x07(\x80\x08\xba\x01\x01\x00\"\x83\x01\n\x16ListDashboardsResponse\x12\x32\n\ndashboards\x18\x01 \x03(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\x05total\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_total\"\xb3\x02\n\x16UpdateDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x35\n\tdashboard\x18\x03 \x01(\x0b\x32\".dashboardcatalog.v1.DashboardSpec\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12,\n\x07release\x18\x05 \x01(\x0b\x32\x1b.dashboardcatalog.v1.Edited\x12\x16\n\x04\x65tag\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"L\n\x17UpdateDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"\xc2\x01\n\x16\x44\x65leteDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x0c\n\x04hard\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"L\n\x17\x44\x65leteDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"o\n\x17RestoreDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"M\n\x18RestoreDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\"\xdd\x01\n\x1cListDashboardVersionsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12-\n\tread_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"j\n\x1dListDashboardVersionsResponse\x12\x30\n\x08versions\x18\x01 \x03(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf2\x01\n\x1f\x43ompareDashboardVersionsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12.\n\x0c\x66rom_version\x18\x03 \x01(\x01\x42\x13\xbaH\x10\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01\xc8\x01\x01H\x01\x88\x01\x01\x12)\n\nto_version\x18\x04 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x02\x88\x01\x01\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\x0f\n\r_from_versionB\r\n\x0b_to_version\"f\n CompareDashboardVersionsResponse\x12\x42\n\x12\x63hange_description\x18\x01 \x01(\x0b\x32&.dashboardcatalog.v1.ChangeDescription\"\xd4\x01\n\x16RevertDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12)\n\x07version\x18\x03 \x01(\x01\x42\x13\xbaH\x10\x12\x0b)\x9a\x99\x99\x99\x99\x99\xb9?@\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"\x8d\x01\n\x17RevertDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard\x12-\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.dashboardcatalog.v1.Outcome\x12\x10\n\x08left_out\x18\x03 \x03(\t\"\xda\x01\n\x16RenameDashboardRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x12.\n\x14\x66ully_qualified_name\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00H\x00\x12;\n\x08new_name\x18\x03 \x01(\tB)\xbaH&r$\x10\x01\x18\x80\x02\x32\x18^[^\\x00-\\x1F\\x7F-\\x9F]*$\xba\x01\x02::\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x0c\n\x03key\x12\x05\xbaH\x02\x08\x01\"L\n\x17RenameDashboardResponse\x12\x31\n\tdashboard\x18\x01 \x01(\x0b\x32\x1e.dashboardcatalog.v1.Dashboard2\xd4\n\n\x10\x44\x61shboardService\x12l\n\x0f\x43reateDashboard\x12+.dashboardcatalog.v1.CreateDashboardRequest\x1a,.dashboardcatalog.v1.CreateDashboardResponse\x12l\n\x0fUpsertDashboard\x12+.dashboardcatalog.v1.UpsertDashboardRequest\x1a,.dashboardcatalog.v1.UpsertDashboardResponse\x12\x61\n\nBulkUpsert\x12&.dashboardcatalog.v1.BulkUpsertRequest\x1a\'.dashboardcatalog.v1.BulkUpsertResponse(\x01\x30\x01\x12\x63\n\x0cGetDashboard\x12(.dashboardcatalog.v1.GetDashboardRequest\x1a).dashboardcatalog.v1.GetDashboardResponse\x12i\n\x0eListDashboards\x12*.dashboardcatalog.v1.ListDashboardsRequest\x1a+.dashboardcatalog.v1.ListDashboardsResponse\x12l\n\x0fUpdateDashboard\x12+.dashboardcatalog.v1.UpdateDashboardRequest\x1a,.dashboardcatalog.v1.UpdateDashboardResponse\x12l\n\x0f\x44\x65leteDashboard\x12+.dashboardcatalog.v1.DeleteDashboardRequest\x1a,.dashboardcatalog.v1.DeleteDashboardResponse\x12o\n\x10RestoreDashboard\x12,.dashboardcatalog.v1.RestoreDashboardRequest\x1a-.dashboardcatalog.v1.RestoreDashboardResponse\x12~\n\x15ListDashboardVersions\x12\x31.dashboardcatalog.v1.ListDashboardVersionsRequest\x1a\x32.dashboardcatalog.v1.ListDashboardVersionsResponse\x12\x87\x01\n\x18\x43ompareDashboardVersions\x12\x34.dashboardcatalog.v1.CompareDashboardVersionsRequest\x1a\x35.dashboardcatalog.v1.CompareDashboardVersionsResponse\x12l\n\x0fRevertDashboard\x12+.dashboardcatalog.v1.RevertDashboardRequest\x1a,.dashboardcatalog.v1.RevertDashboardResponse\x12l\n\x0fRenameDashboard\x12+.dashboardcatalog.v1.RenameDashboardRequest\x1a,.dashboardcatalog.v1.RenameDashboardResponseBU\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -77,6 +78,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDASHBOARDSREQUEST'].fields_by_name['project']._serialized_options = b'\272H\tr\007(\200\020\272\001\001\000'
   _globals['_LISTDASHBOARDSREQUEST'].fields_by_name['name_prefix']._loaded_options = None
   _globals['_LISTDASHBOARDSREQUEST'].fields_by_name['name_prefix']._serialized_options = b'\272H\tr\007(\200\010\272\001\001\000'
+  _globals['_LISTDASHBOARDSREQUEST'].fields_by_name['missing']._loaded_options = None
+  _globals['_LISTDASHBOARDSREQUEST'].fields_by_name['missing']._serialized_options = b'\272H\016\222\001\013\020\004\"\007\202\001\004\020\001 \000'
+  _globals['_LISTDASHBOARDSREQUEST'].fields_by_name['updated_by']._loaded_options = None
+  _globals['_LISTDASHBOARDSREQUEST'].fields_by_name['updated_by']._serialized_options = b'\272H\tr\007(\200\010\272\001\001\000'
   _globals['_UPDATEDASHBOARDREQUEST'].oneofs_by_name['key']._loaded_options = None
   _globals['_UPDATEDASHBOARDREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
   _globals['_UPDATEDASHBOARDREQUEST'].fields_by_name['id']._loaded_options = None
@@ -99,34 +104,90 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTOREDASHBOARDREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RESTOREDASHBOARDREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
   _globals['_RESTOREDASHBOARDREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
-  _globals['_CREATEDASHBOARDREQUEST']._serialized_start=233
-  _globals['_CREATEDASHBOARDREQUEST']._serialized_end=343
-  _globals['_CREATEDASHBOARDRESPONSE']._serialized_start=345
-  _globals['_CREATEDASHBOARDRESPONSE']._serialized_end=421
-  _globals['_UPSERTDASHBOARDREQUEST']._serialized_start=424
-  _globals['_UPSERTDASHBOARDREQUEST']._serialized_end=607
-  _globals['_UPSERTDASHBOARDRESPONSE']._serialized_start=610
-  _globals['_UPSERTDASHBOARDRESPONSE']._serialized_end=754
-  _globals['_GETDASHBOARDREQUEST']._serialized_start=757
-  _globals['_GETDASHBOARDREQUEST']._serialized_end=1020
-  _globals['_GETDASHBOARDRESPONSE']._serialized_start=1022
-  _globals['_GETDASHBOARDRESPONSE']._serialized_end=1095
-  _globals['_LISTDASHBOARDSREQUEST']._serialized_start=1098
-  _globals['_LISTDASHBOARDSREQUEST']._serialized_end=1581
-  _globals['_LISTDASHBOARDSRESPONSE']._serialized_start=1584
-  _globals['_LISTDASHBOARDSRESPONSE']._serialized_end=1715
-  _globals['_UPDATEDASHBOARDREQUEST']._serialized_start=1718
-  _globals['_UPDATEDASHBOARDREQUEST']._serialized_end=2025
-  _globals['_UPDATEDASHBOARDRESPONSE']._serialized_start=2027
-  _globals['_UPDATEDASHBOARDRESPONSE']._serialized_end=2103
-  _globals['_DELETEDASHBOARDREQUEST']._serialized_start=2106
-  _globals['_DELETEDASHBOARDREQUEST']._serialized_end=2300
-  _globals['_DELETEDASHBOARDRESPONSE']._serialized_start=2302
-  _globals['_DELETEDASHBOARDRESPONSE']._serialized_end=2378
-  _globals['_RESTOREDASHBOARDREQUEST']._serialized_start=2380
-  _globals['_RESTOREDASHBOARDREQUEST']._serialized_end=2491
-  _globals['_RESTOREDASHBOARDRESPONSE']._serialized_start=2493
-  _globals['_RESTOREDASHBOARDRESPONSE']._serialized_end=2570
-  _globals['_DASHBOARDSERVICE']._serialized_start=2573
-  _globals['_DASHBOARDSERVICE']._serialized_end=3451
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTDASHBOARDVERSIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['from_version']._loaded_options = None
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['from_version']._serialized_options = b'\272H\020\022\013)\232\231\231\231\231\231\271?@\001\310\001\001'
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['to_version']._loaded_options = None
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST'].fields_by_name['to_version']._serialized_options = b'\272H\r\022\013)\232\231\231\231\231\231\271?@\001'
+  _globals['_REVERTDASHBOARDREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_REVERTDASHBOARDREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['version']._loaded_options = None
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['version']._serialized_options = b'\272H\020\022\013)\232\231\231\231\231\231\271?@\001\310\001\001'
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_REVERTDASHBOARDREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_RENAMEDASHBOARDREQUEST'].oneofs_by_name['key']._loaded_options = None
+  _globals['_RENAMEDASHBOARDREQUEST'].oneofs_by_name['key']._serialized_options = b'\272H\002\010\001'
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['fully_qualified_name']._loaded_options = None
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['fully_qualified_name']._serialized_options = b'\272H\013r\t\020\001(\340\022\272\001\001\000'
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['new_name']._loaded_options = None
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['new_name']._serialized_options = b'\272H&r$\020\001\030\200\0022\030^[^\\x00-\\x1F\\x7F-\\x9F]*$\272\001\002::'
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_RENAMEDASHBOARDREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_CREATEDASHBOARDREQUEST']._serialized_start=266
+  _globals['_CREATEDASHBOARDREQUEST']._serialized_end=376
+  _globals['_CREATEDASHBOARDRESPONSE']._serialized_start=378
+  _globals['_CREATEDASHBOARDRESPONSE']._serialized_end=454
+  _globals['_UPSERTDASHBOARDREQUEST']._serialized_start=457
+  _globals['_UPSERTDASHBOARDREQUEST']._serialized_end=640
+  _globals['_UPSERTDASHBOARDRESPONSE']._serialized_start=643
+  _globals['_UPSERTDASHBOARDRESPONSE']._serialized_end=787
+  _globals['_GETDASHBOARDREQUEST']._serialized_start=790
+  _globals['_GETDASHBOARDREQUEST']._serialized_end=1053
+  _globals['_GETDASHBOARDRESPONSE']._serialized_start=1055
+  _globals['_GETDASHBOARDRESPONSE']._serialized_end=1128
+  _globals['_LISTDASHBOARDSREQUEST']._serialized_start=1131
+  _globals['_LISTDASHBOARDSREQUEST']._serialized_end=1817
+  _globals['_LISTDASHBOARDSRESPONSE']._serialized_start=1820
+  _globals['_LISTDASHBOARDSRESPONSE']._serialized_end=1951
+  _globals['_UPDATEDASHBOARDREQUEST']._serialized_start=1954
+  _globals['_UPDATEDASHBOARDREQUEST']._serialized_end=2261
+  _globals['_UPDATEDASHBOARDRESPONSE']._serialized_start=2263
+  _globals['_UPDATEDASHBOARDRESPONSE']._serialized_end=2339
+  _globals['_DELETEDASHBOARDREQUEST']._serialized_start=2342
+  _globals['_DELETEDASHBOARDREQUEST']._serialized_end=2536
+  _globals['_DELETEDASHBOARDRESPONSE']._serialized_start=2538
+  _globals['_DELETEDASHBOARDRESPONSE']._serialized_end=2614
+  _globals['_RESTOREDASHBOARDREQUEST']._serialized_start=2616
+  _globals['_RESTOREDASHBOARDREQUEST']._serialized_end=2727
+  _globals['_RESTOREDASHBOARDRESPONSE']._serialized_start=2729
+  _globals['_RESTOREDASHBOARDRESPONSE']._serialized_end=2806
+  _globals['_LISTDASHBOARDVERSIONSREQUEST']._serialized_start=2809
+  _globals['_LISTDASHBOARDVERSIONSREQUEST']._serialized_end=3030
+  _globals['_LISTDASHBOARDVERSIONSRESPONSE']._serialized_start=3032
+  _globals['_LISTDASHBOARDVERSIONSRESPONSE']._serialized_end=3138
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST']._serialized_start=3141
+  _globals['_COMPAREDASHBOARDVERSIONSREQUEST']._serialized_end=3383
+  _globals['_COMPAREDASHBOARDVERSIONSRESPONSE']._serialized_start=3385
+  _globals['_COMPAREDASHBOARDVERSIONSRESPONSE']._serialized_end=3487
+  _globals['_REVERTDASHBOARDREQUEST']._serialized_start=3490
+  _globals['_REVERTDASHBOARDREQUEST']._serialized_end=3702
+  _globals['_REVERTDASHBOARDRESPONSE']._serialized_start=3705
+  _globals['_REVERTDASHBOARDRESPONSE']._serialized_end=3846
+  _globals['_RENAMEDASHBOARDREQUEST']._serialized_start=3849
+  _globals['_RENAMEDASHBOARDREQUEST']._serialized_end=4067
+  _globals['_RENAMEDASHBOARDRESPONSE']._serialized_start=4069
+  _globals['_RENAMEDASHBOARDRESPONSE']._serialized_end=4145
+  _globals['_DASHBOARDSERVICE']._serialized_start=4148
+  _globals['_DASHBOARDSERVICE']._serialized_end=5512
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from dashboardcatalog.v1 import dashboard_pb2 as _dashboard_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -246,6 +247,10 @@ class ListDashboardsRequest(_message.Message):
     CHART_FIELD_NUMBER: _builtins.int
     PROJECT_FIELD_NUMBER: _builtins.int
     NAME_PREFIX_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    UPDATED_AFTER_FIELD_NUMBER: _builtins.int
+    UPDATED_BEFORE_FIELD_NUMBER: _builtins.int
+    UPDATED_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Optional. Maximum number of results; 50 by default, values above 1,000 are reduced to 1,000. Negative values are
     refused. A page ends early when it reaches 3 MiB.
@@ -286,9 +291,25 @@ class ListDashboardsRequest(_message.Message):
     """Optional. If set, returns only dashboards whose name starts with this text, compared byte for byte. At most 1,024
     bytes.
     """
+    updated_by: _builtins.str
+    """Optional. If set, returns only dashboards whose newest version was written by exactly this subject. At most 1,024
+    bytes.
+    """
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Optional. Fields of `Dashboard` to return, in snake_case or camelCase. All by default."""
+
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_asset_pb2.Missing.ValueType]:
+        """Optional. If set, returns only dashboards that lack all of these. At most 4."""
+
+    @_builtins.property
+    def updated_after(self) -> _timestamp_pb2.Timestamp:
+        """Optional. If set, returns only dashboards whose newest version was written at this time or later."""
+
+    @_builtins.property
+    def updated_before(self) -> _timestamp_pb2.Timestamp:
+        """Optional. If set, returns only dashboards whose newest version was written before this time."""
 
     def __init__(
         self,
@@ -307,10 +328,14 @@ class ListDashboardsRequest(_message.Message):
         chart: _builtins.str = ...,
         project: _builtins.str = ...,
         name_prefix: _builtins.str = ...,
+        missing: _abc.Iterable[_asset_pb2.Missing.ValueType] | None = ...,
+        updated_after: _timestamp_pb2.Timestamp | None = ...,
+        updated_before: _timestamp_pb2.Timestamp | None = ...,
+        updated_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask", "updated_after", b"updated_after", "updated_before", b"updated_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart", "deleted", b"deleted", "domain", b"domain", "include_total", b"include_total", "name_prefix", b"name_prefix", "order_by", b"order_by", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "read_mask", b"read_mask", "service", b"service", "service_type", b"service_type", "tag", b"tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chart", b"chart", "deleted", b"deleted", "domain", b"domain", "include_total", b"include_total", "missing", b"missing", "name_prefix", b"name_prefix", "order_by", b"order_by", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "read_mask", b"read_mask", "service", b"service", "service_type", b"service_type", "tag", b"tag", "updated_after", b"updated_after", "updated_before", b"updated_before", "updated_by", b"updated_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -561,3 +586,303 @@ class RestoreDashboardResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestoreDashboardResponse: _TypeAlias = RestoreDashboardResponse  # noqa: Y015
+
+@_typing.final
+class ListDashboardVersionsRequest(_message.Message):
+    """Request of ListDashboardVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the dashboard."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the dashboard, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    page_size: _builtins.int
+    """Optional. Maximum number of results; 50 by default, values above 1,000 are reduced to 1,000. Negative values are
+    refused. A page ends early when it reaches 3 MiB.
+    """
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the previous page; empty for the first page. The other fields must be those of the
+    request for the previous page. At most 4,096 characters.
+    """
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. Fields of `Dashboard` to return, in snake_case or camelCase. All by default."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "read_mask", b"read_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___ListDashboardVersionsRequest: _TypeAlias = ListDashboardVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListDashboardVersionsResponse(_message.Message):
+    """Response of ListDashboardVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page. Empty on the last page."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[_dashboard_pb2.Dashboard]:
+        """The versions of this page, newest first."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[_dashboard_pb2.Dashboard] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDashboardVersionsResponse: _TypeAlias = ListDashboardVersionsResponse  # noqa: Y015
+
+@_typing.final
+class CompareDashboardVersionsRequest(_message.Message):
+    """Request of CompareDashboardVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
+    TO_VERSION_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the dashboard."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the dashboard, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    from_version: _builtins.float
+    """Required. Version to start from, a multiple of 0.1 such as 0.3."""
+    to_version: _builtins.float
+    """Optional. Version to compare it with, a multiple of 0.1. The newest by default."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        from_version: _builtins.float | None = ...,
+        to_version: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_from_version", b"_from_version", "_to_version", b"_to_version", "from_version", b"from_version", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "to_version", b"to_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_from_version", b"_from_version", "_to_version", b"_to_version", "from_version", b"from_version", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "to_version", b"to_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__from_version: _TypeAlias = _typing.Literal["from_version"]  # noqa: Y015
+    _WhichOneofArgType__from_version: _TypeAlias = _typing.Literal["_from_version", b"_from_version"]  # noqa: Y015
+    _WhichOneofReturnType__to_version: _TypeAlias = _typing.Literal["to_version"]  # noqa: Y015
+    _WhichOneofArgType__to_version: _TypeAlias = _typing.Literal["_to_version", b"_to_version"]  # noqa: Y015
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__from_version) -> _WhichOneofReturnType__from_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_version) -> _WhichOneofReturnType__to_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___CompareDashboardVersionsRequest: _TypeAlias = CompareDashboardVersionsRequest  # noqa: Y015
+
+@_typing.final
+class CompareDashboardVersionsResponse(_message.Message):
+    """Response of CompareDashboardVersions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_DESCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def change_description(self) -> _asset_pb2.ChangeDescription:
+        """What `to_version` has that `from_version` has not, and the reverse. Its `previous_version` is `from_version`."""
+
+    def __init__(
+        self,
+        *,
+        change_description: _asset_pb2.ChangeDescription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareDashboardVersionsResponse: _TypeAlias = CompareDashboardVersionsResponse  # noqa: Y015
+
+@_typing.final
+class RevertDashboardRequest(_message.Message):
+    """Request of RevertDashboard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the dashboard."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the dashboard, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    version: _builtins.float
+    """Required. Version whose fields are written, a multiple of 0.1 such as 0.3."""
+    etag: _builtins.str
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
+    characters.
+    """
+    validate_only: _builtins.bool
+    """Optional. Validates without writing and returns what the write would have returned. False by default."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        version: _builtins.float | None = ...,
+        etag: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "etag", b"etag", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "validate_only", b"validate_only", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___RevertDashboardRequest: _TypeAlias = RevertDashboardRequest  # noqa: Y015
+
+@_typing.final
+class RevertDashboardResponse(_message.Message):
+    """Response of RevertDashboard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DASHBOARD_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    outcome: _asset_pb2.Outcome.ValueType
+    """What the write did: OUTCOME_UPDATED or OUTCOME_UNCHANGED."""
+    @_builtins.property
+    def dashboard(self) -> _dashboard_pb2.Dashboard:
+        """The dashboard as stored now."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """References and values that the version had and that cannot be written any more, such as `owners.user:ana` or
+        `charts.superset.sales_by_day`. What has been removed for good is named by its id.
+        """
+
+    def __init__(
+        self,
+        *,
+        dashboard: _dashboard_pb2.Dashboard | None = ...,
+        outcome: _asset_pb2.Outcome.ValueType = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dashboard", b"dashboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dashboard", b"dashboard", "left_out", b"left_out", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevertDashboardResponse: _TypeAlias = RevertDashboardResponse  # noqa: Y015
+
+@_typing.final
+class RenameDashboardRequest(_message.Message):
+    """Request of RenameDashboard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FULLY_QUALIFIED_NAME_FIELD_NUMBER: _builtins.int
+    NEW_NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the dashboard."""
+    fully_qualified_name: _builtins.str
+    """Fully qualified name of the dashboard, at most 2,400 bytes. Quotes around a segment that does not need them are
+    accepted.
+    """
+    new_name: _builtins.str
+    """Required. The new name, with the rules of `DashboardSpec.name`. It is not quoted."""
+    etag: _builtins.str
+    """Optional. Writes only if this is the etag of the stored version. Otherwise the call fails with ABORTED. At most 128
+    characters.
+    """
+    validate_only: _builtins.bool
+    """Optional. Validates without writing and returns what the write would have returned. False by default."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fully_qualified_name: _builtins.str = ...,
+        new_name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "key", b"key", "new_name", b"new_name", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["id", "fully_qualified_name"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___RenameDashboardRequest: _TypeAlias = RenameDashboardRequest  # noqa: Y015
+
+@_typing.final
+class RenameDashboardResponse(_message.Message):
+    """Response of RenameDashboard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DASHBOARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def dashboard(self) -> _dashboard_pb2.Dashboard:
+        """The dashboard as stored now. If it had the new name already, nothing has changed."""
+
+    def __init__(
+        self,
+        *,
+        dashboard: _dashboard_pb2.Dashboard | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dashboard", b"dashboard"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dashboard", b"dashboard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenameDashboardResponse: _TypeAlias = RenameDashboardResponse  # noqa: Y015

@@ -86,6 +86,26 @@ class DashboardServiceStub(object):
                 request_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RestoreDashboardRequest.SerializeToString,
                 response_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RestoreDashboardResponse.FromString,
                 _registered_method=True)
+        self.ListDashboardVersions = channel.unary_unary(
+                '/dashboardcatalog.v1.DashboardService/ListDashboardVersions',
+                request_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.ListDashboardVersionsRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.ListDashboardVersionsResponse.FromString,
+                _registered_method=True)
+        self.CompareDashboardVersions = channel.unary_unary(
+                '/dashboardcatalog.v1.DashboardService/CompareDashboardVersions',
+                request_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.CompareDashboardVersionsRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.CompareDashboardVersionsResponse.FromString,
+                _registered_method=True)
+        self.RevertDashboard = channel.unary_unary(
+                '/dashboardcatalog.v1.DashboardService/RevertDashboard',
+                request_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RevertDashboardRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RevertDashboardResponse.FromString,
+                _registered_method=True)
+        self.RenameDashboard = channel.unary_unary(
+                '/dashboardcatalog.v1.DashboardService/RenameDashboard',
+                request_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RenameDashboardRequest.SerializeToString,
+                response_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RenameDashboardResponse.FromString,
+                _registered_method=True)
 
 
 class DashboardServiceServicer(object):
@@ -190,6 +210,47 @@ class DashboardServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDashboardVersions(self, request, context):
+        """Lists the versions of a dashboard, newest first, also of a soft-deleted one. A version shows the name of its time;
+        older versions have no `edited` and no `source_hash`.
+
+        NOT_FOUND if the dashboard does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareDashboardVersions(self, request, context):
+        """Returns what changed between any two versions of a dashboard, in either order.
+
+        NOT_FOUND if the dashboard or one of the versions does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevertDashboard(self, request, context):
+        """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+        NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
+        set and is not that of the stored version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenameDashboard(self, request, context):
+        """Gives a dashboard another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+        another dashboard takes that name. Requires the permission `update`.
+
+        NOT_FOUND if the dashboard does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+        soft-deleted dashboard. ABORTED if `etag` is set and is not that of the stored version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DashboardServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -232,6 +293,26 @@ def add_DashboardServiceServicer_to_server(servicer, server):
                     servicer.RestoreDashboard,
                     request_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RestoreDashboardRequest.FromString,
                     response_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RestoreDashboardResponse.SerializeToString,
+            ),
+            'ListDashboardVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDashboardVersions,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.ListDashboardVersionsRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.ListDashboardVersionsResponse.SerializeToString,
+            ),
+            'CompareDashboardVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareDashboardVersions,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.CompareDashboardVersionsRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.CompareDashboardVersionsResponse.SerializeToString,
+            ),
+            'RevertDashboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevertDashboard,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RevertDashboardRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RevertDashboardResponse.SerializeToString,
+            ),
+            'RenameDashboard': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameDashboard,
+                    request_deserializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RenameDashboardRequest.FromString,
+                    response_serializer=dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RenameDashboardResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -461,6 +542,114 @@ class DashboardService(object):
             '/dashboardcatalog.v1.DashboardService/RestoreDashboard',
             dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RestoreDashboardRequest.SerializeToString,
             dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RestoreDashboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDashboardVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.DashboardService/ListDashboardVersions',
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.ListDashboardVersionsRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.ListDashboardVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareDashboardVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.DashboardService/CompareDashboardVersions',
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.CompareDashboardVersionsRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.CompareDashboardVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevertDashboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.DashboardService/RevertDashboard',
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RevertDashboardRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RevertDashboardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameDashboard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dashboardcatalog.v1.DashboardService/RenameDashboard',
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RenameDashboardRequest.SerializeToString,
+            dashboardcatalog_dot_v1_dot_dashboard__service__pb2.RenameDashboardResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -100,6 +100,31 @@ class DashboardServiceStub:
 
     NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
     """
+    ListDashboardVersions: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.ListDashboardVersionsRequest, _dashboard_service_pb2.ListDashboardVersionsResponse]
+    """Lists the versions of a dashboard, newest first, also of a soft-deleted one. A version shows the name of its time;
+    older versions have no `edited` and no `source_hash`.
+
+    NOT_FOUND if the dashboard does not exist.
+    """
+    CompareDashboardVersions: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.CompareDashboardVersionsRequest, _dashboard_service_pb2.CompareDashboardVersionsResponse]
+    """Returns what changed between any two versions of a dashboard, in either order.
+
+    NOT_FOUND if the dashboard or one of the versions does not exist.
+    """
+    RevertDashboard: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.RevertDashboardRequest, _dashboard_service_pb2.RevertDashboardResponse]
+    """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+    NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
+    set and is not that of the stored version.
+    """
+    RenameDashboard: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.RenameDashboardRequest, _dashboard_service_pb2.RenameDashboardResponse]
+    """Gives a dashboard another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+    another dashboard takes that name. Requires the permission `update`.
+
+    NOT_FOUND if the dashboard does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+    soft-deleted dashboard. ABORTED if `etag` is set and is not that of the stored version.
+    """
 
 @_typing.type_check_only
 class DashboardServiceAsyncStub(DashboardServiceStub):
@@ -171,6 +196,31 @@ class DashboardServiceAsyncStub(DashboardServiceStub):
     """Restores a soft-deleted dashboard and the charts that were deleted with it, as far as the caller may restore them.
 
     NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
+    """
+    ListDashboardVersions: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.ListDashboardVersionsRequest, _dashboard_service_pb2.ListDashboardVersionsResponse]  # type: ignore[assignment]
+    """Lists the versions of a dashboard, newest first, also of a soft-deleted one. A version shows the name of its time;
+    older versions have no `edited` and no `source_hash`.
+
+    NOT_FOUND if the dashboard does not exist.
+    """
+    CompareDashboardVersions: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.CompareDashboardVersionsRequest, _dashboard_service_pb2.CompareDashboardVersionsResponse]  # type: ignore[assignment]
+    """Returns what changed between any two versions of a dashboard, in either order.
+
+    NOT_FOUND if the dashboard or one of the versions does not exist.
+    """
+    RevertDashboard: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.RevertDashboardRequest, _dashboard_service_pb2.RevertDashboardResponse]  # type: ignore[assignment]
+    """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+    NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
+    set and is not that of the stored version.
+    """
+    RenameDashboard: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.RenameDashboardRequest, _dashboard_service_pb2.RenameDashboardResponse]  # type: ignore[assignment]
+    """Gives a dashboard another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+    another dashboard takes that name. Requires the permission `update`.
+
+    NOT_FOUND if the dashboard does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+    soft-deleted dashboard. ABORTED if `etag` is set and is not that of the stored version.
     """
 
 class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -288,6 +338,55 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
         """Restores a soft-deleted dashboard and the charts that were deleted with it, as far as the caller may restore them.
 
         NOT_FOUND if the dashboard does not exist. FAILED_PRECONDITION if it is not deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDashboardVersions(
+        self,
+        request: _dashboard_service_pb2.ListDashboardVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dashboard_service_pb2.ListDashboardVersionsResponse, _abc.Awaitable[_dashboard_service_pb2.ListDashboardVersionsResponse]]:
+        """Lists the versions of a dashboard, newest first, also of a soft-deleted one. A version shows the name of its time;
+        older versions have no `edited` and no `source_hash`.
+
+        NOT_FOUND if the dashboard does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareDashboardVersions(
+        self,
+        request: _dashboard_service_pb2.CompareDashboardVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dashboard_service_pb2.CompareDashboardVersionsResponse, _abc.Awaitable[_dashboard_service_pb2.CompareDashboardVersionsResponse]]:
+        """Returns what changed between any two versions of a dashboard, in either order.
+
+        NOT_FOUND if the dashboard or one of the versions does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def RevertDashboard(
+        self,
+        request: _dashboard_service_pb2.RevertDashboardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dashboard_service_pb2.RevertDashboardResponse, _abc.Awaitable[_dashboard_service_pb2.RevertDashboardResponse]]:
+        """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+
+        NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
+        set and is not that of the stored version.
+        """
+
+    @_abc_1.abstractmethod
+    def RenameDashboard(
+        self,
+        request: _dashboard_service_pb2.RenameDashboardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dashboard_service_pb2.RenameDashboardResponse, _abc.Awaitable[_dashboard_service_pb2.RenameDashboardResponse]]:
+        """Gives a dashboard another name. Its id, history and marks stay. Ingestion under the former name reaches it, until
+        another dashboard takes that name. Requires the permission `update`.
+
+        NOT_FOUND if the dashboard does not exist or is soft-deleted. ALREADY_EXISTS if the new name is taken, even by a
+        soft-deleted dashboard. ABORTED if `etag` is set and is not that of the stored version.
         """
 
 def add_DashboardServiceServicer_to_server(servicer: DashboardServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

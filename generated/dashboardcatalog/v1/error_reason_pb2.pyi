@@ -185,6 +185,29 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example: a bulk stream that pauses for more than five minutes.
     """
+    ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 27
+    """OUT_OF_RANGE: the database no longer has what the resume token of a watcher stands for, because it was set back to
+    an earlier state. Export everything again, and watch from the token of the export.
+
+    Example: a database that was restored from a backup.
+    """
+    ERROR_REASON_SESSION_RUNNING: _ErrorReason.ValueType  # 28
+    """FAILED_PRECONDITION: the bulk session cannot be reverted while one of its connections lives.
+
+    Example: a job that is still loading.
+    """
+    ERROR_REASON_SESSION_REVERTED: _ErrorReason.ValueType  # 29
+    """FAILED_PRECONDITION: the bulk session has been reverted, so it cannot be resumed.
+
+    Example: a job that continues after somebody has undone it.
+    """
+    ERROR_REASON_TOO_MANY_WATCHERS: _ErrorReason.ValueType  # 30
+    """RESOURCE_EXHAUSTED: the server process has as many watchers as it allows.
+
+    Example: a service that opens a stream per user.
+
+    Metadata: limit: the number of watchers per process.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons in `google.rpc.ErrorInfo`, without the prefix and with the domain `dashboardcatalog.v1`. Every error has one."""
@@ -351,6 +374,29 @@ ERROR_REASON_CLIENT_IDLE: ErrorReason.ValueType  # 26
 too long. Safe to retry; a bulk session can be resumed.
 
 Example: a bulk stream that pauses for more than five minutes.
+"""
+ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 27
+"""OUT_OF_RANGE: the database no longer has what the resume token of a watcher stands for, because it was set back to
+an earlier state. Export everything again, and watch from the token of the export.
+
+Example: a database that was restored from a backup.
+"""
+ERROR_REASON_SESSION_RUNNING: ErrorReason.ValueType  # 28
+"""FAILED_PRECONDITION: the bulk session cannot be reverted while one of its connections lives.
+
+Example: a job that is still loading.
+"""
+ERROR_REASON_SESSION_REVERTED: ErrorReason.ValueType  # 29
+"""FAILED_PRECONDITION: the bulk session has been reverted, so it cannot be resumed.
+
+Example: a job that continues after somebody has undone it.
+"""
+ERROR_REASON_TOO_MANY_WATCHERS: ErrorReason.ValueType  # 30
+"""RESOURCE_EXHAUSTED: the server process has as many watchers as it allows.
+
+Example: a service that opens a stream per user.
+
+Metadata: limit: the number of watchers per process.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

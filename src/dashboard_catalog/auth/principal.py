@@ -24,6 +24,11 @@ class Action(StrEnum):
     SWEEP = "sweep"
     WRITE = "write"
     """Upserts or soft-deletes an entity. Writes of assets have separate actions."""
+    RENAME = "rename"
+    """Renames an entity. An asset is renamed with `update`."""
+    PRESERVE = "preserve"
+    """Exports the catalog, and imports it with ids, versions and marks."""
+    REVERT_SESSION = "revert_session"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ run statements on them. A function that takes a `ReadConnection` does not write 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause, TextualSelect, text
 from sqlalchemy.exc import DisconnectionError
@@ -58,13 +59,15 @@ class WriteConnection(ReadConnection):
     Attributes:
         isolates: Whether the transaction runs again because the database has refused a part of it. Then it pays to
             find that part, and to write the others.
+        advanced: The last change number that the transaction has stored in each BI service, as `locks.advance` adds it.
     """
 
-    __slots__ = ("isolates",)
+    __slots__ = ("advanced", "isolates")
 
     def __init__(self, connection: AsyncConnection, limit: TimeLimit, *, isolates: bool = False) -> None:
         super().__init__(connection, limit)
         self.isolates = isolates
+        self.advanced: dict[UUID, int] = {}
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

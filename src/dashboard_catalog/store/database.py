@@ -5,11 +5,12 @@ They see `CatalogError` and nothing else; `driver_errors` decides which errors o
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -25,6 +26,9 @@ from dashboard_catalog.store.sqlite_file import is_sqlite
 
 T = TypeVar("T")
 C = TypeVar("C", bound=ReadConnection)
+
+Advanced = Mapping[UUID, int]
+"""The last change number of each BI service that a transaction has changed; entities are under `CATALOG_ID`."""
 
 _log = structlog.get_logger(__name__)
 
@@ -83,6 +87,11 @@ class Database:
         self._probe = Probe(probing)
         # Writes and probes, which may outlive their callers.
         self._running: set[asyncio.Task[Any]] = set()
+        self._listeners: list[Callable[[Advanced], None]] = []
+
+    def on_commit(self, listener: Callable[[Advanced], None]) -> None:
+        """Calls `listener` after each commit of this process that has changed anything that is numbered."""
+        self._listeners.append(listener)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadConnection]:
@@ -149,6 +158,9 @@ class Database:
             result = await work(connection)
             if commit:
                 await connection.commit()
+                if connection.advanced:
+                    for listener in self._listeners:
+                        listener(connection.advanced)
             return result
 
     @asynccontextmanager

@@ -97,6 +97,62 @@ class EntityRecord:
 
 
 @dataclass(slots=True, kw_only=True)
+class EntityChangeRecord:
+    """One change of an entity: all that the entity was after it. Numbered in the sequence of `CATALOG_ID`."""
+
+    change_number: int = stored(BigInteger(), key=True)
+    # `created`, `updated`, `deleted` or `restored`.
+    change: str = stored(Text())
+    id: UUID = stored(ID)
+    kind: str = stored(Text())
+    name: str = stored(KEY_TEXT)
+    fqn: str = stored(KEY_TEXT)
+    # The name before, if the change is another name.
+    previous_fqn: str | None = stored(KEY_TEXT, null=True)
+    display_name: str | None = stored(Text(), null=True)
+    description: str | None = stored(Text(), null=True)
+    parents: list[UUID] = stored(UUID_LIST, default=list)
+    attributes: dict[str, Any] = stored(DOCUMENT, default=dict)
+    deleted: bool = stored(Boolean(), default=False)
+    updated_at: datetime = stored(TIMESTAMP)
+    updated_by: str = stored(Text())
+    by_ingestion: bool = stored(Boolean())
+    call_id: str = stored(Text())
+    session_id: UUID | None = stored(ID, null=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class RemovedRecord:
+    """What is left of an asset or entity that was removed for good."""
+
+    # The BI service of an asset; `CATALOG_ID` for an entity.
+    service_id: UUID = stored(ID, key=True)
+    change_number: int = stored(BigInteger(), key=True)
+    kind: str = stored(Text())
+    id: UUID = stored(ID)
+    # Its name then.
+    fqn: str = stored(Text())
+    # The name of its BI service then, or of itself if it was one. Empty for all other entities.
+    service_fqn: str = stored(Text())
+    updated_at: datetime = stored(TIMESTAMP)
+    updated_by: str = stored(Text())
+    by_ingestion: bool = stored(Boolean())
+    call_id: str = stored(Text())
+
+
+@dataclass(slots=True, kw_only=True)
+class FormerNameRecord:
+    """A name that an asset or entity had before, as long as nothing else has it."""
+
+    # The BI service of an asset; `CATALOG_ID` for an entity.
+    service_id: UUID = stored(ID, key=True)
+    kind: str = stored(Text(), key=True)
+    # The name of an asset; the fully qualified name of an entity.
+    name: str = stored(KEY_TEXT, key=True)
+    id: UUID = stored(ID)
+
+
+@dataclass(slots=True, kw_only=True)
 class SessionRecord:
     """The progress of a bulk session, committed together with each of its chunks."""
 
@@ -122,6 +178,13 @@ class SessionRecord:
     # {"outcome", "deleted", "would_delete", "sample"} after its sweep.
     swept: dict[str, Any] | None = stored(DOCUMENT, null=True)
     finished: bool = stored(Boolean(), default=False)
+    # The first and the last change number that it wrote in each BI service, by the service's id in hex.
+    changes: dict[str, list[int]] = stored(DOCUMENT, default=dict)
+    # When it was first reverted. Then it cannot be resumed.
+    reverted_at: datetime | None = stored(TIMESTAMP, null=True)
+    # Whether its failures and mentions have expired. Then it cannot be resumed either.
+    details_expired: bool = stored(Boolean(), default=False)
+    started_at: datetime = stored(TIMESTAMP)
     updated_at: datetime = stored(TIMESTAMP)
 
 

@@ -13,9 +13,12 @@ from dashboard_catalog.store.column_types import ID, KEY_TEXT
 from dashboard_catalog.store.records import (
     ChartRecord,
     DashboardRecord,
+    EntityChangeRecord,
     EntityRecord,
     FailureRecord,
+    FormerNameRecord,
     MentionRecord,
+    RemovedRecord,
     SessionRecord,
 )
 
@@ -51,8 +54,14 @@ def _asset_indexes(kind: str) -> list[Index]:
         Index(f"{kind}_id", "id"),
         Index(f"{kind}_by_name", "deleted", "name", "service_id"),
         Index(f"{kind}_by_time", "updated_at", "id"),
+        _by_change(kind),
         _listed_by(kind, "domain"),
     ]
+
+
+def _by_change(table: str) -> Index:
+    """Returns the index that holds the versions of a table in the order of the changes of their BI service."""
+    return Index(f"{table}_by_change", "service_id", "change_number")
 
 
 def _references(kind: str) -> Table:
@@ -75,7 +84,7 @@ def _references(kind: str) -> Table:
 
 
 def _history(kind: str, record: type[Any]) -> Table:
-    return _table(f"{kind}_history", record, keys=("service_id", "id", "version"))
+    return _table(f"{kind}_history", record, _by_change(f"{kind}_history"), keys=("service_id", "id", "version"))
 
 
 DASHBOARD = _table(
@@ -99,10 +108,14 @@ ENTITY = _table(
     Index("entity_by_fqn", "fqn"),
     Index("entity_by_parent", "parents", postgresql_using="gin").ddl_if(dialect="postgresql"),
 )
+ENTITY_CHANGE = _table("entity_change", EntityChangeRecord, Index("entity_change_id", "id"))
+REMOVED = _table("removed", RemovedRecord)
+FORMER_NAME = _table("former_name", FormerNameRecord, Index("former_name_id", "service_id", "id"))
 SESSION = _table(
     "bulk_session",
     SessionRecord,
     Index("bulk_session_id", "id"),
+    Index("bulk_session_by_start", "started_at", "id"),
     Index("bulk_session_by_owner", "owner"),
     Index("bulk_session_by_time", "updated_at"),
 )

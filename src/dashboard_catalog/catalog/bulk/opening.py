@@ -88,6 +88,7 @@ async def _find_service(
 async def _new_record(
     connection: ReadConnection, request: SessionRequest, service: EntityRecord | None
 ) -> SessionRecord:
+    now = datetime.now(UTC)
     return SessionRecord(
         service_id=service.id if service else CATALOG_ID,
         id=request.id,
@@ -96,7 +97,8 @@ async def _new_record(
         connection=uuid4(),
         sweeps=request.sweeps,
         began_after=await locks.last_change(connection, service.id) if service else 0,
-        updated_at=datetime.now(UTC),
+        started_at=now,
+        updated_at=now,
     )
 
 
