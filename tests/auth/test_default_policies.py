@@ -11,52 +11,52 @@ from dashboard_catalog.auth.principal import ASSET_KINDS, Action, Principal, Res
 
 # x: always, o: only if stored as owned by the caller, -: never.
 TABLE = """
-role           kind             view create update delete restore hard_delete override_metadata sweep write
--              dashboard        -    -      o      o      -       -           -                 -     -
--              chart            -    -      o      o      -       -           -                 -     -
--              bi_service       -    -      -      -      -       -           -                 -     -
--              user             -    -      -      -      -       -           -                 -     -
--              team             -    -      -      -      -       -           -                 -     -
--              domain           -    -      -      -      -       -           -                 -     -
--              classification   -    -      -      -      -       -           -                 -     -
--              tag              -    -      -      -      -       -           -                 -     -
--              custom_property  -    -      -      -      -       -           -                 -     -
-data_consumer  dashboard        x    -      o      o      -       -           -                 -     -
-data_consumer  chart            x    -      o      o      -       -           -                 -     -
-data_consumer  bi_service       x    -      -      -      -       -           -                 -     -
-data_consumer  user             x    -      -      -      -       -           -                 -     -
-data_consumer  team             x    -      -      -      -       -           -                 -     -
-data_consumer  domain           x    -      -      -      -       -           -                 -     -
-data_consumer  classification   x    -      -      -      -       -           -                 -     -
-data_consumer  tag              x    -      -      -      -       -           -                 -     -
-data_consumer  custom_property  x    -      -      -      -       -           -                 -     -
-data_steward   dashboard        x    x      x      x      x       -           -                 -     -
-data_steward   chart            x    x      x      x      x       -           -                 -     -
-data_steward   bi_service       x    -      -      -      -       -           -                 -     -
-data_steward   user             x    -      -      -      -       -           -                 -     -
-data_steward   team             x    -      -      -      -       -           -                 -     -
-data_steward   domain           x    -      -      -      -       -           -                 -     x
-data_steward   classification   x    -      -      -      -       -           -                 -     x
-data_steward   tag              x    -      -      -      -       -           -                 -     x
-data_steward   custom_property  x    -      -      -      -       -           -                 -     -
-ingestion_bot  dashboard        x    x      x      x      -       -           -                 x     -
-ingestion_bot  chart            x    x      x      x      -       -           -                 x     -
-ingestion_bot  bi_service       x    -      -      -      -       -           -                 x     x
-ingestion_bot  user             x    -      -      -      -       -           -                 -     -
-ingestion_bot  team             x    -      -      -      -       -           -                 -     -
-ingestion_bot  domain           x    -      -      -      -       -           -                 -     x
-ingestion_bot  classification   x    -      -      -      -       -           -                 -     x
-ingestion_bot  tag              x    -      -      -      -       -           -                 -     x
-ingestion_bot  custom_property  x    -      -      -      -       -           -                 -     -
-admin          dashboard        x    x      x      x      x       x           x                 x     x
-admin          chart            x    x      x      x      x       x           x                 x     x
-admin          bi_service       x    x      x      x      x       x           x                 x     x
-admin          user             x    x      x      x      x       x           x                 x     x
-admin          team             x    x      x      x      x       x           x                 x     x
-admin          domain           x    x      x      x      x       x           x                 x     x
-admin          classification   x    x      x      x      x       x           x                 x     x
-admin          tag              x    x      x      x      x       x           x                 x     x
-admin          custom_property  x    x      x      x      x       x           x                 x     x
+role           kind             view create update delete restore hard_delete override_metadata sweep write rename preserve revert_session
+-              dashboard        -    -      o      o      -       -           -                 -     -     -      -        -
+-              chart            -    -      o      o      -       -           -                 -     -     -      -        -
+-              bi_service       -    -      -      -      -       -           -                 -     -     -      -        -
+-              user             -    -      -      -      -       -           -                 -     -     -      -        -
+-              team             -    -      -      -      -       -           -                 -     -     -      -        -
+-              domain           -    -      -      -      -       -           -                 -     -     -      -        -
+-              classification   -    -      -      -      -       -           -                 -     -     -      -        -
+-              tag              -    -      -      -      -       -           -                 -     -     -      -        -
+-              custom_property  -    -      -      -      -       -           -                 -     -     -      -        -
+data_consumer  dashboard        x    -      o      o      -       -           -                 -     -     -      -        -
+data_consumer  chart            x    -      o      o      -       -           -                 -     -     -      -        -
+data_consumer  bi_service       x    -      -      -      -       -           -                 -     -     -      -        -
+data_consumer  user             x    -      -      -      -       -           -                 -     -     -      -        -
+data_consumer  team             x    -      -      -      -       -           -                 -     -     -      -        -
+data_consumer  domain           x    -      -      -      -       -           -                 -     -     -      -        -
+data_consumer  classification   x    -      -      -      -       -           -                 -     -     -      -        -
+data_consumer  tag              x    -      -      -      -       -           -                 -     -     -      -        -
+data_consumer  custom_property  x    -      -      -      -       -           -                 -     -     -      -        -
+data_steward   dashboard        x    x      x      x      x       -           -                 -     -     -      -        -
+data_steward   chart            x    x      x      x      x       -           -                 -     -     -      -        -
+data_steward   bi_service       x    -      -      -      -       -           -                 -     -     -      -        -
+data_steward   user             x    -      -      -      -       -           -                 -     -     -      -        -
+data_steward   team             x    -      -      -      -       -           -                 -     -     -      -        -
+data_steward   domain           x    -      -      -      -       -           -                 -     x     -      -        -
+data_steward   classification   x    -      -      -      -       -           -                 -     x     -      -        -
+data_steward   tag              x    -      -      -      -       -           -                 -     x     -      -        -
+data_steward   custom_property  x    -      -      -      -       -           -                 -     -     -      -        -
+ingestion_bot  dashboard        x    x      x      x      -       -           -                 x     -     -      -        -
+ingestion_bot  chart            x    x      x      x      -       -           -                 x     -     -      -        -
+ingestion_bot  bi_service       x    -      -      -      -       -           -                 x     x     -      -        -
+ingestion_bot  user             x    -      -      -      -       -           -                 -     -     -      -        -
+ingestion_bot  team             x    -      -      -      -       -           -                 -     -     -      -        -
+ingestion_bot  domain           x    -      -      -      -       -           -                 -     x     -      -        -
+ingestion_bot  classification   x    -      -      -      -       -           -                 -     x     -      -        -
+ingestion_bot  tag              x    -      -      -      -       -           -                 -     x     -      -        -
+ingestion_bot  custom_property  x    -      -      -      -       -           -                 -     -     -      -        -
+admin          dashboard        x    x      x      x      x       x           x                 x     x     x      x        x
+admin          chart            x    x      x      x      x       x           x                 x     x     x      x        x
+admin          bi_service       x    x      x      x      x       x           x                 x     x     x      x        x
+admin          user             x    x      x      x      x       x           x                 x     x     x      x        x
+admin          team             x    x      x      x      x       x           x                 x     x     x      x        x
+admin          domain           x    x      x      x      x       x           x                 x     x     x      x        x
+admin          classification   x    x      x      x      x       x           x                 x     x     x      x        x
+admin          tag              x    x      x      x      x       x           x                 x     x     x      x        x
+admin          custom_property  x    x      x      x      x       x           x                 x     x     x      x        x
 """
 
 HEADER, *ROWS = (line.split() for line in TABLE.strip().splitlines())

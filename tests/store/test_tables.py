@@ -18,7 +18,7 @@ RECORDS: list[tuple[type[Any], Table]] = [
     (EntityRecord, ENTITY),
 ]
 # Tables of the catalog as a whole; on a cluster every node has a copy.
-CATALOG_WIDE = {"entity"}
+CATALOG_WIDE = {"entity", "entity_change"}
 
 
 @pytest.mark.parametrize(("record", "table"), RECORDS, ids=lambda value: getattr(value, "name", ""))
