@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard_catalog.contract import fitting
-from dashboard_catalog.contract.fitting import fit, fit_kept_fields
+from dashboard_catalog.contract.fitting import fit, fit_names
 from dashboardcatalog.v1 import chart_pb2, dashboard_pb2
 
 LONG = "x" * 1_000
@@ -48,10 +48,10 @@ def test_only_parts_that_are_there_are_named(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_kept_fields_beyond_the_limit_are_named_by_their_field() -> None:
     few = ["description", "charts.superset.a", "extension.costCentre"]
-    assert fit_kept_fields(few) == few
+    assert fit_names(few) == few
 
     charts = [f"charts.superset.{number:04}{LONG}" for number in range(100)]
-    kept = fit_kept_fields([*charts, "tags.PII.Email", "domain"])
+    kept = fit_names([*charts, "tags.PII.Email", "domain"])
 
     assert kept[:60] == charts[:60]
     assert kept[-3:] == ["charts", "tags", "domain"]

@@ -21,11 +21,13 @@ class WriteAnswer(NamedTuple, Generic[V]):
     Attributes:
         kept_fields: Fields that ingestion left alone because people have edited them.
         view: The asset or entity after the write.
+        left_out: What the write left out because it cannot be used.
     """
 
     outcome: Outcome
     kept_fields: tuple[str, ...]
     view: V
+    left_out: tuple[str, ...] = ()
 
 
 async def answers_to(
@@ -50,6 +52,13 @@ async def answers_to(
         is_shown = sight.shows_entity(viewers[index], written.kind, written.record)
         views[index] = view if is_shown else replace(view, is_shown=False)
     return [
-        result if isinstance(result, CatalogError) else WriteAnswer(result.outcome, result.kept_fields, views[index])
+        result
+        if isinstance(result, CatalogError)
+        else WriteAnswer(
+            result.outcome,
+            result.kept_fields,
+            views[index],
+            result.left_out if isinstance(result, WrittenAsset) else (),
+        )
         for index, result in enumerate(results)
     ]

@@ -3,12 +3,13 @@
 Reading a request finds everything that is wrong with its shape, not only the first violation.
 """
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model import version
-from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, SentMarks, Verb
+from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, SentMarks, Verb, reversion
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec, requoted
 from dashboard_catalog.catalog.reading.asset_lists import AssetListing, order_of
@@ -93,12 +94,22 @@ class AssetRequests:
         """Reads Restore."""
         return AssetWrite(kind=self._kind, verb=Verb.RESTORE, writer=caller.writer, key=key_of(request))
 
+    def revert(self, request: Any, caller: Caller) -> AssetWrite:
+        """Reads Revert. It writes over what people have decided, so a bot needs the permission for that."""
+        violations = Violations()
+        key = violations.gather(lambda: key_of(request))
+        tenths = violations.gather(lambda: _tenths(request.version, "version"))
+        if key is None or tenths is None or violations:
+            raise invalid(violations)
+        writer = replace(caller.writer, overrides=caller.writer.ingests)
+        return reversion(self._kind, writer, key, tenths, etag=request.etag)
+
     def read(self, request: Any, caller: Caller) -> tuple[AssetRead, frozenset[str]]:
         """Reads Get: what is asked for, and the fields to return; an empty set means all."""
         violations = Violations()
         fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
         key = violations.gather(lambda: key_of(request))
-        tenths = violations.gather(lambda: _tenths(request.version)) if request.HasField("version") else None
+        tenths = _version(request, "version", violations)
         if key is None or violations:
             raise invalid(violations)
         deleted = wire.DELETED.get(request.deleted, "")
@@ -175,8 +186,13 @@ def _release(request: Any, kind: AssetKind, spec: Any, violations: list[Violatio
     return SentMarks(fields, tags, sent.extension_keys)
 
 
-def _tenths(number: float) -> int:
+def _version(request: Any, field: str, violations: Violations) -> int | None:
+    """Returns the version in a field of a request, in tenths, if there is one."""
+    return violations.gather(lambda: _tenths(getattr(request, field), field)) if request.HasField(field) else None
+
+
+def _tenths(number: float, field: str) -> int:
     tenths = version.tenths_of(number)
     if tenths is None:
-        raise invalid([Violation("version", ViolationReason.INVALID_VALUE, "must be a multiple of 0.1, such as 0.3")])
+        raise invalid([Violation(field, ViolationReason.INVALID_VALUE, "must be a multiple of 0.1, such as 0.3")])
     return tenths

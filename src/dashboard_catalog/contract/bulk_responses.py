@@ -7,7 +7,7 @@ from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import ChunkItem, WrittenEntity
 from dashboard_catalog.catalog.writing.pipeline import Result
 from dashboard_catalog.contract import wire
-from dashboard_catalog.contract.fitting import fit_kept_fields
+from dashboard_catalog.contract.fitting import fit_names
 from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.contract.limits import MAX_ITEM_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS
 from dashboard_catalog.contract.status_details import status_of
@@ -57,7 +57,7 @@ def item_result(item: ChunkItem, result: Result, call_id: str) -> bulk_pb2.BulkU
     message = _result(item.offset, item.kind, item.fqn)
     message.outcome = wire.outcome_message(result.outcome)
     message.id = str(result.record.id)
-    message.kept_fields.extend(fit_kept_fields(result.kept_fields))
+    message.kept_fields.extend(fit_names(result.kept_fields))
     if not isinstance(result, WrittenEntity):
         message.version = version.as_number(result.record.version)
     return message

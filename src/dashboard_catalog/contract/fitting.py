@@ -23,11 +23,11 @@ def fit(asset: Any) -> None:
                 return
 
 
-def fit_kept_fields(kept: Iterable[str]) -> list[str]:
-    """Returns what an upsert left alone in at most `MAX_KEPT_BYTES`, followed by the fields of everything else."""
+def fit_names(parts: Iterable[str]) -> list[str]:
+    """Returns what a write left alone or left out in at most `MAX_KEPT_BYTES`, then the fields of everything else."""
     size = 0
     shown: dict[str, None] = {}
-    for entry in kept:
+    for entry in parts:
         size += len(entry.encode())
         shown[entry if size <= MAX_KEPT_BYTES else entry.partition(".")[0]] = None
     return list(shown)

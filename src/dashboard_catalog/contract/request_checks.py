@@ -40,6 +40,7 @@ def _readers() -> Mapping[str, Callable[[Any, Caller], object]]:
             f"Create{noun}Request": requests.create,
             f"Upsert{noun}Request": requests.upsert,
             f"Update{noun}Request": requests.update,
+            f"Revert{noun}Request": requests.revert,
             f"Get{noun}Request": requests.read,
             f"List{noun}sRequest": requests.listing,
         }

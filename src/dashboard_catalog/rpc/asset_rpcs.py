@@ -12,7 +12,7 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.asset_requests import AssetRequests
-from dashboard_catalog.contract.fitting import fit, fit_kept_fields
+from dashboard_catalog.contract.fitting import fit, fit_names
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
@@ -37,34 +37,42 @@ class AssetRpcs:
     async def create(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Create."""
         write = self._requests.create(request, caller_of(context))
-        _, _, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        return await self._respond(context, response, view)
+        written = await self._catalog.write_asset(write, validate_only=request.validate_only)
+        return await self._respond(context, response, written.view)
 
     async def upsert(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Upsert."""
         write = self._requests.upsert(request, caller_of(context))
-        outcome, kept, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        kept_fields = fit_kept_fields(kept)
-        shown = wire.outcome_message(outcome)
-        return await self._respond(context, response, view, outcome=shown, kept_fields=kept_fields)
+        written = await self._catalog.write_asset(write, validate_only=request.validate_only)
+        kept_fields = fit_names(written.kept_fields)
+        outcome = wire.outcome_message(written.outcome)
+        return await self._respond(context, response, written.view, outcome=outcome, kept_fields=kept_fields)
 
     async def update(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Update."""
         write = self._requests.update(request, caller_of(context))
-        _, _, view = await self._catalog.write_asset(write, validate_only=request.validate_only)
-        return await self._respond(context, response, view)
+        written = await self._catalog.write_asset(write, validate_only=request.validate_only)
+        return await self._respond(context, response, written.view)
 
     async def delete(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Delete."""
         write = self._requests.delete(request, caller_of(context))
         deletion = self._catalog.write_asset(write, validate_only=request.validate_only)
         written = await unless_missing(deletion, allowed=request.allow_missing)
-        return await self._respond(context, response, written[2]) if written else response()
+        return await self._respond(context, response, written.view) if written else response()
 
     async def restore(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Restore."""
-        _, _, view = await self._catalog.write_asset(self._requests.restore(request, caller_of(context)))
-        return await self._respond(context, response, view)
+        written = await self._catalog.write_asset(self._requests.restore(request, caller_of(context)))
+        return await self._respond(context, response, written.view)
+
+    async def revert(self, request: Any, context: Context, response: Response[R]) -> R:
+        """Serves Revert."""
+        write = self._requests.revert(request, caller_of(context))
+        written = await self._catalog.write_asset(write, validate_only=request.validate_only)
+        left_out = fit_names(written.left_out)
+        outcome = wire.outcome_message(written.outcome)
+        return await self._respond(context, response, written.view, outcome=outcome, left_out=left_out)
 
     async def get(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Get."""

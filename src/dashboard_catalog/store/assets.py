@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Select, Table, bindparam, select
 
-from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
+from dashboard_catalog.store.column_types import INTEGER_LIST, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
-from dashboard_catalog.store.conditions import any_of
+from dashboard_catalog.store.conditions import any_of, any_pair_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.records import AssetRecord, ChartRecord, DashboardRecord
@@ -101,6 +101,10 @@ class AssetTable(Generic[A]):
             history.c.version == bindparam("version"),
         )
         self._version = select(*history.c).where(*is_version)
+        pairs = bindparam("ids", type_=UUID_LIST), bindparam("versions", type_=INTEGER_LIST)
+        self._versions = select(*history.c).where(
+            history.c.service_id == bindparam("service_id"), any_pair_of(history.c.id, history.c.version, *pairs)
+        )
         self._partial_version = select(*self._partial_history.columns(history.c)).where(*is_version)
 
     def select(self) -> Select[Any]:
@@ -145,6 +149,18 @@ class AssetTable(Generic[A]):
         parameters = {"service_id": service_id, "id": asset_id, "version": version}
         found = await self.fetch(connection, self._version, parameters)
         return found[0] if found else None
+
+    async def versions(
+        self, connection: ReadConnection, service_id: UUID, wanted: Iterable[tuple[UUID, int]]
+    ) -> list[A]:
+        """Returns older versions of the assets of a BI service.
+
+        Args:
+            wanted: Id of the asset, and version in tenths.
+        """
+        ids, versions = zip(*wanted, strict=True)
+        parameters = {"service_id": service_id, "ids": list(ids), "versions": list(versions)}
+        return await self.fetch(connection, self._versions, parameters)
 
     async def partial_by_names(
         self, connection: ReadConnection, service_id: UUID, names: Sequence[str]

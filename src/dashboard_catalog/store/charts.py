@@ -19,6 +19,7 @@ _keys = select(*_key_columns).where(
     any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
     any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
 )
+_keys_of = select(*_key_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
 _references = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted).where(
     any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST))
 )
@@ -33,6 +34,11 @@ async def chart_keys(
     if not parameters["service_ids"]:
         return []
     return await _key_reader.all(connection, _keys, parameters)
+
+
+async def chart_keys_of(connection: ReadConnection, ids: Iterable[UUID]) -> list[Sequence[Any]]:
+    """Returns rows as `chart_keys`, of the charts with these ids."""
+    return await _key_reader.all(connection, _keys_of, {"ids": list(ids)})
 
 
 async def chart_references(connection: ReadConnection, ids: Iterable[UUID]) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
-from sqlalchemy import CHAR, JSON, DateTime, Dialect, Text, TypeDecorator, Uuid
+from sqlalchemy import CHAR, JSON, DateTime, Dialect, Integer, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
@@ -73,8 +73,8 @@ class _UuidsAsJson(AsText):
     read = staticmethod(_uuids)
 
 
-class _TextsAsJson(AsText):
-    """A list of texts as a JSON text."""
+class _ListAsJson(AsText):
+    """A list of texts or numbers as a JSON text."""
 
     write = staticmethod(partial(json.dumps, ensure_ascii=False))
     read = staticmethod(json.loads)
@@ -110,7 +110,8 @@ class _UtcText(AsText):
 
 ID = Uuid().with_variant(_UuidAsHex(32), "sqlite")
 UUID_LIST = ARRAY(Uuid()).with_variant(_UuidsAsJson(), "sqlite")
-TEXT_LIST = ARRAY(Text()).with_variant(_TextsAsJson(), "sqlite")
+INTEGER_LIST = ARRAY(Integer()).with_variant(_ListAsJson(), "sqlite")
+TEXT_LIST = ARRAY(Text()).with_variant(_ListAsJson(), "sqlite")
 TIMESTAMP = DateTime(timezone=True).with_variant(_UtcText(), "sqlite")
 DOCUMENT = JSONB(none_as_null=True).with_variant(JSON(none_as_null=True), "sqlite")
 # Compares byte for byte on both databases, which pages and prefixes rely on.

@@ -34,6 +34,13 @@ class any_of(_Condition):  # noqa: N801 - reads as SQL does
     inherit_cache = True
 
 
+class any_pair_of(_Condition):  # noqa: N801
+    """True if two columns equal the elements in one place of two bound lists, of ids and of whole numbers."""
+
+    name = "any_pair_of"
+    inherit_cache = True
+
+
 class overlaps(_Condition):  # noqa: N801
     """True if a list column shares an element with a bound list."""
 
@@ -62,6 +69,19 @@ def _any_of(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
 def _any_of_sqlite(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = _operands(element, compiler, **kw)
     return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(any_pair_of)
+def _any_pair_of(element: any_pair_of, compiler: SQLCompiler, **kw: Any) -> str:
+    one, other, ids, numbers = _operands(element, compiler, **kw)
+    return f"({one}, {other}) IN (SELECT * FROM unnest({ids}, {numbers}))"
+
+
+@compiles(any_pair_of, "sqlite")
+def _any_pair_of_sqlite(element: any_pair_of, compiler: SQLCompiler, **kw: Any) -> str:
+    one, other, ids, numbers = _operands(element, compiler, **kw)
+    number = f"json_extract({numbers}, '$[' || id.key || ']')"
+    return f"({one}, {other}) IN (SELECT id.value, {number} FROM json_each({ids}) AS id)"
 
 
 @compiles(overlaps)

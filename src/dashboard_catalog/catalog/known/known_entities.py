@@ -5,7 +5,7 @@ so that a later item finds it.
 """
 
 from collections import ChainMap
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Collection, Iterable, MutableMapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.known.assumed import Assumed, KnownChart
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
-from dashboard_catalog.store.charts import chart_keys, chart_references
+from dashboard_catalog.store.charts import chart_keys, chart_keys_of, chart_references
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
@@ -35,6 +35,7 @@ class KnownEntities:
         self._services: dict[str, EntityRecord] = {}
         self._charts = layered(self._assumed.charts)
         self._chart_services: dict[UUID, UUID] = {}
+        self._chart_names: dict[UUID, AssetName] = {}
         self._failed: set[tuple[str, str]] = set()
 
     async def load(self, connection: ReadConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
@@ -60,11 +61,23 @@ class KnownEntities:
         wanted = [key for key in keys if key not in self._charts]
         found = (self.service(name) for name in {key.service for key in wanted})
         services = {service.id: service.name for service in found if service}
-        rows = await chart_keys(connection, services, {key.name for key in wanted})
-        for service_id, name, id_, deleted, deleted_by_edit in rows:
-            # The changes of the batch are newer than what is stored.
-            self._charts.setdefault((services[service_id], name), KnownChart(id_, deleted, deleted_by_edit))
-            self._chart_services[id_] = service_id
+        for row in await chart_keys(connection, services, {key.name for key in wanted}):
+            self._add_loaded_chart(services[row[0]], row)
+
+    async def load_charts_by_id(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
+        """Loads charts by id, with their BI services, so that their names are known."""
+        rows = await chart_keys_of(connection, ids) if ids else []
+        await self.load_by_id(connection, {row[0] for row in rows})
+        for row in rows:
+            name = AssetName(self._by_id[row[0]].name, row[1])
+            self._chart_names[row[2]] = name
+            self._add_loaded_chart(name.service, row)
+
+    def _add_loaded_chart(self, service: str, row: Sequence[Any]) -> None:
+        service_id, name, id_, deleted, deleted_by_edit = row
+        # The changes of the batch are newer than what is stored.
+        self._charts.setdefault((service, name), KnownChart(id_, deleted, deleted_by_edit))
+        self._chart_services[id_] = service_id
 
     async def load_chart_services(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the BI services of the charts of these ids that are not yet known."""
@@ -126,6 +139,14 @@ class KnownEntities:
     def chart(self, key: AssetName) -> KnownChart | None:
         """Returns the chart of this name."""
         return self._charts.get(key)
+
+    def chart_name(self, id_: UUID) -> AssetName | None:
+        """Returns the name of a chart that was loaded, if it exists."""
+        if id_ not in self._chart_names and id_ in self._chart_services:
+            # It was loaded by its name. Few such charts are ever looked for by id.
+            found = next((name for name, chart in self._charts.items() if chart.id == id_), None)
+            return AssetName(*found) if found else None
+        return self._chart_names.get(id_)
 
     def service_of_chart(self, id_: UUID) -> EntityRecord | None:
         """Returns the BI service of a chart, if either is known."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
+from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
@@ -21,6 +22,7 @@ class Verb(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     RESTORE = "restore"
+    REVERT = "revert"
 
 
 class Outcome(StrEnum):
@@ -116,6 +118,9 @@ class AssetWrite:
         hard: Whether a deletion is for good.
         digest: Digest of an ingested spec with its options.
         takes_along: Says which charts a deletion may delete too; all of them by default.
+        drops: Why references and custom properties are left out. For other reasons they are refused.
+        version: The version that a reversion brings back, in tenths.
+        whole: Whether a reversion also brings back the marks, and whether the asset was deleted.
     """
 
     kind: AssetKind
@@ -130,6 +135,37 @@ class AssetWrite:
     hard: bool = False
     digest: bytes | None = None
     takes_along: Callable[[AssetRecord], bool] | None = None
+    drops: frozenset[ViolationReason] = frozenset()
+    version: int | None = None
+    whole: bool = False
+
+    @property
+    def edits(self) -> bool:
+        """Whether it writes as people do: over marks, and setting them."""
+        return self.verb is Verb.REVERT or self.writer.edits
+
+
+def reversion(
+    kind: AssetKind, writer: Writer, key: AssetKey, version: int, *, etag: str = "", whole: bool = False
+) -> AssetWrite:
+    """Returns the write that gives an asset the spec of one of its versions again, without what has gone since.
+
+    Args:
+        version: In tenths.
+        whole: Whether the marks become those of the version too, and whether the asset is deleted. Then an asset that
+            is deleted now can be reverted as well. No mark is set.
+    """
+    return AssetWrite(
+        kind=kind,
+        verb=Verb.REVERT,
+        writer=writer,
+        key=key,
+        mask=kind.fields,
+        etag=etag,
+        drops=frozenset(ViolationReason),
+        version=version,
+        whole=whole,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -252,6 +288,7 @@ class WrittenAsset(NamedTuple):
         outcome: The outcome.
         kept_fields: What ingestion left alone, as the contract names it.
         charts: Fully qualified names of the charts that were deleted or restored with it.
+        left_out: What the write left out because it cannot be used, as the contract names it.
     """
 
     kind: AssetKind
@@ -260,6 +297,7 @@ class WrittenAsset(NamedTuple):
     outcome: Outcome
     kept_fields: tuple[str, ...] = ()
     charts: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,17 @@ MAX_LEVELS = 32
 """How deep domains, teams and tags may lie below each other. The top is level 1."""
 
 
+# Columns that no spec has, and those that the spec has but no version.
+_NO_FIELDS = frozenset(
+    {
+        *("service_id", "name", "id", "version", "tag_labels", "source_hash"),
+        *("deleted", "deleted_with", "deleted_by_edit", "edited", "change", "digest", "ingested"),
+        *("change_number", "updated_at", "updated_by", "by_ingestion", "call_id", "session_id"),
+    }
+)
+_UNORDERED = frozenset({"owners"})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AssetKind:
     """A kind of asset.
@@ -33,6 +44,18 @@ class AssetKind:
     holds_charts: bool
     stewarded: tuple[str, ...] = STEWARDED_FIELDS
     defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields of its spec that a version has: all except name, service and source_hash."""
+        return frozenset(self.table.columns) - _NO_FIELDS
+
+    def same(self, field: str, one: Any, other: Any) -> bool:
+        """Says whether two values of a field, neither tags nor extension, look the same to readers."""
+        default = self.defaults.get(field)
+        if (default if one is None else one) == (default if other is None else other):
+            return True
+        return field in _UNORDERED and set(one) == set(other)
 
 
 DASHBOARD_KIND = AssetKind("dashboard", DASHBOARDS, holds_charts=True, defaults={"dashboard_type": "Dashboard"})

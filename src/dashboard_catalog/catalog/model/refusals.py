@@ -14,6 +14,17 @@ def not_found(kind: str, shown: str) -> CatalogError:
     return CatalogError(Reason.NOT_FOUND, f"there is no {label_of(kind)} {shown}", resource=(kind, shown))
 
 
+def unknown_version(kind: str, shown: str, tenths: int | None) -> CatalogError:
+    """Returns the error for a version that an asset does not have.
+
+    Args:
+        kind: Of the asset.
+        shown: The asset as the caller named it.
+        tenths: The version.
+    """
+    return not_found(kind, f"{shown} in version {version.as_text(tenths or 0)}")
+
+
 def already_exists(kind: str, fqn: str, stored: AssetRecord, *, shown: bool) -> CatalogError:
     """Returns the error for the creation of an asset whose name is taken, also by a deleted one.
 

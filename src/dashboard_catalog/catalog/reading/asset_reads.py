@@ -11,10 +11,9 @@ from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.authorization import absent_asset, answer_if_absent, viewed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind
-from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.catalog.model.refusals import not_found, unknown_version
 from dashboard_catalog.catalog.reading.filters import DELETED_STATES
 from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.catalog.visibility.sight import Sight
@@ -162,5 +161,5 @@ async def _version_of(connection: ReadConnection, read: AssetRead, newest: _Row)
         return newest
     older: _Row | None = await read.kind.table.partial_version(connection, record.service_id, record.id, read.version)
     if older is None:
-        raise not_found(read.kind.name, f"{text_of(read.key)} in version {version.as_text(read.version)}")
+        raise unknown_version(read.kind.name, text_of(read.key), read.version)
     return older

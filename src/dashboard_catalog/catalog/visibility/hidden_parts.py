@@ -40,7 +40,7 @@ class HiddenParts:
     def charts(self, new: Sequence[UUID]) -> list[UUID]:
         """Returns the charts that a writer sets, with the hidden ones in their places."""
         sent = set(new)
-        hidden = {id_ for id_ in self._charts if id_ not in sent and not self._shows_chart(id_)}
+        hidden = {id_ for id_ in self._charts if id_ not in sent and not self.shows_chart(id_)}
         return with_hidden(self._charts, new, hidden.__contains__, str) if hidden else list(new)
 
     def value(self, key: str, new: Any) -> Any:
@@ -66,7 +66,8 @@ class HiddenParts:
         """Returns the stored value of a custom property as the writer sees it."""
         return self._values.shown(self._principal, self._kind, key, self._extension.get(key))
 
-    def _shows_chart(self, id_: UUID) -> bool:
+    def shows_chart(self, id_: UUID) -> bool:
+        """Says whether the writer may view a chart; nobody can say so of one that has been removed for good."""
         service = self._sight.known.service_of_chart(id_)
         return self._sight.shows(self._principal, CHART_KIND, service)
 

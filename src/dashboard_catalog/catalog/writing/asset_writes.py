@@ -1,4 +1,4 @@
-"""Create, upsert, update, delete and restore of one asset, on what a batch has loaded.
+"""Create, upsert, update, delete, restore and revert of one asset, on what a batch has loaded.
 
 Nothing here waits: `pipeline` loads before and stores after. An asset changes only after every check has passed.
 """
@@ -22,13 +22,14 @@ from dashboard_catalog.catalog.model.commands import (
     text_of,
 )
 from dashboard_catalog.catalog.model.etag import check_etag
-from dashboard_catalog.catalog.model.refusals import already_exists, not_found
+from dashboard_catalog.catalog.model.refusals import already_exists, not_found, unknown_version
 from dashboard_catalog.catalog.properties.extension_rules import check_size
 from dashboard_catalog.catalog.writing.asset_deletion import RESTORED, AssetDeletion
 from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.catalog.writing.merge import Merge, merge, released
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.references import Resolved, resolve
+from dashboard_catalog.catalog.writing.reverting import as_sent, bring_back, resolve_version
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
@@ -76,6 +77,8 @@ class AssetWrites:
                 return self._update(write)
             case AssetWrite(verb=Verb.DELETE):
                 return self._delete(write)
+            case AssetWrite(verb=Verb.REVERT):
+                return self._revert(write)
         return self._restore(write)
 
     # Each of these finds the asset, checks that the writer may do it, and goes on.
@@ -102,7 +105,7 @@ class AssetWrites:
             return self._written(write, stored, Outcome.SUPPRESSED)
         if stored.deleted:
             self._permissions.check_restore(write, stored)
-        return self._change(write, stored)
+        return self._change(write, stored, self._resolved(write, stored))
 
     def _check_may_put(self, write: AssetWrite, key: AssetName, stored: AssetRecord | None) -> None:
         if write.verb is Verb.CREATE or stored is None:
@@ -122,7 +125,7 @@ class AssetWrites:
             self._permissions.check_release(write, stored)
         check_etag(write.etag, stored)
         self._check_same_asset(write, stored)
-        return self._change(write, stored)
+        return self._change(write, stored, self._resolved(write, stored))
 
     def _delete(self, write: AssetWrite) -> WrittenAsset:
         action = Action.HARD_DELETE if write.hard else Action.DELETE
@@ -142,10 +145,25 @@ class AssetWrites:
             )
         return self._written(write, self._deletion.restore(write, stored), Outcome.RESTORED)
 
+    def _revert(self, write: AssetWrite) -> WrittenAsset:
+        stored = self._live(write, Action.UPDATE, or_deleted=write.whole)
+        version = self._working.version(stored, write.version)
+        sent, left_out = as_sent(write, stored, version or stored, self._known, self._hidden)
+        self._permissions.check_update(sent, stored)
+        check_etag(write.etag, stored)
+        if version is None:
+            raise unknown_version(write.kind.name, text_of(write.key), write.version)
+        if version is stored:
+            return self._written(write, stored, Outcome.UNCHANGED)
+        if write.whole and version.deleted != stored.deleted:
+            self._permissions.check(write, Action.DELETE if version.deleted else Action.RESTORE, stored)
+        resolved = resolve_version(sent, stored, self._known, self._hidden, left_out)
+        return self._change(sent, stored, resolved, version)
+
     # What they share.
 
     def _create(self, write: AssetWrite, key: AssetName, service: EntityRecord | None) -> WrittenAsset:
-        resolved = resolve(write, None, self._known, self._hidden)
+        resolved = self._resolved(write, None)
         violations = [*self._service_problems(key.service, service), *resolved.violations]
         if service is None or violations:
             raise _refused(write, violations)
@@ -153,7 +171,7 @@ class AssetWrites:
         merged = self._merge(write, record, resolved)
         self._working.create(write.kind, record, merged.changes, write.writer)
         self._store_unversioned(write, record, resolved, merged, changed=True)
-        return self._written(write, record, Outcome.CREATED, [*merged.kept, *resolved.left_out])
+        return self._written(write, record, Outcome.CREATED, [*merged.kept, *resolved.left_out], resolved.dropped)
 
     def _service_problems(self, name: str, service: EntityRecord | None) -> list[Violation]:
         # A service that exists can be used, also if an item of the same chunk that would change it was refused.
@@ -164,18 +182,24 @@ class AssetWrites:
         problem = why_unusable("service", "bi_service", fqn, service, failed=failed)
         return [problem] if problem else []
 
-    def _change(self, write: AssetWrite, stored: AssetRecord) -> WrittenAsset:
-        resolved = resolve(write, stored, self._known, self._hidden)
+    def _change(
+        self, write: AssetWrite, stored: AssetRecord, resolved: Resolved, version: AssetRecord | None = None
+    ) -> WrittenAsset:
+        """Changes a stored asset, and restores it unless the write is a reversion to `version`."""
         if resolved.violations:
             raise _refused(write, resolved.violations)
         merged = self._merge(write, stored, resolved)
+        if version and write.whole:
+            bring_back(merged, stored, version)
         if violations := list(_outgrown(stored, merged.changes)):
             raise _refused(write, violations)
         changes = dict(merged.changes)
-        outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
-        if stored.deleted:
+        if stored.deleted and version is None:
             self._deletion.restore_charts(write, stored)
-            changes, outcome = {**RESTORED, **changes}, Outcome.RESTORED
+            changes = {**RESTORED, **changes}
+        outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
+        if changes.get("deleted") is False:
+            outcome = Outcome.RESTORED
         if changes:
             stored = self._working.change(write.kind, stored, changes, write.writer)
         self._store_unversioned(write, stored, resolved, merged, changed=bool(changes))
@@ -183,16 +207,18 @@ class AssetWrites:
             edited = released(stored, write.release, self._known).encode()
             if edited != stored.edited:
                 self._working.touch(write.kind, stored, edited=edited, digest=None)
-        return self._written(write, stored, outcome, [*merged.kept, *resolved.left_out])
+        return self._written(write, stored, outcome, [*merged.kept, *resolved.left_out], resolved.dropped)
+
+    def _resolved(self, write: AssetWrite, stored: AssetRecord | None) -> Resolved:
+        return resolve(write, stored, self._known, self._hidden)
 
     def _merge(self, write: AssetWrite, record: AssetRecord, resolved: Resolved) -> Merge:
-        edits = write.writer.edits
         merged = merge(
             write.kind,
             record,
             resolved.values,
             write.mask,
-            edits=edits,
+            edits=write.edits,
             known_entities=self._known,
             hidden=self._hidden.parts(write, record),
         )
@@ -203,7 +229,7 @@ class AssetWrites:
         """Returns what the same spec left alone before, whether or not its references still exist."""
         if not stored.edited:
             return []
-        return self._merge(write, stored, resolve(write, stored, self._known, self._hidden)).kept
+        return self._merge(write, stored, self._resolved(write, stored)).kept
 
     def _store_unversioned(
         self, write: AssetWrite, record: AssetRecord, resolved: Resolved, merged: Merge, *, changed: bool
@@ -258,13 +284,19 @@ class AssetWrites:
             raise _refused(write, violations)
 
     def _written(
-        self, write: AssetWrite, record: AssetRecord, outcome: Outcome, kept: Iterable[str] = ()
+        self,
+        write: AssetWrite,
+        record: AssetRecord,
+        outcome: Outcome,
+        kept: Iterable[str] = (),
+        left_out: Iterable[str] = (),
     ) -> WrittenAsset:
         affected = self._deletion.take_affected()
-        if kept and not self._permissions.shows(write, self._known.get(record.service_id)):
-            # They say what people have decided.
-            kept = ()
-        return WrittenAsset(write.kind, self._known.fqn_of(record), record, outcome, tuple(kept), affected)
+        if (kept or left_out) and not self._permissions.shows(write, self._known.get(record.service_id)):
+            # They say what people have decided, and what the asset was.
+            kept = left_out = ()
+        fqn = self._known.fqn_of(record)
+        return WrittenAsset(write.kind, fqn, record, outcome, tuple(kept), affected, tuple(left_out))
 
 
 def _outgrown(stored: AssetRecord, changes: Mapping[str, Any]) -> Iterator[Violation]:

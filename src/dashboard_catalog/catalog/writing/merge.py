@@ -24,7 +24,6 @@ MAX_TAGS = 100
 """Tags of an asset at most. The contract limits the tags of a spec to the same number."""
 
 _LISTS = ("owners", "charts")
-_UNORDERED = ("owners",)
 
 
 @dataclass(slots=True)
@@ -102,10 +101,7 @@ class _Merging:
     def field(self, name: str, value: Any) -> None:
         if name == "charts" and self._hidden:
             value = self._with_hidden(value, self._hidden.charts(value))
-        old, default = getattr(self._record, name), self._kind.defaults.get(name)
-        if (default if old is None else old) == (default if value is None else value):
-            return
-        if name in _UNORDERED and set(old) == set(value):
+        if self._kind.same(name, getattr(self._record, name), value):
             return
         if name in self._kind.stewarded and not self._may_write(self._marks.fields, name, name):
             return

@@ -1,4 +1,4 @@
-"""The one write path: every create, upsert, update, delete and restore runs through `Pipeline.run`, in batches.
+"""The one write path: every create, upsert, update, delete, restore and revert runs through `Pipeline.run`, in batches.
 
     lock -> find what is unchanged -> load what is stored -> authorize -> resolve references -> merge -> write
 
@@ -44,6 +44,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import locks
 from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.records import AssetRecord
 
 Written = WrittenAsset | Unchanged | WrittenEntity
 Result = Written | CatalogError
@@ -181,7 +182,8 @@ class _Run:
         await self._find_unchanged()
         keys = [(write, self._key(write, located)) for write in self._assets.values()]
         await self._load(keys)
-        await self._load_references()
+        versions = await self._load_versions(keys)
+        await self._load_references(versions)
         stored = [(write, self._working.find(write.kind, *key) if key else None) for write, key in keys]
         await self._hidden.load(self._connection, stored)
         await self._deletion.load(self._connection, stored)
@@ -265,12 +267,36 @@ class _Run:
         for (kind, service_id), asset_names in wanted.items():
             self._working.add(kind, await kind.table.by_names(self._connection, service_id, asset_names))
 
-    async def _load_references(self) -> None:
+    async def _load_versions(
+        self, keys: Iterable[tuple[AssetWrite, tuple[UUID, str] | None]]
+    ) -> list[tuple[AssetKind, AssetRecord]]:
+        """Loads the versions that assets are to be reverted to."""
+        wanted: dict[tuple[AssetKind, UUID], set[tuple[UUID, int]]] = defaultdict(set)
+        found = []
+        for write, key in keys:
+            stored = self._working.find(write.kind, *key) if key and write.version is not None else None
+            if stored is None or write.version is None:
+                continue
+            if write.version < stored.version:
+                wanted[write.kind, stored.service_id].add((stored.id, write.version))
+            else:
+                # It becomes an older version if the batch changes the asset before.
+                found.append((write.kind, stored))
+        for (kind, service_id), pairs in wanted.items():
+            older = await kind.table.versions(self._connection, service_id, pairs)
+            self._working.add_older(older)
+            found += [(kind, record) for record in older]
+        return found
+
+    async def _load_references(self, versions: Iterable[tuple[AssetKind, AssetRecord]]) -> None:
         referenced = Referenced(self._working.records())
         for write in self._assets.values():
             referenced.add(write)
+        for kind, version in versions:
+            referenced.add_version(kind, version)
         await self._known.load(self._connection, fqns=referenced.fqns(), ids=referenced.ids())
         await self._known.load_charts(self._connection, referenced.charts)
+        await self._known.load_charts_by_id(self._connection, referenced.chart_ids)
         if referenced.pointers:
             await self._targets.load(self._connection, referenced.pointers)
 

@@ -1,6 +1,7 @@
 """The values of custom properties that one write sends: checked against their definitions, references resolved."""
 
 from collections.abc import Collection
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from dashboard_catalog.catalog.known.assumed import KnownAsset
@@ -8,7 +9,7 @@ from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import fqn_of_parts
 from dashboard_catalog.catalog.known.unusable import is_left_out, why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.commands import AssetWrite
+from dashboard_catalog.catalog.model.commands import AssetWrite, Verb
 from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.properties.custom_properties import (
     CompiledProperty,
@@ -26,11 +27,25 @@ NOT_WRITTEN = object()
 """Stands for a value that stays as it is stored: the one sent refers to what people deleted."""
 
 
+class _Fate(Enum):
+    """What becomes of a reference: it is written, or ingestion leaves it out, or the write drops it."""
+
+    WRITTEN = auto()
+    LEFT_OUT = auto()
+    DROPPED = auto()
+
+
 class CheckedValue(NamedTuple):
-    """A value as it can be stored; `left_out` says whether ingestion left out a reference of it."""
+    """A value as it can be stored.
+
+    Attributes:
+        left_out: Whether ingestion left out a reference of it that people have deleted.
+        dropped: Whether the write dropped a reference of it that cannot be used.
+    """
 
     value: Any
     left_out: bool = False
+    dropped: bool = False
 
 
 class PropertyValues:
@@ -54,7 +69,7 @@ class PropertyValues:
     ) -> None:
         self._write = write
         self._kind = write.kind.name
-        self._edits = write.writer.edits
+        self._edits = write.edits
         self._stored = (stored.extension if stored else None) or {}
         self._known = known_entities
         self._decided = decided
@@ -106,41 +121,46 @@ class PropertyValues:
     def _resolved(
         self, key: str, value: Any, references: list[PropertyReference], stored: Any, violations: list[Violation]
     ) -> CheckedValue:
-        """Returns the value of a reference property: each reference once, without those that ingestion leaves out."""
+        """Returns the value of a reference property: each reference once, without those that the write leaves out."""
         items = value if isinstance(value, list) else [value]
         held: Collection[str] = set(map(json_text, stored)) if isinstance(stored, list) else ()
-        gone = [
-            self._is_gone(reference, json_text(item) in held, violations)
+        fates = [
+            self._fate(reference, json_text(item) in held, violations)
             for item, reference in zip(items, references, strict=True)
         ]
         # What is marked stays as it is, and merging names it.
         if key in self._decided.extension_keys:
             return CheckedValue(value)
+        left_out, dropped = _Fate.LEFT_OUT in fates, _Fate.DROPPED in fates
         if not isinstance(value, list):
-            return CheckedValue(NOT_WRITTEN, left_out=True) if any(gone) else CheckedValue(value)
+            return CheckedValue(NOT_WRITTEN if left_out or dropped else value, left_out, dropped)
         # Where nothing is left, the key has no value: as with charts, what is stored is refreshed all the same.
-        left = {json_text(item): item for item, is_gone in zip(items, gone, strict=True) if not is_gone}
-        return CheckedValue(list(left.values()) or None, left_out=any(gone))
+        left = {json_text(item): item for item, fate in zip(items, fates, strict=True) if fate is _Fate.WRITTEN}
+        return CheckedValue(list(left.values()) or None, left_out, dropped)
 
-    def _is_gone(self, reference: PropertyReference, is_held: bool, violations: list[Violation]) -> bool:
-        """Says whether people deleted what a property refers to, so that ingestion leaves it out."""
+    def _fate(self, reference: PropertyReference, is_held: bool, violations: list[Violation]) -> _Fate:
+        """Says what becomes of a reference. For one that is refused, a violation is added."""
         target = self._hidden.target(self._write, reference)
         failed = self._has_failed(reference, target)
         if is_left_out(target, edits=self._edits, failed=failed):
-            return True
+            return _Fate.LEFT_OUT
         if is_held and not failed:
-            return False
+            return _Fate.WRITTEN
         named = reference.fully_qualified_name or reference.name or ""
         hint = "; leave the id out to refer to it by name" if named else ""
         shown = f"with the id {reference.id}{hint}" if reference.id else named
         live = target if target and not target.deleted else None
         problem = why_unusable(reference.field, reference.kinds, shown, live, failed=failed)
-        if problem is None and target and not _agree(reference, target):
+        # A name in an older version may be that of its time.
+        if problem is None and target and self._write.verb is not Verb.REVERT and not _agree(reference, target):
             text = f"id and name do not belong together: one is that of {target.kind} {target.fqn}"
             problem = Violation(reference.field, ViolationReason.CONFLICTING_PARTS, text)
-        if problem:
-            violations.append(problem)
-        return False
+        if problem is None:
+            return _Fate.WRITTEN
+        if problem.reason in self._write.drops:
+            return _Fate.DROPPED
+        violations.append(problem)
+        return _Fate.WRITTEN
 
     def _has_failed(self, reference: PropertyReference, target: KnownAsset | None) -> bool:
         if target is not None:

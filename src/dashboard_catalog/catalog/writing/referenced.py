@@ -1,12 +1,14 @@
 """What the assets of a batch refer to, each thing once, so that it can be loaded with few statements."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import referred_ids
 from dashboard_catalog.catalog.known.property_targets import Pointer, pointers_in
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentReference
+from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.store.records import AssetRecord
 
 
@@ -18,15 +20,23 @@ class Referenced:
 
     Attributes:
         charts: Names of charts.
+        chart_ids: Ids of charts.
         pointers: What values of custom properties may point to.
     """
 
     def __init__(self, stored: Iterable[AssetRecord]) -> None:
         self.charts: set[AssetName] = set()
+        self.chart_ids: set[UUID] = set()
         self.pointers: list[Pointer] = []
         self._ids = referred_ids(stored)
         self._fqns: set[str] = set()
         self._owners: set[SentReference] = set()
+
+    def add_version(self, kind: AssetKind, record: AssetRecord) -> None:
+        """Adds what an older version refers to."""
+        self._ids |= referred_ids([record])
+        self.chart_ids.update(getattr(record, "charts", ()))
+        self._add_extension(kind, record.extension)
 
     def add(self, write: AssetWrite) -> None:
         """Adds what a write refers to."""
@@ -36,11 +46,14 @@ class Referenced:
         self._fqns.update(values.get("tags", ()))
         if "domain" in values:
             self._fqns.add(values["domain"])
-        if extension := values.get("extension"):
-            self._fqns.update(names.join(write.kind.name, key) for key in extension)
-            self.pointers.extend(pointers_in(extension))
+        self._add_extension(write.kind, values.get("extension"))
         if write.release:
             self._fqns.update(write.release.tags)
+
+    def _add_extension(self, kind: AssetKind, extension: Mapping[str, Any] | None) -> None:
+        if extension:
+            self._fqns.update(names.join(kind.name, key) for key in extension)
+            self.pointers.extend(pointers_in(extension))
 
     def ids(self) -> set[UUID]:
         """Returns the ids of entities of all kinds."""

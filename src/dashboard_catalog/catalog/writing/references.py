@@ -32,6 +32,18 @@ class TagLabel(NamedTuple):
     label: Label
 
 
+class _Place(NamedTuple):
+    """Where a write has a reference.
+
+    Attributes:
+        path: Field path.
+        part: The reference as `left_out` names it.
+    """
+
+    path: str
+    part: str
+
+
 @dataclass(slots=True)
 class Resolved:
     """An asset's fields as they can be stored.
@@ -41,12 +53,14 @@ class Resolved:
         left_out: References that ingestion leaves out because people deleted their targets, as in `kept_fields`.
         kept: Fields and properties that people have decided, and whose new value cannot be used as a whole, as in
             `kept_fields`.
+        dropped: What the write leaves out because it cannot be used, as in `left_out`.
         violations: Everything that is wrong with the references.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
 
@@ -79,7 +93,7 @@ class _Resolver:
         self._hidden = hidden
         self._known = known_entities
         self._stored = stored
-        self._edits = write.writer.edits
+        self._edits = write.edits
         self._kind = write.kind
         # The marks that the write leaves alone. It adds nothing there, so nothing there must exist.
         self._decided = NO_MARKS if stored is None or self._edits else Marks.decode(stored.edited)
@@ -93,7 +107,9 @@ class _Resolver:
                 resolved.values[name] = value
                 continue
             before = len(resolved.violations)
-            resolved.values[name] = resolver(self, value)
+            found = resolver(self, value)
+            if found is not NOT_WRITTEN:
+                resolved.values[name] = found
             if name in self._decided.fields:
                 self._forgive(before, name)
         return resolved
@@ -101,8 +117,17 @@ class _Resolver:
     def _held(self, name: str) -> list[UUID]:
         return getattr(self._stored, name) if self._stored else []
 
-    def _refuse(self, path: str, reason: ViolationReason, text: str) -> None:
-        self.resolved.violations.append(Violation(path, reason, text))
+    def _drops(self, part: str, problem: Violation) -> bool:
+        """Says whether the write leaves out a part that has a problem. Otherwise, it is refused for it.
+
+        Args:
+            part: As `left_out` names it.
+        """
+        if problem.reason in self._write.drops:
+            self.resolved.dropped.append(part)
+            return True
+        self.resolved.violations.append(problem)
+        return False
 
     def _forgive(self, before: int, path: str) -> None:
         """Drops the violations after the first `before`: they are in what the write leaves alone."""
@@ -128,7 +153,7 @@ class _Resolver:
             if is_left_out(chart, edits=self._edits, failed=failed):
                 self.resolved.left_out.append(f"charts.{fqn}")
             elif problem := why_unusable(f"charts[{index}]", "chart", fqn, chart, failed=failed, held=is_held):
-                self.resolved.violations.append(problem)
+                self._drops(f"charts.{fqn}", problem)
             elif chart:
                 ids.append(chart.id)
         return ids
@@ -139,8 +164,16 @@ class _Resolver:
             for sent, index in owners.items()
             if (record := self._owner(sent, f"owners[{index}]")) is not None
         }
+        if ViolationReason.OWNER_RULE in self._write.drops:
+            found = {id_: record for id_, record in found.items() if self._may_own(record)}
         self.resolved.violations += check_owners(list(found.values()), self._held("owners"))
         return list(found)
+
+    def _may_own(self, record: EntityRecord) -> bool:
+        problems = check_owners([record], self._held("owners"))
+        for problem in problems:
+            self._drops(_owner_part(record.kind, record.name), problem)
+        return not problems
 
     def _owner(self, sent: SentReference, path: str) -> EntityRecord | None:
         fqn = sent.fqn or (names.quote(sent.name) if sent.name else "")
@@ -148,10 +181,12 @@ class _Resolver:
         if record is not None and sent.id and record.kind != sent.type:
             record = None
         if record is not None and (fqn not in ("", record.fqn) or sent.name not in ("", record.name)):
-            self._refuse(path, ViolationReason.CONFLICTING_PARTS, "id and name do not belong together")
+            problem = Violation(path, ViolationReason.CONFLICTING_PARTS, "id and name do not belong together")
+            self._drops(_owner_part(sent.type, sent.name or fqn), problem)
             return None
         shown = self._shown_by_id(sent, fqn) if sent.id else fqn
-        return self._usable(record, sent.type, shown, path, self._held("owners"))
+        part = _owner_part(sent.type, record.name if record else sent.name or fqn or sent.id)
+        return self._usable(record, sent.type, shown, _Place(path, part), self._held("owners"))
 
     def _shown_by_id(self, sent: SentReference, fqn: str) -> str:
         """Returns how to show a reference with an id that is unknown, as it is after a move from another catalog."""
@@ -160,36 +195,39 @@ class _Resolver:
         return f"with the id {sent.id}{hint}"
 
     def _usable(
-        self, record: EntityRecord | None, kind: str, shown: str, path: str, held: Collection[UUID]
+        self, record: EntityRecord | None, kind: str, shown: str, place: _Place, held: Collection[UUID]
     ) -> EntityRecord | None:
         failed = self._known.has_failed(kind, record.fqn if record else shown)
         is_held = record is not None and record.id in held
-        if problem := why_unusable(path, kind, shown, record, failed=failed, held=is_held):
-            self.resolved.violations.append(problem)
+        if problem := why_unusable(place.path, kind, shown, record, failed=failed, held=is_held):
+            self._drops(place.part, problem)
             return None
         return record
 
-    def _domain(self, fqn: str) -> UUID | None:
+    def _domain(self, fqn: str) -> Any:
         held = [self._stored.domain] if self._stored and self._stored.domain else []
-        record = self._usable(self._known.find("domain", fqn), "domain", fqn, "domain", held)
-        return record.id if record else None
+        record = self._usable(self._known.find("domain", fqn), "domain", fqn, _Place("domain", "domain"), held)
+        return record.id if record else NOT_WRITTEN
 
     def _tags(self, tags: Mapping[str, tuple[int, SentLabel]]) -> list[TagLabel]:
         labels: list[TagLabel] = []
         held = {*self._held("tags"), *self._decided.tags}
         for fqn, (index, sent) in tags.items():
-            path = f"tags[{index}].tag_fqn"
-            record = self._usable(self._known.find("tag", fqn), "tag", fqn, path, held)
+            path, part = f"tags[{index}].tag_fqn", f"tags.{fqn}"
+            record = self._usable(self._known.find("tag", fqn), "tag", fqn, _Place(path, part), held)
             if record is None:
                 continue
             if record.attributes["disabled"] and record.id not in held:
-                self._refuse(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
+                disabled = Violation(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
+                if self._drops(part, disabled):
+                    continue
             group = self._known.exclusive_group(record)
             rival = next((label.tag for label in labels if label.exclusive_group == group), None) if group else None
             # Both may be older than the rule: what is held is never refused.
             if rival and not {rival.id, record.id} <= held:
                 text = f"tags {rival.fqn} and {fqn} are mutually exclusive"
-                self._refuse(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)
+                if self._drops(part, Violation(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)):
+                    continue
             labels.append(TagLabel(record, group, shared_label(sent.label_type, sent.state)))
         return labels
 
@@ -197,14 +235,21 @@ class _Resolver:
         properties = PropertyValues(self._write, self._stored, self._known, self._decided, self._hidden)
         resolved = {}
         for key, value in extension.items():
-            before = len(self.resolved.violations)
+            before, part = len(self.resolved.violations), f"extension.{key}"
             checked = properties.check(key, value, self.resolved.violations)
             if checked.left_out:
-                self.resolved.left_out.append(f"extension.{key}")
+                self.resolved.left_out.append(part)
             if checked.value is not NOT_WRITTEN:
                 resolved[key] = checked.value
             if key in self._decided.extension_keys:
-                self._forgive(before, f"extension.{key}")
+                self._forgive(before, part)
+            found = self.resolved.violations[before:]
+            if found and all(problem.reason in self._write.drops for problem in found):
+                del self.resolved.violations[before:]
+                resolved.pop(key, None)
+                self.resolved.dropped.append(part)
+            elif checked.dropped:
+                self.resolved.dropped.append(part)
         return resolved
 
     _RESOLVERS: ClassVar[Mapping[str, Callable[["_Resolver", Any], Any]]] = {
@@ -214,3 +259,7 @@ class _Resolver:
         "tags": _tags,
         "extension": _extension,
     }
+
+
+def _owner_part(kind: str, name: str) -> str:
+    return f"owners.{kind}:{name}"

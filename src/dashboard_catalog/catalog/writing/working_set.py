@@ -29,6 +29,7 @@ class WorkingSet:
         self.now = datetime.now(UTC)
         self._by_key: dict[tuple[str, UUID, str], AssetRecord] = {}
         self._by_id: dict[UUID, AssetRecord] = {}
+        self._older: dict[tuple[UUID, int], AssetRecord] = {}
         self.changes = AssetChanges()
 
     def add_service(self, service_id: UUID, last_change: int) -> None:
@@ -41,6 +42,14 @@ class WorkingSet:
             if record.id not in self._by_id:
                 self._by_id[record.id] = record
                 self._by_key[kind.name, record.service_id, record.name] = record
+
+    def add_older(self, versions: Iterable[AssetRecord]) -> None:
+        """Adds older versions of assets."""
+        self._older |= {(record.id, record.version): record for record in versions}
+
+    def version(self, record: AssetRecord, version: int | None) -> AssetRecord | None:
+        """Returns a version of an asset, in tenths, if the batch knows it: the present one, or an older one."""
+        return record if record.version == version else self._older.get((record.id, version or 0))
 
     def find(self, kind: AssetKind, service_id: UUID | None, name: str) -> AssetRecord | None:
         """Returns the asset of this name, deleted or not, as the batch has left it so far."""
@@ -83,6 +92,7 @@ class WorkingSet:
         after.change = describe(before, changes)
         self._stamp(after, writer)
         self._by_id[after.id] = self._by_key[kind.name, after.service_id, after.name] = after
+        self._older[before.id, before.version] = before
         self.changes.of(kind.table, after.service_id).change(before, after)
         return after
 
