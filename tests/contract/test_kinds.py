@@ -30,6 +30,12 @@ def test_the_catalog_has_the_kinds_of_the_contract() -> None:
     assert set(ENTITY_MESSAGES) == set(ENTITY_KINDS)
 
 
+@pytest.mark.parametrize("name", ASSET_KINDS)
+def test_a_version_has_the_fields_of_its_spec(name: str) -> None:
+    fields = {field.name for field in ASSET_MESSAGES[name].spec.DESCRIPTOR.fields}
+    assert ASSET_KINDS[name].fields == fields - {"name", "service", "source_hash"}
+
+
 def test_an_item_of_a_stream_can_have_any_kind() -> None:
     item = bulk_pb2.BulkUpsertItem.DESCRIPTOR.fields_by_name
     assert {*ASSET_MESSAGES, "entity"} == {field.name for field in bulk_pb2.BulkUpsertItem.DESCRIPTOR.oneofs[0].fields}

@@ -89,6 +89,10 @@ class Assets:
         """Restores an asset."""
         return self._asset(await self._call("restore", fully_qualified_name=f"superset.{name}"))
 
+    async def revert(self, name: str, version: float, **request: Any) -> Json:
+        """Reverts an asset and returns the whole response."""
+        return await self._call("revert", fully_qualified_name=f"superset.{name}", version=version, **request)
+
     async def _call(self, verb: str, **request: Any) -> Json:
         answer: Json = await getattr(self._caller, f"{verb}_{self.kind}")(**request)
         return answer

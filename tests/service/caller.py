@@ -108,7 +108,7 @@ class Caller:
 
     def __getattr__(self, name: str) -> Any:
         rpc = "".join(part.capitalize() for part in name.split("_"))
-        noun = re.sub("^(Create|Upsert|Get|List|Update|Delete|Restore)", "", rpc)
+        noun = re.sub("^(Create|Upsert|Get|List|Update|Delete|Restore|Compare|Revert)", "", rpc)
         key = next(key for key in _SERVICES if noun.startswith(key))
 
         async def call(**request: Any) -> Json:

@@ -21,6 +21,7 @@ from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
 STATEMENTS: dict[str, ClauseElement] = {
     "chart_keys": charts._keys,
+    "chart_keys_of": charts._keys_of,
     "chart_references": charts._references,
     "entities.by_fqns": entities._undescribed.where(entities._has_fqn),
     "entities.by_ids": entities._undescribed.where(entities._has_id),
@@ -35,6 +36,7 @@ STATEMENTS: dict[str, ClauseElement] = {
         "partial_by_names": table._partial_with_names,
         "partial_by_ids": table._partial_by_ids,
         "partial_version": table._partial_version,
+        "versions": table._versions,
         "ingested": table._ingested,
         "copy_to_history": _statements(table).copy_to_history,
         "update": _statements(table).update._statement,

@@ -21,15 +21,31 @@ from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, Outcome, Verb, Write, Writer
+from dashboard_catalog.catalog.model.commands import (
+    AssetName,
+    AssetWrite,
+    EntityWrite,
+    Outcome,
+    Verb,
+    Write,
+    Writer,
+    text_of,
+)
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.asset_lists import AssetListing, find_assets
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead, LargeAsset, read_assets, read_large_asset
+from dashboard_catalog.catalog.reading.asset_versions import (
+    Comparison,
+    VersionListing,
+    compare,
+    find_compared,
+    find_versions,
+)
 from dashboard_catalog.catalog.reading.entity_lists import EntityListing, find_entities
 from dashboard_catalog.catalog.reading.entity_reads import visible_entity, whole_entity
 from dashboard_catalog.catalog.reading.pages import Page, open_page, size_of
-from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, Room
+from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES, Room
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
@@ -54,7 +70,7 @@ class Catalog:
         self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(self._read_batch, lambda r: r.kind)
 
     async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:
-        """Creates, upserts, updates, deletes or restores an asset.
+        """Creates, upserts, updates, deletes, restores or reverts an asset.
 
         Raises:
             CatalogError: If the write is refused.
@@ -156,6 +172,39 @@ class Catalog:
         """
         find = partial(find_assets, authorizer=self._authorizer, listing=listing)
         return open_page(self._database, find, listing.page_size, room)
+
+    def list_versions(
+        self, listing: VersionListing, room: Room
+    ) -> AbstractAsyncContextManager[Page[AssetRecord, AssetView]]:
+        """Opens a page of the versions of an asset, newest first.
+
+        Args:
+            room: Where the answer will be.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED, NOT_FOUND, or INVALID_ARGUMENT for a wrong page token.
+        """
+        find = partial(find_versions, authorizer=self._authorizer, listing=listing)
+        return open_page(self._database, find, listing.page_size, room)
+
+    async def compare_versions(self, comparison: Comparison, room: Room) -> AssetView:
+        """Returns a version of an asset, with what distinguishes it from another one as its change.
+
+        Args:
+            room: Where the answer will be.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED or NOT_FOUND.
+        """
+        async with self._database.read() as connection:
+            rows = await find_compared(connection, self._authorizer, comparison)
+        if (size := sum(map(size_of, rows))) > SMALL_ANSWER_BYTES:
+            await room.take(min(size, MAX_ANSWER_BYTES))
+        async with self._database.read() as connection:
+            view = await compare(connection, self._authorizer, comparison, rows)
+        if view is None:
+            raise not_found(comparison.kind.name, text_of(comparison.key))
+        return view
 
     def list_entities(
         self, listing: EntityListing, room: Room

@@ -14,6 +14,7 @@ from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec, requoted
 from dashboard_catalog.catalog.reading.asset_lists import AssetListing, order_of
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead
+from dashboard_catalog.catalog.reading.asset_versions import Comparison, VersionListing
 from dashboard_catalog.catalog.reading.filters import AssetFilters
 from dashboard_catalog.catalog.reading.page_sizes import page_size_of
 from dashboard_catalog.contract import masks, wire
@@ -136,6 +137,35 @@ class AssetRequests:
         violations.gather(listing.position)
         violations.check()
         return listing, fields or frozenset()
+
+    def versions(self, request: Any, caller: Caller) -> tuple[VersionListing, frozenset[str]]:
+        """Reads ListVersions: the page that is asked for, and the fields to return; an empty set means all."""
+        violations = Violations()
+        fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
+        key = violations.gather(lambda: key_of(request))
+        if key is None:
+            raise invalid(violations)
+        listing = VersionListing(
+            kind=self._kind,
+            principal=caller.principal,
+            key=key,
+            page_size=page_size_of(request.page_size),
+            page_token=request.page_token,
+            unwanted=wire.unwanted_columns(fields or frozenset()),
+        )
+        violations.gather(listing.position)
+        violations.check()
+        return listing, fields or frozenset()
+
+    def comparison(self, request: Any, caller: Caller) -> Comparison:
+        """Reads CompareVersions."""
+        violations = Violations()
+        key = violations.gather(lambda: key_of(request))
+        from_version = violations.gather(lambda: _tenths(request.from_version, "from_version"))
+        to_version = _version(request, "to_version", violations)
+        if key is None or from_version is None or violations:
+            raise invalid(violations)
+        return Comparison(self._kind, caller.principal, key, from_version, to_version)
 
     def _mask(self, request: Any, violations: Violations) -> frozenset[str]:
         found = violations.gather(lambda: masks.written_fields(request.update_mask, [self._spec]))

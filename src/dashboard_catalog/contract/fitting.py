@@ -23,6 +23,12 @@ def fit(asset: Any) -> None:
                 return
 
 
+def fit_change(description: Any) -> None:
+    """Leaves out the values in a change description that has more than `MAX_ASSET_BYTES`."""
+    if description.ByteSize() > MAX_ASSET_BYTES:
+        _without_values(description)
+
+
 def fit_names(parts: Iterable[str]) -> list[str]:
     """Returns what a write left alone or left out in at most `MAX_KEPT_BYTES`, then the fields of everything else."""
     size = 0

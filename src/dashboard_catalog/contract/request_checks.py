@@ -43,6 +43,8 @@ def _readers() -> Mapping[str, Callable[[Any, Caller], object]]:
             f"Revert{noun}Request": requests.revert,
             f"Get{noun}Request": requests.read,
             f"List{noun}sRequest": requests.listing,
+            f"List{noun}VersionsRequest": requests.versions,
+            f"Compare{noun}VersionsRequest": requests.comparison,
         }
     return readers
 

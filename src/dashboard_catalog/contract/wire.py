@@ -124,7 +124,7 @@ def asset_fields(view: AssetView) -> dict[str, Any]:
     if record.extension:
         fields["extension"] = to_struct(record.extension)
     if record.change:
-        fields["change_description"] = _change(record.change, known)
+        fields["change_description"] = change_message(view)
     if record.edited:
         fields["edited"] = _edited(record.edited, known)
     if view.kind.holds_charts:
@@ -256,8 +256,9 @@ def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) ->
     }
 
 
-def _change(stored: Mapping[str, Any], known: Mapping[UUID, Reference]) -> asset_pb2.ChangeDescription:
-    description = change.decode(stored, lambda id_: _named_in_change(id_, known))
+def change_message(view: AssetView) -> asset_pb2.ChangeDescription:
+    """Returns the message of what a version changed."""
+    description = change.decode(view.record.change, lambda id_: _named_in_change(id_, view.references))
     change_of = asset_pb2.FieldChange
     return asset_pb2.ChangeDescription(
         previous_version=version.as_number(description.previous),

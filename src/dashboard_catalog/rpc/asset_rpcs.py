@@ -12,7 +12,7 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.asset_requests import AssetRequests
-from dashboard_catalog.contract.fitting import fit, fit_names
+from dashboard_catalog.contract.fitting import fit, fit_change, fit_names
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
@@ -94,6 +94,30 @@ class AssetRpcs:
             async with self._catalog.list_assets(listing, room) as page:
                 messages, token = await fill_page(page, lambda view: self._shown(view, fields), listing.token_after)
             return response(next_page_token=token, total=page.total, **{f"{self._name}s": messages})
+
+        return await room.hold(build)
+
+    async def list_versions(self, request: Any, context: Context, response: Response[R]) -> R:
+        """Serves ListVersions."""
+        listing, fields = self._requests.versions(request, caller_of(context))
+        room = self._room.of(context)
+
+        async def build() -> R:
+            async with self._catalog.list_versions(listing, room) as page:
+                messages, token = await fill_page(page, lambda view: self._shown(view, fields), listing.token_after)
+            return response(next_page_token=token, versions=messages)
+
+        return await room.hold(build)
+
+    async def compare_versions(self, request: Any, context: Context, response: Response[R]) -> R:
+        """Serves CompareVersions."""
+        comparison = self._requests.comparison(request, caller_of(context))
+        room = self._room.of(context)
+
+        async def build() -> R:
+            description = wire.change_message(await self._catalog.compare_versions(comparison, room))
+            fit_change(description)
+            return response(change_description=description)
 
         return await room.hold(build)
 

@@ -37,3 +37,16 @@ class ChartServicer(chart_service_pb2_grpc.ChartServiceServicer):
         self, request: messages.RestoreChartRequest, context: Context
     ) -> messages.RestoreChartResponse:
         return await self._rpcs.restore(request, context, messages.RestoreChartResponse)
+
+    async def ListChartVersions(
+        self, request: messages.ListChartVersionsRequest, context: Context
+    ) -> messages.ListChartVersionsResponse:
+        return await self._rpcs.list_versions(request, context, messages.ListChartVersionsResponse)
+
+    async def CompareChartVersions(
+        self, request: messages.CompareChartVersionsRequest, context: Context
+    ) -> messages.CompareChartVersionsResponse:
+        return await self._rpcs.compare_versions(request, context, messages.CompareChartVersionsResponse)
+
+    async def RevertChart(self, request: messages.RevertChartRequest, context: Context) -> messages.RevertChartResponse:
+        return await self._rpcs.revert(request, context, messages.RevertChartResponse)

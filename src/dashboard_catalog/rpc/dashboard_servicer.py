@@ -62,3 +62,18 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
         self, request: messages.RestoreDashboardRequest, context: Context
     ) -> messages.RestoreDashboardResponse:
         return await self._rpcs.restore(request, context, messages.RestoreDashboardResponse)
+
+    async def ListDashboardVersions(
+        self, request: messages.ListDashboardVersionsRequest, context: Context
+    ) -> messages.ListDashboardVersionsResponse:
+        return await self._rpcs.list_versions(request, context, messages.ListDashboardVersionsResponse)
+
+    async def CompareDashboardVersions(
+        self, request: messages.CompareDashboardVersionsRequest, context: Context
+    ) -> messages.CompareDashboardVersionsResponse:
+        return await self._rpcs.compare_versions(request, context, messages.CompareDashboardVersionsResponse)
+
+    async def RevertDashboard(
+        self, request: messages.RevertDashboardRequest, context: Context
+    ) -> messages.RevertDashboardResponse:
+        return await self._rpcs.revert(request, context, messages.RevertDashboardResponse)

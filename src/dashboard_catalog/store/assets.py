@@ -151,16 +151,51 @@ class AssetTable(Generic[A]):
         return found[0] if found else None
 
     async def versions(
-        self, connection: ReadConnection, service_id: UUID, wanted: Iterable[tuple[UUID, int]]
+        self,
+        connection: ReadConnection,
+        service_id: UUID,
+        wanted: Iterable[tuple[UUID, int]],
+        without: Collection[str] = (),
     ) -> list[A]:
         """Returns older versions of the assets of a BI service.
 
         Args:
+            connection: Where to read.
+            service_id: Of the BI service.
             wanted: Id of the asset, and version in tenths.
+            without: Columns that nobody wants.
         """
         ids, versions = zip(*wanted, strict=True)
         parameters = {"service_id": service_id, "ids": list(ids), "versions": list(versions)}
-        return await self.fetch(connection, self._versions, parameters)
+        statement = self._versions
+        if without:
+            statement = statement.with_only_columns(*self._partial_history.whole_columns(without))
+        return await self.fetch(connection, statement, parameters)
+
+    async def partial_versions(
+        self,
+        connection: ReadConnection,
+        service_id: UUID,
+        asset_id: UUID,
+        *,
+        below: int,
+        limit: int,
+        without: frozenset[str],
+    ) -> list[Partial[A]]:
+        """Returns older versions of an asset without large values, the newest of them first.
+
+        Args:
+            connection: Where to read.
+            service_id: Of its BI service.
+            asset_id: Of the asset.
+            below: The version that they come before, in tenths.
+            limit: Maximum number of versions.
+            without: Columns that nobody wants.
+        """
+        c = self.history.c
+        of_asset = (c.service_id == service_id, c.id == asset_id, c.version < below)
+        older = select(*self._partial_history.columns(c, without)).where(*of_asset)
+        return await self._partial_history.all(connection, older.order_by(c.version.desc()).limit(limit))
 
     async def partial_by_names(
         self, connection: ReadConnection, service_id: UUID, names: Sequence[str]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog.model import labels
+from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.store.records import AssetRecord
 
@@ -64,6 +65,22 @@ def describe(record: AssetRecord, changes: Mapping[str, Any]) -> dict[str, Any]:
         elif field not in _NOT_DESCRIBED:
             description.value(_camel(field), old, new)
     return description.parts
+
+
+def between(kind: AssetKind, one: AssetRecord, other: AssetRecord) -> dict[str, Any]:
+    """Returns the stored description of the change from one version of an asset to any other."""
+    changes: dict[str, Any] = {
+        column: getattr(other, column)
+        for column in kind.table.columns
+        if column in kind.fields or column in ("name", "deleted")
+        if column not in ("tags", "extension")
+        if not kind.same(column, getattr(one, column), getattr(other, column))
+    }
+    if labels.decode(one.tags, one.tag_labels) != labels.decode(other.tags, other.tag_labels):
+        changes |= {"tags": other.tags, "tag_labels": other.tag_labels}
+    if not same_json(one.extension or {}, other.extension or {}):
+        changes["extension"] = other.extension
+    return describe(one, changes)
 
 
 def decode(stored: Mapping[str, Any], fqn_of: FqnOf) -> ChangeDescription:

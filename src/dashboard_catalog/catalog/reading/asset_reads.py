@@ -72,7 +72,7 @@ async def read_assets(
     for read in reads:
         try:
             newest = _visible(authorizer, sight, read, stored)
-            row = await _version_of(connection, read, newest)
+            row = await version_of(connection, read, newest, read.version)
             found.append(LargeAsset(read, row, row is newest) if row.missing else row.record)
         except CatalogError as error:
             found.append(error)
@@ -81,6 +81,16 @@ async def read_assets(
     records, viewers = [record for record, _ in seen], [viewer for _, viewer in seen]
     shown = iter(await asset_views(connection, kind, records, viewers, sight))
     return [next(shown) if isinstance(record, AssetRecord) else record for record in found]
+
+
+async def visible_asset(connection: ReadConnection, authorizer: Authorizer, sight: Sight, read: AssetRead) -> _Row:
+    """Returns the newest version of an asset without its large values.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED or NOT_FOUND.
+    """
+    stored = await _load(connection, sight.known, read.kind, [read.key])
+    return _visible(authorizer, sight, read, stored)
 
 
 async def read_large_asset(connection: ReadConnection, authorizer: Authorizer, large: LargeAsset) -> AssetView:
@@ -155,11 +165,22 @@ def _unseen(authorizer: Authorizer, read: AssetRead, service: EntityRecord | Non
     return answer
 
 
-async def _version_of(connection: ReadConnection, read: AssetRead, newest: _Row) -> _Row:
+async def version_of(connection: ReadConnection, read: AssetRead, newest: _Row, version: int | None) -> _Row:
+    """Returns a version of an asset without its large values.
+
+    Args:
+        connection: Where to read.
+        read: The asset that was asked for.
+        newest: Its newest version.
+        version: In tenths; None for the newest.
+
+    Raises:
+        CatalogError: NOT_FOUND if there is no such version.
+    """
     record = newest.record
-    if read.version is None or read.version == record.version:
+    if version is None or version == record.version:
         return newest
-    older: _Row | None = await read.kind.table.partial_version(connection, record.service_id, record.id, read.version)
+    older: _Row | None = await read.kind.table.partial_version(connection, record.service_id, record.id, version)
     if older is None:
-        raise unknown_version(read.kind.name, text_of(read.key), read.version)
+        raise unknown_version(read.kind.name, text_of(read.key), version)
     return older
