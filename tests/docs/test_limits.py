@@ -63,7 +63,7 @@ ROWS = {
     "names that a stream with `validate_only` counts as existing": f"{MAX_ASSUMED:,}",
     "size of a page, which ends early when it is reached": size(MAX_ANSWER_BYTES),
     "an asset in a response": size(limits.MAX_ASSET_BYTES),
-    "`kept_fields`": size(limits.MAX_KEPT_BYTES),
+    "`kept_fields`, `left_out`": size(limits.MAX_KEPT_BYTES),
     "results in a progress message": size(limits.MAX_PROGRESS_BYTES),
     "results in a page": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
     "the status of an error with its details": size(limits.MAX_STATUS_BYTES),

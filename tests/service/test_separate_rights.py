@@ -267,6 +267,11 @@ async def test_nobody_gains_permissions_by_becoming_an_owner(governed: Service) 
     await editor.update_dashboard(**key, dashboard={"owners": [{"type": "user", "name": "bob"}]})
     await governed.caller("ann", "data_steward").update_dashboard(**key, dashboard={"owners": OTTO})
     await editor.update_dashboard(**key, dashboard={"owners": [*OTTO, {"type": "user", "name": "bob"}]})
+    # An older version does not make anyone an owner either.
+    await admin.update_dashboard(**key, dashboard={"owners": []})
+    reverted = {"fully_qualified_name": "superset.d", "version": 0.3}
+    assert await denied(editor.revert_dashboard, **reverted) == "ann may not delete dashboard superset.d"
+    assert (await editor.revert_dashboard(**reverted | {"version": 0.2}))["dashboard"]["owners"][0]["name"] == "bob"
 
 
 @on_one_database

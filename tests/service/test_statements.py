@@ -7,7 +7,7 @@ import pytest
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer, reversion
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
@@ -93,14 +93,17 @@ Run = Callable[[Verb, Sequence[int], bool], Awaitable[int]]
 
 @pytest.fixture
 def run(service: Service) -> Run:
-    """Deletes or restores dashboards by number in one batch, and returns the number of statements."""
+    """Deletes, restores or reverts dashboards by number in one batch, and returns the number of statements."""
     pipeline = Pipeline(Authorizer(None))
 
     async def run(verb: Verb, numbers: Sequence[int], hard: bool) -> int:
         kind = ASSET_KINDS["dashboard"]
+        keys = [AssetName("superset", f"d{number}") for number in numbers]
         writes = [
-            AssetWrite(kind=kind, verb=verb, writer=EDIT, key=AssetName("superset", f"d{number}"), hard=hard)
-            for number in numbers
+            reversion(kind, EDIT, key, 1)
+            if verb is Verb.REVERT
+            else AssetWrite(kind=kind, verb=verb, writer=EDIT, key=key, hard=hard)
+            for key in keys
         ]
         with counted(service.database) as counted_calls:
             results = await service.database.write(lambda connection: pipeline.run(connection, Batch(writes)))
@@ -111,7 +114,9 @@ def run(service: Service) -> Run:
 
 
 @pytest.mark.usefixtures("superset")
-async def test_deletion_and_restoration_take_the_same_statements_for_any_number(run: Run, bot: Caller) -> None:
+async def test_deletion_restoration_and_reversion_take_the_same_statements_for_any_number(
+    run: Run, bot: Caller
+) -> None:
     taken: dict[int, list[int]] = {}
     first = 0
     for size in SIZES:
@@ -123,7 +128,9 @@ async def test_deletion_and_restoration_take_the_same_statements_for_any_number(
             for number in numbers
         ]
         await bot.bulk(own)
+        await bot.bulk(_dashboards(numbers))
         taken[size] = [
+            await run(Verb.REVERT, numbers, False),
             await run(Verb.DELETE, numbers, False),
             await run(Verb.RESTORE, numbers, False),
             await run(Verb.DELETE, numbers, False),

@@ -715,7 +715,9 @@ class CompareChartVersionsResponse(_message.Message):
     CHANGE_DESCRIPTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def change_description(self) -> _asset_pb2.ChangeDescription:
-        """What `to_version` has that `from_version` has not, and the reverse. Its `previous_version` is `from_version`."""
+        """What `to_version` has that `from_version` has not, and the reverse. Its `previous_version` is `from_version`. If it
+        has more than 3 MiB, the values are left out.
+        """
 
     def __init__(
         self,
@@ -797,7 +799,8 @@ class RevertChartResponse(_message.Message):
     @_builtins.property
     def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """References and values that the version had and that cannot be written any more, such as `owners.user:ana` or
-        `tags.PII.Email`. What has been removed for good is named by its id.
+        `tags.PII.Email`. The new version lacks them. What has been removed for good is named by its id. Beyond 64 KiB,
+        entries are replaced by the name of their field.
         """
 
     def __init__(

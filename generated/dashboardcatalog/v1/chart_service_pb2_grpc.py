@@ -206,7 +206,8 @@ class ChartServiceServicer(object):
 
     def RevertChart(self, request, context):
         """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
-        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+        and for a bot also `override_metadata`.
 
         NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
         and is not that of the stored version.

@@ -97,7 +97,8 @@ class ChartServiceStub:
     """
     RevertChart: _grpc.UnaryUnaryMultiCallable[_chart_service_pb2.RevertChartRequest, _chart_service_pb2.RevertChartResponse]
     """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
-    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+    and for a bot also `override_metadata`.
 
     NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
     and is not that of the stored version.
@@ -179,7 +180,8 @@ class ChartServiceAsyncStub(ChartServiceStub):
     """
     RevertChart: _aio.UnaryUnaryMultiCallable[_chart_service_pb2.RevertChartRequest, _chart_service_pb2.RevertChartResponse]  # type: ignore[assignment]
     """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
-    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+    and for a bot also `override_metadata`.
 
     NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
     and is not that of the stored version.
@@ -318,7 +320,8 @@ class ChartServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chart_service_pb2.RevertChartResponse, _abc.Awaitable[_chart_service_pb2.RevertChartResponse]]:
         """Writes every field of the chart as it was in an older version, except its name, BI service and `source_hash`.
-        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+        and for a bot also `override_metadata`.
 
         NOT_FOUND if the chart or the version does not exist, or if the chart is soft-deleted. ABORTED if `etag` is set
         and is not that of the stored version.

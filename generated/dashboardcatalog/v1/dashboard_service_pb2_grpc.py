@@ -231,7 +231,8 @@ class DashboardServiceServicer(object):
 
     def RevertDashboard(self, request, context):
         """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
-        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+        and for a bot also `override_metadata`.
 
         NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
         set and is not that of the stored version.

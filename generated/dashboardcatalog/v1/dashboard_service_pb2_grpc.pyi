@@ -113,7 +113,8 @@ class DashboardServiceStub:
     """
     RevertDashboard: _grpc.UnaryUnaryMultiCallable[_dashboard_service_pb2.RevertDashboardRequest, _dashboard_service_pb2.RevertDashboardResponse]
     """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
-    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+    and for a bot also `override_metadata`.
 
     NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
     set and is not that of the stored version.
@@ -210,7 +211,8 @@ class DashboardServiceAsyncStub(DashboardServiceStub):
     """
     RevertDashboard: _aio.UnaryUnaryMultiCallable[_dashboard_service_pb2.RevertDashboardRequest, _dashboard_service_pb2.RevertDashboardResponse]  # type: ignore[assignment]
     """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
-    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+    This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+    and for a bot also `override_metadata`.
 
     NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
     set and is not that of the stored version.
@@ -370,7 +372,8 @@ class DashboardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dashboard_service_pb2.RevertDashboardResponse, _abc.Awaitable[_dashboard_service_pb2.RevertDashboardResponse]]:
         """Writes every field of the dashboard as it was in an older version, except its name, BI service and `source_hash`.
-        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`.
+        This is an edit, which creates a new version. It neither deletes nor restores. Requires the permission `update`,
+        and for a bot also `override_metadata`.
 
         NOT_FOUND if the dashboard or the version does not exist, or if the dashboard is soft-deleted. ABORTED if `etag` is
         set and is not that of the stored version.

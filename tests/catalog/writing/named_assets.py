@@ -111,7 +111,7 @@ class NamedAssets:
         writer = Writer(PRINCIPAL, ingests=by != EDIT, call_id="call", overrides=by == OVERRIDE)
         write = AssetWrite(kind=_kind(name), verb=verb, writer=writer, key=self._key(name), **fields)
         try:
-            outcome, kept, view = await self._catalog.write_asset(write)
+            outcome, kept, view, _ = await self._catalog.write_asset(write)
         except CatalogError as error:
             prefix = f"{write.kind.name}."
             refused = {v.field.removeprefix(prefix): str(v.reason) for v in error.violations}
