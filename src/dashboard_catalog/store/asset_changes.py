@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.records import AssetRecord
+from dashboard_catalog.store.records import AssetRecord, RemovedRecord
 
 A = TypeVar("A", bound=AssetRecord)
 
@@ -27,6 +27,7 @@ class KindChanges(Generic[A]):
         history: Older versions that have never had a row.
         touched: Assets that change without another version.
         removed: Assets to be removed with all their versions, as their rows are.
+        removals: What is left of them.
     """
 
     table: AssetTable[A]
@@ -37,6 +38,7 @@ class KindChanges(Generic[A]):
     history: list[A] = field(default_factory=list)
     touched: dict[UUID, A] = field(default_factory=dict)
     removed: dict[UUID, A] = field(default_factory=dict)
+    removals: list[RemovedRecord] = field(default_factory=list)
 
     def create(self, record: A) -> None:
         """Adds an asset that is not stored yet."""
@@ -64,15 +66,20 @@ class KindChanges(Generic[A]):
         if record.id not in self.new and record.id not in self.changed:
             self.touched[record.id] = record
 
-    def remove(self, record: A) -> None:
-        """Removes an asset with its history, including the changes that were added before."""
+    def remove(self, record: A) -> bool:
+        """Removes an asset with its history, including the changes that were added before.
+
+        Returns whether it is stored, so that a removal must be added.
+        """
         id_ = record.id
         stored, _ = self.changed.pop(id_, (record, record))
-        if not self.new.pop(id_, None):
+        is_stored = not self.new.pop(id_, None)
+        if is_stored:
             self.removed[id_] = stored
         self.superseded.pop(id_, None)
         self.touched.pop(id_, None)
         self.history = [older for older in self.history if older.id != id_]
+        return is_stored
 
 
 class AssetChanges:

@@ -20,6 +20,7 @@ from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.record_statements import RecordStatement
 from dashboard_catalog.store.records import AssetRecord
+from dashboard_catalog.store.tables import REMOVED
 
 A = TypeVar("A", bound=AssetRecord)
 
@@ -55,6 +56,7 @@ class _Statements(Generic[A]):
         self._row = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
         self.insert = RecordStatement(insert(table.table))
         self.insert_history = RecordStatement(insert(table.history))
+        self.insert_removals = RecordStatement(insert(REMOVED))
         self.copy_to_history = insert(table.history).from_select(table.columns, table.with_names)
         self.update = self._updating(changing)
         self.update_in_place = self._updating([name for name in changing if name not in indexed])
@@ -67,6 +69,7 @@ class _Statements(Generic[A]):
     async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         # A new asset may have the name of one that is removed.
         await self._remove(connection, changes.service_id, changes.removed)
+        await self.insert_removals.run(connection, changes.removals)
         await self.insert.run(connection, list(changes.new.values()))
         await self._store_history(connection, changes)
         await self._update(connection, changes.changed.values())

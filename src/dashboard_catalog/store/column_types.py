@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
-from sqlalchemy import CHAR, JSON, DateTime, Dialect, Integer, Text, TypeDecorator, Uuid
+from sqlalchemy import CHAR, JSON, BigInteger, DateTime, Dialect, Integer, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
@@ -110,6 +110,7 @@ class _UtcText(AsText):
 
 ID = Uuid().with_variant(_UuidAsHex(32), "sqlite")
 UUID_LIST = ARRAY(Uuid()).with_variant(_UuidsAsJson(), "sqlite")
+NUMBER_LIST = ARRAY(BigInteger()).with_variant(_ListAsJson(), "sqlite")
 INTEGER_LIST = ARRAY(Integer()).with_variant(_ListAsJson(), "sqlite")
 TEXT_LIST = ARRAY(Text()).with_variant(_ListAsJson(), "sqlite")
 TIMESTAMP = DateTime(timezone=True).with_variant(_UtcText(), "sqlite")

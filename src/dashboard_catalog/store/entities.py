@@ -12,12 +12,13 @@ from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
-from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
+from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord, RemovedRecord
 from dashboard_catalog.store.rows import Reader
-from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
+from dashboard_catalog.store.tables import ENTITY, ENTITY_CHANGE, REMOVED, SERVICE_SEQUENCE
 
 _reader = Reader(ENTITY.c, record_maker(EntityRecord))
 _columns = column_names(EntityRecord)
+_change_columns = column_names(EntityChangeRecord)
 _partial = PartialReader(ENTITY, record_maker(EntityRecord), ("description", "attributes"))
 _has_fqn = any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST))
 _has_id = any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST))
@@ -78,14 +79,17 @@ async def of_kind(connection: ReadConnection, kind: str) -> list[EntityRecord]:
 
 
 async def save(
-    connection: WriteConnection, new: Sequence[EntityRecord], changed: Sequence[EntityRecord], last_change: int
+    connection: WriteConnection,
+    new: Sequence[EntityRecord],
+    changed: Sequence[EntityRecord],
+    changes: Sequence[EntityChangeRecord],
 ) -> None:
     """Stores entities under the locks of the catalog and of `CATALOG_ID`.
 
     Args:
         new: Entities that are not stored yet. A new BI service gets its row of change numbers, too.
         changed: Entities that are stored, as they will be.
-        last_change: The highest change number among them.
+        changes: What has changed, in the order of the numbers; an entity that has changed twice is in it twice.
     """
     if new:
         await connection.execute(insert(ENTITY), [_named(record) for record in new])
@@ -96,13 +100,19 @@ async def save(
         for row in rows:
             del row["id"], row["kind"], row["name"], row["fqn"]
         await connection.execute(_update, rows)
-    await advance(connection, CATALOG_ID, last_change)
+    await connection.execute(insert(ENTITY_CHANGE), [_named_change(change) for change in changes])
+    await advance(connection, CATALOG_ID, changes[-1].change_number)
 
 
-async def remove(connection: WriteConnection, record: EntityRecord) -> None:
-    """Removes an entity that nothing refers to, and the change numbers of a BI service."""
-    await connection.execute(delete(ENTITY).where(ENTITY.c.id == record.id))
-    await connection.execute(delete(SERVICE_SEQUENCE).where(SERVICE_SEQUENCE.c.service_id == record.id))
+async def remove(connection: WriteConnection, removed: RemovedRecord) -> None:
+    """Removes an entity that nothing refers to, with its changes, under the same locks.
+
+    The change numbers of a BI service stay: whoever follows its changes may not have got all removals yet.
+    """
+    await connection.execute(delete(ENTITY).where(ENTITY.c.id == removed.id))
+    await connection.execute(delete(ENTITY_CHANGE).where(ENTITY_CHANGE.c.id == removed.id))
+    await connection.execute(insert(REMOVED), {name: getattr(removed, name) for name in column_names(RemovedRecord)})
+    await advance(connection, CATALOG_ID, removed.change_number)
 
 
 async def page(
@@ -136,3 +146,7 @@ async def page(
 
 def _named(record: EntityRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in _columns}
+
+
+def _named_change(change: EntityChangeRecord) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in _change_columns}

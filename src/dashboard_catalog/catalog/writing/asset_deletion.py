@@ -117,11 +117,17 @@ class AssetDeletion:
         for chart in self._own_charts(stored):
             held = self._holders[chart.id].keys() - {stored.id}
             if not held and self._permissions.allows(write, CHART_KIND, Action.HARD_DELETE, chart):
-                self._working.remove(CHART_KIND, chart)
+                self._remove(write, CHART_KIND, chart)
                 self._affected.append(self._known.fqn_of(chart))
-        self._working.remove(write.kind, stored)
+        self._remove(write, write.kind, stored)
         for holders in self._holders.values():
             holders.pop(stored.id, None)
+
+    def _remove(self, write: AssetWrite, kind: AssetKind, record: AssetRecord) -> None:
+        service = self._known.get(record.service_id)
+        if service is None:
+            raise LookupError(record.service_id)
+        self._working.remove(kind, record, service, write.writer)
 
     def take_affected(self) -> tuple[str, ...]:
         """Returns the names of the charts that were deleted or restored since the last call."""

@@ -17,6 +17,7 @@ from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
 from dashboard_catalog.catalog.reading.entity_reads import whole_entity
 from dashboard_catalog.catalog.visibility.sight import Sight
+from dashboard_catalog.catalog.writing.entity_changes import change_of, removal_of
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
@@ -59,13 +60,14 @@ async def delete_entity(
         referrers, count = await _referrers(connection, authorizer, writer.principal, record)
         if count:
             raise still_referenced(kind.name, record.fqn, referrers, count)
-        await entities.remove(connection, record)
+    number = await locks.lock_service(connection, CATALOG_ID) + 1
+    at = time_of_change(datetime.now(UTC), record.updated_at)
+    if hard:
+        await entities.remove(connection, removal_of(record, number, at, writer))
         return record
-    record.deleted = True
-    record.updated_at = time_of_change(datetime.now(UTC), record.updated_at)
+    record.deleted, record.change_number, record.updated_at = True, number, at
     record.updated_by, record.call_id = writer.principal.subject, writer.call_id
-    record.change_number = await locks.lock_service(connection, CATALOG_ID) + 1
-    await entities.save(connection, [], [record], record.change_number)
+    await entities.save(connection, [], [record], [change_of(record, "deleted", writer)])
     return record
 
 

@@ -20,13 +20,14 @@ from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
+from dashboard_catalog.catalog.writing.entity_changes import change_of
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.catalog.writing.hierarchy import Hierarchy
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
+from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord
 
 # The kinds whose entities may get other parents of their own kind.
 _MOVABLE = ("team", "tag")
@@ -92,6 +93,7 @@ class EntityWrites:
         self._now = now
         self._new: set[UUID] = set()
         self._written: dict[UUID, EntityRecord] = {}
+        self._changes: list[EntityChangeRecord] = []
         self._last_change = 0
         self._hierarchy = Hierarchy()
 
@@ -131,7 +133,7 @@ class EntityWrites:
             outcome = Outcome.UPDATED
         else:
             return WrittenEntity(write.kind, stored, Outcome.UNCHANGED)
-        return WrittenEntity(write.kind, self._changed_to(stored, changes, write), outcome)
+        return WrittenEntity(write.kind, self._changed_to(stored, changes, write, outcome), outcome)
 
     def _check_may_write(self, write: EntityWrite, stored: EntityRecord | None, fqn: str) -> None:
         """Checks the write of an entity as it is stored, and of a BI service as the type that is sent."""
@@ -145,7 +147,7 @@ class EntityWrites:
         if self._written:
             new = [record for id_, record in self._written.items() if id_ in self._new]
             changed = [record for id_, record in self._written.items() if id_ not in self._new]
-            await entities.save(connection, new, changed, self._last_change)
+            await entities.save(connection, new, changed, self._changes)
 
     async def _load_hierarchy(self, connection: ReadConnection, kind: str, writes: Sequence[EntityWrite]) -> None:
         stored: dict[UUID, EntityRecord] = {}
@@ -177,7 +179,9 @@ class EntityWrites:
         self._new.add(record.id)
         return record
 
-    def _changed_to(self, record: EntityRecord, changes: Mapping[str, Any], write: EntityWrite) -> EntityRecord:
+    def _changed_to(
+        self, record: EntityRecord, changes: Mapping[str, Any], write: EntityWrite, outcome: Outcome
+    ) -> EntityRecord:
         """Returns the changed entity. The record itself stays as it is, since it may be the answer of another write."""
         self._last_change += 1
         changed = dataclasses.replace(
@@ -189,6 +193,7 @@ class EntityWrites:
             call_id=write.writer.call_id,
         )
         self._written[changed.id] = changed
+        self._changes.append(change_of(changed, outcome.lower(), write.writer))
         self._known.add(changed)
         if changed.kind in _MOVABLE:
             self._hierarchy.add(changed)

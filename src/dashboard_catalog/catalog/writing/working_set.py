@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.change import describe
 from dashboard_catalog.catalog.model.commands import AssetName, Writer
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.store.asset_changes import AssetChanges
-from dashboard_catalog.store.records import AssetRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord, RemovedRecord
 
 
 class WorkingSet:
@@ -103,11 +104,27 @@ class WorkingSet:
         self._set(record, values)
         self.changes.of(kind.table, record.service_id).touch(record)
 
-    def remove(self, kind: AssetKind, record: AssetRecord) -> None:
-        """Removes an asset with its history, also what the batch has added to that."""
+    def remove(self, kind: AssetKind, record: AssetRecord, service: EntityRecord, writer: Writer) -> None:
+        """Removes an asset of a BI service with its history, also what the batch has added to that."""
         self._by_id.pop(record.id)
         self._by_key.pop((kind.name, record.service_id, record.name))
-        self.changes.of(kind.table, record.service_id).remove(record)
+        changes = self.changes.of(kind.table, record.service_id)
+        # What was created in the same batch has never been there for others.
+        if changes.remove(record):
+            changes.removals.append(
+                RemovedRecord(
+                    service_id=record.service_id,
+                    change_number=self.changes.next_number(record.service_id),
+                    kind=kind.name,
+                    id=record.id,
+                    fqn=names.join(service.name, record.name),
+                    service_fqn=service.fqn,
+                    updated_at=time_of_change(self.now, record.updated_at),
+                    updated_by=writer.principal.subject,
+                    by_ingestion=not writer.edits,
+                    call_id=writer.call_id,
+                )
+            )
 
     def _set(self, record: AssetRecord, values: Mapping[str, Any]) -> None:
         for name, value in values.items():

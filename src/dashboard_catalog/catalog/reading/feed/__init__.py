@@ -1,0 +1,1 @@
+"""The feed as its readers see it: positions, the tokens that hold them, and changes."""
