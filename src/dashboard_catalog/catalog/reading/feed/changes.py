@@ -1,7 +1,7 @@
 """Changes as readers of the feed see them, read a piece at a time."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -107,23 +107,27 @@ async def read_piece(connection: ReadConnection, stretch: Stretch, limit: int) -
     """Returns the first changes of a stretch, at most `limit`."""
     rows, reached = await feed.read(connection, stretch, limit)
     if stretch.service_id != CATALOG_ID:
-        service = (await services_of(connection, [stretch.service_id])).get(stretch.service_id)
+        service = (await _services_of(connection, [stretch.service_id])).get(stretch.service_id)
         return Piece([Change(row, service) for row in rows], reached, service)
-    services = await services_of(connection, {row.id for row in rows if row.kind == _BI_SERVICE})
+    services = await _services_of(connection, {row.id for row in rows if row.kind == _BI_SERVICE})
     return Piece([Change(row, services.get(row.id)) for row in rows], reached, None)
 
 
-async def services_of(connection: ReadConnection, ids: Iterable[UUID]) -> Mapping[UUID, EntityRecord]:
-    """Returns BI services by id: as they are today, or with the name that they had when they were removed for good."""
-    wanted = set(ids)
-    found = {record.id: record for record in await entities.by_ids(connection, wanted)}
-    if wanted - found.keys():
+async def all_services(connection: ReadConnection) -> dict[UUID, EntityRecord]:
+    """Returns all BI services by id, also those that have been removed for good, with the name that they had."""
+    services = {record.id: _as_it_was(record) for record in await feed.removed_services(connection)}
+    return services | {record.id: record for record in await entities.of_kind(connection, _BI_SERVICE)}
+
+
+async def _services_of(connection: ReadConnection, ids: Collection[UUID]) -> dict[UUID, EntityRecord]:
+    services = {record.id: record for record in await entities.by_ids(connection, ids)}
+    if len(services) < len(ids):
         removed = await feed.removed_services(connection)
-        found |= {record.id: _removed(record) for record in removed if record.id in wanted}
-    return found
+        services |= {record.id: _as_it_was(record) for record in removed if record.id in ids}
+    return services
 
 
-def _removed(record: RemovedRecord) -> EntityRecord:
+def _as_it_was(record: RemovedRecord) -> EntityRecord:
     return EntityRecord(
         id=record.id,
         kind=_BI_SERVICE,

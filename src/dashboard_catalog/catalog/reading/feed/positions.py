@@ -6,20 +6,21 @@ now, the database was set back to an earlier state, and nobody can say what the 
 Tokens are not secret, and anyone can make one: they hold positions only, and every reader sees what it may view.
 """
 
+import base64
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.error_codes import Reason
-from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store import feed
 from dashboard_catalog.store.connections import ReadConnection
 
-MAX_TOKEN_BYTES = 960 * 2**10
-"""Size of a token. Together with the largest asset, it fits into a message that every client accepts."""
+MAX_TOKEN_CHARACTERS = 960 * 2**10
+"""Length of a token. Together with the largest asset, it fits into a message that every client accepts."""
 
 _FORMAT = b"\x01"
 _DIGEST_BYTES = 8
@@ -63,16 +64,14 @@ def digest_of(change: Any) -> bytes:
     return digest(f"{change.id} {change.updated_at.timestamp()} {change.call_id}".encode())
 
 
-async def present(connection: ReadConnection, only: Iterable[UUID] | None = None) -> dict[UUID, Place]:
+async def present(connection: ReadConnection, gets: Callable[[UUID], bool]) -> dict[UUID, Place]:
     """Returns the places of a reader that has got everything.
 
     Args:
         connection: Where to read.
-        only: Ids of the sequences; None for all.
+        gets: Says whether the reader gets changes of a sequence.
     """
-    numbers = {id_: number for id_, number in (await feed.positions(connection)).items() if number}
-    if only is not None:
-        numbers = {id_: numbers[id_] for id_ in only if id_ in numbers}
+    numbers = {id_: number for id_, number in (await feed.positions(connection)).items() if number and gets(id_)}
     traces = await feed.traces(connection, numbers)
     return {
         id_: Place(number, digest_of(traces[id_]) if id_ in traces else _UNKNOWN) for id_, number in numbers.items()
@@ -108,7 +107,7 @@ def expired() -> CatalogError:
     )
 
 
-def encode(filters: str, entries: Iterable[bytes]) -> bytes:
+def encode(filters: str, entries: Iterable[bytes]) -> str:
     """Returns the token that holds places.
 
     Args:
@@ -116,12 +115,13 @@ def encode(filters: str, entries: Iterable[bytes]) -> bytes:
         entries: How far it has got, each place as `entry` encodes it.
 
     Raises:
-        ValueError: If there are too many.
+        CatalogError: INVALID_ARGUMENT if there are too many.
     """
     content = digest(filters.encode()) + b"".join(entries)
-    token = _FORMAT + digest(content) + content
-    if len(token) > MAX_TOKEN_BYTES:
-        raise ValueError(f"{len(token)} bytes")
+    token = base64.urlsafe_b64encode(_FORMAT + digest(content) + content).decode()
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        text = "is required: the catalog has too many BI services to watch all of them in one stream"
+        raise invalid([Violation("services", ViolationReason.REQUIRED, text)])
     return token
 
 
@@ -131,12 +131,13 @@ def entry(id_: UUID, place: Place) -> bytes:
     return encoded + _ENTRY.pack(id_.bytes, place.past | _IS_PAST, place.past_digest) if place.past else encoded
 
 
-def decode(token: bytes) -> tuple[bytes, dict[UUID, Place]]:
+def decode(text: str) -> tuple[bytes, dict[UUID, Place]]:
     """Returns the digest of the filters in a token, and the places.
 
     Raises:
         ValueError: If it is no token.
     """
+    token = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
     start = len(_FORMAT) + _DIGEST_BYTES
     content = token[start:]
     if token[:start] != _FORMAT + digest(content) or len(content) % _ENTRY.size != _DIGEST_BYTES:

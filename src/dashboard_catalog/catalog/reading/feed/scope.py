@@ -1,0 +1,169 @@
+"""What a reader of the feed wants, and what of it the reader may view.
+
+A BI service that the reader may not view does not exist for them: they get no place in its sequence. If they may view
+it later, they get its changes from the first one on, as they do of a BI service that is created later.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action, Principal, Resource
+from dashboard_catalog.catalog import authorization
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.reading.entity_reads import visible_entity
+from dashboard_catalog.catalog.reading.feed import positions
+from dashboard_catalog.catalog.reading.feed.changes import Change, all_services
+from dashboard_catalog.catalog.reading.feed.positions import Place, Places
+from dashboard_catalog.catalog.visibility.sight import KINDS_OF_SERVICES, Sight
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store import feed
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
+
+_BI_SERVICE = ENTITY_KINDS["bi_service"]
+_KINDS: Mapping[str, AssetKind | EntityKind] = {**ASSET_KINDS, **ENTITY_KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reader asks for.
+
+    Attributes:
+        kinds: Names of the kinds of things; empty for all.
+        services: Fully qualified names of the BI services; empty for all.
+    """
+
+    principal: Principal
+    kinds: frozenset[str] = frozenset()
+    services: tuple[str, ...] = ()
+
+
+class Scope:
+    """What a reader gets.
+
+    Args:
+        authorizer: Decides what the reader may view, by the policies of the moment.
+        wanted: What the reader asks for.
+        services: Ids of the BI services in `wanted`; None for all.
+
+    Attributes:
+        filters: What the reader asks for, as a text that tells it from others.
+    """
+
+    def __init__(self, authorizer: Authorizer, wanted: Wanted, services: frozenset[UUID] | None) -> None:
+        self._authorizer = authorizer
+        self._principal = wanted.principal
+        self._services = services
+        kinds = wanted.kinds or _KINDS.keys()
+        self._kinds_of_assets = frozenset(ASSET_KINDS.keys() & kinds)
+        self._kinds_of_entities = frozenset(ENTITY_KINDS.keys() & kinds)
+        self.filters = f"{sorted(wanted.kinds)} {sorted(id_.hex for id_ in services or ())}"
+
+    def kinds_in(self, sequence: UUID) -> frozenset[str]:
+        """Returns the kinds of the things whose changes the reader wants of a sequence."""
+        if sequence == CATALOG_ID:
+            return self._kinds_of_entities
+        return self._kinds_of_assets if self._services is None or sequence in self._services else frozenset()
+
+    def shows_service(self, service: EntityRecord | None, sight: Sight) -> bool:
+        """Says whether the reader may view any of the assets of a BI service that they want."""
+        return any(sight.shows(self._principal, ASSET_KINDS[kind], service) for kind in self._kinds_of_assets)
+
+    def shown(self, changes: Sequence[Change]) -> list[Change]:
+        """Returns those of some changes that the reader wants and may view."""
+        sight = self.sight()
+        if self._services is None and not sight.is_limited(self._principal):
+            return list(changes)
+        return [change for change in changes if self._shows(change, sight)]
+
+    def sight(self) -> Sight:
+        """Returns what the reader may view at this moment."""
+        return Sight(self._authorizer, KnownEntities())
+
+    def _shows(self, change: Change, sight: Sight) -> bool:
+        kind = change.row.kind
+        if kind in ASSET_KINDS:
+            return sight.shows(self._principal, ASSET_KINDS[kind], change.service)
+        if kind == _BI_SERVICE.name:
+            is_wanted = self._services is None or change.row.id in self._services
+            return is_wanted and sight.shows(self._principal, _BI_SERVICE, change.service)
+        return self._authorizer.allows(
+            self._principal, Action.VIEW, authorization.entity(ENTITY_KINDS[kind], None, change.row.name)
+        )
+
+    async def check(self, connection: ReadConnection) -> Callable[[UUID], bool]:
+        """Returns what says whether the reader gets changes of a sequence, by the policies of the moment.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED if the reader may view none of the kinds that they want.
+        """
+        services = await all_services(connection)
+        kinds = sorted(self._kinds_of_assets | self._kinds_of_entities)
+        if not any(self._may_view(kind, services.values()) for kind in kinds):
+            authorization.check_views_any(self._authorizer, self._principal, _KINDS[kinds[0]])
+        sight = self.sight()
+
+        def gets(sequence: UUID) -> bool:
+            if not self.kinds_in(sequence):
+                return False
+            return sequence == CATALOG_ID or self.shows_service(services.get(sequence), sight)
+
+        return gets
+
+    def _may_view(self, kind: str, services: Iterable[EntityRecord]) -> bool:
+        if self._authorizer.allows(self._principal, Action.VIEW, Resource(kind)):
+            return True
+        if kind not in KINDS_OF_SERVICES:
+            return False
+        return bool(authorization.viewable_services(self._authorizer, self._principal, _KINDS[kind], list(services)))
+
+
+async def open_scope(
+    connection: ReadConnection, authorizer: Authorizer, wanted: Wanted, resumed: Places | None = None
+) -> Scope:
+    """Finds the BI services that a reader asks for.
+
+    Args:
+        resumed: The places of a reader who goes on. Such a reader can name BI services that have been removed since.
+
+    Raises:
+        CatalogError: NOT_FOUND for one that does not exist, or that the reader may not view; PERMISSION_DENIED.
+    """
+    if not wanted.services:
+        return Scope(authorizer, wanted, None)
+    ids = set()
+    for fqn in wanted.services:
+        try:
+            row = await visible_entity(connection, authorizer, wanted.principal, _BI_SERVICE, fqn)
+            ids.add(row.record.id)
+        except CatalogError:
+            removed = await feed.removed_services(connection) if resumed else []
+            found = [record.id for record in removed if record.fqn == fqn and record.id in (resumed or ())]
+            if not found:
+                raise
+            ids.update(found)
+    return Scope(authorizer, wanted, frozenset(ids))
+
+
+async def present_places(connection: ReadConnection, scope: Scope) -> dict[UUID, Place]:
+    """Returns the places of a reader that wants only what changes from now on.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED if the reader may view none of the kinds that they want.
+    """
+    return await positions.present(connection, await scope.check(connection))
+
+
+async def present_token(connection: ReadConnection, authorizer: Authorizer, wanted: Wanted) -> str:
+    """Returns the token of a reader that wants only what changes from now on.
+
+    Raises:
+        CatalogError: As `open_scope` and `present_places`.
+    """
+    scope = await open_scope(connection, authorizer, wanted)
+    places = await present_places(connection, scope)
+    return positions.encode(scope.filters, itertools.starmap(positions.entry, places.items()))
