@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,33 @@ def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a catalog on SQLite; the commands find it and its token without options."""
+    with _served(data_dir) as address:
+        monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def sample_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Address and data folder of a catalog that holds the sample, for all tests of a module."""
+    folder = tmp_path_factory.mktemp("sample")
+    with _served(folder) as address:
+        connection = ["--address", address, "--token-file", str(folder / "admin.token")]
+        assert CliRunner().invoke(app, ["ingest", str(SAMPLE), *connection]).exit_code == 0
+        yield address, folder
+
+
+@pytest.fixture
+def sample(sample_server: tuple[str, Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of the catalog with the sample, which commands find without options."""
+    assert data_dir != sample_server[1]
+    address, folder = sample_server
+    monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
+    monkeypatch.setenv("DASHBOARD_CATALOG_DATA_DIR", str(folder))
+    return folder
+
+
+@contextmanager
+def _served(data_dir: Path) -> Iterator[str]:
     configuration = structlog.get_config()
     # Its log would otherwise mix with the output of the commands.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
@@ -45,7 +72,6 @@ def server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     # Migrations run their own event loops.
     prepare(settings)
     with in_background(_catalog(settings)) as address:
-        monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
         yield address
     structlog.configure(**configuration)
 

@@ -55,6 +55,29 @@ COMMANDS = Listed(
             ),
             "dashboard_catalog.cli.list:list_",
         ),
+        "update": Listed(
+            "Write fields of one dashboard, chart or entity.",
+            (
+                "dashboard-catalog update superset.customers --set description='Who comes and stays.'",
+                "dashboard-catalog update superset.customers --set owners=user:amira --set owners=user:jonas",
+                "dashboard-catalog update superset.customers --set extension.costCentre=CC-7 --clear domain",
+                "dashboard-catalog update superset.retention --kind chart --set 'tags=[\"Tier.Gold\"]'",
+            ),
+            "dashboard_catalog.cli.edits.update:update",
+        ),
+        "delete": Listed(
+            "Delete one dashboard, chart or entity.",
+            (
+                "dashboard-catalog delete superset.customers",
+                "dashboard-catalog delete superset.retention --kind chart --hard --yes",
+            ),
+            "dashboard_catalog.cli.edits.delete:delete",
+        ),
+        "restore": Listed(
+            "Restore one soft-deleted dashboard, chart or entity.",
+            ("dashboard-catalog restore superset.customers", "dashboard-catalog restore amira --kind user"),
+            "dashboard_catalog.cli.edits.restore:restore",
+        ),
         "token": Listed(
             "Issue tokens signed with the key in the data folder.",
             ("dashboard-catalog token issue --subject ann --role data_steward",),

@@ -1,0 +1,41 @@
+"""The arguments that commands for one dashboard, chart or entity share."""
+
+from typing import Annotated
+
+import typer
+
+from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.sources.kinds import Kind
+
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FQN", help="Fully qualified name, such as SERVICE.NAME for a dashboard.", show_default=False
+    ),
+]
+
+KindOption = Annotated[Kind, typer.Option(help="Kind of the dashboard, chart or entity.")]
+
+JsonLineOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Validate without writing, and show what would be written.")
+]
+
+EtagOption = Annotated[
+    str | None, typer.Option(help="Write only if this is still the etag of the dashboard or chart, as `get` shows it.")
+]
+
+
+def require_asset(kind: Kind, what: str) -> None:
+    """Refuses a kind that has no versions.
+
+    Args:
+        kind: The kind.
+        what: What the user asked for, to begin the error with: `--etag`, `history`.
+
+    Raises:
+        CommandError: If it is the kind of an entity.
+    """
+    if not kind.is_asset:
+        raise CommandError(f"{what} is for dashboards and charts; a {kind.replace('_', ' ')} has no versions")

@@ -1,0 +1,1 @@
+"""`dashboard-catalog update`, `delete`, `restore`, `rename` and `revert`: changes what is stored."""

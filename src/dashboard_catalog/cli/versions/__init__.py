@@ -1,0 +1,1 @@
+"""`dashboard-catalog history` and `diff`: what has changed, by whom and when, as a diff."""
