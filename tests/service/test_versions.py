@@ -38,6 +38,16 @@ async def test_a_version_is_stored_as_whole_tenths_however_high(service: Service
 
 
 @each_kind
+async def test_a_version_says_whether_ingestion_wrote_it(superset: Caller, bot: Caller, kind: str) -> None:
+    await Assets(superset, kind).create("a1")
+    await Assets(bot, kind).upsert("a1", sourceUrl="https://bi/1")
+    await Assets(superset, kind).upsert("a1", description="one")
+
+    seen = [await Assets(superset, kind).get("a1", version=version) for version in (0.1, 0.2, 0.3)]
+    assert [one.get("byIngestion", False) for one in seen] == [False, True, False]
+
+
+@each_kind
 async def test_a_change_description_names_added_updated_and_deleted_fields(superset: Caller, kind: str) -> None:
     assets = Assets(superset, kind)
     await assets.create("a1", description="one", sourceUrl="https://bi/1")

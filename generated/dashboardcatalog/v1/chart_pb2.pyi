@@ -166,6 +166,7 @@ class Chart(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     SOURCE_HASH_FIELD_NUMBER: _builtins.int
     OMITTED_FIELDS_FIELD_NUMBER: _builtins.int
+    BY_INGESTION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID, assigned by the catalog. It never changes."""
     name: _builtins.str
@@ -192,6 +193,8 @@ class Chart(_message.Message):
     """Identifies this version. A write that sends it back is refused if the chart has changed since."""
     source_hash: _builtins.str
     """Hash that the source computed, as last sent."""
+    by_ingestion: _builtins.bool
+    """Whether ingestion wrote this version. Otherwise it was an edit."""
     @_builtins.property
     def service(self) -> _reference_pb2.EntityReference:
         """The BI service."""
@@ -257,10 +260,11 @@ class Chart(_message.Message):
         etag: _builtins.str = ...,
         source_hash: _builtins.str = ...,
         omitted_fields: _abc.Iterable[_builtins.str] | None = ...,
+        by_ingestion: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description", "edited", b"edited", "extension", b"extension", "service", b"service", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_description", b"change_description", "chart_type", b"chart_type", "deleted", b"deleted", "description", b"description", "display_name", b"display_name", "domains", b"domains", "edited", b"edited", "etag", b"etag", "extension", b"extension", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "name", b"name", "omitted_fields", b"omitted_fields", "owners", b"owners", "service", b"service", "service_type", b"service_type", "source_hash", b"source_hash", "source_url", b"source_url", "tags", b"tags", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_ingestion", b"by_ingestion", "change_description", b"change_description", "chart_type", b"chart_type", "deleted", b"deleted", "description", b"description", "display_name", b"display_name", "domains", b"domains", "edited", b"edited", "etag", b"etag", "extension", b"extension", "fully_qualified_name", b"fully_qualified_name", "id", b"id", "name", b"name", "omitted_fields", b"omitted_fields", "owners", b"owners", "service", b"service", "service_type", b"service_type", "source_hash", b"source_hash", "source_url", b"source_url", "tags", b"tags", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -31,7 +31,7 @@ _OUTPUT_ONLY = frozenset(
         "incrementalChangeDescription",
     )
 )
-_OUTPUT_ONLY_OF_ASSETS = _OUTPUT_ONLY | {"serviceType", "service_type", "edited", "etag"}
+_OUTPUT_ONLY_OF_ASSETS = _OUTPUT_ONLY | {"serviceType", "service_type", "edited", "etag", "byIngestion", "by_ingestion"}
 # What a server adds to a reference. It belongs to the thing that is referred to.
 _ADDED_TO_REFERENCES = ("displayName", "display_name", "description", "href", "deleted", "inherited")
 _ADDED_TO_LABELS = ("name", "displayName", "description", "href", "style")
