@@ -16,6 +16,7 @@ from dashboard_catalog.server import build, prepare
 from dashboard_catalog.settings import Settings
 from tests.cli.background import in_background
 from tests.cli.small_catalog import SmallCatalog, small_server
+from tests.cli.small_streams import SmallStreams
 from tests.cli.source import chart, dashboard, write_lines
 
 Run = Callable[..., Result]
@@ -88,9 +89,18 @@ async def _catalog(settings: Settings) -> AsyncIterator[str]:
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCatalog]:
     """A server that records what it receives, instead of the catalog."""
     catalog = SmallCatalog()  # type: ignore[abstract]
-    with in_background(small_server(catalog)) as address:
+    with in_background(small_server(catalog.add_to)) as address:
         monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
         yield catalog
+
+
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallStreams]:
+    """A server whose streams break on demand, instead of the catalog."""
+    small = SmallStreams()  # type: ignore[abstract]
+    with in_background(small_server(small.add_to)) as address:
+        monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
+        yield small
 
 
 @pytest.fixture

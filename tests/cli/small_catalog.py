@@ -5,7 +5,7 @@ It knows as much of BulkUpsert as its clients need: it checks references to serv
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,6 +41,10 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         # The number of items by outcome, per session.
         self._sessions: dict[str, Counter[str]] = {}
 
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Lets a server serve it."""
+        dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(self, server)
+
     # The generated signature leaves open whether a servicer is sync or aio.
     async def BulkUpsert(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         stream: list[bulk_pb2.BulkUpsertRequest] = []
@@ -61,7 +65,7 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         yield bulk_pb2.BulkUpsertResponse(summary=summary)
         if counts["failed"] > options.max_failures:
             text = f"more than {options.max_failures} items failed"
-            await _end(context, _status(code_pb2.FAILED_PRECONDITION, "TOO_MANY_FAILURES", text))
+            await abort(context, error_status(code_pb2.FAILED_PRECONDITION, "TOO_MANY_FAILURES", text))
 
     async def _taken(
         self, request: bulk_pb2.BulkUpsertRequest, counts: "Counter[str]", context: Any
@@ -79,8 +83,8 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
         if self.break_after is not None and done >= self.break_after and self.breaks:
             self.breaks -= 1
             if self.is_superseded:
-                await _end(context, _status(code_pb2.FAILED_PRECONDITION, "SESSION_SUPERSEDED", "it has ended"))
-            await _end(context, _status(code_pb2.UNAVAILABLE, "DRAINING", "the server is stopping"))
+                await abort(context, error_status(code_pb2.FAILED_PRECONDITION, "SESSION_SUPERSEDED", "it has ended"))
+            await abort(context, error_status(code_pb2.UNAVAILABLE, "DRAINING", "the server is stopping"))
 
     def _failed(self, offset: int, item: bulk_pb2.BulkUpsertItem) -> Iterator[bulk_pb2.BulkUpsertResult]:
         which = item.WhichOneof("item")
@@ -110,17 +114,22 @@ class SmallCatalog(dashboard_service_pb2_grpc.DashboardServiceServicer):
 
 
 @asynccontextmanager
-async def small_server(catalog: SmallCatalog) -> AsyncIterator[str]:
-    """Serves the catalog on its own port and yields its address."""
+async def small_server(add_to: Callable[[grpc.aio.Server], None]) -> AsyncIterator[str]:
+    """Serves on its own port and yields its address.
+
+    Args:
+        add_to: Adds what to serve.
+    """
     server = grpc.aio.server()
-    dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(catalog, server)
+    add_to(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     yield f"127.0.0.1:{port}"
     await server.stop(None)
 
 
-def _status(code: int, reason: str, text: str, *details: Message) -> status_pb2.Status:
+def error_status(code: int, reason: str, text: str, *details: Message) -> status_pb2.Status:
+    """Returns a status as the catalog has it."""
     status = status_pb2.Status(code=code, message=text)
     info = error_details_pb2.ErrorInfo(domain="dashboardcatalog.v1", reason=reason)
     for detail in (info, error_details_pb2.RequestInfo(request_id="call-1"), *details):
@@ -134,10 +143,11 @@ def _invalid(missing: list[tuple[str, str]]) -> status_pb2.Status:
         bad.field_violations.add(field=field, description=text, reason="UNKNOWN_REFERENCE")
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     text = f"{missing[0][0]}: {missing[0][1]}{more}"
-    return _status(code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST", text, bad)
+    return error_status(code_pb2.INVALID_ARGUMENT, "INVALID_REQUEST", text, bad)
 
 
-async def _end(context: Any, status: status_pb2.Status) -> None:
+async def abort(context: Any, status: status_pb2.Status) -> None:
+    """Ends a call with a status."""
     code = {one.value[0]: one for one in grpc.StatusCode}[status.code]
     details = (("grpc-status-details-bin", status.SerializeToString()),)
     await context.abort(code, status.message, trailing_metadata=details)

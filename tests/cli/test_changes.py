@@ -50,9 +50,9 @@ def test_every_kind_of_change_is_rendered_in_the_order_of_the_contract() -> None
         )
     )
     assert lines == [
-        "display name  Customers → All customers",
-        "source url  https://bi.example.com/7 → (none)",
-        "project  (none) → Growth",
+        "display name  Customers -> All customers",
+        "source url  https://bi.example.com/7 -> (none)",
+        "project  (none) -> Growth",
         "charts (order)",
         "- s.a",
         "  s.b",
@@ -65,9 +65,9 @@ def test_every_kind_of_change_is_rendered_in_the_order_of_the_contract() -> None
         "tags",
         "- PII.Email",
         "+ PII.Email, automated, suggested",
-        "extension.cost  (none) → 3",
-        'extension.refresh  (none) → ["daily"]',
-        "extension.team  yes → 1.5",
+        "extension.cost  (none) -> 3",
+        'extension.refresh  (none) -> ["daily"]',
+        "extension.team  yes -> 1.5",
     ]
 
 
@@ -126,7 +126,7 @@ def test_a_value_that_does_not_fit_has_lines_of_its_own() -> None:
 
 
 def test_control_characters_are_spelled_out() -> None:
-    assert rendered(changed("a", "\x1b[31mred", "displayName")) == [r"display name  a → \x1b[31mred"]
+    assert rendered(changed("a", "\x1b[31mred", "displayName")) == [r"display name  a -> \x1b[31mred"]
     assert rendered(changed("a", "\x1b[31mred"))[-1] == r"+ \x1b[31mred"
 
 
@@ -142,8 +142,8 @@ def test_states_of_entities_are_compared() -> None:
     old = entity_pb2.Team(name="t", display_name="T", parents=["a", "b"], updated_by="x")
     new = entity_pb2.Team(name="t", team_type="Group", parents=["b", "c"], updated_by="y")
     assert [line.plain for line in change_lines(entity_changes(old, new), PIPE)] == [
-        "display name  T → (none)",
-        "team type  (none) → Group",
+        "display name  T -> (none)",
+        "team type  (none) -> Group",
         "parents",
         "- a",
         "+ c",

@@ -30,6 +30,8 @@ def completed(shell: str, words: str) -> str:
 def test_commands_options_and_values_are_completed(shell: str) -> None:
     assert "list" in completed(shell, "dashboard-catalog li")
     assert "upgrade" in completed(shell, "dashboard-catalog db up")
+    assert "history" in completed(shell, "dashboard-catalog hi")
+    assert "broken_off" in completed(shell, "dashboard-catalog sessions --state bro")
     assert "--policy-dir" in completed(shell, "dashboard-catalog serve --pol")
     assert "custom_property" in completed(shell, "dashboard-catalog list --kind cu")
 

@@ -1,14 +1,11 @@
 """`update`, `delete` and `restore`, through a real port."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 
 import pytest
 
-from tests.cli.conftest import COMMAND, Run
+from tests.cli.conftest import Run
+from tests.cli.terminal import at_terminal
 
 pytestmark = pytest.mark.usefixtures("sample")
 
@@ -40,14 +37,14 @@ def test_fields_are_set_and_cleared_and_the_change_is_shown(run: Run) -> None:
         "project=7",
     )
     assert lines[0] == "updated superset.customers: version 0.2"
-    assert "display name  Customers → 42" in lines
+    assert "display name  Customers -> 42" in lines
     assert lines[lines.index("owners") + 1 :][:3] == ["- revenue", "+ amira", "+ jonas"]
     assert lines[lines.index("description") + 1 :][:3] == [
         "- Who comes, who stays, who leaves.",
         "+ Who comes.",
         "+ Who stays, who leaves.",
     ]
-    assert "extension.costCentre  CC-1042 → CC-7" in lines
+    assert "extension.costCentre  CC-1042 -> CC-7" in lines
     after = shown(run, CUSTOMERS)
     assert after["project"] == "7"
     assert after["extension"] == {"costCentre": "CC-7", "refresh": ["daily"]}
@@ -81,7 +78,7 @@ def test_entities_are_updated_deleted_and_restored(run: Run) -> None:
         "update", "amira", *flags, "--set", "email=a@example.com", "--set", "isBot=true", "--clear", "displayName"
     )
     assert result.exit_code == 0, result.stderr
-    assert "  email  amira@example.com → a@example.com" in result.stdout.splitlines()
+    assert "  email  amira@example.com -> a@example.com" in result.stdout.splitlines()
     user = json.loads(run("get", "amira", *flags, "--json").stdout)["user"]
     assert (user["email"], user["isBot"], user.get("displayName")) == ("a@example.com", True, None)
     assert run("update", "amira", *flags, "--set", "isBot=true").stdout == "amira is unchanged\n"
@@ -118,24 +115,14 @@ def test_a_hard_deletion_asks_at_a_terminal_and_needs_yes_elsewhere(run: Run) ->
     assert refused.exit_code == 2
     assert refused.stderr.endswith("confirm with --yes.\n")
     assert run("delete", name, "--hard", "--dry-run").stdout == f"would delete {name} for good\n"
-    assert at_terminal("n\n", "delete", name, "--hard") == 2
+    status, shown_to_person = at_terminal("n\n", "delete", name, "--hard")
+    assert status == 2
+    assert f"Delete dashboard {name} and its history for good? [y/N]" in shown_to_person
+    assert "nothing was deleted" in shown_to_person
     assert shown(run, name)["version"] == 0.1
-    assert at_terminal("y\n", "delete", name, "--hard") == 0
+    assert at_terminal("y\n", "delete", name, "--hard")[0] == 0
     assert run("get", name, "--deleted").exit_code == 2
     assert run("delete", name, "--hard", "--yes", "--allow-missing").exit_code == 0
-
-
-def at_terminal(typed: str, *arguments: str) -> int:
-    """Runs a command at a terminal and returns its exit status."""
-    ours, theirs = pty.openpty()
-    os.write(ours, typed.encode())
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    running = subprocess.run(
-        [*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, timeout=30, check=False
-    )
-    os.close(theirs)
-    os.close(ours)
-    return running.returncode
 
 
 @pytest.mark.parametrize(

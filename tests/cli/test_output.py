@@ -5,6 +5,7 @@ from errno import ENOSPC
 from io import StringIO
 
 import pytest
+from rich.text import Text
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.ingest.report import Report
@@ -43,3 +44,24 @@ def test_a_report_that_cannot_be_written_names_standard_output(monkeypatch: pyte
     with pytest.raises(OSError, match="No space") as failed:
         Report("items.ndjson", shown=None).print_for_people(dry_run=False)
     assert failed.value.filename == "standard output"
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "is_coloured"),
+    [(Terminal(), {}, True), (Terminal(), {"NO_COLOR": "1"}, False), (StringIO(), {}, False)],
+)
+def test_colours_are_for_terminals_and_for_those_who_want_them(
+    monkeypatch: pytest.MonkeyPatch, stream: StringIO, environment: dict[str, str], is_coloured: bool
+) -> None:
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    output.print_lines([Text("+ new", "green")])
+    assert ("\x1b[32m" in stream.getvalue()) is is_coloured
+    assert "+ new" in stream.getvalue()

@@ -61,7 +61,7 @@ def test_a_server_without_tls_is_recognised(
     call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_certificate(tmp_path, "any")
-    with in_background(small_server(SmallCatalog())) as address:  # type: ignore[abstract]
+    with in_background(small_server(SmallCatalog().add_to)) as address:  # type: ignore[abstract]
         result = call(address, "--tls-ca", tmp_path / "cert.pem")
         assert result.stderr.startswith(f"Error: the server at {address} does not use TLS: call it without --tls-ca")
         monkeypatch.setenv("DASHBOARD_CATALOG_TLS_CA", str(tmp_path / "cert.pem"))

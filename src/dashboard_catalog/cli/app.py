@@ -55,6 +55,41 @@ COMMANDS = Listed(
             ),
             "dashboard_catalog.cli.list:list_",
         ),
+        "search": Listed(
+            "Find dashboards, charts and entities by words.",
+            (
+                "dashboard-catalog search customers",
+                "dashboard-catalog search 'retention owner:team:revenue -draft'",
+                "dashboard-catalog search sales --kind dashboard --missing owners --all --json",
+            ),
+            "dashboard_catalog.cli.finding.search:search",
+        ),
+        "stats": Listed(
+            "Count dashboards and charts, and what they lack.",
+            (
+                "dashboard-catalog stats",
+                "dashboard-catalog stats --service superset --kind chart --top 20",
+            ),
+            "dashboard_catalog.cli.finding.stats:stats",
+        ),
+        "history": Listed(
+            "Show the versions of a dashboard or chart, newest first.",
+            (
+                "dashboard-catalog history superset.customers",
+                "dashboard-catalog history superset.retention --kind chart --page-size 5",
+                "dashboard-catalog history superset.customers --all --json",
+            ),
+            "dashboard_catalog.cli.versions.history:history",
+        ),
+        "diff": Listed(
+            "Show what changed between two versions of a dashboard or chart.",
+            (
+                "dashboard-catalog diff superset.customers",
+                "dashboard-catalog diff superset.customers 0.1",
+                "dashboard-catalog diff superset.retention 0.2 0.5 --kind chart",
+            ),
+            "dashboard_catalog.cli.versions.diff:diff",
+        ),
         "update": Listed(
             "Write fields of one dashboard, chart or entity.",
             (
@@ -64,6 +99,23 @@ COMMANDS = Listed(
                 "dashboard-catalog update superset.retention --kind chart --set 'tags=[\"Tier.Gold\"]'",
             ),
             "dashboard_catalog.cli.edits.update:update",
+        ),
+        "rename": Listed(
+            "Give one dashboard, chart or entity another name.",
+            (
+                "dashboard-catalog rename superset.customers clients",
+                "dashboard-catalog rename Commerce.Sales Revenue --kind domain",
+            ),
+            "dashboard_catalog.cli.edits.rename:rename",
+        ),
+        "revert": Listed(
+            "Put back a version, or what a bulk session wrote.",
+            (
+                "dashboard-catalog revert superset.customers 0.2",
+                "dashboard-catalog revert superset.retention 0.1 --kind chart --dry-run",
+                "dashboard-catalog revert --session 01a222ed-488d-7d94-b1e4-a7aced3204e7",
+            ),
+            "dashboard_catalog.cli.edits.revert:revert",
         ),
         "delete": Listed(
             "Delete one dashboard, chart or entity.",
@@ -77,6 +129,32 @@ COMMANDS = Listed(
             "Restore one soft-deleted dashboard, chart or entity.",
             ("dashboard-catalog restore superset.customers", "dashboard-catalog restore amira --kind user"),
             "dashboard_catalog.cli.edits.restore:restore",
+        ),
+        "sessions": Listed(
+            "List bulk sessions, newest first, or show one with its failures.",
+            (
+                "dashboard-catalog sessions",
+                "dashboard-catalog sessions --service superset --state broken_off",
+                "dashboard-catalog sessions 01a222ed-488d-7d94-b1e4-a7aced3204e7 --all",
+            ),
+            "dashboard_catalog.cli.sessions.listing:sessions",
+        ),
+        "watch": Listed(
+            "Print changes as they happen, until Ctrl-C.",
+            (
+                "dashboard-catalog watch --diff",
+                "dashboard-catalog watch --service superset --since-beginning --json",
+                "dashboard-catalog watch --resume-file position --until-now --json >> changes.ndjson",
+            ),
+            "dashboard_catalog.cli.following.watch:watch",
+        ),
+        "export": Listed(
+            "Write everything as NDJSON, which `ingest --preserve` loads.",
+            (
+                "dashboard-catalog export catalog.ndjson",
+                "dashboard-catalog export --service superset --deleted include | gzip > superset.ndjson.gz",
+            ),
+            "dashboard_catalog.cli.following.export:export",
         ),
         "token": Listed(
             "Issue tokens signed with the key in the data folder.",

@@ -1,11 +1,27 @@
 """The arguments that commands for one dashboard, chart or entity share."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.sources.kinds import Kind
+from dashboardcatalog.v1 import asset_pb2
+
+
+class Deleted(StrEnum):
+    """Whether to include what is soft-deleted."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+    ONLY = "only"
+
+    @property
+    def wire(self) -> asset_pb2.Deleted.ValueType:
+        """Its value in the contract."""
+        return asset_pb2.Deleted.Value(f"DELETED_{self.name}")
+
 
 NameArgument = Annotated[
     str,
@@ -17,6 +33,14 @@ NameArgument = Annotated[
 KindOption = Annotated[Kind, typer.Option(help="Kind of the dashboard, chart or entity.")]
 
 JsonLineOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
+
+KindsOption = Annotated[list[Kind] | None, typer.Option(help="Only this kind. Repeatable. All kinds by default.")]
+
+ServicesOption = Annotated[
+    list[str] | None, typer.Option(metavar="FQN", help="Only this BI service. Repeatable. All by default.")
+]
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Validate without writing, and show what would be written.")

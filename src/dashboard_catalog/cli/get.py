@@ -1,32 +1,28 @@
 """`dashboard-catalog get`: shows one dashboard, chart or entity."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from dashboard_catalog.cli import output
-from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
-from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.arguments import KindOption, NameArgument, require_asset
+from dashboard_catalog.cli.calls import asset_in, call_asset, stored_entity
+from dashboard_catalog.cli.connection import Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
 from dashboard_catalog.cli.rows import fields_of
 from dashboard_catalog.cli.tables import print_fields
 from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboard_catalog.sources.kinds import Kind
-from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
+from dashboardcatalog.v1 import asset_pb2
 
 
 @with_option_groups
 def get(  # noqa: PLR0917
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="FQN", help="Fully qualified name, such as SERVICE.NAME for a dashboard.", show_default=False
-        ),
-    ],
+    name: NameArgument,
     connection: ConnectionOptions,
-    kind: Annotated[Kind, typer.Option(help="Kind of the dashboard, chart or entity.")] = Kind.DASHBOARD,
+    kind: KindOption = Kind.DASHBOARD,
     version: Annotated[
         float | None,
         typer.Option(help="Version of a dashboard or chart, such as 0.3. The newest by default."),
@@ -40,8 +36,8 @@ def get(  # noqa: PLR0917
     """Show one dashboard, chart or entity."""
     if more:
         raise unexpected([name, *more])
-    if not kind.is_asset and version is not None:
-        raise CommandError(f"--version is for dashboards and charts; {kind} has no versions")
+    if version is not None:
+        require_asset(kind, "--version")
     with connect(connection) as connected:
         found = _get(connected, kind, name, version, deleted=deleted)
     if as_json:
@@ -53,14 +49,9 @@ def get(  # noqa: PLR0917
 def _get(connected: Connection, kind: Kind, name: str, version: float | None, *, deleted: bool) -> Message:
     """Returns the dashboard, the chart, or the entity in its `Entity` message."""
     seen = asset_pb2.DELETED_INCLUDE if deleted else asset_pb2.DELETED_EXCLUDE
-    ask: Any
-    match kind:
-        case Kind.DASHBOARD:
-            ask = dashboard_service_pb2.GetDashboardRequest(fully_qualified_name=name, version=version, deleted=seen)
-            return connected.dashboards.GetDashboard(ask, CALL_SECONDS, connected.metadata).dashboard
-        case Kind.CHART:
-            ask = chart_service_pb2.GetChartRequest(fully_qualified_name=name, version=version, deleted=seen)
-            return connected.charts.GetChart(ask, CALL_SECONDS, connected.metadata).chart
-        case _:
-            ask = catalog_service_pb2.GetEntityRequest(kind=kind.wire, fully_qualified_name=name)
-            return connected.catalog.GetEntity(ask, CALL_SECONDS, connected.metadata).entity
+    if not kind.is_asset:
+        return stored_entity(connected, kind, name)
+    found: Message = asset_in(
+        kind, call_asset(connected, kind, "Get{}", fully_qualified_name=name, version=version, deleted=seen)
+    )
+    return found

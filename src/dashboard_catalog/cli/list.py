@@ -2,31 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from google.protobuf import json_format
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from dashboard_catalog.cli import output
+from dashboard_catalog.cli.arguments import Deleted, JsonLineOption
 from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.json_lines import print_message
 from dashboard_catalog.cli.options import with_option_groups
+from dashboard_catalog.cli.paging import Paging, pages, say_if_more
 from dashboard_catalog.cli.rows import COLUMNS, row_of
 from dashboard_catalog.cli.tables import print_rows
 from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboard_catalog.sources.kinds import Kind
-from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
-
-
-class Deleted(StrEnum):
-    """Whether to list soft-deleted dashboards and charts."""
-
-    EXCLUDE = "exclude"
-    INCLUDE = "include"
-    ONLY = "only"
+from dashboardcatalog.v1 import catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,57 +47,41 @@ class Filters:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """Which part of the list to show."""
-
-    page_size: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Maximum number of results per page, up to 1,000.", show_default="50"),
-    ] = None
-    page_token: Annotated[
-        str | None, typer.Option(help="Token of the page to list, as printed with the previous page.")
-    ] = None
-    every_page: Annotated[bool, typer.Option("--all", help="List all pages.")] = False
-    include_total: Annotated[
-        bool,
-        typer.Option(
-            "--total", help="Print the total number of results. Takes longer, because all of them are counted."
-        ),
-    ] = False
-
-
 @with_option_groups
 def list_(  # noqa: PLR0917
     filters: Filters,
     paging: Paging,
     connection: ConnectionOptions,
+    include_total: Annotated[
+        bool,
+        typer.Option(
+            "--total", help="Print the total number of results. Takes longer, because all of them are counted."
+        ),
+    ] = False,
     kind: Annotated[Kind, typer.Option(help="Kind to list.")] = Kind.DASHBOARD,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")] = False,
+    as_json: JsonLineOption = False,
     more: Unexpected = None,
 ) -> None:
     """List dashboards, charts or entities."""
     if more:
         raise unexpected(more)
-    request = _request(kind, filters, paging)
+    request = _request(kind, filters, include_total=include_total)
+    request.page_size = paging.size_to_ask_for
     if kind.is_asset and not as_json:
         request.read_mask.CopyFrom(FieldMask(paths=[field for _, field in COLUMNS[kind]]))
     with connect(connection) as connected:
-        pages = _pages(connected, kind, request, every_page=paging.every_page)
-        last = _print_json(kind, pages) if as_json else _print_table(kind, pages)
-    if paging.include_total:
+        found = _pages(connected, kind, request, paging)
+        last = _print_json(kind, found) if as_json else _print_table(kind, found)
+    if include_total:
         output.say(f"{last.total:,} in total")
-    if last.next_page_token:
-        output.say(f"There are more. List all with --all, or the next page with --page-token {last.next_page_token}")
+    say_if_more(last)
 
 
-def _request(kind: Kind, filters: Filters, paging: Paging) -> Any:
+def _request(kind: Kind, filters: Filters, *, include_total: bool) -> Any:
     request = _empty_request(kind)
-    request.page_size = paging.page_size or (1_000 if paging.every_page else 0)
     given = asdict(filters) | {
-        "page_token": paging.page_token,
-        "include_total": paging.include_total or None,
-        "deleted": filters.deleted and asset_pb2.Deleted.Value(f"DELETED_{filters.deleted.name}"),
+        "include_total": include_total or None,
+        "deleted": filters.deleted and filters.deleted.wire,
     }
     for name, value in given.items():
         if value is None:
@@ -126,25 +103,25 @@ def _empty_request(kind: Kind) -> Any:
             return catalog_service_pb2.ListEntitiesRequest(kind=kind.wire)
 
 
-def _pages(connected: Connection, kind: Kind, request: Any, *, every_page: bool) -> Iterator[Any]:
+def _pages(connected: Connection, kind: Kind, request: Any, paging: Paging) -> Iterator[Any]:
     calls: dict[Kind, Any] = {
         Kind.DASHBOARD: connected.dashboards.ListDashboards,
         Kind.CHART: connected.charts.ListCharts,
     }
     call = calls.get(kind, connected.catalog.ListEntities)
-    while True:
-        page = call(request, timeout=CALL_SECONDS, metadata=connected.metadata)
-        yield page
-        request.page_token = page.next_page_token
-        if not (every_page and page.next_page_token):
-            return
+
+    def ask(page_token: str) -> Any:
+        request.page_token = page_token
+        return call(request, timeout=CALL_SECONDS, metadata=connected.metadata)
+
+    yield from pages(ask, paging)
 
 
 def _print_json(kind: Kind, pages: Iterator[Any]) -> Any:
     page = None
     for page in pages:
         for one in _listed(kind, page):
-            output.write_line(json_format.MessageToJson(one, indent=None, ensure_ascii=False))
+            print_message(one)
     return page
 
 

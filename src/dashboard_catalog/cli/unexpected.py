@@ -20,6 +20,25 @@ def unexpected(arguments: Sequence[str]) -> CommandError:
     return CommandError(f"unexpected argument {arguments[-1]}; put a name with spaces in quotes")
 
 
+def version_in(text: str, argument: str, *before: str) -> float:
+    """Returns the version that an argument names.
+
+    Args:
+        text: The argument.
+        argument: Its name.
+        before: The arguments before it, of which one may be the kind.
+
+    Raises:
+        CommandError: If it is no version.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        if any(map(_kind, before)):
+            raise unexpected(before) from None
+        raise CommandError(f"{argument} is {text!r}, not a version: expected a number such as 0.3") from None
+
+
 def _kind(word: str) -> Kind | None:
     word = word.lower().replace("-", "_")
     return next((kind for kind in Kind if word in {kind, f"{kind}s", f"{kind.removesuffix('y')}ies"}), None)

@@ -13,14 +13,17 @@ from dashboard_catalog.cli.arguments import (
     JsonLineOption,
     KindOption,
     NameArgument,
+    YesOption,
     require_asset,
 )
 from dashboard_catalog.cli.calls import call_asset, call_catalog
 from dashboard_catalog.cli.connection import Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.edits.asking import ask
-from dashboard_catalog.cli.edits.result import print_line, print_message
+from dashboard_catalog.cli.edits.result import print_line
+from dashboard_catalog.cli.json_lines import print_message
 from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.unexpected import Unexpected, unexpected
+from dashboard_catalog.cli.versions.headings import version_text
 from dashboard_catalog.sources.kinds import Kind
 
 
@@ -35,7 +38,7 @@ class DeleteOptions:
             help="Delete it for good, with its history. Asks before, and requires a separate permission.",
         ),
     ] = False
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    yes: YesOption = False
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Succeed also if it does not exist or is deleted already.")
     ] = False
@@ -96,7 +99,7 @@ def _print(deleted: Any, kind: Kind, how: DeleteOptions) -> None:
     if how.hard:
         print_line(f"{done} for good")
         return
-    print_line(f"{done}: version {deleted.version:g}" if kind.is_asset else done)
+    print_line(f"{done}: version {version_text(deleted.version)}" if kind.is_asset else done)
     if not how.dry_run:
         option = "" if kind is Kind.DASHBOARD else f" --kind {kind}"
         output.say(f"Bring it back with: dashboard-catalog restore {shlex.quote(name)}{option}")

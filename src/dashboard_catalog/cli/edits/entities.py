@@ -4,17 +4,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from dashboard_catalog.cli.calls import call_catalog
-from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.edits.fields import identity_of
 from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import entity_pb2
-
-
-def stored_entity(connected: Connection, kind: Kind, name: str) -> entity_pb2.Entity:
-    """Returns an entity, also a soft-deleted one."""
-    entity: entity_pb2.Entity = call_catalog(connected, "GetEntity", kind=kind.wire, fully_qualified_name=name).entity
-    return entity
 
 
 def identifying(kind: Kind, stored: entity_pb2.Entity) -> entity_pb2.Entity:

@@ -3,31 +3,25 @@
 from collections.abc import Iterable
 from typing import Any
 
-from google.protobuf import json_format
-from google.protobuf.message import Message
-
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.versions.field_changes import FieldChanged, entity_changes, field_changes
+from dashboard_catalog.cli.versions.headings import version_text
 from dashboard_catalog.cli.versions.rendering import Layout, change_lines
 
 _INDENT = 2
 
 
-def print_message(message: Message) -> None:
-    """Prints a message as one line of JSON."""
-    output.write_line(json_format.MessageToJson(message, indent=None, ensure_ascii=False))
-
-
-def print_asset(verb: str, asset: Any, *, dry_run: bool = False) -> None:
+def print_asset(verb: str, asset: Any, *, to: str = "", dry_run: bool = False) -> None:
     """Prints a dashboard or chart as a write has left it, and what its newest version has changed.
 
     Args:
         verb: What was done: `update`.
         asset: The dashboard or chart.
+        to: What it was made to: ` to version 0.1`.
         dry_run: Whether nothing was written.
     """
-    headline = f"{_done(verb, dry_run=dry_run)} {asset.fully_qualified_name}: version {asset.version:g}"
-    _print(headline, field_changes(asset.change_description))
+    what = f"{done(verb, dry_run=dry_run)} {asset.fully_qualified_name}{to}"
+    _print(f"{what}: version {version_text(asset.version)}", field_changes(asset.change_description))
 
 
 def print_unchanged(name: str) -> None:
@@ -37,7 +31,7 @@ def print_unchanged(name: str) -> None:
 
 def print_entity(verb: str, old: Any, new: Any, *, dry_run: bool = False) -> None:
     """Prints an entity as a write has left it, and what has changed; takes the messages of its kind."""
-    _print(f"{_done(verb, dry_run=dry_run)} {new.fully_qualified_name}", entity_changes(old, new))
+    _print(f"{done(verb, dry_run=dry_run)} {new.fully_qualified_name}", entity_changes(old, new))
 
 
 def print_line(text: str) -> None:
@@ -45,7 +39,8 @@ def print_line(text: str) -> None:
     output.print_lines([output.printable(text)])
 
 
-def _done(verb: str, *, dry_run: bool) -> str:
+def done(verb: str, *, dry_run: bool) -> str:
+    """Returns a verb as the beginning of a sentence about a write: `updated`, or `would update`."""
     if dry_run:
         return f"would {verb}"
     return f"{verb}d" if verb.endswith("e") else f"{verb}ed"

@@ -15,12 +15,13 @@ from dashboard_catalog.cli.arguments import (
     NameArgument,
     require_asset,
 )
-from dashboard_catalog.cli.calls import asset_in, call_asset, call_catalog
+from dashboard_catalog.cli.calls import asset_in, call_asset, call_catalog, stored_entity
 from dashboard_catalog.cli.connection import Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.edits.assignments import Assigned, assigned
-from dashboard_catalog.cli.edits.entities import body_of, identifying, stored_entity
-from dashboard_catalog.cli.edits.result import print_asset, print_entity, print_line, print_message, print_unchanged
+from dashboard_catalog.cli.edits.entities import body_of, identifying
+from dashboard_catalog.cli.edits.result import print_asset, print_entity, print_line, print_unchanged
 from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.json_lines import print_message
 from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboard_catalog.sources.kinds import Kind

@@ -1,4 +1,4 @@
-"""Shows the progress of a load: as a bar on a terminal, otherwise as a line every few seconds."""
+"""Shows the progress of a load or a copy: as a bar on a terminal, otherwise as a line every few seconds."""
 
 import time
 from collections.abc import Iterator
@@ -25,16 +25,24 @@ _READING, _LOADING, _WAITING = "Reading", "Loading", "Waiting for the server"
 class _Count(ProgressColumn):
     """The items that are done, out of all if that is known."""
 
+    def __init__(self, unit: str) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._unit = unit
+
     def render(self, task: Task) -> Text:
         total = "" if task.total is None else f" of {task.total:,.0f}"
-        return Text(f"{task.completed:,.0f}{total} items")
+        return Text(f"{task.completed:,.0f}{total} {self._unit}")
 
 
 class _Pace(ProgressColumn):
     """Items per second, and the seconds that remain; nothing while nothing moves."""
 
+    def __init__(self, doing: str) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._doing = doing
+
     def render(self, task: Task) -> Text:
-        if task.description != _LOADING or task.speed is None:
+        if task.description != self._doing or task.speed is None:
             return Text("")
         remaining = task.time_remaining
         left = "" if remaining is None else f", {remaining:,.0f} s left"
@@ -61,25 +69,31 @@ class Shown(Protocol):
 
 
 @contextmanager
-def progress() -> Iterator[Shown]:
-    """Shows the progress while the block runs, and leaves nothing of it on a terminal."""
+def progress(doing: str = _LOADING, unit: str = "items") -> Iterator[Shown]:
+    """Shows the progress while the block runs, and leaves nothing of it on a terminal.
+
+    Args:
+        doing: What is done.
+        unit: What is counted.
+    """
     console = output.notices()
     if not console.is_terminal:
-        yield _Lines()
+        yield _Lines(unit)
         return
     # Where there is little room, the bar becomes shorter; the texts stay whole.
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
-        _Count(Column(no_wrap=True)),
-        _Pace(Column(no_wrap=True)),
+        _Count(unit),
+        _Pace(doing),
     )
     with Progress(*columns, console=console, transient=True) as shown:
-        yield _Bar(shown, shown.add_task(_READING, total=None))
+        yield _Bar(shown, shown.add_task(_READING, total=None), doing)
 
 
 class _Bar:
-    def __init__(self, shown: Progress, task: TaskID) -> None:
+    def __init__(self, shown: Progress, task: TaskID, doing: str) -> None:
+        self._doing = doing
         self._shown = shown
         self._task = task
         self._is_waiting = False
@@ -88,13 +102,13 @@ class _Bar:
         self._shown.update(self._task, completed=items)
 
     def begin(self, total: int) -> None:
-        self._shown.reset(self._task, total=total, description=_LOADING)
+        self._shown.reset(self._task, total=total, description=self._doing)
 
     def done(self, items: int) -> None:
         if self._is_waiting:
             self._is_waiting = False
             # The speed must not count the time of waiting.
-            self._shown.reset(self._task, completed=items, description=_LOADING)
+            self._shown.reset(self._task, completed=items, description=self._doing)
         else:
             self._shown.update(self._task, completed=items)
 
@@ -107,13 +121,14 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self) -> None:
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
         self._total = 0
         self._began = self._last = time.monotonic()
 
     def reading(self, items: int) -> None:
         if self._is_time():
-            output.say(f"{items:,} items read")
+            output.say(f"{items:,} {self._unit} read")
 
     def begin(self, total: int) -> None:
         self._total = total
@@ -122,7 +137,7 @@ class _Lines:
     def done(self, items: int) -> None:
         if self._is_time():
             rate = items / (self._last - self._began)
-            output.say(f"{items:,} of {self._total:,} items, {rate:,.0f} per second")
+            output.say(f"{items:,} of {self._total:,} {self._unit}, {rate:,.0f} per second")
 
     def waiting(self) -> None:
         """Shows nothing: what is said about it is enough."""

@@ -1,4 +1,4 @@
-"""Renders changes for people as git does: `-` and `+` for what went and came, and `old → new` for short values.
+"""Renders changes for people as git does: `-` and `+` for what went and came, and `old -> new` for short values.
 
 Pure: from `FieldChanged` to styled lines for a width.
 """
@@ -52,7 +52,7 @@ def _field_lines(one: FieldChanged, layout: Layout) -> Iterator[Text]:
 
 
 def _as_one_line(one: FieldChanged, layout: Layout) -> Text | None:
-    """Returns a change of a short value as `label  old → new`; None if it has another form."""
+    """Returns a change of a short value as `label  old -> new`; None if it has another form."""
     label = (f"{output.printable(one.label)}  ", _LABEL)
     if one.name == "deleted":
         return Text("restored", "green") if one.new in {None, "no"} else Text("deleted", "red")
@@ -63,7 +63,7 @@ def _as_one_line(one: FieldChanged, layout: Layout) -> Text | None:
     line = Text.assemble(
         label,
         ("(none)" if one.old is None else output.printable(one.old), "dim" if one.old is None else "red"),
-        " → ",
+        " -> ",
         ("(none)" if one.new is None else output.printable(one.new), "dim" if one.new is None else "green"),
     )
     fits = layout.width is None or cell_len(line.plain) <= layout.width - layout.indent

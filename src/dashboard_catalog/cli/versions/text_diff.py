@@ -13,6 +13,7 @@ _CONTEXT_WORDS = 12
 # Comparing takes time by the square of what there is to compare.
 _MOST_WORDS = 1_000
 _MOST_LINES = 5_000
+_MOST_PAIRS = 100
 _WORDS = re.compile(r"\s*\w+|\s*[^\w\s]|\s+")
 
 
@@ -69,13 +70,12 @@ def diff_of(old: str, new: str, *, shortens: bool) -> Iterator[Line]:
 
 
 def _replaced(old: Sequence[str], new: Sequence[str], *, shortens: bool) -> Iterator[Line]:
-    if len(old) != len(new) or len(old) > _MOST_LINES:
-        yield from (_line("-", line) for line in old)
-        yield from (_line("+", line) for line in new)
-        return
-    pairs = [_pieces(before, after, shortens=shortens) for before, after in zip(old, new, strict=True)]
+    several = min(len(old), len(new), _MOST_PAIRS)
+    pairs = [_pieces(old[at], new[at], shortens=shortens) for at in range(several)]
     yield from (Line("-", before) for before, _ in pairs)
+    yield from (_line("-", line) for line in old[several:])
     yield from (Line("+", after) for _, after in pairs)
+    yield from (_line("+", line) for line in new[several:])
 
 
 def _line(sign: str, text: str) -> Line:

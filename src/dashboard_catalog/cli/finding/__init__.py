@@ -1,0 +1,1 @@
+"""`dashboard-catalog search` and `stats`: finds things and counts them."""

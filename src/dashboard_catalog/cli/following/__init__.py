@@ -1,0 +1,1 @@
+"""`dashboard-catalog watch` and `export`: long streams that survive broken connections."""
