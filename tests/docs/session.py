@@ -32,6 +32,7 @@ _MASKS = {
     "<etag>": r"\b[0-9a-f]{32}(?=\.\d)",
     "<call>": r"\b[0-9a-f]{32}\b",
     "<time>": r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)",
+    "<local time>": r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}",
     "<epoch>": r"\b1[789]\d{8}(?:\.\d+)?\b",
     "<revision>": r"\b\d{4}(?=: run `db upgrade`)",
     "in <seconds>": r"\bin \d+(?:\.\d+)? s \([\d,]+/s\)",

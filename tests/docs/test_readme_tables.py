@@ -45,7 +45,7 @@ def _default(name: str, field: FieldInfo) -> str:
 
 def _names(row: str) -> list[str]:
     """Returns the commands of a row, without the names of their arguments."""
-    return [re.sub(r" [A-Z]+$", "", name) for name in re.findall("`(.+?)`", row)]
+    return [re.sub(r"( [A-Z]+)+$", "", name) for name in re.findall("`(.+?)`", row)]
 
 
 def _commands(command: object, above: str = "") -> list[str]:
