@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.auth import claims, external_issuer, jwks_url, key_sets, verification
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
-from dashboard_catalog.catalog.bulk import failures, opening
+from dashboard_catalog.catalog.bulk import failures, retention
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import MAX_LEVELS
@@ -57,7 +57,8 @@ ROWS = {
     "items in a message of `BulkUpsert`": f"{LIMITS.max_message_items:,}",
     "an item of `BulkUpsert`": size(LIMITS.max_item_bytes),
     "failed items before a stream ends": f"{limits.MAX_FAILURES:,}",
-    "how long a bulk session is kept after its last chunk": f"{LIMITS.session_seconds // 86_400} days",
+    "how long a bulk session can be resumed, and keeps its failures, after its last chunk": "7 days",
+    "how long a bulk session is listed, and can be reverted, after its last chunk": "90 days",
     "failed items that a session keeps": f"{size(failures.MAX_SESSION_BYTES)}, and {size(failures.MAX_CALLER_BYTES)} in"
     " all sessions of a caller",
     "names that a stream with `validate_only` counts as existing": f"{MAX_ASSUMED:,}",
@@ -109,7 +110,8 @@ def test_the_table_of_limits_matches_the_code() -> None:
 
 
 def test_numbers_spelled_out_in_the_table_match_the_code() -> None:
-    assert opening.SESSION_LIFETIME.total_seconds() == LIMITS.session_seconds
+    assert retention.SESSION_LIFETIME.total_seconds() == LIMITS.session_seconds
+    assert (retention.SESSION_LIFETIME.days, retention.RECORD_LIFETIME.days) == (7, 90)
     assert values.MAX_INTEGER == 2**53 - 1
     most = rules_of(bulk_pb2.BulkUpsertOptions, "max_failures").int32.lte
     assert most == limits.MAX_FAILURES == IngestOptions().max_failures

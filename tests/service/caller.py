@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -109,10 +110,10 @@ class Caller:
     def __getattr__(self, name: str) -> Any:
         rpc = "".join(part.capitalize() for part in name.split("_"))
         noun = re.sub("^(Create|Upsert|Get|List|Update|Delete|Restore|Compare|Revert)", "", rpc)
-        key = next(key for key in _SERVICES if noun.startswith(key))
+        key = next((key for key in _SERVICES if noun.startswith(key)), "Entit")
 
         async def call(**request: Any) -> Json:
-            message = json_format.ParseDict(request, getattr(_SERVICES[key][0], f"{rpc}Request")())
+            message = json_format.ParseDict(request, _request(key, rpc))
             try:
                 answer = await getattr(self._stubs[key], rpc)(message, metadata=self.metadata, timeout=PATIENCE)
             except grpc.aio.AioRpcError as error:
@@ -120,6 +121,20 @@ class Caller:
             return json_format.MessageToDict(answer)
 
         return call
+
+    async def stream(self, rpc: str, **request: Any) -> list[Json]:
+        """Calls a method of CatalogService that streams, and returns its responses in JSON form.
+
+        Raises:
+            Refused: If the call ends with an error.
+        """
+        call = getattr(self._stubs["Entit"], rpc)
+        message = json_format.ParseDict(request, _request("Entit", rpc))
+        try:
+            responses = call(message, metadata=self.metadata, timeout=PATIENCE)
+            return [json_format.MessageToDict(response) async for response in responses]
+        except grpc.aio.AioRpcError as error:
+            raise Refused(error) from None
 
     async def bulk(
         self, *chunks: Iterable[Json] | Json, options: Json | None = None, finish: Json | None = None
@@ -164,6 +179,13 @@ class Caller:
             [{"chart": {"name": name, "service": service}} for service, name in charts],
         )
         assert not added.failures, added.failures
+
+
+def _request(key: str, rpc: str) -> Message:
+    """Returns an empty request of a method."""
+    (service,) = _SERVICES[key][0].DESCRIPTOR.services_by_name.values()
+    empty: Message = GetMessageClass(service.methods_by_name[rpc].input_type)()
+    return empty
 
 
 class Bulk:

@@ -108,19 +108,6 @@ async def test_a_resumed_session_must_have_the_same_options(bot: Caller) -> None
     assert (await bot.bulk(_charts(0, 1), options={**session, "maxFailures": 3})).refused is None
 
 
-async def test_a_session_expires_after_seven_days(bot: Caller, service: Service) -> None:
-    options: Json = {"sessionId": str(uuid4())}
-    await bot.bulk([{"chart": {"name": "", "service": "superset"}}], options=options)
-    async with service.database._writers.begin() as connection:
-        await connection.execute(text("UPDATE bulk_session SET updated_at = '2020-01-01 00:00:00'"))
-
-    again = await bot.bulk(_charts(0, 1), options=options)
-
-    assert again.started.get("nextOffset", "0") == "0"
-    async with service.database.read() as connection:
-        assert (await connection.execute(text("SELECT count(*) FROM bulk_failure"))).scalar_one() == 0
-
-
 async def test_a_stream_without_a_session_can_be_resumed_by_the_id_it_received(bot: Caller) -> None:
     first = await bot.bulk(_charts(0, 2))
 

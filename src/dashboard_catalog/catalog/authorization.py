@@ -14,10 +14,12 @@ from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, text_of
-from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
+from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, AssetKind, EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
+
+_BI_SERVICE = ENTITY_KINDS["bi_service"]
 
 
 class AssetResources:
@@ -196,6 +198,19 @@ def swept_service(
 def foreign_session(principal: Principal, session_id: UUID) -> ActionDenied:
     """Returns the refusal of a bulk session that another caller has begun."""
     return ActionDenied(principal, "resume", Resource("session", name=str(session_id)))
+
+
+def may_revert_sessions(authorizer: Authorizer, principal: Principal, service: EntityRecord | None) -> bool:
+    """Says whether a caller may see and revert the bulk sessions of a BI service, whoever has begun them.
+
+    Args:
+        service: None for sessions that name no BI service, or one that has been removed for good. They may be about
+            anything, so they are hidden from tokens that are limited to BI services.
+    """
+    if service is None and principal.services is not None:
+        return False
+    resource = viewed(_BI_SERVICE, service) if service else Resource(_BI_SERVICE.name)
+    return authorizer.allows(principal, Action.REVERT_SESSION, resource)
 
 
 def viewable_services(

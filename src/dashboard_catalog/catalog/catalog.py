@@ -4,8 +4,8 @@ Principals and plain values come in, views and `CatalogError` go out; a door add
 transactions: `CallBatcher` collects them.
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,10 +16,18 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.answers import WriteAnswer, answers_to
 from dashboard_catalog.catalog.batching import CallBatcher
+from dashboard_catalog.catalog.bulk.failures import ItemFailure
 from dashboard_catalog.catalog.bulk.opening import open_rehearsal, open_session
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.session import Session
+from dashboard_catalog.catalog.bulk.session_access import SessionView, seen_session
+from dashboard_catalog.catalog.bulk.session_lists import (
+    FailureListing,
+    SessionListing,
+    find_failures,
+    find_sessions,
+)
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -219,6 +227,29 @@ class Catalog:
         """
         find = partial(find_entities, authorizer=self._authorizer, listing=listing)
         return open_page(self._database, find, listing.page_size, room)
+
+    @asynccontextmanager
+    async def list_sessions(self, listing: SessionListing) -> AsyncIterator[AsyncGenerator[SessionView]]:
+        """Opens a page of the bulk sessions that the caller may see. It goes on beyond its end.
+
+        Raises:
+            CatalogError: INVALID_ARGUMENT for a wrong page token, or a name that does not parse.
+        """
+        async with self._database.read() as connection:
+            yield find_sessions(connection, self._authorizer, listing)
+
+    @asynccontextmanager
+    async def get_session(
+        self, listing: FailureListing
+    ) -> AsyncIterator[tuple[SessionView, AsyncGenerator[ItemFailure]]]:
+        """Opens a bulk session with a page of its failures, which goes on beyond its end.
+
+        Raises:
+            CatalogError: NOT_FOUND, or INVALID_ARGUMENT for a wrong page token.
+        """
+        async with self._database.read() as connection:
+            seen = await seen_session(connection, self._authorizer, listing.principal, listing.session_id)
+            yield seen, find_failures(connection, self._authorizer, listing, seen.record)
 
     async def _write(self, write: AssetWrite | EntityWrite, validate_only: bool) -> WriteAnswer[Any]:
         if validate_only:

@@ -1,7 +1,7 @@
 """The responses of a bulk stream, from the session that they are about."""
 
 from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of
-from dashboard_catalog.catalog.bulk.opening import SESSION_LIFETIME
+from dashboard_catalog.catalog.bulk.retention import SESSION_LIFETIME
 from dashboard_catalog.catalog.bulk.sweep import SweepResult
 from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import ChunkItem, WrittenEntity
@@ -38,6 +38,11 @@ def started_response(session: SessionRecord) -> bulk_pb2.BulkUpsertResponse:
 
 def summary_response(session: SessionRecord) -> bulk_pb2.BulkUpsertResponse:
     """Returns the last response of a stream."""
+    return bulk_pb2.BulkUpsertResponse(summary=summary_message(session))
+
+
+def summary_message(session: SessionRecord) -> bulk_pb2.BulkUpsertSummary:
+    """Returns the counts of a session."""
     summary = bulk_pb2.BulkUpsertSummary(failures_not_kept=session.failures_not_kept)
     counts = counts_of(session)
     for name in _COUNTS:
@@ -47,7 +52,7 @@ def summary_response(session: SessionRecord) -> bulk_pb2.BulkUpsertResponse:
         summary.sweep.deleted = swept.deleted
         summary.sweep.would_delete = swept.would_delete
         summary.sweep.sample.extend(swept.sample)
-    return bulk_pb2.BulkUpsertResponse(summary=summary)
+    return summary
 
 
 def item_result(item: ChunkItem, result: Result, call_id: str) -> bulk_pb2.BulkUpsertResult:

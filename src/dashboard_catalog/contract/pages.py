@@ -1,6 +1,6 @@
 """Pages that fit into one response."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -34,3 +34,28 @@ async def fill_page(
             last = row
     # Not the last row that was shown: rows may have been removed since they were found.
     return messages, token_after(page.last) if page.more and page.last is not None else ""
+
+
+async def fill_from(
+    rows: AsyncGenerator[V], page_size: int, message_of: Callable[[V], Any], token_after: Callable[[V], str]
+) -> tuple[list[Any], str]:
+    """Returns what `fill_page` does, from rows that go on beyond the page.
+
+    Args:
+        rows: Are read until the response is full, and one row further.
+        page_size: Maximum number of messages.
+        message_of: Makes a message of a row.
+        token_after: Returns the token of the page that begins after a row.
+    """
+    messages: list[Any] = []
+    size = 0
+    last: V | None = None
+    async with aclosing(rows):
+        async for row in rows:
+            message = message_of(row)
+            size += message.ByteSize() + 8
+            if last is not None and (len(messages) == page_size or size > MAX_ANSWER_BYTES):
+                return messages, token_after(last)
+            messages.append(message)
+            last = row
+    return messages, ""

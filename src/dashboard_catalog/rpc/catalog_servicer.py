@@ -1,15 +1,21 @@
-"""The servicer of the entities that assets refer to."""
+"""The servicer of the catalog as a whole: of the entities that assets refer to, and of bulk sessions."""
 
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.entity_requests import entity_key, entity_listing, entity_upsert
 from dashboard_catalog.contract.kinds import entity_kind
 from dashboard_catalog.contract.missing import unless_missing
-from dashboard_catalog.contract.pages import fill_page
+from dashboard_catalog.contract.pages import fill_from, fill_page
+from dashboard_catalog.contract.session_messages import (
+    failure_listing,
+    failure_message,
+    session_listing,
+    session_message,
+)
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
+from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc
 from dashboardcatalog.v1 import catalog_service_pb2 as messages
-from dashboardcatalog.v1 import catalog_service_pb2_grpc
 
 
 class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
@@ -58,3 +64,32 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         )
         view = await unless_missing(deletion, allowed=request.allow_missing)
         return messages.DeleteEntityResponse(entity=wire.entity_message(view) if view else None)
+
+    async def ListBulkSessions(
+        self, request: bulk_session_pb2.ListBulkSessionsRequest, context: Context
+    ) -> bulk_session_pb2.ListBulkSessionsResponse:
+        listing = session_listing(request, caller_of(context))
+
+        async def build() -> bulk_session_pb2.ListBulkSessionsResponse:
+            async with self._catalog.list_sessions(listing) as found:
+                sessions, token = await fill_from(found, listing.page_size, session_message, listing.token_after)
+            return bulk_session_pb2.ListBulkSessionsResponse(sessions=sessions, next_page_token=token)
+
+        return await self._room.of(context).hold(build)
+
+    async def GetBulkSession(
+        self, request: bulk_session_pb2.GetBulkSessionRequest, context: Context
+    ) -> bulk_session_pb2.GetBulkSessionResponse:
+        caller = caller_of(context)
+        listing = failure_listing(request, caller)
+
+        async def build() -> bulk_session_pb2.GetBulkSessionResponse:
+            async with self._catalog.get_session(listing) as (session, found):
+                failures, token = await fill_from(
+                    found, listing.page_size, lambda failure: failure_message(failure, caller), listing.token_after
+                )
+            return bulk_session_pb2.GetBulkSessionResponse(
+                session=session_message(session), failures=failures, next_page_token=token
+            )
+
+        return await self._room.of(context).hold(build)

@@ -1,20 +1,55 @@
-"""Reads and writes bulk sessions, with their failures and mentions."""
+"""Reads and writes the rows of bulk sessions. `bulk_details` has what they keep beside their rows."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, insert, or_, select, tuple_, update
 
-from dashboard_catalog.store.columns import column_names, record_maker, row_of
+from dashboard_catalog.store.column_types import UUID_LIST
+from dashboard_catalog.store.columns import column_names, named_row, record_maker
+from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.records import FailureRecord, MentionRecord, SessionRecord
-from dashboard_catalog.store.tables import FAILURE, MENTION, SESSION
+from dashboard_catalog.store.records import SessionRecord
+from dashboard_catalog.store.tables import SESSION
 
-_from_row = record_maker(SessionRecord)
-_failure_from_row = record_maker(FailureRecord)
-_to_row, _failure_to_row, _mention_to_row = row_of(SessionRecord), row_of(FailureRecord), row_of(MentionRecord)
+ALIVE_FOR = timedelta(minutes=10)
+"""How long a session with a connection counts as running after its last chunk: its server may have died."""
+
+
+class SessionState(StrEnum):
+    """What has become of a session: the contract's `BulkSessionState` without its prefix."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    BROKEN_OFF = "BROKEN_OFF"
+    REVERTED = "REVERTED"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """Which sessions a page holds. They are newest first.
+
+    Attributes:
+        owner: Whose sessions it holds, of any BI service.
+        of_services: The BI services whose sessions it holds too, whoever began them; None for all.
+        owned_in: The BI services to which the sessions of the owner are limited; None for no limit.
+        service_id: The only BI service that it is about; None for all.
+        state: The only state that it is about; None for all.
+        after: Start and id of the last session of the previous page; None for the first page.
+    """
+
+    owner: str
+    of_services: Collection[UUID] | None
+    owned_in: Collection[UUID] | None
+    service_id: UUID | None = None
+    state: SessionState | None = None
+    after: tuple[datetime, UUID] | None = None
+
+
+_from_row, _named = record_maker(SessionRecord), named_row(SessionRecord)
 _FIXED = ("service_id", "id")
 _find = select(*SESSION.c).where(SESSION.c.id == bindparam("id"))
 _lock = (
@@ -43,76 +78,96 @@ async def lock(connection: WriteConnection, service_id: UUID, session_id: UUID) 
 
 async def add(connection: WriteConnection, record: SessionRecord) -> None:
     """Stores a new session."""
-    await connection.execute(insert(SESSION), _named(column_names(SessionRecord), _to_row(record)))
+    await connection.execute(insert(SESSION), _named(record))
 
 
 async def save(connection: WriteConnection, record: SessionRecord) -> None:
     """Stores the new values of a session that this transaction has locked."""
-    row = _named(column_names(SessionRecord), _to_row(record))
+    row = _named(record)
     await connection.execute(_update, row | {"b_service_id": row.pop("service_id"), "b_id": row.pop("id")})
 
 
-async def sweeping(connection: ReadConnection, service_id: UUID, since: datetime) -> list[UUID]:
-    """Returns ids of the unfinished sweeping sessions of a service that have a connection and wrote after `since`."""
+def state_of(session: SessionRecord, now: datetime) -> SessionState:
+    """Returns what has become of a session."""
+    if session.reverted_at is not None:
+        return SessionState.REVERTED
+    if session.finished:
+        return SessionState.FINISHED
+    is_alive = session.connection is not None and session.updated_at > now - ALIVE_FOR
+    return SessionState.RUNNING if is_alive else SessionState.BROKEN_OFF
+
+
+def _state(now: datetime) -> ColumnElement[str]:
+    """Returns what `state_of` says, as SQL."""
     c = SESSION.c
-    alive = (c.connection.is_not(None), ~c.finished, c.updated_at > since)
-    found = await connection.execute(select(c.id).where(c.service_id == service_id, c.sweeps, *alive))
+    return case(
+        (c.reverted_at.is_not(None), SessionState.REVERTED.value),
+        (c.finished, SessionState.FINISHED.value),
+        (and_(c.connection.is_not(None), c.updated_at > now - ALIVE_FOR), SessionState.RUNNING.value),
+        else_=SessionState.BROKEN_OFF.value,
+    )
+
+
+async def sweeping(connection: ReadConnection, service_id: UUID, now: datetime) -> list[UUID]:
+    """Returns the ids of the sweeping sessions of a service that are running."""
+    c = SESSION.c
+    # The first condition is the one that has an index.
+    running = (c.updated_at > now - ALIVE_FOR, _state(now) == SessionState.RUNNING.value)
+    found = await connection.execute(select(c.id).where(*running, c.service_id == service_id, c.sweeps))
     return list(found.scalars())
 
 
-async def failure_bytes_of(connection: ReadConnection, owner: str) -> int:
-    """Returns the size of the refused items that all sessions of a caller keep."""
+async def page(connection: ReadConnection, wanted: SessionPage, now: datetime, limit: int) -> list[SessionRecord]:
+    """Returns the next sessions, up to a number."""
     c = SESSION.c
-    total = select(func.coalesce(func.sum(c.failure_bytes), 0)).where(c.owner == owner)
-    return int((await connection.execute(total)).scalar_one())
+    statement: Select[tuple[object, ...]] = select(*c)
+    if wanted.of_services is not None:
+        statement = statement.where(or_(_owned(wanted), _of(wanted.of_services, "shown")))
+    if wanted.service_id is not None:
+        statement = statement.where(c.service_id == wanted.service_id)
+    if wanted.state is not None:
+        statement = statement.where(_state(now) == wanted.state.value)
+    if wanted.after is not None:
+        start, id_ = wanted.after
+        statement = statement.where(
+            tuple_(c.started_at, c.id)
+            < tuple_(bindparam("start", start, c.started_at.type), bindparam("after", id_, c.id.type))
+        )
+    rows = await connection.execute(statement.order_by(c.started_at.desc(), c.id.desc()).limit(limit))
+    return [_from_row(row) for row in rows]
 
 
-async def add_failures(connection: WriteConnection, records: Sequence[FailureRecord]) -> None:
-    """Stores refused items."""
-    rows = [_named(column_names(FailureRecord), _failure_to_row(record)) for record in records]
-    await connection.execute(insert(FAILURE), rows)
+def _owned(wanted: SessionPage) -> ColumnElement[bool]:
+    owned = SESSION.c.owner == wanted.owner
+    return owned if wanted.owned_in is None else and_(owned, _of(wanted.owned_in, "owned"))
 
 
-async def failures(
-    connection: ReadConnection, session: SessionRecord, first: int, end: int, limit: int
-) -> list[FailureRecord]:
-    """Returns up to `limit` refused items of a session, by offset, from `first` up to but excluding `end`."""
-    c = FAILURE.c
-    statement = (
-        select(*c)
-        .where(c.service_id == session.service_id, c.session_id == session.id)
-        .where(c.item_offset >= first, c.item_offset < end)
-    )
-    rows = await connection.execute(statement.order_by(c.item_offset).limit(limit))
-    return [_failure_from_row(row) for row in rows]
+def _of(services: Collection[UUID], name: str) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = any_of(SESSION.c.service_id, bindparam(name, list(services), UUID_LIST))
+    return condition
 
 
-async def add_mentions(connection: WriteConnection, records: Sequence[MentionRecord]) -> None:
-    """Stores the assets that a chunk mentioned."""
-    rows = [_named(column_names(MentionRecord), _mention_to_row(record)) for record in records]
-    await connection.execute(insert(MENTION), rows)
+async def lock_detailed(connection: WriteConnection, before: datetime, limit: int) -> list[SessionRecord]:
+    """Locks and returns up to `limit` sessions that keep something beside their rows, except those in use.
 
-
-async def mentions(connection: ReadConnection, session: SessionRecord) -> list[tuple[str, bytes]]:
-    """Returns the mentions of a session as (kind, digests), one pair per chunk and kind."""
-    c = MENTION.c
-    statement = select(c.kind, c.digests).where(c.service_id == session.service_id, c.session_id == session.id)
-    return [(row.kind, row.digests) for row in await connection.execute(statement)]
+    Args:
+        before: Of sessions whose last chunk is older.
+    """
+    c = SESSION.c
+    # A session that another transaction has locked may be about to begin again.
+    old = select(*c).where(c.updated_at < before, ~c.details_expired).limit(limit).with_for_update(skip_locked=True)
+    return [_from_row(row) for row in await connection.execute(old)]
 
 
 async def expire(connection: WriteConnection, before: datetime, limit: int) -> int:
-    """Removes up to `limit` sessions whose last chunk is older than `before`, and returns how many it removed."""
-    old = await connection.execute(
-        select(SESSION.c.service_id, SESSION.c.id).where(SESSION.c.updated_at < before).limit(limit)
-    )
-    found = list(old)
+    """Removes up to `limit` sessions that keep nothing beside their rows, and returns how many these were.
+
+    Args:
+        before: Of sessions whose last chunk is older.
+    """
+    c = SESSION.c
+    old = select(c.service_id, c.id).where(c.updated_at < before, c.details_expired).limit(limit)
+    found = list(await connection.execute(old.with_for_update(skip_locked=True)))
     for service_id, session_id in found:
-        for table, column in ((FAILURE, "session_id"), (MENTION, "session_id"), (SESSION, "id")):
-            await connection.execute(
-                delete(table).where(table.c.service_id == service_id, table.c[column] == session_id)
-            )
+        await connection.execute(delete(SESSION).where(c.service_id == service_id, c.id == session_id))
     return len(found)
-
-
-def _named(columns: Sequence[str], row: tuple[Any, ...]) -> dict[str, Any]:
-    return dict(zip(columns, row, strict=True))

@@ -53,3 +53,9 @@ def record_maker(record: type[R]) -> Callable[[Sequence[Any]], R]:
     exec(f"def make(row):\n made = blank(record)\n {targets}, = row\n return made", scope)  # noqa: S102 - of column names
     make: Callable[[Sequence[Any]], R] = scope["make"]
     return make
+
+
+def named_row(record: type[R]) -> Callable[[R], dict[str, Any]]:
+    """Returns the function that turns a record into its columns by name."""
+    names, values = column_names(record), row_of(record)
+    return lambda given: dict(zip(names, values(given), strict=True))

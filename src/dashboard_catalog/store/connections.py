@@ -59,14 +59,16 @@ class WriteConnection(ReadConnection):
     Attributes:
         isolates: Whether the transaction runs again because the database has refused a part of it. Then it pays to
             find that part, and to write the others.
+        locked_at: The last change number of each BI service before the transaction, as `locks.lock_service` adds it.
         advanced: The last change number that the transaction has stored in each BI service, as `locks.advance` adds it.
     """
 
-    __slots__ = ("advanced", "isolates")
+    __slots__ = ("advanced", "isolates", "locked_at")
 
     def __init__(self, connection: AsyncConnection, limit: TimeLimit, *, isolates: bool = False) -> None:
         super().__init__(connection, limit)
         self.isolates = isolates
+        self.locked_at: dict[UUID, int] = {}
         self.advanced: dict[UUID, int] = {}
 
     @asynccontextmanager
@@ -77,6 +79,7 @@ class WriteConnection(ReadConnection):
             Refused: If it does, also because of a key that is taken: no other transaction can take a key that the
                 locks of this one protect.
         """
+        advanced = dict(self.advanced)
         try:
             with translated():
                 async with _limited(self._connection.begin_nested(), self._limit):
@@ -85,7 +88,11 @@ class WriteConnection(ReadConnection):
                         # Constraints that are checked at the commit refuse the block, too.
                         await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         except DuplicateKey as error:
+            self.advanced = advanced
             raise Refused(error.__cause__ or error) from error
+        except BaseException:
+            self.advanced = advanced
+            raise
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[*Columns]:
         """Runs any statement, once for each mapping in a list of parameters, and returns its result."""

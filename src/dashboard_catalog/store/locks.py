@@ -39,7 +39,9 @@ async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
         service_id: Of a service that exists, or `CATALOG_ID` for the change numbers of entities.
     """
     # The migrations add the row of `CATALOG_ID`, and `entities.save` adds the row of each service.
-    return int((await connection.execute(_last_change.with_for_update(), {"id": service_id})).scalar_one())
+    last = int((await connection.execute(_last_change.with_for_update(), {"id": service_id})).scalar_one())
+    connection.locked_at.setdefault(service_id, last)
+    return last
 
 
 async def last_change(connection: ReadConnection, service_id: UUID) -> int:

@@ -138,6 +138,8 @@ class RemovedRecord:
     updated_by: str = stored(Text())
     by_ingestion: bool = stored(Boolean())
     call_id: str = stored(Text())
+    # The bulk sessions that wrote any of its versions.
+    session_ids: list[UUID] = stored(UUID_LIST, default=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,7 +184,7 @@ class SessionRecord:
     changes: dict[str, list[int]] = stored(DOCUMENT, default=dict)
     # When it was first reverted. Then it cannot be resumed.
     reverted_at: datetime | None = stored(TIMESTAMP, null=True)
-    # Whether its failures and mentions have expired. Then it cannot be resumed either.
+    # Whether its failures and mentions have expired. Then it cannot go on, only begin again.
     details_expired: bool = stored(Boolean(), default=False)
     started_at: datetime = stored(TIMESTAMP)
     updated_at: datetime = stored(TIMESTAMP)

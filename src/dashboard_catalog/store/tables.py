@@ -64,6 +64,11 @@ def _by_change(table: str) -> Index:
     return Index(f"{table}_by_change", "service_id", "change_number")
 
 
+def _detailed(name: str, column: str) -> Index:
+    """Returns an index of the sessions that keep failures and mentions, which are few of all sessions."""
+    return Index(name, column, postgresql_where=text("NOT details_expired"), sqlite_where=text("details_expired = 0"))
+
+
 def _references(kind: str) -> Table:
     """Returns the table that finds assets by what they refer to: by owners and tags, and on SQLite by charts too.
 
@@ -116,8 +121,9 @@ SESSION = _table(
     SessionRecord,
     Index("bulk_session_id", "id"),
     Index("bulk_session_by_start", "started_at", "id"),
-    Index("bulk_session_by_owner", "owner"),
+    _detailed("bulk_session_by_owner", "owner"),
     Index("bulk_session_by_time", "updated_at"),
+    _detailed("bulk_session_detailed", "updated_at"),
 )
 FAILURE = _table("bulk_failure", FailureRecord)
 MENTION = _table("bulk_mention", MentionRecord)

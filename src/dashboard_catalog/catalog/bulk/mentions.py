@@ -12,7 +12,7 @@ from typing import Self
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
-from dashboard_catalog.store import bulk_sessions as sessions
+from dashboard_catalog.store import bulk_details as details
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import MentionRecord, SessionRecord
 
@@ -38,7 +38,7 @@ class Mentions:
         """Returns what all chunks of a session stored."""
         mentions = cls()
         mentions.unreadable = session.unreadable
-        for kind, joined in await sessions.mentions(connection, session):
+        for kind, joined in await details.mentions(connection, session):
             starts = range(0, len(joined), _DIGEST_BYTES)
             mentions._digests[kind].update(joined[start : start + _DIGEST_BYTES] for start in starts)
         return mentions
@@ -57,7 +57,7 @@ class Mentions:
             for kind, digests in self._digests.items()
         ]
         if rows:
-            await sessions.add_mentions(connection, rows)
+            await details.add_mentions(connection, rows)
 
     def add(self, items: Iterable[ChunkItem], service: str | None) -> None:
         """Adds what items mention, refused items included.

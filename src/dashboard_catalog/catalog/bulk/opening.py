@@ -1,6 +1,6 @@
 """Opens the sessions of bulk streams: who may begin, resume or rehearse one, and when."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -8,7 +8,8 @@ from dashboard_catalog.catalog.authorization import foreign_session, swept_servi
 from dashboard_catalog.catalog.bulk.admission import check_may_load
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
-from dashboard_catalog.catalog.bulk.session import Session
+from dashboard_catalog.catalog.bulk.retention import begin_again, expire_sessions, is_too_old
+from dashboard_catalog.catalog.bulk.session import Session, reverted
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
@@ -17,14 +18,6 @@ from dashboard_catalog.store import locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRecord
-
-SESSION_LIFETIME = timedelta(days=7)
-"""How long a session is kept after its last chunk."""
-
-# If the server of a sweeping session dies, its service can be swept by others after this time.
-_SWEEP_TIMEOUT = timedelta(minutes=10)
-# Opening a session removes some expired ones; a limit keeps that short.
-_MAX_REMOVED = 20
 
 
 async def open_session(
@@ -35,14 +28,14 @@ async def open_session(
     Raises:
         CatalogError: PERMISSION_DENIED if the caller may write nothing or not sweep, or if the session belongs to
             somebody else, INVALID_ARGUMENT if the session was begun with other options, FAILED_PRECONDITION if another
-            session is sweeping the service.
+            session is sweeping the service, or if the session has been reverted.
     """
 
     async def work(connection: WriteConnection) -> SessionRecord:
         # Until the session is stored, its BI service must not be removed.
         await locks.lock_catalog(connection, to_write=False)
         await check_may_load(connection, authorizer, request)
-        await sessions.expire(connection, datetime.now(UTC) - SESSION_LIFETIME, _MAX_REMOVED)
+        await expire_sessions(connection)
         service = await _find_service(connection, authorizer, request)
         stored = await sessions.find(connection, request.id)
         if request.sweeps:
@@ -103,9 +96,16 @@ async def _new_record(
 
 
 async def _take_over(connection: WriteConnection, stored: SessionRecord) -> SessionRecord:
-    """Makes a new connection the one that may write a session."""
+    """Makes a new connection the one that may write a session, unless it has finished."""
     record = await sessions.lock(connection, stored.service_id, stored.id) or stored
+    if record.reverted_at is not None:
+        raise reverted(record)
+    if record.finished:
+        return record
+    if is_too_old(record):
+        await begin_again(connection, record)
     record.connection = uuid4()
+    record.updated_at = datetime.now(UTC)
     await sessions.save(connection, record)
     return record
 
@@ -129,7 +129,7 @@ async def _check_no_other_sweep(
         return
     # Two sessions that open at the same time must see each other.
     await locks.lock_service(connection, service.id)
-    others = await sessions.sweeping(connection, service.id, datetime.now(UTC) - _SWEEP_TIMEOUT)
+    others = await sessions.sweeping(connection, service.id, datetime.now(UTC))
     if any(other != request.id for other in others):
         raise CatalogError(
             Reason.SWEEP_IN_PROGRESS,

@@ -5,6 +5,7 @@ connection may write a session: the newest, whose id the row holds.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from dashboard_catalog.catalog import audit
@@ -18,6 +19,7 @@ from dashboard_catalog.catalog.model.commands import ChunkItem
 from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store import bulk_details as details
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
@@ -62,7 +64,7 @@ class Session:
     async def failures(self, first: int, end: int, limit: int) -> list[ItemFailure]:
         """Returns at most `limit` refused items with offsets from `first` to below `end`, in their order."""
         async with self._database.read() as connection:
-            rows = await sessions.failures(connection, self.record, first, end, limit)
+            rows = await details.failures(connection, self.record, first, end, limit)
         return [read_failure(row) for row in rows]
 
     async def finish(self) -> None:
@@ -81,8 +83,8 @@ class Session:
                 result = await sweep(connection, self._pipeline, self._request, record, mentions)
                 result.keep(record)
             record.finished = True
-            record.updated_at = datetime.now(UTC)
-            await sessions.save(connection, record)
+            record.connection = None
+            await self._save(connection, record)
             return record
 
         self.record = await self._database.write(work)
@@ -96,11 +98,13 @@ class Session:
             )
 
     async def close(self) -> None:
-        """Ends the connection, so that another session may sweep the service. An unfinished session can be resumed."""
+        """Ends the connection. An unfinished session no longer counts as running then, and can be resumed."""
         counts = counts_of(self.record)
         audit.log_stream_end(self._request.writer, counts, validate_only=False, complete=self.record.finished)
-        if self.record.sweeps and not self.record.finished:
-            await self._database.write(self._release)
+        if not self.record.finished:
+            # If the database is away, the session will count as broken off after a while.
+            with suppress(CatalogError):
+                await self._database.write(self._release)
 
     async def _release(self, connection: WriteConnection) -> None:
         record = await sessions.lock(connection, self.record.service_id, self.record.id)
@@ -111,6 +115,8 @@ class Session:
     async def _lock(self, connection: WriteConnection) -> SessionRecord:
         """Locks the row of the session and returns it, if this connection may still write."""
         record = await sessions.lock(connection, self.record.service_id, self.record.id)
+        if record is not None and record.reverted_at is not None:
+            raise reverted(record)
         if record is None or record.connection != self._connection or record.next_offset != self.record.next_offset:
             raise CatalogError(
                 Reason.SESSION_SUPERSEDED,
@@ -124,14 +130,30 @@ class Session:
     ) -> None:
         """Stores all that the session keeps of a chunk, and moves its locked row forward."""
         if failures := failure_rows(record, items, results):
-            before = await sessions.failure_bytes_of(connection, record.owner)
+            before = await details.failure_bytes_of(connection, record.owner)
             if kept := keep_failures(record, failures, before):
-                await sessions.add_failures(connection, kept)
+                await details.add_failures(connection, kept)
         if record.sweeps:
             mentions = Mentions()
             mentions.add(items, self._request.service)
             await mentions.store(connection, record)
         add_counts(record, count_outcomes(results))
         record.next_offset += len(items)
+        await self._save(connection, record)
+
+    async def _save(self, connection: WriteConnection, record: SessionRecord) -> None:
+        """Stores the locked row of the session after progress, with the numbers of what the transaction has changed."""
+        for service_id, last in connection.advanced.items():
+            first = record.changes.get(service_id.hex, (connection.locked_at[service_id] + 1,))[0]
+            record.changes = record.changes | {service_id.hex: [first, last]}
         record.updated_at = datetime.now(UTC)
         await sessions.save(connection, record)
+
+
+def reverted(record: SessionRecord) -> CatalogError:
+    """Returns the error for a session that cannot go on, because what it wrote has been put back."""
+    return CatalogError(
+        Reason.SESSION_REVERTED,
+        "this session has been reverted, so it cannot go on; begin another",
+        resource=("session", str(record.id)),
+    )
