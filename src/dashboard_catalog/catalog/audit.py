@@ -78,6 +78,23 @@ def log_stream_end(writer: Writer, counts: Counter[str], *, validate_only: bool,
     _log.info("bulk_ended", **_session(writer), **progress, **counts)
 
 
+def log_undo_chunk(writer: Writer, *, reverted: int, skipped: int) -> None:
+    """Logs the commit of a chunk of what puts a session back."""
+    _log.info("undo_chunk_written", **_session(writer), reverted=reverted, skipped=skipped)
+
+
+def log_undone(writer: Writer, *, reverted: int, skipped: int, validate_only: bool, complete: bool) -> None:
+    """Logs the end of a call that puts a session back, however it ended.
+
+    Args:
+        reverted: Number of assets that it has put back.
+        skipped: Number of things that it has left alone.
+        complete: Whether it has looked at everything that the session wrote.
+    """
+    progress = {"validate_only": validate_only, "complete": complete}
+    _log.info("session_reverted", **_session(writer), **progress, reverted=reverted, skipped=skipped)
+
+
 def _asset_fields(write: AssetWrite, result: WrittenAsset) -> dict[str, Any]:
     return {
         "action": "hard_delete" if write.hard else write.verb.value,

@@ -28,6 +28,8 @@ from dashboard_catalog.catalog.bulk.session_lists import (
     find_failures,
     find_sessions,
 )
+from dashboard_catalog.catalog.bulk.undo_chunk import Undone
+from dashboard_catalog.catalog.bulk.undoing import Undoing
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -250,6 +252,15 @@ class Catalog:
         async with self._database.read() as connection:
             seen = await seen_session(connection, self._authorizer, listing.principal, listing.session_id)
             yield seen, find_failures(connection, self._authorizer, listing, seen.record)
+
+    def revert_session(self, writer: Writer, session_id: UUID, *, validate_only: bool) -> AsyncGenerator[Undone]:
+        """Puts back what a bulk session wrote, and yields what has been put back so far.
+
+        Raises:
+            CatalogError: As `Undoing.run`.
+        """
+        writer = replace(writer, ingests=True, session_id=session_id)
+        return Undoing(self._database, self._pipeline, writer, session_id, validate_only=validate_only).run()
 
     async def _write(self, write: AssetWrite | EntityWrite, validate_only: bool) -> WriteAnswer[Any]:
         if validate_only:

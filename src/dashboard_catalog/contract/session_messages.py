@@ -6,10 +6,12 @@ from uuid import UUID
 from dashboard_catalog.catalog.bulk.failures import ItemFailure
 from dashboard_catalog.catalog.bulk.session_access import SessionView
 from dashboard_catalog.catalog.bulk.session_lists import FailureListing, SessionListing
+from dashboard_catalog.catalog.bulk.undo_chunk import Undone
 from dashboard_catalog.catalog.reading.page_sizes import page_size_of
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.bulk_responses import failure_result, summary_message
 from dashboard_catalog.contract.caller import Caller
+from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.store.bulk_sessions import SessionState
 from dashboardcatalog.v1 import bulk_pb2, bulk_session_pb2
 
@@ -57,3 +59,25 @@ def session_message(view: SessionView) -> bulk_session_pb2.BulkSession:
 def failure_message(failure: ItemFailure, caller: Caller) -> bulk_pb2.BulkUpsertResult:
     """Returns the message about a refused item, with the id of the call that reads it."""
     return failure_result(*failure, caller.id)
+
+
+def progress_response(undone: Undone) -> bulk_session_pb2.RevertSessionResponse:
+    """Returns the message about what has been put back so far."""
+    progress = bulk_session_pb2.RevertSessionProgress(
+        done=undone.done, reverted=undone.reverted, skipped=undone.skipped
+    )
+    return bulk_session_pb2.RevertSessionResponse(progress=progress)
+
+
+def undone_response(undone: Undone) -> bulk_session_pb2.RevertSessionResponse:
+    """Returns the last message, about all that has been put back."""
+    sample = [
+        bulk_session_pb2.BulkRevertSkipped(
+            kind=kind_number(kind),
+            fully_qualified_name=fqn,
+            reason=bulk_session_pb2.BulkRevertSkip.Value(f"BULK_REVERT_SKIP_{reason}"),
+        )
+        for kind, fqn, reason in undone.sample
+    ]
+    summary = bulk_session_pb2.RevertSessionSummary(reverted=undone.reverted, skipped=undone.skipped, sample=sample)
+    return bulk_session_pb2.RevertSessionResponse(summary=summary)

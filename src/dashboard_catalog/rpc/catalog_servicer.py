@@ -1,5 +1,10 @@
 """The servicer of the catalog as a whole: of the entities that assets refer to, and of bulk sessions."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from uuid import UUID
+
+from dashboard_catalog.catalog.bulk.undo_chunk import Undone
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.entity_requests import entity_key, entity_listing, entity_upsert
@@ -9,8 +14,10 @@ from dashboard_catalog.contract.pages import fill_from, fill_page
 from dashboard_catalog.contract.session_messages import (
     failure_listing,
     failure_message,
+    progress_response,
     session_listing,
     session_message,
+    undone_response,
 )
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
@@ -93,3 +100,16 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
             )
 
         return await self._room.of(context).hold(build)
+
+    async def RevertSession(
+        self, request: bulk_session_pb2.RevertSessionRequest, context: Context
+    ) -> AsyncIterator[bulk_session_pb2.RevertSessionResponse]:
+        session_id = UUID(request.session_id)
+        writer = caller_of(context).writer
+        undone = Undone()
+        async with aclosing(
+            self._catalog.revert_session(writer, session_id, validate_only=request.validate_only)
+        ) as chunks:
+            async for undone in chunks:
+                yield progress_response(undone)
+        yield undone_response(undone)

@@ -191,6 +191,7 @@ class AssetWrites:
         merged = self._merge(write, stored, resolved)
         if version and write.whole:
             bring_back(merged, stored, version)
+            resolved.values["source_hash"] = version.source_hash
         if violations := list(_outgrown(stored, merged.changes)):
             raise _refused(write, violations)
         changes = dict(merged.changes)

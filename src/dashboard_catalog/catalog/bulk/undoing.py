@@ -1,0 +1,171 @@
+"""Puts back what a session wrote, in chunks, each in a transaction of its own.
+
+It begins with the newest change, and can be called again after any interruption: what was put back stays so. From its
+beginning on, the session cannot be resumed.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from dashboard_catalog.auth.policies import ActionDenied
+from dashboard_catalog.auth.principal import Action, Resource
+from dashboard_catalog.catalog import audit
+from dashboard_catalog.catalog.authorization import entity, may_revert_sessions
+from dashboard_catalog.catalog.bulk.session_access import seen_session
+from dashboard_catalog.catalog.bulk.undo_chunk import MAX_SAMPLE, Chunk, SkipReason, UndoChunk, Undone
+from dashboard_catalog.catalog.model.commands import Writer
+from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS
+from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.catalog.writing.pipeline import Pipeline
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store import bulk_sessions as sessions
+from dashboard_catalog.store import entities
+from dashboard_catalog.store import session_writes as written
+from dashboard_catalog.store.bulk_sessions import SessionState, state_of
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRecord
+from dashboard_catalog.store.session_writes import SessionRange
+
+_REMOVED_AT_ONCE = 1000
+
+
+class Undoing:
+    """Puts back what one session wrote.
+
+    Args:
+        writer: Who puts it back. Writes as ingestion does, and names the session.
+        session_id: The session.
+        validate_only: Whether to write nothing, and only find out what would be put back.
+    """
+
+    def __init__(
+        self, database: Database, pipeline: Pipeline, writer: Writer, session_id: UUID, *, validate_only: bool
+    ) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._writer = writer
+        self._session_id = session_id
+        self._validate_only = validate_only
+        self._transaction = database.rehearse if validate_only else database.write
+        self._undone = Undone()
+
+    async def run(self) -> AsyncGenerator[Undone]:
+        """Yields what has been put back so far, after each chunk, and once more at the end.
+
+        Raises:
+            CatalogError: NOT_FOUND if the caller may not see the session, PERMISSION_DENIED if they may not revert it,
+                FAILED_PRECONDITION while a connection of the session lives.
+        """
+        record = await self._transaction(self._begin)
+        ranges = {
+            UUID(hex=service): SessionRange(record.id, UUID(hex=service), first, last)
+            for service, (first, last) in record.changes.items()
+        }
+        complete = False
+        try:
+            # What a sweep has deleted may be referred to by assets of other BI services.
+            for service_id in sorted(ranges, key=lambda id_: (id_ == CATALOG_ID, id_ != record.service_id, id_)):
+                async for undone in self._in_service(ranges, service_id):
+                    self._undone.add(undone)
+                    yield self._undone
+            complete = True
+        finally:
+            audit.log_undone(
+                self._writer,
+                reverted=self._undone.reverted,
+                skipped=self._undone.skipped,
+                validate_only=self._validate_only,
+                complete=complete,
+            )
+
+    async def _begin(self, connection: WriteConnection) -> SessionRecord:
+        """Checks that the session can be put back, and makes sure that nobody writes it any more."""
+        principal = self._writer.principal
+        seen = await seen_session(connection, self._pipeline.authorizer, principal, self._session_id)
+        if not may_revert_sessions(self._pipeline.authorizer, principal, seen.service):
+            raise ActionDenied(principal, Action.REVERT_SESSION, Resource("session", name=str(self._session_id)))
+        record = await sessions.lock(connection, seen.record.service_id, self._session_id)
+        if record is None:
+            raise not_found("session", str(self._session_id))
+        now = datetime.now(UTC)
+        if state_of(record, now) is SessionState.RUNNING:
+            raise CatalogError(
+                Reason.SESSION_RUNNING,
+                "this session is still running; end its stream before you revert it",
+                resource=("session", str(record.id)),
+            )
+        if record.reverted_at is None:
+            record.reverted_at = now
+            record.connection = None
+        record.updated_at = now
+        await sessions.save(connection, record)
+        return record
+
+    async def _in_service(self, ranges: Mapping[UUID, SessionRange], service_id: UUID) -> AsyncGenerator[Undone]:
+        """Yields what each chunk of a BI service, or of the entities, has put back."""
+        if service_id == CATALOG_ID:
+            async with self._database.read() as connection:
+                yield await self._entities(connection, ranges[CATALOG_ID])
+            return
+        async with self._database.read() as connection:
+            service = next(iter(await entities.by_ids(connection, [service_id])), None)
+            yield await self._removed(connection, ranges[service_id])
+        rest = ranges[service_id] if service else None
+        while service and rest:
+            chunk = await self._finished(self._chunk(ranges, service, rest))
+            yield chunk.undone
+            rest = chunk.rest
+
+    async def _chunk(self, ranges: Mapping[UUID, SessionRange], service: EntityRecord, rest: SessionRange) -> Chunk:
+        async def work(connection: WriteConnection) -> Chunk:
+            takes_along = not self._validate_only
+            undo = UndoChunk(connection, self._pipeline, self._writer, ranges, service, takes_along=takes_along)
+            return await undo.run(rest)
+
+        chunk = await self._transaction(work)
+        audit.log_denied_items(self._writer, chunk.results)
+        if not self._validate_only:
+            audit.log_undo_chunk(self._writer, reverted=chunk.undone.reverted, skipped=chunk.undone.skipped)
+        return chunk
+
+    async def _finished(self, work: Coroutine[Any, Any, Chunk]) -> Chunk:
+        """Returns the outcome of a chunk. An interruption takes effect when it has been written and logged."""
+        writing = asyncio.create_task(work)
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing})
+            raise
+
+    async def _removed(self, connection: ReadConnection, of: SessionRange) -> Undone:
+        """Counts the assets that were removed for good since."""
+        undone, after = Undone(), of.first
+        while found := await written.removed_assets(connection, of, after, _REMOVED_AT_ONCE):
+            for _, kind, id_ in found:
+                undone.skip(kind, str(id_), SkipReason.REMOVED)
+            after = found[-1][0]
+        undone.done = undone.skipped
+        return undone
+
+    async def _entities(self, connection: ReadConnection, of: SessionRange) -> Undone:
+        """Counts the entities, which have no versions to go back to."""
+        total, some = await written.written_entities(connection, of, MAX_SAMPLE)
+        records = {record.id: record for record in await entities.by_ids(connection, [id_ for _, id_ in some])}
+        undone = Undone(done=total)
+        for kind, id_ in some:
+            undone.skip(kind, self._shown(records.get(id_)) or str(id_), SkipReason.ENTITY)
+        undone.skipped = total
+        return undone
+
+    def _shown(self, record: EntityRecord | None) -> str | None:
+        """Returns the name of an entity if the caller may view it."""
+        if record is None:
+            return None
+        resource = entity(ENTITY_KINDS[record.kind], record, record.fqn)
+        shown = self._pipeline.authorizer.allows(self._writer.principal, Action.VIEW, resource)
+        return record.fqn if shown else None
