@@ -1,14 +1,30 @@
 """RevertSession puts back what a bulk session wrote, and leaves alone what others have touched since."""
 
+from collections.abc import Iterator, MutableMapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
-from tests.service.caller import Caller, Json
+from dashboard_catalog.catalog.bulk import undo_chunk
+from dashboard_catalog.rpc.edge.call import add_call
+from dashboardcatalog.v1 import bulk_session_pb2
+from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.ingesting import ANN, BOB, stored, tags_of, update
 from tests.service.streams import Stream
 
 pytestmark = pytest.mark.usefixtures("superset")
+
+Lines = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def logs() -> Iterator[Lines]:
+    """Everything that is logged during the test."""
+    with capture_logs(processors=[add_call]) as lines:
+        yield lines
 
 
 def chart(name: str, service: str = "superset", **fields: Any) -> Json:
@@ -63,7 +79,7 @@ SPEC: Json = {
 async def test_assets_get_the_content_that_they_had_before_the_session(bot: Caller, admin: Caller) -> None:
     await load(bot, [dashboard("d1", "c1", "c2", **SPEC), dashboard("d2", **SPEC)])
     before = await stored(admin)
-    changed = {
+    changed: Json = {
         "displayName": "Two",
         "owners": BOB,
         "tags": [{"tagFQN": "Tier.Gold"}],
@@ -208,3 +224,100 @@ async def test_assets_of_several_services_go_back_together(bot: Caller, admin: C
     far = (await admin.get_dashboard(fully_qualified_name="looker.far"))["dashboard"]
     assert [(one["name"], one.get("deleted", False)) for one in far["charts"]] == [("k", False)]
     assert (await stored(admin, "fresh", "chart"))["deleted"]
+
+
+async def test_a_session_of_before_an_upgrade_is_put_back_as_well(bot: Caller, admin: Caller, service: Service) -> None:
+    await load(bot, [dashboard("d1", displayName="One")])
+    session_id = await load(bot, [dashboard("d1", displayName="Two"), chart("new")])
+    async with service.database._writers.begin() as connection:
+        await connection.execute(text("UPDATE bulk_session SET changes = '{}'"))
+
+    assert await undo(admin, session_id) == (2, 0, set())
+    assert await undo(admin, session_id) == (0, 0, set())
+    assert (await stored(admin))["displayName"] == "One"
+
+
+async def test_it_stops_after_its_chunk_and_goes_on_when_called_again(
+    bot: Caller, admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undo_chunk, "CHUNK_SIZE", 3)
+    names = [f"d{number}" for number in range(8)]
+    await load(bot, [dashboard(name, displayName="One") for name in names])
+    session_id = await load(
+        bot,
+        [chart("a"), chart("b"), dashboard("made", "a", "b"), *(dashboard(name, displayName="Two") for name in names)],
+        [dashboard("made", "a", "b", displayName="Again")],
+    )
+    call = admin._stubs["Entit"].RevertSession(
+        bulk_session_pb2.RevertSessionRequest(session_id=session_id), metadata=admin.metadata
+    )
+    first = (await call.read()).progress
+    call.cancel()
+
+    reverted, skipped, _ = await undo(admin, session_id)
+
+    # The newest three versions are those of two dashboards and of the one that takes along its charts.
+    assert (first.done, first.reverted, skipped) == (3, 5, 0)
+    assert reverted <= 6
+    for name in names:
+        assert ((await stored(admin, name))["displayName"], (await stored(admin, name))["version"]) == ("One", 0.3)
+    assert [(await stored(admin, name, "chart"))["version"] for name in ("a", "b")] == [0.2, 0.2]
+    await admin.restore_dashboard(fully_qualified_name="superset.made")
+    assert [one.get("deleted", False) for one in (await stored(admin, "made"))["charts"]] == [False, False]
+
+
+async def test_a_session_that_is_put_back_cannot_go_on_and_one_that_runs_is_not_put_back(
+    bot: Caller, admin: Caller
+) -> None:
+    options: Json = {"sessionId": str(uuid4())}
+    async with Stream(bot) as stream:
+        await stream.send(chart("a"), options=options)
+        await stream.read_until(1)
+        with pytest.raises(Refused) as running:
+            await undo(admin, options["sessionId"])
+        assert (running.value.code, running.value.reason) == ("FAILED_PRECONDITION", "SESSION_RUNNING")
+        await stream.end()
+    assert await undo(admin, options["sessionId"], validate_only=True) == (1, 0, set())
+    assert (await bot.bulk([chart("a")], options=options)).refused is None
+
+    assert await undo(admin, options["sessionId"]) == (1, 0, set())
+
+    refused = (await bot.bulk([chart("a")], options=options)).refused
+    assert refused is not None
+    assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "SESSION_REVERTED")
+    state = (await bot.get_bulk_session(session_id=options["sessionId"]))["session"]["state"]
+    assert state == "BULK_SESSION_STATE_REVERTED"
+
+
+async def test_who_may_revert_a_session(service: Service, bot: Caller, admin: Caller, logs: Lines) -> None:
+    session_id = await load(bot, [chart("a"), chart("x", "looker")], service="superset")
+    far = (await admin.get_chart(fully_qualified_name="looker.x"))["chart"]["id"]
+    for caller, reason in ((bot, "ACTION_DENIED"), (service.caller("stella", "data_steward"), "NOT_FOUND")):
+        with pytest.raises(Refused) as refused:
+            await undo(caller, session_id)
+        assert refused.value.reason == reason
+    with pytest.raises(Refused) as refused:
+        await undo(admin, str(uuid4()))
+    assert refused.value.reason == "NOT_FOUND"
+    logs.clear()
+
+    limited = service.caller("other", "admin", services=["superset"])
+    assert await undo(limited, session_id) == (1, 1, {("chart", far, "DENIED")})
+
+    lines = [line for line in logs if line["event"] in ("undo_chunk_written", "session_reverted", "denied")]
+    assert [line["event"] for line in lines] == [
+        "undo_chunk_written",
+        "denied",
+        "undo_chunk_written",
+        "session_reverted",
+    ]
+    assert all(line["subject"] == "other" and line["call_id"] for line in lines)
+    last = {key: lines[-1][key] for key in ("session", "reverted", "skipped", "validate_only", "complete")}
+    assert last == {
+        "session": session_id,
+        "reverted": 1,
+        "skipped": 1,
+        "validate_only": False,
+        "complete": True,
+    }
+    assert await undo(admin, session_id) == (1, 0, set())

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
 from dashboard_catalog.store.assets import AssetTable
@@ -68,6 +68,7 @@ class _Statements(Generic[A]):
 
     async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         # A new asset may have the name of one that is removed.
+        await self._name_sessions(connection, changes)
         await self._remove(connection, changes.service_id, changes.removed)
         await self.insert_removals.run(connection, changes.removals)
         await self.insert.run(connection, list(changes.new.values()))
@@ -75,6 +76,18 @@ class _Statements(Generic[A]):
         await self._update(connection, changes.changed.values())
         await self.update_unversioned.run(connection, list(changes.touched.values()))
         await self._store_references(connection, changes)
+
+    async def _name_sessions(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
+        """Adds the bulk sessions that wrote an asset to what is left of it."""
+        if not changes.removals:
+            return
+        removed = {removal.id: removal for removal in changes.removals}
+        ids = bindparam("ids", list(removed), UUID_LIST)
+        for table in self._tables:
+            c = table.c
+            wrote = select(c.id, c.session_id).where(c.service_id == changes.service_id, any_of(c.id, ids)).distinct()
+            for row in await connection.execute(wrote.where(c.session_id.is_not(None))):
+                removed[row.id].session_ids.append(row.session_id)
 
     async def _remove(self, connection: WriteConnection, service_id: UUID, removed: Mapping[UUID, A]) -> None:
         if not removed:

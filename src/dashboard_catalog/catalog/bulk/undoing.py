@@ -14,6 +14,7 @@ from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Action, Resource
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.authorization import entity, may_revert_sessions
+from dashboard_catalog.catalog.bulk.counts import counts_of
 from dashboard_catalog.catalog.bulk.session_access import seen_session
 from dashboard_catalog.catalog.bulk.undo_chunk import MAX_SAMPLE, Chunk, SkipReason, UndoChunk, Undone
 from dashboard_catalog.catalog.model.commands import Writer
@@ -23,7 +24,7 @@ from dashboard_catalog.catalog.writing.pipeline import Pipeline
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import bulk_sessions as sessions
-from dashboard_catalog.store import entities
+from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store import session_writes as written
 from dashboard_catalog.store.bulk_sessions import SessionState, state_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
@@ -32,6 +33,13 @@ from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRec
 from dashboard_catalog.store.session_writes import SessionRange
 
 _REMOVED_AT_ONCE = 1000
+
+
+async def _any_changes(connection: ReadConnection, session: SessionRecord) -> dict[str, list[int]]:
+    """Returns where a session may have written that began before the catalog kept that: anywhere, until now."""
+    has_written = counts_of(session).keys() & {"created", "updated", "restored"} or session.swept
+    services = await entities.of_kind(connection, "bi_service") if has_written else []
+    return {service.id.hex: [1, await locks.last_change(connection, service.id)] for service in services}
 
 
 class Undoing:
@@ -72,7 +80,8 @@ class Undoing:
             for service_id in sorted(ranges, key=lambda id_: (id_ == CATALOG_ID, id_ != record.service_id, id_)):
                 async for undone in self._in_service(ranges, service_id):
                     self._undone.add(undone)
-                    yield self._undone
+                    if undone.done:
+                        yield self._undone
             complete = True
         finally:
             audit.log_undone(
@@ -102,6 +111,7 @@ class Undoing:
         if record.reverted_at is None:
             record.reverted_at = now
             record.connection = None
+            record.changes = record.changes or await _any_changes(connection, record)
         record.updated_at = now
         await sessions.save(connection, record)
         return record
@@ -114,12 +124,13 @@ class Undoing:
             return
         async with self._database.read() as connection:
             service = next(iter(await entities.by_ids(connection, [service_id])), None)
-            yield await self._removed(connection, ranges[service_id])
         rest = ranges[service_id] if service else None
         while service and rest:
             chunk = await self._finished(self._chunk(ranges, service, rest))
             yield chunk.undone
             rest = chunk.rest
+        async with self._database.read() as connection:
+            yield await self._removed(connection, ranges[service_id])
 
     async def _chunk(self, ranges: Mapping[UUID, SessionRange], service: EntityRecord, rest: SessionRange) -> Chunk:
         async def work(connection: WriteConnection) -> Chunk:
