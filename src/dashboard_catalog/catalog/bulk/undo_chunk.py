@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain, zip_longest
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -62,26 +63,37 @@ class Undone:
 
     Attributes:
         done: Number of things that have been looked at.
-        sample: Some of those that were skipped.
     """
 
     done: int = 0
     reverted: int = 0
     skipped: int = 0
-    sample: list[Skipped] = field(default_factory=list)
+    _named: dict[SkipReason, list[Skipped]] = field(default_factory=dict)
+
+    @property
+    def sample(self) -> list[Skipped]:
+        """Some of the things that were skipped, for every reason if there is room."""
+        in_turn = chain.from_iterable(zip_longest(*self._named.values()))
+        return [one for one in in_turn if one][:MAX_SAMPLE]
 
     def skip(self, kind: str, fqn: str, reason: SkipReason) -> None:
         """Counts a thing that is not put back."""
         self.skipped += 1
-        if len(self.sample) < MAX_SAMPLE:
-            self.sample.append(Skipped(kind, fqn, reason))
+        self._name(Skipped(kind, fqn, reason))
 
     def add(self, other: "Undone") -> None:
         """Adds what a chunk has done."""
         self.done += other.done
         self.reverted += other.reverted
         self.skipped += other.skipped
-        self.sample += other.sample[: MAX_SAMPLE - len(self.sample)]
+        for named in other._named.values():
+            for one in named:
+                self._name(one)
+
+    def _name(self, skipped: Skipped) -> None:
+        named = self._named.setdefault(skipped.reason, [])
+        if len(named) < MAX_SAMPLE:
+            named.append(skipped)
 
 
 class Chunk(NamedTuple):

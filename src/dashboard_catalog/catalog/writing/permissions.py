@@ -150,6 +150,7 @@ class WritePermissions:
 
 def _may_be(sent: SentReference, principal: Principal) -> bool:
     """Says whether an owner as sent may be the caller or a team of the caller."""
-    if sent.id or sent.fqn:
+    # If there are other parts, they must agree with the name.
+    if not sent.name:
         return True
     return sent.name == principal.subject if sent.type == "user" else sent.name in principal.teams

@@ -113,7 +113,7 @@ class _Sending:
 
     def _owners(self) -> dict[SentReference, int]:
         owners = [
-            SentReference(owner.kind, str(id_), "", "")
+            SentReference(owner.kind, str(id_), owner.name, "")
             for id_ in self._version.owners
             if (owner := self._existing(id_, f"owners.{id_}"))
         ]
