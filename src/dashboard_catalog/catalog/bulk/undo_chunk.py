@@ -63,17 +63,18 @@ class Undone:
 
     Attributes:
         done: Number of things that have been looked at.
+        named: The first of those that were skipped, by reason.
     """
 
     done: int = 0
     reverted: int = 0
     skipped: int = 0
-    _named: dict[SkipReason, list[Skipped]] = field(default_factory=dict)
+    named: dict[SkipReason, list[Skipped]] = field(default_factory=dict)
 
     @property
     def sample(self) -> list[Skipped]:
         """Some of the things that were skipped, for every reason if there is room."""
-        in_turn = chain.from_iterable(zip_longest(*self._named.values()))
+        in_turn = chain.from_iterable(zip_longest(*self.named.values()))
         return [one for one in in_turn if one][:MAX_SAMPLE]
 
     def skip(self, kind: str, fqn: str, reason: SkipReason) -> None:
@@ -86,12 +87,12 @@ class Undone:
         self.done += other.done
         self.reverted += other.reverted
         self.skipped += other.skipped
-        for named in other._named.values():
+        for named in other.named.values():
             for one in named:
                 self._name(one)
 
     def _name(self, skipped: Skipped) -> None:
-        named = self._named.setdefault(skipped.reason, [])
+        named = self.named.setdefault(skipped.reason, [])
         if len(named) < MAX_SAMPLE:
             named.append(skipped)
 
