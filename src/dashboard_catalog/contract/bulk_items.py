@@ -65,6 +65,7 @@ def _asset_write(
         write = violations.gather(lambda: asset_write(kind, spec, Verb.UPSERT, writer, mask, digest=digest))
         if write is None or violations:
             raise invalid(violations)
+        write.drops = options.drops
         return write
 
     # The database looks up a deferred item before it is read. So its name must be one that every database takes, and it

@@ -1,14 +1,16 @@
 """The options of a bulk stream, checked once."""
 
 import hashlib
+from functools import partial
 from uuid import UUID, uuid4
 
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.commands import Writer
+from dashboard_catalog.catalog.model.commands import MISSING, Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.contract import masks
 from dashboard_catalog.contract.asset_specs import digest_start
+from dashboard_catalog.contract.bulk_creation import creating_writes
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.limits import MAX_FAILURES
@@ -46,16 +48,21 @@ class BulkOptions:
         self.max_failures = sent.max_failures if sent.HasField("max_failures") else MAX_FAILURES
         # Everything that comes through a stream is ingestion.
         self.writer = Writer(caller.principal, True, caller.id, sent.override_metadata, self.session_id)
+        is_patient = sent.missing_references in (bulk_pb2.MISSING_REFERENCES_DROP, bulk_pb2.MISSING_REFERENCES_CREATE)
+        self.drops = MISSING if is_patient else frozenset()
         self.digest_starts = {kind: digest_start(self.masks[kind], self.writer) for kind in ASSET_KINDS}
 
     def session_request(self) -> SessionRequest:
         """Returns what these options say about the session."""
+        service = names.segment(self._sent.service) if self._sent.service else None
+        creates = self._sent.missing_references == bulk_pb2.MISSING_REFERENCES_CREATE
         return SessionRequest(
             id=self.session_id,
             writer=self.writer,
-            service=names.segment(self._sent.service) if self._sent.service else None,
+            service=service,
             options=self._digest(),
             max_deleted_percent=self._max_deleted_percent() if self.sweeps else None,
+            creates_of=partial(creating_writes, self.writer, service) if creates else None,
         )
 
     def _digest(self) -> bytes:

@@ -63,6 +63,7 @@ def item_result(item: ChunkItem, result: Result, call_id: str) -> bulk_pb2.BulkU
     message.outcome = wire.outcome_message(result.outcome)
     message.id = str(result.record.id)
     message.kept_fields.extend(fit_names(result.kept_fields))
+    message.left_out.extend(fit_names(result.left_out))
     if not isinstance(result, WrittenEntity):
         message.version = version.as_number(result.record.version)
     return message

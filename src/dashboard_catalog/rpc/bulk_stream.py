@@ -236,7 +236,7 @@ class _Stream:
         shown = (
             item_result(item, result, call_id)
             for item, result in zip(items, results, strict=True)
-            if self._options.all_results or isinstance(result, CatalogError)
+            if self._options.all_results or isinstance(result, CatalogError) or result.left_out
         )
         await outbox.progress(items[0].offset, self.session.record.next_offset, shown)
 

@@ -11,7 +11,12 @@ from dashboard_catalog.errors import CatalogError, Violation
 
 
 async def apply_chunk(
-    items: Sequence[ChunkItem], apply: Callable[[Batch], Awaitable[list[Result]]], assumed: Assumed | None = None
+    items: Sequence[ChunkItem],
+    apply: Callable[[Batch], Awaitable[list[Result]]],
+    assumed: Assumed | None = None,
+    *,
+    missing: set[tuple[str, str]] | None = None,
+    probes: bool = False,
 ) -> list[Result]:
     """Applies the readable items of a chunk and returns the result of every item, in the order of the items.
 
@@ -22,6 +27,8 @@ async def apply_chunk(
         items: The items, in the order of the stream.
         apply: Applies a batch, or rehearses it, and returns the results of its writes.
         assumed: What counts as existing, for a stream that only validates.
+        missing: Gets (kind, fully qualified name) of what the items refer to and does not exist.
+        probes: Whether nothing that is accepted counts as existing afterwards.
     """
     refused = _duplicates(items)
     writes = [refused.get(item.offset, item.write) for item in items]
@@ -31,6 +38,8 @@ async def apply_chunk(
         assumed=assumed,
         is_chunk=True,
         failed=unreadable,
+        missing=set() if missing is None else missing,
+        probes=probes,
     )
     results = iter(await apply(batch) if batch.writes else ())
     return [write if isinstance(write, CatalogError) else next(results) for write in writes]

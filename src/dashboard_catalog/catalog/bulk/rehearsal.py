@@ -1,9 +1,12 @@
 """A session that only validates: it stores nothing, not even itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
+from dashboard_catalog.catalog.bulk.creation import Creation, Thing
 from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, keep_failures, read_failure
 from dashboard_catalog.catalog.bulk.item_results import apply_chunk
 from dashboard_catalog.catalog.bulk.mentions import Mentions
@@ -12,6 +15,7 @@ from dashboard_catalog.catalog.bulk.sweep import preview_sweep
 from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.model.commands import ChunkItem
 from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import FailureRecord, SessionRecord
 
@@ -30,6 +34,7 @@ class Rehearsal:
         self._pipeline = pipeline
         self._request = request
         self._assumed = Assumed()
+        self._creation = Creation(request.creates_of) if request.creates_of else None
         self._mentions = Mentions()
         # As rows: an error that was raised would keep its frames, and with them the items, in memory.
         self._failures: list[FailureRecord] = []
@@ -42,9 +47,9 @@ class Rehearsal:
             CatalogError: UNAVAILABLE if the database is away.
         """
         async with self._database.read() as connection:
-            results = await apply_chunk(
-                items, lambda batch: self._pipeline.rehearse(connection, batch), assumed=self._assumed
-            )
+            if self._creation:
+                await self._create(connection, self._creation, items)
+            results = await apply_chunk(items, partial(self._pipeline.rehearse, connection), assumed=self._assumed)
         audit.log_denied_items(self._request.writer, results)
         self._failures += keep_failures(self.record, failure_rows(self.record, items, results), 0)
         if self.record.sweeps:
@@ -52,6 +57,15 @@ class Rehearsal:
         add_counts(self.record, count_outcomes(results))
         self.record.next_offset += len(items)
         return results
+
+    async def _create(self, connection: ReadConnection, creation: Creation, items: Sequence[ChunkItem]) -> None:
+        """Makes what a session would create count as existing."""
+        apply = partial(self._pipeline.rehearse, connection)
+        missing: set[Thing] = set()
+        await apply_chunk(items, apply, assumed=self._assumed, missing=missing, probes=True)
+        if writes := creation.writes_for(missing, items):
+            await creation.run(connection, writes, lambda batch: apply(replace(batch, assumed=self._assumed)))
+            creation.finish(writes)
 
     async def failures(self, first: int, end: int, limit: int) -> list[ItemFailure]:
         """Returns at most `limit` refused items with offsets from `first` to below `end`, in their order."""

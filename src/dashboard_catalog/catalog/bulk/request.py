@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from dashboard_catalog.catalog.bulk.creation import CreatesOf
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.reading.entity_reads import find_service
 from dashboard_catalog.store.connections import ReadConnection
@@ -19,6 +20,7 @@ class SessionRequest:
         service: Raw name of the BI service that the session is about, if any.
         options: Digest of everything that must be the same when the session is resumed.
         max_deleted_percent: Limit of the sweep at the end of the session, or None for no sweep.
+        creates_of: Returns what creates a thing that items refer to; None if the stream creates nothing.
     """
 
     id: UUID
@@ -26,6 +28,7 @@ class SessionRequest:
     service: str | None
     options: bytes
     max_deleted_percent: int | None
+    creates_of: CreatesOf | None = None
 
     @property
     def sweeps(self) -> bool:

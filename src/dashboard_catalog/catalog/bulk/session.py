@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
+from dashboard_catalog.catalog.bulk.creation import Creation, MissingThings, Thing
 from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, keep_failures, read_failure
 from dashboard_catalog.catalog.bulk.item_results import apply_chunk
 from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.bulk.sweep import SweepResult, sweep
-from dashboard_catalog.catalog.model.commands import ChunkItem
+from dashboard_catalog.catalog.model.commands import ChunkItem, Write
 from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
@@ -41,6 +42,7 @@ class Session:
         self._pipeline = pipeline
         self._request = request
         self._connection = record.connection
+        self._creation = Creation(request.creates_of) if request.creates_of else None
         self.record = record
 
     async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
@@ -52,14 +54,36 @@ class Session:
 
         async def work(connection: WriteConnection) -> tuple[SessionRecord, list[Result]]:
             record = await self._lock(connection)
-            results = await apply_chunk(items, lambda batch: self._pipeline.run(connection, batch))
+            missing: set[Thing] = set()
+            results = await apply_chunk(items, lambda batch: self._pipeline.run(connection, batch), missing=missing)
+            if self._creation and (writes := self._creation.writes_for(missing, items)):
+                raise MissingThings(writes)
             await self._store_chunk(connection, record, items, results)
             return record, results
 
-        self.record, results = await self._database.write(work)
+        try:
+            self.record, results = await self._database.write(work)
+        except MissingThings as found:
+            if self._creation:
+                await self._create(self._creation, found.writes)
+            self.record, results = await self._database.write(work)
         audit.log_denied_items(self._request.writer, results)
         audit.log_chunk(self._request.writer, count_outcomes(results))
         return results
+
+    async def _create(self, creation: Creation, writes: Sequence[Write]) -> None:
+        """Creates what a chunk refers to, as far as the caller may."""
+
+        async def work(connection: WriteConnection) -> tuple[list[Write], list[Result]]:
+            record = await self._lock(connection)
+            created = await creation.run(connection, writes, lambda batch: self._pipeline.run(connection, batch))
+            await self._save(connection, record)
+            return created
+
+        new, results = await self._database.write(work)
+        audit.log_denied_items(self._request.writer, results)
+        audit.log_writes(new, results)
+        creation.finish(writes)
 
     async def failures(self, first: int, end: int, limit: int) -> list[ItemFailure]:
         """Returns at most `limit` refused items with offsets from `first` to below `end`, in their order."""

@@ -26,6 +26,9 @@ class KnownEntities:
 
     Args:
         assumed: What a stream that only validates has accepted; counts as existing.
+
+    Attributes:
+        missing: Kind and fully qualified name of what writes left out because it does not exist.
     """
 
     def __init__(self, assumed: Assumed | None = None) -> None:
@@ -37,6 +40,7 @@ class KnownEntities:
         self._chart_services: dict[UUID, UUID] = {}
         self._chart_names: dict[UUID, AssetName] = {}
         self._failed: set[tuple[str, str]] = set()
+        self.missing: set[tuple[str, str]] = set()
 
     async def load(self, connection: ReadConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
         """Loads entities by fully qualified name, of any kind, and by id, with the classifications of tags.

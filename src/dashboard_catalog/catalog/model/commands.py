@@ -222,6 +222,16 @@ class DeferredUpsert:
                 self._read = error
 
 
+MISSING = frozenset(
+    {
+        ViolationReason.UNKNOWN_REFERENCE,
+        ViolationReason.DELETED_REFERENCE,
+        ViolationReason.FAILED_REFERENCE,
+        ViolationReason.UNKNOWN_PROPERTY,
+    }
+)
+"""What a write `drops` that does not need its references to exist."""
+
 Write = AssetWrite | DeferredUpsert | EntityWrite
 
 
@@ -270,12 +280,14 @@ class Unchanged(NamedTuple):
         record: A row with its id and version.
         outcome: UNCHANGED.
         kept_fields: None.
+        left_out: None.
     """
 
     kind: AssetKind
     record: Any
     outcome: Outcome = Outcome.UNCHANGED
     kept_fields: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class WrittenAsset(NamedTuple):
@@ -308,3 +320,4 @@ class WrittenEntity:
     record: EntityRecord
     outcome: Outcome
     kept_fields: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()

@@ -241,8 +241,8 @@ class AssetWrites:
         source_hash = resolved.values.get("source_hash", cleared)
         same = not changed and edited == record.edited and source_hash == record.source_hash
         digest = write.digest or (record.digest if same else None)
-        if write.digest and (resolved.left_out or merged.kept_hidden):
-            # The next load must look at what was left out: people may have restored it, or the writer may view it.
+        if write.digest and (resolved.left_out or resolved.dropped or merged.kept_hidden):
+            # The next load must look at what was left out: it may exist by then, or the writer may view it.
             digest = None
         self._working.touch(
             write.kind,

@@ -8,7 +8,7 @@ One refused write fails alone, also one that the database refuses (`isolation`).
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from uuid import UUID
 
@@ -59,12 +59,16 @@ class Batch:
         assumed: What counts as existing, for a stream that only validates; grows with what is accepted.
         is_chunk: Whether one caller sent the writes together. Then a write that refers to a refused one is refused too.
         failed: (kind, fully qualified name) of items of the chunk that could not be read.
+        missing: Gets (kind, fully qualified name) of what the writes left out because it does not exist.
+        probes: Whether the batch is only looked at, so that nothing that it accepts counts as existing afterwards.
     """
 
     writes: Sequence[Write]
     assumed: Assumed | None = None
     is_chunk: bool = False
     failed: Sequence[tuple[str, str]] = ()
+    missing: set[tuple[str, str]] = field(default_factory=set)
+    probes: bool = False
 
 
 class Pipeline:
@@ -155,6 +159,7 @@ class _Run:
             await self._write_entities()
         if self._assets or self._deferred:
             await self._write_assets()
+        self._batch.missing.update(self._known.missing)
         return [self._results[index] for index in range(len(self._batch.writes))]
 
     async def _write_entities(self) -> None:
@@ -172,7 +177,7 @@ class _Run:
         except CatalogError as error:
             self._refused(write)
             return error
-        if self._batch.assumed is not None:
+        if self._batch.assumed is not None and not self._batch.probes:
             self._batch.assumed.add(written.record)
         return written
 
@@ -204,7 +209,7 @@ class _Run:
             # Also a chart that the write removes: such writes never share a batch with writes that refer to charts.
             self._known.add_chart(written.record)
         self._targets.add(write.kind.name, written.fqn, written.record)
-        if self._batch.assumed is not None:
+        if self._batch.assumed is not None and not self._batch.probes:
             self._batch.assumed.add_asset(write.kind.name, written.fqn, written.record)
         return written
 

@@ -108,7 +108,7 @@ class PropertyValues:
     def _definition(self, key: str, violations: list[Violation]) -> CompiledProperty | None:
         path, fqn = f"extension.{key}", names.join(self._kind, key)
         record = self._known.find("custom_property", fqn)
-        failed = self._known.has_failed("custom_property", fqn)
+        failed = self._known.has_failed("custom_property", fqn) and not (record and self._write.drops)
         if record is None and not failed:
             text = f"no custom property {key} is defined for a {self._kind}"
             violations.append(Violation(path, ViolationReason.UNKNOWN_PROPERTY, text))
@@ -164,7 +164,7 @@ class PropertyValues:
 
     def _has_failed(self, reference: PropertyReference, target: KnownAsset | None) -> bool:
         if target is not None:
-            return self._known.has_failed(target.kind, target.fqn)
+            return self._known.has_failed(target.kind, target.fqn) and not self._write.drops
         fqn = fqn_of_parts(reference.fully_qualified_name, reference.name)
         return fqn is not None and any(self._known.has_failed(kind, fqn) for kind in reference.kinds)
 

@@ -98,6 +98,7 @@ class _Resolver:
         # The marks that the write leaves alone. It adds nothing there, so nothing there must exist.
         self._decided = NO_MARKS if stored is None or self._edits else Marks.decode(stored.edited)
         self.resolved = Resolved()
+        self._missing: set[tuple[str, str]] = set()
 
     def resolve(self, values: Mapping[str, Any]) -> Resolved:
         resolved = self.resolved
@@ -106,12 +107,14 @@ class _Resolver:
             if resolver is None:
                 resolved.values[name] = value
                 continue
-            before = len(resolved.violations)
+            before, dropped = len(resolved.violations), len(resolved.dropped)
             found = resolver(self, value)
-            if found is not NOT_WRITTEN:
+            # A list of which nothing is left is absent, as it would be without what is dropped.
+            if found is not NOT_WRITTEN and (found or len(resolved.dropped) == dropped):
                 resolved.values[name] = found
             if name in self._decided.fields:
-                self._forgive(before, name)
+                self._forgive(before, dropped, name)
+        self._known.missing |= self._missing
         return resolved
 
     def _held(self, name: str) -> list[UUID]:
@@ -129,13 +132,25 @@ class _Resolver:
         self.resolved.violations.append(problem)
         return False
 
-    def _forgive(self, before: int, path: str) -> None:
-        """Drops the violations after the first `before`: they are in what the write leaves alone."""
+    def _note_missing(self, kind: str, fqn: str, found: Any) -> None:
+        if found is None:
+            self._missing.add((kind, fqn))
+
+    def _has_failed(self, kind: str, fqn: str, found: Any) -> bool:
+        """Says whether the item of the same chunk that writes a thing was refused, and the write minds that.
+
+        One that drops what is missing does not, if the thing exists.
+        """
+        return self._known.has_failed(kind, fqn) and not (found and self._write.drops)
+
+    def _forgive(self, before: int, dropped: int, path: str) -> None:
+        """Forgets violations after the first `before`, and what is dropped: they are in what the write leaves alone."""
         found = self.resolved.violations
-        if len(found) > before:
+        if len(found) > before or len(self.resolved.dropped) > dropped:
             # Without what cannot be used, the rest may look the same as what is stored.
             self.resolved.kept.append(path)
         found[before:] = [v for v in found[before:] if v.reason is ViolationReason.FAILED_REFERENCE]
+        del self.resolved.dropped[dropped:]
 
     def _charts(self, charts: Mapping[AssetName, int]) -> list[UUID]:
         known = [self._known.chart(key) for key in charts]
@@ -148,12 +163,13 @@ class _Resolver:
         ids = []
         for (key, index), chart in zip(charts.items(), known, strict=True):
             fqn = names.join(*key)
-            failed = self._known.has_failed("chart", fqn)
+            failed = self._has_failed("chart", fqn, chart)
             is_held = chart is not None and chart.id in held
             if is_left_out(chart, edits=self._edits, failed=failed):
                 self.resolved.left_out.append(f"charts.{fqn}")
             elif problem := why_unusable(f"charts[{index}]", "chart", fqn, chart, failed=failed, held=is_held):
                 self._drops(f"charts.{fqn}", problem)
+                self._note_missing("chart", fqn, chart)
             elif chart:
                 ids.append(chart.id)
         return ids
@@ -186,6 +202,8 @@ class _Resolver:
             return None
         shown = self._shown_by_id(sent, fqn) if sent.id else fqn
         part = _owner_part(sent.type, record.name if record else sent.name or fqn or sent.id)
+        if not sent.id and "owners" not in self._decided.fields:
+            self._note_missing(sent.type, fqn, record)
         return self._usable(record, sent.type, shown, _Place(path, part), self._held("owners"))
 
     def _shown_by_id(self, sent: SentReference, fqn: str) -> str:
@@ -197,7 +215,7 @@ class _Resolver:
     def _usable(
         self, record: EntityRecord | None, kind: str, shown: str, place: _Place, held: Collection[UUID]
     ) -> EntityRecord | None:
-        failed = self._known.has_failed(kind, record.fqn if record else shown)
+        failed = self._has_failed(kind, record.fqn if record else shown, record)
         is_held = record is not None and record.id in held
         if problem := why_unusable(place.path, kind, shown, record, failed=failed, held=is_held):
             self._drops(place.part, problem)
@@ -214,7 +232,9 @@ class _Resolver:
         held = {*self._held("tags"), *self._decided.tags}
         for fqn, (index, sent) in tags.items():
             path, part = f"tags[{index}].tag_fqn", f"tags.{fqn}"
-            record = self._usable(self._known.find("tag", fqn), "tag", fqn, _Place(path, part), held)
+            found = self._known.find("tag", fqn)
+            self._note_missing("tag", fqn, found)
+            record = self._usable(found, "tag", fqn, _Place(path, part), held)
             if record is None:
                 continue
             if record.attributes["disabled"] and record.id not in held:
@@ -242,7 +262,7 @@ class _Resolver:
             if checked.value is not NOT_WRITTEN:
                 resolved[key] = checked.value
             if key in self._decided.extension_keys:
-                self._forgive(before, part)
+                self._forgive(before, len(self.resolved.dropped), part)
             found = self.resolved.violations[before:]
             if found and all(problem.reason in self._write.drops for problem in found):
                 del self.resolved.violations[before:]
