@@ -124,6 +124,7 @@ async def test_what_is_missing_is_created_by_name(admin: Caller) -> None:
         dashboard(**EVERYTHING),
         dashboard("d2", owners=[{"type": "team", "name": "new team"}], charts=["superset.gone", "superset.bad::name"]),
     ]
+    loaded = Bulk()
     expected = [["charts.looker.gone", "domain", "extension.unheardOf"], ["charts.superset.bad::name"]]
     for validate_only in (True, False):
         loaded = await load(admin, *items, missing="CREATE", service="superset", validateOnly=validate_only)

@@ -37,8 +37,8 @@ class _MissingReferencesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Mis
     MISSING_REFERENCES_FAIL: _MissingReferences.ValueType  # 1
     """The item fails."""
     MISSING_REFERENCES_DROP: _MissingReferences.ValueType  # 2
-    """The item is written without these references, and `left_out` of its result names them. An item of a missing BI
-    service fails.
+    """The item is written without these references, and `left_out` of its result names them. Deleted things count as
+    missing. A list of which nothing is left counts as absent. An item of a missing BI service fails.
     """
     MISSING_REFERENCES_CREATE: _MissingReferences.ValueType  # 3
     """Missing users, teams (of type `Group`) and tags (with their classification) are created by name, and with
@@ -54,8 +54,8 @@ MISSING_REFERENCES_UNSPECIFIED: MissingReferences.ValueType  # 0
 MISSING_REFERENCES_FAIL: MissingReferences.ValueType  # 1
 """The item fails."""
 MISSING_REFERENCES_DROP: MissingReferences.ValueType  # 2
-"""The item is written without these references, and `left_out` of its result names them. An item of a missing BI
-service fails.
+"""The item is written without these references, and `left_out` of its result names them. Deleted things count as
+missing. A list of which nothing is left counts as absent. An item of a missing BI service fails.
 """
 MISSING_REFERENCES_CREATE: MissingReferences.ValueType  # 3
 """Missing users, teams (of type `Group`) and tags (with their classification) are created by name, and with
@@ -318,7 +318,7 @@ class BulkUpsertOptions(_message.Message):
 
     After a disconnect, a new stream with the same session_id and the same options resumes the session at
     `started.next_offset`. Different options fail with INVALID_ARGUMENT. A session can be resumed for 7 days after its
-    last chunk.
+    last chunk. Later, one that has not finished begins again at offset 0.
     """
     service: _builtins.str
     """Optional, but required with `sweep`. Fully qualified name of the BI service that the session loads, at most 2,400
@@ -531,7 +531,7 @@ class BulkUpsertLimits(_message.Message):
     max_item_bytes: _builtins.int
     """Maximum size of an item, in bytes."""
     session_seconds: _builtins.int
-    """How long a session is kept after its last chunk, in seconds."""
+    """How long a session can be resumed after its last chunk, in seconds. Later, an unfinished session begins again."""
     def __init__(
         self,
         *,
@@ -620,7 +620,8 @@ class BulkUpsertResult(_message.Message):
     @_builtins.property
     def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """References that the write left out because they do not exist, in the form of `kept_fields`. Only with
-        MISSING_REFERENCES_DROP or MISSING_REFERENCES_CREATE. An item with such references always gets a result.
+        MISSING_REFERENCES_DROP or MISSING_REFERENCES_CREATE. An item with such references always gets a result, but a
+        session keeps only those of failed items.
         """
 
     def __init__(
