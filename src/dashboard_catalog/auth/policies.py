@@ -92,6 +92,11 @@ class Authorizer:
         self._stamp = policies_stamp(self._folder)
         self._decisions, self._possibilities = self._load()
 
+    @property
+    def revision(self) -> object:
+        """The policies in force: another object after each change."""
+        return self._decisions
+
     def allows(self, principal: Principal, action: Action, resource: Resource) -> bool:
         """Returns whether `principal` may do `action` on `resource`."""
         return self._decisions.decide(principal, action, resource).allowed

@@ -58,12 +58,18 @@ ENTITY_OUTPUT = ("id", "fully_qualified_name", "deleted", "updated_at", "updated
 """Fields of the message of an entity that the catalog sets, not the caller."""
 
 _NUMBERS: Mapping[str, "Kind.ValueType"] = {name: entity_pb2.Kind.Value(f"KIND_{name.upper()}") for name in WRITTEN}
+_NAMES: Mapping[int, str] = {number: name for name, number in _NUMBERS.items()}
 _ENTITY_KINDS: Mapping[int, EntityKind] = {_NUMBERS[name]: kind for name, kind in ENTITY_KINDS.items()}
 
 
 def kind_number(name: str) -> "Kind.ValueType":
     """Returns the contract's number of a kind; that of KIND_UNSPECIFIED for an empty name."""
     return _NUMBERS[name] if name else entity_pb2.KIND_UNSPECIFIED
+
+
+def kind_name(number: int) -> str:
+    """Returns the name of the kind of a number; empty for one that no kind has."""
+    return _NAMES.get(number, "")
 
 
 def entity_kind(number: int) -> EntityKind:

@@ -14,6 +14,7 @@ from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.entity_requests import entity_upsert
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.contract.validation import violations_of
+from dashboard_catalog.contract.watch import watch_request
 from dashboard_catalog.errors import Violation, Violations
 
 # Reading stamps a command with its caller. The commands that are read here are thrown away.
@@ -33,7 +34,10 @@ def shape_violations(request: Message) -> list[Violation]:
 
 
 def _readers() -> Mapping[str, Callable[[Any, Caller], object]]:
-    readers: dict[str, Callable[[Any, Caller], object]] = {"UpsertEntityRequest": entity_upsert}
+    readers: dict[str, Callable[[Any, Caller], object]] = {
+        "UpsertEntityRequest": entity_upsert,
+        "WatchChangesRequest": watch_request,
+    }
     for messages in ASSET_MESSAGES.values():
         requests, noun = AssetRequests(messages), messages.resource.DESCRIPTOR.name
         readers |= {

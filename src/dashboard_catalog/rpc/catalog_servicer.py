@@ -19,9 +19,11 @@ from dashboard_catalog.contract.session_messages import (
     session_message,
     undone_response,
 )
+from dashboard_catalog.contract.watch import watch_request, watch_responses
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
-from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc
+from dashboard_catalog.rpc.edge.watchers import watches
+from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc, watch_pb2
 from dashboardcatalog.v1 import catalog_service_pb2 as messages
 
 
@@ -61,6 +63,15 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
             return messages.ListEntitiesResponse(entities=entities, next_page_token=token)
 
         return await room.hold(build)
+
+    @watches
+    async def WatchChanges(
+        self, request: watch_pb2.WatchChangesRequest, context: Context
+    ) -> AsyncIterator[watch_pb2.WatchChangesResponse]:
+        async with self._catalog.watch(watch_request(request, caller_of(context))) as watch:
+            async for step in watch.steps():
+                for response in watch_responses(watch, step):
+                    yield response
 
     async def DeleteEntity(
         self, request: messages.DeleteEntityRequest, context: Context

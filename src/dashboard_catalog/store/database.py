@@ -6,7 +6,7 @@ They see `CatalogError` and nothing else; `driver_errors` decides which errors o
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection, TimeLimit, WriteConnection
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable, DuplicateKey, LostRace, Refused, translated
+from dashboard_catalog.store.notifications import CONNECTIONS, Notifications
 from dashboard_catalog.store.postgresql_connections import STATEMENT_SECONDS, PostgresqlConnections
 from dashboard_catalog.store.probe import Probe
 from dashboard_catalog.store.sqlite_connections import SqliteConnections
@@ -83,15 +84,28 @@ class Database:
             self._source = server = PostgresqlConnections(url, pgbouncer=pgbouncer, seconds=self._limits.statement)
             self._readers = self._writers = server.engine(pool_size)
             probing = server.engine(1)
-        self._engines = (self._readers, self._writers, probing)
+        self._engines: tuple[AsyncEngine, ...] = (self._readers, self._writers, probing)
         self._probe = Probe(probing)
         # Writes and probes, which may outlive their callers.
         self._running: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[Advanced], None]] = []
+        self._notifications: Notifications | None = None
+        if isinstance(self._source, PostgresqlConnections):
+            telling = self._source.engine(CONNECTIONS)
+            self._engines += (telling,)
+            self._notifications = notifications = Notifications(telling, listens=not pgbouncer)
+            self.on_commit(lambda _: notifications.committed())
 
     def on_commit(self, listener: Callable[[Advanced], None]) -> None:
         """Calls `listener` after each commit of this process that has changed anything that is numbered."""
         self._listeners.append(listener)
+
+    def listening(self, heard: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Calls `heard` when another process may have committed, until the end of the block.
+
+        Not every commit is heard, and on SQLite and behind PgBouncer none is.
+        """
+        return self._notifications.listening(heard) if self._notifications else nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadConnection]:
@@ -213,6 +227,8 @@ class Database:
 
     async def close(self) -> None:
         """Waits a moment for the writes that are running, then closes all connections, whatever the database does."""
+        if self._notifications:
+            await self._notifications.close()
         for give_up in (None, self._source.interrupt, self._cancel):
             if self._running:
                 if give_up:

@@ -8,11 +8,11 @@ These are its steps, and the reasons for their order:
    cancellation pass. Anything else is a bug, and the caller learns only the id of the call.
 4. Authenticate: by the headers alone, so that strangers cost little, learn nothing and hold no place. It costs nothing
    to find that the server drains or is full, so an overloaded server refuses a call before it verifies a signature.
-5. Admit: within the limit of the server, and within the share of the caller.
+5. Admit: within the limit of the server, and within the share of the caller. Watchers have a limit of their own.
 6. Read: only now does the server take the request from the network, and it waits for it only so long.
 7. Decode: bytes to a message.
-8. Validate: servicers see only requests that keep the rules of the contract. Messages of a stream are not validated
-   here, because a violation there fails one item, which the servicer reports.
+8. Validate: servicers see only requests that keep the rules of the contract. The messages of a stream of requests are
+   not validated here, because a violation there fails one item, which the servicer reports.
 9. Serve: call the servicer, and send what it returns.
 
 Health checks and reflection skip 4, 5 and 8: load balancers and tools call them without a token, also while the server
@@ -38,7 +38,7 @@ from dashboard_catalog.errors import CatalogError, invalid
 from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.bodies import Bodies
 from dashboard_catalog.rpc.edge.call import Call, log_as
-from dashboard_catalog.rpc.edge.context import END_SECONDS, CallContext, GrpcContext
+from dashboard_catalog.rpc.edge.context import END_SECONDS, CallContext, Context, GrpcContext
 from dashboard_catalog.rpc.edge.decoding import decode
 from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
@@ -47,6 +47,7 @@ from dashboard_catalog.rpc.edge.observation import CallIds, Observation
 from dashboard_catalog.rpc.edge.places import Places
 from dashboard_catalog.rpc.edge.request_stream import Read, RequestStream
 from dashboard_catalog.rpc.edge.shares import Shares
+from dashboard_catalog.rpc.edge.watchers import Watchers
 
 _log = structlog.get_logger("dashboard_catalog.rpc")
 
@@ -66,11 +67,13 @@ class Budgets(NamedTuple):
         open_streams: Number of streams without a token at once, in total and per connection.
         open_reads: Number of calls without a token at once whose next message has not arrived. Each may hold the memory
             of a whole message.
+        watchers: Number of watchers at once.
     """
 
     patience: Patience = Patience()
     open_streams: tuple[int, int] = (128, 32)
     open_reads: int = 8
+    watchers: int = 2_000
 
 
 DEFAULTS = Budgets()
@@ -97,11 +100,12 @@ class Edge(grpc.GenericRpcHandler):
             gate: For step 5, and for streams, which must end when the server drains.
             shares: For step 5.
             open_services: Full names of the services that everybody may call at any time.
-            budgets: For step 6, and for the open services.
+            budgets: For step 6, for watchers and for the open services.
         """
         self._authenticator = authenticator
         self._gate = gate
         self._shares = shares
+        self._watchers = Watchers(gate, budgets.watchers)
         self._open_services = open_services
         self._patience = budgets.patience
         self._bodies = Bodies(budgets.patience.first)
@@ -173,12 +177,14 @@ class Edge(grpc.GenericRpcHandler):
     async def _admit(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
         if method.is_open:
             return await self._serve_open(method, context, observed)
-        self._gate.check_room()
+        places = self._watchers if method.is_watch else self._gate
+        places.check_room()
         principal = await self._authenticator.authenticate(observed.authorization())
         observed.subject = principal.subject
-        self._gate.enter()
+        places.enter()
         try:
-            self._take_share(principal.subject, streams=not method.is_unary)
+            if not method.is_watch:
+                self._take_share(principal.subject, streams=not method.is_unary)
             call = Call(principal, observed.call_id, method.name)
             log_as(call)
             if method.is_unary:
@@ -187,7 +193,7 @@ class Edge(grpc.GenericRpcHandler):
             lifetime = Lifetime(self._gate, principal, self._patience)
             return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
         finally:
-            self._gate.leave()
+            places.leave()
 
     def _take_share(self, subject: str, *, streams: bool) -> None:
         """Takes the share of the caller until the client has the whole response, since that is held until then.
@@ -217,10 +223,11 @@ async def _serve_stream(
         await context.send_initial_metadata(())
         received: Any = RequestStream(read, method.parse, lifetime)
     else:
-        received = await _decode(method, await lifetime.arrival(read()))
+        message = await _decode(method, await lifetime.arrival(read()))
+        received = message if method.is_open else _validated(message)
     response = method.serve(received, servicer_context)
     if hasattr(response, "__aiter__"):
-        return await _write_all(response, context, lifetime)
+        return await _write_all(response, servicer_context, lifetime)
     return await response
 
 
@@ -242,7 +249,7 @@ def _validated(request: Message) -> Message:
     return request
 
 
-async def _write_all(responses: Any, context: GrpcContext, lifetime: Lifetime) -> None:
+async def _write_all(responses: Any, context: Context, lifetime: Lifetime) -> None:
     """Sends what an async generator yields. Runs and closes it in the task of the call, however the call ends.
 
     The end of its lifetime interrupts the generator at whatever it waits for. A servicer that must finish what it has

@@ -87,6 +87,8 @@ class Lifetime:
             CatalogError: As `arrival`, if the client does not read.
         """
         writing = _in_background(write)
+        # Before, there may have been nothing to read.
+        self._idle_at = max(self._idle_at, asyncio.get_running_loop().time() + self._patience.next)
         try:
             await self._wait(writing)
         except CatalogError:

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.decoding import Parse
+from dashboard_catalog.rpc.edge.watchers import is_watch
 
 # In quotes: generic in its stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -30,6 +31,7 @@ class Method:
         serve: Method of the servicer.
         requests_stream: Whether it takes a stream.
         responses_stream: Whether it returns one.
+        is_watch: Whether its calls are watchers.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Method:
     serve: Serve
     requests_stream: bool
     responses_stream: bool
+    is_watch: bool = False
 
     @property
     def is_unary(self) -> bool:
@@ -64,13 +67,15 @@ def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Met
         (True, True): handler.stream_stream,
     }
     name = path.removeprefix("/")
+    serve = cast("Serve", by_kind[handler.request_streaming, handler.response_streaming])
     return Method(
         name=name,
         is_open=name.rpartition("/")[0] in open_services,
         parse=cast("Parse", handler.request_deserializer),
-        serve=cast("Serve", by_kind[handler.request_streaming, handler.response_streaming]),
+        serve=serve,
         requests_stream=handler.request_streaming,
         responses_stream=handler.response_streaming,
+        is_watch=is_watch(serve),
     )
 
 

@@ -11,13 +11,13 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store import feed
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.feed_statements import FeedRow
 
 MAX_TOKEN_CHARACTERS = 960 * 2**10
 """Length of a token. Together with the largest asset, it fits into a message that every client accepts."""
@@ -46,21 +46,24 @@ class Place:
     past: int = 0
     past_digest: bytes = _UNKNOWN
 
+    def after(self, change: FeedRow) -> "Place":
+        """Returns the place of the reader when it has got a change."""
+        return replace(self, number=change.change_number, digest=digest_of(change))
+
     def at_end_of_past(self) -> "Place":
         """Returns the place of a reader that has got everything that existed."""
         return Place(self.past, self.past_digest)
 
 
+NOWHERE = Place()
+"""The place of a reader that has nothing yet."""
+
 Places = Mapping[UUID, Place]
 """By the id of the sequence. A reader has nothing yet of a sequence that is missing."""
 
 
-def digest_of(change: Any) -> bytes:
-    """Returns what tells a change from another one that has got its number.
-
-    Args:
-        change: A `Trace`, or a row with its attributes.
-    """
+def digest_of(change: feed.Trace | FeedRow) -> bytes:
+    """Returns what tells a change from another one that has got its number."""
     return digest(f"{change.id} {change.updated_at.timestamp()} {change.call_id}".encode())
 
 

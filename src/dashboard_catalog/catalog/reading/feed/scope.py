@@ -7,6 +7,7 @@ it later, they get its changes from the first one on, as they do of a BI service
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -69,8 +70,9 @@ class Scope:
             return self._kinds_of_entities
         return self._kinds_of_assets if self._services is None or sequence in self._services else frozenset()
 
-    def shows_service(self, service: EntityRecord | None, sight: Sight) -> bool:
+    def shows_service(self, service: EntityRecord | None, sight: Sight | None = None) -> bool:
         """Says whether the reader may view any of the assets of a BI service that they want."""
+        sight = sight or self.sight()
         return any(sight.shows(self._principal, ASSET_KINDS[kind], service) for kind in self._kinds_of_assets)
 
     def shown(self, changes: Sequence[Change]) -> list[Change]:
@@ -123,7 +125,7 @@ class Scope:
 
 
 async def open_scope(
-    connection: ReadConnection, authorizer: Authorizer, wanted: Wanted, resumed: Places | None = None
+    connection: ReadConnection, authorizer: Authorizer, wanted: Wanted, resumed: Places = MappingProxyType({})
 ) -> Scope:
     """Finds the BI services that a reader asks for.
 
@@ -142,7 +144,7 @@ async def open_scope(
             ids.add(row.record.id)
         except CatalogError:
             removed = await feed.removed_services(connection) if resumed else []
-            found = [record.id for record in removed if record.fqn == fqn and record.id in (resumed or ())]
+            found = [record.id for record in removed if record.fqn == fqn and record.id in resumed]
             if not found:
                 raise
             ids.update(found)

@@ -1,0 +1,99 @@
+"""From the request of WatchChanges to what the catalog is asked for, and from changes to responses."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model import version
+from dashboard_catalog.catalog.reading.feed.changes import Change
+from dashboard_catalog.catalog.reading.feed.scope import Wanted
+from dashboard_catalog.catalog.reading.feed.watch import Step, Watch, WatchRequest
+from dashboard_catalog.catalog.reading.views import EntityView
+from dashboard_catalog.contract import wire
+from dashboard_catalog.contract.caller import Caller
+from dashboard_catalog.contract.fitting import fit
+from dashboard_catalog.contract.kinds import ASSET_MESSAGES, kind_name, kind_number
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, Violations
+from dashboardcatalog.v1 import watch_pb2
+
+_MESSAGE_BYTES = 2**20
+# To build more at once would keep other calls waiting.
+_MESSAGE_CHANGES = 250
+
+_TYPES = {
+    change_type: watch_pb2.ChangeType.Value(f"CHANGE_TYPE_{change_type.upper()}")
+    for change_type in ("created", "updated", "deleted", "restored", "removed")
+}
+# Everything that a batch writes has the same time.
+_timestamp = lru_cache(maxsize=256)(wire.to_timestamp)
+
+
+def watch_request(request: watch_pb2.WatchChangesRequest, caller: Caller) -> WatchRequest:
+    """Reads WatchChanges.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT for names of BI services that do not parse.
+    """
+    violations = Violations()
+    services = []
+    for place, fqn in enumerate(request.services):
+        try:
+            services.append(names.requoted(fqn))
+        except names.NameSyntaxError as error:
+            violations.append(Violation(f"services[{place}]", ViolationReason.INVALID_FORMAT, str(error)))
+    violations.check()
+    return WatchRequest(
+        Wanted(caller.principal, frozenset(map(kind_name, request.kinds)), tuple(services)),
+        resume_token=request.resume_token,
+        from_beginning=request.start == watch_pb2.WATCH_START_BEGINNING,
+        include_state=request.include_state,
+    )
+
+
+def watch_responses(watch: Watch, step: Step) -> Iterator[watch_pb2.WatchChangesResponse]:
+    """Yields the responses that deliver one step, each with the token of a reader that has got it."""
+    gathered: list[watch_pb2.Change] = []
+    size = 0
+    for count, change in enumerate(step.changes):
+        message = change_message(change)
+        added = message.ByteSize() + 8
+        if gathered and (size + added > _MESSAGE_BYTES or len(gathered) == _MESSAGE_CHANGES):
+            yield watch_pb2.WatchChangesResponse(changes=gathered, resume_token=watch.token_after(step, count))
+            gathered, size = [], 0
+        gathered.append(message)
+        size += added
+    token = watch.token_after(step, len(step.changes))
+    yield watch_pb2.WatchChangesResponse(changes=gathered, resume_token=token, caught_up=step.caught_up)
+
+
+def change_message(change: Change) -> watch_pb2.Change:
+    """Returns the message of one change."""
+    row = change.row
+    message = watch_pb2.Change(
+        kind=kind_number(row.kind),
+        id=str(row.id),
+        fully_qualified_name=change.fqn,
+        previous_fully_qualified_name=change.previous_fqn,
+        service=change.service_fqn,
+        type=_TYPES[row.type],
+        version=version.as_number(row.version),
+        updated_at=_timestamp(row.updated_at),
+        updated_by=row.updated_by,
+        by_ingestion=row.by_ingestion,
+        session_id=str(row.session_id) if row.session_id else "",
+        call_id=row.call_id,
+        **_state(change),
+    )
+    if message.WhichOneof("state") in ASSET_MESSAGES:
+        fit(getattr(message, row.kind))
+    return message
+
+
+def _state(change: Change) -> dict[str, Any]:
+    if change.state is None:
+        return {}
+    if isinstance(change.state, EntityView):
+        return {"entity": wire.entity_message(change.state)}
+    return {change.row.kind: wire.asset_fields(change.state)}
