@@ -171,11 +171,15 @@ def logged(edge: ServedEdge) -> Iterator[list[MutableMapping[str, Any]]]:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, limit: int = 1_000, shares: Shares | None = None, budgets: Budgets = DEFAULTS
+    folder: Path,
+    limit: int = 1_000,
+    shares: Shares | None = None,
+    budgets: Budgets = DEFAULTS,
+    servicer: Scripted | None = None,
 ) -> AsyncIterator[ServedEdge]:
     key = load_or_create_key(folder)
     gate = Gate(limit)
-    servicer = scripted()
+    servicer = servicer or scripted()
     open_services = frozenset({health.SERVICE, *reflection.SERVICES})
     edge = Edge(Authenticator(key), gate, shares or Shares(limit, limit), open_services, budgets)
     server = new_server(edge, shares_address=False)

@@ -14,10 +14,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from dashboard_catalog.rpc.edge.edge import Budgets
 from dashboard_catalog.rpc.edge.lifetime import Patience
 from dashboard_catalog.rpc.edge.shares import Shares
+from dashboard_catalog.rpc.edge.watchers import watches
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from tests.patience import PATIENCE, until
-from tests.rpc.conftest import BULK, GET, SOMETHING, ServedEdge, logged, progress, refused, serving
+from tests.rpc.conftest import BULK, GET, SOMETHING, Scripted, ServedEdge, logged, progress, refused, serving
 
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -85,11 +86,21 @@ async def test_a_stream_whose_client_does_nothing_ends(tmp_path: Path) -> None:
         assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "CLIENT_IDLE")
 
 
+async def _write_on(_requests: Any, context: Any) -> None:
+    while True:
+        await context.write(HELD)
+
+
+async def _yield_on(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+    while True:
+        yield HELD
+
+
+@pytest.mark.parametrize("bulk", [_write_on, _yield_on])
 @pytest.mark.parametrize("reason", ["CLIENT_IDLE", "TOKEN_EXPIRED", "DRAINING"])
-async def test_a_client_that_does_not_read_ends_its_stream_like_any_other(tmp_path: Path, reason: str) -> None:
-    async def bulk(_requests: Any, context: Any) -> None:
-        while True:
-            await context.write(HELD)
+async def test_a_client_that_does_not_read_ends_its_stream_like_any_other(
+    tmp_path: Path, reason: str, bulk: Any
+) -> None:
 
     async with serving(tmp_path, budgets=Budgets(Patience(next=0.2 if reason == "CLIENT_IDLE" else 60))) as edge:
         edge.servicer.bulk = bulk
@@ -106,6 +117,59 @@ async def test_a_client_that_does_not_read_ends_its_stream_like_any_other(tmp_pa
             while await call.read() is not grpc.aio.EOF:
                 pass
         assert await call.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAUTHENTICATED}
+
+
+async def test_a_stream_that_has_had_nothing_to_send_for_long_is_not_idle(tmp_path: Path) -> None:
+    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        await asyncio.sleep(0.3)
+        yield HELD
+        yield HELD
+
+    async with serving(tmp_path, budgets=Budgets(Patience(next=0.2))) as edge:
+        edge.servicer.bulk = bulk
+        call = edge.stub.BulkUpsert(metadata=edge.metadata)
+        assert [len(response.started.session_id) async for response in call] == [1_000_000] * 2
+
+
+async def test_watchers_are_limited_and_take_no_place_of_a_call(tmp_path: Path) -> None:
+    async def bulk(_requests: Any, _context: Any) -> AsyncIterator[Any]:
+        yield progress(1)
+        await asyncio.Event().wait()
+
+    shares = Shares(calls=1, streams=1)
+    async with serving(tmp_path, 1, shares, Budgets(watchers=2), watched()) as edge:
+        edge.servicer.bulk = bulk
+        calls = [edge.stub.BulkUpsert(metadata=edge.metadata) for _ in range(2)]
+        for call in calls:
+            assert await call.read() == progress(1)
+
+        code, details = await refused(edge.stub.BulkUpsert(metadata=edge.metadata).read())
+        assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS")
+        assert dict(details["ErrorInfo"].metadata) == {"limit": "2"}
+        assert details["RetryInfo"]
+        assert edge.gate.running == 0
+        await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
+
+        calls[0].cancel()
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(grpc.aio.AioRpcError):
+                    assert await edge.stub.BulkUpsert(metadata=edge.metadata).read() == progress(1)
+                    break
+        edge.gate.drain()
+        code, details = await refused(calls[1].read())
+        assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+
+
+class Watched(Scripted):
+    @watches
+    def BulkUpsert(self, request_iterator: Any, context: Any) -> Any:
+        return self.bulk(request_iterator, context)
+
+
+def watched() -> Scripted:
+    """Returns a servicer whose streams are watchers."""
+    return Watched()  # type: ignore[abstract]
 
 
 async def test_a_stream_is_not_idle_while_its_client_reads_or_sends(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ async def test_a_change_says_who_made_it_and_how(superset: Caller, bot: Caller) 
 
     assert edit["fullyQualifiedName"] == 'superset."a.""b"""'
     assert (edit["service"], edit["updatedBy"]) == ("superset", "admin")
-    assert UUID(edit["id"])
+    assert str(UUID(edit["id"])) == edit["id"]
     assert "byIngestion" not in edit
     assert "sessionId" not in edit
     assert edit["callId"]

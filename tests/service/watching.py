@@ -44,6 +44,14 @@ class Watcher:
         self.caught_up += bool(response.get("caughtUp"))
         return response
 
+    async def end(self) -> Refused:
+        """Reads until the stream ends, and returns why it has."""
+        try:
+            while True:
+                await self.read()
+        except Refused as refused:
+            return refused
+
     async def take(self, count: int) -> list[str]:
         """Reads until so many changes have arrived that were not taken yet, and takes all of these in short form."""
         while len(self.changes) < count:

@@ -54,7 +54,7 @@ from dashboard_catalog.catalog.reading.asset_versions import (
 )
 from dashboard_catalog.catalog.reading.entity_lists import EntityListing, find_entities
 from dashboard_catalog.catalog.reading.entity_reads import visible_entity, whole_entity
-from dashboard_catalog.catalog.reading.feed.watch import IDLE_SECONDS, Watch, Watches, WatchRequest
+from dashboard_catalog.catalog.reading.feed.watch import Watch, Watches, WatchRequest
 from dashboard_catalog.catalog.reading.pages import Page, open_page, size_of
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES, Room
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
@@ -71,19 +71,13 @@ _Found = AssetView | LargeAsset | CatalogError
 
 
 class Catalog:
-    """Dashboards, charts and the entities that they refer to, in one database under one set of policies.
+    """Dashboards, charts and the entities that they refer to, in one database under one set of policies."""
 
-    Args:
-        database: Where everything is stored.
-        authorizer: Decides who may do what.
-        watch_idle_seconds: How long a watch waits before it says that nothing has changed.
-    """
-
-    def __init__(self, database: Database, authorizer: Authorizer, watch_idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, database: Database, authorizer: Authorizer) -> None:
         self._database = database
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
-        self._watches = Watches(database, authorizer, watch_idle_seconds)
+        self._watches = Watches(database, authorizer)
         self._writes: CallBatcher[Write, _Answer] = CallBatcher(self._write_batch, _removes_or_restores)
         self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(self._read_batch, lambda r: r.kind)
 

@@ -42,7 +42,7 @@ class Horizon:
         seconds: How often to look.
     """
 
-    def __init__(self, database: Database, authorizer: Authorizer, seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, database: Database, authorizer: Authorizer, seconds: float) -> None:
         self._database = database
         self._authorizer = authorizer
         self._seconds = seconds

@@ -12,7 +12,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.reading.feed import positions
 from dashboard_catalog.catalog.reading.feed.changes import Change, PieceReader
-from dashboard_catalog.catalog.reading.feed.horizon import Horizon
+from dashboard_catalog.catalog.reading.feed.horizon import LOOK_SECONDS, Horizon
 from dashboard_catalog.catalog.reading.feed.positions import NOWHERE, Place, Places
 from dashboard_catalog.catalog.reading.feed.scope import Scope, Wanted, open_scope
 from dashboard_catalog.catalog.reading.feed.states import MOST_STATES, affordable, with_states
@@ -259,13 +259,20 @@ class Watches:
         database: Has the changes.
         authorizer: Decides what readers may view.
         idle_seconds: How long a reader waits for a step at most.
+        look_seconds: How often to look for changes of other processes.
     """
 
-    def __init__(self, database: Database, authorizer: Authorizer, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        authorizer: Authorizer,
+        idle_seconds: float = IDLE_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._database = database
         self._authorizer = authorizer
         self._idle_seconds = idle_seconds
-        self._horizon = Horizon(database, authorizer)
+        self._horizon = Horizon(database, authorizer, look_seconds)
         self._pieces = PieceReader(database)
 
     @asynccontextmanager
