@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack
 from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,13 +12,15 @@ import grpc
 import grpc.aio
 import uvloop
 
-from dashboardcatalog.v1 import bulk_pb2
+from benchmarks import processor
+from dashboardcatalog.v1 import bulk_pb2, watch_pb2
 
 T = TypeVar("T")
 
 BULK = "/dashboardcatalog.v1.DashboardService/BulkUpsert"
 UPSERT = "/dashboardcatalog.v1.DashboardService/UpsertDashboard"
 DELETE = "/dashboardcatalog.v1.DashboardService/DeleteDashboard"
+WATCH = "/dashboardcatalog.v1.CatalogService/WatchChanges"
 GET = "/dashboardcatalog.v1.DashboardService/GetDashboard"
 
 
@@ -78,6 +81,67 @@ async def _call_often(address: str, token: str, method: str, requests: Sequence[
         began, cpu_began = time.perf_counter(), time.process_time()
         await asyncio.gather(*(caller() for _ in range(callers)))
         return Sent(time.perf_counter() - began, time.process_time() - cpu_began, {})
+
+
+def token_of_now(address: str, token: str) -> str:
+    """Returns a resume token of the present."""
+    with grpc.insecure_channel(address) as channel:
+        stream: Any = channel.unary_stream(WATCH)(b"", metadata=metadata(token))
+        first = watch_pb2.WatchChangesResponse.FromString(next(stream))
+        stream.cancel()
+        return first.resume_token
+
+
+def watch(address: str, token: str, request: bytes) -> Sent:
+    """Reads changes until it has caught up."""
+    with grpc.insecure_channel(address) as channel:
+        grpc.channel_ready_future(channel).result(30)
+        began, cpu_began = time.perf_counter(), time.process_time()
+        stream: Any = channel.unary_stream(WATCH)(request, metadata=metadata(token))
+        count, caught_up = 0, False
+        while not caught_up:
+            response = watch_pb2.WatchChangesResponse.FromString(next(stream))
+            count, caught_up = count + len(response.changes), response.caught_up
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+        stream.cancel()
+    return Sent(seconds, cpu, {"changes": count})
+
+
+def watch_idly(address: str, token: str, watchers: int, seconds: float, pid: int) -> Sent:
+    """Watches with many streams that get nothing.
+
+    Returns:
+        The processor time of the server, with process id `pid`, instead of the client's.
+    """
+    return uvloop.run(_watch_idly(address, token, watchers, seconds, pid))
+
+
+async def _watch_idly(address: str, token: str, watchers: int, seconds: float, pid: int) -> Sent:
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with AsyncExitStack() as stack:
+        channels = [
+            await stack.enter_async_context(grpc.aio.insecure_channel(address, options=options)) for _ in range(10)
+        ]
+        streams: list[Any] = [
+            channels[number % len(channels)].unary_stream(WATCH)(b"", metadata=metadata(token))
+            for number in range(watchers)
+        ]
+        for stream in streams:
+            await stream.read()
+        # Each says that nothing has changed every 30 seconds, in turns.
+        reading = [asyncio.create_task(_read_on(stream)) for stream in streams]
+        before, began = processor.seconds_of(pid), time.perf_counter()
+        await asyncio.sleep(seconds)
+        sent = Sent(time.perf_counter() - began, processor.seconds_of(pid) - before, {})
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        return sent
+
+
+async def _read_on(stream: Any) -> None:
+    while True:
+        await stream.read()
 
 
 def metadata(token: str) -> tuple[tuple[str, str], ...]:

@@ -12,8 +12,12 @@ from benchmarks.data import Item
 from benchmarks.recorder import Measure, Recorder, Size, Watch
 from benchmarks.servers import Server, catalog_server
 from dashboard_catalog.store import migrate
+from dashboardcatalog.v1 import watch_pb2
 from tests.postgres import postgres_server
 
+DELIVERED = "watch, changes delivered"
+IDLE = "watch, 1,000 idle watchers (per second)"
+IDLE_WATCHERS, IDLE_SECONDS = 1_000, 30.0
 POSTGRESQL_SETTINGS: dict[str, str | int] = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 
@@ -80,8 +84,10 @@ class _Bench:
         self._bulk("chart", data.charts(items), data.charts(items, edition=2))
         # The other charts in the dashboards.
         self._stream(data.charts(items * data.CHARTS)[items:])
+        before = client.apart(client.token_of_now, self._server.address, self._server.token)
         dashboards = data.dashboards(items)
         self._bulk("dashboard", dashboards, data.dashboards(items, edition=2))
+        self._watch(before)
         self._unary(dashboards)
         return Measured(self._recorder.measures, self._floors, processor.peak_memory_of(self._server.pid))
 
@@ -91,6 +97,23 @@ class _Bench:
             self._recorder.record(f"bulk {kind}s, {work}", len(items), partial(self._stream, items))
             if work == "first load":
                 self._floors[kind] = self._floors_of(kind)
+
+    def _watch(self, before: str) -> None:
+        """Measures the delivery of the changes since a token, and what watchers cost that get nothing."""
+        changes = self._size.items * 2
+        for work, states in ((DELIVERED, False), (f"{DELIVERED} with states", True)):
+            request = watch_pb2.WatchChangesRequest(resume_token=before, include_state=states)
+            self._recorder.record(work, changes, partial(self._deliver, request.SerializeToString()))
+        server = self._server
+        sent = client.apart(client.watch_idly, server.address, server.token, IDLE_WATCHERS, IDLE_SECONDS, server.pid)
+        cpu = 0.0, sent.cpu, 0.0
+        self._recorder.measures.append(Measure(self._recorder.database, IDLE, int(IDLE_SECONDS), sent.seconds, cpu))
+
+    def _deliver(self, request: bytes) -> Sent:
+        sent = client.apart(client.watch, self._server.address, self._server.token, request)
+        if sent.counts["changes"] != self._size.items * 2:
+            raise RuntimeError(f"not all changes were delivered: {sent.counts}")
+        return sent
 
     def _unary(self, known: Sequence[Item]) -> None:
         calls = self._size.calls

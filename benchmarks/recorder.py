@@ -53,18 +53,19 @@ class Recorder:
 
     Attributes:
         measures: The measurements so far.
+        database: Name of the database.
     """
 
     def __init__(self, database: str, server: Server, watch: Watch) -> None:
         self.measures: list[Measure] = []
-        self._database = database
+        self.database = database
         self._server = server
         self._watch = watch
 
     def record(self, work: str, items: int, send: Callable[[], Sent]) -> None:
         """Adds a line for the work that `send` causes in the server."""
         before = self._server.cpu()
-        with self._watch(self._server, f"{self._database} {work}", items):
+        with self._watch(self._server, f"{self.database} {work}", items):
             sent = send()
         server, database = (after - start for after, start in zip(self._server.cpu(), before, strict=True))
-        self.measures.append(Measure(self._database, work, items, sent.seconds, (sent.cpu, server, database)))
+        self.measures.append(Measure(self.database, work, items, sent.seconds, (sent.cpu, server, database)))

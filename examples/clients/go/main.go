@@ -1,4 +1,5 @@
-// A client of Dashboard Catalog: single calls, pages, error details, and a load that survives a broken connection.
+// A client of Dashboard Catalog: single calls, pages, error details, a load that survives a broken connection,
+// and a consumer that follows all changes.
 package main
 
 import (
@@ -49,7 +50,10 @@ func run(ctx context.Context) error {
 	if err := loadDashboards(ctx, client); err != nil {
 		return err
 	}
-	return listDashboards(ctx, client)
+	if err := listDashboards(ctx, client); err != nil {
+		return err
+	}
+	return followChanges(ctx, catalog.NewCatalogServiceClient(connection))
 }
 
 func loadDashboards(ctx context.Context, client catalog.DashboardServiceClient) error {
