@@ -12,7 +12,7 @@ PORT = 50051
 PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale restarts fuzz constraints clean
+.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale restarts watching fuzz constraints clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-scale: install ## Measures lists of a million dashboards (20 min, 8 GB).
 
 restarts: install ## Restarts servers under callers, and counts their errors.
 	$(BIN)/python -m benchmarks.restarts
+
+watching: install ## Kills servers and watchers, and compares what they saw.
+	$(BIN)/python -m benchmarks.watching
 
 fuzz: install ## Sends 230,000 malformed calls to each database (20 min).
 	$(BIN)/python -m tests.fuzz

@@ -86,7 +86,8 @@ async def _call_often(address: str, token: str, method: str, requests: Sequence[
 def token_of_now(address: str, token: str) -> str:
     """Returns a resume token of the present."""
     with grpc.insecure_channel(address) as channel:
-        stream: Any = channel.unary_stream(WATCH)(b"", metadata=metadata(token))
+        call: Any = channel.unary_stream(WATCH)
+        stream = call(b"", metadata=metadata(token))
         first = watch_pb2.WatchChangesResponse.FromString(next(stream))
         stream.cancel()
         return first.resume_token
@@ -97,7 +98,8 @@ def watch(address: str, token: str, request: bytes) -> Sent:
     with grpc.insecure_channel(address) as channel:
         grpc.channel_ready_future(channel).result(30)
         began, cpu_began = time.perf_counter(), time.process_time()
-        stream: Any = channel.unary_stream(WATCH)(request, metadata=metadata(token))
+        call: Any = channel.unary_stream(WATCH)
+        stream = call(request, metadata=metadata(token))
         count, caught_up = 0, False
         while not caught_up:
             response = watch_pb2.WatchChangesResponse.FromString(next(stream))
@@ -122,10 +124,8 @@ async def _watch_idly(address: str, token: str, watchers: int, seconds: float, p
         channels = [
             await stack.enter_async_context(grpc.aio.insecure_channel(address, options=options)) for _ in range(10)
         ]
-        streams: list[Any] = [
-            channels[number % len(channels)].unary_stream(WATCH)(b"", metadata=metadata(token))
-            for number in range(watchers)
-        ]
+        calls: list[Any] = [channel.unary_stream(WATCH) for channel in channels]
+        streams = [calls[number % len(calls)](b"", metadata=metadata(token)) for number in range(watchers)]
         for stream in streams:
             await stream.read()
         # Each says that nothing has changed every 30 seconds, in turns.

@@ -116,8 +116,6 @@ class Run:
                     with suppress(grpc.aio.AioRpcError):
                         await write()
                         self.written[name] += 1
-                    if self.over:
-                        return
 
     def _writes(self, channel: grpc.aio.Channel) -> list[tuple[str, Callable[[], Awaitable[object]]]]:
         dashboards: Any = DashboardServiceStub(channel)

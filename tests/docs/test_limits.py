@@ -14,6 +14,7 @@ from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import MAX_LEVELS
 from dashboard_catalog.catalog.properties import extension_rules, values
 from dashboard_catalog.catalog.reading import page_sizes
+from dashboard_catalog.catalog.reading.feed.positions import MAX_TOKEN_CHARACTERS
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
@@ -21,12 +22,21 @@ from dashboard_catalog.contract import fitting, limits, status_details
 from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
+from dashboard_catalog.contract.watch import MESSAGE_BYTES, MESSAGE_CHANGES
 from dashboard_catalog.rpc import transport
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
 from dashboard_catalog.settings import Settings
 from dashboard_catalog_client import chunks
-from dashboardcatalog.v1 import asset_pb2, bulk_pb2, chart_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
+from dashboardcatalog.v1 import (
+    asset_pb2,
+    bulk_pb2,
+    chart_pb2,
+    dashboard_pb2,
+    dashboard_service_pb2,
+    entity_pb2,
+    watch_pb2,
+)
 from tests.docs.conftest import ROOT
 
 DASHBOARD, CHART = dashboard_pb2.DashboardSpec, chart_pb2.ChartSpec
@@ -70,6 +80,10 @@ ROWS = {
     "the status of an error with its details": size(limits.MAX_STATUS_BYTES),
     "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",
     "concurrent calls of one subject": "half of that, and a quarter as streams",
+    "concurrent watchers, which do not count as calls": f"{DEFAULTS.watchers:,} per process",
+    "BI services that a watcher names": elements(watch_pb2.WatchChangesRequest, "services"),
+    "a resume token": f"{size(MAX_TOKEN_CHARACTERS)}: the positions in about 23,000 BI services",
+    "a message of changes, unless one change is larger": f"{size(MESSAGE_BYTES)}, {MESSAGE_CHANGES} changes",
     "concurrent streams without a token": "{} per process, {} per connection".format(*DEFAULTS.open_streams),
     "calls without a token whose message has not arrived": f"{DEFAULTS.open_reads} per process",
     "concurrent streams of a connection": f"{transport.MAX_CONNECTION_STREAMS}; clients queue further calls",

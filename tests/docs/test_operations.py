@@ -5,7 +5,7 @@ import re
 from tests.docs.conftest import ROOT
 
 LOGGED = re.compile(r'\b_log\.\w+\(\s*"(?P<event>\w+)"')
-LISTED = re.compile(r"^\| (?P<events>`.+?`) \| (?:info|warning|error) \|", re.MULTILINE)
+LISTED = re.compile(r"^\| (?P<events>`.+?`) \| (?:debug|info|warning|error) \|", re.MULTILINE)
 # Its level is computed, so the code does not write it like the others.
 OF_CALLS = "call"
 

@@ -18,9 +18,11 @@ from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, Violations
 from dashboardcatalog.v1 import watch_pb2
 
-_MESSAGE_BYTES = 2**20
+MESSAGE_BYTES = 2**20
+"""Size at which a message of changes ends, unless one change alone is larger."""
+
 # To build more at once would keep other calls waiting.
-_MESSAGE_CHANGES = 250
+MESSAGE_CHANGES = 250
 
 _TYPES = {
     change_type: watch_pb2.ChangeType.Value(f"CHANGE_TYPE_{change_type.upper()}")
@@ -59,7 +61,7 @@ def watch_responses(watch: Watch, step: Step) -> Iterator[watch_pb2.WatchChanges
     for count, change in enumerate(step.changes):
         message = change_message(change)
         added = message.ByteSize() + 8
-        if gathered and (size + added > _MESSAGE_BYTES or len(gathered) == _MESSAGE_CHANGES):
+        if gathered and (size + added > MESSAGE_BYTES or len(gathered) == MESSAGE_CHANGES):
             yield watch_pb2.WatchChangesResponse(changes=gathered, resume_token=watch.token_after(step, count))
             gathered, size = [], 0
         gathered.append(message)
