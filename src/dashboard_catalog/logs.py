@@ -7,7 +7,8 @@ the values of variables, because some contain tokens.
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 import structlog
@@ -39,6 +40,19 @@ def configure(level: str, style: str, *, context: Sequence[Processor] = (), stre
         cache_logger_on_first_use=False,
     )
     _configure_standard_logging(level, stream, shared, renderer)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keeps the block from logging, for commands that say themselves what has happened."""
+    before, disabled = structlog.get_config(), logging.root.manager.disable
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        structlog.configure(**before)
 
 
 def _as_json(line: EventDict, **_options: object) -> str:

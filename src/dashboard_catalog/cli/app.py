@@ -172,7 +172,7 @@ COMMANDS = Listed(
             },
         ),
         "db": Listed(
-            "Upgrade the schema of the database, or check it.",
+            "Upgrade the schema of the database, check it, or copy everything.",
             ("dashboard-catalog db upgrade --database-url postgresql://catalog@db/catalog",),
             group={
                 "upgrade": Listed(
@@ -187,6 +187,14 @@ COMMANDS = Listed(
                     "Check that the database has the schema of this version.",
                     ("dashboard-catalog db check --data-dir .data",),
                     "dashboard_catalog.cli.db:check",
+                ),
+                "copy": Listed(
+                    "Copy everything, with history, into an empty database.",
+                    (
+                        "dashboard-catalog db copy sqlite:///catalog.db postgresql://catalog@db/catalog",
+                        "dashboard-catalog db copy postgresql://catalog@db/catalog sqlite:///backup.db",
+                    ),
+                    "dashboard_catalog.cli.db_copy:copy",
                 ),
             },
         ),

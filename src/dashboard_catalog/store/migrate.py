@@ -39,7 +39,7 @@ def upgrade(url: str) -> None:
     """
     if is_sqlite(url):
         create_private(sqlite_file(url))
-    found, head = _found(url)
+    found, head = _finished(url)
     if not found.is_known:
         raise SchemaLater(f"the schema is at {found.revision}, which this version does not know: it goes up to {head}")
     if not found.is_recorded or found.revision != head:
@@ -56,23 +56,60 @@ def check(url: str) -> bool:
         SchemaOutdated: When migrations are missing. The message says which schema is there and which is needed.
         SchemaError: When the catalog cannot use the database.
     """
-    found, head = _found(url)
+    found, head = _finished(url)
     if found.is_known and found.revision != head:
         there = f"the schema is at {found.revision}" if found.revision else "the database has no schema yet"
         raise SchemaOutdated(f"{there}, this version needs {head}: run `db upgrade`")
     return not found.is_known
 
 
+def on_connection(url: str, ask: Callable[[Connection], T]) -> T:
+    """Returns what `ask` returns for a connection to the database, which is closed then."""
+
+    async def run() -> T:
+        engine = create_async_engine(url)
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(ask)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(run())
+
+
+def holds_unfinished_copy(url: str) -> bool:
+    """Returns whether the database holds a copy that is not complete, with the schema of this version.
+
+    Raises:
+        SchemaError: When there is such a copy with another schema, or when the catalog cannot use the database.
+    """
+    if is_sqlite(url) and not sqlite_file(url).exists():
+        return False
+    found, head = _found(url)
+    if found.is_unfinished and found.revision != head:
+        there = f"the schema of the unfinished copy is at {found.revision}, this version needs {head}"
+        raise SchemaError(f"{there}: copy into another, empty database")
+    return found.is_unfinished
+
+
 def drift(url: str) -> list[object]:
     """Returns the differences between the tables of the code and those that the migrations have made."""
-    return list(asyncio.run(_on_connection(url, _differences)))
+    return list(on_connection(url, _differences))
 
 
 def _found(url: str) -> tuple[Found, str]:
     """Returns the schema of a database, and the newest revision of this version."""
     scripts = ScriptDirectory.from_config(_config(url))
-    found = asyncio.run(_on_connection(url, partial(find_schema, scripts=scripts)))
+    found = on_connection(url, partial(find_schema, scripts=scripts))
     return found, str(scripts.get_current_head())
+
+
+def _finished(url: str) -> tuple[Found, str]:
+    """Returns what `_found` does, for a database that can be used."""
+    found, head = _found(url)
+    if found.is_unfinished:
+        raise SchemaError("the database holds an unfinished copy: run `db copy` with the same databases again")
+    return found, head
 
 
 def _config(url: str) -> Config:
@@ -80,15 +117,6 @@ def _config(url: str) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = url
     return config
-
-
-async def _on_connection(url: str, ask: Callable[[Connection], T]) -> T:
-    engine = create_async_engine(url)
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(ask)
-    finally:
-        await engine.dispose()
 
 
 def _differences(connection: Connection) -> list[object]:

@@ -22,6 +22,9 @@ from dashboard_catalog.store.driver_errors import makes_connections_useless
 STATEMENT_SECONDS = 60
 """How long PostgreSQL lets a statement run."""
 
+APPLICATION_NAME = "dashboard-catalog"
+"""What PostgreSQL shows for the connections of this program."""
+
 _CONNECT_SECONDS = 10
 # The server drops a transaction that has lost its client, and with it the locks that other writers wait for.
 _IDLE_SECONDS = 15
@@ -64,7 +67,7 @@ class PostgresqlConnections:
         else:
             # `jit` costs more than it saves on statements that take milliseconds.
             self._connect_args["server_settings"] = {
-                "application_name": "dashboard-catalog",
+                "application_name": APPLICATION_NAME,
                 "statement_timeout": str(STATEMENT_SECONDS * 1_000),
                 "idle_in_transaction_session_timeout": str(int(_IDLE_SECONDS * 1_000)),
                 "jit": "off",

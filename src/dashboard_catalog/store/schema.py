@@ -6,7 +6,7 @@ may use as well: there it counts only if the tables are those of the revision. T
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alembic.migration import MigrationContext
@@ -18,6 +18,9 @@ from dashboard_catalog.store.tables import METADATA
 
 VERSION_TABLE = "dashboard_catalog_version"
 """The table that holds the revision."""
+
+COPY_TABLE = "dashboard_catalog_copy"
+"""The table that marks a database that a copy has not filled completely."""
 
 _EARLIER_VERSION_TABLE = "alembic_version"
 _VERSION_COLUMN = "version_num"
@@ -39,11 +42,13 @@ class Found:
         revision: None without a schema.
         is_known: Whether this version has the revision. Otherwise it is that of a later version.
         is_recorded: Whether the revision is in the catalog's own table.
+        is_unfinished: Whether the database holds a copy that is not complete.
     """
 
     revision: str | None = None
     is_known: bool = True
     is_recorded: bool = False
+    is_unfinished: bool = False
 
 
 def find_schema(connection: Connection, scripts: ScriptDirectory) -> Found:
@@ -61,7 +66,7 @@ def find_schema(connection: Connection, scripts: ScriptDirectory) -> Found:
         _check_no_foreign((METADATA.tables.keys() - expected.keys()) & there.keys())
     if missing := _missing(expected, there):
         raise SchemaError(f"the schema is at {found.revision}, but {missing[0]} is missing: restore a backup")
-    return found
+    return replace(found, is_unfinished=COPY_TABLE in there)
 
 
 def _check_suits(connection: Connection) -> None:
@@ -121,9 +126,9 @@ def _tables_of(scripts: ScriptDirectory, found: Found) -> Tables:
 
 
 def _tables(connection: Connection) -> Tables:
-    """Returns the tables and views that have a name of the catalog, and the version tables."""
+    """Returns the tables and views that have a name of the catalog, with those of its revision and of copies."""
     inspector = inspect(connection)
-    ours = {*METADATA.tables, VERSION_TABLE, _EARLIER_VERSION_TABLE}
+    ours = {*METADATA.tables, VERSION_TABLE, _EARLIER_VERSION_TABLE, COPY_TABLE}
     # SQLite compares names without case.
     spelling = str.lower if connection.dialect.name == "sqlite" else str
     return {

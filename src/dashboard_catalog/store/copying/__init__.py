@@ -1,0 +1,1 @@
+"""Copies a whole database into an empty one of either kind."""
