@@ -8,8 +8,10 @@ from dashboard_catalog.catalog.model.commands import (
     AssetWrite,
     ChunkItem,
     DeferredUpsert,
+    EntityWrite,
     Verb,
     Write,
+    Writer,
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key
@@ -17,9 +19,10 @@ from dashboard_catalog.contract.asset_specs import asset_write, digest_of
 from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.contract.entity_requests import entity_write
 from dashboard_catalog.contract.limits import MAX_ITEM_BYTES, MAX_NAME_CHARACTERS
+from dashboard_catalog.contract.preserved import preserved_of
 from dashboard_catalog.contract.validation import violations_of
-from dashboard_catalog.error_codes import Reason
-from dashboard_catalog.errors import CatalogError, Violations, invalid
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, Violations, invalid
 from dashboardcatalog.v1 import bulk_pb2, entity_pb2
 
 # The kinds of values of `google.protobuf.Struct` that can hold a reference.
@@ -40,18 +43,51 @@ def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) 
 
 def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: AssetName | str, options: BulkOptions) -> Write:
     size = sent.ByteSize()
-    if size > MAX_ITEM_BYTES:
+    # What a catalog has may be larger than what one item may send. The message limits it then.
+    if size > MAX_ITEM_BYTES and not options.preserves:
         raise CatalogError(
             Reason.MESSAGE_TOO_LARGE,
             f"an item must be at most {MAX_ITEM_BYTES} bytes, has {size}",
             metadata={"limit": str(MAX_ITEM_BYTES), "size": str(size)},
             resource=("item", "bytes"),
         )
+    if options.preserves:
+        return _preserving(sent, kind, options.writer)
+    if sent.HasField("preserved"):
+        text = "is allowed only with the option preserve"
+        raise invalid([Violation("preserved", ViolationReason.INVALID_VALUE, text)])
     if kind in ASSET_KINDS:
         return _asset_write(sent, ASSET_KINDS[kind], named, options)
     if violations := violations_of(sent):
         raise invalid(violations)
     return entity_write(sent.entity, options.writer, options.masks[kind])
+
+
+def _preserving(sent: bulk_pb2.BulkUpsertItem, kind: str, writer: Writer) -> AssetWrite | EntityWrite:
+    """Returns the write of an item as an export has made it."""
+    # What people have decided over years may be more than one request may release.
+    found = [one for one in violations_of(sent) if not _is_too_many_marks(one)]
+    if not sent.HasField("preserved"):
+        found.append(Violation("preserved", ViolationReason.REQUIRED, "is required with the option preserve"))
+    if found:
+        raise invalid(found)
+    violations = Violations()
+    preserved = violations.gather(lambda: preserved_of(sent.preserved, is_asset=kind in ASSET_KINDS))
+    write = violations.gather(lambda: _content(sent, kind, writer))
+    if write is None or preserved is None or violations:
+        raise invalid(violations)
+    write.preserved = preserved
+    return write
+
+
+def _content(sent: bulk_pb2.BulkUpsertItem, kind: str, writer: Writer) -> AssetWrite | EntityWrite:
+    if kind in ASSET_KINDS:
+        return asset_write(ASSET_KINDS[kind], getattr(sent, kind), Verb.PRESERVE, writer)
+    return entity_write(sent.entity, writer, frozenset())
+
+
+def _is_too_many_marks(violation: Violation) -> bool:
+    return violation.reason is ViolationReason.TOO_MANY and violation.field.startswith("preserved.edited.")
 
 
 def _asset_write(

@@ -41,13 +41,14 @@ class BulkOptions:
         self.session_id = UUID(sent.session_id) if sent.session_id else uuid4()
         self.sweeps = sent.HasField("sweep")
         self.validate_only = sent.validate_only
+        self.preserves = sent.preserve
         # A copy, since a part of a message keeps the whole one in memory.
         self._sent = bulk_pb2.BulkUpsertOptions()
         self._sent.CopyFrom(sent)
         self.all_results = sent.result_view == bulk_pb2.RESULT_VIEW_ALL
         self.max_failures = sent.max_failures if sent.HasField("max_failures") else MAX_FAILURES
         # Everything that comes through a stream is ingestion.
-        self.writer = Writer(caller.principal, True, caller.id, sent.override_metadata, self.session_id)
+        self.writer = Writer(caller.principal, True, caller.id, sent.override_metadata, self.session_id, sent.preserve)
         is_patient = sent.missing_references in (bulk_pb2.MISSING_REFERENCES_DROP, bulk_pb2.MISSING_REFERENCES_CREATE)
         self.drops = MISSING if is_patient else frozenset()
         self.digest_starts = {kind: digest_start(self.masks[kind], self.writer) for kind in ASSET_KINDS}
@@ -94,4 +95,8 @@ def _violations(sent: bulk_pb2.BulkUpsertOptions) -> list[Violation]:
     if sent.HasField("sweep") and not sent.service:
         text = "is required with a sweep: the BI service that is swept"
         violations.append(Violation("options.service", ViolationReason.REQUIRED, text))
+    for field in ("sweep", "update_mask"):
+        if sent.preserve and sent.HasField(field):
+            text = "cannot be combined with preserve"
+            violations.append(Violation(f"options.{field}", ViolationReason.INVALID_VALUE, text))
     return violations

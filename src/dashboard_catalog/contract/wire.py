@@ -4,7 +4,7 @@ Scalar fields map by their names, so a new one needs no line here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -68,10 +68,11 @@ def marks_of(edited: asset_pb2.Edited) -> SentMarks:
 
 def from_struct(struct: Struct) -> dict[str, Any]:
     """Returns a struct as plain values; whole numbers are int, as they are in JSON."""
-    return {key: _from_value(value) for key, value in struct.fields.items()}
+    return {key: from_value(value) for key, value in struct.fields.items()}
 
 
-def _from_value(value: Value) -> Any:
+def from_value(value: Value) -> Any:
+    """Returns a value as a plain one; None for one that is not set."""
     match value.WhichOneof("kind"):
         case "number_value":
             number = value.number_value
@@ -83,7 +84,7 @@ def _from_value(value: Value) -> Any:
         case "struct_value":
             return from_struct(value.struct_value)
         case "list_value":
-            return [_from_value(item) for item in value.list_value.values]
+            return [from_value(item) for item in value.list_value.values]
     return None
 
 
@@ -196,6 +197,11 @@ def to_timestamp(moment: datetime) -> Timestamp:
     """Returns an aware moment as a timestamp."""
     since = moment - _EPOCH
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
+
+
+def from_timestamp(sent: Timestamp) -> datetime:
+    """Returns a timestamp as an aware moment, which has microseconds."""
+    return _EPOCH + timedelta(seconds=sent.seconds, microseconds=sent.nanos // 1_000)
 
 
 def to_struct(values: Mapping[str, Any]) -> Struct:

@@ -2,7 +2,8 @@
 
 Stored in the column `change` as `{"previous": tenths, "added": [[name, new]], "updated": [[name, old, new]],
 "deleted": [[name, old]]}`, with the field names of OpenMetadata. References are lists of ids in hex and labels are
-`[tag id in hex, label type, state]`, so that a reader sees the names of today.
+`[tag id in hex, label type, state]`, so that a reader sees the names of today. An import knows only the names of some
+things, because they are gone: `{"shown": name}` takes the place of such an id.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,9 @@ _NOT_DESCRIBED = ("tag_labels", "deleted_with", "deleted_by_edit", "digest")
 
 FqnOf = Callable[[UUID], Any]
 """Returns the fully qualified name of a thing, its id if it has been removed for good, or what is shown instead."""
+
+IdOf = Callable[[str, str], UUID | None]
+"""Returns the id of what a field, such as `owners`, names by a fully qualified name; None if there is no such thing."""
 
 
 class FieldChange(NamedTuple):
@@ -86,11 +90,14 @@ def between(kind: AssetKind, one: AssetRecord, other: AssetRecord) -> dict[str, 
 def decode(stored: Mapping[str, Any], fqn_of: FqnOf) -> ChangeDescription:
     """Returns a stored description with names in place of ids."""
 
+    def shown(stored_id: str | dict[str, Any]) -> Any:
+        return fqn_of(UUID(hex=stored_id)) if isinstance(stored_id, str) else stored_id["shown"]
+
     def named(name: str, value: Any) -> Any:
         if name in _REFERENCE_FIELDS:
-            return [fqn_of(UUID(hex=id_)) for id_ in value]
+            return [shown(id_) for id_ in value]
         if name == "tags":
-            return [_label(fqn_of(UUID(hex=id_)), label_type, state) for id_, label_type, state in value]
+            return [_label(shown(id_), label_type, state) for id_, label_type, state in value]
         return value
 
     return ChangeDescription(
@@ -99,6 +106,46 @@ def decode(stored: Mapping[str, Any], fqn_of: FqnOf) -> ChangeDescription:
         updated=[FieldChange(name, named(name, old), named(name, new)) for name, old, new in stored.get("updated", ())],
         deleted=[FieldChange(name, named(name, old), None) for name, old in stored.get("deleted", ())],
     )
+
+
+def encode(description: ChangeDescription, id_of: IdOf) -> dict[str, Any]:
+    """Returns the stored form of a description, whose references `decode` gives back as they are here.
+
+    Raises:
+        ValueError: If the value of a field that holds references is no list of them. The message names the field.
+    """
+
+    def stored_id(name: str, shown: Any) -> Any:
+        if isinstance(shown, str) and (id_ := id_of(name, shown) or _as_id(shown)):
+            return id_.hex
+        return {"shown": shown}
+
+    def stored(name: str, value: Any) -> Any:
+        if name not in (*_REFERENCE_FIELDS, "tags"):
+            return value
+        try:
+            if name == "tags":
+                return [[stored_id(name, one["tagFQN"]), str(one["labelType"]), str(one["state"])] for one in value]
+            return [stored_id(name, one) for one in value]
+        except (KeyError, TypeError):
+            raise ValueError(name) from None
+
+    parts: dict[str, Any] = {
+        "added": [[name, stored(name, new)] for name, _, new in description.added],
+        "updated": [[name, stored(name, old), stored(name, new)] for name, old, new in description.updated],
+        "deleted": [[name, stored(name, old)] for name, old, _ in description.deleted],
+    }
+    return {"previous": description.previous} | {part: entries for part, entries in parts.items() if entries}
+
+
+def names_in(description: ChangeDescription) -> Iterator[tuple[str, str]]:
+    """Yields (field, name) of everything that a description refers to by name."""
+    for change in (*description.added, *description.updated, *description.deleted):
+        for value in (change.old, change.new):
+            for item in value if isinstance(value, list) else ():
+                shown = item.get("tagFQN") if change.name == "tags" and isinstance(item, dict) else item
+                if change.name in (*_REFERENCE_FIELDS, "tags") and isinstance(shown, str):
+                    yield change.name, shown
 
 
 def property_values(stored: Mapping[str, Any] | None) -> Iterator[tuple[str, Any]]:
@@ -148,7 +195,8 @@ def _items(stored: Mapping[str, Any] | None, names: Iterable[str]) -> Iterator[t
             if name in names:
                 for value in values:
                     for item in value:
-                        yield name, item
+                        if not isinstance(item[0] if name == "tags" else item, dict):
+                            yield name, item
 
 
 class _Description:
@@ -188,6 +236,13 @@ class _Description:
         for key in old.keys() & new.keys():
             if not same_json(old[key], new[key]):
                 self._add("updated", f"{_PROPERTY}{key}", old[key], new[key])
+
+
+def _as_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _hex(ids: list[UUID]) -> list[str]:

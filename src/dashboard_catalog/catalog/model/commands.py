@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.change import ChangeDescription
 from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import CatalogError
@@ -23,6 +25,7 @@ class Verb(StrEnum):
     DELETE = "delete"
     RESTORE = "restore"
     REVERT = "revert"
+    PRESERVE = "preserve"
 
 
 class Outcome(StrEnum):
@@ -44,6 +47,7 @@ class Writer:
         ingests: Whether the write is ingestion, not an edit.
         call_id: Id of the call, for history and logs.
         overrides: Whether ingestion writes as an edit does, over what people have decided.
+        preserves: Whether it writes what an export has kept.
         session_id: Id of the bulk session, if any.
     """
 
@@ -52,11 +56,12 @@ class Writer:
     call_id: str
     overrides: bool = False
     session_id: UUID | None = None
+    preserves: bool = False
 
     @property
     def edits(self) -> bool:
         """Whether the writer writes as people do: over marks, and setting them."""
-        return self.overrides or not self.ingests
+        return self.overrides or self.preserves or not self.ingests
 
 
 class SentReference(NamedTuple):
@@ -101,6 +106,39 @@ class SentMarks:
     extension_keys: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preserved:
+    """What an export has kept of an asset or entity beside its fields.
+
+    Attributes:
+        id: Its id.
+        updated_at: When it was last written.
+        updated_by: Subject of the caller who wrote it.
+        deleted: Whether it is deleted.
+        former_names: Its former names; those of an entity are fully qualified.
+        version: In tenths. This and what follows is only for assets.
+        by_ingestion: Whether ingestion wrote this version.
+        ingested: Whether ingestion has ever written the asset.
+        edited: The marks.
+        deleted_by_edit: Whether an edit deleted it.
+        deleted_with: The asset whose deletion took it along.
+        change: What this version changed.
+    """
+
+    id: UUID
+    updated_at: datetime
+    updated_by: str
+    deleted: bool = False
+    former_names: tuple[str, ...] = ()
+    version: int = 1
+    by_ingestion: bool = False
+    ingested: bool = False
+    edited: SentMarks = field(default_factory=SentMarks)
+    deleted_by_edit: bool = False
+    deleted_with: UUID | None = None
+    change: ChangeDescription | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class AssetWrite:
     """One write of one asset.
@@ -121,6 +159,7 @@ class AssetWrite:
         drops: Why references and custom properties are left out. For other reasons they are refused.
         version: The version that a reversion brings back, in tenths.
         whole: Whether a reversion also brings back the marks, and whether the asset was deleted.
+        preserved: What an export has kept of the asset, for `Verb.PRESERVE`.
     """
 
     kind: AssetKind
@@ -138,6 +177,7 @@ class AssetWrite:
     drops: frozenset[ViolationReason] = frozenset()
     version: int | None = None
     whole: bool = False
+    preserved: Preserved | None = None
 
     @property
     def edits(self) -> bool:
@@ -170,13 +210,14 @@ def reversion(
 
 @dataclass(slots=True, kw_only=True)
 class EntityWrite:
-    """One upsert of one entity: its raw name and the fields that are set."""
+    """One upsert of one entity: its raw name and the fields that are set, or what an export has kept of it."""
 
     kind: EntityKind
     writer: Writer
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
     mask: frozenset[str] = frozenset()
+    preserved: Preserved | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Errors that several rules answer with."""
 
+from uuid import UUID
+
 from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.kinds import label_of
 from dashboard_catalog.error_codes import Reason
@@ -42,6 +44,17 @@ def already_exists(kind: str, fqn: str, stored: AssetRecord, *, shown: bool) -> 
     }
     text = f"{kind} {fqn} already exists{hint}"
     return CatalogError(Reason.ALREADY_EXISTS, text, metadata=metadata, resource=(kind, fqn))
+
+
+def entity_already_exists(kind: str, fqn: str) -> CatalogError:
+    """Returns the error for an imported entity whose name is taken, also by a deleted one."""
+    return CatalogError(Reason.ALREADY_EXISTS, f"{label_of(kind)} {fqn} already exists", resource=(kind, fqn))
+
+
+def id_already_exists(kind: str, fqn: str, id_: UUID) -> CatalogError:
+    """Returns the error for an imported thing whose id is taken."""
+    text = f"{label_of(kind)} {fqn} cannot be imported: something with the id {id_} already exists"
+    return CatalogError(Reason.ALREADY_EXISTS, text, metadata={"id": str(id_)}, resource=(kind, fqn))
 
 
 def still_referenced(kind: str, fqn: str, by: list[str], count: int) -> CatalogError:

@@ -22,12 +22,13 @@ from dashboard_catalog.catalog.model.commands import (
     text_of,
 )
 from dashboard_catalog.catalog.model.etag import check_etag
-from dashboard_catalog.catalog.model.refusals import already_exists, not_found, unknown_version
+from dashboard_catalog.catalog.model.refusals import already_exists, id_already_exists, not_found, unknown_version
 from dashboard_catalog.catalog.properties.extension_rules import check_size
 from dashboard_catalog.catalog.writing.asset_deletion import RESTORED, AssetDeletion
 from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.catalog.writing.merge import Merge, merge, released
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
+from dashboard_catalog.catalog.writing.preserving import preserved_columns
 from dashboard_catalog.catalog.writing.references import Resolved, resolve
 from dashboard_catalog.catalog.writing.reverting import as_sent, bring_back, resolve_version
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
@@ -71,7 +72,7 @@ class AssetWrites:
             CatalogError: If it is refused; then nothing has changed.
         """
         match write:
-            case AssetWrite(verb=Verb.CREATE | Verb.UPSERT, key=AssetName() as key):
+            case AssetWrite(verb=Verb.CREATE | Verb.UPSERT | Verb.PRESERVE, key=AssetName() as key):
                 return self._create_or_upsert(write, key)
             case AssetWrite(verb=Verb.UPDATE):
                 return self._update(write)
@@ -93,7 +94,7 @@ class AssetWrites:
             # What the writer may not view is answered like what does not exist.
             self._permissions.check_create_nowhere(write, key, denial)
             stored = service = None
-        if write.verb is Verb.CREATE and stored is not None:
+        if write.verb is not Verb.UPSERT and stored is not None:
             raise already_exists(write.kind.name, text_of(key), stored, shown=self._permissions.shows(write, service))
         if write.verb is Verb.UPSERT:
             check_etag(write.etag, stored)
@@ -108,7 +109,7 @@ class AssetWrites:
         return self._change(write, stored, self._resolved(write, stored))
 
     def _check_may_put(self, write: AssetWrite, key: AssetName, stored: AssetRecord | None) -> None:
-        if write.verb is Verb.CREATE or stored is None:
+        if write.verb is not Verb.UPSERT or stored is None:
             self._permissions.check_create(write, key)
         else:
             self._permissions.check_update(write, stored)
@@ -164,18 +165,25 @@ class AssetWrites:
 
     def _create(self, write: AssetWrite, key: AssetName, service: EntityRecord | None) -> WrittenAsset:
         resolved = self._resolved(write, None)
-        violations = [*self._service_problems(key.service, service), *resolved.violations]
+        violations = [*self._service_problems(write, key.service, service), *resolved.violations]
+        columns = preserved_columns(write, write.preserved, self._known, violations) if write.preserved else {}
         if service is None or violations:
             raise _refused(write, violations)
         record = self._working.blank(write.kind, service.id, key)
         merged = self._merge(write, record, resolved)
+        if write.preserved:
+            if self._working.is_taken(write.kind, write.preserved.id):
+                raise id_already_exists(write.kind.name, text_of(key), write.preserved.id)
+            columns |= {**merged.changes, "source_hash": resolved.values.get("source_hash")}
+            self._working.create_preserved(write.kind, record, columns, write.writer)
+            return self._written(write, record, Outcome.CREATED)
         self._working.create(write.kind, record, merged.changes, write.writer)
         self._store_unversioned(write, record, resolved, merged, changed=True)
         return self._written(write, record, Outcome.CREATED, [*merged.kept, *resolved.left_out], resolved.dropped)
 
-    def _service_problems(self, name: str, service: EntityRecord | None) -> list[Violation]:
+    def _service_problems(self, write: AssetWrite, name: str, service: EntityRecord | None) -> list[Violation]:
         # A service that exists can be used, also if an item of the same chunk that would change it was refused.
-        if service is not None and not service.deleted:
+        if service is not None and (write.preserved or not service.deleted):
             return []
         fqn = names.quote(name)
         failed = self._known.has_failed("bi_service", fqn)
@@ -311,4 +319,5 @@ def _outgrown(stored: AssetRecord, changes: Mapping[str, Any]) -> Iterator[Viola
 
 
 def _refused(write: AssetWrite, violations: Iterable[Violation]) -> CatalogError:
-    return invalid([violation.under(write.kind.name) for violation in violations])
+    # What an export has kept stands beside the asset in its item.
+    return invalid([v if v.field.startswith("preserved.") else v.under(write.kind.name) for v in violations])

@@ -31,11 +31,19 @@ class EntityMerge:
     Args:
         stored: The entity as it is, or None for a new one.
         hierarchy: Knows everything that decides whether the entity may get the parents that are sent.
+        preserves: Whether an import writes it. Then its parents may be deleted.
     """
 
     def __init__(
-        self, kind: EntityKind, stored: EntityRecord | None, known_entities: KnownEntities, hierarchy: Hierarchy
+        self,
+        kind: EntityKind,
+        stored: EntityRecord | None,
+        known_entities: KnownEntities,
+        hierarchy: Hierarchy,
+        *,
+        preserves: bool = False,
     ) -> None:
+        self._preserves = preserves
         self._kind = kind
         self._stored = stored
         self._known = known_entities
@@ -88,7 +96,9 @@ class EntityMerge:
 
     def _parent(self, kind: str, fqn: str, path: str) -> EntityRecord | None:
         record = self._known.find(kind, fqn)
-        held = record is not None and self._stored is not None and record.id in self._stored.parents
+        held = self._preserves or (
+            record is not None and self._stored is not None and record.id in self._stored.parents
+        )
         problem = why_unusable(path, kind, fqn, record, failed=self._known.has_failed(kind, fqn), held=held)
         if problem:
             self.violations.append(problem)

@@ -19,6 +19,7 @@ from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, Writt
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
+from dashboard_catalog.catalog.model.refusals import entity_already_exists, id_already_exists
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
 from dashboard_catalog.catalog.writing.entity_changes import change_of
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
@@ -101,7 +102,11 @@ class EntityWrites:
         """Loads the entities and their parents as they are stored."""
         batch = list(writes)
         await self._known.load_whole(connection, map(_fqn, batch))
-        await self._known.load(connection, fqns={fqn for write in batch for _, fqn in _parent_keys(write)})
+        await self._known.load(
+            connection,
+            fqns={fqn for write in batch for _, fqn in _parent_keys(write)},
+            ids={write.preserved.id for write in batch if write.preserved},
+        )
         for kind in _MOVABLE:
             await self._load_hierarchy(connection, kind, [write for write in batch if write.kind.name == kind])
 
@@ -121,7 +126,9 @@ class EntityWrites:
         values = dict(write.values)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
-        merge = EntityMerge(write.kind, stored, self._known, self._hierarchy)
+        if write.preserved:
+            self._check_free(write, stored, fqn, write.preserved.id)
+        merge = EntityMerge(write.kind, stored, self._known, self._hierarchy, preserves=bool(write.preserved))
         changes = merge.changes(values)
         if merge.violations:
             raise invalid([violation.under(f"entity.{write.kind.name}") for violation in merge.violations])
@@ -139,8 +146,15 @@ class EntityWrites:
         """Checks the write of an entity as it is stored, and of a BI service as the type that is sent."""
         resource = authorization.entity(write.kind, stored, fqn)
         sent = dataclasses.replace(resource, service_type=write.values.get("service_type", resource.service_type))
-        for each in (sent,) if stored is None else (resource, sent):
-            self._authorizer.check(write.writer.principal, Action.WRITE, each)
+        for action in (Action.PRESERVE, Action.WRITE) if write.preserved else (Action.WRITE,):
+            for each in (sent,) if stored is None else (resource, sent):
+                self._authorizer.check(write.writer.principal, action, each)
+
+    def _check_free(self, write: EntityWrite, stored: EntityRecord | None, fqn: str, id_: UUID) -> None:
+        if stored is not None:
+            raise entity_already_exists(write.kind.name, fqn)
+        if self._known.get(id_) is not None:
+            raise id_already_exists(write.kind.name, fqn, id_)
 
     async def store(self, connection: WriteConnection) -> None:
         """Stores everything that has changed."""
@@ -167,7 +181,7 @@ class EntityWrites:
 
     def _blank(self, write: EntityWrite, fqn: str) -> EntityRecord:
         record = EntityRecord(
-            id=new_id(),
+            id=write.preserved.id if write.preserved else new_id(),
             kind=write.kind.name,
             name=write.name,
             fqn=fqn,
@@ -184,14 +198,14 @@ class EntityWrites:
     ) -> EntityRecord:
         """Returns the changed entity. The record itself stays as it is, since it may be the answer of another write."""
         self._last_change += 1
-        changed = dataclasses.replace(
-            record,
+        values = {
             **changes,
-            change_number=self._last_change,
-            updated_at=time_of_change(self._now, record.updated_at),
-            updated_by=write.writer.principal.subject,
-            call_id=write.writer.call_id,
-        )
+            "updated_at": time_of_change(self._now, record.updated_at),
+            "updated_by": write.writer.principal.subject,
+        }
+        if kept := write.preserved:
+            values |= {"updated_at": kept.updated_at, "updated_by": kept.updated_by, "deleted": kept.deleted}
+        changed = dataclasses.replace(record, **values, change_number=self._last_change, call_id=write.writer.call_id)
         self._written[changed.id] = changed
         self._changes.append(change_of(changed, outcome.lower(), write.writer))
         self._known.add(changed)

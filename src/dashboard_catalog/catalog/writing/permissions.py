@@ -144,6 +144,8 @@ class WritePermissions:
         resource = dataclasses.replace(resource, name=text_of(write.key))
         if write.writer.overrides:
             self._authorizer.check(write.writer.principal, Action.OVERRIDE_METADATA, resource)
+        if write.writer.preserves:
+            self._authorizer.check(write.writer.principal, Action.PRESERVE, resource)
         asked = write.verb.value if write.verb is Verb.UPSERT else action.value
         self._authorizer.check(write.writer.principal, action, resource, asked)
 

@@ -271,6 +271,10 @@ class _Run:
                 wanted[write.kind, key[0]].append(key[1])
         for (kind, service_id), asset_names in wanted.items():
             self._working.add(kind, await kind.table.by_names(self._connection, service_id, asset_names))
+        for kind in ASSET_KINDS.values():
+            ids = {w.preserved.id for w in self._assets.values() if w.kind is kind and w.preserved}
+            found = await kind.table.partial_by_ids(self._connection, ids) if ids else ()
+            self._working.take_ids(kind, (partial.record.id for partial in found))
 
     async def _load_versions(
         self, keys: Iterable[tuple[AssetWrite, tuple[UUID, str] | None]]

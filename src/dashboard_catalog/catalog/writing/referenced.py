@@ -7,8 +7,9 @@ from uuid import UUID
 from dashboard_catalog.catalog.known.known_entities import referred_ids
 from dashboard_catalog.catalog.known.property_targets import Pointer, pointers_in
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, SentReference
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Preserved, SentReference
 from dashboard_catalog.catalog.model.kinds import AssetKind
+from dashboard_catalog.catalog.writing.preserving import names_in_change
 from dashboard_catalog.store.records import AssetRecord
 
 
@@ -30,6 +31,8 @@ class Referenced:
         self.pointers: list[Pointer] = []
         self._ids = referred_ids(stored)
         self._fqns: set[str] = set()
+        # Of what may be there no more, so they are not checked.
+        self._names: set[str] = set()
         self._owners: set[SentReference] = set()
 
     def add_version(self, kind: AssetKind, record: AssetRecord) -> None:
@@ -49,6 +52,16 @@ class Referenced:
         self._add_extension(write.kind, values.get("extension"))
         if write.release:
             self._fqns.update(write.release.tags)
+        if write.preserved:
+            self._add_preserved(write.preserved)
+
+    def _add_preserved(self, preserved: Preserved) -> None:
+        self._fqns.update(preserved.edited.tags)
+        for named in names_in_change(preserved):
+            if isinstance(named, AssetName):
+                self.charts.add(named)
+            else:
+                self._names.add(named)
 
     def _add_extension(self, kind: AssetKind, extension: Mapping[str, Any] | None) -> None:
         if extension:
@@ -65,4 +78,4 @@ class Referenced:
         # The first name of a tag is its classification, which is loaded together with it.
         tops = {names.split(fqn)[0] for fqn in self._fqns}
         owners = (owner.fqn or names.quote(owner.name) for owner in self._owners if owner.fqn or owner.name)
-        return self._fqns.union(map(names.quote, services | tops), owners)
+        return self._fqns.union(map(names.quote, services | tops), owners, self._names)

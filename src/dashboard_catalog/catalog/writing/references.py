@@ -97,6 +97,8 @@ class _Resolver:
         self._kind = write.kind
         # The marks that the write leaves alone. It adds nothing there, so nothing there must exist.
         self._decided = NO_MARKS if stored is None or self._edits else Marks.decode(stored.edited)
+        # Only what exists matters then: what was stored once may be deleted, and older than today's rules.
+        self._preserves = write.preserved is not None
         self.resolved = Resolved()
         self._missing: set[tuple[str, str]] = set()
 
@@ -164,7 +166,7 @@ class _Resolver:
         for (key, index), chart in zip(charts.items(), known, strict=True):
             fqn = names.join(*key)
             failed = self._has_failed("chart", fqn, chart)
-            is_held = chart is not None and chart.id in held
+            is_held = chart is not None and (self._preserves or chart.id in held)
             if is_left_out(chart, edits=self._edits, failed=failed):
                 self.resolved.left_out.append(f"charts.{fqn}")
             elif problem := why_unusable(f"charts[{index}]", "chart", fqn, chart, failed=failed, held=is_held):
@@ -182,7 +184,8 @@ class _Resolver:
         }
         if ViolationReason.OWNER_RULE in self._write.drops:
             found = {id_: record for id_, record in found.items() if self._may_own(record)}
-        self.resolved.violations += check_owners(list(found.values()), self._held("owners"))
+        held = found if self._preserves else self._held("owners")
+        self.resolved.violations += check_owners(list(found.values()), held)
         return list(found)
 
     def _may_own(self, record: EntityRecord) -> bool:
@@ -216,7 +219,7 @@ class _Resolver:
         self, record: EntityRecord | None, kind: str, shown: str, place: _Place, held: Collection[UUID]
     ) -> EntityRecord | None:
         failed = self._has_failed(kind, record.fqn if record else shown, record)
-        is_held = record is not None and record.id in held
+        is_held = record is not None and (self._preserves or record.id in held)
         if problem := why_unusable(place.path, kind, shown, record, failed=failed, held=is_held):
             self._drops(place.part, problem)
             return None
@@ -237,6 +240,8 @@ class _Resolver:
             record = self._usable(found, "tag", fqn, _Place(path, part), held)
             if record is None:
                 continue
+            if self._preserves:
+                held.add(record.id)
             if record.attributes["disabled"] and record.id not in held:
                 disabled = Violation(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
                 if self._drops(part, disabled):
@@ -253,6 +258,8 @@ class _Resolver:
 
     def _extension(self, extension: Mapping[str, Any]) -> dict[str, Any]:
         properties = PropertyValues(self._write, self._stored, self._known, self._decided, self._hidden)
+        if self._preserves:
+            return {key: value for key, value in extension.items() if value is not None}
         resolved = {}
         for key, value in extension.items():
             before, part = len(self.resolved.violations), f"extension.{key}"

@@ -31,6 +31,7 @@ class WorkingSet:
         self._by_key: dict[tuple[str, UUID, str], AssetRecord] = {}
         self._by_id: dict[UUID, AssetRecord] = {}
         self._older: dict[tuple[UUID, int], AssetRecord] = {}
+        self._taken: set[tuple[str, UUID]] = set()
         self.changes = AssetChanges()
 
     def add_service(self, service_id: UUID, last_change: int) -> None:
@@ -51,6 +52,14 @@ class WorkingSet:
     def version(self, record: AssetRecord, version: int | None) -> AssetRecord | None:
         """Returns a version of an asset, in tenths, if the batch knows it: the present one, or an older one."""
         return record if record.version == version else self._older.get((record.id, version or 0))
+
+    def take_ids(self, kind: AssetKind, ids: Iterable[UUID]) -> None:
+        """Remembers the ids that assets of a kind have already."""
+        self._taken |= {(kind.name, id_) for id_ in ids}
+
+    def is_taken(self, kind: AssetKind, id_: UUID) -> bool:
+        """Says whether an asset of a kind has an id, as far as the batch has loaded or given them."""
+        return (kind.name, id_) in self._taken
 
     def find(self, kind: AssetKind, service_id: UUID | None, name: str) -> AssetRecord | None:
         """Returns the asset of this name, deleted or not, as the batch has left it so far."""
@@ -84,6 +93,13 @@ class WorkingSet:
         self._stamp(record, writer)
         self._by_id[record.id] = self._by_key[kind.name, record.service_id, record.name] = record
         self.changes.of(kind.table, record.service_id).create(record)
+
+    def create_preserved(self, kind: AssetKind, record: AssetRecord, values: Mapping[str, Any], writer: Writer) -> None:
+        """Makes a blank asset what `values` say; only its number, its call and its session are those of the writer."""
+        self.take_ids(kind, [values["id"]])
+        record.id = values["id"]
+        self.create(kind, record, {}, writer)
+        self._set(record, values)
 
     def change(self, kind: AssetKind, before: AssetRecord, changes: Mapping[str, Any], writer: Writer) -> AssetRecord:
         """Gives an asset its next version and returns that; `before` stays as it was, for history and answers."""
