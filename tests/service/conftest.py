@@ -26,7 +26,18 @@ def shared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated database without rows, which a server may have open already."""
-    if request.param == "postgresql":
+    return _renewed(request.param, request)
+
+
+@pytest.fixture
+def other_database_url(request: pytest.FixtureRequest, database_url: str) -> str:
+    """The same of the other kind."""
+    (kind,) = {*DATABASES} - {database_url.partition("+")[0]}
+    return _renewed(kind, request)
+
+
+def _renewed(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind == "postgresql":
         reused: ReusedDatabase = request.getfixturevalue("migrated_postgres")
         return reused.renewed()
     file: Path = request.getfixturevalue("shared_sqlite")

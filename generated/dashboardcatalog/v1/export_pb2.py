@@ -28,7 +28,7 @@ from dashboardcatalog.v1 import bulk_pb2 as dashboardcatalog_dot_v1_dot_bulk__pb
 from dashboardcatalog.v1 import entity_pb2 as dashboardcatalog_dot_v1_dot_entity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dashboardcatalog/v1/export.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1e\x64\x61shboardcatalog/v1/bulk.proto\x1a dashboardcatalog/v1/entity.proto\"\xd6\x01\n\x14\x45xportCatalogRequest\x12(\n\x08services\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\x10\xe8\x07\"\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00\x12;\n\x05kinds\x18\x02 \x03(\x0e\x32\x19.dashboardcatalog.v1.KindB\x11\xbaH\x0e\x92\x01\x0b\x10\t\"\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1e\n\x0cresume_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"v\n\x15\x45xportCatalogResponse\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.dashboardcatalog.v1.BulkUpsertItem\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x13\n\x0bwatch_token\x18\x03 \x01(\tBU\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dashboardcatalog/v1/export.proto\x12\x13\x64\x61shboardcatalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61shboardcatalog/v1/asset.proto\x1a\x1e\x64\x61shboardcatalog/v1/bulk.proto\x1a dashboardcatalog/v1/entity.proto\"\xd7\x01\n\x14\x45xportCatalogRequest\x12(\n\x08services\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\x10\xe8\x07\"\x0br\t\x10\x01(\xe0\x12\xba\x01\x01\x00\x12;\n\x05kinds\x18\x02 \x03(\x0e\x32\x19.dashboardcatalog.v1.KindB\x11\xbaH\x0e\x92\x01\x0b\x10\t\"\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x1c.dashboardcatalog.v1.DeletedB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\x0cresume_token\x18\x04 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@\"v\n\x15\x45xportCatalogResponse\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.dashboardcatalog.v1.BulkUpsertItem\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x13\n\x0bwatch_token\x18\x03 \x01(\tBU\n\x13\x64\x61shboardcatalog.v1P\x01Z&dashboardcatalog/v1;dashboardcatalogv1\xaa\x02\x13\x44\x61shboardCatalog.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,9 +43,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTCATALOGREQUEST'].fields_by_name['deleted']._loaded_options = None
   _globals['_EXPORTCATALOGREQUEST'].fields_by_name['deleted']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_EXPORTCATALOGREQUEST'].fields_by_name['resume_token']._loaded_options = None
-  _globals['_EXPORTCATALOGREQUEST'].fields_by_name['resume_token']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_EXPORTCATALOGREQUEST'].fields_by_name['resume_token']._serialized_options = b'\272H\006r\004(\200\200@'
   _globals['_EXPORTCATALOGREQUEST']._serialized_start=186
-  _globals['_EXPORTCATALOGREQUEST']._serialized_end=400
-  _globals['_EXPORTCATALOGRESPONSE']._serialized_start=402
-  _globals['_EXPORTCATALOGRESPONSE']._serialized_end=520
+  _globals['_EXPORTCATALOGREQUEST']._serialized_end=401
+  _globals['_EXPORTCATALOGRESPONSE']._serialized_start=403
+  _globals['_EXPORTCATALOGRESPONSE']._serialized_end=521
 # @@protoc_insertion_point(module_scope)

@@ -32,10 +32,13 @@ class ExportCatalogRequest(_message.Message):
     DELETED_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     deleted: _asset_pb2.Deleted.ValueType
-    """Optional. Whether soft-deleted things are exported. Excluded by default, except what an exported item refers to."""
+    """Optional. Whether soft-deleted assets are exported. Excluded by default, except charts that a dashboard holds which
+    is not deleted. Soft-deleted entities are always exported, since anything may refer to them. With DELETED_ONLY,
+    nothing else is exported than what is soft-deleted.
+    """
     resume_token: _builtins.str
     """Optional. `resume_token` of the last message that the client has kept. The export goes on after it. The other
-    fields must be the same as before. At most 4,096 characters.
+    fields must be the same as before. At most 1 MiB.
     """
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -73,7 +76,7 @@ class ExportCatalogResponse(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     WATCH_TOKEN_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
-    """Stands for everything that has been sent up to this message. Opaque."""
+    """Stands for everything that has been sent up to this message. Opaque, at most 1 MiB."""
     watch_token: _builtins.str
     """A `resume_token` for WatchChanges. It delivers everything that has changed since the export began. Only in the
     first message of an export that has not been resumed.

@@ -54,6 +54,7 @@ from dashboard_catalog.catalog.reading.asset_versions import (
 )
 from dashboard_catalog.catalog.reading.entity_lists import EntityListing, find_entities
 from dashboard_catalog.catalog.reading.entity_reads import visible_entity, whole_entity
+from dashboard_catalog.catalog.reading.exporting.export import Export, ExportRequest, open_export
 from dashboard_catalog.catalog.reading.feed.watch import Watch, Watches, WatchRequest
 from dashboard_catalog.catalog.reading.pages import Page, open_page, size_of
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES, Room
@@ -131,6 +132,14 @@ class Catalog:
         if validate_only:
             return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
         return await open_session(self._database, self._authorizer, self._pipeline, request)
+
+    async def open_export(self, request: ExportRequest) -> Export:
+        """Begins an export, or goes on with one.
+
+        Raises:
+            CatalogError: As `export.open_export`.
+        """
+        return await open_export(self._database, self._authorizer, request)
 
     async def get_asset(self, read: AssetRead, room: Room) -> AssetView:
         """Returns one asset.

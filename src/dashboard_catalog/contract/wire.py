@@ -127,7 +127,7 @@ def asset_fields(view: AssetView) -> dict[str, Any]:
     if record.change:
         fields["change_description"] = change_message(view)
     if record.edited:
-        fields["edited"] = _edited(record.edited, known)
+        fields["edited"] = edited_message(record.edited, known)
     if view.kind.holds_charts:
         fields["charts"] = _references(record.charts, known)
     for name, default in view.kind.defaults.items():
@@ -252,14 +252,15 @@ def _tags(held: Mapping[UUID, labels.Label], known: Mapping[UUID, Reference]) ->
     return sorted(tags, key=itemgetter("tag_fqn"))
 
 
-def _edited(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> dict[str, Iterable[str]]:
+def edited_message(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> asset_pb2.Edited:
+    """Returns the message of stored marks."""
     marks = Marks.decode(edited)
-    return {
-        "fields": marks.fields,
+    return asset_pb2.Edited(
+        fields=marks.fields,
         # A tag that has been removed for good has no name any more.
-        "tags": sorted(known[tag].fqn for tag in marks.tags if tag in known),
-        "extension_keys": sorted(marks.extension_keys),
-    }
+        tags=sorted(known[tag].fqn for tag in marks.tags if tag in known),
+        extension_keys=sorted(marks.extension_keys),
+    )
 
 
 def change_message(view: AssetView) -> asset_pb2.ChangeDescription:

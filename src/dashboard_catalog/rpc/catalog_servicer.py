@@ -23,7 +23,8 @@ from dashboard_catalog.contract.watch import watch_request, watch_responses
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
 from dashboard_catalog.rpc.edge.watchers import watches
-from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc, watch_pb2
+from dashboard_catalog.rpc.export_stream import serve_export
+from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc, export_pb2, watch_pb2
 from dashboardcatalog.v1 import catalog_service_pb2 as messages
 
 
@@ -72,6 +73,11 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
             async for step in watch.steps():
                 for response in watch_responses(watch, step):
                     yield response
+
+    def ExportCatalog(
+        self, request: export_pb2.ExportCatalogRequest, context: Context
+    ) -> AsyncIterator[export_pb2.ExportCatalogResponse]:
+        return serve_export(self._catalog, self._room, request, caller_of(context))
 
     async def DeleteEntity(
         self, request: messages.DeleteEntityRequest, context: Context

@@ -121,11 +121,11 @@ async def asset_views(
     if any(map(sight.is_limited, viewers)):
         services = {row.id: known[row.service_id] for row in charts}
         chart_services = {id_: services.get(id_) for id_ in chart_ids}
-        return await _limited_views(connection, views, viewers, sight, chart_services)
+        return await limited_views(connection, views, viewers, sight, chart_services)
     return views
 
 
-async def _limited_views(
+async def limited_views(
     connection: ReadConnection,
     views: Sequence[AssetView],
     viewers: Sequence[Principal],

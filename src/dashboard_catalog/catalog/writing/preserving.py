@@ -1,4 +1,4 @@
-"""What an import writes of an asset beside its fields: what an export has kept, with references turned back into ids."""
+"""What an import writes of an asset beside its fields: what an export has kept, its references turned back into ids."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

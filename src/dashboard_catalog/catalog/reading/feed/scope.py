@@ -70,6 +70,10 @@ class Scope:
             return self._kinds_of_entities
         return self._kinds_of_assets if self._services is None or sequence in self._services else frozenset()
 
+    def wants_service(self, service_id: UUID) -> bool:
+        """Says whether the reader asks for a BI service."""
+        return self._services is None or service_id in self._services
+
     def shows_service(self, service: EntityRecord | None, sight: Sight | None = None) -> bool:
         """Says whether the reader may view any of the assets of a BI service that they want."""
         sight = sight or self.sight()

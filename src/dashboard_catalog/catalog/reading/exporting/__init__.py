@@ -1,0 +1,1 @@
+"""Reads everything that the catalog holds, as it was at one moment, a piece at a time."""

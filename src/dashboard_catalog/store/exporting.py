@@ -1,0 +1,133 @@
+"""Reads what an export shows as it was when the export began: the names of what its items refer to.
+
+Each thing that has not changed since is read where it is. Only the others are looked up among older versions.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, exists, select
+
+from dashboard_catalog.store import entities
+from dashboard_catalog.store.column_types import NUMBER_LIST, UUID_LIST
+from dashboard_catalog.store.columns import column_names, record_maker
+from dashboard_catalog.store.conditions import any_of
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.records import EntityChangeRecord, EntityRecord
+from dashboard_catalog.store.rows import Reader
+from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, ENTITY_CHANGE, FORMER_NAME
+
+_ids = bindparam("ids", type_=UUID_LIST)
+_later = ENTITY_CHANGE.alias("later")
+_entities_reader = Reader(ENTITY_CHANGE.c, record_maker(EntityChangeRecord))
+_entities_as_of = select(*ENTITY_CHANGE.c).where(
+    any_of(ENTITY_CHANGE.c.id, _ids),
+    ENTITY_CHANGE.c.change_number <= bindparam("number"),
+    ~exists().where(
+        _later.c.id == ENTITY_CHANGE.c.id,
+        _later.c.change_number > ENTITY_CHANGE.c.change_number,
+        _later.c.change_number <= bindparam("number"),
+    ),
+)
+_parents_reader: Reader[Sequence[Any]] = Reader(
+    [ENTITY_CHANGE.c.change_number, ENTITY_CHANGE.c.id, ENTITY_CHANGE.c.parents]
+)
+_parents = select(ENTITY_CHANGE.c.change_number, ENTITY_CHANGE.c.id, ENTITY_CHANGE.c.parents).where(
+    any_of(ENTITY_CHANGE.c.change_number, bindparam("numbers", type_=NUMBER_LIST))
+)
+_ENTITY_COLUMNS = column_names(EntityRecord)
+_CHART_COLUMNS = ("id", "service_id", "name", "deleted", "change_number")
+_charts = select(*(CHART.c[name] for name in _CHART_COLUMNS)).where(any_of(CHART.c.id, _ids))
+_older_charts = select(*(CHART_HISTORY.c[name] for name in _CHART_COLUMNS)).where(
+    any_of(CHART_HISTORY.c.service_id, bindparam("service_ids", type_=UUID_LIST)), any_of(CHART_HISTORY.c.id, _ids)
+)
+_newest = select(DASHBOARD.c.id, DASHBOARD.c.version).where(any_of(DASHBOARD.c.id, _ids))
+_former_names = select(FORMER_NAME.c.id, FORMER_NAME.c.name).where(
+    FORMER_NAME.c.service_id == bindparam("service_id"),
+    FORMER_NAME.c.kind == bindparam("kind"),
+    any_of(FORMER_NAME.c.id, _ids),
+)
+
+
+class NamedChart(NamedTuple):
+    """As much of a chart as a reference needs."""
+
+    id: UUID
+    service_id: UUID
+    name: str
+    deleted: bool
+    change_number: int
+
+
+def as_entity(change: EntityChangeRecord) -> EntityRecord:
+    """Returns the entity as a change left it."""
+    return EntityRecord(**{name: getattr(change, name) for name in _ENTITY_COLUMNS})
+
+
+async def entities_as_of(connection: ReadConnection, ids: Iterable[UUID], number: int) -> list[EntityRecord]:
+    """Returns entities as they were after a change of the sequence of entities.
+
+    Those that came later are as they are today. Those that have been removed for good are missing.
+    """
+    found = await entities.by_ids(connection, ids)
+    changed = [record.id for record in found if record.change_number > number]
+    if not changed:
+        return found
+    versions = await _entities_reader.all(connection, _entities_as_of, {"ids": changed, "number": number})
+    older = list(map(as_entity, versions))
+    replaced = {record.id for record in older}
+    return [*older, *(record for record in found if record.id not in replaced)]
+
+
+async def parents_of_versions(
+    connection: ReadConnection, numbers: Iterable[int]
+) -> list[tuple[int, UUID, Sequence[UUID]]]:
+    """Returns (number, id, ids of its parents) of the entities as these changes left them."""
+    rows = await _parents_reader.all(connection, _parents, {"numbers": list(numbers)})
+    return [(number, id_, parents) for number, id_, parents in rows]
+
+
+async def charts_as_of(
+    connection: ReadConnection, ids: Iterable[UUID], numbers: Mapping[UUID, int]
+) -> list[NamedChart]:
+    """Returns charts as they were after a change of their BI service; those of other BI services as they are today."""
+    wanted = list(ids)
+    if not wanted:
+        return []
+    found = [NamedChart(*row) for row in await connection.execute(_charts, {"ids": wanted})]
+    changed = [chart for chart in found if chart.change_number > numbers.get(chart.service_id, chart.change_number)]
+    if not changed:
+        return found
+    parameters = {"ids": [chart.id for chart in changed], "service_ids": [chart.service_id for chart in changed]}
+    older: dict[UUID, list[NamedChart]] = defaultdict(list)
+    for row in await connection.execute(_older_charts, parameters):
+        chart = NamedChart(*row)
+        if chart.change_number <= numbers[chart.service_id]:
+            older[chart.id].append(chart)
+    newest = {id_: max(versions, key=lambda chart: chart.change_number) for id_, versions in older.items()}
+    return [newest.get(chart.id, chart) for chart in found]
+
+
+async def newest_versions(connection: ReadConnection, ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Returns the newest version of dashboards, in tenths, by id."""
+    return {row.id: row.version for row in await connection.execute(_newest, {"ids": list(ids)})}
+
+
+async def former_names(
+    connection: ReadConnection, service_id: UUID, kind: str, ids: Iterable[UUID]
+) -> dict[UUID, list[str]]:
+    """Returns the former names of things, by id: raw ones of assets, fully qualified ones of entities.
+
+    Args:
+        connection: Where to read.
+        service_id: BI service of the assets, or `CATALOG_ID` for entities.
+        kind: Their kind.
+        ids: Their ids.
+    """
+    names: dict[UUID, list[str]] = defaultdict(list)
+    parameters = {"service_id": service_id, "kind": kind, "ids": list(ids)}
+    for row in await connection.execute(_former_names, parameters):
+        names[row.id].append(row.name)
+    return names
