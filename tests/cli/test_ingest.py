@@ -70,6 +70,23 @@ def test_options_of_the_command_become_options_of_the_stream(run: Run, folder: P
     }
 
 
+def test_an_export_is_sent_as_it_was(run: Run, folder: Path, small: SmallCatalog) -> None:
+    items = [
+        {"entity": SERVICE, "preserved": {"id": "01890000-0000-7000-8000-000000000001"}},
+        {"chart": chart("a"), "preserved": {"id": "01890000-0000-7000-8000-000000000002", "version": 0.4}},
+    ]
+    file = write_lines(folder / "exported.ndjson", *items)
+    assert run("ingest", file, "--preserve").exit_code == 0
+    options, _ = the_stream(small)
+    assert options.preserve
+    assert not options.HasField("update_mask")
+    sent = [item for request in small.streams[0] for item in request.items]
+    assert [json_format.MessageToDict(item) for item in sent] == items
+    for flags in (["--sweep", "s"], ["--replace", "charts"]):
+        refused = run("ingest", file, "--preserve", *flags)
+        assert (refused.exit_code, refused.stderr) == (2, f"Error: give --preserve or {flags[0]}, not both\n")
+
+
 @pytest.mark.usefixtures("server")
 def test_a_dry_run_writes_nothing(run: Run, folder: Path) -> None:
     result = run("ingest", folder, "--dry-run")

@@ -1,12 +1,17 @@
 """Conversion of bodies to messages, and the problems of bodies that cannot be converted."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
 
+from dashboard_catalog.sources.files import Document
+from dashboard_catalog.sources.items import items_in
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.messages import convert, full_name
+from dashboardcatalog.v1 import bulk_pb2
 from tests.sources.bodies import NAMED, converted, problems
 
 
@@ -129,3 +134,41 @@ def test_a_full_name_has_all_known_parts() -> None:
     assert full_name({"name": "a", "service": {"fullyQualifiedName": "s"}}) == "s.a"
     assert full_name({"name": "a"}) == "a"
     assert full_name({"name": 3, "service": "s"}) == ""
+
+
+def test_an_exported_item_is_read_as_it_was_written() -> None:
+    preserved = {
+        "id": "01890000-0000-7000-8000-000000000001",
+        "version": 0.7,
+        "updatedAt": "2024-02-29T12:00:00.000001Z",
+        "updatedBy": "ann",
+        "byIngestion": True,
+        "edited": {"fields": ["owners"], "tags": ["PII.Email"], "extensionKeys": ["a b"]},
+        "deleted": True,
+        "deletedWith": "01890000-0000-7000-8000-000000000002",
+        "changeDescription": {
+            "fieldsAdded": [{"name": "tags", "newValue": [{"tagFQN": "PII.Email", "state": "Confirmed"}]}],
+            "fieldsUpdated": [{"name": "deleted", "oldValue": False, "newValue": True}],
+            "fieldsDeleted": [{"name": "extension", "oldValue": [{"a b": {"c": [1, 2.5, None, {}]}}]}],
+            "previousVersion": 0.6,
+        },
+        "formerNames": ["old", 'o"ld'],
+    }
+    spec = NAMED | {"extension": {"a b": {"c": [1, 2.5, None]}}, "tags": [{"tagFQN": "PII.Email"}]}
+    for value in (
+        {"chart": spec, "preserved": preserved},
+        {"entity": {"team": {"name": "t", "parents": ["a", "b"]}}, "preserved": preserved},
+    ):
+        written = json_format.ParseDict(value, bulk_pb2.BulkUpsertItem())
+        line = json.loads(json_format.MessageToJson(written))
+        (found,) = items_in(Document("file", Path("file"), (line,), None), None)
+        assert found.kind is not None
+        assert found.body is not None
+        result = convert(found.kind, found.body, found.preserved)
+        assert (result.problems, result.dropped) == ([], [])
+        assert result.item == written
+
+    (found,) = items_in(Document("file", Path("file"), ({"chart": spec, "preserved": {"id": 7, "x": 1}},), None), None)
+    result = convert(Kind.CHART, spec, found.preserved)
+    assert [str(problem) for problem in result.problems] == ["preserved.id: is a number, not a string"]
+    assert result.dropped == ["preserved.x"]

@@ -21,6 +21,7 @@ class LoadOptions(TypedDict, total=False):
         service: Fully qualified name of the BI service that is loaded.
         update_mask: Fields to write even if they are empty.
         override_metadata: Overwrite what people have edited. Requires a separate permission.
+        preserve: Write items as an export has kept them, with ids, versions and marks. Requires a separate permission.
         validate_only: Validate without writing. Such a load cannot continue after its connection breaks.
         max_failures: End the load after more failed items than this. 10,000 by default and at most.
         sweep_percent: Delete the assets of `service` that the load did not mention, unless they are more than this
@@ -32,6 +33,7 @@ class LoadOptions(TypedDict, total=False):
     service: str
     update_mask: Sequence[str]
     override_metadata: bool
+    preserve: bool
     validate_only: bool
     max_failures: int
     sweep_percent: int
@@ -44,6 +46,7 @@ def message_of(options: LoadOptions, session_id: str) -> bulk_pb2.BulkUpsertOpti
         session_id=session_id,
         service=options.get("service", ""),
         override_metadata=options.get("override_metadata", False),
+        preserve=options.get("preserve", False),
         validate_only=options.get("validate_only", False),
         max_failures=options.get("max_failures"),
     )

@@ -1,12 +1,12 @@
 """Finds the items in a source and the kind of each.
 
-An item is `{"dashboard": {...}}`, `{"chart": {...}}` or `{"entity": {"user": {...}}}`, as in the contract. It may also
-be a bare body; then its file, its list or its keys give the kind. Items may be in lists and in pages. Otherwise it does
-not know what is in a body.
+An item is `{"dashboard": {...}}`, `{"chart": {...}}` or `{"entity": {"user": {...}}}`, as in the contract, in an export
+with `preserved` beside it. It may also be a bare body; then its file, its list or its keys give the kind. Items may be
+in lists and in pages. Otherwise it does not know what is in a body.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeGuard
 
 from dashboard_catalog.sources.files import Holding, Record, Source
@@ -26,6 +26,7 @@ _LISTS: Mapping[str, Holding | None] = {
 }
 """The lists of items, with what they hold. OpenMetadata calls its lists `data`."""
 _SHOWN_KEYS = 5
+_PRESERVED = "preserved"
 _ENTITY_KEYS = {
     key: Kind(field.name) for field in entity_pb2.Entity.DESCRIPTOR.fields for key in (field.name, field.json_name)
 }
@@ -48,12 +49,14 @@ class FoundItem:
         kind: Its kind; None if there is a problem.
         body: Its content; None if it does not look like an item at all.
         problem: Why it is not an item; None if it is one.
+        preserved: What an export has kept beside its content; None if it comes from no export.
     """
 
     place: str
     kind: Kind | None = None
     body: Body | None = None
     problem: str | None = None
+    preserved: Body | None = None
 
 
 def items_in(source: Source, default: Kind | None) -> Iterator[FoundItem]:
@@ -109,13 +112,22 @@ def _has_next_page(page: dict[str, Any]) -> bool:
 def _item(place: str, value: object, holding: Holding | None, default: Kind | None) -> FoundItem:
     if not isinstance(value, dict):
         return FoundItem(place, problem="is not a JSON object")
-    found = _wrapped(place, value) or _bare(place, value, holding, default)
+    found = _exported(place, value) or _wrapped(place, value) or _bare(place, value, holding, default)
     # Cheaper than to look at every item for the signs of other tools.
     if "service" not in (found.body or value) and (tool := other_tool(value)):
         raise SourceError(f"{place} is {tool}, which cannot be loaded. {EXPECTED}")
     if found.kind is not None and holding is not None and not _fits(found.kind, holding):
         return FoundItem(place, body=found.body, problem=f"is a {found.kind}, in a list of {_PLURALS[holding]}")
     return found
+
+
+def _exported(place: str, value: dict[str, Any]) -> FoundItem | None:
+    """Returns an item as an export writes it; None if the value is not one."""
+    preserved = value.get(_PRESERVED)
+    if not isinstance(preserved, dict):
+        return None
+    found = _wrapped(place, {key: content for key, content in value.items() if key != _PRESERVED})
+    return replace(found, preserved=preserved) if found else None
 
 
 def _wrapped(place: str, value: dict[str, Any]) -> FoundItem | None:

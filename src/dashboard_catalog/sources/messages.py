@@ -36,8 +36,14 @@ class Conversion:
     dropped: list[str] = field(default_factory=list)
 
 
-def convert(kind: Kind, body: Body) -> Conversion:
-    """Returns the message of a body, with every problem and every field that was left out."""
+def convert(kind: Kind, body: Body, preserved: Body | None = None) -> Conversion:
+    """Returns the message of a body, with every problem and every field that was left out.
+
+    Args:
+        kind: Kind of the item.
+        body: Its content.
+        preserved: What an export has kept beside it.
+    """
     adapted = adapt(kind, body)
     conversion = Conversion(problems=adapted.problems, dropped=adapted.dropped)
     item = bulk_pb2.BulkUpsertItem.DESCRIPTOR
@@ -46,6 +52,9 @@ def convert(kind: Kind, body: Body) -> Conversion:
     else:
         entity = _message_type(_message_type(item, "entity"), kind)
         whole = {"entity": {kind: _kept_fields(entity, adapted.body, kind, conversion)}}
+    if preserved is not None:
+        descriptor = _message_type(item, "preserved")
+        whole["preserved"] = _kept_fields(descriptor, preserved, "preserved", conversion)
     if not conversion.problems:
         _parse(whole, conversion)
     return conversion

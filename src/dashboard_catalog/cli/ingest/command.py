@@ -93,6 +93,14 @@ class IngestOptions:
         bool,
         typer.Option("--override-metadata", help="Overwrite people's edits. Requires a separate permission."),
     ] = False
+    preserve: Annotated[
+        bool,
+        typer.Option(
+            "--preserve",
+            help="Load what `export` has written as it was: with ids, versions, marks and deletions. What exists "
+            "already fails. Requires a separate permission.",
+        ),
+    ] = False
     max_failures: Annotated[
         int, typer.Option(min=0, max=MAX_FAILURES, metavar="N", help="Stop if more items than this fail.")
     ] = MAX_FAILURES
@@ -155,6 +163,8 @@ def _check(path: str, how: IngestOptions) -> None:
         raise CommandError("PATH is empty: give a file, a folder, or - for standard input")
     if how.max_deleted_percent is not None and how.sweep is None:
         raise CommandError("--max-deleted-percent needs --sweep")
+    if how.preserve and (how.sweep is not None or how.replace):
+        raise CommandError(f"give --preserve or {'--replace' if how.replace else '--sweep'}, not both")
     if how.resume and how.dry_run:
         raise CommandError("give --resume or --dry-run, not both: a dry run writes nothing that could be resumed")
 
@@ -200,11 +210,14 @@ def _holds_both(reading: Reading) -> bool:
 
 
 def _options(how: IngestOptions, *, replace_charts: bool) -> LoadOptions:
+    # An exported item has all its fields.
+    replaced = ["charts"] if replace_charts and not how.preserve else []
     options = LoadOptions(
         override_metadata=how.override_metadata,
+        preserve=how.preserve,
         validate_only=how.dry_run,
         max_failures=how.max_failures,
-        update_mask=list(dict.fromkeys([*(how.replace or ()), *(["charts"] if replace_charts else ())])),
+        update_mask=list(dict.fromkeys([*(how.replace or ()), *replaced])),
         give_up_seconds=how.give_up_after,
     )
     if how.sweep is not None:

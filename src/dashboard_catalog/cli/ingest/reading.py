@@ -82,7 +82,9 @@ class Reading:
                     if self._report.stopped:
                         return
                     if found.kind is kind and found.body is not None:
-                        yield from self._item(Place(source_number, number, found.place), kind, found.body)
+                        yield from self._item(
+                            Place(source_number, number, found.place), kind, found.body, found.preserved
+                        )
 
     def _survey(self, source_number: int, source: Source) -> Counter[Kind | None]:
         held: Counter[Kind | None] = Counter()
@@ -100,8 +102,8 @@ class Reading:
                     break
         return held
 
-    def _item(self, place: Place, kind: Kind, body: Body) -> Iterator[Item]:
-        conversion = convert(kind, body)
+    def _item(self, place: Place, kind: Kind, body: Body, preserved: Body | None) -> Iterator[Item]:
+        conversion = convert(kind, body, preserved)
         if problems := self._problems(conversion):
             self._unknown += 1
             self._refuse(place, kind, full_name(body), _failure(*problems))
