@@ -71,3 +71,8 @@ def named(items: Iterable[Item]) -> list[str]:
 def as_json(item: Item) -> Json:
     """Returns an item in its JSON form."""
     return json_format.MessageToDict(item)
+
+
+def as_item(value: Json) -> Item:
+    """Returns an item from its JSON form."""
+    return json_format.ParseDict(value, Item())

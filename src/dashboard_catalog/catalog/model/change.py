@@ -123,10 +123,12 @@ def encode(description: ChangeDescription, id_of: IdOf) -> dict[str, Any]:
     def stored(name: str, value: Any) -> Any:
         if name not in (*_REFERENCE_FIELDS, "tags"):
             return value
-        try:
-            if name == "tags":
-                return [[stored_id(name, one["tagFQN"]), str(one["labelType"]), str(one["state"])] for one in value]
+        if not isinstance(value, list):
+            raise ValueError(name)
+        if name != "tags":
             return [stored_id(name, one) for one in value]
+        try:
+            return [[stored_id(name, one["tagFQN"]), str(one["labelType"]), str(one["state"])] for one in value]
         except (KeyError, TypeError):
             raise ValueError(name) from None
 
