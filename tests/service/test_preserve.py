@@ -1,6 +1,5 @@
 """The bulk option preserve: who may use it, what it refuses, and what it accepts."""
 
-import random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -222,7 +221,8 @@ SPECS: dict[str, st.SearchStrategy[Any]] = {
     ),
     "sourceHash": st.just("f" * 32),
     "charts": st.permutations(["superset.c1", "superset.c2", "looker.c1"]),
-    "dashboardType": st.sampled_from(["Dashboard", "Report"]),
+    # Writing the default is no change, so an export does not have it.
+    "dashboardType": st.just("Report"),
     "project": TEXTS,
 }
 PRESERVED: dict[str, st.SearchStrategy[Any]] = {
@@ -263,16 +263,15 @@ async def small_catalog(superset: Caller) -> None:
 
 
 @pytest.mark.usefixtures("small_catalog")
-@settings(max_examples=12)
-@given(st.lists(ITEMS, min_size=1, max_size=8), st.randoms(use_true_random=False))
-async def test_what_is_imported_is_exported(
-    service: Service, items: list[Json], chance: random.Random
-) -> None:
+@settings(max_examples=8)
+@given(st.lists(ITEMS, min_size=1, max_size=8))
+async def test_what_is_imported_is_exported(service: Service, items: list[Json]) -> None:
     """Any items that are imported into a BI service are what an export of it has."""
     admin = service.caller("admin", "admin")
-    name = f"s{chance.getrandbits(64)}"
+    # Nothing of an example before it is in the way.
+    name = f"s{uuid4()}"
     await admin.upsert_entity(entity={"biService": {"name": name, "serviceType": "Looker"}})
-    sent = [_complete(item, name, place, chance) for place, item in enumerate(items)]
+    sent = [_complete(item, name, place) for place, item in enumerate(items)]
 
     imported = await import_(admin, sent)
     exported = await export(admin, services=[name], kinds=["KIND_DASHBOARD"], deleted="DELETED_INCLUDE")
@@ -281,9 +280,9 @@ async def test_what_is_imported_is_exported(
     assert exported.items == sent
 
 
-def _complete(item: Json, service: str, place: int, chance: random.Random) -> Item:
+def _complete(item: Json, service: str, place: int) -> Item:
     spec = {"name": f"d {place}", "service": service} | {k: v for k, v in item["dashboard"].items() if v != []}
-    made = as_item({"dashboard": spec, "preserved": {"id": str(UUID(int=chance.getrandbits(128)))} | item["preserved"]})
+    made = as_item({"dashboard": spec, "preserved": {"id": str(uuid4())} | item["preserved"]})
     for label in made.dashboard.tags:
         label.source = "Classification"
         label.state = label.state or "Confirmed"
