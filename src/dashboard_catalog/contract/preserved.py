@@ -80,7 +80,7 @@ def _change(sent: asset_pb2.ChangeDescription, violations: list[Violation]) -> C
     try:
         # Ids do not matter for its form.
         change.encode(described, lambda _field, _name: None)
-    except ValueError as error:
+    except TypeError as error:
         text = f"the values of {error} must be lists of references"
         violations.append(Violation("change_description", ViolationReason.INVALID_VALUE, text))
     return described

@@ -112,7 +112,7 @@ def encode(description: ChangeDescription, id_of: IdOf) -> dict[str, Any]:
     """Returns the stored form of a description, whose references `decode` gives back as they are here.
 
     Raises:
-        ValueError: If the value of a field that holds references is no list of them. The message names the field.
+        TypeError: If the value of a field that holds references is no list of them. The message names the field.
     """
 
     def stored_id(name: str, shown: Any) -> Any:
@@ -124,13 +124,13 @@ def encode(description: ChangeDescription, id_of: IdOf) -> dict[str, Any]:
         if name not in (*_REFERENCE_FIELDS, "tags"):
             return value
         if not isinstance(value, list):
-            raise ValueError(name)
+            raise TypeError(name)
         if name != "tags":
             return [stored_id(name, one) for one in value]
         try:
             return [[stored_id(name, one["tagFQN"]), str(one["labelType"]), str(one["state"])] for one in value]
         except (KeyError, TypeError):
-            raise ValueError(name) from None
+            raise TypeError(name) from None
 
     parts: dict[str, Any] = {
         "added": [[name, stored(name, new)] for name, _, new in description.added],
