@@ -18,7 +18,7 @@ from dashboard_catalog.catalog.reading.feed.positions import MAX_TOKEN_CHARACTER
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
-from dashboard_catalog.contract import fitting, limits, status_details
+from dashboard_catalog.contract import fitting, limits, preserved, status_details
 from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
@@ -35,6 +35,7 @@ from dashboardcatalog.v1 import (
     dashboard_pb2,
     dashboard_service_pb2,
     entity_pb2,
+    export_pb2,
     watch_pb2,
 )
 from tests.docs.conftest import ROOT
@@ -65,7 +66,7 @@ def size(number: int) -> str:
 ROWS = {
     "a request, or a message of a stream": size(limits.MAX_MESSAGE_BYTES),
     "items in a message of `BulkUpsert`": f"{LIMITS.max_message_items:,}",
-    "an item of `BulkUpsert`": size(LIMITS.max_item_bytes),
+    "an item of `BulkUpsert`": f"{size(LIMITS.max_item_bytes)}; with `preserve` as large as the message",
     "failed items before a stream ends": f"{limits.MAX_FAILURES:,}",
     "how long a bulk session can be resumed, and keeps its failures, after its last chunk": "7 days",
     "how long a bulk session is listed, and can be reverted, after its last chunk": "90 days",
@@ -111,6 +112,8 @@ ROWS = {
     "tags, or extension keys, in one release": elements(asset_pb2.Edited, "tags"),
     "an etag": characters(dashboard_service_pb2.UpdateDashboardRequest, "etag"),
     "a page token": characters(dashboard_service_pb2.ListDashboardsRequest, "page_token"),
+    "a resume token": size(rules_of(export_pb2.ExportCatalogRequest, "resume_token").string.max_bytes),
+    "time of a preserved item in the future, since clocks differ": f"{preserved.LEEWAY.seconds} s",
     "a token": f"{verification.LONGEST_TOKEN:,} characters",
     "lifetime of a token that the catalog issues": f"{LONGEST_LIFETIME.days:,} days",
     "clock difference for tokens of an identity provider": f"{external_issuer.EXTERNAL_LEEWAY:.0f} s",

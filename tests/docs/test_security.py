@@ -25,6 +25,7 @@ ROWS = {
     "delete for good (`hard_delete`)": (Action.HARD_DELETE, ASSETS),
     "overwrite what people have decided (`override_metadata`)": (Action.OVERRIDE_METADATA, ASSETS),
     "see and revert the bulk sessions of others (`revert_session`)": (Action.REVERT_SESSION, ["bi_service"]),
+    "export the catalog, and import it with ids, versions and marks (`preserve`)": (Action.PRESERVE, [*ASSETS, "user"]),
     "write domains, classifications, tags": (Action.WRITE, ["domain", "classification", "tag"]),
     "write BI services": (Action.WRITE, ["bi_service"]),
     "write users, teams, custom properties": (Action.WRITE, ["user", "team", "custom_property"]),

@@ -66,7 +66,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: action: the requested action, such as `create`; resource: its kind and name.
     """
     ERROR_REASON_ALREADY_EXISTS: _ErrorReason.ValueType  # 8
-    """ALREADY_EXISTS: the fully qualified name is taken. `ResourceInfo` names it.
+    """ALREADY_EXISTS: the fully qualified name is taken, or the id of an imported item. `ResourceInfo` names it.
 
     Example: the same create twice.
 
@@ -256,7 +256,7 @@ Example: a data consumer creates a dashboard.
 Metadata: action: the requested action, such as `create`; resource: its kind and name.
 """
 ERROR_REASON_ALREADY_EXISTS: ErrorReason.ValueType  # 8
-"""ALREADY_EXISTS: the fully qualified name is taken. `ResourceInfo` names it.
+"""ALREADY_EXISTS: the fully qualified name is taken, or the id of an imported item. `ResourceInfo` names it.
 
 Example: the same create twice.
 

@@ -13,8 +13,8 @@ from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboardcatalog.v1 import asset_pb2, bulk_pb2
 
-# Clocks of servers differ.
-_LEEWAY = timedelta(seconds=5)
+LEEWAY = timedelta(seconds=5)
+"""How far in the future a time may be, since the clocks of servers differ."""
 
 
 def preserved_of(sent: bulk_pb2.Preserved, *, is_asset: bool) -> Preserved:
@@ -51,7 +51,7 @@ def preserved_of(sent: bulk_pb2.Preserved, *, is_asset: bool) -> Preserved:
 
 def _moment(sent: Any, violations: list[Violation]) -> datetime:
     moment = wire.from_timestamp(sent)
-    if moment > datetime.now(UTC) + _LEEWAY:
+    if moment > datetime.now(UTC) + LEEWAY:
         violations.append(Violation("updated_at", ViolationReason.INVALID_VALUE, "must not be in the future"))
     return moment
 
