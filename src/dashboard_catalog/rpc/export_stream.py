@@ -1,6 +1,6 @@
 """The stream of ExportCatalog: pieces are read, and leave as responses while nothing is held but their memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
@@ -15,7 +15,7 @@ _BUILDING = 4
 
 async def serve_export(
     catalog: Catalog, room: AnswerRoom, request: export_pb2.ExportCatalogRequest, caller: Caller
-) -> AsyncIterator[export_pb2.ExportCatalogResponse]:
+) -> AsyncGenerator[export_pb2.ExportCatalogResponse, None]:
     """Yields the responses of one call of ExportCatalog.
 
     Args:

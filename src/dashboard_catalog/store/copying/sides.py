@@ -3,6 +3,7 @@
 The checks have connections of their own, and leave none behind.
 """
 
+import time
 from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from dashboard_catalog.store.schema import SchemaError
 from dashboard_catalog.store.sqlite_file import is_sqlite, sqlite_file
 from dashboard_catalog.store.tables import METADATA, SERVICE_SEQUENCE
 
+# PostgreSQL shows a connection for a moment after it was closed.
+_STOPPING_SECONDS = 2.0
 _OTHERS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = :name")
 _IDENTITY = text(
     "SELECT pg_postmaster_start_time(), current_schema(), oid FROM pg_database WHERE datname = current_database()"
@@ -122,8 +125,11 @@ def _claimed(side: Side) -> Iterator[None]:
         with claimed(side.url):
             yield
         return
-    if migrate.on_connection(side.url, _others):
-        raise CopyError(f"{side.shown} is used by a server: stop it first")
+    deadline = time.monotonic() + _STOPPING_SECONDS
+    while migrate.on_connection(side.url, _others):
+        if time.monotonic() > deadline:
+            raise CopyError(f"{side.shown} is used by a server: stop it first")
+        time.sleep(_STOPPING_SECONDS / 20)
     yield
 
 
