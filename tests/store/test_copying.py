@@ -94,7 +94,7 @@ def test_everything_survives_the_way_through_both_kinds_of_databases(
 
 @pytest.mark.usefixtures("small_pages")
 def test_an_interrupted_copy_is_refused_to_servers_and_goes_on(filled: str, empty_database_url: str) -> None:
-    for progress in (Progress(1), last := Progress(9)):
+    for progress in (Progress(4), last := Progress(9)):
         with pytest.raises(KeyboardInterrupt):
             copy(filled, empty_database_url, progress)
         assert progress.seen == sorted(set(progress.seen))
