@@ -10,60 +10,62 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import ASSET_KINDS, Action, Principal, Resource
 
 # x: always, o: only if stored as owned by the caller, -: never.
+# The actions, in the order of the columns.
+COLUMNS = """
+view create update delete restore hard_delete override_metadata sweep write rename preserve revert_session
+"""
 TABLE = """
-role           kind             view create update delete restore hard_delete override_metadata sweep write rename preserve revert_session
--              dashboard        -    -      o      o      -       -           -                 -     -     -      -        -
--              chart            -    -      o      o      -       -           -                 -     -     -      -        -
--              bi_service       -    -      -      -      -       -           -                 -     -     -      -        -
--              user             -    -      -      -      -       -           -                 -     -     -      -        -
--              team             -    -      -      -      -       -           -                 -     -     -      -        -
--              domain           -    -      -      -      -       -           -                 -     -     -      -        -
--              classification   -    -      -      -      -       -           -                 -     -     -      -        -
--              tag              -    -      -      -      -       -           -                 -     -     -      -        -
--              custom_property  -    -      -      -      -       -           -                 -     -     -      -        -
-data_consumer  dashboard        x    -      o      o      -       -           -                 -     -     -      -        -
-data_consumer  chart            x    -      o      o      -       -           -                 -     -     -      -        -
-data_consumer  bi_service       x    -      -      -      -       -           -                 -     -     -      -        -
-data_consumer  user             x    -      -      -      -       -           -                 -     -     -      -        -
-data_consumer  team             x    -      -      -      -       -           -                 -     -     -      -        -
-data_consumer  domain           x    -      -      -      -       -           -                 -     -     -      -        -
-data_consumer  classification   x    -      -      -      -       -           -                 -     -     -      -        -
-data_consumer  tag              x    -      -      -      -       -           -                 -     -     -      -        -
-data_consumer  custom_property  x    -      -      -      -       -           -                 -     -     -      -        -
-data_steward   dashboard        x    x      x      x      x       -           -                 -     -     -      -        -
-data_steward   chart            x    x      x      x      x       -           -                 -     -     -      -        -
-data_steward   bi_service       x    -      -      -      -       -           -                 -     -     -      -        -
-data_steward   user             x    -      -      -      -       -           -                 -     -     -      -        -
-data_steward   team             x    -      -      -      -       -           -                 -     -     -      -        -
-data_steward   domain           x    -      -      -      -       -           -                 -     x     -      -        -
-data_steward   classification   x    -      -      -      -       -           -                 -     x     -      -        -
-data_steward   tag              x    -      -      -      -       -           -                 -     x     -      -        -
-data_steward   custom_property  x    -      -      -      -       -           -                 -     -     -      -        -
-ingestion_bot  dashboard        x    x      x      x      -       -           -                 x     -     -      -        -
-ingestion_bot  chart            x    x      x      x      -       -           -                 x     -     -      -        -
-ingestion_bot  bi_service       x    -      -      -      -       -           -                 x     x     -      -        -
-ingestion_bot  user             x    -      -      -      -       -           -                 -     -     -      -        -
-ingestion_bot  team             x    -      -      -      -       -           -                 -     -     -      -        -
-ingestion_bot  domain           x    -      -      -      -       -           -                 -     x     -      -        -
-ingestion_bot  classification   x    -      -      -      -       -           -                 -     x     -      -        -
-ingestion_bot  tag              x    -      -      -      -       -           -                 -     x     -      -        -
-ingestion_bot  custom_property  x    -      -      -      -       -           -                 -     -     -      -        -
-admin          dashboard        x    x      x      x      x       x           x                 x     x     x      x        x
-admin          chart            x    x      x      x      x       x           x                 x     x     x      x        x
-admin          bi_service       x    x      x      x      x       x           x                 x     x     x      x        x
-admin          user             x    x      x      x      x       x           x                 x     x     x      x        x
-admin          team             x    x      x      x      x       x           x                 x     x     x      x        x
-admin          domain           x    x      x      x      x       x           x                 x     x     x      x        x
-admin          classification   x    x      x      x      x       x           x                 x     x     x      x        x
-admin          tag              x    x      x      x      x       x           x                 x     x     x      x        x
-admin          custom_property  x    x      x      x      x       x           x                 x     x     x      x        x
+-              dashboard        - - o o - - - - - - - -
+-              chart            - - o o - - - - - - - -
+-              bi_service       - - - - - - - - - - - -
+-              user             - - - - - - - - - - - -
+-              team             - - - - - - - - - - - -
+-              domain           - - - - - - - - - - - -
+-              classification   - - - - - - - - - - - -
+-              tag              - - - - - - - - - - - -
+-              custom_property  - - - - - - - - - - - -
+data_consumer  dashboard        x - o o - - - - - - - -
+data_consumer  chart            x - o o - - - - - - - -
+data_consumer  bi_service       x - - - - - - - - - - -
+data_consumer  user             x - - - - - - - - - - -
+data_consumer  team             x - - - - - - - - - - -
+data_consumer  domain           x - - - - - - - - - - -
+data_consumer  classification   x - - - - - - - - - - -
+data_consumer  tag              x - - - - - - - - - - -
+data_consumer  custom_property  x - - - - - - - - - - -
+data_steward   dashboard        x x x x x - - - - - - -
+data_steward   chart            x x x x x - - - - - - -
+data_steward   bi_service       x - - - - - - - - - - -
+data_steward   user             x - - - - - - - - - - -
+data_steward   team             x - - - - - - - - - - -
+data_steward   domain           x - - - - - - - x - - -
+data_steward   classification   x - - - - - - - x - - -
+data_steward   tag              x - - - - - - - x - - -
+data_steward   custom_property  x - - - - - - - - - - -
+ingestion_bot  dashboard        x x x x - - - x - - - -
+ingestion_bot  chart            x x x x - - - x - - - -
+ingestion_bot  bi_service       x - - - - - - x x - - -
+ingestion_bot  user             x - - - - - - - - - - -
+ingestion_bot  team             x - - - - - - - - - - -
+ingestion_bot  domain           x - - - - - - - x - - -
+ingestion_bot  classification   x - - - - - - - x - - -
+ingestion_bot  tag              x - - - - - - - x - - -
+ingestion_bot  custom_property  x - - - - - - - - - - -
+admin          dashboard        x x x x x x x x x x x x
+admin          chart            x x x x x x x x x x x x
+admin          bi_service       x x x x x x x x x x x x
+admin          user             x x x x x x x x x x x x
+admin          team             x x x x x x x x x x x x
+admin          domain           x x x x x x x x x x x x
+admin          classification   x x x x x x x x x x x x
+admin          tag              x x x x x x x x x x x x
+admin          custom_property  x x x x x x x x x x x x
 """
 
-HEADER, *ROWS = (line.split() for line in TABLE.strip().splitlines())
 CELLS = {
     (role, kind, Action(action)): cell
-    for role, kind, *cells in ROWS
-    for action, cell in zip(HEADER[2:], cells, strict=True)
+    for role, kind, *cells in (line.split() for line in TABLE.strip().splitlines())
+    for action, cell in zip(COLUMNS.split(), cells, strict=True)
 }
 ROLES = sorted({role for role, _, _ in CELLS})
 KINDS = sorted({kind for _, kind, _ in CELLS})

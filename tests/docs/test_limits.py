@@ -112,7 +112,6 @@ ROWS = {
     "tags, or extension keys, in one release": elements(asset_pb2.Edited, "tags"),
     "an etag": characters(dashboard_service_pb2.UpdateDashboardRequest, "etag"),
     "a page token": characters(dashboard_service_pb2.ListDashboardsRequest, "page_token"),
-    "a resume token": size(rules_of(export_pb2.ExportCatalogRequest, "resume_token").string.max_bytes),
     "time of a preserved item in the future, since clocks differ": f"{preserved.LEEWAY.seconds} s",
     "a token": f"{verification.LONGEST_TOKEN:,} characters",
     "lifetime of a token that the catalog issues": f"{LONGEST_LIFETIME.days:,} days",

@@ -75,8 +75,3 @@ def kind_name(number: int) -> str:
 def entity_kind(number: int) -> EntityKind:
     """Returns the kind of entity of a number that has passed validation."""
     return _ENTITY_KINDS[number]
-
-
-def kind_name(number: int) -> str:
-    """Returns the name of the kind of a number that has passed validation."""
-    return _NAMES[number]

@@ -273,7 +273,7 @@ async def open_export(database: Database, authorizer: Authorizer, request: Expor
     """
     async with database.read() as connection:
         resumed = Resumed.of(request.resume_token) if request.resume_token else None
-        scope = await open_scope(connection, authorizer, request.wanted, resumed.places if resumed else None)
+        scope = await open_scope(connection, authorizer, request.wanted, resumed.places if resumed else {})
         gets = await scope.check(connection)
         await _check_all(connection, authorizer, request.wanted, scope)
         if resumed:
