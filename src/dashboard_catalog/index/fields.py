@@ -4,8 +4,8 @@
 Services, owners, tags and domains are ids here, so that a rename changes one document. What can be said of a whole BI
 service, such as its type, is not in the documents of its assets either: search for the ids of the services.
 
-The index also holds documents that say how far it has come. They have no `kind`, so every query needs a condition on
-`kind`.
+The index also holds one document per sequence of changes that says how far it has come there. These have no `kind`, so
+every query needs a condition on `kind`.
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ def _schema() -> tantivy.Schema:
 
     `key` is for deletion. `named` holds what a query must be to name the thing, see `words.names_of`. `by_name` sorts
     by name, kind and id, and `Place.parse` reads these from it. `name_order` is a number for ranges of it. `updated_at`
-    is in microseconds since 1970. Only documents without `kind` have a `position`.
+    is in microseconds since 1970. `sequence`, `position` and `trace` are those of a `Position`.
     """
     builder = tantivy.SchemaBuilder()
     builder.add_bytes_field("key", indexed=True)
@@ -49,11 +49,25 @@ def _schema() -> tantivy.Schema:
     builder.add_boolean_field("deleted", indexed=True, fast=True)
     for name in WORDS:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
-    builder.add_unsigned_field("position", stored=True)
+    builder.add_text_field("sequence", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_unsigned_field("position", stored=True, fast=True)
+    builder.add_unsigned_field("trace", stored=True)
     return builder.build()
 
 
 SCHEMA = _schema()
+
+
+class Position(NamedTuple):
+    """How far the index has come in a sequence of changes.
+
+    Attributes:
+        number: Number of the last change that is indexed.
+        trace: A number that tells this change from another one that has taken its number.
+    """
+
+    number: int
+    trace: int
 
 
 class Place(NamedTuple):

@@ -1,0 +1,128 @@
+"""Searches an index that another process writes, without holding up the event loop.
+
+There is always something to search: an empty index as long as there is no other. `lag` and `building` say how far what
+is found can be trusted.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import structlog
+import tantivy
+
+from dashboard_catalog.index.fields import SCHEMA
+from dashboard_catalog.index.folders import IndexFolder, Status, open_index
+from dashboard_catalog.index.positions import position_of
+
+T = TypeVar("T")
+
+THREADS = 2
+"""How many searches of one process run at once. The others wait."""
+
+IDLE_SECONDS = 2.0
+"""How long the indexer may be silent before changes count as late."""
+
+_LOOK_SECONDS = 0.02
+
+_log = structlog.get_logger("dashboard_catalog.search")
+
+
+class _Opened(NamedTuple):
+    """An index that has been opened.
+
+    Attributes:
+        stamp: What its file of segments looked like when the index was last reloaded.
+    """
+
+    build: str
+    index: Any
+    stamp: object
+
+
+class SearchIndex:
+    """Reads the index in a folder, whatever its indexer does meanwhile.
+
+    Attributes:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: IndexFolder) -> None:
+        self.folder = folder
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
+        self._opened = _Opened("", tantivy.Index(SCHEMA), None)
+
+    async def search(self, work: Callable[[tantivy.Searcher], T]) -> T:
+        """Runs `work` with the newest state of the index, in a thread, and returns its result.
+
+        All that one call of `work` asks sees the same state.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(self._searcher()))
+
+    async def wait_for(self, after: Mapping[UUID, int], seconds: float) -> bool:
+        """Waits until the index has come to these numbers of changes, by sequence, and returns whether it has.
+
+        Args:
+            seconds: How long to wait at most.
+        """
+        ends = time.monotonic() + seconds
+        left = dict(after)
+        while left:
+            left = await self.search(partial(_not_reached, left))
+            if not left or time.monotonic() >= ends:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        return not left
+
+    def lag(self) -> float | None:
+        """Returns the age that a change which is not indexed has at most, in seconds; None if nobody knows."""
+        status = self.folder.status()
+        return status.lag(time.time(), IDLE_SECONDS) if status else None
+
+    @property
+    def building(self) -> bool:
+        """Whether the index does not have everything yet that was there when its build began."""
+        status = self.folder.status()
+        return status is None or status.building
+
+    def close(self) -> None:
+        """Lets searches that run end, and refuses others."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _searcher(self) -> tantivy.Searcher:
+        try:
+            self._refresh(self.folder.status())
+        except Exception as error:  # noqa: BLE001 - what has been read can be searched until the indexer has mended it
+            _log.warning("search_index_not_read", problem=str(error))
+        searcher: tantivy.Searcher = self._opened.index.searcher()
+        return searcher
+
+    def _refresh(self, status: Status | None) -> None:
+        """Opens the index that is in use, or has the opened one read what was committed meanwhile."""
+        if status is None:
+            return
+        folder = self.folder.path(status.build)
+        try:
+            seen = folder.joinpath("meta.json").stat()
+        except FileNotFoundError:
+            # The build has not committed anything yet.
+            return
+        stamp = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
+        if (self._opened.build, self._opened.stamp) == (status.build, stamp):
+            return
+        index = self._opened.index
+        if self._opened.build == status.build:
+            index.reload()
+        else:
+            index = open_index(folder, SCHEMA)
+            index.reload()
+        self._opened = _Opened(status.build, index, stamp)
+
+
+def _not_reached(numbers: Mapping[UUID, int], searcher: tantivy.Searcher) -> dict[UUID, int]:
+    reached = {sequence: position_of(searcher, sequence) for sequence in numbers}
+    return {id_: number for id_, number in numbers.items() if (at := reached[id_]) is None or at.number < number}
