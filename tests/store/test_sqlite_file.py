@@ -148,6 +148,28 @@ async def test_a_backup_that_replaces_the_file_is_opened_without_anything_of_the
     assert stored(file) == [1, 501]
 
 
+async def test_a_file_that_replaces_another_one_is_opened_when_no_process_uses_that_one(
+    database: Database, database_url: str, file: Path
+) -> None:
+    indexer = Database(database_url)
+    await database.write(statements("INSERT INTO t VALUES (1, 0)"))
+    backup = file.with_name("backup.db")
+    connection = sqlite3.connect(file)
+    connection.execute("VACUUM INTO ?", (str(backup),))
+    connection.close()
+    async with indexer.read() as reading:
+        await reading.execute(text("SELECT 1"))
+        move(backup, file)
+        assert await database.probe() == MOVED
+        assert await database.probe() == MOVED
+        with pytest.raises(CatalogError):
+            await rows(database)
+    await database.probe()
+    assert await database.probe() is None
+    await rows(database)
+    await indexer.close()
+
+
 async def test_a_damaged_file_is_reported_until_another_one_takes_its_place(
     database: Database, database_url: str, file: Path, migrated_sqlite: Path
 ) -> None:

@@ -2,7 +2,8 @@
 
 A file can be deleted, moved or replaced while it is open. SQLite goes on with the file that it has opened, and what it
 writes is lost. So a commit counts only if the path still leads to that file afterwards. Another file at the path is
-opened as soon as the connections of the first one are closed: they share one log beside it, found by its path.
+opened as soon as the connections of the first one are closed, also those of the indexer: they share one log beside it,
+found by its path.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from sqlalchemy.pool import QueuePool
 
 from dashboard_catalog.store.connections import TimeLimit, driver_of
 from dashboard_catalog.store.driver_errors import DAMAGED, MOVED, makes_connections_useless, problem_of
+from dashboard_catalog.store.file_use import FileUse
 from dashboard_catalog.store.sqlite_file import sqlite_file
 
 _BUSY_SECONDS = 2
@@ -54,6 +56,7 @@ class SqliteConnections:
         self._seconds = seconds
         self._path = sqlite_file(url).absolute()
         self._opening = Lock()
+        self._use = FileUse(self._path)
         self._open: WeakSet[_OpenFile] = WeakSet()
         # The file that the open connections have opened.
         self._opened: _Identity | None = None
@@ -147,7 +150,10 @@ class SqliteConnections:
 
     def closed(self, connection: "_OpenFile") -> None:
         """Notes that a connection is closed."""
-        self._open.discard(connection)
+        with self._opening:
+            self._open.discard(connection)
+            if not self._open:
+                self._use.end()
 
     def _identity(self) -> _Identity | None:
         try:
@@ -163,11 +169,17 @@ class SqliteConnections:
     def _open_file(self, options: dict[str, Any]) -> "_OpenFile":
         with self._opening:
             found = self._identity()
-            if self._open and found != self._opened:
+            is_another = self._opened is not None and found != self._opened
+            if (self._open and is_another) or not (self._open or self._use.begin(alone=is_another)):
                 raise _error(MOVED, "SQLITE_READONLY_DBMOVED")
             # A missing file is not created: an empty one would hide the loss.
             uri = f"{self._path.as_uri()}?mode=rw"
-            connection = sqlite3.connect(uri, **options, factory=_OpenFile, uri=True, isolation_level=None)
+            try:
+                connection = sqlite3.connect(uri, **options, factory=_OpenFile, uri=True, isolation_level=None)
+            except sqlite3.Error:
+                if not self._open:
+                    self._use.end()
+                raise
             connection.file = self
             self._open.add(connection)
             self._opened = found
