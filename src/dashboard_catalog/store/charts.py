@@ -46,6 +46,17 @@ async def chart_references(connection: ReadConnection, ids: Iterable[UUID]) -> l
     return list((await connection.execute(_references, {"ids": list(ids)})).all())
 
 
+async def holder_ids(connection: ReadConnection, service_id: UUID, chart_ids: Iterable[UUID]) -> list[UUID]:
+    """Returns the ids of the dashboards of a BI service that hold any of these charts, deleted or not."""
+    ids = list(chart_ids)
+    if not ids:
+        return []
+    found = DASHBOARDS.references.of_charts(connection.dialect.name, ids).subquery()
+    same = (DASHBOARD.c.service_id == found.c.service_id) & (DASHBOARD.c.name == found.c.name)
+    statement = select(DASHBOARD.c.id).join(found, same).where(found.c.service_id == service_id)
+    return list((await connection.execute(statement)).scalars())
+
+
 async def chart_holders(connection: ReadConnection, chart_ids: Iterable[UUID]) -> list[Any]:
     """Returns rows (id, service_id, name, charts, deleted) of the dashboards that hold any of these charts."""
     ids = list(chart_ids)
