@@ -3,16 +3,14 @@
 import asyncio
 import errno
 import fcntl
-import json
 import os
 import shutil
 import signal
 import ssl
 import stat
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,6 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from dashboard_catalog import server
 from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
-from dashboard_catalog.environment import environment_name
 from dashboard_catalog.running import data_dir_of, running_servers
 from dashboard_catalog.server import CatalogServer, StartError, build, prepare
 from dashboard_catalog.settings import Settings
@@ -42,6 +39,7 @@ from tests.auth import issuer
 from tests.certificates import write_certificate
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted
+from tests.server_process import process
 from tests.store.database_work import query
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
@@ -179,7 +177,7 @@ async def test_calls_that_do_not_finish_are_cancelled_by_a_drain(tmp_path: Path)
 
 
 def adding(servicer: Scripted) -> server.AddServicers:
-    def add(into: grpc.aio.Server, _database: object, _authorizer: object) -> list[str]:
+    def add(into: grpc.aio.Server, *_parts: object) -> list[str]:
         add_DashboardServiceServicer_to_server(servicer, into)
         return [SERVICE]
 
@@ -305,55 +303,6 @@ async def test_a_renewed_certificate_is_used(tmp_path: Path) -> None:
         assert await certificate_name(built.address) == "CN=second"
 
 
-class Process:
-    """`serve` in a separate process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.lines: list[dict[str, Any]] = []
-
-    async def line(self, event: str) -> dict[str, Any]:
-        """Waits for a log line."""
-        assert self.process.stderr is not None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                while text := await self.process.stderr.readline():
-                    # gRPC's own lines are not JSON.
-                    line = json.loads(text) if text.startswith(b"{") else {"event": text.decode()}
-                    self.lines.append(line)
-                    if line["event"] == event:
-                        return line
-        raise AssertionError(f"no line {event!r} in {self.lines}")
-
-    async def ended(self) -> int:
-        async with asyncio.timeout(PATIENCE):
-            await self.process.communicate()
-        assert self.process.returncode is not None
-        return self.process.returncode
-
-
-@asynccontextmanager
-async def process(**given: Any) -> AsyncIterator[Process]:
-    environment = {environment_name(name): str(value) for name, value in given.items()}
-    code = (
-        "from dashboard_catalog import server; from dashboard_catalog.settings import Settings;"
-        "server.serve(Settings.load())"
-    )
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        code,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield Process(started)
-    finally:
-        if started.returncode is None:
-            started.kill()
-            await started.wait()
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_stops_the_process(tmp_path: Path, number: signal.Signals) -> None:
     async with process(address="127.0.0.1:0", data_dir=tmp_path / "data") as one:
@@ -419,6 +368,8 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         addresses = {(await several.line("serving"))["address"] for _ in range(2)}
         (address,) = addresses
         assert data_dir_of(address) == tmp_path / "data"
+        # One indexer for all of them.
+        assert (await several.line("search_index_built"))["documents"] == 0
         assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
         # A worker that dies after a while is replaced.
         await asyncio.sleep(2)

@@ -22,6 +22,10 @@ from dashboard_catalog.auth.policies import Authorizer, PolicyError
 from dashboard_catalog.auth.signing_key import KeyFileError, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.companion import accompanied
+from dashboard_catalog.index.folders import IndexFolder
+from dashboard_catalog.index.searching import SearchIndex
+from dashboard_catalog.indexer import run_indexer
 from dashboard_catalog.processes import (
     COULD_NOT_START,
     WorkersFailed,
@@ -58,7 +62,7 @@ _OPEN_SERVICES = frozenset({health.SERVICE, *reflection.SERVICES})
 
 _log = structlog.get_logger("dashboard_catalog.server")
 
-AddServicers = Callable[[grpc.aio.Server, Database, Authorizer], Sequence[str]]
+AddServicers = Callable[[grpc.aio.Server, Database, Authorizer, SearchIndex], Sequence[str]]
 Announce = Callable[[str, Path], AbstractContextManager[None]]
 
 
@@ -66,9 +70,11 @@ class StartError(Exception):
     """The server cannot start. The message says why, for people."""
 
 
-def add_servicers(server: grpc.aio.Server, database: Database, authorizer: Authorizer) -> Sequence[str]:
+def add_servicers(
+    server: grpc.aio.Server, database: Database, authorizer: Authorizer, index: SearchIndex
+) -> Sequence[str]:
     """Adds the servicers of the contract, and returns the full names of their services."""
-    catalog, room = Catalog(database, authorizer), AnswerRoom()
+    catalog, room = Catalog(database, authorizer, index), AnswerRoom()
     dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(DashboardServicer(catalog, room), server)
     chart_service_pb2_grpc.add_ChartServiceServicer_to_server(ChartServicer(catalog, room), server)
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(catalog, room), server)
@@ -87,6 +93,7 @@ class CatalogServer:
         database: Database,
         database_health: DatabaseHealth,
         authorizer: Authorizer,
+        index: SearchIndex,
         address: str,
     ) -> None:
         self.address = address
@@ -97,6 +104,7 @@ class CatalogServer:
         self.database = database
         self._health = database_health
         self._authorizer = authorizer
+        self.index = index
         self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -133,6 +141,7 @@ class CatalogServer:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        self.index.close()
         await self.database.close()
         self._edge.access_log.flush()
         _log.info("stopped")
@@ -152,7 +161,8 @@ def serve(settings: Settings) -> None:
         _prepare_files(settings)
         with _claimed_database(settings):
             _prepare_database(settings)
-            _run(settings)
+            with accompanied(run_indexer, settings):
+                _run(settings)
     except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed, FileInUse) as error:
         raise StartError(str(error)) from error
 
@@ -245,7 +255,8 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     server = new_server(edge, shares_address=settings.workers > 1)
     # For generated code, the edge is the server, because it finds the methods.
     by_name = cast("grpc.aio.Server", edge)
-    services = servicers(by_name, database, authorizer)
+    index = SearchIndex(IndexFolder(settings.search_index_dir))
+    services = servicers(by_name, database, authorizer, index)
     database_health = DatabaseHealth(services, database)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)
     reflection.add_reflection(by_name, [*services, health.SERVICE])
@@ -256,6 +267,7 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
         database=database,
         database_health=database_health,
         authorizer=authorizer,
+        index=index,
         address=_bind(server, settings),
     )
 

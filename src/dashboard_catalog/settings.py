@@ -8,6 +8,7 @@ know the parts of the program that it configures.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -250,6 +251,11 @@ class Settings(BaseSettings):
     def uses_sqlite(self) -> bool:
         """Whether the database is a SQLite file."""
         return self.database_url.startswith("sqlite")
+
+    @property
+    def search_index_dir(self) -> Path:
+        """The folder of the search index: of this database, since others may share the data folder."""
+        return self.data_dir / "search" / sha256(self.shown_database_url.encode()).hexdigest()[:16]
 
     @property
     def shown_database_url(self) -> str:

@@ -148,4 +148,4 @@ def _run(settings: Settings, failpoint: Failpoint | None, log: Path) -> None:
 
 
 def _dying(url: str, failpoint: Failpoint) -> AddServicers:
-    return lambda server, _database, authorizer: add_servicers(server, Dying(url, failpoint), authorizer)
+    return lambda server, _database, *rest: add_servicers(server, Dying(url, failpoint), *rest)

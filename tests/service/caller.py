@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.signing_key import SigningKey
+from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.store.database import Database
 from dashboardcatalog.v1 import (
     bulk_pb2,
@@ -237,9 +238,11 @@ class Service:
     Attributes:
         address: Where it listens.
         database: Its database, for tests that count rows.
+        index: Its search index, which only the fixture `indexed` writes.
     """
 
-    def __init__(self, address: str, key: SigningKey, database: Database) -> None:
+    def __init__(self, address: str, key: SigningKey, database: Database, index: SearchIndex) -> None:
+        self.index = index
         self.address = address
         self.key = key
         self.database = database

@@ -4,6 +4,7 @@ The tests of a worker share one server per database, because starting one takes 
 its catalog empty, and has a channel of its own.
 """
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -11,9 +12,12 @@ from sqlite3 import connect
 
 import pytest
 
+from dashboard_catalog.index.searching import SearchIndex
 from tests.conftest import DATABASES, sqlite_url
+from tests.patience import until
 from tests.reused_database import ReusedDatabase
 from tests.service.caller import Caller, Service
+from tests.service.indexing import indexing
 from tests.service.servers import SharedServer
 
 
@@ -62,6 +66,16 @@ async def service(database_url: str, shared_servers: dict[str, SharedServer]) ->
     """A running server with an empty catalog."""
     async with shared_servers[database_url.partition("+")[0]].service(database_url) as service:
         yield service
+
+
+@pytest.fixture
+async def indexed(service: Service) -> AsyncIterator[SearchIndex]:
+    """The search index of the server, which follows what is written."""
+    # Without what it held in the test before.
+    shutil.rmtree(service.index.folder.root, ignore_errors=True)
+    async with indexing(service.database, service.index.folder):
+        await until(lambda: not service.index.building)
+        yield service.index
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ async def running(database_url: str, folder: Path, **settings: Any) -> AsyncIter
     server = await build(Settings.load(given))
     await server.start()
     try:
-        async with Service(server.address, key, server.database) as service:
+        async with Service(server.address, key, server.database, server.index) as service:
             yield server, service
     finally:
         await server.drain(seconds=5)
@@ -52,7 +52,8 @@ class SharedServer:
     async def service(self, database_url: str) -> AsyncIterator[Service]:
         """Yields it for a database, and waits at the end until nothing runs there any more."""
         server = await self._started(database_url)
-        async with Service(server.address, load_or_create_key(self._folder), server.database) as service:
+        key = load_or_create_key(self._folder)
+        async with Service(server.address, key, server.database, server.index) as service:
             yield service
         await _at_rest(server)
 

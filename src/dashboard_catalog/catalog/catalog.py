@@ -30,6 +30,7 @@ from dashboard_catalog.catalog.bulk.session_lists import (
 )
 from dashboard_catalog.catalog.bulk.undo_chunk import Undone
 from dashboard_catalog.catalog.bulk.undoing import Undoing
+from dashboard_catalog.catalog.indexing.recent_writes import After, RecentWrites
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -63,6 +64,8 @@ from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.index.searching import SearchIndex
+from dashboard_catalog.store import feed
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
@@ -71,11 +74,21 @@ _Answer = WriteAnswer[Any] | CatalogError
 _Found = AssetView | LargeAsset | CatalogError
 
 
-class Catalog:
-    """Dashboards, charts and the entities that they refer to, in one database under one set of policies."""
+# How long a search waits for what its caller has written.
+_WAIT_SECONDS = 1.0
 
-    def __init__(self, database: Database, authorizer: Authorizer) -> None:
+
+class Catalog:
+    """Dashboards, charts and the entities that they refer to, in one database under one set of policies.
+
+    Attributes:
+        recent_writes: What the callers have written of late, which their searches wait for.
+    """
+
+    def __init__(self, database: Database, authorizer: Authorizer, index: SearchIndex) -> None:
         self._database = database
+        self._index = index
+        self.recent_writes = RecentWrites(database)
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
         self._watches = Watches(database, authorizer)
@@ -119,7 +132,7 @@ class Catalog:
 
         if validate_only:
             return await self._database.rehearse(work)
-        view = await self._database.write(work)
+        view = await self.recent_writes.write([writer.principal.subject], work)
         audit.log_entity_write(writer, "hard_delete" if hard else "delete", kind, view.record)
         return view
 
@@ -140,6 +153,19 @@ class Catalog:
             CatalogError: As `export.open_export`.
         """
         return await open_export(self._database, self._authorizer, request)
+
+    async def wait_until_indexed(self, principal: Principal, after: After) -> None:
+        """Waits until a search finds what its caller has written of late, but only so long.
+
+        Args:
+            after: More changes that the search must find.
+        """
+        wanted = self.recent_writes.of(principal.subject) | after
+        numbers = wanted.numbers
+        if wanted.everything:
+            async with self._database.read() as connection:
+                numbers = await feed.positions(connection)
+        await self._index.wait_for(numbers, _WAIT_SECONDS)
 
     async def get_asset(self, read: AssetRead, room: Room) -> AssetView:
         """Returns one asset.
@@ -303,7 +329,8 @@ class Catalog:
         return f"service {write.key.service}" if isinstance(write.key, AssetName) else f"id of a {write.kind.name}"
 
     async def _write_batch(self, writes: Sequence[Write]) -> list[_Answer]:
-        results, answers = await self._database.write(lambda connection: self._apply(connection, writes))
+        subjects = {write.writer.principal.subject for write in writes}
+        results, answers = await self.recent_writes.write(subjects, lambda connection: self._apply(connection, writes))
         audit.log_writes(writes, results)
         return answers
 

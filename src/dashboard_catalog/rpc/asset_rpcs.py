@@ -18,6 +18,7 @@ from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
+from dashboard_catalog.rpc.freshness import show_after
 
 R = TypeVar("R", bound=Message)
 Response = Callable[..., R]
@@ -123,6 +124,7 @@ class AssetRpcs:
 
     async def _respond(self, context: Context, response: Response[R], view: AssetView, **fields: Any) -> R:
         """Returns the response to a write that has happened."""
+        show_after(self._catalog, context)
 
         async def build() -> R:
             answer = response(**{self._name: wire.asset_fields(view)}, **fields)

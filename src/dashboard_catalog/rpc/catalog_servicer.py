@@ -24,6 +24,7 @@ from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
 from dashboard_catalog.rpc.edge.watchers import watches
 from dashboard_catalog.rpc.export_stream import serve_export
+from dashboard_catalog.rpc.freshness import show_after
 from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc, export_pb2, watch_pb2
 from dashboardcatalog.v1 import catalog_service_pb2 as messages
 
@@ -40,6 +41,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
     ) -> messages.UpsertEntityResponse:
         write = entity_upsert(request, caller_of(context))
         outcome, view = await self._catalog.write_entity(write, validate_only=request.validate_only)
+        show_after(self._catalog, context)
         return messages.UpsertEntityResponse(entity=wire.entity_message(view), outcome=wire.outcome_message(outcome))
 
     async def GetEntity(self, request: messages.GetEntityRequest, context: Context) -> messages.GetEntityResponse:
@@ -87,6 +89,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
             writer, kind, key, hard=request.hard, validate_only=request.validate_only
         )
         view = await unless_missing(deletion, allowed=request.allow_missing)
+        show_after(self._catalog, context)
         return messages.DeleteEntityResponse(entity=wire.entity_message(view) if view else None)
 
     async def ListBulkSessions(

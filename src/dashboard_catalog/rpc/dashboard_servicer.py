@@ -9,6 +9,7 @@ from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.asset_rpcs import AssetRpcs
 from dashboard_catalog.rpc.bulk_stream import serve_bulk
 from dashboard_catalog.rpc.edge.context import Context, caller_of, writes_responses
+from dashboard_catalog.rpc.freshness import show_after
 from dashboardcatalog.v1 import bulk_pb2, dashboard_service_pb2_grpc
 from dashboardcatalog.v1 import dashboard_service_pb2 as messages
 
@@ -37,6 +38,7 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
     @writes_responses
     async def BulkUpsert(self, request_iterator: AsyncIterator[bulk_pb2.BulkUpsertRequest], context: Context) -> None:
         await serve_bulk(self._catalog, self._chunks, request_iterator, caller_of(context), context.write)
+        show_after(self._catalog, context)
 
     async def GetDashboard(
         self, request: messages.GetDashboardRequest, context: Context

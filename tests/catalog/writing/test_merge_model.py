@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.index.folders import IndexFolder
+from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.store.database import Database
 from tests.catalog.writing.merge_model import EDIT, INGESTION, OVERRIDE, Asset, Refused, Spec, World
 from tests.catalog.writing.named_assets import CHARTS, DASHBOARDS, TAGS, Held, NamedAssets, add_entities
@@ -159,7 +161,7 @@ def run(migrated_sqlite: Path, tmp_path: Path) -> Iterator[tuple[asyncio.Runner,
     file = tmp_path / "catalog.db"
     shutil.copy(migrated_sqlite, file)
     database = Database(f"sqlite+aiosqlite:///{file}")
-    catalog = Catalog(database, Authorizer(None))
+    catalog = Catalog(database, Authorizer(None), SearchIndex(IndexFolder(tmp_path)))
     with asyncio.Runner() as runner:
         runner.run(add_entities(catalog))
         yield runner, catalog

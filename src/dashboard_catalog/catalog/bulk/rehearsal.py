@@ -1,8 +1,9 @@
 """A session that only validates: it stores nothing, not even itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from uuid import UUID
 
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
@@ -27,6 +28,7 @@ class Rehearsal:
 
     Attributes:
         record: The row that a session would have after the last chunk.
+        advanced: Nothing, as it writes nothing.
     """
 
     def __init__(self, database: Database, pipeline: Pipeline, request: SessionRequest, record: SessionRecord) -> None:
@@ -39,6 +41,7 @@ class Rehearsal:
         # As rows: an error that was raised would keep its frames, and with them the items, in memory.
         self._failures: list[FailureRecord] = []
         self.record = record
+        self.advanced: Mapping[UUID, int] = {}
 
     async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
         """Validates the next items of the stream and returns the result that each would have had.

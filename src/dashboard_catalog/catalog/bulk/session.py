@@ -7,6 +7,7 @@ connection may write a session: the newest, whose id the row holds.
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from uuid import UUID
 
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
@@ -35,6 +36,8 @@ class Session:
 
     Attributes:
         record: The row of the session after the last chunk that this connection has written.
+        advanced: The last change number that this connection has written in each BI service; if the last commit failed,
+            the one that it would have written.
     """
 
     def __init__(self, database: Database, pipeline: Pipeline, request: SessionRequest, record: SessionRecord) -> None:
@@ -44,6 +47,7 @@ class Session:
         self._connection = record.connection
         self._creation = Creation(request.creates_of) if request.creates_of else None
         self.record = record
+        self.advanced: dict[UUID, int] = {}
 
     async def write(self, items: Sequence[ChunkItem]) -> list[Result]:
         """Writes the next items of the stream in one transaction and returns the result of each.
@@ -59,6 +63,7 @@ class Session:
             if self._creation and (writes := self._creation.writes_for(missing, items)):
                 raise MissingThings(writes)
             await self._store_chunk(connection, record, items, results)
+            self.advanced.update(connection.advanced)
             return record, results
 
         try:
@@ -109,6 +114,7 @@ class Session:
             record.finished = True
             record.connection = None
             await self._save(connection, record)
+            self.advanced.update(connection.advanced)
             return record
 
         self.record = await self._database.write(work)

@@ -13,6 +13,8 @@ from dashboard_catalog.rpc.edge.lifetime import Lifetime
 S = TypeVar("S")
 Q = TypeVar("Q")
 
+CALL_ID_METADATA = "x-request-id"
+
 END_SECONDS = 0.02
 """A cancelled call looks like one whose client has ended it until the cancellation arrives, a moment later."""
 
@@ -68,6 +70,15 @@ class CallContext:
     def abort(self, code: grpc.StatusCode, details: str) -> Awaitable[Never]:
         """Ends the call with a status of its own, which the edge does not change."""
         return self._grpc.abort(code, details)
+
+    def add_trailer(self, name: str, value: str) -> None:
+        """Sends metadata at the end of a call that succeeds, beside the id of the call; only one entry."""
+        self._grpc.set_trailing_metadata(((CALL_ID_METADATA, self.call.id), (name, value)))
+
+    def sent(self, name: str) -> str | None:
+        """Returns the last value that the client has sent for a name of its metadata."""
+        metadata: Any = self._grpc.invocation_metadata() or ()
+        return next((value for key, value in reversed(tuple(metadata)) if key == name), None)
 
     def when_done(self, callback: Callable[[], None]) -> None:
         """Has `callback` called when the call has ended, and its response has been handed to the connection."""

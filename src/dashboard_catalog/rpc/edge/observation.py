@@ -17,9 +17,8 @@ from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.access_log import AccessLog
-from dashboard_catalog.rpc.edge.context import GrpcContext
+from dashboard_catalog.rpc.edge.context import CALL_ID_METADATA, GrpcContext
 
-CALL_ID_METADATA = "x-request-id"
 DETAILS_METADATA = "grpc-status-details-bin"
 PUSHBACK_METADATA = "grpc-retry-pushback-ms"
 

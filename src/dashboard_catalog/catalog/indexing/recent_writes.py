@@ -1,0 +1,129 @@
+"""What the callers of this process have written of late, so that their searches find it.
+
+`catalog-after` is the same for other processes: an opaque text that says which changes a search must wait for.
+"""
+
+import base64
+import binascii
+import struct
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self, TypeVar
+from uuid import UUID
+
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.database import Database
+
+T = TypeVar("T")
+
+# An index that is further behind than this is not waited for, because it would take too long.
+_SECONDS = 60.0
+_SUBJECTS = 10_000
+# As a text, so many take 2 KB. Trailers have little room.
+_SEQUENCES = 64
+
+_ALL = "all"
+_ENTRY = struct.Struct(">16sQ")
+
+
+class AfterSyntaxError(ValueError):
+    """A text that is no `catalog-after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The changes that a search must find.
+
+    Attributes:
+        numbers: Number of the last of them in each sequence.
+        everything: Whether these are too many to be listed, so that a search must find all that there is.
+    """
+
+    numbers: Mapping[UUID, int] = field(default_factory=dict)
+    everything: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads a text.
+
+        Raises:
+            AfterSyntaxError: If `str` has not made it.
+        """
+        if text == _ALL:
+            return cls(everything=True)
+        try:
+            packed = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+            entries = [(UUID(bytes=id_), number) for id_, number in _ENTRY.iter_unpack(packed)]
+        except (UnicodeEncodeError, binascii.Error, struct.error) as error:
+            raise AfterSyntaxError(text) from error
+        if len(entries) > _SEQUENCES:
+            raise AfterSyntaxError(text)
+        return cls(dict(entries))
+
+    def __str__(self) -> str:
+        if self.everything or len(self.numbers) > _SEQUENCES:
+            return _ALL
+        packed = b"".join(_ENTRY.pack(id_.bytes, number) for id_, number in self.numbers.items())
+        return base64.urlsafe_b64encode(packed).decode("ascii")
+
+    def __or__(self, other: "After") -> "After":
+        both = {*self.numbers, *other.numbers}
+        numbers = {id_: max(self.numbers.get(id_, 0), other.numbers.get(id_, 0)) for id_ in both}
+        return After(numbers, self.everything or other.everything)
+
+
+class RecentWrites:
+    """Remembers the newest changes of each caller, for a minute.
+
+    Args:
+        database: Where they write.
+        now: Returns a time that only rises, in seconds.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._now = now
+        # By subject, the newest writer last: number and time by sequence.
+        self._written: OrderedDict[str, dict[UUID, tuple[int, float]]] = OrderedDict()
+
+    async def write(self, subjects: Iterable[str], work: Callable[[WriteConnection], Awaitable[T]]) -> T:
+        """Runs `work` in a transaction as `Database.write` does, and remembers what these callers have changed.
+
+        Raises:
+            CatalogError: As `Database.write`.
+        """
+        advanced: Mapping[UUID, int] = {}
+
+        async def noted(connection: WriteConnection) -> T:
+            nonlocal advanced
+            result = await work(connection)
+            advanced = connection.advanced
+            return result
+
+        result = await self._database.write(noted)
+        self.add(subjects, advanced)
+        return result
+
+    def add(self, subjects: Iterable[str], advanced: Mapping[UUID, int]) -> None:
+        """Remembers that callers have made changes up to these numbers, by sequence."""
+        if not advanced:
+            return
+        now = self._now()
+        for subject in subjects:
+            written = self._written.pop(subject, {})
+            for sequence, number in advanced.items():
+                written.pop(sequence, None)
+                written[sequence] = (number, now)
+            while len(written) > _SEQUENCES + 1:
+                del written[next(iter(written))]
+            self._written[subject] = written
+        while len(self._written) > _SUBJECTS:
+            self._written.popitem(last=False)
+
+    def of(self, subject: str) -> After:
+        """Returns the changes that a caller has made of late."""
+        since = self._now() - _SECONDS
+        recent = {sequence: number for sequence, (number, at) in self._written.get(subject, {}).items() if at >= since}
+        return After(everything=True) if len(recent) > _SEQUENCES else After(recent)

@@ -1,0 +1,40 @@
+"""The process that keeps the search index of one server like its database.
+
+It must not know gRPC or the contract, so that it starts fast and takes little memory.
+"""
+
+import asyncio
+import os
+from contextlib import suppress
+
+from dashboard_catalog import logs
+from dashboard_catalog.catalog.indexing.indexer import Indexer
+from dashboard_catalog.index.folders import IndexFolder
+from dashboard_catalog.processes import run_until_stopped
+from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.database import Database
+
+# A tenth of a processor that others want as well, and all of one that nobody wants.
+_NICENESS = 10
+
+
+def run_indexer(settings: Settings) -> None:
+    """Indexes until SIGTERM, or until the server has ended, however that happens."""
+    logs.configure(settings.log_level, settings.log_format)
+    with suppress(OSError):
+        os.nice(_NICENESS)
+    run_until_stopped(lambda stop_requested: _index(settings, stop_requested))
+
+
+async def _index(settings: Settings, stop_requested: asyncio.Event) -> None:
+    database = Database(settings.database_url, pgbouncer=settings.pgbouncer, pool_size=1)
+    indexing = asyncio.create_task(Indexer(database, IndexFolder(settings.search_index_dir)).run())
+    stopping = asyncio.create_task(stop_requested.wait())
+    try:
+        await asyncio.wait({indexing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if indexing.done():
+            # A bug: the process ends with its traceback, and the server starts another one.
+            indexing.result()
+    finally:
+        indexing.cancel()
+        await database.close()
