@@ -14,11 +14,9 @@ import structlog
 from google.protobuf.empty_pb2 import Empty
 
 from dashboard_catalog import logs
-from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.processes import run_until_stopped
 from dashboard_catalog.server import build, prepare
 from dashboard_catalog.settings import Settings
-from dashboard_catalog.store.database import Database
 
 ECHO = "/benchmarks.Echo/Echo"
 _SERVICE, _METHOD = ECHO.strip("/").split("/")
@@ -30,7 +28,7 @@ async def _echo(request: Empty, _context: object) -> Empty:
     return request
 
 
-def _add_echo(server: grpc.aio.Server, _database: Database, _authorizer: Authorizer) -> Sequence[str]:
+def _add_echo(server: grpc.aio.Server, *_parts: object) -> Sequence[str]:
     handler = grpc.unary_unary_rpc_method_handler(
         _echo, request_deserializer=Empty.FromString, response_serializer=Empty.SerializeToString
     )
@@ -47,7 +45,7 @@ def serve(data_dir: Path) -> None:
     async def main(stop_requested: asyncio.Event) -> None:
         edged = await build(settings, _add_echo)
         plain = grpc.aio.server()
-        _add_echo(plain, edged.database, Authorizer(None))
+        _add_echo(plain)
         port = plain.add_insecure_port("127.0.0.1:0")
         await plain.start()
         await edged.start()

@@ -25,7 +25,7 @@ from tests.postgres import PostgresServer, postgres_server
 def main() -> None:
     arguments = _arguments()
     scale = Scale(arguments.dashboards, arguments.charts)
-    with _database(arguments.database_url) as (url, postgres), tempfile.TemporaryDirectory(prefix="scale-") as name:
+    with database(arguments.database_url) as (url, postgres), tempfile.TemporaryDirectory(prefix="scale-") as name:
         migrate.upgrade(url)
         with catalog_server(Path(name), url, postgres) as server:
             if arguments.only != "reads":
@@ -52,7 +52,8 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def _database(url: str | None) -> Iterator[tuple[str, PostgresServer | None]]:
+def database(url: str | None) -> Iterator[tuple[str, PostgresServer | None]]:
+    """Yields a database: the one with this URL, or a new one on a PostgreSQL that runs until the end of the block."""
     if url:
         yield url, None
         return
@@ -73,13 +74,13 @@ def _streams(scale: Scale, every: int, *, reads: bool) -> Iterator[tuple[str, St
 
 def _load(server: Server, streams: Iterator[tuple[str, Stream]]) -> None:
     """Sends streams, and prints a line per part, or one per stream if the client never reads."""
-    _line("stream", ("items", "per second", "server MiB", "client", "server", "database"))
+    print_line("stream", ("items", "per second", "server MiB", "client", "server", "database"))
     for name, stream in streams:
         done = 0
         for part in load(server, stream):
             done += part.items
             cpu = [f"{seconds / part.items * 1e6:,.0f}" for seconds in part.cpu]
-            _line(name, (f"{done:,}", f"{part.items / part.seconds:,.0f}", str(part.memory), *cpu))
+            print_line(name, (f"{done:,}", f"{part.items / part.seconds:,.0f}", str(part.memory), *cpu))
     peak = processor.peak_memory_of(server.pid)
     print(f"client, server, database: microseconds of processor time an item. Server's peak memory: {peak} MiB.")
 
@@ -105,14 +106,15 @@ async def _vacuum(url: str) -> None:
 def _read(server: Server, scale: Scale) -> None:
     """Measures reads, and prints a line for each."""
     print(CAPTION)
-    _line("read, milliseconds", ("median", "worst", "goal", "found"))
+    print_line("read, milliseconds", ("median", "worst", "goal", "found"))
     for read in reads(scale):
         taken = measure(server.address, server.token, read)
         goal = f"{read.goal}{'' if taken.median < read.goal else ' MISSED'}" if read.goal else ""
-        _line(read.label, (f"{taken.median:.1f}", f"{taken.worst:.1f}", goal, str(taken.found)))
+        print_line(read.label, (f"{taken.median:.1f}", f"{taken.worst:.1f}", goal, str(taken.found)))
 
 
-def _line(name: str, cells: Sequence[str]) -> None:
+def print_line(name: str, cells: Sequence[str]) -> None:
+    """Prints a line of a table."""
     print(f"{name:44}", *(f"{cell:>10}" for cell in cells), flush=True)
 
 

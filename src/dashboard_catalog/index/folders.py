@@ -103,6 +103,8 @@ class IndexFolder:
                 fcntl.flock(holding, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise IndexBusy(f"{self.root} is written by the indexer of another server") from error
+            os.ftruncate(holding, 0)
+            os.write(holding, f"{os.getpid()}\n".encode())
             yield
         finally:
             os.close(holding)
