@@ -166,7 +166,7 @@ class _Following:
     async def _catch_up(self, ahead: Mapping[UUID, int]) -> bool:
         """Indexes and commits what is ahead, but only so much at once. Returns whether that was all."""
         reached: dict[UUID, int] = {}
-        changes = 0
+        began, changes = time.monotonic(), 0
         for sequence, last in ahead.items():
             at = self._positions.get(sequence, 0)
             while at < last and changes < _COMMIT_CHANGES:
@@ -177,6 +177,7 @@ class _Following:
                     self._complete_until = max(self._complete_until, step.last_at.timestamp())
         if reached:
             await self._commit(reached)
+            self._pace.note(changes, time.monotonic() - began)
         return all(self._positions.get(sequence, 0) >= last for sequence, last in ahead.items())
 
     async def _commit(self, reached: Mapping[UUID, int]) -> None:
