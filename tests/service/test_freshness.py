@@ -164,7 +164,7 @@ async def test_an_index_that_cannot_be_used_is_built_anew(
 
 @pytest.mark.usefixtures("superset")
 async def test_an_index_of_a_later_state_of_the_database_is_built_anew(service: Service, tmp_path: Path) -> None:
-    folder, written = IndexFolder(tmp_path / "search"), RecentWrites(service.database)
+    folder, written = IndexFolder(tmp_path / "search"), RecentWrites(service.database, time.time)
     async with indexing(service.database, folder):
         await until(lambda: (status := folder.status()) and not status.building)
     build = folder.status().build  # type: ignore[union-attr]
@@ -225,16 +225,19 @@ def test_what_is_after_a_write_is_a_small_opaque_text() -> None:
 
 
 def test_only_recent_writes_of_the_newest_writers_are_remembered() -> None:
-    now = 0.0
-    recent = RecentWrites(None, lambda: now)  # type: ignore[arg-type]
+    now, complete_until = 1_000.0, 0.0
+    recent = RecentWrites(None, lambda: complete_until, lambda: now)  # type: ignore[arg-type]
     one, other = uuid4(), uuid4()
     recent.add(["ann"], {one: 5})
-    now = 50.0
+    now = 1_050.0
     recent.add(["ann", "bob"], {other: 1})
     recent.add(["ann"], {})
     assert recent.of("ann") == After({one: 5, other: 1})
-    now = 61.0
+    now = 1_061.0
     assert recent.of("ann") == recent.of("bob") == After({other: 1})
+    # What is known to be indexed needs no waiting.
+    complete_until = 1_050.5
+    assert recent.of("ann") == After()
     recent.add(["ann"], {uuid4(): 1 for _ in range(70)})
     assert recent.of("ann") == After(everything=True)
     recent.add([f"subject {number}" for number in range(10_000)], {one: 1})

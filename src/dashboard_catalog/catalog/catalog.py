@@ -88,7 +88,7 @@ class Catalog:
     def __init__(self, database: Database, authorizer: Authorizer, index: SearchIndex) -> None:
         self._database = database
         self._index = index
-        self.recent_writes = RecentWrites(database)
+        self.recent_writes = RecentWrites(database, index.complete_until)
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
         self._watches = Watches(database, authorizer)

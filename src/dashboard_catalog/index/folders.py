@@ -47,6 +47,13 @@ class Status:
     checked_at: float
     oldest: float | None = None
 
+    @property
+    def complete_until(self) -> float:
+        """The time before which all changes were made that are known to be indexed, in seconds since 1970."""
+        if self.building:
+            return 0.0
+        return self.checked_at if self.oldest is None else self.oldest
+
     def lag(self, now: float, idle: float) -> float:
         """Returns the greatest age that a change which is not indexed can have, in seconds.
 

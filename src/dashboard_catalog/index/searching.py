@@ -28,6 +28,7 @@ IDLE_SECONDS = 2.0
 """How long the indexer may be silent before changes count as late."""
 
 _LOOK_SECONDS = 0.02
+_ASK_SECONDS = 0.1
 
 _log = structlog.get_logger("dashboard_catalog.search")
 
@@ -55,6 +56,7 @@ class SearchIndex:
         self.folder = folder
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
         self._opened = _Opened("", tantivy.Index(SCHEMA), None)
+        self._complete_until = self._asked_at = 0.0
 
     async def search(self, work: Callable[[tantivy.Searcher], T]) -> T:
         """Runs `work` with the newest state of the index, in a thread, and returns its result.
@@ -82,6 +84,17 @@ class SearchIndex:
         """Returns the age that a change which is not indexed has at most, in seconds; None if nobody knows."""
         status = self.folder.status()
         return status.lag(time.time(), IDLE_SECONDS) if status else None
+
+    def complete_until(self) -> float:
+        """Returns the time before which all changes were made that are known to be indexed, in seconds since 1970.
+
+        It may have become later a moment ago: this is asked at every write.
+        """
+        now = time.monotonic()
+        if now - self._asked_at >= _ASK_SECONDS:
+            status = self.folder.status()
+            self._asked_at, self._complete_until = now, status.complete_until if status else 0.0
+        return self._complete_until
 
     @property
     def building(self) -> bool:

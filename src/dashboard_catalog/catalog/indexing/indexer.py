@@ -72,7 +72,8 @@ class Indexer:
 
     async def _keep_up(self) -> None:
         """Follows the changes until the index is no longer that of the database."""
-        complete_until = _complete_until(self._folder.status())
+        status = self._folder.status()
+        complete_until = status.complete_until if status else 0.0
         opened = await in_thread(self._open)
         if opened is not None:
             name, writer = opened
@@ -156,14 +157,14 @@ class _Following:
                 return
             ahead = {id_: last for id_, last in present.items() if last > self._positions.get(id_, 0)}
             may_work = self._pace.may_work(sum(present.values()), time.monotonic())
-            if may_work and await self._catch_up(ahead):
+            if may_work and await self._catch_up(ahead, looked_at):
                 self._complete_until = looked_at
                 ahead = {}
             await self._say(looked_at, is_behind=bool(ahead))
             if not (ahead and may_work):
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _catch_up(self, ahead: Mapping[UUID, int]) -> bool:
+    async def _catch_up(self, ahead: Mapping[UUID, int], looked_at: float) -> bool:
         """Indexes and commits what is ahead, but only so much at once. Returns whether that was all."""
         reached: dict[UUID, int] = {}
         began, changes = time.monotonic(), 0
@@ -174,7 +175,9 @@ class _Following:
                 at = reached[sequence] = step.reached
                 changes += step.changes
                 if step.last_at is not None and len(ahead) == 1:
-                    self._complete_until = max(self._complete_until, step.last_at.timestamp())
+                    # Not later than the look: the clock of another server may be ahead.
+                    at_most = min(step.last_at.timestamp(), looked_at)
+                    self._complete_until = max(self._complete_until, at_most)
         if reached:
             await self._commit(reached)
             self._pace.note(changes, time.monotonic() - began)
@@ -196,9 +199,3 @@ class _Following:
         if is_behind and looked_at - max(self._complete_until, self._complained_at) >= _BEHIND_SECONDS:
             self._complained_at = looked_at
             _log.warning("search_index_behind", lag_seconds=round(looked_at - self._complete_until))
-
-
-def _complete_until(status: Status | None) -> float:
-    if status is None:
-        return time.time()
-    return status.checked_at if status.oldest is None else status.oldest

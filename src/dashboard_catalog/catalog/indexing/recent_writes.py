@@ -75,15 +75,19 @@ class After:
 
 
 class RecentWrites:
-    """Remembers the newest changes of each caller, for a minute.
+    """Remembers the newest changes of each caller until they are indexed, for a minute at most.
 
     Args:
         database: Where they write.
-        now: Returns a time that only rises, in seconds.
+        complete_until: Returns the time before which all changes were made that are known to be indexed.
+        now: Returns the time; both in seconds since 1970.
     """
 
-    def __init__(self, database: Database, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, database: Database, complete_until: Callable[[], float], now: Callable[[], float] = time.time
+    ) -> None:
         self._database = database
+        self._complete_until = complete_until
         self._now = now
         # By subject, the newest writer last: number and time by sequence.
         self._written: OrderedDict[str, dict[UUID, tuple[int, float]]] = OrderedDict()
@@ -123,7 +127,7 @@ class RecentWrites:
             self._written.popitem(last=False)
 
     def of(self, subject: str) -> After:
-        """Returns the changes that a caller has made of late."""
-        since = self._now() - _SECONDS
+        """Returns the changes that a caller has made of late, and that may not be indexed yet."""
+        since = max(self._now() - _SECONDS, self._complete_until())
         recent = {sequence: number for sequence, (number, at) in self._written.get(subject, {}).items() if at >= since}
         return After(everything=True) if len(recent) > _SEQUENCES else After(recent)
