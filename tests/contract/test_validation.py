@@ -14,6 +14,7 @@ from dashboard_catalog.contract.validation import violations_of
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
 from dashboardcatalog.v1 import (
+    asset_pb2,
     bulk_pb2,
     catalog_service_pb2,
     chart_pb2,
@@ -21,6 +22,7 @@ from dashboardcatalog.v1 import (
     dashboard_pb2,
     dashboard_service_pb2,
     entity_pb2,
+    search_pb2,
 )
 
 KINDS = "KIND_BI_SERVICE, KIND_USER, KIND_TEAM, KIND_DOMAIN, KIND_CLASSIFICATION, KIND_TAG or KIND_CUSTOM_PROPERTY"
@@ -134,6 +136,18 @@ CASES: list[tuple[Message, str, str, str]] = [
         "options.max_failures",
         "OUT_OF_RANGE",
         "must be greater than or equal to 0 and less than or equal to 10000, is 10001",
+    ),
+    (
+        search_pb2.SearchRequest(facets=[search_pb2.FACET_KIND] * 2),
+        "facets",
+        "INVALID_VALUE",
+        "must not name anything twice",
+    ),
+    (
+        search_pb2.SearchRequest(missing=[asset_pb2.MISSING_TAGS] * 5),
+        "missing",
+        "TOO_MANY",
+        "must be at most 4 elements, has 5",
     ),
 ]
 

@@ -85,7 +85,8 @@ def _violation(broken: BrokenRule, descriptor: Any, lengths: Mapping[str, int]) 
     holder, field = _located(descriptor, [element.field_name for element in elements])
     value = lengths.get(path, 0) if proto.rule_id == "repeated.max_items" else broken.field_value
     reason, description = _finding(proto.rule_id, broken.rule_value, value, proto.message)
-    if isinstance(field, FieldDescriptor) and field.enum_type is not None:
+    is_of_list = proto.rule_id.startswith("repeated.")
+    if isinstance(field, FieldDescriptor) and field.enum_type is not None and not is_of_list:
         reason, description = _enum_finding(field.enum_type, value, rules_of(field).enum.not_in)
     elif field is None and elements:
         members = [member.name for member in holder.oneofs_by_name[elements[-1].field_name].fields]
@@ -171,6 +172,7 @@ _FINDINGS: Mapping[str, Callable[[Any, Any], Finding]] = MappingProxyType(
         "string.pattern": _pattern,
         "string.not_contains": _not_contains,
         "string.in": _not_in_list,
+        "repeated.unique": lambda _wanted, _value: (ViolationReason.INVALID_VALUE, "must not name anything twice"),
         "repeated.max_items": lambda wanted, length: (
             ViolationReason.TOO_MANY,
             f"must be at most {wanted} elements, has {length}",
