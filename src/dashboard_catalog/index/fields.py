@@ -21,10 +21,10 @@ from dashboard_catalog.index.words import indexed, names_of
 MAX_DESCRIPTION = 20_000
 """Length of the part of a description that is searched, in code points."""
 
-WORDS = ("name", "display_name", "description", "project_words", "extension", "charts")
+WORDS = ("name", "display_name", "description", "project_words", "extension", "charts", "label")
 """The fields that hold words, as `words.indexed` splits them. Fields of several texts keep a gap between them."""
 
-FACETS = ("kind", "service", "owner", "tag", "domain", "project", "chart_type", "missing")
+FACETS = ("kind", "service", "owner", "tag", "domain", "project", "dashboard_type", "chart_type", "missing")
 """The fields whose values are whole terms and can be counted. Ids are in hex."""
 
 # No name contains it, and it sorts before all that they contain.
@@ -98,6 +98,7 @@ class Document:
         missing: Which of `description`, `owners`, `domain` and `tags` an asset does not have.
         charts: Names and display names of the charts that a dashboard holds, of its own service.
         extension: Values of custom properties, as texts.
+        label: What assets with this tag are found by: its fully qualified name and its display name.
     """
 
     kind: str
@@ -112,10 +113,12 @@ class Document:
     tags: Iterable[UUID] = ()
     domain: UUID | None = None
     project: str | None = None
+    dashboard_type: str | None = None
     chart_type: str | None = None
     missing: Iterable[str] = ()
     charts: Iterable[str] = ()
     extension: Iterable[str] = ()
+    label: Iterable[str] = ()
 
 
 def name_order(name: str) -> int:
@@ -144,6 +147,7 @@ def values_of(document: Document) -> dict[str, Any]:
         "tag": _hexes(document.tags),
         "domain": _hexes([document.domain]),
         "project": _given(document.project),
+        "dashboard_type": _given(document.dashboard_type),
         "chart_type": _given(document.chart_type),
         "missing": list(document.missing),
         "named": [*names_of(document.name), *(names_of(shown) if shown else ())],
@@ -155,8 +159,9 @@ def values_of(document: Document) -> dict[str, Any]:
         "display_name": _words(document.display_name),
         "description": _words((document.description or "")[:MAX_DESCRIPTION]),
         "project_words": _words(document.project),
-        "extension": [words for text in document.extension if (words := indexed(text))],
-        "charts": [words for text in document.charts if (words := indexed(text))],
+        "extension": _all_words(document.extension),
+        "charts": _all_words(document.charts),
+        "label": _all_words(document.label),
     }
 
 
@@ -166,6 +171,10 @@ def _hexes(ids: Iterable[UUID | None]) -> list[str]:
 
 def _given(text: str | None) -> list[str]:
     return [text] if text else []
+
+
+def _all_words(texts: Iterable[str]) -> list[str]:
+    return [words for text in texts if (words := indexed(text))]
 
 
 def _words(text: str | None) -> list[str]:

@@ -63,7 +63,7 @@ class SearchIndex:
 
         All that one call of `work` asks sees the same state.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(self._searcher()))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
     async def wait_for(self, after: Mapping[UUID, int], seconds: float) -> bool:
         """Waits until the index has come to these numbers of changes, by sequence, and returns whether it has.
@@ -105,6 +105,15 @@ class SearchIndex:
     def close(self) -> None:
         """Lets searches that run end, and refuses others."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, work: Callable[[tantivy.Searcher], T]) -> T:
+        try:
+            return work(self._searcher())
+        except Exception:
+            raise
+        except BaseException as error:
+            # A panic of the library, which nobody expects who calls it.
+            raise RuntimeError("the search index cannot be searched") from error
 
     def _searcher(self) -> tantivy.Searcher:
         try:

@@ -73,6 +73,11 @@ def joined(run: list[Word]) -> Word | None:
     return Word("".join(word.text for word in run)[:MAX_WORD], run[0].start, run[-1].end)
 
 
+def is_character(word: str) -> bool:
+    """Says whether a word is one character of a text that is split by character, or a symbol."""
+    return _CLASSES[ord(word[0])] == "C"
+
+
 def indexed(text: str) -> str:
     """Returns the words of a text with blanks between them, then, behind a gap, their joined forms."""
     if text.isascii() and not _LONG.search(text):

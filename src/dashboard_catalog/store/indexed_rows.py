@@ -34,6 +34,7 @@ class AssetRow(NamedTuple):
     deleted: bool
     updated_at: datetime
     project: str | None
+    dashboard_type: str | None
     charts: list[UUID] | None
     chart_type: str | None
 
@@ -44,6 +45,7 @@ class EntityRow(NamedTuple):
     id: UUID
     kind: str
     name: str
+    fqn: str
     display_name: str | None
     description: str | None
     deleted: bool

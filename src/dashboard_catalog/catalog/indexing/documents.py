@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
-from dashboard_catalog.catalog.known.property_targets import Pointer
+from dashboard_catalog.catalog.known.property_texts import texts_in
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND
 from dashboard_catalog.index.fields import MAX_DESCRIPTION, Document
 from dashboard_catalog.store.charts import chart_references
@@ -38,6 +37,7 @@ def entity_documents(rows: Iterable[EntityRow]) -> list[Document]:
             display_name=row.display_name,
             description=row.description,
             service=row.id if row.kind == "bi_service" else None,
+            label=[row.fqn, row.display_name or ""] if row.kind == "tag" else (),
         )
         for row in rows
     ]
@@ -90,28 +90,10 @@ def _asset_document(kind: str, row: AssetRow, charts: Sequence[str]) -> Document
         tags=row.tags,
         domain=row.domain,
         project=row.project,
+        dashboard_type=row.dashboard_type
+        or (DASHBOARD_KIND.defaults["dashboard_type"] if row.charts is not None else None),
         chart_type=row.chart_type,
         missing=[name for name, value in given.items() if not value],
         charts=charts,
-        extension=[text for value in (row.extension or {}).values() for text in _property_texts(value)],
+        extension=[text for value in (row.extension or {}).values() for text in texts_in(value)],
     )
-
-
-def _property_texts(value: Any) -> Iterator[str]:
-    """Yields the texts in the value of a custom property.
-
-    References are left out: who views the asset may not be allowed to view what they name.
-    """
-    for item in value if isinstance(value, list) else [value]:
-        if not (isinstance(item, dict) and Pointer.of(item)):
-            yield from _texts(item)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    elif isinstance(value, (list, dict)):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
