@@ -12,8 +12,7 @@ PORT = 50051
 PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale restarts watching fuzz constraints clean
-.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale bench-search restarts fuzz constraints clean
+.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale bench-search restarts watching fuzz constraints clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

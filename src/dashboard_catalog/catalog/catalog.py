@@ -59,6 +59,8 @@ from dashboard_catalog.catalog.reading.exporting.export import Export, ExportReq
 from dashboard_catalog.catalog.reading.feed.watch import Watch, Watches, WatchRequest
 from dashboard_catalog.catalog.reading.pages import Page, open_page, size_of
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES, Room
+from dashboard_catalog.catalog.reading.search.request import SearchRequest
+from dashboard_catalog.catalog.reading.search.search import Searches, SearchPage
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
@@ -87,6 +89,7 @@ class Catalog:
 
     def __init__(self, database: Database, authorizer: Authorizer, index: SearchIndex) -> None:
         self._database = database
+        self._searches = Searches(database, authorizer, index)
         self._index = index
         self.recent_writes = RecentWrites(database, index.complete_until)
         self._authorizer = authorizer
@@ -307,6 +310,18 @@ class Catalog:
                 OUT_OF_RANGE if the catalog was set back since it was issued.
         """
         return self._watches.open(request)
+
+    def search(self, request: SearchRequest, room: Room) -> AbstractAsyncContextManager[SearchPage]:
+        """Opens a page of what a search finds.
+
+        Args:
+            room: Where the answer will be.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED, or INVALID_ARGUMENT for a filter that does not parse, an unknown order or a
+                wrong page token.
+        """
+        return self._searches.open(request, room)
 
     async def _write(self, write: AssetWrite | EntityWrite, validate_only: bool) -> WriteAnswer[Any]:
         if validate_only:

@@ -13,6 +13,7 @@ from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.entity_requests import entity_upsert
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
+from dashboard_catalog.contract.search_messages import search_request
 from dashboard_catalog.contract.validation import violations_of
 from dashboard_catalog.contract.watch import watch_request
 from dashboard_catalog.errors import Violation, Violations
@@ -37,6 +38,7 @@ def _readers() -> Mapping[str, Callable[[Any, Caller], object]]:
     readers: dict[str, Callable[[Any, Caller], object]] = {
         "UpsertEntityRequest": entity_upsert,
         "WatchChangesRequest": watch_request,
+        "SearchRequest": search_request,
     }
     for messages in ASSET_MESSAGES.values():
         requests, noun = AssetRequests(messages), messages.resource.DESCRIPTOR.name

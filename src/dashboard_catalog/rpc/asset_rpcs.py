@@ -16,6 +16,7 @@ from dashboard_catalog.contract.fitting import fit, fit_change, fit_names
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
+from dashboard_catalog.contract.shown import shown_asset
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
 from dashboard_catalog.rpc.freshness import show_after
@@ -32,7 +33,6 @@ class AssetRpcs:
         self._catalog = catalog
         self._room = room
         self._requests = AssetRequests(messages)
-        self._resource = messages.resource
         self._name = messages.kind.name
 
     async def create(self, request: Any, context: Context, response: Response[R]) -> R:
@@ -82,7 +82,7 @@ class AssetRpcs:
 
         async def build() -> R:
             view = await self._catalog.get_asset(read, room)
-            return response(**{self._name: self._shown(view, fields)})
+            return response(**{self._name: shown_asset(view, fields or None)})
 
         return await room.hold(build)
 
@@ -93,7 +93,9 @@ class AssetRpcs:
 
         async def build() -> R:
             async with self._catalog.list_assets(listing, room) as page:
-                messages, token = await fill_page(page, lambda view: self._shown(view, fields), listing.token_after)
+                messages, token = await fill_page(
+                    page, lambda view: shown_asset(view, fields or None), listing.token_after
+                )
             return response(next_page_token=token, total=page.total, **{f"{self._name}s": messages})
 
         return await room.hold(build)
@@ -105,7 +107,9 @@ class AssetRpcs:
 
         async def build() -> R:
             async with self._catalog.list_versions(listing, room) as page:
-                messages, token = await fill_page(page, lambda view: self._shown(view, fields), listing.token_after)
+                messages, token = await fill_page(
+                    page, lambda view: shown_asset(view, fields or None), listing.token_after
+                )
             return response(next_page_token=token, versions=messages)
 
         return await room.hold(build)
@@ -132,10 +136,3 @@ class AssetRpcs:
             return answer
 
         return await self._room.of(context).hold(build, patient=True)
-
-    def _shown(self, view: AssetView, only: frozenset[str]) -> Any:
-        """Returns the message of an asset, with all fields or those of a read mask, as far as it is not too large."""
-        fields = wire.asset_fields(view)
-        asset = self._resource(**{name: value for name, value in fields.items() if not only or name in only})
-        fit(asset)
-        return asset

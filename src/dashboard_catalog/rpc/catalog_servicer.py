@@ -11,6 +11,7 @@ from dashboard_catalog.contract.entity_requests import entity_key, entity_listin
 from dashboard_catalog.contract.kinds import entity_kind
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_from, fill_page
+from dashboard_catalog.contract.search_messages import duration, facet_message, result_message, search_request
 from dashboard_catalog.contract.session_messages import (
     failure_listing,
     failure_message,
@@ -24,8 +25,8 @@ from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
 from dashboard_catalog.rpc.edge.watchers import watches
 from dashboard_catalog.rpc.export_stream import serve_export
-from dashboard_catalog.rpc.freshness import show_after
-from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc, export_pb2, watch_pb2
+from dashboard_catalog.rpc.freshness import sent_after, show_after
+from dashboardcatalog.v1 import bulk_session_pb2, catalog_service_pb2_grpc, export_pb2, search_pb2, watch_pb2
 from dashboardcatalog.v1 import catalog_service_pb2 as messages
 
 
@@ -133,3 +134,24 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
             async for undone in chunks:
                 yield progress_response(undone)
         yield undone_response(undone)
+
+    async def Search(self, request: search_pb2.SearchRequest, context: Context) -> search_pb2.SearchResponse:
+        caller, room = caller_of(context), self._room.of(context)
+        search, shown = search_request(request, caller)
+        await self._catalog.wait_until_indexed(caller.principal, sent_after(context))
+
+        async def build() -> search_pb2.SearchResponse:
+            async with self._catalog.search(search, room) as page:
+                results, token = await fill_page(
+                    page.results, lambda result: result_message(result, shown), page.token_after
+                )
+            return search_pb2.SearchResponse(
+                results=results,
+                total=page.total,
+                facets=map(facet_message, page.facets),
+                next_page_token=token or page.next_page_token,
+                lag=duration(page.lag),
+                building=page.building,
+            )
+
+        return await room.hold(build)

@@ -67,6 +67,11 @@ async def partial_by_key(connection: ReadConnection, key: str | UUID) -> list[Pa
     return await _partial.all(connection, statement, {"ids" if by_id else "fqns": [key]})
 
 
+async def partial_by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[Partial[EntityRecord]]:
+    """Returns the entities that have one of these ids, deleted or not, without large values."""
+    return await _partial.all(connection, select(*_partial.columns(ENTITY.c)).where(_has_id), {"ids": list(ids)})
+
+
 async def children(connection: ReadConnection, id_: UUID, limit: int) -> list[tuple[str, str, int]]:
     """Returns (kind, fully qualified name, number of all) of up to `limit` entities that have a parent of this id."""
     rows = await connection.execute(_children.limit(limit), {"ids": [id_]})

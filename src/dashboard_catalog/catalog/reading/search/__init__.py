@@ -1,0 +1,1 @@
+"""Searching: from the query that a caller writes to the page of results, with counts and snippets."""

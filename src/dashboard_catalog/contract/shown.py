@@ -1,0 +1,37 @@
+"""The messages of things as a read mask shows them."""
+
+from typing import Any
+
+from dashboard_catalog.catalog.reading.views import AssetView, EntityView
+from dashboard_catalog.contract import wire
+from dashboard_catalog.contract.fitting import fit
+from dashboard_catalog.contract.kinds import ASSET_MESSAGES
+from dashboardcatalog.v1 import entity_pb2
+
+
+def shown_asset(view: AssetView, only: frozenset[str] | None) -> Any:
+    """Returns the message of an asset, as far as it is not too large.
+
+    Args:
+        only: The fields to show; None for all.
+    """
+    fields = wire.asset_fields(view)
+    resource = ASSET_MESSAGES[view.kind.name].resource
+    asset = resource(**{name: value for name, value in fields.items() if only is None or name in only})
+    fit(asset)
+    return asset
+
+
+def shown_entity(view: EntityView, only: frozenset[str] | None) -> entity_pb2.Entity:
+    """Returns the message of an entity.
+
+    Args:
+        only: The fields to show; None for all.
+    """
+    message = wire.entity_message(view)
+    if only is not None:
+        one = getattr(message, view.record.kind)
+        for field, _ in one.ListFields():
+            if field.name not in only:
+                one.ClearField(field.name)
+    return message
