@@ -5,11 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
+from dashboardcatalog.v1 import catalog_service_pb2_grpc, search_pb2
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -67,10 +70,25 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(run_sample: Start, port: int) -> str:
-    """The address at which the sample is served."""
+def served(run_sample: Start, port: int, tmp_path: Path) -> str:
+    """The address at which the sample is served, and can be searched."""
     until_it_serves(run_sample())
-    return f"127.0.0.1:{port}"
+    address = f"127.0.0.1:{port}"
+    _until_it_finds(address, (tmp_path / ".data" / "admin.token").read_text().strip())
+    return address
+
+
+def _until_it_finds(address: str, token: str) -> None:
+    with grpc.insecure_channel(address) as channel:
+        search = catalog_service_pb2_grpc.CatalogServiceStub(channel).Search
+        ends = time.monotonic() + PATIENCE
+        while time.monotonic() < ends:
+            metadata = (("authorization", f"Bearer {token}"),)
+            found = search(search_pb2.SearchRequest(), metadata=metadata, timeout=PATIENCE)
+            if not found.building and not found.lag.ToTimedelta():
+                return
+            time.sleep(0.05)
+    raise AssertionError("the sample is not indexed")
 
 
 def until_it_serves(process: subprocess.Popen[str]) -> str:

@@ -16,6 +16,8 @@ from dashboard_catalog.catalog.properties import extension_rules, values
 from dashboard_catalog.catalog.reading import page_sizes
 from dashboard_catalog.catalog.reading.feed.positions import MAX_TOKEN_CHARACTERS
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
+from dashboard_catalog.catalog.reading.search import matching, snippets
+from dashboard_catalog.catalog.reading.search import request as search
 from dashboard_catalog.catalog.writing import merge
 from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
 from dashboard_catalog.contract import fitting, limits, preserved, status_details
@@ -23,6 +25,7 @@ from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.watch import MESSAGE_BYTES, MESSAGE_CHANGES
+from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
@@ -35,7 +38,7 @@ from dashboardcatalog.v1 import (
     dashboard_pb2,
     dashboard_service_pb2,
     entity_pb2,
-    export_pb2,
+    search_pb2,
     watch_pb2,
 )
 from tests.docs.conftest import ROOT
@@ -78,6 +81,13 @@ ROWS = {
     "`kept_fields`, `left_out`": size(limits.MAX_KEPT_BYTES),
     "results in a progress message": size(limits.MAX_PROGRESS_BYTES),
     "results in a page": f"{page_sizes.MAX_PAGE_SIZE:,}, {page_sizes.DEFAULT_PAGE_SIZE} by default",
+    "a search query": characters(search_pb2.SearchRequest, "query"),
+    "results in a page of a search": f"{search.MAX_RESULTS}, {search.DEFAULT_RESULTS} by default",
+    "results on all pages of a search": f"{hits.MAX_HITS:,}",
+    "values of a facet": f"{search.MAX_VALUES}, {search.DEFAULT_VALUES} by default",
+    "part of a description that is searched": f"{fields.MAX_DESCRIPTION:,} characters",
+    "length of a snippet": f"{snippets.MAX_SNIPPET} characters",
+    "words of a query that may have typos": f"{matching.MAX_WORDS_WITH_TYPOS}",
     "the status of an error with its details": size(limits.MAX_STATUS_BYTES),
     "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",
     "concurrent calls of one subject": "half of that, and a quarter as streams",
