@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -11,6 +12,8 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.caller import Caller as ReadBy
+from dashboard_catalog.index.folders import IndexFolder
+from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.export_stream import serve_export
 from dashboardcatalog.v1 import entity_pb2, export_pb2
@@ -220,10 +223,10 @@ async def test_an_export_needs_the_right_to_preserve(
     assert list(dashboard.dashboard.charts) == ["superset.c1"]
 
 
-async def test_a_slow_reader_holds_no_connection(service: Service, superset: Caller) -> None:
+async def test_a_slow_reader_holds_no_connection(service: Service, superset: Caller, tmp_path: Path) -> None:
     for start in (0, 35):
         await ingest(superset, *({"name": f"d{start + n}", "description": "x" * 100_000} for n in range(35)))
-    catalog = Catalog(service.database, Authorizer(None))
+    catalog = Catalog(service.database, Authorizer(None), SearchIndex(IndexFolder(tmp_path)))
     principal = Principal("admin", frozenset({"admin"}), frozenset(), services=None, bot=False, expires_at=None)
     room = AnswerRoom()
     request = export_pb2.ExportCatalogRequest(kinds=[entity_pb2.KIND_DASHBOARD])
