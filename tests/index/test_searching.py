@@ -110,6 +110,22 @@ def test_the_age_of_an_index_is_that_of_the_oldest_change_that_it_lacks() -> Non
     assert behind.lag(101.0, idle=2.0) == 31.0
 
 
+async def test_a_change_of_this_process_counts_before_the_indexer_knows_it(
+    folder: IndexFolder, index: SearchIndex
+) -> None:
+    writer = begin(folder)
+    writer.close()
+    build = folder.status().build  # type: ignore[union-attr]
+    now = time.time()
+    folder.say(Status(build, building=False, checked_at=now))
+    assert index.lag() == 0.0
+    index.note_change()
+    index.note_change()
+    assert 0.0 < (index.lag() or 0.0) < time.time() - now
+    folder.say(Status(build, building=False, checked_at=time.time()))
+    assert index.lag() == 0.0
+
+
 def test_an_index_of_another_version_is_not_used(folder: IndexFolder) -> None:
     folder.root.mkdir()
     folder.say(Status("v0-tantivy0.1-abc", building=False, checked_at=time.time()))

@@ -92,6 +92,7 @@ class Catalog:
         self._searches = Searches(database, authorizer, index)
         self._index = index
         self.recent_writes = RecentWrites(database, index.complete_until)
+        database.on_commit(lambda _: index.note_change())
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
         self._watches = Watches(database, authorizer)

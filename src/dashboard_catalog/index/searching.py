@@ -57,6 +57,9 @@ class SearchIndex:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
         self._opened = _Opened("", tantivy.Index(SCHEMA), None)
         self._complete_until = self._asked_at = 0.0
+        # When this process made its first change that may not be indexed, if there is one, and its last change.
+        self._unindexed_since: float | None = None
+        self._changed_at = 0.0
 
     async def search(self, work: Callable[[tantivy.Searcher], T]) -> T:
         """Runs `work` with the newest state of the index, in a thread, and returns its result.
@@ -82,8 +85,19 @@ class SearchIndex:
 
     def lag(self) -> float | None:
         """Returns the age that a change which is not indexed has at most, in seconds; None if nobody knows."""
-        status = self.folder.status()
-        return status.lag(time.time(), IDLE_SECONDS) if status else None
+        status, now = self.folder.status(), time.time()
+        if status is None:
+            return None
+        if self._changed_at < status.complete_until:
+            self._unindexed_since = None
+        since = now if self._unindexed_since is None else max(self._unindexed_since, status.complete_until)
+        return max(status.lag(now, IDLE_SECONDS), now - since)
+
+    def note_change(self) -> None:
+        """Notes that this process has just changed what is indexed, before the indexer can know it."""
+        self._changed_at = time.time()
+        if self._unindexed_since is None:
+            self._unindexed_since = self._changed_at
 
     def complete_until(self) -> float:
         """Returns the time before which all changes were made that are known to be indexed, in seconds since 1970.

@@ -157,10 +157,11 @@ class _Following:
                 return
             ahead = {id_: last for id_, last in present.items() if last > self._positions.get(id_, 0)}
             may_work = self._pace.may_work(sum(present.values()), time.monotonic())
+            has_news = bool(ahead)
             if may_work and await self._catch_up(ahead, looked_at):
                 self._complete_until = looked_at
                 ahead = {}
-            await self._say(looked_at, is_behind=bool(ahead))
+            await self._say(looked_at, is_behind=bool(ahead), has_news=has_news)
             if not (ahead and may_work):
                 await asyncio.sleep(_LOOK_SECONDS)
 
@@ -189,11 +190,11 @@ class _Following:
         await in_thread(self._writer.commit, positions)
         self._positions.update(reached)
 
-    async def _say(self, looked_at: float, *, is_behind: bool) -> None:
+    async def _say(self, looked_at: float, *, is_behind: bool, has_news: bool) -> None:
         """Tells readers how old the index is, but no more often than they need."""
         oldest = self._complete_until if is_behind else None
         said = self._said
-        if is_behind or said.oldest is not None or looked_at - said.checked_at >= _SAY_SECONDS:
+        if has_news or said.oldest is not None or looked_at - said.checked_at >= _SAY_SECONDS:
             self._said = Status(self._name, building=False, checked_at=looked_at, oldest=oldest)
             await in_thread(self._folder.say, self._said)
         if is_behind and looked_at - max(self._complete_until, self._complained_at) >= _BEHIND_SECONDS:
