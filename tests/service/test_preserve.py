@@ -136,6 +136,21 @@ async def test_rules_that_came_later_do_not_matter(superset: Caller) -> None:
     assert found["extension"] == spec["extension"]
 
 
+async def test_an_import_can_do_without_what_is_missing(superset: Caller) -> None:
+    """A part of a catalog may refer to what does not come with it."""
+    spec = {"charts": ["superset.c1", "other.c"], "owners": [{"type": "user", "name": "none"}], "domain": "none"}
+    sent = await send(
+        superset,
+        dashboard("d1", spec, edited={"tags": ["PII.None", "PII.Email"]}),
+        missingReferences="MISSING_REFERENCES_DROP",
+    )
+    assert sent.failures == {}
+    assert sorted(sent.results[0]["leftOut"]) == ["charts.other.c", "domain", "owners.user:none"]
+    found = (await superset.get_dashboard(fully_qualified_name="superset.d1"))["dashboard"]
+    assert [chart["name"] for chart in found["charts"]] == ["c1"]
+    assert found["edited"] == {"tags": ["PII.Email"]}
+
+
 async def test_ingestion_goes_on_with_what_was_imported(superset: Caller, bot: Caller) -> None:
     """The marks, the deletions and the versions count as they did where they come from."""
     kept = {"edited": {"fields": ["display_name"]}, "ingested": True, "version": 1.2}

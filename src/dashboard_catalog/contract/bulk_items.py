@@ -11,7 +11,6 @@ from dashboard_catalog.catalog.model.commands import (
     EntityWrite,
     Verb,
     Write,
-    Writer,
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key
@@ -52,7 +51,7 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: AssetName | str, opt
             resource=("item", "bytes"),
         )
     if options.preserves:
-        return _preserving(sent, kind, options.writer)
+        return _preserving(sent, kind, options)
     if sent.HasField("preserved"):
         text = "is allowed only with the option preserve"
         raise invalid([Violation("preserved", ViolationReason.INVALID_VALUE, text)])
@@ -63,7 +62,7 @@ def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: AssetName | str, opt
     return entity_write(sent.entity, options.writer, options.masks[kind])
 
 
-def _preserving(sent: bulk_pb2.BulkUpsertItem, kind: str, writer: Writer) -> AssetWrite | EntityWrite:
+def _preserving(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> AssetWrite | EntityWrite:
     """Returns the write of an item as an export has made it."""
     # What people have decided over years may be more than one request may release.
     found = [one for one in violations_of(sent) if not _is_too_many_marks(one)]
@@ -73,17 +72,19 @@ def _preserving(sent: bulk_pb2.BulkUpsertItem, kind: str, writer: Writer) -> Ass
         raise invalid(found)
     violations = Violations()
     preserved = violations.gather(lambda: preserved_of(sent.preserved, is_asset=kind in ASSET_KINDS))
-    write = violations.gather(lambda: _content(sent, kind, writer))
+    write = violations.gather(lambda: _content(sent, kind, options))
     if write is None or preserved is None or violations:
         raise invalid(violations)
     write.preserved = preserved
     return write
 
 
-def _content(sent: bulk_pb2.BulkUpsertItem, kind: str, writer: Writer) -> AssetWrite | EntityWrite:
-    if kind in ASSET_KINDS:
-        return asset_write(ASSET_KINDS[kind], getattr(sent, kind), Verb.PRESERVE, writer)
-    return entity_write(sent.entity, writer, frozenset())
+def _content(sent: bulk_pb2.BulkUpsertItem, kind: str, options: BulkOptions) -> AssetWrite | EntityWrite:
+    if kind not in ASSET_KINDS:
+        return entity_write(sent.entity, options.writer, frozenset())
+    write = asset_write(ASSET_KINDS[kind], getattr(sent, kind), Verb.PRESERVE, options.writer)
+    write.drops = options.drops
+    return write
 
 
 def _is_too_many_marks(violation: Violation) -> bool:

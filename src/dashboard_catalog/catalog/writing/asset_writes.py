@@ -176,7 +176,7 @@ class AssetWrites:
                 raise id_already_exists(write.kind.name, text_of(key), write.preserved.id)
             columns |= {**merged.changes, "source_hash": resolved.values.get("source_hash")}
             self._working.create_preserved(write.kind, record, columns, write.writer)
-            return self._written(write, record, Outcome.CREATED)
+            return self._written(write, record, Outcome.CREATED, (), resolved.dropped)
         self._working.create(write.kind, record, merged.changes, write.writer)
         self._store_unversioned(write, record, resolved, merged, changed=True)
         return self._written(write, record, Outcome.CREATED, [*merged.kept, *resolved.left_out], resolved.dropped)

@@ -32,7 +32,7 @@ def preserved_columns(
         "deleted": preserved.deleted,
         "deleted_by_edit": preserved.deleted_by_edit,
         "deleted_with": preserved.deleted_with,
-        "edited": _marks(preserved.edited, known_entities, violations).encode(),
+        "edited": _marks(write, preserved.edited, known_entities, violations).encode(),
         "change": _change(write, preserved.change, known_entities) if preserved.change else None,
     }
 
@@ -46,12 +46,12 @@ def names_in_change(preserved: Preserved) -> Iterator[str | AssetName]:
             yield key
 
 
-def _marks(sent: SentMarks, known_entities: KnownEntities, violations: list[Violation]) -> Marks:
+def _marks(write: AssetWrite, sent: SentMarks, known_entities: KnownEntities, violations: list[Violation]) -> Marks:
     tags: list[UUID] = []
     for index, fqn in enumerate(sent.tags):
         if (tag := known_entities.find("tag", fqn)) is not None:
             tags.append(tag.id)
-        else:
+        elif ViolationReason.UNKNOWN_REFERENCE not in write.drops:
             text = f"there is no tag {fqn}"
             path = f"preserved.edited.tags[{index}]"
             violations.append(Violation(path, ViolationReason.UNKNOWN_REFERENCE, text))
