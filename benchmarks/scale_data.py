@@ -16,6 +16,8 @@ Item = bulk_pb2.BulkUpsertItem
 
 # Number of assets with a rare value, with the shared chart, and in the smallest BI service.
 RARE, SHARED, TINY = 10, 1_000, 100
+# One asset in this number has no description.
+UNDESCRIBED = 50
 # The form of names depends on the tool, and determines where its assets are in the order of names.
 _FORMS = {
     "Superset": "slug",
@@ -106,7 +108,7 @@ class Scale:
         return [*found, BiService("mode-20", "Mode", range(ends[-1], self.dashboards))]
 
     def items(self, kind: str, edition: int = 1) -> Iterator[Item]:
-        """Yields all entities, all charts or all dashboards; another edition has other descriptions."""
+        """Yields all entities, all charts or all dashboards; another edition has other display names."""
         if kind == "entity":
             return _entities(self.services())
         return self._charts(edition) if kind == "chart" else self._dashboards(edition)
@@ -161,8 +163,8 @@ def _written(service: BiService, number: int, edition: int) -> dict[str, Any]:
     return {
         "name": name,
         "service": service.name,
-        "display_name": f"{topic.title()} {number}",
-        "description": _DESCRIPTION.format(topic, edition),
+        "display_name": f"{topic.title()} {number}, edition {edition}",
+        "description": _DESCRIPTION.format(topic, edition) if number % UNDESCRIBED else None,
     }
 
 

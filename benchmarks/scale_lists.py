@@ -3,13 +3,14 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from benchmarks import client
 from benchmarks.scale_data import Scale
@@ -31,6 +32,7 @@ Filters = dict[str, Any]
 _GOLD, _CORE, _SUBJECT = {"tag": "Tier.Gold"}, {"tag": "Area.Core"}, {"tag": "Subject"}
 _ANN, _ZOE = {"owner": "user:ann"}, {"owner": "user:zoe"}
 _NEWEST = {"order_by": "updated_at desc"}
+_OWNERLESS = {"missing": [asset_pb2.MISSING_OWNERS]}
 _ONLY_DELETED = {"deleted": asset_pb2.DELETED_ONLY}
 
 _OF_DASHBOARDS: Sequence[tuple[str, Filters]] = [
@@ -56,6 +58,12 @@ _OF_DASHBOARDS: Sequence[tuple[str, Filters]] = [
     ("project, 10", {"project": "Pilot"}),
     ("name prefix", {"name_prefix": "sales-"}),
     ("name prefix, few", {"name_prefix": "sales-churn-12"}),
+    ("missing description, 2 %", {"missing": [asset_pb2.MISSING_DESCRIPTION]}),
+    ("missing owners, 14 %", _OWNERLESS),
+    ("missing domain, 10 %", {"missing": [asset_pb2.MISSING_DOMAIN]}),
+    ("missing tags, 1 %", {"missing": [asset_pb2.MISSING_TAGS]}),
+    ("updated by, nearly all", {"updated_by": "admin"}),
+    ("updated by, none", {"updated_by": "nobody"}),
     ("deleted only, 0.2 %", _ONLY_DELETED),
     ("deleted too", {"deleted": asset_pb2.DELETED_INCLUDE}),
     ("name desc", {"order_by": "name desc"}),
@@ -76,6 +84,8 @@ _OF_DASHBOARDS: Sequence[tuple[str, Filters]] = [
     ("updated_at, service, 4 %, far", {"service": "grafana-5", "order_by": "updated_at"}),
     ("updated_at desc, 300 tags", {**_SUBJECT, **_NEWEST}),
     ("updated_at desc, project, 5 %", {"project": "Sales", **_NEWEST}),
+    ("updated_at desc, missing owners", {**_OWNERLESS, **_NEWEST}),
+    ("updated_at desc, updated by", {"updated_by": "admin", **_NEWEST}),
     ("tag 45 % + owner 10 %", {**_CORE, **_ANN}),
     ("tag 45 % + owner, 10", {**_CORE, **_ZOE}),
     ("tag 45 % + domain 10 %, never", {**_CORE, "domain": "legal"}),
@@ -89,6 +99,8 @@ _OF_DASHBOARDS: Sequence[tuple[str, Filters]] = [
     ("300 tags + project, 10", {**_SUBJECT, "project": "Pilot"}),
     ("300 tags + service type", {**_SUBJECT, "service_type": "PowerBI"}),
     ("owner, 10 + tag, 10, never", {**_ZOE, "tag": "Area.Rare"}),
+    ("missing owners + tag 45 %", {**_OWNERLESS, **_CORE}),
+    ("missing owners + domain", {"missing": [asset_pb2.MISSING_OWNERS, asset_pb2.MISSING_DOMAIN]}),
     ("owner, project, domain, tag", {**_ANN, **_GOLD, "project": "Sales", "domain": "finance"}),
     ("deleted only + tag 45 %", {**_CORE, **_ONLY_DELETED}),
     ("name desc, tag 45 % + owner 10 %", {**_CORE, **_ANN, "order_by": "name desc"}),
@@ -131,6 +143,9 @@ _OF_CHARTS: Sequence[tuple[str, Filters]] = [
 ]
 
 
+# The share of dashboards that were written at a time or later.
+_SHARES = (0.01, 0.05, 0.3)
+
 _STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
     "Dashboard": dashboard_service_pb2_grpc.DashboardServiceStub,
     "Chart": chart_service_pb2_grpc.ChartServiceStub,
@@ -145,6 +160,7 @@ class Read:
     Attributes:
         goal: Maximum number of milliseconds; None without a goal.
         deep: Whether to request a page after many others.
+        newest: If set, only this number of the newest assets is listed: `updated_after` is the time of the last.
     """
 
     label: str
@@ -153,6 +169,7 @@ class Read:
     request: Any
     goal: int | None
     deep: bool = False
+    newest: int = 0
 
 
 class Timing(NamedTuple):
@@ -178,6 +195,9 @@ def reads(scale: Scale) -> Iterator[Read]:
     yield _get("get chart", "Chart", shared["chart"])
     for label, filters in [*_OF_DASHBOARDS, *of_charts]:
         yield _list(label, "Dashboard", filters)
+    for share, order in product(_SHARES, ("name", "updated_at desc")):
+        newest = int(share * scale.dashboards)
+        yield replace(_list(f"{order}, updated after, {share:.0%}", "Dashboard", {"order_by": order}), newest=newest)
     for label, filters in _DEEP:
         yield _list(f"deep: {label}", "Dashboard", filters, deep=True)
     for label, filters in _WITH_TOTAL:
@@ -193,7 +213,7 @@ def _get(label: str, kind: str, fqn: str, **fields: Any) -> Read:
 
 def _list(label: str, kind: str, filters: Filters, *, deep: bool = False) -> Read:
     request = getattr(_MESSAGES[kind], f"List{kind}sRequest")(**filters)
-    several = len(filters.keys() - {"order_by", "include_total"}) > 1
+    several = len(filters.keys() - {"order_by", "include_total"}) > 1 or len(request.missing) > 1
     goal = None if request.include_total else _SEVERAL if several else _ONE
     return Read(label, kind, f"List{kind}s", request, goal, deep)
 
@@ -203,6 +223,8 @@ def measure(address: str, token: str, read: Read) -> Timing:
     with grpc.insecure_channel(address) as channel:
         call = partial(getattr(_STUBS[read.kind](channel), read.method), metadata=client.metadata(token))
         request = _behind(call, read.request) if read.deep else read.request
+        if read.newest:
+            request = _changed(request, updated_after=_time_of_newest(call, read))
         answer = [call(request) for _ in range(_WARM_UP)][-1]
         milliseconds = [_milliseconds(call, request) for _ in range(_CALLS)]
     found = len(getattr(answer, f"{read.kind.lower()}s")) if read.method.startswith("List") else 1
@@ -225,6 +247,20 @@ def _behind(call: Callable[[Any], Any], request: Any) -> Any:
             break
         token = following
     return _changed(request, page_token=token)
+
+
+def _time_of_newest(call: Callable[[Any], Any], read: Read) -> Timestamp:
+    """Returns the time of the last of the newest assets."""
+    request = type(read.request)(page_size=_DEEP_SIZE, read_mask=FieldMask(paths=["updated_at"]), **_NEWEST)
+    seen = 0
+    while True:
+        answer = call(request)
+        dashboards = answer.dashboards
+        if seen + len(dashboards) >= read.newest or not answer.next_page_token:
+            time: Timestamp = dashboards[min(read.newest - seen, len(dashboards)) - 1].updated_at
+            return time
+        seen += len(dashboards)
+        request.page_token = answer.next_page_token
 
 
 def _changed(request: Any, **fields: Any) -> Any:

@@ -1,6 +1,6 @@
 """A list returns the same whichever query plan the catalog chooses; the plan depends on the number of assets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
 from typing import Any
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.store import list_pages as lists
-from tests.service.caller import Caller, Json
+from tests.service.caller import Caller, Json, Service
 
 ENTITIES: list[Json] = [
     {"biService": {"name": "grafana", "serviceType": "Grafana"}},
     {"domain": {"name": "vat", "parent": "finance.tax"}},
 ]
-FILTERS: list[dict[str, str]] = [
+FILTERS: list[Json] = [
     {"service": "superset"},
     {"service_type": "Looker"},
     {"owner": "user:ann"},
@@ -24,8 +24,12 @@ FILTERS: list[dict[str, str]] = [
     {"tag": "PII.Email"},
     {"tag": "Tier"},
     {"name_prefix": "a1"},
+    {"missing": ["MISSING_DESCRIPTION"]},
+    {"missing": ["MISSING_TAGS", "MISSING_OWNERS"]},
+    {"missing": ["MISSING_DOMAIN"]},
+    {"updated_by": "editor"},
 ]
-OWN_FILTERS: dict[str, list[dict[str, str]]] = {
+OWN_FILTERS: dict[str, list[Json]] = {
     "dashboard": [{"chart": "superset.c1"}, {"project": "Sales"}],
     "chart": [{"dashboard": "superset.all"}],
 }
@@ -35,6 +39,8 @@ STATES = ["DELETED_EXCLUDE", "DELETED_INCLUDE", "DELETED_ONLY"]
 PLANS = [(-1, 0), (4, 20), (-1, 1_000)]
 COUNT, PAGE = 40, 12
 DELETED = [number for number in range(COUNT) if number % 7 < 3]
+EDITED = [number for number in range(COUNT) if number % 4 == 1]
+SHOWN = "fullyQualifiedName,name,id,updatedAt,updatedBy,deleted"
 
 
 def asset(kind: str, number: int) -> Json:
@@ -45,6 +51,7 @@ def asset(kind: str, number: int) -> Json:
         "tags": [{"tagFQN": tag} for tag in tags],
         "owners": [{"type": "user", "name": "ann"}] if number % 3 else [],
         "domain": ["finance", "finance.tax", "finance.tax.vat", ""][number % 4],
+        "description": "Some text." if number % 2 else "",
     }
     if kind == "dashboard":
         made |= {"project": "Sales" if number % 5 else "", "charts": ["superset.c1"] if number % 2 else []}
@@ -55,8 +62,8 @@ def fqn(made: Json) -> str:
     return f"{made['service']}.{made['name']}"
 
 
-def passes(made: Json, held: set[str], filters: Mapping[str, str]) -> bool:
-    """Says what each filter means; `held` are the charts of the dashboard in the request."""
+def passes(made: Json, row: Json, held: set[str], filters: Mapping[str, Any]) -> bool:
+    """Says what each filter means; `row` is what lists show, `held` are the charts of the dashboard in the request."""
 
     def at_or_below(name: str, wanted: str) -> bool:
         return f"{name}.".startswith(f"{wanted}.")
@@ -68,11 +75,19 @@ def passes(made: Json, held: set[str], filters: Mapping[str, str]) -> bool:
         "domain": lambda wanted: at_or_below(made["domain"], wanted),
         "tag": lambda wanted: any(at_or_below(tag["tagFQN"], wanted) for tag in made["tags"]),
         "name_prefix": made["name"].startswith,
+        "missing": lambda wanted: not any(made[name.removeprefix("MISSING_").lower()] for name in wanted),
+        "updated_by": lambda wanted: row["updatedBy"] == wanted,
+        "updated_after": lambda wanted: time_of(row) >= datetime.fromisoformat(wanted),
+        "updated_before": lambda wanted: time_of(row) < datetime.fromisoformat(wanted),
         "chart": lambda wanted: wanted in made["charts"],
         "project": lambda wanted: made["project"] == wanted,
         "dashboard": lambda _: fqn(made) in held,
     }
     return all(meanings[name](wanted) for name, wanted in filters.items())
+
+
+def time_of(row: Json) -> datetime:
+    return datetime.fromisoformat(row["updatedAt"])
 
 
 async def walked(caller: Caller, kind: str, mask: str = "fullyQualifiedName", **request: Any) -> list[Json]:
@@ -88,41 +103,41 @@ async def walked(caller: Caller, kind: str, mask: str = "fullyQualifiedName", **
             return found
 
 
-async def expected(caller: Caller, kind: str, requests: list[Json], held: set[str]) -> list[list[str]]:
+def expected(rows: Sequence[Json], kind: str, requests: list[Json], held: set[str]) -> list[list[str]]:
     """Returns the names that each list should return, by looking at every asset and sorting them here."""
     made = {fqn(each): each for each in (asset(kind, number) for number in range(COUNT))}
-    shown = await walked(caller, kind, "fullyQualifiedName,name,id,updatedAt,deleted", deleted="DELETED_INCLUDE")
-    rows = {row["fullyQualifiedName"]: row for row in shown}
-    deleted = {name for name, row in rows.items() if row.get("deleted")}
-    assert (rows.keys(), len(deleted)) == (made.keys(), len(DELETED))
-    states = {"DELETED_EXCLUDE": made.keys() - deleted, "DELETED_INCLUDE": made.keys(), "DELETED_ONLY": deleted}
+    assert {row["fullyQualifiedName"] for row in rows} == made.keys()
 
-    def key(name: str, order: str) -> Any:
-        row = rows[name]
-        return row["name"] if order == "name" else (datetime.fromisoformat(row["updatedAt"]), row["id"])
+    def key(row: Json, order: str) -> Any:
+        return row["name"] if order == "name" else (time_of(row), row["id"])
 
-    def listed(order_by: str, deleted: str, **filters: str) -> list[str]:
-        found = [name for name in states[deleted] if passes(made[name], held, filters)]
+    def listed(order_by: str, deleted: str, **filters: Any) -> list[str]:
+        state = {"DELETED_EXCLUDE": [False], "DELETED_INCLUDE": [False, True], "DELETED_ONLY": [True]}[deleted]
+        shown = [row for row in rows if row.get("deleted", False) in state]
+        found = [row for row in shown if passes(made[row["fullyQualifiedName"]], row, held, filters)]
         order, _, descending = order_by.partition(" ")
-        return sorted(found, key=lambda name: key(name, order), reverse=bool(descending))
+        ordered = sorted(found, key=lambda row: key(row, order), reverse=bool(descending))
+        return [row["fullyQualifiedName"] for row in ordered]
 
     return [listed(**request) for request in requests]
 
 
-def requested(kind: str) -> list[Json]:
-    """Returns each filter and each pair of filters, in some orders and states; all of them would take minutes."""
-    every = [*FILTERS, *OWN_FILTERS[kind]]
-    filters = [{}, *every, *(one | other for one, other in combinations(every, 2) if not one.keys() & other.keys())]
+def requested(kind: str, rows: Sequence[Json]) -> list[Json]:
+    """Returns each filter and every other pair, in some orders and states; all of them would take minutes."""
+    times = sorted({row["updatedAt"] for row in rows}, key=datetime.fromisoformat)
+    of_time = [{"updated_after": times[len(times) // 4]}, {"updated_before": times[len(times) * 3 // 4]}]
+    every = [*FILTERS, *OWN_FILTERS[kind], *of_time]
+    pairs = [one | other for one, other in combinations(every, 2) if not one.keys() & other.keys()]
     return [
         {**some, "order_by": order, "deleted": STATES[place % 3]}
-        for place, some in enumerate(filters)
+        for place, some in enumerate([{}, *every, *pairs[::2], of_time[0] | of_time[1]])
         for order in ORDERS[place % 4 :: 4]
     ]
 
 
 @pytest.mark.parametrize("kind", ["dashboard", "chart"])
 async def test_a_list_is_the_same_with_every_query_plan(
-    superset: Caller, monkeypatch: pytest.MonkeyPatch, kind: str
+    service: Service, superset: Caller, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     delete = getattr(superset, f"delete_{kind}")
     for row in await walked(superset, kind):
@@ -137,8 +152,13 @@ async def test_a_list_is_the_same_with_every_query_plan(
     assert not added.failures
     for number in DELETED:
         await delete(fully_qualified_name=fqn(items[number]))
-    requests = requested(kind)
-    names = await expected(superset, kind, requests, held)
+    editor = service.caller("editor", "admin")
+    edited = [{**items[number], "displayName": "Edited"} for number in EDITED if number not in DELETED]
+    assert (await editor.bulk(*([{kind: item}] for item in edited))).counts == {"updated": len(edited)}
+    rows = await walked(superset, kind, SHOWN, deleted="DELETED_INCLUDE")
+    assert len([row for row in rows if row.get("deleted")]) == len(DELETED)
+    requests = requested(kind, rows)
+    names = expected(rows, kind, requests, held)
     assert len({tuple(found) for found in names}) > 40
 
     for few, next_ in PLANS:

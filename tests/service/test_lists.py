@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf import json_format
 from google.protobuf.field_mask_pb2 import FieldMask
 from sqlalchemy import text
 
 from dashboardcatalog.v1 import chart_pb2, dashboard_pb2, dashboard_service_pb2
-from tests.service.assets import on_one_database
+from tests.service.assets import each_kind, on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
 
 ENTITIES: list[Json] = [
@@ -154,6 +155,123 @@ async def test_filters_still_find_references_to_a_deleted_entity(full: Caller) -
 
     assert await dashboards(full, service="looker", owner="user:ann", tag="PII") == ["looker.a"]
     assert await dashboards(full, domain="finance", service="superset") == ["superset.a", "superset.b", "superset.c"]
+
+
+@each_kind
+async def test_missing_parts_are_found_when_all_that_are_named_are_missing(superset: Caller, kind: str) -> None:
+    parts: Json = {
+        "description": "Text.",
+        "owners": [ANN],
+        "domain": "finance",
+        "tags": [{"tagFQN": "PII.Email"}],
+    }
+    lacking = {"all": [], "bare": list(parts), **{f"no-{part}": [part] for part in parts}}
+    items = [
+        {kind: {"name": name, "service": "looker", **{k: v for k, v in parts.items() if k not in lacks}}}
+        for name, lacks in lacking.items()
+    ]
+    assert not (await superset.bulk(items)).failures
+
+    async def found(*missing: str, **request: Any) -> list[str]:
+        listing = getattr(superset, f"list_{kind}s")
+        answer = await listing(missing=[f"MISSING_{part.upper()}" for part in missing], service="looker", **request)
+        # The small catalog has this chart already.
+        return [each["name"] for each in answer.get(f"{kind}s", []) if each["name"] != "c1"]
+
+    for part in parts:
+        assert await found(part) == ["bare", f"no-{part}"], part
+        assert await found(part, part, order_by="name desc") == [f"no-{part}", "bare"], part
+    assert await found(*parts) == await found("tags", "owners") == ["bare"]
+    assert await found("tags", owner="user:ann") == ["no-tags"]
+    assert await found("tags", deleted="DELETED_ONLY") == []
+    # What an edit takes away is missing; what is deleted but still referred to is not.
+    update = getattr(superset, f"update_{kind}")
+    await update(fully_qualified_name="looker.all", **{kind: {}}, update_mask="description")
+    assert await found("description") == ["all", "bare", "no-description"]
+    await superset.delete_entity(kind="KIND_TAG", fully_qualified_name="PII.Email")
+    assert await found("tags") == ["bare", "no-tags"]
+    await superset.upsert_entity(entity={"tag": {"name": "Email", "classification": "PII"}})
+
+
+@each_kind
+async def test_versions_are_found_by_their_writer_and_their_time(service: Service, superset: Caller, kind: str) -> None:
+    ann = service.caller("ann", "data_steward")
+    upsert, listing = (getattr(superset, f"{verb}_{kind}{s}") for verb, s in (("upsert", ""), ("list", "s")))
+    for name in "xyz":
+        await upsert(**{kind: {"name": name, "service": "looker"}})
+    await getattr(ann, f"upsert_{kind}")(**{kind: {"name": "y", "service": "looker", "displayName": "Y"}})
+
+    async def listed(**request: Any) -> list[Json]:
+        answer = await listing(service="looker", **request)
+        return [each for each in answer.get(f"{kind}s", []) if each["name"] in "xyz"]
+
+    async def found(**request: Any) -> str:
+        return "".join(each["name"] for each in await listed(**request))
+
+    assert await found(updated_by="ann") == "y"
+    assert await found(updated_by="Ann") == await found(updated_by="an") == ""
+    times = {each["name"]: each["updatedAt"] for each in await listed()}
+    assert await found(updated_after=times["z"]) == "yz"
+    assert await found(updated_before=times["z"]) == "x"
+    assert await found(updated_after=times["x"], updated_before=times["y"], order_by="updated_at desc") == "zx"
+    assert await found(updated_after=times["x"], updated_by="ann", order_by="updated_at") == "y"
+    assert await found(updated_after=times["z"], updated_before=times["z"]) == ""
+    # Times are stored in microseconds, and a bound between two of them is not rounded to the one before.
+    later = times["z"].replace("Z", ".000000Z" if "." not in times["z"] else "Z")
+    whole, _, digits = later.removesuffix("Z").partition(".")
+    between = f"{whole}.{digits:0<6}001Z"
+    assert await found(updated_after=between) == "y"
+    assert await found(updated_before=between) == "xz"
+    assert await found(updated_after="0001-01-01T00:00:00Z", updated_before="9999-12-31T23:59:59.999999Z") == "xyz"
+
+
+@each_kind
+async def test_a_page_token_belongs_to_the_filters_by_version_and_missing_parts(superset: Caller, kind: str) -> None:
+    listing = getattr(superset, f"list_{kind}s")
+    await superset.bulk([{kind: {"name": f"n{number}", "service": "looker"}} for number in range(3)])
+    sent: Json = {
+        "missing": ["MISSING_TAGS", "MISSING_OWNERS"],
+        "updated_by": "admin",
+        "updated_after": "2020-01-01T00:00:00Z",
+        "updated_before": "2100-01-01T00:00:00Z",
+    }
+    first = await listing(page_size=1, include_total=True, **sent)
+    token = first["nextPageToken"]
+    assert int(first["total"]) >= 3
+
+    # The order in which missing parts are named does not matter.
+    assert await listing(page_size=1, page_token=token, **sent | {"missing": sent["missing"][::-1]})
+    others: Json = {
+        "missing": ["MISSING_TAGS"],
+        "updated_by": "ann",
+        "updated_after": "2020-01-01T00:00:00.000001Z",
+        "updated_before": "2100-01-01T00:00:01Z",
+    }
+    for field, value in others.items():
+        with pytest.raises(Refused) as refused:
+            await listing(page_token=token, **sent | {field: value})
+        assert refused.value.violations == {"page_token": "INVALID_PAGE_TOKEN"}, field
+
+
+@on_one_database
+async def test_filters_by_version_and_missing_parts_that_cannot_be_read_are_refused(superset: Caller) -> None:
+    missing: Any = [1, 0, 9]
+    request = dashboard_service_pb2.ListDashboardsRequest(missing=missing, updated_by="a\0")
+    request.updated_after.seconds = 2**40
+    request.updated_before.nanos = -1
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await superset._stubs["Dashboard"].ListDashboards(request, metadata=superset.metadata)
+
+    assert Refused(refused.value).violations == {
+        "missing[1]": "REQUIRED",
+        "missing[2]": "INVALID_VALUE",
+        "updated_by": "INVALID_FORMAT",
+        "updated_after": "OUT_OF_RANGE",
+        "updated_before": "OUT_OF_RANGE",
+    }
+    with pytest.raises(Refused) as too_many:
+        await superset.list_charts(missing=["MISSING_TAGS"] * 5, updated_by="x" * 1025)
+    assert too_many.value.violations == {"missing": "TOO_MANY", "updated_by": "TOO_LONG"}
 
 
 # Collations of languages order these differently, and UTF-16 orders the last one differently.

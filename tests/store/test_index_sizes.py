@@ -24,6 +24,7 @@ LARGEST_TEXT = {
     "fqn": names.MAX_FQN_BYTES,
     "project": limits.rules_of(DashboardSpec.DESCRIPTOR.fields_by_name["project"]).string.max_bytes,
     "kind": max(map(len, ENTITY_KINDS)),
+    "updated_by": claims.LONGEST_NAME * CHARACTER_BYTES,
     "owner": claims.LONGEST_NAME * CHARACTER_BYTES,
 }
 LARGEST_VALUE = {"UUID": 16, "TIMESTAMP": 8, "BIGINT": 8, "INTEGER": 4, "BOOLEAN": 1}

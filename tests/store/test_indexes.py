@@ -7,6 +7,7 @@ result is still correct, but the time grows with the catalog.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from sqlalchemy.dialects.sqlite import aiosqlite
 from dashboard_catalog.store import charts, entities, hierarchies
 from dashboard_catalog.store.asset_storing import _statements
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
+from dashboard_catalog.store.list_filters import ListFilters
+from dashboard_catalog.store.list_order import ListOrder
+from dashboard_catalog.store.list_statements import ListStatements
 
 TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
 STATEMENTS: dict[str, ClauseElement] = {
@@ -60,3 +64,26 @@ def test_no_statement_of_a_call_scans_a_whole_table(file: sqlite3.Connection, st
 
     assert not [step for step in plan if step.startswith(("SCAN dashboard", "SCAN chart", "SCAN entity", "SCAN one"))]
     assert [step for step in plan if step.startswith("SEARCH")]
+
+
+LISTED = {
+    **{f"without_{part}": ListFilters(missing=(part,)) for part in ("description", "owners", "domain", "tags")},
+    "by_writer": ListFilters(updated_by="ann"),
+    "by_time": ListFilters(updated_after=datetime(2026, 1, 1, tzinfo=UTC)),
+}
+
+
+@pytest.mark.parametrize(("index", "filters"), LISTED.items(), ids=LISTED)
+@pytest.mark.parametrize("kind", TABLES)
+def test_lists_of_what_lacks_a_part_and_by_writer_or_time_read_an_index_in_their_order(
+    file: sqlite3.Connection, kind: str, index: str, filters: ListFilters
+) -> None:
+    order = ListOrder(by_time=not filters.missing)
+    statements = ListStatements("sqlite", TABLES[kind], filters, order)
+    sql = str((statements.by_time() if order.by_time else statements.keys(51)).compile(dialect=aiosqlite.dialect()))
+
+    plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
+
+    assert any(f"INDEX {kind}_{index} " in step for step in plan), plan
+    # The index has the order of the list.
+    assert not [step for step in plan if "TEMP B-TREE" in step], plan

@@ -4,6 +4,7 @@ Reading a request finds everything that is wrong with its shape, not only the fi
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,8 @@ from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, Violations, invalid
 
-_FILTERS = [name for name in AssetFilters.__dataclass_fields__ if name not in ("deleted", "order_by")]
+# These are filters of names and texts. The others have types of their own.
+_FILTERS = [name for name, field in AssetFilters.__dataclass_fields__.items() if field.default == ""]
 
 
 class AssetRequests:
@@ -121,10 +123,7 @@ class AssetRequests:
         """Reads List: the page that is asked for, and the fields to return; an empty set means all."""
         violations = Violations()
         fields = violations.gather(lambda: masks.fields_of(request.read_mask, self._resource, "read_mask"))
-        sent = {name: getattr(request, name) for name in _FILTERS if hasattr(request, name)}
-        filters = AssetFilters(
-            **sent, deleted=wire.DELETED.get(request.deleted, ""), order_by=order_of(request.order_by)
-        )
+        filters = _filters(request, violations)
         listing = AssetListing(
             kind=self._kind,
             principal=caller.principal,
@@ -185,6 +184,30 @@ def key_of(request: Any) -> AssetKey:
     except ValueError as error:
         violation = Violation(request.WhichOneof("key") or "key", ViolationReason.INVALID_FORMAT, str(error))
         raise invalid([violation]) from None
+
+
+def _filters(request: Any, violations: Violations) -> AssetFilters:
+    sent = {name: getattr(request, name) for name in _FILTERS if hasattr(request, name)}
+    return AssetFilters(
+        **sent,
+        updated_after=_moment(request, "updated_after", violations),
+        updated_before=_moment(request, "updated_before", violations),
+        missing=wire.missing_fields(request.missing),
+        deleted=wire.DELETED.get(request.deleted, ""),
+        order_by=order_of(request.order_by),
+    )
+
+
+def _moment(request: Any, field: str, violations: Violations) -> datetime | None:
+    """Returns the time in a field of a request, if there is one."""
+    if not request.HasField(field):
+        return None
+    try:
+        return wire.from_timestamp(getattr(request, field))
+    except (ValueError, OverflowError):
+        text = "must be between the years 1 and 9999, with nanos from 0 to 999,999,999"
+        violations.append(Violation(field, ViolationReason.OUT_OF_RANGE, text))
+        return None
 
 
 def _identity(spec: Any, violations: list[Violation]) -> dict[str, str]:

@@ -39,6 +39,27 @@ DELETED: Mapping[int, str] = {
 """The catalog's words for the contract's values of `Deleted`."""
 
 
+_MISSING: Mapping[int, str] = {
+    number: name.removeprefix("MISSING_").lower() for name, number in asset_pb2.Missing.items() if number
+}
+
+
+def missing_fields(missing: Iterable[int]) -> tuple[str, ...]:
+    """Returns the fields that values of `Missing` name, each once, in an order that does not depend on the request."""
+    return tuple(sorted({_MISSING[value] for value in missing if value in _MISSING}))
+
+
+def from_timestamp(timestamp: Timestamp) -> datetime:
+    """Returns the first moment that the catalog can store, in whole microseconds, from a timestamp on.
+
+    Raises:
+        ValueError: If the timestamp is not valid, or not between the years 1 and 9999.
+        OverflowError: If no such moment follows.
+    """
+    moment = timestamp.ToDatetime(UTC)
+    return moment + timedelta(microseconds=1) if timestamp.nanos % 1_000 else moment
+
+
 def spec_values(spec: Any) -> dict[str, Any]:
     """Returns the fields that a spec sets, with references as sent; without name and service."""
     values = {}

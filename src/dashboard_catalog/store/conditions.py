@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement
+from sqlalchemy import ARRAY, Boolean, ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -41,6 +41,13 @@ class any_pair_of(_Condition):  # noqa: N801
     inherit_cache = True
 
 
+class is_missing(_Condition):  # noqa: N801
+    """True if a column is null, or an empty list if it holds lists."""
+
+    name = "is_missing"
+    inherit_cache = True
+
+
 class overlaps(_Condition):  # noqa: N801
     """True if a list column shares an element with a bound list."""
 
@@ -69,6 +76,19 @@ def _any_of(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
 def _any_of_sqlite(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = _operands(element, compiler, **kw)
     return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(is_missing)
+def _is_missing(element: is_missing, compiler: SQLCompiler, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"{compiler.process(column, **kw)} {nothing_in(column, compiler.dialect.name)}"
+
+
+def nothing_in(column: Any, dialect: str) -> str:
+    """Returns the comparison that says that a column is null or an empty list, without the column."""
+    if not isinstance(column.type, ARRAY):
+        return "IS NULL"
+    return "= '{}'" if dialect == "postgresql" else "= '[]'"
 
 
 @compiles(any_pair_of)

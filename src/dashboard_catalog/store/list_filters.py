@@ -1,15 +1,17 @@
 """Filters of lists of assets, each in two forms: the keys that an index finds, and a condition on a row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, false, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, false, select, true
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.column_types import UUID_LIST
-from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
+from dashboard_catalog.store.column_types import TIMESTAMP, UUID_LIST
+from dashboard_catalog.store.conditions import any_of, begins_with, is_missing, overlaps
 from dashboard_catalog.store.reference_rows import fenced
 
 
@@ -24,6 +26,10 @@ class ListFilters:
         charts: Holds one of these charts.
         ids: Has one of these ids.
         domains: Is in one of these domains.
+        missing: Has nothing in any of these columns.
+        updated_by: Its newest version was written by this caller.
+        updated_after: ... at this time or later.
+        updated_before: ... before this time.
         deleted: Has one of these values of `deleted`.
     """
 
@@ -34,6 +40,10 @@ class ListFilters:
     ids: Sequence[UUID] | None = None
     domains: Sequence[UUID] | None = None
     project: str = ""
+    missing: Sequence[str] = ()
+    updated_by: str = ""
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
     name_prefix: str = ""
     deleted: Sequence[bool] = (False,)
 
@@ -48,6 +58,7 @@ class Filter:
         column: The column for which an index holds the keys of each value in the order of names; None without one.
         values: The values that the column may have.
         repeats: Whether an asset that matches several of the values appears once per value.
+        by_time: Whether its index holds the assets in the order of time instead of names.
     """
 
     keys: Select[Any]
@@ -55,6 +66,7 @@ class Filter:
     column: Any = None
     values: Sequence[UUID] = ()
     repeats: bool = False
+    by_time: bool = False
 
     def keys_once(self) -> Select[Any]:
         """Returns the statement for the keys, without duplicates."""
@@ -78,6 +90,9 @@ def finding_filters(table: AssetTable[Any], dialect: str, filters: ListFilters) 
         found.append(Filter(fenced(ids_of.keys), ids_of.condition))
     if filters.project:
         found.append(_of_rows(table, lambda c: c.project == filters.project))
+    found += [_of_rows(table, partial(_misses, name)) for name in filters.missing]
+    if filters.updated_by or filters.updated_after or filters.updated_before:
+        found.append(_written(table, filters))
     return found
 
 
@@ -106,6 +121,27 @@ def boolean(value: bool) -> Any:
 def _of_rows(table: AssetTable[Any], condition: Callable[[Any], ColumnElement[bool]]) -> Filter:
     c = table.table.c
     return Filter(select(c.name, c.service_id, c.deleted).where(condition(c)), condition)
+
+
+def _misses(name: str, columns: Any) -> ColumnElement[bool]:
+    return is_missing(columns[name])
+
+
+def _written(table: AssetTable[Any], filters: ListFilters) -> Filter:
+    """Returns the filter for who wrote the newest version and when: one index serves both."""
+
+    def conditions(c: Any) -> Iterator[ColumnElement[bool]]:
+        if filters.updated_by:
+            yield c.updated_by == filters.updated_by
+        if filters.updated_after:
+            yield c.updated_at >= bindparam(None, filters.updated_after, TIMESTAMP)
+        if filters.updated_before:
+            yield c.updated_at < bindparam(None, filters.updated_before, TIMESTAMP)
+
+    def condition(c: Any) -> ColumnElement[bool]:
+        return and_(*conditions(c))
+
+    return Filter(fenced(_of_rows(table, condition).keys), condition, by_time=True)
 
 
 def _named(table: AssetTable[Any], prefix: str, deleted: Sequence[bool]) -> Filter:

@@ -20,7 +20,7 @@ from dashboard_catalog.store.partial_rows import Partial
 # All rows of a filter are read if it finds no more than this.
 _FEW = 2_000
 # How many of the next rows are read: in the order of time they lie side by side, by name all over the table.
-_NEXT_BY_TIME, _NEXT_BY_NAME = 20_000, 1_000
+_NEXT_BY_TIME, _NEXT_BY_NAME = 20_000, 2_000
 # The next rows by name would rarely fill a larger page.
 _LARGEST_PAGE_OF_NEXT = 101
 
@@ -47,7 +47,7 @@ async def page(
         sizes = list((await connection.execute(statements.sizes(_FEW + 1))).one())
         if min(sizes) <= _FEW:
             return await table.partial.all(connection, statements.found_by(sizes.index(min(sizes))).limit(limit))
-        if order.by_time or (statements.merges_many_ranges and limit <= _LARGEST_PAGE_OF_NEXT):
+        if order.by_time or (statements.merges_or_sorts and limit <= _LARGEST_PAGE_OF_NEXT):
             next_rows = statements.among_next(_NEXT_BY_TIME if order.by_time else _NEXT_BY_NAME)
             found = await table.partial.all(connection, next_rows.limit(limit))
             if len(found) == limit:

@@ -61,17 +61,20 @@ class ListStatements:
         self._finding = finding_filters(table, dialect, filters)
         self._narrowing = narrowing_filters(table, filters)
         self._all = [*self._finding, *self._narrowing]
+        self._of_time = [each for each in self._finding if each.by_time]
 
     @property
     def needs_sizes(self) -> bool:
         """Whether the list is more than one sorted range. Then it pays to ask how much each filter finds."""
-        return bool(self._all) if self._order.by_time else len(self._all) > 1 and bool(self._finding)
+        if self._order.by_time:
+            return len(self._all) > len(self._of_time)
+        return bool(self._of_time) or (len(self._all) > 1 and bool(self._finding))
 
     @property
-    def merges_many_ranges(self) -> bool:
-        """Whether a filter has several values, so several ranges, in a list by name of assets of one state."""
+    def merges_or_sorts(self) -> bool:
+        """Whether a filter has many ranges or an order of its own, in a list by name of assets of one state."""
         # No index has both states in the order of names.
-        return len(self._deleted) == 1 and any(len(each.values) > 1 for each in self._finding)
+        return len(self._deleted) == 1 and any(each.by_time or len(each.values) > 1 for each in self._finding)
 
     def sizes(self, most: int) -> Select[Any]:
         """Returns the statement for how much each filter finds, counting up to `most`."""
@@ -94,7 +97,9 @@ class ListStatements:
         """Returns the statement for those of the next `count` rows that match all filters."""
         c = self._columns
         rows = self._table.select().where(*self._after_position(c))
-        if not self._order.by_time:
+        if self._order.by_time:
+            rows = rows.where(*[each.condition(c) for each in self._of_time])
+        else:
             rows = rows.where(c.deleted == boolean(self._deleted[0]))
         next_rows = rows.order_by(*self._order.columns(c)).limit(count).subquery()
         matching = select(*self._shown(next_rows.c)).where(*self._conditions(next_rows.c))

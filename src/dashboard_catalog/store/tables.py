@@ -7,9 +7,11 @@ another version.
 import dataclasses
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, Text, text
+from sqlalchemy.types import TypeEngine
 
-from dashboard_catalog.store.column_types import ID, KEY_TEXT
+from dashboard_catalog.store.column_types import ID, KEY_TEXT, UUID_LIST
+from dashboard_catalog.store.conditions import nothing_in
 from dashboard_catalog.store.records import (
     ChartRecord,
     DashboardRecord,
@@ -48,6 +50,16 @@ def _listed_by(kind: str, column: str) -> Index:
     )
 
 
+def _without(kind: str, column: str, type_: TypeEngine[Any]) -> Index:
+    """Returns the index that holds the assets without a value in a column, in the order of a list."""
+    postgresql, sqlite = (
+        text(f"{column} {nothing_in(Column(column, type_), dialect)}") for dialect in ("postgresql", "sqlite")
+    )
+    return Index(
+        f"{kind}_without_{column}", "deleted", "name", "service_id", postgresql_where=postgresql, sqlite_where=sqlite
+    )
+
+
 def _asset_indexes(kind: str) -> list[Index]:
     """Returns the indexes of any kind of asset. docs/decisions/0001 says what each is for and what it costs."""
     return [
@@ -56,6 +68,11 @@ def _asset_indexes(kind: str) -> list[Index]:
         Index(f"{kind}_by_time", "updated_at", "id"),
         _by_change(kind),
         _listed_by(kind, "domain"),
+        Index(f"{kind}_by_writer", "updated_by", "updated_at", "id"),
+        _without(kind, "description", Text()),
+        _without(kind, "owners", UUID_LIST),
+        _without(kind, "domain", ID),
+        _without(kind, "tags", UUID_LIST),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,13 +17,17 @@ from dashboard_catalog.store.list_filters import ListFilters
 FOUND = [UUID(int=1)]
 # `asset_lists` derives these from other filters: the BI services, and the order.
 ELSEWHERE = {"service": "s", "service_type": "t", "order_by": "name desc"}
-SENT = {
+SENT: dict[str, Any] = {
     "owner": "team:a.b:c",
     "domain": "finance.emea",
     "tag": "PII",
     "chart": "s.c",
     "dashboard": '"s.1".d',
     "project": "p",
+    "missing": ("owners",),
+    "updated_by": "ann",
+    "updated_after": datetime(2026, 1, 1, tzinfo=UTC),
+    "updated_before": datetime(2026, 2, 1, tzinfo=UTC),
     "name_prefix": "n",
     "deleted": "only",
 }
@@ -42,7 +47,9 @@ SENT = {
     ],
 )
 def test_a_filter_that_does_not_parse_is_a_violation(field: str, wrong: str) -> None:
-    (violation,) = AssetFilters(**{field: wrong}).violations()
+    sent: dict[str, Any] = {field: wrong}
+
+    (violation,) = AssetFilters(**sent).violations()
 
     assert (violation.field, violation.reason) == (field, ViolationReason.INVALID_FORMAT)
 
@@ -59,7 +66,7 @@ def _finding(found: Sequence[UUID], seen: list[tuple[str, ...]]) -> Any:
     return {name: naming._replace(find=naming.find and find) for name, naming in filters._NAMING.items()}
 
 
-async def _resolved(**sent: str) -> ListFilters | None:
+async def _resolved(**sent: Any) -> ListFilters | None:
     lookup = FilterLookup(cast("ReadConnection", None), lambda _kind, services: services)
     return await lookup.resolve(AssetFilters(**sent), services=None)
 

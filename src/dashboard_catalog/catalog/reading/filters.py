@@ -7,6 +7,7 @@ have the same name, the value is passed on as it is. A filter that names somethi
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -40,6 +41,10 @@ class AssetFilters:
     chart: str = ""
     dashboard: str = ""
     project: str = ""
+    missing: tuple[str, ...] = ()
+    updated_by: str = ""
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
     name_prefix: str = ""
     deleted: str = "exclude"
     order_by: str = "name"
