@@ -203,7 +203,7 @@ def _moment(request: Any, field: str, violations: Violations) -> datetime | None
     if not request.HasField(field):
         return None
     try:
-        return wire.from_timestamp(getattr(request, field))
+        return wire.first_moment(getattr(request, field))
     except (ValueError, OverflowError):
         text = "must be between the years 1 and 9999, with nanos from 0 to 999,999,999"
         violations.append(Violation(field, ViolationReason.OUT_OF_RANGE, text))

@@ -49,7 +49,7 @@ def missing_fields(missing: Iterable[int]) -> tuple[str, ...]:
     return tuple(sorted({_MISSING[value] for value in missing if value in _MISSING}))
 
 
-def from_timestamp(timestamp: Timestamp) -> datetime:
+def first_moment(timestamp: Timestamp) -> datetime:
     """Returns the first moment that the catalog can store, in whole microseconds, from a timestamp on.
 
     Raises:
