@@ -22,7 +22,13 @@ from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.index.writer import Writer
 from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import CHART
-from dashboardcatalog.v1 import bulk_pb2, catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
+from dashboardcatalog.v1 import (
+    bulk_pb2,
+    bulk_session_pb2,
+    catalog_service_pb2,
+    chart_service_pb2,
+    dashboard_service_pb2,
+)
 from dashboardcatalog.v1.entity_pb2 import Entity, Kind
 from tests.index.writing import document, names
 from tests.patience import PATIENCE, until
@@ -47,6 +53,7 @@ async def test_every_write_says_what_a_search_must_wait_for(superset: Caller, in
     spec: Any = {"name": "d1", "service": "superset"}
     chart: Any = {"name": "c9", "service": "superset"}
     item: Any = {"dashboard": {"name": "d2", "service": "looker"}}
+    session: Any = {"session_id": str(uuid4())}
     user: Any = {"name": "eve"}
     writes: dict[str, Callable[[], Any]] = {
         "d1": lambda: dashboards.CreateDashboard(
@@ -57,7 +64,7 @@ async def test_every_write_says_what_a_search_must_wait_for(superset: Caller, in
             catalog_service_pb2.UpsertEntityRequest(entity=Entity(user=user)), metadata=superset.metadata
         ),
         "d2": lambda: dashboards.BulkUpsert(
-            iter([bulk_pb2.BulkUpsertRequest(items=[item])]), metadata=superset.metadata
+            iter([bulk_pb2.BulkUpsertRequest(options=session, items=[item])]), metadata=superset.metadata
         ),
     }
     for name, write in writes.items():
@@ -72,7 +79,13 @@ async def test_every_write_says_what_a_search_must_wait_for(superset: Caller, in
         )
     )
     assert await indexed.wait_for(told.numbers, PATIENCE)
+    assert CATALOG_ID in told.numbers
     assert "eve" not in await indexed.search(lambda searcher: names(searcher, "kind", "user"))
+
+    request = bulk_session_pb2.RevertSessionRequest(**session)
+    told = await after(entities.RevertSession(request, metadata=superset.metadata))
+    assert await indexed.wait_for(told.numbers, PATIENCE)
+    assert await indexed.search(partial(names, field="deleted", term=True)) == {"d2"}
 
 
 KINDS = ("dashboard", "chart", "user")

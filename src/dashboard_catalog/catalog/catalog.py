@@ -5,7 +5,7 @@ transactions: `CallBatcher` collects them.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -294,14 +294,20 @@ class Catalog:
             seen = await seen_session(connection, self._authorizer, listing.principal, listing.session_id)
             yield seen, find_failures(connection, self._authorizer, listing, seen.record)
 
-    def revert_session(self, writer: Writer, session_id: UUID, *, validate_only: bool) -> AsyncGenerator[Undone]:
+    async def revert_session(self, writer: Writer, session_id: UUID, *, validate_only: bool) -> AsyncGenerator[Undone]:
         """Puts back what a bulk session wrote, and yields what has been put back so far.
 
         Raises:
             CatalogError: As `Undoing.run`.
         """
         writer = replace(writer, ingests=True, session_id=session_id)
-        return Undoing(self._database, self._pipeline, writer, session_id, validate_only=validate_only).run()
+        undoing = Undoing(self._database, self._pipeline, writer, session_id, validate_only=validate_only)
+        try:
+            async with aclosing(undoing.run()) as chunks:
+                async for undone in chunks:
+                    yield undone
+        finally:
+            self.recent_writes.add([writer.principal.subject], undoing.advanced)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Opens a watch: what changes, as it happens.

@@ -133,6 +133,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         ) as chunks:
             async for undone in chunks:
                 yield progress_response(undone)
+        show_after(self._catalog, context)
         yield undone_response(undone)
 
     async def Search(self, request: search_pb2.SearchRequest, context: Context) -> search_pb2.SearchResponse:

@@ -63,7 +63,6 @@ class Session:
             if self._creation and (writes := self._creation.writes_for(missing, items)):
                 raise MissingThings(writes)
             await self._store_chunk(connection, record, items, results)
-            self.advanced.update(connection.advanced)
             return record, results
 
         try:
@@ -114,7 +113,6 @@ class Session:
             record.finished = True
             record.connection = None
             await self._save(connection, record)
-            self.advanced.update(connection.advanced)
             return record
 
         self.record = await self._database.write(work)
@@ -178,6 +176,7 @@ class Session:
             record.changes = record.changes | {service_id.hex: [first, last]}
         record.updated_at = datetime.now(UTC)
         await sessions.save(connection, record)
+        self.advanced.update(connection.advanced)
 
 
 def reverted(record: SessionRecord) -> CatalogError:

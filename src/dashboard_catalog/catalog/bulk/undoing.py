@@ -28,7 +28,7 @@ from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store import session_writes as written
 from dashboard_catalog.store.bulk_sessions import SessionState, state_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
-from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.database import Advanced, Database
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRecord
 from dashboard_catalog.store.session_writes import SessionRange
 
@@ -49,6 +49,9 @@ class Undoing:
         writer: Who puts it back. Writes as ingestion does, and names the session.
         session_id: The session.
         validate_only: Whether to write nothing, and only find out what would be put back.
+
+    Attributes:
+        advanced: The last change number that it has written in each BI service.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Undoing:
         self._validate_only = validate_only
         self._transaction = database.rehearse if validate_only else database.write
         self._undone = Undone()
+        self.advanced: dict[UUID, int] = {}
 
     async def run(self) -> AsyncGenerator[Undone]:
         """Yields what has been put back so far, after each chunk, and once more at the end.
@@ -133,14 +137,15 @@ class Undoing:
             yield await self._removed(connection, ranges[service_id])
 
     async def _chunk(self, ranges: Mapping[UUID, SessionRange], service: EntityRecord, rest: SessionRange) -> Chunk:
-        async def work(connection: WriteConnection) -> Chunk:
+        async def work(connection: WriteConnection) -> tuple[Chunk, Advanced]:
             takes_along = not self._validate_only
             undo = UndoChunk(connection, self._pipeline, self._writer, ranges, service, takes_along=takes_along)
-            return await undo.run(rest)
+            return await undo.run(rest), connection.advanced
 
-        chunk = await self._transaction(work)
+        chunk, advanced = await self._transaction(work)
         audit.log_denied_items(self._writer, chunk.results)
         if not self._validate_only:
+            self.advanced.update(advanced)
             audit.log_undo_chunk(self._writer, reverted=chunk.undone.reverted, skipped=chunk.undone.skipped)
         return chunk
 
