@@ -93,6 +93,12 @@ class Assets:
         """Reverts an asset and returns the whole response."""
         return await self._call("revert", fully_qualified_name=f"superset.{name}", version=version, **request)
 
+    async def rename(self, name: str, new_name: str, **request: Any) -> Json:
+        """Renames an asset."""
+        return self._asset(
+            await self._call("rename", fully_qualified_name=f"superset.{name}", new_name=new_name, **request)
+        )
+
     async def _call(self, verb: str, **request: Any) -> Json:
         answer: Json = await getattr(self._caller, f"{verb}_{self.kind}")(**request)
         return answer

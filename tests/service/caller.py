@@ -110,7 +110,7 @@ class Caller:
 
     def __getattr__(self, name: str) -> Any:
         rpc = "".join(part.capitalize() for part in name.split("_"))
-        noun = re.sub("^(Create|Upsert|Get|List|Update|Delete|Restore|Compare|Revert)", "", rpc)
+        noun = re.sub("^(Create|Upsert|Get|List|Update|Delete|Restore|Compare|Revert|Rename)", "", rpc)
         key = next((key for key in _SERVICES if noun.startswith(key)), "Entit")
 
         async def call(**request: Any) -> Json:

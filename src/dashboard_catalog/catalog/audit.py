@@ -35,10 +35,15 @@ def log_writes(writes: Sequence[Write], results: Sequence[Result]) -> None:
 
 
 def log_entity_write(
-    writer: Writer, action: str, kind: EntityKind, record: EntityRecord, outcome: str | None = None
+    writer: Writer,
+    action: str,
+    kind: EntityKind,
+    record: EntityRecord,
+    outcome: str | None = None,
+    **more: str,
 ) -> None:
     """Logs the write of one entity."""
-    _log.info("written", **_who(writer), action=action, kind=kind.name, fqn=record.fqn, outcome=outcome)
+    _log.info("written", **_who(writer), action=action, kind=kind.name, fqn=record.fqn, outcome=outcome, **more)
 
 
 def log_denied_items(writer: Writer, results: Sequence[Result]) -> None:
@@ -103,6 +108,7 @@ def _asset_fields(write: AssetWrite, result: WrittenAsset) -> dict[str, Any]:
         "version": version.as_text(result.record.version),
         "outcome": None if write.verb is Verb.DELETE else result.outcome.value,
         "charts": result.charts,
+        **({"former_fqn": result.former_fqn} if result.former_fqn else {}),
     }
 
 

@@ -123,30 +123,27 @@ def entity(kind: EntityKind, record: EntityRecord | None, key: str | UUID) -> Re
     return Resource(kind.name, name=str(key), service=name, service_type=service_type)
 
 
-def accessible_entity(
+def check_entity(
     authorizer: Authorizer,
     principal: Principal,
     action: Action,
     kind: EntityKind,
     *,
-    record: EntityRecord | None,
+    record: EntityRecord,
     key: str | UUID,
-) -> EntityRecord | None:
-    """Returns the stored entity if the caller may do `action` with it; None if it does not exist.
+) -> None:
+    """Returns if the caller may do `action` with an entity.
 
-    An entity that the caller may not view does not exist for them either.
+    An entity that the caller may not view does not exist for them.
 
     Args:
         kind: Of the entity.
-        record: The entity as it is stored, if it is.
+        record: The entity as it is stored.
         key: Id or fully qualified name that the caller gave.
 
     Raises:
         CatalogError: PERMISSION_DENIED, or NOT_FOUND for an entity that the caller may not view.
     """
-    if record is None:
-        authorizer.check(principal, action, entity(kind, None, key))
-        return None
     resource = entity(kind, record, key)
     try:
         authorizer.check(principal, action, resource)
@@ -156,7 +153,6 @@ def accessible_entity(
         absent = entity(kind, None, key)
         answer = answer_if_absent(lambda: authorizer.check(principal, action, absent), kind.name, str(key))
         raise denial.answered_with(answer) from None
-    return record
 
 
 def answer_if_absent(check: Callable[[], None], kind: str, key: str) -> CatalogError:
@@ -186,7 +182,7 @@ def swept_service(
     """
     absent = Resource("bi_service", name=names.quote(name), service=name)
     if service is not None:
-        resource = dataclasses.replace(absent, service_type=service.attributes["service_type"])
+        resource = dataclasses.replace(viewed(_BI_SERVICE, service), name=absent.name)
         if authorizer.allows(principal, Action.SWEEP, resource):
             return service
         if authorizer.allows(principal, Action.VIEW, resource):

@@ -64,6 +64,7 @@ from dashboard_catalog.catalog.reading.search.search import Searches, SearchPage
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
+from dashboard_catalog.catalog.writing.entity_renaming import rename_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.index.searching import SearchIndex
@@ -100,7 +101,7 @@ class Catalog:
         self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(self._read_batch, lambda r: r.kind)
 
     async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:
-        """Creates, upserts, updates, deletes, restores or reverts an asset.
+        """Creates, upserts, updates, renames, deletes, restores or reverts an asset.
 
         Raises:
             CatalogError: If the write is refused.
@@ -130,14 +131,37 @@ class Catalog:
 
         async def work(connection: WriteConnection) -> EntityView:
             record = await delete_entity(connection, self._authorizer, writer, kind, key, hard=hard)
-            (view,) = await entity_views(connection, [record])
-            sight = Sight(self._authorizer, KnownEntities())
-            return replace(view, is_shown=sight.shows_entity(writer.principal, kind, record))
+            return await self._written_view(connection, writer, kind, record)
 
         if validate_only:
             return await self._database.rehearse(work)
         view = await self.recent_writes.write([writer.principal.subject], work)
         audit.log_entity_write(writer, "hard_delete" if hard else "delete", kind, view.record)
+        return view
+
+    async def rename_entity(
+        self, writer: Writer, kind: EntityKind, key: str | UUID, new_name: str, *, validate_only: bool
+    ) -> EntityView:
+        """Gives an entity another name and returns it.
+
+        Args:
+            key: Fully qualified name or id.
+
+        Raises:
+            CatalogError: As `entity_renaming.rename_entity`.
+        """
+
+        async def work(connection: WriteConnection) -> tuple[EntityView, str]:
+            record, before = await rename_entity(
+                connection, self._authorizer, writer, kind=kind, key=key, new_name=new_name
+            )
+            return await self._written_view(connection, writer, kind, record), before
+
+        if validate_only:
+            view, _ = await self._database.rehearse(work)
+            return view
+        view, before = await self.recent_writes.write([writer.principal.subject], work)
+        audit.log_entity_write(writer, "rename", kind, view.record, former_fqn=before)
         return view
 
     async def open_session(self, request: SessionRequest, *, validate_only: bool) -> Session | Rehearsal:
@@ -329,6 +353,13 @@ class Catalog:
                 wrong page token.
         """
         return self._searches.open(request, room)
+
+    async def _written_view(
+        self, connection: WriteConnection, writer: Writer, kind: EntityKind, record: EntityRecord
+    ) -> EntityView:
+        (view,) = await entity_views(connection, [record])
+        sight = Sight(self._authorizer, KnownEntities())
+        return replace(view, is_shown=sight.shows_entity(writer.principal, kind, record))
 
     async def _write(self, write: AssetWrite | EntityWrite, validate_only: bool) -> WriteAnswer[Any]:
         if validate_only:

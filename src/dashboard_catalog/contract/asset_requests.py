@@ -107,6 +107,17 @@ class AssetRequests:
         writer = replace(caller.writer, overrides=caller.writer.ingests)
         return reversion(self._kind, writer, key, tenths, etag=request.etag)
 
+    def rename(self, request: Any, caller: Caller) -> AssetWrite:
+        """Reads Rename."""
+        return AssetWrite(
+            kind=self._kind,
+            verb=Verb.RENAME,
+            writer=caller.writer,
+            key=key_of(request),
+            etag=request.etag,
+            new_name=request.new_name,
+        )
+
     def read(self, request: Any, caller: Caller) -> tuple[AssetRead, frozenset[str]]:
         """Reads Get: what is asked for, and the fields to return; an empty set means all."""
         violations = Violations()

@@ -59,7 +59,7 @@ def item_result(item: ChunkItem, result: Result, call_id: str) -> bulk_pb2.BulkU
     """Returns the message about what became of an item."""
     if isinstance(result, CatalogError):
         return failure_result(item.offset, item.kind, item.fqn, result, call_id)
-    message = _result(item.offset, item.kind, item.fqn)
+    message = _result(item.offset, item.kind, result.fqn)
     message.outcome = wire.outcome_message(result.outcome)
     message.id = str(result.record.id)
     message.kept_fields.extend(fit_names(result.kept_fields))

@@ -24,6 +24,7 @@ from google.rpc.error_details_pb2 import (
 )
 from google.rpc.status_pb2 import Status
 
+from dashboard_catalog.catalog.model.qualified_names import MAX_FQN_BYTES
 from dashboard_catalog.contract.limits import MAX_STATUS_BYTES
 from dashboard_catalog.error_codes import Code
 from dashboard_catalog.errors import CatalogError, Violation
@@ -33,6 +34,8 @@ DOMAIN = "dashboardcatalog.v1"
 # gRPC sends the message a second time, percent-encoded, which can make it three times as long.
 _MESSAGE_BYTES = 512
 _VALUE_BYTES = 256
+# A client calls again by this name, so it must be whole.
+_WHOLE_BYTES = {"moved_to": MAX_FQN_BYTES}
 _KEY_BYTES = 64
 _METADATA_KEYS = 6
 # An upper bound of what `Any` and `Status.details` add to a detail: its type URL, tags and lengths.
@@ -63,7 +66,8 @@ def status_of(error: CatalogError, call_id: str) -> Status:
 
 def _metadata(error: CatalogError) -> dict[str, str]:
     metadata = {
-        _cut(key, _KEY_BYTES): _cut(value, _VALUE_BYTES) for key, value in list(error.metadata.items())[:_METADATA_KEYS]
+        _cut(key, _KEY_BYTES): _cut(value, _WHOLE_BYTES.get(key, _VALUE_BYTES))
+        for key, value in list(error.metadata.items())[:_METADATA_KEYS]
     }
     if error.code is Code.INVALID_ARGUMENT and error.violations:
         # A failure that was stored knows the number of all, but not all of them.

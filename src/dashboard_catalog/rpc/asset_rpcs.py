@@ -75,6 +75,12 @@ class AssetRpcs:
         outcome = wire.outcome_message(written.outcome)
         return await self._respond(context, response, written.view, outcome=outcome, left_out=left_out)
 
+    async def rename(self, request: Any, context: Context, response: Response[R]) -> R:
+        """Serves Rename."""
+        write = self._requests.rename(request, caller_of(context))
+        written = await self._catalog.write_asset(write, validate_only=request.validate_only)
+        return await self._respond(context, response, written.view)
+
     async def get(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Get."""
         read, fields = self._requests.read(request, caller_of(context))

@@ -156,3 +156,13 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
             )
 
         return await room.hold(build)
+
+    async def RenameEntity(
+        self, request: messages.RenameEntityRequest, context: Context
+    ) -> messages.RenameEntityResponse:
+        writer, kind, key = caller_of(context).writer, entity_kind(request.kind), entity_key(request)
+        view = await self._catalog.rename_entity(
+            writer, kind, key, request.new_name, validate_only=request.validate_only
+        )
+        show_after(self._catalog, context)
+        return messages.RenameEntityResponse(entity=wire.entity_message(view))

@@ -50,3 +50,6 @@ class ChartServicer(chart_service_pb2_grpc.ChartServiceServicer):
 
     async def RevertChart(self, request: messages.RevertChartRequest, context: Context) -> messages.RevertChartResponse:
         return await self._rpcs.revert(request, context, messages.RevertChartResponse)
+
+    async def RenameChart(self, request: messages.RenameChartRequest, context: Context) -> messages.RenameChartResponse:
+        return await self._rpcs.rename(request, context, messages.RenameChartResponse)

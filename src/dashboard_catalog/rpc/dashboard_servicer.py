@@ -79,3 +79,8 @@ class DashboardServicer(dashboard_service_pb2_grpc.DashboardServiceServicer):
         self, request: messages.RevertDashboardRequest, context: Context
     ) -> messages.RevertDashboardResponse:
         return await self._rpcs.revert(request, context, messages.RevertDashboardResponse)
+
+    async def RenameDashboard(
+        self, request: messages.RenameDashboardRequest, context: Context
+    ) -> messages.RenameDashboardResponse:
+        return await self._rpcs.rename(request, context, messages.RenameDashboardResponse)

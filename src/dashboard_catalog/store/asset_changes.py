@@ -28,6 +28,7 @@ class KindChanges(Generic[A]):
         touched: Assets that change without another version.
         removed: Assets to be removed with all their versions, as their rows are.
         removals: What is left of them.
+        names: The assets that had a name before, by that name; None for names that an asset has taken.
     """
 
     table: AssetTable[A]
@@ -39,6 +40,7 @@ class KindChanges(Generic[A]):
     touched: dict[UUID, A] = field(default_factory=dict)
     removed: dict[UUID, A] = field(default_factory=dict)
     removals: list[RemovedRecord] = field(default_factory=list)
+    names: dict[str, UUID | None] = field(default_factory=dict)
 
     def create(self, record: A) -> None:
         """Adds an asset that is not stored yet."""
@@ -47,6 +49,9 @@ class KindChanges(Generic[A]):
     def change(self, before: A, after: A) -> None:
         """Adds another version of an asset; `before` becomes an older version."""
         id_ = before.id
+        if before.name != after.name:
+            self.take_name(after.name)
+            self.names[before.name] = id_
         if id_ in self.new:
             self.new[id_] = after
             self.history.append(before)
@@ -60,6 +65,10 @@ class KindChanges(Generic[A]):
                 self.history.append(before)
             else:
                 self.superseded[id_] = before
+
+    def take_name(self, name: str) -> None:
+        """Frees the former name of an asset, which another one has from now on."""
+        self.names[name] = None
 
     def touch(self, record: A) -> None:
         """Adds new values of columns that are no part of a version, such as marks and digest, which `record` has."""
@@ -79,6 +88,7 @@ class KindChanges(Generic[A]):
         self.superseded.pop(id_, None)
         self.touched.pop(id_, None)
         self.history = [older for older in self.history if older.id != id_]
+        self.names = {name: None if of == id_ else of for name, of in self.names.items()}
         return is_stored
 
 

@@ -4,14 +4,15 @@ This is the only module that writes them. It decides which statements run and in
 depends on the kinds and BI services, never on the number of assets.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 
+from dashboard_catalog.store import former_names
 from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.column_types import UUID_LIST
@@ -47,6 +48,7 @@ class _Statements(Generic[A]):
     """The statements that write one kind of asset."""
 
     def __init__(self, table: AssetTable[A]) -> None:
+        self._kind = table.table.name
         self._references = table.references
         self._tables = table.table, table.history
         c = table.table.c
@@ -67,15 +69,18 @@ class _Statements(Generic[A]):
         return RecordStatement(update(self._tables[0]).where(self._row).values(values))
 
     async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
-        # A new asset may have the name of one that is removed.
         await self._name_sessions(connection, changes)
+        # A new asset may have the name of one that is removed or renamed.
         await self._remove(connection, changes.service_id, changes.removed)
         await self.insert_removals.run(connection, changes.removals)
-        await self.insert.run(connection, list(changes.new.values()))
         await self._store_history(connection, changes)
-        await self._update(connection, changes.changed.values())
+        renamed, others = _split(changes.changed.values())
+        await self._delete(connection, self._tables[:1], changes.service_id, [record.id for record in renamed])
+        await self.insert.run(connection, [*changes.new.values(), *renamed])
+        await self._update(connection, others)
         await self.update_unversioned.run(connection, list(changes.touched.values()))
         await self._store_references(connection, changes)
+        await former_names.store(connection, changes.service_id, self._kind, changes.names)
 
     async def _name_sessions(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         """Adds the bulk sessions that wrote an asset to what is left of it."""
@@ -93,9 +98,15 @@ class _Statements(Generic[A]):
         if not removed:
             return
         await self._references.remove(connection, removed.values())
-        for table in self._tables:
-            ids = any_of(table.c.id, bindparam("ids", list(removed), UUID_LIST))
-            await connection.execute(delete(table).where(table.c.service_id == service_id, ids))
+        await self._delete(connection, self._tables, service_id, list(removed))
+        await former_names.remove_of(connection, service_id, removed)
+
+    async def _delete(
+        self, connection: WriteConnection, tables: Iterable[Table], service_id: UUID, ids: Sequence[UUID]
+    ) -> None:
+        for table in tables if ids else ():
+            has_id = any_of(table.c.id, bindparam("ids", ids, UUID_LIST))
+            await connection.execute(delete(table).where(table.c.service_id == service_id, has_id))
 
     async def _store_history(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         """Stores older versions, before the updates that overwrite their rows."""
@@ -115,11 +126,26 @@ class _Statements(Generic[A]):
     async def _store_references(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         """Makes assets that are new or changed be found by what they refer to now."""
         dialect = connection.dialect.name
-        outdated = [b for b, after in changes.changed.values() if self._references.differ(dialect, b, after)]
-        await self._references.remove(connection, outdated)
-        records: Collection[A] = [*changes.new.values(), *outdated]
-        if records:
-            await self._references.add(connection, changes.service_id, [record.name for record in records])
+        outdated = [pair for pair in changes.changed.values() if self._references.differ(dialect, *pair)]
+        await self._references.remove(connection, [before for before, _ in outdated])
+        names = [record.name for record in [*changes.new.values(), *[after for _, after in outdated]]]
+        if names:
+            await self._references.add(connection, changes.service_id, names)
+
+
+def _split(changed: Iterable[tuple[A, A]]) -> tuple[list[A], list[tuple[A, A]]]:
+    """Returns the assets that have another name now, and the changes of the others.
+
+    The name is part of the key. Rows that are inserted anew can swap their names; rows that are updated cannot.
+    """
+    renamed: list[A] = []
+    others: list[tuple[A, A]] = []
+    for before, after in changed:
+        if before.name == after.name:
+            others.append((before, after))
+        else:
+            renamed.append(after)
+    return renamed, others
 
 
 @cache

@@ -3,11 +3,11 @@
 `asset_storing` writes assets.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import Select, Table, bindparam, or_, select
 
 from dashboard_catalog.store.column_types import INTEGER_LIST, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
@@ -81,14 +81,15 @@ class AssetTable(Generic[A]):
         self.with_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
         ingested_columns = [c[name] for name in Ingested._fields]
         self._ingested_reader = Reader(ingested_columns, Ingested._make)
+        is_recognisable = (c.digest.is_not(None), c.edited.is_(None), ~c.deleted)
         self._ingested = select(*ingested_columns).where(
-            in_service,
-            any_of(c.name, bindparam("names", type_=TEXT_LIST)),
-            c.digest.is_not(None),
-            c.edited.is_(None),
-            ~c.deleted,
+            in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)), *is_recognisable
+        )
+        self._ingested_by_ids = select(*ingested_columns).where(
+            in_service, any_of(c.id, bindparam("ids", type_=UUID_LIST)), *is_recognisable
         )
         self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
+        self._services_of = select(c.service_id).where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
         self._taken_along = self.select().where(
             in_service, c.deleted, any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
         )
@@ -130,9 +131,44 @@ class AssetTable(Generic[A]):
         parameters = {"service_id": service_id, "names": names}
         return await self._ingested_reader.all(connection, self._ingested, parameters)
 
+    async def ingested_by_ids(
+        self, connection: ReadConnection, service_id: UUID, ids: Iterable[UUID]
+    ) -> list[Ingested]:
+        """Returns what `ingested` does, by ids."""
+        parameters = {"service_id": service_id, "ids": list(ids)}
+        return await self._ingested_reader.all(connection, self._ingested_by_ids, parameters)
+
     async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[A]:
         """Returns the assets of any BI service that have one of these ids, deleted or not."""
         return await self.fetch(connection, self._by_ids, {"ids": list(ids)})
+
+    async def services_of(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[UUID]:
+        """Returns the BI services of the assets that have one of these ids, deleted or not."""
+        return list((await connection.execute(self._services_of, {"ids": list(ids)})).scalars())
+
+    async def present_names(
+        self, connection: ReadConnection, service_id: UUID, names: Collection[str], renamed: Mapping[str, UUID]
+    ) -> dict[str, str]:
+        """Returns the names that assets of a BI service have today.
+
+        Args:
+            connection: Where to read.
+            service_id: Of the service.
+            names: Names of today.
+            renamed: Ids by former name.
+
+        Returns:
+            Names of today by the names given, as far as the assets exist.
+        """
+        c = self.table.c
+        wanted = or_(
+            any_of(c.name, bindparam("names", list(names), TEXT_LIST)),
+            any_of(c.id, bindparam("ids", list(renamed.values()), UUID_LIST)),
+        )
+        rows = list(await connection.execute(select(c.name, c.id).where(c.service_id == service_id, wanted)))
+        by_id = {row.id: row.name for row in rows}
+        present = {row.name: row.name for row in rows if row.name in names}
+        return present | {name: by_id[id_] for name, id_ in renamed.items() if id_ in by_id}
 
     async def taken_along(self, connection: ReadConnection, service_id: UUID, ids: Iterable[UUID]) -> list[A]:
         """Returns the assets that were deleted along with one of these ids, and are still deleted."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from dashboard_catalog.store import former_names
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker
 from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
@@ -29,7 +30,7 @@ _children = select(ENTITY.c.kind, ENTITY.c.fqn, func.count().over().label("of_al
 _update = (
     update(ENTITY)
     .where(ENTITY.c.id == bindparam("b_id"))
-    .values({name: bindparam(name) for name in _columns if name not in ("id", "kind", "name", "fqn")})
+    .values({name: bindparam(name) for name in _columns if name not in ("id", "kind")})
 )
 
 
@@ -103,7 +104,7 @@ async def save(
     if changed:
         rows = [_named(record) | {"b_id": record.id} for record in changed]
         for row in rows:
-            del row["id"], row["kind"], row["name"], row["fqn"]
+            del row["id"], row["kind"]
         await connection.execute(_update, rows)
     await connection.execute(insert(ENTITY_CHANGE), [_named_change(change) for change in changes])
     await advance(connection, CATALOG_ID, changes[-1].change_number)
@@ -116,6 +117,7 @@ async def remove(connection: WriteConnection, removed: RemovedRecord) -> None:
     """
     await connection.execute(delete(ENTITY).where(ENTITY.c.id == removed.id))
     await connection.execute(delete(ENTITY_CHANGE).where(ENTITY_CHANGE.c.id == removed.id))
+    await former_names.remove_of(connection, CATALOG_ID, [removed.id])
     await connection.execute(insert(REMOVED), {name: getattr(removed, name) for name in column_names(RemovedRecord)})
     await advance(connection, CATALOG_ID, removed.change_number)
 

@@ -39,7 +39,9 @@ class ReferenceRows:
 
     def differ(self, dialect: str, one: Any, other: Any) -> bool:
         """Returns whether two versions of an asset need different rows."""
-        return one.deleted != other.deleted or _targets(dialect, one) != _targets(dialect, other)
+        if one.deleted != other.deleted or one.name != other.name:
+            return True
+        return _targets(dialect, one) != _targets(dialect, other)
 
     async def add(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
         """Adds the rows of stored assets, which must not have any."""

@@ -49,7 +49,7 @@ def test_only_refused_items_have_rows() -> None:
     error = CatalogError(Reason.ACTION_DENIED, "no")
     items = [ChunkItem(7 + place, "chart", AssetName("superset", name), error) for place, name in enumerate("ab")]
 
-    rows = failure_rows(new_session(), items, [Unchanged(CHART_KIND, None), error])
+    rows = failure_rows(new_session(), items, [Unchanged(CHART_KIND, "superset", None), error])
 
     (failure,) = map(read_failure, rows)
     assert failure == ItemFailure(8, "chart", "superset.b", failure.error)

@@ -10,8 +10,8 @@ from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from tests.catalog.bulk.session_records import new_session
 
-CREATED = Unchanged(CHART_KIND, None, outcome=Outcome.CREATED)
-UNCHANGED = Unchanged(CHART_KIND, None)
+CREATED = Unchanged(CHART_KIND, "superset", None, outcome=Outcome.CREATED)
+UNCHANGED = Unchanged(CHART_KIND, "superset", None)
 REFUSED = CatalogError(Reason.ACTION_DENIED, "no")
 
 

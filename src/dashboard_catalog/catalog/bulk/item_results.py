@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.model.commands import AssetName, ChunkItem
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
+from dashboard_catalog.catalog.model.refusals import duplicate_item
 from dashboard_catalog.catalog.writing.pipeline import Batch, Result
-from dashboard_catalog.error_codes import Reason, ViolationReason
-from dashboard_catalog.errors import CatalogError, Violation
+from dashboard_catalog.errors import CatalogError
 
 
 async def apply_chunk(
@@ -40,6 +39,7 @@ async def apply_chunk(
         failed=unreadable,
         missing=set() if missing is None else missing,
         probes=probes,
+        offsets={id(item.write): item.offset for item in items},
     )
     results = iter(await apply(batch) if batch.writes else ())
     return [write if isinstance(write, CatalogError) else next(results) for write in writes]
@@ -57,18 +57,5 @@ def _duplicates(items: Sequence[ChunkItem]) -> dict[int, CatalogError]:
         is_readable = not isinstance(item.write, CatalogError)
         earlier = first.setdefault((item.kind, item.named), item) if item.named else item
         if earlier is not item and is_readable and item.content != earlier.content:
-            refused[item.offset] = _duplicate(item, earlier)
+            refused[item.offset] = duplicate_item(item.kind, item.fqn, earlier.offset)
     return refused
-
-
-def _duplicate(item: ChunkItem, earlier: ChunkItem) -> CatalogError:
-    field = f"{item.kind}.name" if item.kind in ASSET_KINDS else f"entity.{item.kind}.name"
-    text = (
-        f"the item at offset {earlier.offset} is also {item.fqn}, with other content; only one of the two can be kept"
-    )
-    return CatalogError(
-        Reason.DUPLICATE_ITEM,
-        f"{field}: {text}",
-        metadata={"offset": str(earlier.offset)},
-        violations=[Violation(field, ViolationReason.INVALID_VALUE, text)],
-    )

@@ -5,7 +5,7 @@ Each chunk stores the digests of the names that it mentioned in one row per kind
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from typing import Self
 
@@ -59,15 +59,16 @@ class Mentions:
         if rows:
             await details.add_mentions(connection, rows)
 
-    def add(self, items: Iterable[ChunkItem], service: str | None) -> None:
+    def add(self, items: Iterable[ChunkItem], service_names: Container[str]) -> None:
         """Adds what items mention, refused items included.
 
         Args:
-            service: Raw name of the BI service of the session; assets of other services are no mentions.
+            service_names: The raw names that the BI service of the session has or had; assets of other services are no
+                mentions.
         """
         for item in items:
             if item.kind in ASSET_KINDS:
-                self._add(item, service)
+                self._add(item, service_names)
             elif not item.kind:
                 self.unreadable = True
 
@@ -80,17 +81,17 @@ class Mentions:
         digest = _digest(name)
         return digest in self._digests[kind.name] or (kind is CHART_KIND and digest in self._digests[_HELD])
 
-    def _add(self, item: ChunkItem, service: str | None) -> None:
+    def _add(self, item: ChunkItem, service_names: Container[str]) -> None:
         if not isinstance(item.named, AssetName):
             self.unreadable = True
             return
-        if item.named.service == service:
+        if item.named.service in service_names:
             self._digests[item.kind].add(_digest(item.named.name))
         for fqn in item.charts:
             # The item may not have been validated: an upsert that changes nothing never is.
             with suppress(names.NameSyntaxError):
                 chart_service, name = names.split(fqn, 2)
-                if chart_service == service:
+                if chart_service in service_names:
                     self._digests[_HELD].add(_digest(name))
 
 

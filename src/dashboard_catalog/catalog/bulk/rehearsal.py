@@ -53,10 +53,10 @@ class Rehearsal:
             if self._creation:
                 await self._create(connection, self._creation, items)
             results = await apply_chunk(items, partial(self._pipeline.rehearse, connection), assumed=self._assumed)
+            if self.record.sweeps:
+                self._mentions.add(items, await self._request.service_names(connection, self.record.service_id))
         audit.log_denied_items(self._request.writer, results)
         self._failures += keep_failures(self.record, failure_rows(self.record, items, results), 0)
-        if self.record.sweeps:
-            self._mentions.add(items, self._request.service)
         add_counts(self.record, count_outcomes(results))
         self.record.next_offset += len(items)
         return results

@@ -163,7 +163,7 @@ class Session:
                 await details.add_failures(connection, kept)
         if record.sweeps:
             mentions = Mentions()
-            mentions.add(items, self._request.service)
+            mentions.add(items, await self._request.service_names(connection, record.service_id))
             await mentions.store(connection, record)
         add_counts(record, count_outcomes(results))
         record.next_offset += len(items)

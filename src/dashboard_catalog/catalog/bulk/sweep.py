@@ -4,7 +4,7 @@ A sweep deletes only what ingestion has written and nobody has changed since the
 all if that would be suspiciously much, or if a name of the session could not be read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -15,9 +15,10 @@ from dashboard_catalog.catalog.bulk.mentions import Mentions
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
-from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store import former_names
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import AssetRecord, EntityRecord, SessionRecord
 
@@ -107,15 +108,19 @@ class _Scope(NamedTuple):
         service: The BI service.
         mentions: What the session mentioned.
         began_after: Number of the last change of the service before the session began.
+        former: Former names of the assets of each kind, by their names of today.
     """
 
     service: EntityRecord
     mentions: Mentions
     began_after: int
+    former: Mapping[AssetKind, Mapping[str, Sequence[str]]]
 
     def has(self, kind: AssetKind, name: str, change_number: int) -> bool:
         """Says whether an asset that ingestion has written was neither mentioned nor changed since."""
-        return change_number <= self.began_after and not self.mentions.include(kind, name)
+        if change_number > self.began_after or self.mentions.include(kind, name):
+            return False
+        return not any(self.mentions.include(kind, former) for former in self.former[kind].get(name, ()))
 
     def may_take_along(self, chart: AssetRecord) -> bool:
         """Says whether a chart may be deleted along with the dashboard that holds it."""
@@ -147,7 +152,10 @@ async def _plan(
     service = swept_service(authorizer, principal, request.service or "", await request.find_service(connection))
     if service is None or not mentions.kinds():
         return _Plan(SweepResult(SweepOutcome.EMPTY_SESSION))
-    scope = _Scope(service, mentions, session.began_after)
+    former = {
+        kind: await former_names.by_present_names(connection, kind.table, service.id) for kind in ASSET_KINDS.values()
+    }
+    scope = _Scope(service, mentions, session.began_after, former)
     unmentioned, exceeds = await _find_unmentioned(connection, scope, request.max_deleted_percent or 0)
     outcome = SweepOutcome.PREVIEWED
     if mentions.unreadable:

@@ -4,18 +4,19 @@ Loaded with a constant number of statements, then looked up without waiting. Wha
 so that a later item finds it.
 """
 
-from collections import ChainMap
+from collections import ChainMap, defaultdict
 from collections.abc import Collection, Iterable, MutableMapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.assumed import Assumed, KnownChart
+from dashboard_catalog.catalog.known.former_names import FormerNames
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.charts import chart_keys, chart_keys_of, chart_references
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.records import AssetRecord, EntityRecord
+from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, EntityRecord
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -29,9 +30,11 @@ class KnownEntities:
 
     Attributes:
         missing: Kind and fully qualified name of what writes left out because it does not exist.
+        former: What had other names before.
     """
 
     def __init__(self, assumed: Assumed | None = None) -> None:
+        self.former = FormerNames()
         self._assumed = assumed or Assumed()
         self._by_id = layered(self._assumed.entities_by_id)
         self._by_fqn = layered(self._assumed.entities)
@@ -55,6 +58,38 @@ class KnownEntities:
         """Loads entities by fully qualified name with their descriptions, before the batch has loaded any."""
         await self._add_loaded(connection, await entities.whole_by_fqns(connection, set(fqns)))
 
+    async def load_former(
+        self, connection: ReadConnection, named: Iterable[tuple[str, str]], *, whole: bool = False
+    ) -> None:
+        """Loads the entities that had one of these names before, where nothing has the name today.
+
+        Args:
+            connection: Where to read.
+            named: (kind, fully qualified name) of entities that have been loaded, as far as they exist.
+            whole: Whether they are needed with their descriptions.
+        """
+        wanted = {key for key in named if key not in self._by_fqn}
+        while wanted:
+            above = {key for kind, fqn in wanted for key in _names_above(kind, fqn)}
+            ids = await self.former.load_entities(
+                connection, {key for key in wanted | above if key not in self._by_fqn}
+            )
+            read = entities.whole_by_ids if whole else entities.by_ids
+            await self._add_renamed(connection, await read(connection, ids), whole)
+            # What is below a renamed entity may have come after the renaming.
+            present = {(kind, self.present(kind, fqn)) for kind, fqn in wanted} - wanted - self._by_fqn.keys()
+            reread = entities.whole_by_fqns if whole else entities.by_fqns
+            await self._add_renamed(connection, await reread(connection, {fqn for _, fqn in present}), whole)
+            wanted = {key for key in present if key not in self._by_fqn}
+
+    async def _add_renamed(self, connection: ReadConnection, found: Sequence[EntityRecord], whole: bool) -> None:
+        if whole:
+            # They may be known without their descriptions, but not as changed, except in a stream that only validates.
+            for record in found:
+                if record.id not in self._assumed.entities_by_id:
+                    self.add(record)
+        await self._add_loaded(connection, found)
+
     async def load_by_id(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the entities of these ids that are not yet known, and nothing else."""
         for record in await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id}):
@@ -63,10 +98,19 @@ class KnownEntities:
     async def load_charts(self, connection: ReadConnection, keys: Iterable[AssetName]) -> None:
         """Loads charts of BI services that are known."""
         wanted = [key for key in keys if key not in self._charts]
-        found = (self.service(name) for name in {key.service for key in wanted})
-        services = {service.id: service.name for service in found if service}
-        for row in await chart_keys(connection, services, {key.name for key in wanted}):
-            self._add_loaded_chart(services[row[0]], row)
+        services = {name: service for name in {key.service for key in wanted} if (service := self.any_service(name))}
+        ids = {service.id for service in services.values()}
+        for row in await chart_keys(connection, ids, {key.name for key in wanted}):
+            self._add_loaded_chart(self._by_id[row[0]].name, row)
+        missing: dict[UUID, list[str]] = defaultdict(list)
+        for key in wanted:
+            service = services.get(key.service)
+            if service and (service.name, key.name) not in self._charts:
+                missing[service.id].append(key.name)
+        renamed: set[UUID] = set()
+        for service_id, chart_names in missing.items():
+            renamed |= set((await self.former.load_assets(connection, service_id, "chart", chart_names)).values())
+        await self.load_charts_by_id(connection, renamed - self._chart_names.keys())
 
     async def load_charts_by_id(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
         """Loads charts by id, with their BI services, so that their names are known."""
@@ -108,6 +152,12 @@ class KnownEntities:
         self._charts[self._by_id[record.service_id].name, record.name] = KnownChart.of(record)
         self._chart_services[record.id] = record.service_id
 
+    def rename_chart(self, before: AssetName, record: AssetRecord) -> None:
+        """Makes a chart known under its new name."""
+        self._charts.pop(before, None)
+        self.add_chart(record)
+        self._chart_names[record.id] = AssetName(before.service, record.name)
+
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers a refused item of the chunk: items that refer to it are refused too."""
         self._failed.add((kind, fqn))
@@ -140,6 +190,48 @@ class KnownEntities:
             self._services[name] = found
         return found
 
+    def present(self, kind: str, fqn: str) -> str:
+        """Returns the fully qualified name that an entity has today, where it or what is above it had the one given.
+
+        Returns the name given if something has it, or if nothing ever had.
+        """
+        if not self.former.any or (kind, fqn) in self._by_fqn:
+            return fqn
+        if renamed := self.formerly(kind, fqn):
+            return renamed.fqn
+        for above, before in _names_above(kind, fqn)[-1:]:
+            after = self.present(above, before)
+            if after != before:
+                return self.present(kind, after + fqn.removeprefix(before))
+        return fqn
+
+    def renamed(self, kind: str, fqn: str) -> EntityRecord | None:
+        """Returns the entity that has another fully qualified name today than the one given, if nothing has that."""
+        present = self.present(kind, fqn)
+        return self.find(kind, present) if present != fqn else None
+
+    def formerly(self, kind: str, fqn: str) -> EntityRecord | None:
+        """Returns the entity that had this fully qualified name before, if nothing has it today."""
+        if not self.former.any or (kind, fqn) in self._by_fqn:
+            return None
+        id_ = self.former.find(CATALOG_ID, kind, fqn)
+        return self._by_id.get(id_) if id_ else None
+
+    def any_service(self, name: str) -> EntityRecord | None:
+        """Returns the BI service that has this raw name, or that had it before."""
+        return self.service(name) or self.formerly("bi_service", names.quote(name))
+
+    def present_chart(self, key: AssetName) -> AssetName:
+        """Returns today's name of a chart, where it or its BI service had the name given before; else that name."""
+        service = self.any_service(key.service) if key not in self._charts else None
+        if service is None:
+            return key
+        present = AssetName(service.name, key.name)
+        if present in self._charts:
+            return present
+        id_ = self.former.find(service.id, "chart", key.name)
+        return self._chart_names.get(id_, key) if id_ else key
+
     def chart(self, key: AssetName) -> KnownChart | None:
         """Returns the chart of this name."""
         return self._charts.get(key)
@@ -170,6 +262,15 @@ class KnownEntities:
         """Returns the fully qualified name of a record, or a row, with `service_id` and `name`."""
         service = self._by_id.get(asset.service_id)
         return names.join(service.name if service else str(asset.service_id), asset.name)
+
+
+def _names_above(kind: str, fqn: str) -> list[tuple[str, str]]:
+    """Returns (kind, fully qualified name) of what a fully qualified name continues, from the top."""
+    above = {"domain": "domain", "tag": "classification"}.get(kind)
+    if above is None:
+        return []
+    path = names.split(fqn)
+    return [(above, names.join(*path[:end])) for end in range(1, len(path))]
 
 
 def referred_ids(rows: Iterable[Any]) -> set[UUID]:

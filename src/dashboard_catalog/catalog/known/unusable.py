@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dashboard_catalog.catalog.model.kinds import label_of
+from dashboard_catalog.catalog.model.refusals import renamed_hint
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
 
@@ -25,7 +26,14 @@ class Deletable(Referable, Protocol):
 
 
 def why_unusable(
-    path: str, kinds: str | Sequence[str], shown: str, found: Referable | None, *, failed: bool, held: bool = False
+    path: str,
+    kinds: str | Sequence[str],
+    shown: str,
+    found: Referable | None,
+    *,
+    failed: bool,
+    held: bool = False,
+    moved_to: str | None = None,
 ) -> Violation | None:
     """Returns why a reference cannot be used, or None if it can.
 
@@ -36,6 +44,7 @@ def why_unusable(
         found: The thing, if it exists.
         failed: Whether the item of the same chunk that writes the thing was refused.
         held: Whether the thing that refers to it already does. Such a reference may be deleted.
+        moved_to: Today's fully qualified name of the thing that had this name before.
     """
     if found is not None and not failed and (held or not found.deleted):
         return None
@@ -43,7 +52,8 @@ def why_unusable(
     if failed:
         return Violation(path, ViolationReason.FAILED_REFERENCE, f"{label} {shown} failed in this chunk")
     if found is None:
-        return Violation(path, ViolationReason.UNKNOWN_REFERENCE, f"there is no {label} {shown}")
+        text = f"there is no {label} {shown}{renamed_hint(moved_to)}"
+        return Violation(path, ViolationReason.UNKNOWN_REFERENCE, text)
     return Violation(path, ViolationReason.DELETED_REFERENCE, f"{label} {shown} is deleted")
 
 

@@ -26,6 +26,7 @@ class Verb(StrEnum):
     RESTORE = "restore"
     REVERT = "revert"
     PRESERVE = "preserve"
+    RENAME = "rename"
 
 
 class Outcome(StrEnum):
@@ -155,6 +156,7 @@ class AssetWrite:
         etag: The version that the caller expects; empty for any.
         hard: Whether a deletion is for good.
         digest: Digest of an ingested spec with its options.
+        new_name: Raw name that a renaming gives.
         takes_along: Says which charts a deletion may delete too; all of them by default.
         drops: Why references and custom properties are left out. For other reasons they are refused.
         version: The version that a reversion brings back, in tenths.
@@ -173,6 +175,7 @@ class AssetWrite:
     etag: str = ""
     hard: bool = False
     digest: bytes | None = None
+    new_name: str = ""
     takes_along: Callable[[AssetRecord], bool] | None = None
     drops: frozenset[ViolationReason] = frozenset()
     version: int | None = None
@@ -183,6 +186,11 @@ class AssetWrite:
     def edits(self) -> bool:
         """Whether it writes as people do: over marks, and setting them."""
         return self.verb is Verb.REVERT or self.writer.edits
+
+    @property
+    def follows_renames(self) -> bool:
+        """Whether it is an item of ingestion, which reaches an asset by its former names too."""
+        return self.writer.ingests and self.verb in (Verb.CREATE, Verb.UPSERT)
 
 
 def reversion(
@@ -318,17 +326,24 @@ class Unchanged(NamedTuple):
 
     Attributes:
         kind: Of the asset.
-        record: A row with its id and version.
+        service: Raw name of its BI service.
+        record: A row with its name, id and version.
         outcome: UNCHANGED.
-        kept_fields: None.
+        kept_fields: `name` if the item has a former name of the asset, else none.
         left_out: None.
     """
 
     kind: AssetKind
+    service: str
     record: Any
     outcome: Outcome = Outcome.UNCHANGED
     kept_fields: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def fqn(self) -> str:
+        """The fully qualified name of the asset."""
+        return names.join(self.service, self.record.name)
 
 
 class WrittenAsset(NamedTuple):
@@ -342,6 +357,7 @@ class WrittenAsset(NamedTuple):
         kept_fields: What ingestion left alone, as the contract names it.
         charts: Fully qualified names of the charts that were deleted or restored with it.
         left_out: What the write left out because it cannot be used, as the contract names it.
+        former_fqn: Its fully qualified name before a renaming.
     """
 
     kind: AssetKind
@@ -351,6 +367,7 @@ class WrittenAsset(NamedTuple):
     kept_fields: tuple[str, ...] = ()
     charts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    former_fqn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,3 +379,8 @@ class WrittenEntity:
     outcome: Outcome
     kept_fields: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def fqn(self) -> str:
+        """The fully qualified name of the entity."""
+        return self.record.fqn

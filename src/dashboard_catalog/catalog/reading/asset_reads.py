@@ -1,7 +1,7 @@
 """Reads single assets, several of them with one set of statements."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,7 +23,18 @@ from dashboard_catalog.store.partial_rows import Partial
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 _Row = Partial[AssetRecord]
-_Stored = Mapping[AssetKey, _Row]
+
+
+class _Stored(NamedTuple):
+    """What is stored of the assets that callers ask for.
+
+    Attributes:
+        rows: Newest versions by key.
+        moved: Today's fully qualified names of assets that had a name before, by that name.
+    """
+
+    rows: Mapping[AssetKey, _Row]
+    moved: Mapping[AssetKey, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +140,44 @@ async def _load(
     if ids := [key for key in keys if isinstance(key, UUID)]:
         stored |= {row.record.id: row for row in await kind.table.partial_by_ids(connection, ids)}
     await known_entities.load(connection, ids={row.record.service_id for row in stored.values()})
-    return stored
+    missing = [key for key in keys if isinstance(key, AssetName) and key not in stored]
+    moved = await _find_moved(connection, known_entities, kind, missing) if missing else {}
+    return _Stored(stored, moved)
+
+
+async def _find_moved(
+    connection: ReadConnection, known_entities: KnownEntities, kind: AssetKind, missing: Iterable[AssetName]
+) -> dict[AssetKey, str]:
+    """Returns today's fully qualified names of assets that had other names before, or whose BI services had."""
+    keys = set(missing)
+    await known_entities.load_former(connection, {("bi_service", names.quote(key.service)) for key in keys})
+    moved: dict[AssetKey, str] = {}
+    for service_name in {key.service for key in keys}:
+        service = known_entities.any_service(service_name)
+        wanted = {key.name for key in keys if key.service == service_name}
+        if service is None:
+            continue
+        renamed = await known_entities.former.load_assets(connection, service.id, kind.name, wanted)
+        ids = {name: id_ for name, id_ in renamed.items() if name in wanted}
+        same = wanted if service.name != service_name else ()
+        for name, present in (
+            await kind.table.present_names(connection, service.id, same, ids) if ids or same else {}
+        ).items():
+            moved[AssetName(service_name, name)] = names.join(service.name, present)
+    return moved
 
 
 def _visible(authorizer: Authorizer, sight: Sight, read: AssetRead, stored: _Stored) -> _Row:
     """Returns the newest version of an asset, if it exists and the caller may view the assets of its BI service."""
-    row = stored.get(read.key)
+    row = stored.rows.get(read.key)
     service = sight.known.get(row.record.service_id) if row else None
     if service is None and isinstance(read.key, AssetName):
-        service = sight.known.service(read.key.service)
+        find = sight.known.any_service if read.key in stored.moved else sight.known.service
+        service = find(read.key.service)
     if service is None or not sight.shows(read.principal, read.kind, service):
         raise _unseen(authorizer, read, service if row else None)
     if row is None or row.record.deleted not in DELETED_STATES[read.deleted]:
-        raise not_found(read.kind.name, text_of(read.key))
+        raise not_found(read.kind.name, text_of(read.key), stored.moved.get(read.key))
     return row
 
 

@@ -1,11 +1,10 @@
-"""Create, upsert, update, delete, restore and revert of one asset, on what a batch has loaded.
+"""Create, upsert, update, rename, delete, restore and revert of one asset, on what a batch has loaded.
 
 Nothing here waits: `pipeline` loads before and stores after. An asset changes only after every check has passed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-from uuid import UUID
+from typing import Any, cast
 
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Action
@@ -13,7 +12,6 @@ from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.unusable import why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
-    AssetKey,
     AssetName,
     AssetWrite,
     Outcome,
@@ -25,13 +23,13 @@ from dashboard_catalog.catalog.model.etag import check_etag
 from dashboard_catalog.catalog.model.refusals import already_exists, id_already_exists, not_found, unknown_version
 from dashboard_catalog.catalog.properties.extension_rules import check_size
 from dashboard_catalog.catalog.writing.asset_deletion import RESTORED, AssetDeletion
+from dashboard_catalog.catalog.writing.asset_lookup import AssetLookup
 from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.catalog.writing.merge import Merge, merge, released
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.preserving import preserved_columns
 from dashboard_catalog.catalog.writing.references import Resolved, resolve
 from dashboard_catalog.catalog.writing.reverting import as_sent, bring_back, resolve_version
-from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
@@ -47,7 +45,7 @@ class AssetWrites:
         permissions: Of the batch.
         known_entities: Everything that the batch refers to.
         hidden: What the references of the batch lead to, as far as its writers may view it.
-        working: The assets of the batch.
+        lookup: Finds the assets of the batch.
         deletion: Deletes and restores assets with their charts.
     """
 
@@ -56,13 +54,14 @@ class AssetWrites:
         permissions: WritePermissions,
         known_entities: KnownEntities,
         hidden: HiddenReferences,
-        working: WorkingSet,
+        lookup: AssetLookup,
         deletion: AssetDeletion,
     ) -> None:
         self._permissions = permissions
         self._known = known_entities
         self._hidden = hidden
-        self._working = working
+        self._working = lookup.working
+        self._lookup = lookup
         self._deletion = deletion
 
     def apply(self, write: AssetWrite) -> WrittenAsset:
@@ -76,6 +75,8 @@ class AssetWrites:
                 return self._create_or_upsert(write, key)
             case AssetWrite(verb=Verb.UPDATE):
                 return self._update(write)
+            case AssetWrite(verb=Verb.RENAME):
+                return self._rename(write)
             case AssetWrite(verb=Verb.DELETE):
                 return self._delete(write)
             case AssetWrite(verb=Verb.REVERT):
@@ -84,18 +85,32 @@ class AssetWrites:
 
     # Each of these finds the asset, checks that the writer may do it, and goes on.
 
-    def _create_or_upsert(self, write: AssetWrite, key: AssetName) -> WrittenAsset:
-        stored, service = self._stored(write, key), self._known.service(key.service)
+    def _create_or_upsert(self, write: AssetWrite, sent: AssetName) -> WrittenAsset:
+        find = self._known.any_service if write.follows_renames else self._known.service
+        service = find(sent.service)
+        key = AssetName(service.name, sent.name) if service else sent
+        written = self._put(write, key, self._lookup.target(write), service)
+        if written.record.name == key.name or not self._permissions.shows(write, service):
+            return written
+        return written._replace(kept_fields=("name", *written.kept_fields))
+
+    def _put(
+        self, write: AssetWrite, key: AssetName, stored: AssetRecord | None, service: EntityRecord | None
+    ) -> WrittenAsset:
         try:
             self._check_may_put(write, key, stored)
         except ActionDenied as denial:
             if service is None or self._permissions.knows(write, key, service):
                 raise
             # What the writer may not view is answered like what does not exist.
+            key = cast("AssetName", write.key)
             self._permissions.check_create_nowhere(write, key, denial)
             stored = service = None
         if write.verb is not Verb.UPSERT and stored is not None:
-            raise already_exists(write.kind.name, text_of(key), stored, shown=self._permissions.shows(write, service))
+            shown = self._permissions.shows(write, service)
+            named, present = text_of(write.key), self._known.fqn_of(stored)
+            moved_to = present if present != named else None
+            raise already_exists(write.kind.name, named, stored, shown=shown, moved_to=moved_to)
         if write.verb is Verb.UPSERT:
             check_etag(write.etag, stored)
         if stored is None:
@@ -127,6 +142,19 @@ class AssetWrites:
         check_etag(write.etag, stored)
         self._check_same_asset(write, stored)
         return self._change(write, stored, self._resolved(write, stored))
+
+    def _rename(self, write: AssetWrite) -> WrittenAsset:
+        stored = self._live(write, Action.UPDATE)
+        check_etag(write.etag, stored)
+        if write.new_name == stored.name:
+            return self._written(write, stored, Outcome.UNCHANGED)
+        if taken := self._working.find(write.kind, stored.service_id, write.new_name):
+            shown = self._permissions.shows(write, self._known.get(stored.service_id))
+            raise already_exists(write.kind.name, self._known.fqn_of(taken), taken, shown=shown)
+        # Without its digest the next load takes a full look at it, and says that it keeps the name.
+        changes = {"name": write.new_name, "digest": None}
+        renamed = self._working.change(write.kind, stored, changes, write.writer)
+        return self._written(write, renamed, Outcome.UPDATED)._replace(former_fqn=self._known.fqn_of(stored))
 
     def _delete(self, write: AssetWrite) -> WrittenAsset:
         action = Action.HARD_DELETE if write.hard else Action.DELETE
@@ -187,7 +215,9 @@ class AssetWrites:
             return []
         fqn = names.quote(name)
         failed = self._known.has_failed("bi_service", fqn)
-        problem = why_unusable("service", "bi_service", fqn, service, failed=failed)
+        renamed = self._known.formerly("bi_service", fqn)
+        moved_to = renamed.fqn if renamed and self._permissions.shows(write, renamed) else None
+        problem = why_unusable("service", "bi_service", fqn, service, failed=failed, moved_to=moved_to)
         return [problem] if problem else []
 
     def _change(
@@ -267,18 +297,16 @@ class AssetWrites:
         Raises:
             CatalogError: PERMISSION_DENIED, or NOT_FOUND if it does not exist, or is deleted where that counts.
         """
-        stored = self._stored(write, write.key)
-        self._permissions.check_found(write, action, stored)
+        stored = self._lookup.named(write)
+        renamed = self._lookup.renamed(write) if stored is None else None
+        # Who may view a thing learns its name of today, and is asked what today's thing needs.
+        if renamed and not self._permissions.shows(write, self._known.get(renamed.service_id)):
+            renamed = None
+        self._permissions.check_found(write, action, stored or renamed)
         if stored is None or (stored.deleted and not or_deleted):
-            raise not_found(write.kind.name, text_of(write.key))
+            moved_to = self._known.fqn_of(renamed) if renamed else None
+            raise not_found(write.kind.name, text_of(write.key), moved_to)
         return stored
-
-    def _stored(self, write: AssetWrite, key: AssetKey) -> AssetRecord | None:
-        if isinstance(key, UUID):
-            found = self._working.get(key)
-            return found if isinstance(found, write.kind.table.record) else None
-        service = self._known.service(key.service)
-        return self._working.find(write.kind, service.id if service else None, key.name)
 
     def _check_same_asset(self, write: AssetWrite, stored: AssetRecord) -> None:
         """Refuses another name or BI service in the spec of an update."""

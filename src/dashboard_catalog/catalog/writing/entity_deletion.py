@@ -9,13 +9,12 @@ from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
-from dashboard_catalog.catalog.authorization import accessible_entity
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
-from dashboard_catalog.catalog.reading.entity_reads import whole_entity
+from dashboard_catalog.catalog.reading.entity_reads import entity_to_write
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_changes import change_of, removal_of
 from dashboard_catalog.store import entities, locks
@@ -51,10 +50,9 @@ async def delete_entity(
         CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
     """
     await locks.lock_catalog(connection, to_write=True)
-    found = await whole_entity(connection, kind, key)
     action = Action.HARD_DELETE if hard else Action.WRITE
-    record = accessible_entity(authorizer, writer.principal, action, kind, record=found, key=key)
-    if record is None or (record.deleted and not hard):
+    record = await entity_to_write(connection, authorizer, writer.principal, action, kind=kind, key=key)
+    if record.deleted and not hard:
         raise not_found(kind.name, str(key))
     if hard:
         referrers, count = await _referrers(connection, authorizer, writer.principal, record)

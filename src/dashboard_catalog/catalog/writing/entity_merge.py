@@ -99,8 +99,10 @@ class EntityMerge:
         held = self._preserves or (
             record is not None and self._stored is not None and record.id in self._stored.parents
         )
-        problem = why_unusable(path, kind, fqn, record, failed=self._known.has_failed(kind, fqn), held=held)
-        if problem:
+        renamed = self._known.renamed(kind, fqn)
+        moved_to = renamed.fqn if renamed else None
+        failed = self._known.has_failed(kind, fqn)
+        if problem := why_unusable(path, kind, fqn, record, failed=failed, held=held, moved_to=moved_to):
             self.violations.append(problem)
             return None
         return record

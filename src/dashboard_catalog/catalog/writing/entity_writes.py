@@ -24,9 +24,10 @@ from dashboard_catalog.catalog.properties.extension_rules import check_property_
 from dashboard_catalog.catalog.writing.entity_changes import change_of
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.catalog.writing.hierarchy import Hierarchy
+from dashboard_catalog.catalog.writing.present_names import in_present_names
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
-from dashboard_catalog.store import entities, locks
+from dashboard_catalog.store import entities, former_names, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord
 
@@ -96,23 +97,29 @@ class EntityWrites:
         self._written: dict[UUID, EntityRecord] = {}
         self._changes: list[EntityChangeRecord] = []
         self._last_change = 0
+        # Former names that new entities have, by kind.
+        self._taken: dict[str, dict[str, UUID | None]] = defaultdict(dict)
         self._hierarchy = Hierarchy()
 
     async def load(self, connection: ReadConnection, writes: Iterable[EntityWrite]) -> None:
         """Loads the entities and their parents as they are stored."""
-        batch = list(writes)
-        await self._known.load_whole(connection, map(_fqn, batch))
-        await self._known.load(
-            connection,
-            fqns={fqn for write in batch for _, fqn in _parent_keys(write)},
-            ids={write.preserved.id for write in batch if write.preserved},
-        )
+        sent = list(writes)
+        parents = {key for write in sent for key in _parent_keys(write)}
+        await self._known.load_whole(connection, map(_fqn, sent))
+        ids = {write.preserved.id for write in sent if write.preserved}
+        await self._known.load(connection, fqns={fqn for _, fqn in parents}, ids=ids)
+        await self._known.load_former(connection, {*map(_key, sent), *parents}, whole=True)
         for kind in _MOVABLE:
-            await self._load_hierarchy(connection, kind, [write for write in batch if write.kind.name == kind])
+            await self._load_hierarchy(connection, kind, [write for write in sent if write.kind.name == kind])
 
     async def lock(self, connection: WriteConnection) -> None:
         """Locks the sequence that numbers the changes of entities, so that `store` can follow."""
         self._last_change = await locks.lock_service(connection, CATALOG_ID)
+
+    def present_name(self, write: EntityWrite) -> str:
+        """Returns the fully qualified name that the entity of a write has today, or would have."""
+        sent = _fqn(write)
+        return self._known.present(write.kind.name, sent) if write.writer.ingests else sent
 
     def apply(self, write: EntityWrite) -> WrittenEntity:
         """Applies one upsert.
@@ -120,10 +127,19 @@ class EntityWrites:
         Raises:
             CatalogError: If it is refused; then nothing has changed.
         """
-        fqn = _fqn(write)
+        fqn = self.present_name(write)
         stored = self._known.find(write.kind.name, fqn)
+        present = in_present_names(write, self._known)
+        values = dict(present.values)
+        if stored and fqn != _fqn(present) and write.kind.qualifier:
+            # It goes with the name.
+            values.pop(write.kind.qualifier, None)
+        written = self._put(present, stored, fqn, values)
+        is_renamed = written.record.name != write.name
+        return dataclasses.replace(written, kept_fields=("name",)) if is_renamed else written
+
+    def _put(self, write: EntityWrite, stored: EntityRecord | None, fqn: str, values: dict[str, Any]) -> WrittenEntity:
         self._check_may_write(write, stored, fqn)
-        values = dict(write.values)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
         if write.preserved:
@@ -134,6 +150,8 @@ class EntityWrites:
             raise invalid([violation.under(f"entity.{write.kind.name}") for violation in merge.violations])
         if stored is None:
             outcome, stored = Outcome.CREATED, self._blank(write, fqn)
+            if self._known.former.take(CATALOG_ID, write.kind.name, fqn):
+                self._taken[write.kind.name][fqn] = None
         elif stored.deleted:
             outcome, changes = Outcome.RESTORED, changes | {"deleted": False}
         elif changes:
@@ -162,14 +180,20 @@ class EntityWrites:
             new = [record for id_, record in self._written.items() if id_ in self._new]
             changed = [record for id_, record in self._written.items() if id_ not in self._new]
             await entities.save(connection, new, changed, self._changes)
+        for kind, fqns in self._taken.items():
+            await former_names.store(connection, CATALOG_ID, kind, fqns)
 
     async def _load_hierarchy(self, connection: ReadConnection, kind: str, writes: Sequence[EntityWrite]) -> None:
         stored: dict[UUID, EntityRecord] = {}
         named: set[UUID] = set()
         moves = False
         for write in writes:
-            before = self._known.find(kind, _fqn(write))
-            parents = {found.id for key in _parent_keys(write) if key[0] == kind and (found := self._known.find(*key))}
+            before = self._known.find(kind, self.present_name(write))
+            parents = {
+                found.id
+                for key in _parent_keys(in_present_names(write, self._known))
+                if key[0] == kind and (found := self._known.find(*key))
+            }
             moves = moves or not parents.issubset(before.parents if before else ())
             named |= parents
             if before:
@@ -216,6 +240,10 @@ class EntityWrites:
 
 def _fqn(write: EntityWrite) -> str:
     return write.kind.fqn(write.name, write.values)
+
+
+def _key(write: EntityWrite) -> tuple[str, str]:
+    return write.kind.name, _fqn(write)
 
 
 def _parent_keys(write: EntityWrite) -> list[tuple[str, str]]:

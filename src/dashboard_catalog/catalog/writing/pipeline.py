@@ -32,11 +32,14 @@ from dashboard_catalog.catalog.model.commands import (
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, AssetKind
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.asset_deletion import AssetDeletion
+from dashboard_catalog.catalog.writing.asset_lookup import AssetLookup
 from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
+from dashboard_catalog.catalog.writing.duplicates import NamedItem, asset_items, contradictions
 from dashboard_catalog.catalog.writing.entity_writes import EntityWrites, in_order
 from dashboard_catalog.catalog.writing.hidden_references import HiddenReferences
 from dashboard_catalog.catalog.writing.isolation import isolated
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
+from dashboard_catalog.catalog.writing.present_names import in_present_names
 from dashboard_catalog.catalog.writing.referenced import Referenced
 from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
@@ -61,6 +64,7 @@ class Batch:
         failed: (kind, fully qualified name) of items of the chunk that could not be read.
         missing: Gets (kind, fully qualified name) of what the writes left out because it does not exist.
         probes: Whether the batch is only looked at, so that nothing that it accepts counts as existing afterwards.
+        offsets: Offset in the stream of each item of the chunk, by the identity of its write.
     """
 
     writes: Sequence[Write]
@@ -69,6 +73,7 @@ class Batch:
     failed: Sequence[tuple[str, str]] = ()
     missing: set[tuple[str, str]] = field(default_factory=set)
     probes: bool = False
+    offsets: Mapping[int, int] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -136,13 +141,14 @@ class _Run:
         for kind, fqn in batch.failed:
             self._known.add_failed(kind, fqn)
         self._targets = PropertyTargets(self._known, batch.assumed)
-        self._working = WorkingSet()
+        self._working = WorkingSet(self._known.former)
+        self._lookup = AssetLookup(self._known, self._working)
         resources = AssetResources(self._known)
         permissions = WritePermissions(authorizer, resources, sight)
         self._hidden = HiddenReferences(sight, self._targets)
         self._deletion = AssetDeletion(permissions, self._known, self._working)
         self._entity_writes = EntityWrites(authorizer, self._known, self._working.now)
-        self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._working, self._deletion)
+        self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._lookup, self._deletion)
         self._results: dict[int, Result] = {}
         self._unchanged = UnchangedLookup(authorizer, self._known, resources, sight)
         writes = dict(enumerate(batch.writes))
@@ -166,8 +172,21 @@ class _Run:
         await self._entity_writes.load(self._connection, self._entities.values())
         if self._writer:
             await self._entity_writes.lock(self._writer)
-        for index in in_order(self._entities):
-            self._results[index] = self._apply_entity(self._entities[index])
+        if self._batch.is_chunk and self._known.former.any:
+            self._refuse_contradictions(
+                NamedItem(
+                    index,
+                    in_present_names(write, self._known),
+                    (write.kind.name, name),
+                    kind_and_name(write)[1] != name,
+                )
+                for index, write in self._entities.items()
+                for name in (self._entity_writes.present_name(write),)
+            )
+        writes = {index: in_present_names(write, self._known) for index, write in self._entities.items()}
+        for index in in_order(writes):
+            if index not in self._results:
+                self._results[index] = self._apply_entity(self._entities[index])
         if self._writer:
             await self._entity_writes.store(self._writer)
 
@@ -185,27 +204,30 @@ class _Run:
         located = await self._locate()
         await self._lock(located)
         await self._find_unchanged()
-        keys = [(write, self._key(write, located)) for write in self._assets.values()]
-        await self._load(keys)
-        versions = await self._load_versions(keys)
+        await self._load()
+        versions = await self._load_versions()
         await self._load_references(versions)
-        stored = [(write, self._working.find(write.kind, *key) if key else None) for write, key in keys]
+        if self._batch.is_chunk and self._known.former.any:
+            self._refuse_contradictions(asset_items(self._batch.writes, self._results, self._known, self._lookup))
+        stored = [(write, self._lookup.target(write)) for write in self._assets.values()]
         await self._hidden.load(self._connection, stored)
         await self._deletion.load(self._connection, stored)
         for kind in ASSET_KINDS.values():
             for index, write in self._assets.items():
-                if write.kind is kind:
+                if write.kind is kind and index not in self._results:
                     self._results[index] = self._apply(write)
         if self._writer:
             await store_changes(self._writer, self._working.changes)
 
     def _apply(self, write: AssetWrite) -> Result:
         try:
-            written = self._asset_writes.apply(write)
+            written = self._asset_writes.apply(in_present_names(write, self._known))
         except CatalogError as error:
             self._refused(write)
             return error
-        if write.kind is CHART_KIND:
+        if written.former_fqn and write.kind is CHART_KIND:
+            self._known.rename_chart(AssetName(*names.split(written.former_fqn, 2)), written.record)
+        elif write.kind is CHART_KIND:
             # Also a chart that the write removes: such writes never share a batch with writes that refer to charts.
             self._known.add_chart(written.record)
         self._targets.add(write.kind.name, written.fqn, written.record)
@@ -215,28 +237,35 @@ class _Run:
 
     def _refused(self, write: Write) -> None:
         # Writes of several callers have nothing to do with each other.
-        if self._batch.is_chunk:
-            self._known.add_failed(*kind_and_name(write))
+        if not self._batch.is_chunk:
+            return
+        self._known.add_failed(*kind_and_name(write))
+        if isinstance(write, EntityWrite):
+            self._known.add_failed(write.kind.name, self._entity_writes.present_name(write))
+        elif renamed := self._lookup.renamed(write):
+            self._known.add_failed(write.kind.name, self._known.fqn_of(renamed))
 
-    async def _locate(self) -> dict[UUID, tuple[UUID, str]]:
-        """Finds (service id, name) of the assets that are addressed by id, and loads the services addressed by name."""
-        located: dict[UUID, tuple[UUID, str]] = {}
-        for kind in ASSET_KINDS.values():
-            ids = {w.key for w in self._assets.values() if w.kind is kind and isinstance(w.key, UUID)}
-            for record in await kind.table.by_ids(self._connection, ids) if ids else ():
-                located[record.id] = record.service_id, record.name
-        await self._known.load(
-            self._connection,
-            fqns=map(names.quote, self._service_names()),
-            ids={service_id for service_id, _ in located.values()},
-        )
+    async def _locate(self) -> set[UUID]:
+        """Returns the services of the assets that are addressed by id, and loads those that others are addressed in."""
+        located: set[UUID] = set()
+        for kind, ids in self._ids().items():
+            located |= set(await kind.table.services_of(self._connection, ids))
+        fqns = set(map(names.quote, self._service_names()))
+        await self._known.load(self._connection, fqns=fqns, ids=located)
+        await self._known.load_former(self._connection, (("bi_service", fqn) for fqn in fqns))
         return located
 
-    async def _lock(self, located: Mapping[UUID, tuple[UUID, str]]) -> None:
+    def _ids(self) -> Mapping[AssetKind, set[UUID]]:
+        ids: dict[AssetKind, set[UUID]] = defaultdict(set)
+        for write in self._assets.values():
+            if isinstance(write.key, UUID):
+                ids[write.kind].add(write.key)
+        return ids
+
+    async def _lock(self, located: Iterable[UUID]) -> None:
         """Locks the services of the batch, in the order that every batch keeps."""
-        services = {service_id for service_id, _ in located.values()}
-        services |= {service.id for name in self._service_names() if (service := self._known.service(name))}
-        for service_id in sorted(services):
+        named = {service.id for name in self._service_names() if (service := self._known.any_service(name))}
+        for service_id in sorted(named.union(located)):
             last = await locks.lock_service(self._writer, service_id) if self._writer else 0
             self._working.add_service(service_id, last)
 
@@ -247,7 +276,7 @@ class _Run:
             places[deferred.kind, deferred.key.service].append(index)
         for (kind, service_name), indexes in places.items():
             writes = [self._deferred[index] for index in indexes]
-            service = self._known.service(service_name)
+            service = self._known.any_service(service_name)
             known = await self._unchanged.find(self._connection, kind, service, writes) if service else {}
             for index, write in zip(indexes, writes, strict=True):
                 if unchanged := known.get(write.key.name):
@@ -264,26 +293,49 @@ class _Run:
             self._results[index] = error
             self._refused(deferred)
 
-    async def _load(self, keys: Iterable[tuple[AssetWrite, tuple[UUID, str] | None]]) -> None:
+    async def _load(self) -> None:
+        """Loads the assets that the batch names, by names of today and former ones, and those whose names it gives."""
+        for kind, ids in self._ids().items():
+            # Only now: before its service was locked, an asset could get another name.
+            self._working.add(kind, await kind.table.by_ids(self._connection, ids))
         wanted: dict[tuple[AssetKind, UUID], list[str]] = defaultdict(list)
-        for write, key in keys:
-            if key:
-                wanted[write.kind, key[0]].append(key[1])
+        for write in self._assets.values():
+            service_id = self._service_of(write)
+            if service_id and isinstance(write.key, AssetName):
+                wanted[write.kind, service_id].append(write.key.name)
+            if service_id and write.new_name:
+                wanted[write.kind, service_id].append(write.new_name)
         for (kind, service_id), asset_names in wanted.items():
             self._working.add(kind, await kind.table.by_names(self._connection, service_id, asset_names))
+            await self._load_renamed(kind, service_id, asset_names)
         for kind in ASSET_KINDS.values():
             ids = {w.preserved.id for w in self._assets.values() if w.kind is kind and w.preserved}
             found = await kind.table.partial_by_ids(self._connection, ids) if ids else ()
             self._working.take_ids(kind, (partial.record.id for partial in found))
 
-    async def _load_versions(
-        self, keys: Iterable[tuple[AssetWrite, tuple[UUID, str] | None]]
-    ) -> list[tuple[AssetKind, AssetRecord]]:
+    def _service_of(self, write: AssetWrite) -> UUID | None:
+        if isinstance(write.key, UUID):
+            stored = self._working.get(write.key)
+            return stored.service_id if stored else None
+        service = self._known.any_service(write.key.service)
+        return service.id if service else None
+
+    async def _load_renamed(self, kind: AssetKind, service_id: UUID, asset_names: Sequence[str]) -> None:
+        missing = [name for name in asset_names if self._working.find(kind, service_id, name) is None]
+        renamed = await self._known.former.load_assets(self._connection, service_id, kind.name, missing)
+        if ids := {id_ for name, id_ in renamed.items() if self._working.get(id_) is None}:
+            self._working.add(kind, await kind.table.by_ids(self._connection, ids))
+
+    def _refuse_contradictions(self, items: Iterable[NamedItem]) -> None:
+        writes, offsets = self._batch.writes, self._batch.offsets
+        self._results |= contradictions(items, lambda index: offsets[id(writes[index])])
+
+    async def _load_versions(self) -> list[tuple[AssetKind, AssetRecord]]:
         """Loads the versions that assets are to be reverted to."""
         wanted: dict[tuple[AssetKind, UUID], set[tuple[UUID, int]]] = defaultdict(set)
         found = []
-        for write, key in keys:
-            stored = self._working.find(write.kind, *key) if key and write.version is not None else None
+        for write in self._assets.values():
+            stored = self._lookup.named(write) if write.version is not None else None
             if stored is None or write.version is None:
                 continue
             if write.version < stored.version:
@@ -304,6 +356,7 @@ class _Run:
         for kind, version in versions:
             referenced.add_version(kind, version)
         await self._known.load(self._connection, fqns=referenced.fqns(), ids=referenced.ids())
+        await self._known.load_former(self._connection, referenced.entities())
         await self._known.load_charts(self._connection, referenced.charts)
         await self._known.load_charts_by_id(self._connection, referenced.chart_ids)
         if referenced.pointers:
@@ -313,9 +366,3 @@ class _Run:
         """Returns the BI services that assets are addressed in by name."""
         upcoming: Iterable[AssetWrite | DeferredUpsert] = chain(self._assets.values(), self._deferred.values())
         return {write.key.service for write in upcoming if isinstance(write.key, AssetName)}
-
-    def _key(self, write: AssetWrite, located: Mapping[UUID, tuple[UUID, str]]) -> tuple[UUID, str] | None:
-        if isinstance(write.key, UUID):
-            return located.get(write.key)
-        service = self._known.service(write.key.service)
-        return (service.id, write.key.name) if service else None

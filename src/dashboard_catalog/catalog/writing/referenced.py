@@ -33,6 +33,7 @@ class Referenced:
         self._fqns: set[str] = set()
         # Of what may be there no more, so they are not checked.
         self._names: set[str] = set()
+        self._named: set[tuple[str, str]] = set()
         self._owners: set[SentReference] = set()
 
     def add_version(self, kind: AssetKind, record: AssetRecord) -> None:
@@ -46,9 +47,9 @@ class Referenced:
         values = write.values
         self._owners.update(values.get("owners", ()))
         self.charts.update(values.get("charts", ()))
-        self._fqns.update(values.get("tags", ()))
+        self._named.update(("tag", fqn) for fqn in values.get("tags", ()))
         if "domain" in values:
-            self._fqns.add(values["domain"])
+            self._named.add(("domain", values["domain"]))
         self._add_extension(write.kind, values.get("extension"))
         if write.release:
             self._fqns.update(write.release.tags)
@@ -72,10 +73,15 @@ class Referenced:
         """Returns the ids of entities of all kinds."""
         return self._ids | {UUID(owner.id) for owner in self._owners if owner.id}
 
+    def entities(self) -> set[tuple[str, str]]:
+        """Returns (kind, fully qualified name) of the entities that the writes name, except custom properties."""
+        owners = {
+            (owner.type, owner.fqn or names.quote(owner.name)) for owner in self._owners if owner.fqn or owner.name
+        }
+        return owners | self._named | {("bi_service", names.quote(chart.service)) for chart in self.charts}
+
     def fqns(self) -> set[str]:
         """Returns the fully qualified names of entities of all kinds."""
-        services = {chart.service for chart in self.charts}
         # The first name of a tag is its classification, which is loaded together with it.
-        tops = {names.split(fqn)[0] for fqn in self._fqns}
-        owners = (owner.fqn or names.quote(owner.name) for owner in self._owners if owner.fqn or owner.name)
-        return self._fqns.union(map(names.quote, services | tops), owners, self._names)
+        tops = {names.quote(names.split(fqn)[0]) for kind, fqn in self._named if kind == "tag"}
+        return self._fqns.union(tops, (fqn for _, fqn in self.entities()), self._names)

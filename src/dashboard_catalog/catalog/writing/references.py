@@ -169,12 +169,21 @@ class _Resolver:
             is_held = chart is not None and (self._preserves or chart.id in held)
             if is_left_out(chart, edits=self._edits, failed=failed):
                 self.resolved.left_out.append(f"charts.{fqn}")
-            elif problem := why_unusable(f"charts[{index}]", "chart", fqn, chart, failed=failed, held=is_held):
+            elif problem := why_unusable(
+                f"charts[{index}]", "chart", fqn, chart, failed=failed, held=is_held, moved_to=self._chart_today(key)
+            ):
                 self._drops(f"charts.{fqn}", problem)
                 self._note_missing("chart", fqn, chart)
             elif chart:
                 ids.append(chart.id)
         return ids
+
+    def _chart_today(self, key: AssetName) -> str | None:
+        """Returns today's name of a chart that had this one before, if the writer may view it."""
+        if not self._known.former.any:
+            return None
+        present = self._known.present_chart(key)
+        return names.join(*present) if present != key and self._hidden.chart(self._write, present) else None
 
     def _owners(self, owners: Mapping[SentReference, int]) -> list[UUID]:
         found = {
@@ -220,7 +229,9 @@ class _Resolver:
     ) -> EntityRecord | None:
         failed = self._has_failed(kind, record.fqn if record else shown, record)
         is_held = record is not None and (self._preserves or record.id in held)
-        if problem := why_unusable(place.path, kind, shown, record, failed=failed, held=is_held):
+        renamed = self._known.renamed(kind, shown) if record is None else None
+        moved_to = renamed.fqn if renamed else None
+        if problem := why_unusable(place.path, kind, shown, record, failed=failed, held=is_held, moved_to=moved_to):
             self._drops(place.part, problem)
             return None
         return record

@@ -5,6 +5,7 @@ marks clears it. An asset with marks takes the full path, which reports what it 
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
@@ -13,6 +14,7 @@ from dashboard_catalog.catalog.known.known_entities import KnownEntities, referr
 from dashboard_catalog.catalog.model.commands import DeferredUpsert, Unchanged
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, AssetKind
 from dashboard_catalog.catalog.visibility.sight import Sight
+from dashboard_catalog.store.assets import Ingested
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import EntityRecord
 
@@ -36,7 +38,7 @@ class UnchangedLookup:
     async def find(
         self, connection: ReadConnection, kind: AssetKind, service: EntityRecord, deferred: Sequence[DeferredUpsert]
     ) -> dict[str, Unchanged]:
-        """Returns, by name, the items that are equal to what is stored and that their writer may write.
+        """Returns, by name as sent, the items that are equal to what is stored and that their writer may write.
 
         Args:
             connection: To read with.
@@ -45,18 +47,33 @@ class UnchangedLookup:
             deferred: At least one item. Items of one name are equal.
         """
         by_name = {write.key.name: write for write in deferred}
-        found = await kind.table.ingested(connection, service.id, list(by_name))
-        same = [row for row in found if row.digest == by_name[row.name].digest]
+        found = await self._ingested(connection, kind, service, by_name.keys())
+        same = {name: row for name, row in found.items() if row.digest == by_name[name].digest}
         principal = deferred[0].writer.principal
         if self._sight.is_limited(principal):
-            same = [row for row in same if not self._may_refer_to_hidden(by_name[row.name], service)]
-        await self._known.load(connection, ids=referred_ids(same))
+            same = {n: row for n, row in same.items() if not self._may_refer_to_hidden(by_name[n], service)}
+        await self._known.load(connection, ids=referred_ids(same.values()))
+        kept = ("name",) if self._sight.shows(principal, kind, service) else ()
         return {
-            row.name: Unchanged(kind, row)
-            for row in same
+            name: Unchanged(kind, service.name, row, kept_fields=() if row.name == name else kept)
+            for name, row in same.items()
             # Denied items take the full path and are refused there.
             if self._may_write(principal, self._resources.stored(kind, service.id, row))
         }
+
+    async def _ingested(
+        self, connection: ReadConnection, kind: AssetKind, service: EntityRecord, names: AbstractSet[str]
+    ) -> dict[str, Ingested]:
+        """Returns what can be recognised, by the names given: those of today, and former ones."""
+        found = {row.name: row for row in await kind.table.ingested(connection, service.id, list(names))}
+        if len(found) < len(names):
+            missing = names - found.keys()
+            renamed = await self._known.former.load_assets(connection, service.id, kind.name, missing)
+            if ids := {name: id_ for name, id_ in renamed.items() if name in missing}:
+                rows = await kind.table.ingested_by_ids(connection, service.id, ids.values())
+                by_id = {row.id: row for row in rows}
+                found |= {name: by_id[id_] for name, id_ in ids.items() if id_ in by_id}
+        return found
 
     def _may_write(self, principal: Principal, resource: Resource) -> bool:
         # Assets that are alike have the same resource.

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from dashboard_catalog.catalog.known.former_names import FormerNames
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.change import describe
 from dashboard_catalog.catalog.model.commands import AssetName, Writer
@@ -21,12 +22,16 @@ from dashboard_catalog.store.records import AssetRecord, EntityRecord, RemovedRe
 class WorkingSet:
     """Assets of one transaction by name and id, and the changes to store.
 
+    Args:
+        former: The assets that had other names before.
+
     Attributes:
         now: When the batch was begun.
         changes: What is to be stored.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, former: FormerNames) -> None:
+        self._former = former
         self.now = datetime.now(UTC)
         self._by_key: dict[tuple[str, UUID, str], AssetRecord] = {}
         self._by_id: dict[UUID, AssetRecord] = {}
@@ -65,6 +70,11 @@ class WorkingSet:
         """Returns the asset of this name, deleted or not, as the batch has left it so far."""
         return self._by_key.get((kind.name, service_id, name)) if service_id else None
 
+    def find_renamed(self, kind: AssetKind, service_id: UUID, name: str) -> AssetRecord | None:
+        """Returns the asset that had this name before, if no other one has it."""
+        id_ = self._former.find(service_id, kind.name, name)
+        return self._by_id.get(id_) if id_ else None
+
     def get(self, id_: UUID) -> AssetRecord | None:
         """Returns the asset of this id, deleted or not, as the batch has left it so far."""
         return self._by_id.get(id_)
@@ -92,7 +102,10 @@ class WorkingSet:
         self._set(record, values)
         self._stamp(record, writer)
         self._by_id[record.id] = self._by_key[kind.name, record.service_id, record.name] = record
-        self.changes.of(kind.table, record.service_id).create(record)
+        changes = self.changes.of(kind.table, record.service_id)
+        changes.create(record)
+        if self._former.take(record.service_id, kind.name, record.name):
+            changes.take_name(record.name)
 
     def create_preserved(self, kind: AssetKind, record: AssetRecord, values: Mapping[str, Any], writer: Writer) -> None:
         """Makes a blank asset what `values` say; only its number, its call and its session are those of the writer."""
@@ -108,6 +121,10 @@ class WorkingSet:
         after.version += 1
         after.change = describe(before, changes)
         self._stamp(after, writer)
+        if after.name != before.name:
+            del self._by_key[kind.name, before.service_id, before.name]
+            self._former.take(before.service_id, kind.name, after.name)
+            self._former.keep(before.service_id, kind.name, before.name, before.id)
         self._by_id[after.id] = self._by_key[kind.name, after.service_id, after.name] = after
         self._older[before.id, before.version] = before
         self.changes.of(kind.table, after.service_id).change(before, after)

@@ -1,0 +1,71 @@
+"""Ingestion may use the former names of things: their sources do not know that the catalog has renamed them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, SentReference
+
+W = TypeVar("W", AssetWrite, EntityWrite)
+
+
+def in_present_names(write: W, known_entities: KnownEntities) -> W:
+    """Returns a write in which today's names of things take the place of former ones, if it is ingestion.
+
+    The name of the thing that it writes stays as it was sent.
+    """
+    if not known_entities.former.any or not write.writer.ingests:
+        return write
+    present = _PresentNames(known_entities)
+    if isinstance(write, EntityWrite):
+        return replace(write, values=present.of_parents(write))
+    return replace(write, values=present.of_references(write.values))
+
+
+class _PresentNames:
+    def __init__(self, known_entities: KnownEntities) -> None:
+        self._known = known_entities
+
+    def of_references(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the values of an asset; of two names of one thing, the first counts."""
+        present = dict(values)
+        for field, one in (("charts", self._chart), ("owners", self._owner)):
+            if field in values:
+                present[field] = {}
+                for sent, index in values[field].items():
+                    present[field].setdefault(one(sent), index)
+        if "tags" in values:
+            present["tags"] = {}
+            for fqn, (index, label) in values["tags"].items():
+                today = self._fqn("tag", fqn)
+                present["tags"].setdefault(today, (index, label._replace(tag_fqn=today)))
+        if "domain" in values:
+            present["domain"] = self._fqn("domain", values["domain"])
+        return present
+
+    def of_parents(self, write: EntityWrite) -> Mapping[str, Any]:
+        """Returns the values of an entity."""
+        present = dict(write.values)
+        for field, kind in write.kind.parents.items():
+            sent = write.values.get(field)
+            if isinstance(sent, str):
+                present[field] = self._fqn(kind, names.requoted(sent))
+            elif sent:
+                present[field] = [self._fqn(kind, names.requoted(fqn)) for fqn in sent]
+        return present
+
+    def _fqn(self, kind: str, fqn: str) -> str:
+        # What failed in the chunk is not replaced: what refers to it fails with it.
+        return fqn if self._known.has_failed(kind, fqn) else self._known.present(kind, fqn)
+
+    def _chart(self, key: AssetName) -> AssetName:
+        return key if self._known.has_failed("chart", names.join(*key)) else self._known.present_chart(key)
+
+    def _owner(self, sent: SentReference) -> SentReference:
+        fqn = sent.fqn or (names.quote(sent.name) if sent.name else "")
+        record = self._known.formerly(sent.type, fqn) if fqn else None
+        if record is None:
+            return sent
+        return sent._replace(name=record.name if sent.name else "", fqn=record.fqn if sent.fqn else "")
