@@ -25,6 +25,7 @@ _named = (
     any_of(_c.name, bindparam("names", type_=TEXT_LIST)),
 )
 _find = select(_c.kind, _c.name, _c.id).where(*_named)
+_some = select(_c.kind, _c.name, _c.id).where(_c.service_id == bindparam("service_id"))
 _free = delete(FORMER_NAME).where(*_named)
 _free_all = delete(FORMER_NAME).where(
     _c.service_id == bindparam("service_id"), any_of(_c.id, bindparam("ids", type_=UUID_LIST))
@@ -48,6 +49,12 @@ async def find(
     """
     parameters = {"service_id": service_id, "kinds": list(kinds), "names": list(names)}
     return [(row.kind, row.name, row.id) for row in await connection.execute(_find, parameters)]
+
+
+async def some(connection: ReadConnection, service_id: UUID, limit: int) -> list[tuple[str, str, UUID]]:
+    """Returns (kind, name, id) of things that had other names before, up to `limit` of them."""
+    rows = await connection.execute(_some.limit(limit), {"service_id": service_id})
+    return [(row.kind, row.name, row.id) for row in rows]
 
 
 async def by_present_names(

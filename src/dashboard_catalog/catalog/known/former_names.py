@@ -14,42 +14,59 @@ from dashboard_catalog.store.records import CATALOG_ID
 RENAMED_ENTITIES = ("bi_service", "team", "domain", "classification", "tag")
 """The kinds of entities that can be renamed."""
 
+_FEW = 100
+
 
 class FormerNames:
-    """Ids of things by kind and former name. Assets have them per BI service, entities under `CATALOG_ID`."""
+    """Ids of things by kind and former name. Assets have them per BI service, entities under `CATALOG_ID`.
+
+    Attributes:
+        any: Whether the batch has asked for any, or has made one. If not, there is nothing more to do about them.
+    """
 
     def __init__(self) -> None:
         self._ids: dict[tuple[UUID, str], dict[str, UUID]] = defaultdict(dict)
-        self._asked: dict[tuple[UUID, str], set[str]] = defaultdict(set)
+        # The services whose former names are all known, and what has been asked of the others.
+        self._complete: set[UUID] = set()
+        self._asked: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
         self.any = False
-        """Whether there is any."""
 
     async def load_assets(
-        self, connection: ReadConnection, service_id: UUID, kind: str, names: Iterable[str]
+        self, connection: ReadConnection, service_id: UUID, kind: str, names: Collection[str]
     ) -> Mapping[str, UUID]:
-        """Looks up names that no asset of a kind has in a BI service, and returns the ids by former name."""
-        asked = self._asked[service_id, kind]
-        if unknown := set(names) - asked:
-            asked |= unknown
-            await self._load(connection, service_id, [kind], unknown)
-        return self._ids[service_id, kind]
+        """Looks up names that no asset of a kind has in a BI service, and returns the ids of those that had them."""
+        await self._load(connection, service_id, [(kind, name) for name in names])
+        ids = self._ids[service_id, kind]
+        found = {name: ids[name] for name in names if name in ids} if ids else {}
+        self.any = self.any or bool(found)
+        return found
 
     async def load_entities(self, connection: ReadConnection, named: Collection[tuple[str, str]]) -> set[UUID]:
         """Looks up (kind, fully qualified name) of entities that do not exist, and returns the ids of what had them."""
-        unknown = [
-            (kind, fqn) for kind, fqn in named if kind in RENAMED_ENTITIES and fqn not in self._asked[CATALOG_ID, kind]
-        ]
-        for kind, fqn in unknown:
-            self._asked[CATALOG_ID, kind].add(fqn)
-        if unknown:
-            await self._load(connection, CATALOG_ID, {kind for kind, _ in unknown}, {fqn for _, fqn in unknown})
-        return {id_ for kind, fqn in named if (id_ := self.find(CATALOG_ID, kind, fqn))}
+        await self._load(connection, CATALOG_ID, [key for key in named if key[0] in RENAMED_ENTITIES])
+        ids = {id_ for kind, fqn in named if (id_ := self._ids[CATALOG_ID, kind].get(fqn))}
+        self.any = self.any or bool(ids)
+        return ids
 
-    async def _load(
-        self, connection: ReadConnection, service_id: UUID, kinds: Collection[str], names: Collection[str]
-    ) -> None:
-        for kind, name, id_ in await former_names.find(connection, service_id, kinds, names):
-            self.keep(service_id, kind, name, id_)
+    async def _load(self, connection: ReadConnection, service_id: UUID, named: Collection[tuple[str, str]]) -> None:
+        if not named or service_id in self._complete:
+            return
+        # Most services have few former names, and who has loaded all of them need not ask for each name.
+        if service_id not in self._asked:
+            found = await former_names.some(connection, service_id, _FEW + 1)
+            if len(found) <= _FEW:
+                self._complete.add(service_id)
+                self._add(service_id, found)
+                return
+        asked = self._asked[service_id]
+        if unknown := set(named) - asked:
+            asked |= unknown
+            kinds, names = {kind for kind, _ in unknown}, {name for _, name in unknown}
+            self._add(service_id, await former_names.find(connection, service_id, kinds, names))
+
+    def _add(self, service_id: UUID, found: Iterable[tuple[str, str, UUID]]) -> None:
+        for kind, name, id_ in found:
+            self._ids[service_id, kind][name] = id_
 
     def find(self, service_id: UUID, kind: str, name: str) -> UUID | None:
         """Returns the id of the thing that had this name before, if that is known."""

@@ -157,8 +157,7 @@ async def _find_moved(
         wanted = {key.name for key in keys if key.service == service_name}
         if service is None:
             continue
-        renamed = await known_entities.former.load_assets(connection, service.id, kind.name, wanted)
-        ids = {name: id_ for name, id_ in renamed.items() if name in wanted}
+        ids = await known_entities.former.load_assets(connection, service.id, kind.name, wanted)
         same = wanted if service.name != service_name else ()
         for name, present in (
             await kind.table.present_names(connection, service.id, same, ids) if ids or same else {}

@@ -323,7 +323,7 @@ class _Run:
     async def _load_renamed(self, kind: AssetKind, service_id: UUID, asset_names: Sequence[str]) -> None:
         missing = [name for name in asset_names if self._working.find(kind, service_id, name) is None]
         renamed = await self._known.former.load_assets(self._connection, service_id, kind.name, missing)
-        if ids := {id_ for name, id_ in renamed.items() if self._working.get(id_) is None}:
+        if ids := {id_ for id_ in renamed.values() if self._working.get(id_) is None}:
             self._working.add(kind, await kind.table.by_ids(self._connection, ids))
 
     def _refuse_contradictions(self, items: Iterable[NamedItem]) -> None:

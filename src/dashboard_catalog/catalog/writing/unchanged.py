@@ -68,8 +68,7 @@ class UnchangedLookup:
         found = {row.name: row for row in await kind.table.ingested(connection, service.id, list(names))}
         if len(found) < len(names):
             missing = names - found.keys()
-            renamed = await self._known.former.load_assets(connection, service.id, kind.name, missing)
-            if ids := {name: id_ for name, id_ in renamed.items() if name in missing}:
+            if ids := await self._known.former.load_assets(connection, service.id, kind.name, missing):
                 rows = await kind.table.ingested_by_ids(connection, service.id, ids.values())
                 by_id = {row.id: row for row in rows}
                 found |= {name: by_id[id_] for name, id_ in ids.items() if id_ in by_id}
