@@ -26,6 +26,10 @@ ROWS = {
     "overwrite what people have decided (`override_metadata`)": (Action.OVERRIDE_METADATA, ASSETS),
     "see and revert the bulk sessions of others (`revert_session`)": (Action.REVERT_SESSION, ["bi_service"]),
     "export the catalog, and import it with ids, versions and marks (`preserve`)": (Action.PRESERVE, [*ASSETS, "user"]),
+    "rename BI services, teams, domains, classifications, tags (`rename`)": (
+        Action.RENAME,
+        ["bi_service", "team", "domain", "classification", "tag"],
+    ),
     "write domains, classifications, tags": (Action.WRITE, ["domain", "classification", "tag"]),
     "write BI services": (Action.WRITE, ["bi_service"]),
     "write users, teams, custom properties": (Action.WRITE, ["user", "team", "custom_property"]),

@@ -598,7 +598,9 @@ class BulkUpsertResult(_message.Message):
     kind: _entity_pb2.Kind.ValueType
     """Kind of the item. KIND_UNSPECIFIED if the item is empty."""
     fully_qualified_name: _builtins.str
-    """Fully qualified name of the item. Empty if it could not be read."""
+    """Fully qualified name of the item; of an item that did not fail, that of the asset or entity today. Empty if it could
+    not be read.
+    """
     id: _builtins.str
     """UUID of the asset or entity. Empty if the item failed."""
     version: _builtins.float
@@ -613,8 +615,8 @@ class BulkUpsertResult(_message.Message):
     def kept_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the write left unchanged because people have decided it, and references that it left out because people have
         deleted their target, such as `description` or `charts.superset.sales_by_day`. Also custom properties that keep a
-        hidden value. Beyond 64 KiB, entries are replaced by the name of their field, such as `charts`. Empty if the caller
-        may not view the asset.
+        hidden value, and `name` if the item has a former name of the asset or entity. Beyond 64 KiB, entries are replaced
+        by the name of their field, such as `charts`. Empty if the caller may not view the asset.
         """
 
     @_builtins.property

@@ -135,8 +135,8 @@ class UpsertChartResponse(_message.Message):
     def kept_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the write left unchanged because people have decided it, and references that it left out because people have
         deleted their target: `description`, `tags.PII.Email`, `extension.costCentre`. Also custom properties that keep a
-        hidden value. Otherwise empty for an edit. Beyond 64 KiB, entries are replaced by the name of their field, such as
-        `tags`.
+        hidden value, and `name` if ingestion uses a former name. Otherwise empty for an edit. Beyond 64 KiB, entries are
+        replaced by the name of their field, such as `tags`.
         """
 
     def __init__(

@@ -70,14 +70,17 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example: the same create twice.
 
-    Metadata: id, version, updated_by: of the existing asset; deleted: `true` if it is soft-deleted and can be
-    restored. None if the caller may not view the asset.
+    Metadata: id, version (assets), updated_by: of what has the name; deleted: `true` if it is soft-deleted and can be
+    restored; moved_to: its fully qualified name today, if ingestion creates an asset under a former name. None if the
+    caller may not view it.
     """
     ERROR_REASON_NOT_FOUND: _ErrorReason.ValueType  # 9
     """NOT_FOUND: the resource does not exist, is soft-deleted, or may not be viewed by the caller. `ResourceInfo` names
     it.
 
     Example: a get of an unknown name.
+
+    Metadata: moved_to: today's fully qualified name of what had this name before, if the caller may view it.
     """
     ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 10
     """ABORTED: the etag is not that of the stored version.
@@ -260,14 +263,17 @@ ERROR_REASON_ALREADY_EXISTS: ErrorReason.ValueType  # 8
 
 Example: the same create twice.
 
-Metadata: id, version, updated_by: of the existing asset; deleted: `true` if it is soft-deleted and can be
-restored. None if the caller may not view the asset.
+Metadata: id, version (assets), updated_by: of what has the name; deleted: `true` if it is soft-deleted and can be
+restored; moved_to: its fully qualified name today, if ingestion creates an asset under a former name. None if the
+caller may not view it.
 """
 ERROR_REASON_NOT_FOUND: ErrorReason.ValueType  # 9
 """NOT_FOUND: the resource does not exist, is soft-deleted, or may not be viewed by the caller. `ResourceInfo` names
 it.
 
 Example: a get of an unknown name.
+
+Metadata: moved_to: today's fully qualified name of what had this name before, if the caller may view it.
 """
 ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 10
 """ABORTED: the etag is not that of the stored version.
