@@ -1,14 +1,27 @@
 """Ingestion under former names: it reaches the renamed asset, and says so."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import FORMER_NAME
 from tests.service.assets import Assets, all_rows, each_kind, fqns
 from tests.service.caller import Bulk, Caller, Json, Refused, Service
 from tests.service.counting import counted
+from tests.service.exports import comparable, export, import_
 from tests.service.ingesting import ALL_RESULTS, spec
+from tests.service.servers import SharedServer
+
+
+async def all_former_names(database: Database) -> set[tuple[str, str]]:
+    """Returns (kind, name) of all former names."""
+    async with database.read() as connection:
+        rows = await connection.execute(select(FORMER_NAME.c.kind, FORMER_NAME.c.name))
+        return {(row.kind, row.name) for row in rows}
 
 
 async def _ingest(caller: Caller, kind: str, *specs: Json, **options: Any) -> list[Json]:
@@ -184,3 +197,35 @@ async def test_a_sweep_spares_what_was_mentioned_by_a_former_name(superset: Call
     assert sorted(swept.summary["sweep"]["sample"]) == ["looker.d4", "looker.e2"]
     live = await superset.list_charts(service="looker")
     assert [each["name"] for each in live["charts"]] == ["new-c1", "new-c2"]
+
+
+@pytest.fixture
+async def second(other_database_url: str, shared_servers: dict[str, SharedServer]) -> AsyncIterator[Service]:
+    """A server with an empty catalog on the other kind of database."""
+    async with shared_servers[other_database_url.partition("+")[0]].service(other_database_url) as there:
+        yield there
+
+
+async def test_former_names_are_exported_and_imported(service: Service, superset: Caller, second: Service) -> None:
+    for kind in ("chart", "dashboard"):
+        assets = Assets(superset, kind)
+        await assets.create("a")
+        for before, after in (("a", "b"), ("b", "c")):
+            await assets.rename(before, after)
+    await superset.rename_entity(kind="KIND_DOMAIN", fully_qualified_name="finance", new_name="money")
+    exported = (await export(superset)).items
+    admin, bot = second.caller("root", "admin"), second.caller("loader", "ingestion_bot")
+    imported = await import_(admin, exported)
+    assert (imported.refused, imported.failures) == (None, {})
+    assert await all_former_names(second.database) == await all_former_names(service.database)
+    assert comparable((await export(admin)).items) == comparable(exported)
+    for kind in ("chart", "dashboard"):
+        (result,) = await _ingest(bot, kind, spec("b", domain="finance.tax"))
+        assert _shown(result) == ("superset.c", "UPDATED", ["name"])
+    # What has a name keeps it: here, what is imported had it before.
+    await superset.delete_dashboard(fully_qualified_name="superset.c", hard=True)
+    await superset.create_dashboard(dashboard=spec("a"))
+    (dashboard,) = [item for item in exported if item.dashboard.name == "c"]
+    assert (await import_(superset, [dashboard])).failures == {}
+    kept = {name for kind, name in await all_former_names(service.database) if kind == "dashboard"}
+    assert kept == {"b"}

@@ -51,7 +51,7 @@ class KindChanges(Generic[A]):
         id_ = before.id
         if before.name != after.name:
             self.take_name(after.name)
-            self.names[before.name] = id_
+            self.keep_name(before.name, id_)
         if id_ in self.new:
             self.new[id_] = after
             self.history.append(before)
@@ -65,6 +65,10 @@ class KindChanges(Generic[A]):
                 self.history.append(before)
             else:
                 self.superseded[id_] = before
+
+    def keep_name(self, name: str, id_: UUID) -> None:
+        """Makes a name the former name of an asset."""
+        self.names[name] = id_
 
     def take_name(self, name: str) -> None:
         """Frees the former name of an asset, which another one has from now on."""

@@ -204,6 +204,7 @@ class AssetWrites:
                 raise id_already_exists(write.kind.name, text_of(key), write.preserved.id)
             columns |= {**merged.changes, "source_hash": resolved.values.get("source_hash")}
             self._working.create_preserved(write.kind, record, columns, write.writer)
+            self._working.keep_names(write.kind, record, write.preserved.former_names)
             return self._written(write, record, Outcome.CREATED, (), resolved.dropped)
         self._working.create(write.kind, record, merged.changes, write.writer)
         self._store_unversioned(write, record, resolved, merged, changed=True)

@@ -97,15 +97,16 @@ class EntityWrites:
         self._written: dict[UUID, EntityRecord] = {}
         self._changes: list[EntityChangeRecord] = []
         self._last_change = 0
-        # Former names that new entities have, by kind.
-        self._taken: dict[str, dict[str, UUID | None]] = defaultdict(dict)
+        # Whose former names some names are from now on, by kind; None for names that new entities have.
+        self._former: dict[str, dict[str, UUID | None]] = defaultdict(dict)
         self._hierarchy = Hierarchy()
 
     async def load(self, connection: ReadConnection, writes: Iterable[EntityWrite]) -> None:
         """Loads the entities and their parents as they are stored."""
         sent = list(writes)
         parents = {key for write in sent for key in _parent_keys(write)}
-        await self._known.load_whole(connection, map(_fqn, sent))
+        kept = (fqn for write in sent if write.preserved for fqn in write.preserved.former_names)
+        await self._known.load_whole(connection, {*map(_fqn, sent), *kept})
         ids = {write.preserved.id for write in sent if write.preserved}
         await self._known.load(connection, fqns={fqn for _, fqn in parents}, ids=ids)
         await self._known.load_former(connection, {*map(_key, sent), *parents}, whole=True)
@@ -119,7 +120,7 @@ class EntityWrites:
     def present_name(self, write: EntityWrite) -> str:
         """Returns the fully qualified name that the entity of a write has today, or would have."""
         sent = _fqn(write)
-        return self._known.present(write.kind.name, sent) if write.writer.ingests else sent
+        return self._known.present(write.kind.name, sent) if write.writer.ingests and not write.preserved else sent
 
     def apply(self, write: EntityWrite) -> WrittenEntity:
         """Applies one upsert.
@@ -151,7 +152,7 @@ class EntityWrites:
         if stored is None:
             outcome, stored = Outcome.CREATED, self._blank(write, fqn)
             if self._known.former.take(CATALOG_ID, write.kind.name, fqn):
-                self._taken[write.kind.name][fqn] = None
+                self._former[write.kind.name][fqn] = None
         elif stored.deleted:
             outcome, changes = Outcome.RESTORED, changes | {"deleted": False}
         elif changes:
@@ -180,7 +181,7 @@ class EntityWrites:
             new = [record for id_, record in self._written.items() if id_ in self._new]
             changed = [record for id_, record in self._written.items() if id_ not in self._new]
             await entities.save(connection, new, changed, self._changes)
-        for kind, fqns in self._taken.items():
+        for kind, fqns in self._former.items():
             await former_names.store(connection, CATALOG_ID, kind, fqns)
 
     async def _load_hierarchy(self, connection: ReadConnection, kind: str, writes: Sequence[EntityWrite]) -> None:
@@ -229,6 +230,8 @@ class EntityWrites:
         }
         if kept := write.preserved:
             values |= {"updated_at": kept.updated_at, "updated_by": kept.updated_by, "deleted": kept.deleted}
+            free = [fqn for fqn in kept.former_names if not self._known.find(record.kind, fqn)]
+            self._former[record.kind] |= dict.fromkeys(free, record.id)
         changed = dataclasses.replace(record, **values, change_number=self._last_change, call_id=write.writer.call_id)
         self._written[changed.id] = changed
         self._changes.append(change_of(changed, outcome.lower(), write.writer))

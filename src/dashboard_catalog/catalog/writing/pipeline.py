@@ -305,6 +305,8 @@ class _Run:
                 wanted[write.kind, service_id].append(write.key.name)
             if service_id and write.new_name:
                 wanted[write.kind, service_id].append(write.new_name)
+            if service_id and write.preserved:
+                wanted[write.kind, service_id] += write.preserved.former_names
         for (kind, service_id), asset_names in wanted.items():
             self._working.add(kind, await kind.table.by_names(self._connection, service_id, asset_names))
             await self._load_renamed(kind, service_id, asset_names)

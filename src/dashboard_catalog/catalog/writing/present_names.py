@@ -16,7 +16,7 @@ def in_present_names(write: W, known_entities: KnownEntities) -> W:
 
     The name of the thing that it writes stays as it was sent.
     """
-    if not known_entities.former.any or not write.writer.ingests:
+    if not known_entities.former.any or not write.writer.ingests or write.preserved:
         return write
     present = _PresentNames(known_entities)
     if isinstance(write, EntityWrite):

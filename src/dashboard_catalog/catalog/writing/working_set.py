@@ -114,6 +114,13 @@ class WorkingSet:
         self.create(kind, record, {}, writer)
         self._set(record, values)
 
+    def keep_names(self, kind: AssetKind, record: AssetRecord, former: Iterable[str]) -> None:
+        """Makes names the former names of an asset, as far as no other one has them."""
+        for name in former:
+            if (kind.name, record.service_id, name) not in self._by_key:
+                self._former.keep(record.service_id, kind.name, name, record.id)
+                self.changes.of(kind.table, record.service_id).keep_name(name, record.id)
+
     def change(self, kind: AssetKind, before: AssetRecord, changes: Mapping[str, Any], writer: Writer) -> AssetRecord:
         """Gives an asset its next version and returns that; `before` stays as it was, for history and answers."""
         after: AssetRecord = kind.table.copy(before)
