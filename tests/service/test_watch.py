@@ -1,12 +1,14 @@
 """WatchChanges: every change once, in order, from now, from the beginning or from a token."""
 
+import json
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.watching import watch_from_now, watching
+from tests.service.watching import short, watch_from_now, watching
 
 VAULT: Json = {"biService": {"name": "vault", "serviceType": "Vault"}}
 
@@ -75,6 +77,30 @@ async def test_a_change_says_who_made_it_and_how(superset: Caller, bot: Caller) 
     assert {change["kind"]: change.get("service") for change in watcher.changes} == {
         "KIND_CHART": "superset",
         "KIND_DOMAIN": None,
+    }
+
+
+async def test_a_rename_is_a_change_with_the_name_before(service: Service, superset: Caller) -> None:
+    token = await watch_from_now(superset)
+    for description in ("name", "deleted"):
+        await superset.upsert_chart(chart=spec("c1", description=description))
+    await superset.upsert_chart(chart=spec("c2"))
+    await superset.upsert_entity(entity={"domain": {"name": "hr"}})
+    renamed = json.dumps(
+        {"previous": 1, "added": [["name", "x"]], "updated": [["name", 'o"ld', "c1"], ["tags", [], []]]}
+    )
+    for statement in (
+        f"UPDATE chart SET change = '{renamed}' WHERE name = 'c1' AND version = 3",
+        "UPDATE entity_change SET change = 'updated', previous_fqn = 'people' WHERE name = 'hr'",
+    ):
+        await service.database.write(lambda connection, sql=statement: connection.execute(text(sql)))
+
+    async with watching(superset, resume_token=token) as watcher:
+        changes = await watcher.catch_up()
+    assert {(short(change), change.get("previousFullyQualifiedName")) for change in changes} == {
+        ("updated chart superset.c1 0.2", None),
+        ("updated chart superset.c1 0.3", 'superset."o""ld"'),
+        ("updated domain hr", "people"),
     }
 
 

@@ -64,7 +64,8 @@ async def test_notifications_wake_watchers_and_survive_a_lost_connection(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog_module, "Watches", partial(Watches, look_seconds=AN_HOUR))
-    monkeypatch.setattr(notifications, "_RETRY_SECONDS", 0.05)
+    # Long enough to miss what is written meanwhile.
+    monkeypatch.setattr(notifications, "_RETRY_SECONDS", 0.5)
     data = tmp_path / "data"
     async with running(database_url, data) as (_, one), running(database_url, data) as (_, other):
         writer = other.caller("admin", "admin")

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite import aiosqlite
 
-from dashboard_catalog.store import charts, entities, hierarchies
+from dashboard_catalog.store import charts, entities, feed_statements, hierarchies
 from dashboard_catalog.store.asset_storing import _statements
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 from dashboard_catalog.store.list_filters import ListFilters
@@ -23,12 +23,18 @@ from dashboard_catalog.store.list_order import ListOrder
 from dashboard_catalog.store.list_statements import ListStatements
 
 TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
+BOTH = frozenset(TABLES)
 STATEMENTS: dict[str, ClauseElement] = {
     "chart_keys": charts._keys,
     "chart_keys_of": charts._keys_of,
     "chart_references": charts._references,
     "entities.by_fqns": entities._undescribed.where(entities._has_fqn),
     "entities.by_ids": entities._undescribed.where(entities._has_id),
+    "feed.changes": feed_statements.changes(BOTH, of_entities=False, as_of=False, sized=True),
+    "feed.changes as of a number": feed_statements.changes(BOTH, of_entities=False, as_of=True, sized=True),
+    "feed.changes of entities": feed_statements.changes(frozenset({"user"}), of_entities=True, as_of=True, sized=True),
+    "feed.traces": feed_statements.traces("sqlite"),
+    "feed.versions": feed_statements.versions("dashboard"),
     "lines_above": hierarchies._ABOVE["sqlite"],
     "lines_below": hierarchies._BELOW["sqlite"],
 } | {
