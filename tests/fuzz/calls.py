@@ -97,6 +97,13 @@ class Fuzz:
                 while (response := await stream.read()) is not grpc.aio.EOF:
                     responses.append(response)
                 await writing
+            elif rpc.answers_stream:
+                call = channel.unary_stream(rpc.path, response_deserializer=rpc.response.FromString)
+                stream = call(bodies[0], metadata=metadata, timeout=CALL_SECONDS)
+                # A watch that has caught up waits for what changes next.
+                while not _is_caught_up(responses) and (response := await stream.read()) is not grpc.aio.EOF:
+                    responses.append(response)
+                stream.cancel()
             else:
                 call = channel.unary_unary(rpc.path, response_deserializer=rpc.response.FromString)
                 responses.append(await call(bodies[0], metadata=metadata, timeout=CALL_SECONDS))
@@ -146,6 +153,10 @@ class Fuzz:
             for text in _texts(response):
                 self._seen.append(text)
         del self._seen[:-_SEEN]
+
+
+def _is_caught_up(responses: Sequence[Message]) -> bool:
+    return bool(responses) and getattr(responses[-1], "caught_up", False)
 
 
 async def _write(stream: Any, bodies: Sequence[bytes]) -> None:

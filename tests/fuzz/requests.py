@@ -72,6 +72,11 @@ def _valid_of_assets(noun: str, spec: Json) -> dict[str, list[Json]]:
     }
 
 
+_WATCHES: list[Json] = [
+    {},
+    {"start": "WATCH_START_BEGINNING", "includeState": True},
+    {"services": ["superset", "looker"], "kinds": ["KIND_DASHBOARD", "KIND_USER"], "start": "WATCH_START_BEGINNING"},
+]
 _VALID: dict[str, list[Json]] = {
     **_valid_of_assets("Dashboard", DASHBOARDS[0]),
     **_valid_of_assets("Chart", CHARTS[0]),
@@ -79,6 +84,7 @@ _VALID: dict[str, list[Json]] = {
     "GetEntity": _ENTITY_KEYS,
     "ListEntities": [{"kind": key["kind"], "pageSize": 2} for key in _ENTITY_KEYS],
     "DeleteEntity": [*_ENTITY_KEYS, {**_ENTITY_KEYS[0], "hard": True}],
+    "WatchChanges": _WATCHES,
     "BulkUpsert": [
         {"options": {"service": "superset", "sweep": {"maxDeletedPercent": 100}}, "items": CATALOG[-3:]},
         {"options": {"validateOnly": True, "resultView": "RESULT_VIEW_ALL"}, "items": CATALOG[:6]},
@@ -98,6 +104,7 @@ class Rpc:
         request: Class of its requests.
         response: Class of its responses.
         streams: Whether it takes and returns streams.
+        answers_stream: Whether it returns one.
     """
 
     name: str
@@ -105,6 +112,7 @@ class Rpc:
     request: type[Message]
     response: type[Message]
     streams: bool
+    answers_stream: bool
     valid: list[Message]
 
 
@@ -123,7 +131,7 @@ def _rpc(service: Any, method: Any) -> Rpc:
     response = message_factory.GetMessageClass(method.output_type)
     valid = [json_format.ParseDict(json, request()) for json in _VALID.get(method.name, [{}])]
     path = f"/{service.full_name}/{method.name}"
-    return Rpc(method.name, path, request, response, method.client_streaming, valid)
+    return Rpc(method.name, path, request, response, method.client_streaming, method.server_streaming, valid)
 
 
 def request_of(rpc: Rpc, rng: Random, seen: list[str]) -> bytes:

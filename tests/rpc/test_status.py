@@ -84,6 +84,25 @@ CASES: Mapping[Reason, tuple[CatalogError, dict[str, str]]] = {
         ),
         {"BadRequest": "dashboard.name"},
     ),
+    Reason.RESUME_TOKEN_EXPIRED: (CatalogError(Reason.RESUME_TOKEN_EXPIRED, "set back"), {}),
+    Reason.TOO_MANY_WATCHERS: (
+        CatalogError(
+            Reason.TOO_MANY_WATCHERS,
+            "full",
+            metadata={"limit": "2000"},
+            resource=("server", "watchers"),
+            retry_after=10.0,
+        ),
+        {"QuotaFailure": 'subject: "server:watchers"', "RetryInfo": "seconds: 10"},
+    ),
+    Reason.SESSION_RUNNING: (
+        CatalogError(Reason.SESSION_RUNNING, "loading", resource=("session", "s-1")),
+        {"PreconditionFailure": "session s-1"},
+    ),
+    Reason.SESSION_REVERTED: (
+        CatalogError(Reason.SESSION_REVERTED, "reverted", resource=("session", "s-1")),
+        {"PreconditionFailure": "session s-1"},
+    ),
     Reason.OFFSET_GAP: (CatalogError(Reason.OFFSET_GAP, "gap", metadata={"next_offset": "100"}), {}),
     Reason.MESSAGE_TOO_LARGE: (
         CatalogError(

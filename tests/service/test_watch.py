@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from dashboard_catalog.store.connections import WriteConnection
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.watching import short, watch_from_now, watching
 
@@ -89,11 +90,13 @@ async def test_a_rename_is_a_change_with_the_name_before(service: Service, super
     renamed = json.dumps(
         {"previous": 1, "added": [["name", "x"]], "updated": [["name", 'o"ld', "c1"], ["tags", [], []]]}
     )
-    for statement in (
-        f"UPDATE chart SET change = '{renamed}' WHERE name = 'c1' AND version = 3",
-        "UPDATE entity_change SET change = 'updated', previous_fqn = 'people' WHERE name = 'hr'",
-    ):
-        await service.database.write(lambda connection, sql=statement: connection.execute(text(sql)))
+
+    async def rename(connection: WriteConnection) -> None:
+        await connection.execute(text(f"UPDATE chart SET change = '{renamed}' WHERE name = 'c1' AND version = 3"))
+        of_domain = "UPDATE entity_change SET change = 'updated', previous_fqn = 'people' WHERE name = 'hr'"
+        await connection.execute(text(of_domain))
+
+    await service.database.write(rename)
 
     async with watching(superset, resume_token=token) as watcher:
         changes = await watcher.catch_up()
