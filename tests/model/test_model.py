@@ -1,0 +1,11 @@
+"""A short run of random sequences against the model; `make fuzz` runs many more."""
+
+from pathlib import Path
+
+from tests.model.machine import check
+from tests.model.remote import remote
+
+
+def test_a_server_and_the_model_agree(database_url: str, tmp_path: Path) -> None:
+    with remote(database_url, tmp_path) as server:
+        check(server, sequences=10, steps=12, repeatable=True)
