@@ -4,9 +4,10 @@ The row of a session commits together with each of its chunks, so it always says
 connection may write a session: the newest, whose id the row holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from dashboard_catalog.catalog import audit
@@ -26,6 +27,8 @@ from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import SessionRecord
+
+T = TypeVar("T")
 
 
 class Session:
@@ -65,15 +68,19 @@ class Session:
             await self._store_chunk(connection, record, items, results)
             return record, results
 
-        try:
-            self.record, results = await self._database.write(work)
-        except MissingThings as found:
-            if self._creation:
-                await self._create(self._creation, found.writes)
-            self.record, results = await self._database.write(work)
+        self.record, results = await self._write(work)
         audit.log_denied_items(self._request.writer, results)
         audit.log_chunk(self._request.writer, count_outcomes(results))
         return results
+
+    async def _write(self, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await self._database.write(work)
+            except MissingThings as found:
+                # Each thing is tried once, but others may remove more of what the chunk refers to.
+                if self._creation:
+                    await self._create(self._creation, found.writes)
 
     async def _create(self, creation: Creation, writes: Sequence[Write]) -> None:
         """Creates what a chunk refers to, as far as the caller may."""
