@@ -1,6 +1,7 @@
 """What creates a thing that the items of a bulk stream refer to, by its name alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetWrite, EntityWrite, Verb, Writer
@@ -50,6 +51,6 @@ def _items(service: str | None, kind: str, path: Sequence[str]) -> list[bulk_pb2
 
 def _write(item: bulk_pb2.BulkUpsertItem, writer: Writer) -> AssetWrite | EntityWrite:
     if item.HasField("chart"):
-        # One that exists, and that the writer may not view, must not be changed.
-        return asset_write(CHART_KIND, item.chart, Verb.CREATE, writer)
+        # It brings back a chart that ingestion has deleted, but never one that people have.
+        return asset_write(CHART_KIND, item.chart, Verb.UPSERT, replace(writer, overrides=False))
     return entity_write(item.entity, writer, frozenset())

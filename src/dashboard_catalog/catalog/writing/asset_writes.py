@@ -275,6 +275,8 @@ class AssetWrites:
         self, write: AssetWrite, record: AssetRecord, resolved: Resolved, merged: Merge, *, changed: bool
     ) -> None:
         """Stores what is not part of the version: marks, source_hash, and the digest while it is valid."""
+        # Only now: nothing is created for a write that is refused.
+        self._known.missing |= resolved.missing
         edited = merged.marks.encode()
         cleared = None if "source_hash" in write.mask else record.source_hash
         source_hash = resolved.values.get("source_hash", cleared)

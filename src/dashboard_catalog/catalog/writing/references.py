@@ -54,6 +54,7 @@ class Resolved:
         kept: Fields and properties that people have decided, and whose new value cannot be used as a whole, as in
             `kept_fields`.
         dropped: What the write leaves out because it cannot be used, as in `left_out`.
+        missing: Kind and fully qualified name of what of that could be created by name.
         violations: Everything that is wrong with the references.
     """
 
@@ -61,6 +62,7 @@ class Resolved:
     left_out: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    missing: set[tuple[str, str]] = field(default_factory=set)
     violations: list[Violation] = field(default_factory=list)
 
 
@@ -100,7 +102,6 @@ class _Resolver:
         # Only what exists matters then: what was stored once may be deleted, and older than today's rules.
         self._preserves = write.preserved is not None
         self.resolved = Resolved()
-        self._missing: set[tuple[str, str]] = set()
 
     def resolve(self, values: Mapping[str, Any]) -> Resolved:
         resolved = self.resolved
@@ -116,7 +117,6 @@ class _Resolver:
                 resolved.values[name] = found
             if name in self._decided.fields:
                 self._forgive(before, dropped, name)
-        self._known.missing |= self._missing
         return resolved
 
     def _held(self, name: str) -> list[UUID]:
@@ -133,10 +133,6 @@ class _Resolver:
             return True
         self.resolved.violations.append(problem)
         return False
-
-    def _note_missing(self, kind: str, fqn: str, found: Any) -> None:
-        if found is None:
-            self._missing.add((kind, fqn))
 
     def _has_failed(self, kind: str, fqn: str, found: Any) -> bool:
         """Says whether the item of the same chunk that writes a thing was refused, and the write minds that.
@@ -173,7 +169,9 @@ class _Resolver:
                 f"charts[{index}]", "chart", fqn, chart, failed=failed, held=is_held, moved_to=self._chart_today(key)
             ):
                 self._drops(f"charts.{fqn}", problem)
-                self._note_missing("chart", fqn, chart)
+                # One that ingestion has deleted comes back. One that the writer may not view exists.
+                if chart is not None or self._known.chart(key) is None:
+                    self.resolved.missing.add(("chart", fqn))
             elif chart:
                 ids.append(chart.id)
         return ids
@@ -193,9 +191,20 @@ class _Resolver:
         }
         if ViolationReason.OWNER_RULE in self._write.drops:
             found = {id_: record for id_, record in found.items() if self._may_own(record)}
+        self._note_missing_owners(owners)
         held = found if self._preserves else self._held("owners")
         self.resolved.violations += check_owners(list(found.values()), held)
         return list(found)
+
+    def _note_missing_owners(self, owners: Collection[SentReference]) -> None:
+        # Not those that people have replaced, or that could not own the asset together.
+        if "owners" in self._decided.fields or (len(owners) > 1 and any(sent.type == "team" for sent in owners)):
+            return
+        for sent in owners:
+            fqn = sent.fqn or names.quote(sent.name)
+            agrees = not sent.name or fqn == names.quote(sent.name)
+            if not sent.id and agrees and self._known.find(sent.type, fqn) is None:
+                self.resolved.missing.add((sent.type, fqn))
 
     def _may_own(self, record: EntityRecord) -> bool:
         problems = check_owners([record], self._held("owners"))
@@ -214,8 +223,6 @@ class _Resolver:
             return None
         shown = self._shown_by_id(sent, fqn) if sent.id else fqn
         part = _owner_part(sent.type, record.name if record else sent.name or fqn or sent.id)
-        if not sent.id and "owners" not in self._decided.fields:
-            self._note_missing(sent.type, fqn, record)
         return self._usable(record, sent.type, shown, _Place(path, part), self._held("owners"))
 
     def _shown_by_id(self, sent: SentReference, fqn: str) -> str:
@@ -247,9 +254,10 @@ class _Resolver:
         for fqn, (index, sent) in tags.items():
             path, part = f"tags[{index}].tag_fqn", f"tags.{fqn}"
             found = self._known.find("tag", fqn)
-            self._note_missing("tag", fqn, found)
             record = self._usable(found, "tag", fqn, _Place(path, part), held)
             if record is None:
+                if found is None and self._has_room(fqn, tags):
+                    self.resolved.missing.add(("tag", fqn))
                 continue
             if self._preserves:
                 held.add(record.id)
@@ -266,6 +274,14 @@ class _Resolver:
                     continue
             labels.append(TagLabel(record, group, shared_label(sent.label_type, sent.state)))
         return labels
+
+    def _has_room(self, fqn: str, tags: Collection[str]) -> bool:
+        """Says whether a tag that does not exist could stand beside the others, which may exclude it."""
+        top = names.quote(names.split(fqn)[0])
+        classification = self._known.find("classification", top)
+        if classification is None or not classification.attributes["mutually_exclusive"]:
+            return True
+        return all(other == fqn or names.quote(names.split(other)[0]) != top for other in tags)
 
     def _extension(self, extension: Mapping[str, Any]) -> dict[str, Any]:
         properties = PropertyValues(self._write, self._stored, self._known, self._decided, self._hidden)
