@@ -146,6 +146,21 @@ async def test_what_the_caller_may_not_create_is_dropped(service: Service, bot: 
     assert await _exist(admin, "classification", "New", "Deep") == [True, False]
 
 
+async def test_former_names_exist(bot: Caller, admin: Caller) -> None:
+    await admin.rename_chart(fully_qualified_name="superset.c1", new_name="c1 today")
+    await admin.rename_entity(kind="KIND_CLASSIFICATION", fully_qualified_name="PII", new_name="Private")
+    await admin.rename_entity(kind="KIND_BI_SERVICE", fully_qualified_name="superset", new_name="sup")
+    item = _item(charts=["superset.c1", "superset.new"], tags=[{"tagFQN": "PII.Email"}, {"tagFQN": "PII.New"}])
+    for home in ("superset", "sup"):
+        loaded = await _load(bot, item, missing="CREATE", service=home)
+        assert _left_out(loaded) == {}
+        item["dashboard"]["charts"].append("superset.newer")
+    asset = (await admin.get_dashboard(fully_qualified_name="sup.d1"))["dashboard"]
+    assert [each["fullyQualifiedName"] for each in asset["charts"]] == ["sup.c1 today", "sup.new", "sup.newer"]
+    assert tags_of(asset) == ["Private.Email", "Private.New"]
+    assert await _exist(admin, "classification", "PII") == [False]
+
+
 async def test_a_chart_that_a_sweep_deleted_comes_back_and_one_that_people_deleted_does_not(
     bot: Caller, admin: Caller
 ) -> None:

@@ -171,10 +171,16 @@ class _Resolver:
                 self._drops(f"charts.{fqn}", problem)
                 # One that ingestion has deleted comes back. One that the writer may not view exists.
                 if chart is not None or self._known.chart(key) is None:
-                    self.resolved.missing.add(("chart", fqn))
+                    self._note_missing_chart(key)
             elif chart:
                 ids.append(chart.id)
         return ids
+
+    def _note_missing_chart(self, key: AssetName) -> None:
+        service = self._known.any_service(key.service)
+        if service and not self._known.has_failed("chart", names.join(*key)):
+            # The stream may name its BI service as its items do, or as the catalog does today.
+            self.resolved.missing |= {("chart", names.join(name, key.name)) for name in (key.service, service.name)}
 
     def _chart_today(self, key: AssetName) -> str | None:
         """Returns today's name of a chart that had this one before, if the writer may view it."""
