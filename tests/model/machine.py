@@ -77,8 +77,9 @@ class CatalogMachine(RuleBasedStateMachine):
         self.fresh = count()
         self.sessions: list[str] = []
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(loaded=st.booleans())
+    def begin(self, loaded: bool) -> None:
+        """Makes the entities of the sequence, perhaps with a load of a few assets."""
         number = next(self.server.sequences)
         self.prefix = f"n{number}"
         self.services = [Thing("bi_service", f"{self.prefix}a"), Thing("bi_service", f"{self.prefix}b")]
@@ -89,6 +90,10 @@ class CatalogMachine(RuleBasedStateMachine):
         entities += [{"tag": {"name": tag.name, "classification": self.classification.name}} for tag in self.tags]
         added = self._run(self.server.edits.bulk([{"entity": entity} for entity in entities]))
         assert not added.failures
+        if loaded:
+            charts: list[Any] = [("chart", 0, place, {"description": "one"}) for place in (0, 1)]
+            holders = [("dashboard", 0, 0, {"charts": [(0, 0)]}), ("dashboard", 0, 1, {"charts": [(0, 0), (0, 1)]})]
+            self.load([[*charts, *holders]], sweeps=False)
 
     # Writes.
 
@@ -188,6 +193,10 @@ class CatalogMachine(RuleBasedStateMachine):
 
     @rule(chunks=st.lists(st.lists(items, min_size=1, max_size=4), min_size=1, max_size=2), sweeps=st.booleans())
     def bulk(self, chunks: Sequence[Sequence[Any]], sweeps: bool) -> None:
+        self.load(chunks, sweeps=sweeps)
+
+    def load(self, chunks: Sequence[Sequence[Any]], *, sweeps: bool) -> None:
+        """Loads chunks as the bot does, in a session of their own, and compares every result."""
         session = str(uuid4())
         options: Json = {"session_id": session, "service": self.services[0].fqn, "result_view": "RESULT_VIEW_ALL"}
         specs = [[self._spec(*item) for item in chunk] for chunk in chunks]
