@@ -123,9 +123,10 @@ async def test_page_tokens_work_only_where_they_come_from(bot: Caller) -> None:
     listed = (await bot.list_bulk_sessions(page_size=1, service="superset"))["nextPageToken"]
     failed = (await bot.get_bulk_session(session_id=sessions[0], page_size=1))["nextPageToken"]
     forged = page_tokens.encode(("sessions", "", None), ["2026-01-01T00:00:00", sessions[0]])
+    short = page_tokens.encode(("sessions", "", None), ["2026-01-01T00:00:00+00:00"])
     beyond = page_tokens.encode(("failures", UUID(sessions[0])), [str(2**63)])
 
-    for token in (failed, forged, listed, "?"):
+    for token in (failed, forged, short, listed, "?"):
         with pytest.raises(Refused) as refused:
             await bot.list_bulk_sessions(page_token=token)
         assert refused.value.violations == {"page_token": "INVALID_PAGE_TOKEN"}

@@ -142,10 +142,11 @@ async def find_failures(
 
 
 def _start_and_id(parts: Sequence[str]) -> tuple[datetime, UUID]:
-    start, id_ = datetime.fromisoformat(parts[0]), UUID(parts[1])
-    if len(parts) > 2 or start.tzinfo != UTC:
+    text, id_ = parts
+    start = datetime.fromisoformat(text)
+    if start.tzinfo != UTC:
         raise ValueError("not a position")
-    return start, id_
+    return start, UUID(id_)
 
 
 def _offset(parts: Sequence[str]) -> int:
