@@ -9,6 +9,7 @@ from sqlalchemy import TableClause, event
 from dashboard_catalog.store import record_statements
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
+from tests.service.caller import Service
 
 
 class Counted:
@@ -63,3 +64,18 @@ def counted(database: Database) -> Iterator[Counted]:
         record_statements._copy = copy
         for name, listener in listeners:
             event.remove(engine, name, listener)
+
+
+@contextmanager
+def reads(service: Service) -> Iterator[list[str]]:
+    """Collects the statements of readers."""
+    statements: list[str] = []
+
+    def add(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement != "SELECT 1":
+            statements.append(statement)
+
+    engine = service.database._readers.sync_engine
+    event.listen(engine, "before_cursor_execute", add)
+    yield statements
+    event.remove(engine, "before_cursor_execute", add)

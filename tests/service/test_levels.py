@@ -1,15 +1,11 @@
 """How deep domains, teams and tags may lie below each other, and lists by what is stored deeper."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from sqlalchemy import event
 
 from dashboard_catalog.catalog.model.kinds import MAX_LEVELS
 from dashboard_catalog.catalog.writing import entity_merge, hierarchy
 from tests.service.caller import Caller, Json, Service
+from tests.service.counting import reads
 from tests.service.entities import refused, upserted
 
 DEEP = 150
@@ -29,21 +25,6 @@ def chain(kind: str, first: int, end: int) -> list[Json]:
         return {"entity": {kind: {"name": name, **below}}}
 
     return [entity(number) for number in range(first, end)]
-
-
-@contextmanager
-def reads(service: Service) -> Iterator[list[str]]:
-    """Collects the statements of readers."""
-    statements: list[str] = []
-
-    def add(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement != "SELECT 1":
-            statements.append(statement)
-
-    engine = service.database._readers.sync_engine
-    event.listen(engine, "before_cursor_execute", add)
-    yield statements
-    event.remove(engine, "before_cursor_execute", add)
 
 
 async def test_domains_teams_and_tags_have_at_most_32_levels(superset: Caller) -> None:

@@ -11,6 +11,7 @@ from dashboardcatalog.v1.dashboard_service_pb2 import DeleteDashboardRequest
 from tests.conftest import DATABASES, sqlite_url
 from tests.postgres import PostgresServer
 from tests.service.caller import Refused, Service
+from tests.service.counting import reads
 from tests.service.searching import Searcher, fill, names, searchable, snippets, until_indexed
 
 
@@ -123,6 +124,15 @@ async def test_fields_of_a_query_narrow_what_is_found(admin: Searcher) -> None:
     assert await admin.names("kind:bi-service") == ["looker", "superset"]
     assert await admin.names("kind:chart kind:domain") == ["c1", "c2", "c3", "finance", "tax"]
     assert await admin.names("ann") == ["ann"]
+
+
+async def test_a_query_may_name_many_values(admin: Searcher, searched: Service) -> None:
+    values = ["tag:email", "tag:sensitive", "-tag:PII.Email", "domain:FINANCE", "owner:ann", "project:EMEA"]
+    with reads(searched) as few:
+        await admin.names(" ".join(values))
+    with reads(searched) as many:
+        assert await admin.dashboards(" ".join(values * 12)) == ["revenue"]
+    assert len(many) <= len(few)
 
 
 async def test_typos_count_only_where_nothing_matches_as_written(admin: Searcher) -> None:
@@ -353,10 +363,12 @@ async def test_results_are_shown_as_they_are_stored(admin: Searcher, searched: S
     other = Searcher(searched.caller("other", "admin"))
     spec = {"name": "moving", "service": "superset", "owners": [{"type": "user", "name": "ann"}]}
     await admin.caller.upsert_dashboard(dashboard=spec)
-    assert await admin.names("moving", owner="user:ann") == ["moving"]
-    await admin.caller.upsert_dashboard(dashboard=spec | {"owners": [{"type": "team", "name": "sales"}]})
+    assert await admin.names("moving", owner="user:ann", missing=["MISSING_DESCRIPTION"]) == ["moving"]
+    spec = spec | {"owners": [{"type": "team", "name": "sales"}], "description": "It moves."}
+    await admin.caller.upsert_dashboard(dashboard=spec)
     # Whether or not the index has followed.
     assert await other.names("moving", owner="user:ann") == []
+    assert await other.names("moving", missing=["MISSING_DESCRIPTION"]) == []
     [result] = (await other.search("moving"))["results"]
     assert [owner["name"] for owner in result["dashboard"]["owners"]] == ["sales"]
     await admin.caller.delete_dashboard(fully_qualified_name="superset.moving", hard=True)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import tantivy
 
-from dashboard_catalog.index.words import indexed, names_of
+from dashboard_catalog.index.words import fold, indexed, names_of
 
 MAX_DESCRIPTION = 20_000
 """Length of the part of a description that is searched, in code points."""
@@ -26,6 +26,9 @@ WORDS = ("name", "display_name", "description", "project_words", "extension", "c
 
 FACETS = ("kind", "service", "owner", "tag", "domain", "project", "dashboard_type", "chart_type", "missing")
 """The fields whose values are whole terms and can be counted. Ids are in hex."""
+
+FOLDED = ("folded_type", "folded_project")
+"""The fields whose values are whole terms that differ in more than case, accents and width."""
 
 # No name contains it, and it sorts before all that they contain.
 _BETWEEN = "\0"
@@ -42,7 +45,8 @@ def _schema() -> tantivy.Schema:
     builder.add_bytes_field("key", indexed=True)
     for name in FACETS:
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("named", tokenizer_name="raw", index_option="basic")
+    for name in ("named", *FOLDED):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("by_name", stored=True, fast=True, tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("name_order", indexed=True, fast=True)
     builder.add_unsigned_field("updated_at", indexed=True, fast=True)
@@ -150,6 +154,8 @@ def values_of(document: Document) -> dict[str, Any]:
         "dashboard_type": _given(document.dashboard_type),
         "chart_type": _given(document.chart_type),
         "missing": list(document.missing),
+        "folded_type": [fold(each) for each in (document.dashboard_type, document.chart_type) if each],
+        "folded_project": [fold(document.project)] if document.project else [],
         "named": [*names_of(document.name), *(names_of(shown) if shown else ())],
         "by_name": str(Place(document.name, document.kind, document.id)),
         "name_order": name_order(document.name),

@@ -89,11 +89,6 @@ def places(searcher: Searcher, query: tantivy.Query, limit: int = 1_000) -> list
     return [Place.parse(str(searcher.doc(address)["by_name"][0])) for _, address in found]
 
 
-def terms_of(searcher: Searcher, field: str, limit: int = 10_000) -> list[str]:
-    """Returns the values of a field of `fields.FACETS`, up to a number."""
-    return [term for term, _ in searcher.terms_with_prefix(field, "", limit=limit)]
-
-
 def _ranked(searcher: Searcher, query: tantivy.Query, field: str | None, page: Window) -> Found:
     size, seen, last = page
     limit = seen + size + 2

@@ -7,7 +7,7 @@ that their rows name as parents.
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import Integer, TextualSelect, bindparam, select, text
+from sqlalchemy import Integer, TextualSelect, bindparam, or_, select, text
 
 from dashboard_catalog.store.column_types import ID, UUID_LIST
 from dashboard_catalog.store.conditions import begins_with
@@ -20,6 +20,8 @@ Lines = dict[UUID, list[UUID]]
 
 _QUALIFIED_BY = {"domain": "domain", "classification": "tag"}
 """The kinds of entities whose fully qualified names begin with that of another one, by the kind of that one."""
+
+_NAMES_AT_ONCE = 100
 
 
 def _statement(sql: str) -> TextualSelect:
@@ -64,13 +66,28 @@ _ABOVE: Mapping[str, TextualSelect] = {
 }
 
 
-async def ids_below(connection: ReadConnection, top: EntityRecord) -> list[UUID]:
-    """Returns the id of an entity and those of all entities below it."""
-    if top.kind not in _QUALIFIED_BY:
-        return list(await lines_below(connection, [top.id]))
+async def ids_below(connection: ReadConnection, tops: Iterable[EntityRecord]) -> set[UUID]:
+    """Returns the ids of some entities and those of all entities below them."""
+    ids: set[UUID] = set()
+    parents: list[UUID] = []
+    names: dict[str, list[str]] = {kind: [] for kind in _QUALIFIED_BY}
+    for top in tops:
+        ids.add(top.id)
+        if top.kind in names:
+            names[top.kind].append(top.fqn)
+        else:
+            parents.append(top.id)
+    ids.update(await lines_below(connection, parents))
+    for kind, fqns in names.items():
+        for start in range(0, len(fqns), _NAMES_AT_ONCE):
+            ids.update(await _qualified_by(connection, _QUALIFIED_BY[kind], fqns[start : start + _NAMES_AT_ONCE]))
+    return ids
+
+
+async def _qualified_by(connection: ReadConnection, kind: str, fqns: Iterable[str]) -> Iterable[UUID]:
     c = ENTITY.c
-    found = select(c.id).where(c.kind == _QUALIFIED_BY[top.kind], begins_with(c.fqn, f"{top.fqn}."))
-    return [top.id, *(await connection.execute(found)).scalars()]
+    found = select(c.id).where(c.kind == kind, or_(*(begins_with(c.fqn, f"{fqn}.") for fqn in fqns)))
+    return (await connection.execute(found)).scalars()
 
 
 async def lines_below(connection: ReadConnection, ids: Iterable[UUID]) -> Lines:

@@ -115,8 +115,7 @@ class FilterLookup:
 
     async def _with_all_below(self, kind: str, path: Sequence[str]) -> Sequence[UUID]:
         found = await entities.by_fqns(self.connection, [names.join(*path)])
-        top = next((record for record in found if record.kind == kind), None)
-        return await ids_below(self.connection, top) if top else []
+        return list(await ids_below(self.connection, [record for record in found if record.kind == kind]))
 
     async def _asset(self, kind: AssetKind, service: str, name: str) -> Any:
         """Returns the asset of these raw names, or None if it does not exist or may not be viewed."""

@@ -74,7 +74,7 @@ async def _below(connection: ReadConnection, record: EntityRecord) -> list[Entit
     """Returns the entities whose fully qualified names begin with that of a domain or classification, in order."""
     if record.kind not in ("domain", "classification"):
         return []
-    ids = [id_ for id_ in await ids_below(connection, record) if id_ != record.id]
+    ids = await ids_below(connection, [record]) - {record.id}
     return sorted(await entities.whole_by_ids(connection, ids), key=lambda each: each.fqn)
 
 

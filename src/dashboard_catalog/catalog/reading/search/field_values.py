@@ -4,8 +4,7 @@ A value is a fully qualified name or, where nothing has that, any name or displa
 case, accents and width. What is not known matches nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from dashboard_catalog.catalog.reading.search.matching import Conditions
 from dashboard_catalog.catalog.reading.search.query import Query, unquoted
 from dashboard_catalog.catalog.reading.search.request import KINDS
 from dashboard_catalog.index import queries
-from dashboard_catalog.index.hits import Searcher, places, terms_of
+from dashboard_catalog.index.hits import Searcher, places
 from dashboard_catalog.index.words import fold, names_of
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
@@ -29,8 +28,11 @@ _KINDS_NAMED: Mapping[str, Sequence[str]] = {
 }
 """The kinds of the entities that the values of a field name."""
 
-_TERMS: Mapping[str, Sequence[str]] = {"type": ("chart_type", "dashboard_type"), "project": ("project",)}
-"""The fields of the index that hold the values of a field."""
+_WITH_ALL_BELOW = ("tag", "domain")
+"""The fields whose values also mean everything below what they name."""
+
+_FOLDED: Mapping[str, str] = {"type": "folded_type", "project": "folded_project"}
+"""The fields of the index that hold the folded values of a field."""
 
 
 class Naming(NamedTuple):
@@ -49,24 +51,13 @@ class Naming(NamedTuple):
     fqn: str
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the index knows of the values of a query.
-
-    Attributes:
-        namesakes: The entities that a value is the name or display name of.
-        terms: The terms of the fields of the index that hold plain texts, by field.
-    """
-
-    namesakes: Mapping[Naming, Sequence[UUID]]
-    terms: Mapping[str, Sequence[str]]
+Known = Mapping[Naming, Sequence[UUID]]
+"""The entities that each value of a query is the name or display name of."""
 
 
 def look_up(searcher: Searcher, query: Query) -> Known:
     """Returns what the index knows of the values of a query."""
-    fields = {field for of in (query.fields, query.without_fields) for field in of}
-    terms = {term: terms_of(searcher, term) for field in fields for term in _TERMS.get(field, ())}
-    return Known({naming: _namesakes(searcher, naming) for naming in _namings(query)}, terms)
+    return {naming: _namesakes(searcher, naming) for naming in _namings(query)}
 
 
 async def conditions_of(
@@ -77,38 +68,40 @@ async def conditions_of(
     Args:
         services: All BI services.
     """
-    namings = list(_namings(query))
+    namings = _namings(query)
     found = await entities.by_fqns(connection, {naming.fqn for naming in namings if naming.fqn})
-    wanted = {id_ for ids in known.namesakes.values() for id_ in ids}
+    wanted = {id_ for ids in known.values() for id_ in ids}
     by_id = {record.id: record for record in await entities.by_ids(connection, wanted)}
-    named: dict[Naming, Sequence[UUID]] = {}
+    meant: dict[Naming, Sequence[EntityRecord]] = {}
     for naming in namings:
         exact = [record for record in found if record.fqn == naming.fqn and record.kind in naming.kinds]
-        meant = exact or [by_id[id_] for id_ in known.namesakes[naming] if id_ in by_id]
-        named[naming] = [id_ for record in meant for id_ in await _with_all_below(connection, record)]
+        meant[naming] = exact or [by_id[id_] for id_ in known[naming] if id_ in by_id]
 
-    def condition(field: str, values: Sequence[str]) -> queries.Query:
+    async def condition(field: str, values: Sequence[str]) -> queries.Query:
         if field in _KINDS_NAMED:
-            return queries.any_of(field, [id_.hex for value in values for id_ in named[_naming(field, value)]])
+            records = {record.id: record for value in values for record in meant[_naming(field, value)]}
+            ids = await ids_below(connection, records.values()) if field in _WITH_ALL_BELOW else records
+            return queries.any_of(field, [id_.hex for id_ in ids])
         if field == "kind":
             return queries.any_of("kind", [kind for kind in KINDS if any(_same(kind, value) for value in values)])
-        found = [queries.any_of(term, _like(known.terms[term], values)) for term in _TERMS[field]]
+        folded = {fold(unquoted(value)) for value in values}
+        conditions = [queries.any_of(_FOLDED[field], folded)]
         if field == "type":
-            of_type = [each.id.hex for each in services if _like([each.attributes["service_type"]], values)]
-            found.append(queries.any_of("service", of_type))
-        return queries.either(found)
+            of_type = [each.id.hex for each in services if fold(each.attributes["service_type"]) in folded]
+            conditions.append(queries.any_of("service", of_type))
+        return queries.either(conditions)
 
     return Conditions(
-        [condition(field, values) for field, values in query.fields.items()],
-        [condition(field, values) for field, values in query.without_fields.items()],
+        [await condition(field, values) for field, values in query.fields.items()],
+        [await condition(field, values) for field, values in query.without_fields.items()],
     )
 
 
-def _namings(query: Query) -> Iterator[Naming]:
-    for of in (query.fields, query.without_fields):
-        for field, values in of.items():
-            if field in _KINDS_NAMED:
-                yield from (_naming(field, value) for value in values)
+def _namings(query: Query) -> list[Naming]:
+    """Returns what the values of a query name, each once."""
+    of_all = (query.fields, query.without_fields)
+    named = ((field, values) for of in of_all for field, values in of.items() if field in _KINDS_NAMED)
+    return list(dict.fromkeys(_naming(field, value) for field, values in named for value in values))
 
 
 def _naming(field: str, value: str) -> Naming:
@@ -130,16 +123,6 @@ def _naming(field: str, value: str) -> Naming:
 def _namesakes(searcher: Searcher, naming: Naming) -> list[UUID]:
     named = [queries.any_of("kind", naming.kinds), queries.any_of("named", names_of(naming.text)[:1])]
     return [place.id for place in places(searcher, queries.all_of(named), limit=100)]
-
-
-async def _with_all_below(connection: ReadConnection, record: EntityRecord) -> Sequence[UUID]:
-    """Returns the id of an entity, with those of all domains or tags below it."""
-    return await ids_below(connection, record) if record.kind in ("domain", "classification", "tag") else [record.id]
-
-
-def _like(terms: Sequence[str], values: Sequence[str]) -> list[str]:
-    wanted = {fold(unquoted(value)) for value in values}
-    return [term for term in terms if fold(term) in wanted]
 
 
 def _same(kind: str, value: str) -> bool:

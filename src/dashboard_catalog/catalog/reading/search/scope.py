@@ -66,6 +66,7 @@ class Scope:
             and (filters.domains is None or record.domain in filters.domains)
             and (filters.tags is None or not set(filters.tags).isdisjoint(record.tags))
             and (not filters.project or getattr(record, "project", None) == filters.project)
+            and not any(getattr(record, name) for name in self.missing)
         )
 
     def _filters(self, filters: ListFilters) -> Iterator[queries.Query]:

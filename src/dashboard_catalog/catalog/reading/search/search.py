@@ -153,7 +153,7 @@ class Searches:
     async def _prepared(self, request: SearchRequest) -> _Search:
         position, query = request.position(), parse(request.query)
         names_fields = query.fields or query.without_fields
-        known = await self.index.search(partial(look_up, query=query)) if names_fields else Known({}, {})
+        known: Known = await self.index.search(partial(look_up, query=query)) if names_fields else {}
         async with self._database.read() as connection:
             services = await entities.of_kind(connection, "bi_service")
             scope = await scope_of(connection, self._authorizer, request, services)
