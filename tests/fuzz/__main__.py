@@ -86,7 +86,7 @@ def _memory(pid: int) -> int:
 def _show(report: Report, memory: list[int]) -> None:
     for rpc, codes in sorted(report.codes.items()):
         counts = ", ".join(f"{code} {count:,}" for code, count in codes.most_common())
-        print(f"  {rpc:<16} {codes.total():>8,}  {counts}")
+        print(f"  {rpc:<24} {codes.total():>8,}  {counts}")
     print(f"  {report.calls:,} calls; memory of the server in MiB: {', '.join(map(str, memory))}")
     for kind, description in report.failures.items():
         print(f"\n  WRONG {kind}\n{description}")

@@ -169,7 +169,7 @@ async def _write(stream: Any, bodies: Sequence[bytes]) -> None:
 
 def _texts(message: Any) -> list[str]:
     """Returns the ids, names, etags and page tokens in a message."""
-    wanted = ("id", "etag", "nextPageToken", "sessionId", "fullyQualifiedName")
+    wanted = ("id", "etag", "nextPageToken", "sessionId", "fullyQualifiedName", "resumeToken", "watchToken")
     found: list[str] = []
     pending = [json_format.MessageToDict(message)]
     while pending and len(found) < 20:

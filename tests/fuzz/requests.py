@@ -62,6 +62,10 @@ def _valid_of_assets(noun: str, spec: Json) -> dict[str, list[Json]]:
         {"updateMask": "extension", field: {"extension": _EXTENSION}},
     ]
     return {
+        f"List{noun}Versions": [{**keys[0], "pageSize": 2}, {**keys[1], "readMask": "name,version"}],
+        f"Compare{noun}Versions": [{**keys[0], "fromVersion": 0.1}, {**keys[1], "fromVersion": 0.2, "toVersion": 0.1}],
+        f"Revert{noun}": [{**keys[0], "version": 0.1}, {**keys[1], "version": 0.2, "validateOnly": True}],
+        f"Rename{noun}": [{**keys[0], "newName": f"{field[0]}9"}, {**keys[1], "newName": f"{field[0]}1"}],
         f"Create{noun}": [{field: {**spec, "name": "new"}}],
         f"Upsert{noun}": [{field: spec}, {field: spec, "updateMask": "owners,description", "validateOnly": True}],
         f"Get{noun}": [*keys, {**keys[0], "version": 0.1}, {**keys[1], "readMask": "name,owners"}],
@@ -72,6 +76,21 @@ def _valid_of_assets(noun: str, spec: Json) -> dict[str, list[Json]]:
     }
 
 
+_SESSION = "5e551000-0000-4000-8000-000000000001"
+_PRESERVED: Json = {
+    "id": "5e551000-0000-4000-8000-000000000002",
+    "version": 1.5,
+    "updatedAt": "2026-01-02T03:04:05Z",
+    "updatedBy": "ann",
+    "formerNames": ["d8"],
+    "changeDescription": {"fieldsUpdated": [{"name": "description", "oldValue": "a", "newValue": "b"}]},
+}
+_SEARCHES: list[Json] = [
+    {"query": 'sales "we sell" -draft owner:ann tag:PII.Email', "facets": [1, 2, 3, 4, 5, 6, 7, 8, 9]},
+    {"query": "d1", "kinds": ["KIND_DASHBOARD"], "service": "superset", "serviceType": "Superset", "pageSize": 2},
+    {"owner": "user:ann", "domain": "finance", "tag": "PII", "project": "p", "orderBy": "updated_at desc"},
+    {"missing": ["MISSING_OWNERS"], "deleted": "DELETED_INCLUDE", "orderBy": "name", "readMask": "dashboard.name"},
+]
 _WATCHES: list[Json] = [
     {},
     {"start": "WATCH_START_BEGINNING", "includeState": True},
@@ -85,7 +104,16 @@ _VALID: dict[str, list[Json]] = {
     "ListEntities": [{"kind": key["kind"], "pageSize": 2} for key in _ENTITY_KEYS],
     "DeleteEntity": [*_ENTITY_KEYS, {**_ENTITY_KEYS[0], "hard": True}],
     "WatchChanges": _WATCHES,
+    "ExportCatalog": [{}, {"services": ["superset"], "kinds": ["KIND_CHART"], "deleted": "DELETED_INCLUDE"}],
+    "RenameEntity": [{**key, "newName": "renamed"} for key in _ENTITY_KEYS],
+    "Search": _SEARCHES,
+    "ListBulkSessions": [{}, {"service": "superset", "pageSize": 2}, {"state": "BULK_SESSION_STATE_FINISHED"}],
+    "GetBulkSession": [{"sessionId": _SESSION, "pageSize": 2}],
+    "RevertSession": [{"sessionId": _SESSION}, {"sessionId": _SESSION, "validateOnly": True}],
     "BulkUpsert": [
+        {"options": {"sessionId": _SESSION, "service": "superset"}, "items": CATALOG[-3:]},
+        {"options": {"preserve": True}, "items": [{"dashboard": DASHBOARDS[0], "preserved": _PRESERVED}]},
+        {"options": {"missingReferences": "MISSING_REFERENCES_CREATE"}, "items": CATALOG[-3:]},
         {"options": {"service": "superset", "sweep": {"maxDeletedPercent": 100}}, "items": CATALOG[-3:]},
         {"options": {"validateOnly": True, "resultView": "RESULT_VIEW_ALL"}, "items": CATALOG[:6]},
         {"offset": "0", "items": CATALOG[-6:]},
