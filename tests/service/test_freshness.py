@@ -16,6 +16,7 @@ from sqlalchemy import update
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import catalog
+from dashboard_catalog.catalog.indexing import indexer
 from dashboard_catalog.catalog.indexing.recent_writes import After, AfterSyntaxError, RecentWrites
 from dashboard_catalog.index.folders import IndexFolder, Status
 from dashboard_catalog.index.searching import SearchIndex
@@ -150,12 +151,17 @@ def age(folder: Path) -> None:
     IndexFolder(folder.parent).say(Status(other.name, building=False, checked_at=time.time()))
 
 
+def mistype(folder: Path) -> None:
+    """Makes what the indexer said JSON of other types."""
+    folder.with_name("status.json").write_text(f'{{"build": "{folder.name}", "building": false, "checked_at": "now"}}')
+
+
 def interrupt(folder: Path) -> None:
     """Makes it an index whose build was killed."""
     IndexFolder(folder.parent).say(Status(folder.name, building=True, checked_at=time.time()))
 
 
-@pytest.mark.parametrize("harm", [flip, lose, garble, replace, age, interrupt, shutil.rmtree])
+@pytest.mark.parametrize("harm", [flip, lose, garble, replace, age, mistype, interrupt, shutil.rmtree])
 async def test_an_index_that_cannot_be_used_is_built_anew(
     superset: Caller, service: Service, harm: Callable[[Path], None]
 ) -> None:
@@ -173,6 +179,25 @@ async def test_an_index_that_cannot_be_used_is_built_anew(
         await until(lambda: (s := folder.status()) and not s.building and folder.path(s.build) != build)
         assert await index.search(names) == {*CHARTS, "c9"}
         await until(lambda: len(builds(folder)) == 1)
+
+
+@pytest.mark.usefixtures("superset")
+async def test_an_index_that_is_damaged_while_it_is_searched_is_built_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "_TRUST_SECONDS", 0)
+    index, folder = service.index, service.index.folder
+    async with indexing(service.database, folder):
+        await until(lambda: not index.building)
+        build = folder.path(folder.status().build)  # type: ignore[union-attr]
+        for file in build.glob("*.store"):
+            # In place: the server has mapped it.
+            with file.open("r+b") as opened:
+                opened.write(bytes(file.stat().st_size))
+        with pytest.raises((RuntimeError, ValueError)):
+            await index.search(names)
+        await until(lambda: (s := folder.status()) and not s.building and folder.path(s.build) != build)
+        assert await index.search(names) == CHARTS
 
 
 @pytest.mark.usefixtures("superset")

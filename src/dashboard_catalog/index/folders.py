@@ -18,6 +18,7 @@ from secrets import token_hex
 from typing import Any
 
 import tantivy
+from pydantic import FiniteFloat, TypeAdapter
 
 FORMAT = 1
 """Changes whenever documents of older versions must not be searched or written any more."""
@@ -29,6 +30,7 @@ class IndexBusy(Exception):
 
 _VERSION = f"v{FORMAT}-tantivy{'.'.join(version('tantivy').split('.')[:2])}"
 _STATUS = "status.json"
+_DOUBT = "doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Status:
 
     build: str
     building: bool
-    checked_at: float
-    oldest: float | None = None
+    checked_at: FiniteFloat
+    oldest: FiniteFloat | None = None
 
     @property
     def complete_until(self) -> float:
@@ -67,6 +69,9 @@ class Status:
         return max(0.0, now - since)
 
 
+_statuses = TypeAdapter(Status)
+
+
 class IndexFolder:
     """A folder with the builds of one index.
 
@@ -80,8 +85,8 @@ class IndexFolder:
     def status(self) -> Status | None:
         """Returns what the indexer last said; None if there was none of this version."""
         try:
-            said = Status(**json.loads(self.root.joinpath(_STATUS).read_bytes()))
-        except (OSError, ValueError, TypeError):
+            said = _statuses.validate_json(self.root.joinpath(_STATUS).read_bytes(), strict=True)
+        except (OSError, ValueError):
             return None
         return said if said.build.startswith(f"{_VERSION}-") else None
 
@@ -94,6 +99,23 @@ class IndexFolder:
         fresh = self.root / f"{_STATUS}.new"
         fresh.write_text(json.dumps(asdict(status)))
         fresh.replace(self.root / _STATUS)
+
+    def doubt(self) -> None:
+        """Asks the indexer to look for damage: the files that are in use could not be searched."""
+        with suppress(OSError):
+            self.root.joinpath(_DOUBT).touch()
+
+    def is_doubted(self) -> bool:
+        """Says whether somebody has asked for that."""
+        return self.root.joinpath(_DOUBT).exists()
+
+    def end_doubt(self) -> None:
+        """Notes that the indexer looks for damage now.
+
+        Raises:
+            OSError: If the folder cannot be written.
+        """
+        self.root.joinpath(_DOUBT).unlink(missing_ok=True)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:

@@ -124,8 +124,10 @@ class SearchIndex:
         try:
             return work(self._searcher())
         except Exception:
+            self.folder.doubt()
             raise
         except BaseException as error:
+            self.folder.doubt()
             # A panic of the library, which nobody expects who calls it.
             raise RuntimeError("the search index cannot be searched") from error
 

@@ -29,6 +29,8 @@ _BUSY_SECONDS = 5.0
 _WAIT_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 60.0
 _BEHIND_SECONDS = 60.0
+# How long the indexer works before it looks for damage again, since that takes time.
+_TRUST_SECONDS = 10.0
 
 _log = structlog.get_logger("dashboard_catalog.search")
 
@@ -101,7 +103,9 @@ class Indexer:
         if status is None or status.building:
             return None
         path = self._folder.path(status.build)
-        problem = None if status.build == self._whole else damage(path)
+        is_known = status.build == self._whole and not self._folder.is_doubted()
+        self._folder.end_doubt()
+        problem = None if is_known else damage(path)
         if problem is None:
             try:
                 return status.build, Writer(path)
@@ -144,12 +148,13 @@ class _Following:
         self._pace = Pace()
         self._said = Status("", building=False, checked_at=0.0)
         self._complained_at = 0.0
+        self._began = time.monotonic()
 
     async def run(self) -> None:
-        """Follows until the database has fewer changes than the index: it was set back."""
+        """Follows until the index is doubted, or the database has fewer changes than it: it was set back."""
         positions = await in_thread(self._writer.positions)
         self._positions = {id_: position.number for id_, position in positions.items()}
-        while True:
+        while not self._is_doubted():
             looked_at = time.time()
             async with self._database.read() as connection:
                 present = await feed.positions(connection)
@@ -164,6 +169,9 @@ class _Following:
             await self._say(looked_at, is_behind=bool(ahead), has_news=has_news)
             if not (ahead and may_work):
                 await asyncio.sleep(_LOOK_SECONDS)
+
+    def _is_doubted(self) -> bool:
+        return time.monotonic() - self._began >= _TRUST_SECONDS and self._folder.is_doubted()
 
     async def _catch_up(self, ahead: Mapping[UUID, int], looked_at: float) -> bool:
         """Indexes and commits what is ahead, but only so much at once. Returns whether that was all."""
