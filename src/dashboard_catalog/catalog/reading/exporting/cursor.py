@@ -4,7 +4,6 @@ An export shows the catalog at the moment when it began. So the token holds the 
 moment, beside the place in the order of what is exported.
 """
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -50,8 +49,7 @@ def encode(filters: str, places: Mapping[UUID, Place], cursor: Cursor) -> str:
         cursor: The place after the last item.
     """
     at = f"{cursor.kind:x}-{cursor.sequence.hex}-{cursor.level:x}-{cursor.number:x}"
-    held = positions.encode(_bound(filters, at), itertools.starmap(positions.entry, places.items()))
-    return f"{at}{_SEPARATOR}{held}"
+    return f"{at}{_SEPARATOR}{positions.token_of(_bound(filters, at), places)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ changed since the export began is shown as it was, and what has come since is le
 same moment gets both.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -285,7 +284,7 @@ async def open_export(database: Database, authorizer: Authorizer, request: Expor
             places = await positions.present(connection, lambda id_: id_ == CATALOG_ID or gets(id_))
             at = Cursor()
             seen = {id_: place for id_, place in places.items() if gets(id_)}
-            watch_token = positions.encode(scope.filters, itertools.starmap(positions.entry, seen.items()))
+            watch_token = positions.token_of(scope.filters, seen)
     return Export(database, authorizer, request, scope=scope, places=places, at=at, watch_token=watch_token)
 
 

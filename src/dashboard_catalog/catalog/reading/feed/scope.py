@@ -4,7 +4,6 @@ A BI service that the reader may not view does not exist for them: they get no p
 it later, they get its changes from the first one on, as they do of a BI service that is created later.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,9 +15,8 @@ from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind, EntityKind
 from dashboard_catalog.catalog.reading.entity_reads import visible_entity
-from dashboard_catalog.catalog.reading.feed import positions
 from dashboard_catalog.catalog.reading.feed.changes import Change, all_services
-from dashboard_catalog.catalog.reading.feed.positions import Place, Places
+from dashboard_catalog.catalog.reading.feed.positions import Places
 from dashboard_catalog.catalog.visibility.sight import KINDS_OF_SERVICES, Sight
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import feed
@@ -153,23 +151,3 @@ async def open_scope(
                 raise
             ids.update(found)
     return Scope(authorizer, wanted, frozenset(ids))
-
-
-async def present_places(connection: ReadConnection, scope: Scope) -> dict[UUID, Place]:
-    """Returns the places of a reader that wants only what changes from now on.
-
-    Raises:
-        CatalogError: PERMISSION_DENIED if the reader may view none of the kinds that they want.
-    """
-    return await positions.present(connection, await scope.check(connection))
-
-
-async def present_token(connection: ReadConnection, authorizer: Authorizer, wanted: Wanted) -> str:
-    """Returns the token of a reader that wants only what changes from now on.
-
-    Raises:
-        CatalogError: As `open_scope` and `present_places`.
-    """
-    scope = await open_scope(connection, authorizer, wanted)
-    places = await present_places(connection, scope)
-    return positions.encode(scope.filters, itertools.starmap(positions.entry, places.items()))
