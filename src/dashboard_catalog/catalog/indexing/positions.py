@@ -1,9 +1,9 @@
 """How far an index has come, compared with the database that it is said to be of."""
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from uuid import UUID
 
+from dashboard_catalog.catalog.reading.feed.positions import digest_of
 from dashboard_catalog.index.fields import Position
 from dashboard_catalog.store import feed
 from dashboard_catalog.store.connections import ReadConnection
@@ -18,7 +18,7 @@ async def present_positions(connection: ReadConnection) -> dict[UUID, Position]:
 async def traced(connection: ReadConnection, numbers: Mapping[UUID, int]) -> dict[UUID, Position]:
     """Returns the positions of changes, given their numbers by sequence."""
     traces = await feed.traces(connection, numbers)
-    return {id_: Position(number, _digest(traces.get(id_))) for id_, number in numbers.items()}
+    return {id_: Position(number, _number_of(traces.get(id_))) for id_, number in numbers.items()}
 
 
 async def belong_together(connection: ReadConnection, positions: Mapping[UUID, Position]) -> bool:
@@ -39,8 +39,6 @@ def _same(one: int, other: int) -> bool:
     return one == other or 0 in (one, other)
 
 
-def _digest(trace: Trace | None) -> int:
-    if trace is None:
-        return 0
-    told = f"{trace.id}|{trace.updated_at.timestamp():.6f}|{trace.call_id}"
-    return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), "big")
+def _number_of(trace: Trace | None) -> int:
+    """Returns the digest of a change as a number, which the index can hold; 0 without a change."""
+    return int.from_bytes(digest_of(trace), "big") if trace else 0
