@@ -12,17 +12,18 @@ from sqlalchemy import bindparam, exists, select
 
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.column_types import NUMBER_LIST, UUID_LIST
-from dashboard_catalog.store.columns import column_names, record_maker
+from dashboard_catalog.store.columns import record_maker
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.records import EntityChangeRecord, EntityRecord
+from dashboard_catalog.store.feed_statements import ENTITY_COLUMNS
+from dashboard_catalog.store.records import EntityRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, ENTITY_CHANGE, FORMER_NAME
 
 _ids = bindparam("ids", type_=UUID_LIST)
 _later = ENTITY_CHANGE.alias("later")
-_entities_reader = Reader(ENTITY_CHANGE.c, record_maker(EntityChangeRecord))
-_entities_as_of = select(*ENTITY_CHANGE.c).where(
+_entities_reader = Reader(ENTITY_COLUMNS, record_maker(EntityRecord))
+_entities_as_of = select(*ENTITY_COLUMNS).where(
     any_of(ENTITY_CHANGE.c.id, _ids),
     ENTITY_CHANGE.c.change_number <= bindparam("number"),
     ~exists().where(
@@ -37,7 +38,6 @@ _parents_reader: Reader[Sequence[Any]] = Reader(
 _parents = select(ENTITY_CHANGE.c.change_number, ENTITY_CHANGE.c.id, ENTITY_CHANGE.c.parents).where(
     any_of(ENTITY_CHANGE.c.change_number, bindparam("numbers", type_=NUMBER_LIST))
 )
-_ENTITY_COLUMNS = column_names(EntityRecord)
 _CHART_COLUMNS = ("id", "service_id", "name", "deleted", "change_number")
 _charts = select(*(CHART.c[name] for name in _CHART_COLUMNS)).where(any_of(CHART.c.id, _ids))
 _older_charts = select(*(CHART_HISTORY.c[name] for name in _CHART_COLUMNS)).where(
@@ -61,11 +61,6 @@ class NamedChart(NamedTuple):
     change_number: int
 
 
-def as_entity(change: EntityChangeRecord) -> EntityRecord:
-    """Returns the entity as a change left it."""
-    return EntityRecord(**{name: getattr(change, name) for name in _ENTITY_COLUMNS})
-
-
 async def entities_as_of(connection: ReadConnection, ids: Iterable[UUID], number: int) -> list[EntityRecord]:
     """Returns entities as they were after a change of the sequence of entities.
 
@@ -75,8 +70,7 @@ async def entities_as_of(connection: ReadConnection, ids: Iterable[UUID], number
     changed = [record.id for record in found if record.change_number > number]
     if not changed:
         return found
-    versions = await _entities_reader.all(connection, _entities_as_of, {"ids": changed, "number": number})
-    older = list(map(as_entity, versions))
+    older = await _entities_reader.all(connection, _entities_as_of, {"ids": changed, "number": number})
     replaced = {record.id for record in older}
     return [*older, *(record for record in found if record.id not in replaced)]
 

@@ -22,8 +22,8 @@ from dashboard_catalog.store.column_types import NUMBER_LIST
 from dashboard_catalog.store.columns import record_maker
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.feed_statements import ASSETS, FeedRow
-from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, EntityChangeRecord, RemovedRecord
+from dashboard_catalog.store.feed_statements import ASSETS, ENTITY_COLUMNS, FeedRow
+from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, EntityRecord, RemovedRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY_CHANGE, REMOVED, SERVICE_SEQUENCE
 
@@ -34,8 +34,8 @@ _MOST_NUMBERS = 50_000
 
 _rows: Reader[FeedRow] = Reader(feed_statements.COLUMNS, FeedRow._make)
 _traces: Reader[Any] = Reader(feed_statements.TRACE_COLUMNS)
-_entity_versions = Reader(ENTITY_CHANGE.c, record_maker(EntityChangeRecord))
-_with_numbers = select(*ENTITY_CHANGE.c).where(
+_entity_versions = Reader(ENTITY_COLUMNS, record_maker(EntityRecord))
+_with_numbers = select(*ENTITY_COLUMNS).where(
     any_of(ENTITY_CHANGE.c.change_number, bindparam("numbers", type_=NUMBER_LIST))
 )
 _total = select(func.coalesce(func.sum(SERVICE_SEQUENCE.c.last_change), 0))
@@ -117,7 +117,7 @@ async def asset_versions(
     return await _version_reader(kind).all(connection, feed_statements.versions(kind), parameters)
 
 
-async def entity_versions(connection: ReadConnection, numbers: Iterable[int]) -> list[EntityChangeRecord]:
+async def entity_versions(connection: ReadConnection, numbers: Iterable[int]) -> list[EntityRecord]:
     """Returns the entities as these changes left them, except what has been removed for good since."""
     return await _entity_versions.all(connection, _with_numbers, {"numbers": list(numbers)})
 

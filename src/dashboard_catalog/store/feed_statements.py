@@ -31,10 +31,11 @@ from sqlalchemy import (
 
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, LARGE, AssetTable
 from dashboard_catalog.store.column_types import ID, NUMBER_LIST, TEXT_LIST, TIMESTAMP, UUID_LIST
+from dashboard_catalog.store.columns import column_names
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.described_changes import previous_name, restores
 from dashboard_catalog.store.large_values import missing_bytes
-from dashboard_catalog.store.records import CATALOG_ID
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 from dashboard_catalog.store.tables import ENTITY_CHANGE, REMOVED
 
 ASSETS: Mapping[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
@@ -89,6 +90,9 @@ COLUMNS: Sequence[ColumnElement[Any]] = [
     column("size", Integer()),
 ]
 """The columns of `changes`: the fields of a `FeedRow`."""
+
+ENTITY_COLUMNS: Sequence[ColumnElement[Any]] = [ENTITY_CHANGE.c[name] for name in column_names(EntityRecord)]
+"""The columns of an entity as a change left it: the fields of an `EntityRecord`."""
 
 TRACE_COLUMNS: Sequence[ColumnElement[Any]] = [
     column("service_id", ID),

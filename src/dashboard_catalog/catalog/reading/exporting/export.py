@@ -141,8 +141,8 @@ class Export:
             self._check(kind, None)
         versions, reached = await self._versions_of_entities(connection, kind)
         batch = _fitting(versions)
-        changes = await feed.entity_versions(connection, [version.number for version in batch])
-        found = {change.change_number: exporting.as_entity(change) for change in changes}
+        entities_then = await feed.entity_versions(connection, [version.number for version in batch])
+        found = {entity.change_number: entity for entity in entities_then}
         # What is not found was removed for good in between.
         known = [found[version.number] for version in batch if version.number in found]
         records = [record for record in known if self._wants_entity(record)]

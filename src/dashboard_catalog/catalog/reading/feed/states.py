@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +13,11 @@ from dashboard_catalog.catalog.reading.views import asset_views, entity_views
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.store import feed
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.records import EntityRecord
 
 MOST_STATES = 200
 """How many states to read at once at most. Beside its large values, a version takes up to 10 KB."""
 
 _LARGE_BYTES = 2**20
-_ENTITY_FIELDS = [field.name for field in fields(EntityRecord)]
 
 
 def affordable(changes: Sequence[Change]) -> int:
@@ -51,8 +49,7 @@ async def with_states(
         views = await asset_views(connection, kind, records, [principal] * len(records), sight)
         states |= {record.change_number: view for record, view in zip(records, views, strict=True)}
     if numbers["entity"]:
-        versions = await feed.entity_versions(connection, numbers["entity"])
-        entities = [EntityRecord(**{name: getattr(one, name) for name in _ENTITY_FIELDS}) for one in versions]
+        entities = await feed.entity_versions(connection, numbers["entity"])
         states |= {view.record.change_number: view for view in await entity_views(connection, entities)}
     return [
         replace(change, state=states.get(change.row.change_number))
