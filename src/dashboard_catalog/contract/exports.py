@@ -5,60 +5,41 @@ from typing import Any
 from uuid import UUID
 
 from dashboard_catalog.catalog.model import labels, version
-from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.reading.exporting.cursor import Cursor
 from dashboard_catalog.catalog.reading.exporting.export import ExportRequest
 from dashboard_catalog.catalog.reading.exporting.exported import Exported
-from dashboard_catalog.catalog.reading.feed.scope import Wanted
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
 from dashboard_catalog.catalog.visibility.hidden_values import is_placeholder
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.caller import Caller
-from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_OUTPUT, kind_name
+from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_OUTPUT
 from dashboard_catalog.contract.limits import MAX_ASSET_BYTES, MAX_MESSAGE_ITEMS
-from dashboard_catalog.contract.validation import violations_of
-from dashboard_catalog.error_codes import ViolationReason
-from dashboard_catalog.errors import Violation, Violations
+from dashboard_catalog.contract.pages import portions
+from dashboard_catalog.contract.wanted import wanted_of
 from dashboardcatalog.v1 import bulk_pb2, export_pb2, reference_pb2
 
 # Fields of a spec that are not plain values of the record.
 _MADE = frozenset({"name", "service", "charts", "owners", "domain", "tags", "extension"})
 
-Message = tuple[list[bulk_pb2.BulkUpsertItem], Cursor]
+Portion = tuple[list[bulk_pb2.BulkUpsertItem], Cursor]
 
 
 def export_request(request: export_pb2.ExportCatalogRequest, caller: Caller) -> ExportRequest:
     """Reads ExportCatalog.
 
     Raises:
-        CatalogError: INVALID_ARGUMENT with everything that is wrong with its shape.
+        CatalogError: INVALID_ARGUMENT for names of BI services that do not parse.
     """
-    violations = Violations(violations_of(request))
-    services = []
-    for place, fqn in enumerate(request.services):
-        try:
-            services.append(names.requoted(fqn))
-        except names.NameSyntaxError as error:
-            violations.append(Violation(f"services[{place}]", ViolationReason.INVALID_FORMAT, str(error)))
-    violations.check()
-    wanted = Wanted(caller.principal, frozenset(map(kind_name, request.kinds)), tuple(services))
+    wanted = wanted_of(request, caller)
     return ExportRequest(wanted, wire.DELETED[request.deleted], request.resume_token)
 
 
-def messages_of(exported: Iterable[Exported]) -> Iterator[Message]:
+def portions_of(exported: Sequence[Exported]) -> Iterator[Portion]:
     """Yields the items of as many responses as they need, each with the place after its last item."""
-    gathered: list[bulk_pb2.BulkUpsertItem] = []
-    size, after = 0, Cursor()
-    for each in exported:
-        item = item_of(each)
-        added = item.ByteSize() + 8
-        if gathered and (size + added > MAX_ASSET_BYTES or len(gathered) == MAX_MESSAGE_ITEMS):
-            yield gathered, after
-            gathered, size = [], 0
-        gathered.append(item)
-        size, after = size + added, each.after
-    if gathered:
-        yield gathered, after
+    sent = 0
+    for items in portions(map(item_of, exported), MAX_ASSET_BYTES, MAX_MESSAGE_ITEMS):
+        sent += len(items)
+        yield items, exported[sent - 1].after
 
 
 def item_of(exported: Exported) -> bulk_pb2.BulkUpsertItem:

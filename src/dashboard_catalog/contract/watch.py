@@ -4,18 +4,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.reading.feed.changes import Change
-from dashboard_catalog.catalog.reading.feed.scope import Wanted
 from dashboard_catalog.catalog.reading.feed.watch import Step, Watch, WatchRequest
 from dashboard_catalog.catalog.reading.views import EntityView
 from dashboard_catalog.contract import wire
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.fitting import fit
-from dashboard_catalog.contract.kinds import ASSET_MESSAGES, kind_name, kind_number
-from dashboard_catalog.error_codes import ViolationReason
-from dashboard_catalog.errors import Violation, Violations
+from dashboard_catalog.contract.kinds import ASSET_MESSAGES, kind_number
+from dashboard_catalog.contract.pages import portions
+from dashboard_catalog.contract.wanted import wanted_of
 from dashboardcatalog.v1 import watch_pb2
 
 MESSAGE_BYTES = 2**20
@@ -38,16 +36,8 @@ def watch_request(request: watch_pb2.WatchChangesRequest, caller: Caller) -> Wat
     Raises:
         CatalogError: INVALID_ARGUMENT for names of BI services that do not parse.
     """
-    violations = Violations()
-    services = []
-    for place, fqn in enumerate(request.services):
-        try:
-            services.append(names.requoted(fqn))
-        except names.NameSyntaxError as error:
-            violations.append(Violation(f"services[{place}]", ViolationReason.INVALID_FORMAT, str(error)))
-    violations.check()
     return WatchRequest(
-        Wanted(caller.principal, frozenset(map(kind_name, request.kinds)), tuple(services)),
+        wanted_of(request, caller),
         resume_token=request.resume_token,
         from_beginning=request.start == watch_pb2.WATCH_START_BEGINNING,
         include_state=request.include_state,
@@ -56,18 +46,15 @@ def watch_request(request: watch_pb2.WatchChangesRequest, caller: Caller) -> Wat
 
 def watch_responses(watch: Watch, step: Step) -> Iterator[watch_pb2.WatchChangesResponse]:
     """Yields the responses that deliver one step, each with the token of a reader that has got it."""
-    gathered: list[watch_pb2.Change] = []
-    size = 0
-    for count, change in enumerate(step.changes):
-        message = change_message(change)
-        added = message.ByteSize() + 8
-        if gathered and (size + added > MESSAGE_BYTES or len(gathered) == MESSAGE_CHANGES):
-            yield watch_pb2.WatchChangesResponse(changes=gathered, resume_token=watch.token_after(step, count))
-            gathered, size = [], 0
-        gathered.append(message)
-        size += added
-    token = watch.token_after(step, len(step.changes))
-    yield watch_pb2.WatchChangesResponse(changes=gathered, resume_token=token, caught_up=step.caught_up)
+    messages, delivered = map(change_message, step.changes), 0
+    # A step without changes takes one response, too.
+    for changes in portions(messages, MESSAGE_BYTES, MESSAGE_CHANGES) if step.changes else ([],):
+        delivered += len(changes)
+        yield watch_pb2.WatchChangesResponse(
+            changes=changes,
+            resume_token=watch.token_after(step, delivered),
+            caught_up=step.caught_up and delivered == len(step.changes),
+        )
 
 
 def change_message(change: Change) -> watch_pb2.Change:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
 from dashboard_catalog.contract.caller import Caller
-from dashboard_catalog.contract.exports import export_request, messages_of
+from dashboard_catalog.contract.exports import export_request, portions_of
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboardcatalog.v1 import export_pb2
 
@@ -35,7 +35,7 @@ async def serve_export(
                 return
             responses = [
                 export_pb2.ExportCatalogResponse(items=items, resume_token=export.token_after(after))
-                for items, after in messages_of(piece)
+                for items, after in portions_of(piece)
             ]
             del piece
             size = sum(response.ByteSize() for response in responses)
