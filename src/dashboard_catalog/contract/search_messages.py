@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -18,13 +17,14 @@ from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_MESSAGES, kind_name, kind_number
 from dashboard_catalog.contract.shown import shown_asset, shown_entity
 from dashboard_catalog.errors import Violations
-from dashboardcatalog.v1 import asset_pb2, dashboard_pb2, search_pb2
+from dashboardcatalog.v1 import dashboard_pb2, search_pb2
 
 Shown = Mapping[str, frozenset[str] | None]
 """The fields to show of each kind, by its name; None for all."""
 
 _RESOURCES = {**{name: messages.resource for name, messages in ASSET_MESSAGES.items()}, **ENTITY_MESSAGES}
 _FILTERS = ("service", "service_type", "owner", "domain", "tag", "project")
+_FACETS: Mapping[int, str] = {number: name.removeprefix("FACET_").lower() for name, number in search_pb2.Facet.items()}
 _SPELLINGS = {field.name: field.json_name for field in dashboard_pb2.Dashboard.DESCRIPTOR.fields}
 
 
@@ -53,13 +53,14 @@ def search_request(request: search_pb2.SearchRequest, caller: Caller) -> SentSea
         query=request.query,
         kinds=[kind_name(kind) for kind in request.kinds],
         filters=AssetFilters(
-            **{name: getattr(request, name) for name in _FILTERS}, deleted=wire.DELETED.get(request.deleted, "")
+            **{name: getattr(request, name) for name in _FILTERS},
+            missing=wire.missing_fields(request.missing),
+            deleted=wire.DELETED.get(request.deleted, ""),
         ),
-        missing=[_name(asset_pb2.Missing.DESCRIPTOR, each) for each in request.missing],
         order_by=order_of(request.order_by),
         page_size=page_size_of(request.page_size),
         page_token=request.page_token,
-        facets=[_name(search_pb2.Facet.DESCRIPTOR, facet) for facet in request.facets],
+        facets=[_FACETS[facet] for facet in request.facets],
         facet_size=facet_size_of(request.facet_size),
         unwanted=wire.unwanted_columns(of_assets),
     )
@@ -116,9 +117,3 @@ def _snippet(snippet: Snippet) -> search_pb2.Snippet:
     field, dot, key = snippet.field.partition(".")
     ranges = [search_pb2.SnippetRange(start=each.start, end=each.end) for each in snippet.ranges]
     return search_pb2.Snippet(field=_SPELLINGS[field] + dot + key, text=snippet.text, ranges=ranges)
-
-
-def _name(enum: EnumDescriptor, number: int) -> str:
-    """Returns the catalog's name of a value of an enum, `chart_type` for FACET_CHART_TYPE; empty for no value."""
-    value = enum.values_by_number.get(number)
-    return value.name.partition("_")[2].lower() if value else ""

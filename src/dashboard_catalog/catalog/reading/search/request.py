@@ -47,7 +47,6 @@ class SearchRequest:
         filters: Of assets. A BI service is found by `service` and `service_type`, too.
         query: What to look for, in the language of `query`.
         kinds: Names of the kinds to look for; all if it is empty.
-        missing: What the results must not have, by the names that the index uses.
         order_by: One of `_ORDERS`.
         facets: What to count the results by.
         unwanted: Columns that the caller does not want, of those that may be large.
@@ -57,7 +56,6 @@ class SearchRequest:
     filters: AssetFilters
     query: str = ""
     kinds: Sequence[str] = ()
-    missing: Sequence[str] = ()
     order_by: str = BY_RELEVANCE
     page_size: int = DEFAULT_RESULTS
     page_token: str = ""
@@ -91,7 +89,7 @@ class SearchRequest:
     def _listing(self) -> tuple[object, ...]:
         # The order of a search comes after the filters of lists, which have their own.
         filters = replace(self.filters, order_by="")
-        return "search", self.query, tuple(sorted(set(self.kinds))), filters, tuple(sorted(self.missing)), self.order_by
+        return "search", self.query, tuple(sorted(set(self.kinds))), filters, self.order_by
 
 
 def order_of(text: str) -> str:

@@ -13,8 +13,8 @@ from dashboard_catalog.catalog.known.property_texts import texts_in
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.catalog.reading.pages import FoundRows
+from dashboard_catalog.catalog.reading.search.bounds import Bounds
 from dashboard_catalog.catalog.reading.search.request import BY_RELEVANCE, SearchRequest
-from dashboard_catalog.catalog.reading.search.scope import Scope
 from dashboard_catalog.catalog.reading.search.snippets import Highlighter, Snippet
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference, asset_views, entity_views
 from dashboard_catalog.catalog.visibility.sight import Sight
@@ -61,7 +61,7 @@ class Results:
 
     request: SearchRequest
     authorizer: Authorizer
-    scope: Scope
+    bounds: Bounds
     hits: Sequence[Hit]
     highlighter: Highlighter
 
@@ -73,7 +73,7 @@ class Results:
                 found: Sequence[_Row] = await ASSET_KINDS[kind].table.partial_by_ids(connection, ids)
             else:
                 found = await entities.partial_by_ids(connection, ids)
-            rows |= {(kind, row.record.id): row for row in found if self.scope.matches(kind, row.record)}
+            rows |= {(kind, row.record.id): row for row in found if self.bounds.matches(kind, row.record)}
         places = ((hit.place.kind, hit.place.id) for hit in self.hits)
         return FoundRows([rows[place] for place in places if place in rows], more=False, total=None, read=self._read)
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.reading.pages import FoundRows, Page, open_page
 from dashboard_catalog.catalog.reading.room import Room
+from dashboard_catalog.catalog.reading.search.bounds import Bounds, bounds_of
 from dashboard_catalog.catalog.reading.search.facets import FacetCounts, facet_counts, fields_of
 from dashboard_catalog.catalog.reading.search.field_values import Known, conditions_of, look_up
 from dashboard_catalog.catalog.reading.search.matching import Conditions, Matcher, Matching, may_have_typos
 from dashboard_catalog.catalog.reading.search.query import Query, parse
 from dashboard_catalog.catalog.reading.search.request import BY_RELEVANCE, NEWEST_FIRST, Position, SearchRequest
 from dashboard_catalog.catalog.reading.search.results import Result, Results
-from dashboard_catalog.catalog.reading.search.scope import Scope, scope_of
 from dashboard_catalog.catalog.reading.search.snippets import Highlighter
 from dashboard_catalog.index import hits, queries
 from dashboard_catalog.index.counting import Counted, count
@@ -70,7 +70,7 @@ class _Search(NamedTuple):
 
     request: SearchRequest
     query: Query
-    scope: Scope
+    bounds: Bounds
     fields: Conditions
     position: Position
 
@@ -82,10 +82,10 @@ class _Search(NamedTuple):
         return self._run(searcher, typos=True)
 
     def _run(self, searcher: Searcher, *, typos: bool) -> "_Answer":
-        matcher = Matcher(partial(_tags, searcher), self.scope.viewing.condition_of_charts())
+        matcher = Matcher(partial(_tags, searcher), self.bounds.viewing.condition_of_charts())
         matching = matcher.matching(self.query, self.fields, typos=typos)
-        scope = self.scope.conditions()
-        query = queries.all_of([matching.found, *scope.all_of], without=scope.none_of)
+        bounds = self.bounds.conditions()
+        query = queries.all_of([matching.found, *bounds.all_of], without=bounds.none_of)
         counted = count(searcher, query, fields_of(self.request.facets))
         return _Answer(self._page(searcher, query, matching), counted, typos)
 
@@ -139,7 +139,7 @@ class Searches:
         search = await self._prepared(request)
         found, counted, typos = await self.index.search(search.run)
         highlighter = Highlighter(search.query, typos=typos)
-        results = Results(request, self._authorizer, search.scope, found.hits, highlighter)
+        results = Results(request, self._authorizer, search.bounds, found.hits, highlighter)
         facets: list[FacetCounts] = []
 
         async def find(connection: ReadConnection) -> FoundRows[Any, Result]:
@@ -156,9 +156,9 @@ class Searches:
         known: Known = await self.index.search(partial(look_up, query=query)) if names_fields else {}
         async with self._database.read() as connection:
             services = await entities.of_kind(connection, "bi_service")
-            scope = await scope_of(connection, self._authorizer, request, services)
+            bounds = await bounds_of(connection, self._authorizer, request, services)
             fields = await conditions_of(connection, query, known, services) if names_fields else Conditions()
-        return _Search(request, query, scope, fields, position)
+        return _Search(request, query, bounds, fields, position)
 
 
 def _tags(searcher: Searcher, labels: queries.Query) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a search is about: what the caller may view, and the filters of the request, as conditions on ids."""
+"""The bounds of a search: what the caller may view, and the filters of the request, as conditions on ids."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,21 +21,19 @@ _IDS = {"owners": "owner", "domains": "domain", "tags": "tag", "services": "serv
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What a search is about.
+class Bounds:
+    """What a search may find.
 
     Attributes:
         viewing: What the caller may view.
         filters: The filters of the request by ids; None if nothing can match them.
-        missing: What the results must not have.
     """
 
     viewing: Viewing
     filters: ListFilters | None
-    missing: Sequence[str]
 
     def conditions(self) -> Conditions:
-        """Returns what finds everything that the search is about."""
+        """Returns what finds everything within the bounds."""
         if self.filters is None:
             return Conditions([queries.nothing()])
         viewable = self.viewing.condition()
@@ -52,7 +50,11 @@ class Scope:
         return Conditions(all_of, none_of)
 
     def matches(self, kind: str, record: Any) -> bool:
-        """Says whether a thing, as it is stored now, is still what the search is about."""
+        """Says whether a thing, as it is stored now, is still within the bounds.
+
+        Args:
+            record: May lack its large values. A description that is so large counts as missing.
+        """
         filters = self.filters
         service = getattr(record, "service_id", record.id)
         if filters is None or record.deleted not in filters.deleted or not self.viewing.shows(kind, service):
@@ -66,7 +68,7 @@ class Scope:
             and (filters.domains is None or record.domain in filters.domains)
             and (filters.tags is None or not set(filters.tags).isdisjoint(record.tags))
             and (not filters.project or getattr(record, "project", None) == filters.project)
-            and not any(getattr(record, name) for name in self.missing)
+            and not any(getattr(record, name) for name in filters.missing)
         )
 
     def _filters(self, filters: ListFilters) -> Iterator[queries.Query]:
@@ -76,14 +78,14 @@ class Scope:
                 yield queries.any_of(field, [id_.hex for id_ in ids])
         if filters.project:
             yield queries.any_of("project", [filters.project])
-        for name in self.missing:
+        for name in filters.missing:
             yield queries.any_of("missing", [name])
 
 
-async def scope_of(
+async def bounds_of(
     connection: ReadConnection, authorizer: Authorizer, request: SearchRequest, services: Sequence[EntityRecord]
-) -> Scope:
-    """Returns what a search is about.
+) -> Bounds:
+    """Returns the bounds of a search.
 
     Args:
         request: Whose filters have no violations.
@@ -96,7 +98,7 @@ async def scope_of(
     # The filters that name assets, which need to know what the caller may view, are not those of a search.
     lookup = FilterLookup(connection, lambda _kind, _services: [])
     filters = await lookup.resolve(request.filters, _services(request.filters, services))
-    return Scope(viewing, filters, request.missing)
+    return Bounds(viewing, filters)
 
 
 def _services(filters: AssetFilters, services: Sequence[EntityRecord]) -> list[Any] | None:
