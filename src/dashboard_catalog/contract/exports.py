@@ -31,7 +31,7 @@ def export_request(request: export_pb2.ExportCatalogRequest, caller: Caller) -> 
         CatalogError: INVALID_ARGUMENT for names of BI services that do not parse.
     """
     wanted = wanted_of(request, caller)
-    return ExportRequest(wanted, wire.DELETED[request.deleted], request.resume_token)
+    return ExportRequest(wanted, wire.DELETED.get(request.deleted, ""), request.resume_token)
 
 
 def portions_of(exported: Sequence[Exported]) -> Iterator[Portion]:

@@ -12,6 +12,7 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.entity_requests import entity_upsert
+from dashboard_catalog.contract.exports import export_request
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.contract.search_messages import search_request
 from dashboard_catalog.contract.validation import violations_of
@@ -38,6 +39,7 @@ def _readers() -> Mapping[str, Callable[[Any, Caller], object]]:
     readers: dict[str, Callable[[Any, Caller], object]] = {
         "UpsertEntityRequest": entity_upsert,
         "WatchChangesRequest": watch_request,
+        "ExportCatalogRequest": export_request,
         "SearchRequest": search_request,
     }
     for messages in ASSET_MESSAGES.values():
@@ -47,6 +49,7 @@ def _readers() -> Mapping[str, Callable[[Any, Caller], object]]:
             f"Upsert{noun}Request": requests.upsert,
             f"Update{noun}Request": requests.update,
             f"Revert{noun}Request": requests.revert,
+            f"Rename{noun}Request": requests.rename,
             f"Get{noun}Request": requests.read,
             f"List{noun}sRequest": requests.listing,
             f"List{noun}VersionsRequest": requests.versions,
