@@ -14,7 +14,7 @@ from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, AssetWrite, text_of
-from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, AssetKind, EntityKind, Kind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
@@ -101,7 +101,7 @@ def absent_asset(kind: AssetKind, key: AssetKey) -> Resource:
     return Resource(kind.name, name=text_of(key), service=key.service if isinstance(key, AssetName) else None)
 
 
-def viewed(kind: AssetKind | EntityKind, service: EntityRecord) -> Resource:
+def viewed(kind: Kind, service: EntityRecord) -> Resource:
     """Returns what decides who may view the assets of a kind in a BI service, or the service itself."""
     return (
         _in_service(kind, service, service.name) if isinstance(kind, AssetKind) else entity(kind, service, service.fqn)
@@ -210,7 +210,7 @@ def may_revert_sessions(authorizer: Authorizer, principal: Principal, service: E
 
 
 def viewable_services(
-    authorizer: Authorizer, principal: Principal, kind: AssetKind | EntityKind, services: Sequence[EntityRecord]
+    authorizer: Authorizer, principal: Principal, kind: Kind, services: Sequence[EntityRecord]
 ) -> list[EntityRecord]:
     """Returns the BI services whose assets of a kind, or which themselves, the caller may view.
 
@@ -223,9 +223,7 @@ def viewable_services(
     return [service for service in services if authorizer.allows(principal, Action.VIEW, viewed(kind, service))]
 
 
-def check_views_any(
-    authorizer: Authorizer, principal: Principal, kind: AssetKind | EntityKind, service_fqn: str = ""
-) -> None:
+def check_views_any(authorizer: Authorizer, principal: Principal, kind: Kind, service_fqn: str = "") -> None:
     """Returns if the caller may view things of a kind whose attributes are not known.
 
     Args:

@@ -13,8 +13,9 @@ from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.authorization import may_revert_sessions, viewable_services
 from dashboard_catalog.catalog.bulk.failures import ItemFailure
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, KINDS
 from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.catalog.visibility.sight import KINDS_OF_SERVICES
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.bulk_sessions import SessionPage, SessionState, state_of
@@ -102,13 +103,12 @@ async def shown_failures(
     """Returns the failures of things that a caller may view, or that belong to no BI service."""
     if authorizer.allows_everything(principal, Action.VIEW):
         return list(failures)
-    kinds: Mapping[str, AssetKind | EntityKind] = {**ASSET_KINDS, _BI_SERVICE.name: _BI_SERVICE}
-    service_of = {one: names.split(one.fqn)[0] for one in failures if one.kind in kinds and one.fqn}
+    service_of = {one: names.split(one.fqn)[0] for one in failures if one.kind in KINDS_OF_SERVICES and one.fqn}
     services = await entities.by_fqns(connection, {names.quote(name) for name in service_of.values()})
     services = [service for service in services if service.kind == _BI_SERVICE.name]
     viewable = {
         (name, service.name)
-        for name, kind in kinds.items()
-        for service in viewable_services(authorizer, principal, kind, services)
+        for name in KINDS_OF_SERVICES
+        for service in viewable_services(authorizer, principal, KINDS[name], services)
     }
-    return [one for one in failures if one.kind not in kinds or (one.kind, service_of.get(one)) in viewable]
+    return [one for one in failures if one.kind not in KINDS_OF_SERVICES or (one.kind, service_of.get(one)) in viewable]

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from dashboard_catalog.catalog.indexing.documents import ASSET_KINDS, ROWS, asset_documents, entity_documents
+from dashboard_catalog.catalog.indexing.documents import ROWS, asset_documents, entity_documents
 from dashboard_catalog.catalog.indexing.threads import in_thread
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
 from dashboard_catalog.index.fields import Document
 from dashboard_catalog.index.writer import Writer
 from dashboard_catalog.store.database import Database

@@ -5,15 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.property_texts import texts_in
-from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND
+from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND
 from dashboard_catalog.index.fields import MAX_DESCRIPTION, Document
 from dashboard_catalog.store.charts import chart_references
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.indexed_rows import AssetRow, EntityRow, IndexedRows
 
 ROWS = IndexedRows(MAX_DESCRIPTION)
-
-ASSET_KINDS = (DASHBOARD_KIND.name, CHART_KIND.name)
 
 # Few dashboards hold so many charts, and the names of that many take little memory.
 _CHARTS_AT_ONCE = 5_000

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from dashboard_catalog.catalog.indexing.documents import ASSET_KINDS, ROWS, asset_documents, entity_documents
+from dashboard_catalog.catalog.indexing.documents import ROWS, asset_documents, entity_documents
 from dashboard_catalog.catalog.indexing.threads import in_thread
-from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, DASHBOARD_KIND, KINDS
 from dashboard_catalog.index.fields import Document, key_of
 from dashboard_catalog.index.writer import Writer
 from dashboard_catalog.store import feed
@@ -18,7 +18,7 @@ from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.feed import Stretch
 from dashboard_catalog.store.feed_statements import FeedRow
 
-_KINDS = frozenset({*ASSET_KINDS, *ENTITY_KINDS})
+_KINDS = frozenset(KINDS)
 _CHANGES_AT_ONCE = 1_000
 _THINGS_AT_ONCE = 250
 

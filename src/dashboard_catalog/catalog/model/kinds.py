@@ -6,7 +6,7 @@ kept: in columns, as references to other entities, or as plain attributes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.stewardship import STEWARDED_FIELDS
@@ -125,6 +125,11 @@ ENTITY_KINDS: Mapping[str, EntityKind] = {
     )
 }
 """In the order in which a batch applies them: what is referred to comes before what refers to it."""
+
+Kind: TypeAlias = AssetKind | EntityKind
+
+KINDS: Mapping[str, Kind] = {**ENTITY_KINDS, **ASSET_KINDS}
+"""All of them, in the same order."""
 
 
 def label_of(kind: str) -> str:

@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.known.assumed import KnownAsset
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND, ENTITY_KINDS, KINDS, EntityKind, Kind
 from dashboard_catalog.store.records import EntityRecord
 
 _BI_SERVICE = ENTITY_KINDS["bi_service"]
@@ -46,7 +46,7 @@ class Sight:
             found = self._limited[id(principal)] = limited, principal
         return found[0]
 
-    def shows(self, principal: Principal, kind: AssetKind | EntityKind, service: EntityRecord | None) -> bool:
+    def shows(self, principal: Principal, kind: Kind, service: EntityRecord | None) -> bool:
         """Says whether a caller may view the assets of a kind in a BI service, or the service itself.
 
         Args:
@@ -75,7 +75,7 @@ class Sight:
         if target.kind not in KINDS_OF_SERVICES:
             return True
         service = self.known.service(names.split(target.fqn)[0])
-        return self.shows(principal, ASSET_KINDS.get(target.kind, _BI_SERVICE), service)
+        return self.shows(principal, KINDS[target.kind], service)
 
     def shows_entity(self, principal: Principal, kind: EntityKind, record: EntityRecord) -> bool:
         """Says whether a caller may view an entity itself."""

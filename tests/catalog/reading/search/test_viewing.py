@@ -10,9 +10,9 @@ import tantivy
 
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.model.kinds import KINDS
 from dashboard_catalog.catalog.reading.search.matching import Conditions, Matcher
 from dashboard_catalog.catalog.reading.search.query import parse
-from dashboard_catalog.catalog.reading.search.request import KINDS
 from dashboard_catalog.catalog.reading.search.viewing import Viewing
 from dashboard_catalog.index import queries
 from dashboard_catalog.index.fields import SCHEMA, Document, values_of
@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SUPERSET, LOOKER = UUID(int=1), UUID(int=2)
 
 
-def viewing(tmp_path: Path, *roles: str, kinds: Sequence[str] = KINDS) -> Viewing:
+def viewing(tmp_path: Path, *roles: str, kinds: Sequence[str] = tuple(KINDS)) -> Viewing:
     """Returns what a caller with some roles may view under the policies of this module."""
     tmp_path.joinpath("mine.cedar").write_text(POLICIES)
     principal = Principal("rita", frozenset(roles), frozenset(), services=None, bot=False, expires_at=None)

@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.reading.feed import positions
 from dashboard_catalog.catalog.reading.feed.positions import Place
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store.records import CATALOG_ID
-
-KINDS = (*ENTITY_KINDS, *ASSET_KINDS)
-"""All kinds, in the order of export: what is referred to comes before what refers to it."""
 
 _SEPARATOR = "."
 _HINT = "does not belong to this export: send the resume_token of a message unchanged, with the same other fields"
@@ -28,7 +24,7 @@ class Cursor:
     """The place after an item in the order of what is exported.
 
     Attributes:
-        kind: Place of its kind in `KINDS`.
+        kind: Place of its kind in `model.kinds.KINDS`.
         sequence: The sequence that it is in: that of a BI service, or `CATALOG_ID`.
         level: How deep an entity lies below others of its kind.
         number: Number of the change that made it what is exported.

@@ -14,9 +14,9 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog import authorization
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, KINDS
 from dashboard_catalog.catalog.reading.exporting import cursor as cursors
-from dashboard_catalog.catalog.reading.exporting.cursor import KINDS, Cursor, Resumed
+from dashboard_catalog.catalog.reading.exporting.cursor import Cursor, Resumed
 from dashboard_catalog.catalog.reading.exporting.exported import Exported, Names
 from dashboard_catalog.catalog.reading.exporting.levels import levels_of
 from dashboard_catalog.catalog.reading.feed import positions
@@ -32,6 +32,8 @@ from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.feed import Stretch
 from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, DashboardRecord, EntityRecord
 
+# The kinds in the order of export.
+_ORDER = tuple(KINDS)
 _ROWS = 500
 # About the memory that a thing takes without its large values.
 _SMALL_BYTES = 2_000
@@ -110,9 +112,9 @@ class Export:
         Raises:
             CatalogError: PERMISSION_DENIED if the policies no longer permit it, UNAVAILABLE.
         """
-        if self._at.kind >= len(KINDS):
+        if self._at.kind >= len(_ORDER):
             return None
-        kind = KINDS[self._at.kind]
+        kind = _ORDER[self._at.kind]
         if self._at.sequence not in self._places or kind not in self._scope.kinds_in(self._at.sequence):
             self._next_sequence()
             return []
@@ -124,11 +126,11 @@ class Export:
     def _next_sequence(self) -> None:
         """Goes on with the next BI service, or with the next kind."""
         kind = self._at.kind
-        sequences = self._sequences[KINDS[kind] in ASSET_KINDS]
+        sequences = self._sequences[_ORDER[kind] in ASSET_KINDS]
         following = next((id_ for id_ in sequences if id_ > self._at.sequence), None)
         if following is None:
             kind += 1
-            ordered = self._sequences[kind < len(KINDS) and KINDS[kind] in ASSET_KINDS]
+            ordered = self._sequences[kind < len(_ORDER) and _ORDER[kind] in ASSET_KINDS]
             # One that has no place is skipped.
             following = ordered[0] if ordered else CATALOG_ID
         self._at = Cursor(kind, following)
@@ -295,8 +297,7 @@ def check_preserve(authorizer: Authorizer, principal: Principal, kind: str, serv
         CatalogError: PERMISSION_DENIED.
     """
     if service is not None:
-        known: AssetKind | EntityKind = ASSET_KINDS.get(kind, _BI_SERVICE)
-        authorizer.check(principal, Action.PRESERVE, authorization.viewed(known, service))
+        authorizer.check(principal, Action.PRESERVE, authorization.viewed(KINDS[kind], service))
     else:
         authorizer.check(principal, Action.PRESERVE, Resource(kind))
 
@@ -306,8 +307,7 @@ async def _check_all(connection: ReadConnection, authorizer: Authorizer, wanted:
     services = await entities.of_kind(connection, _BI_SERVICE.name)
     for kind in wanted.kinds or KINDS:
         if kind in KINDS_OF_SERVICES:
-            known: AssetKind | EntityKind = ASSET_KINDS.get(kind, _BI_SERVICE)
-            viewed = authorization.viewable_services(authorizer, wanted.principal, known, services)
+            viewed = authorization.viewable_services(authorizer, wanted.principal, KINDS[kind], services)
             for service in viewed if services else (None,):
                 if service is None or scope.wants_service(service.id):
                     check_preserve(authorizer, wanted.principal, kind, service)

@@ -4,7 +4,7 @@ A BI service that the reader may not view does not exist for them: they get no p
 it later, they get its changes from the first one on, as they do of a BI service that is created later.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
@@ -13,7 +13,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, AssetKind, EntityKind
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, KINDS
 from dashboard_catalog.catalog.reading.entity_reads import visible_entity
 from dashboard_catalog.catalog.reading.feed.changes import Change, all_services
 from dashboard_catalog.catalog.reading.feed.positions import Places
@@ -24,7 +24,6 @@ from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 
 _BI_SERVICE = ENTITY_KINDS["bi_service"]
-_KINDS: Mapping[str, AssetKind | EntityKind] = {**ASSET_KINDS, **ENTITY_KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Scope:
         self._authorizer = authorizer
         self._principal = wanted.principal
         self._services = services
-        kinds = wanted.kinds or _KINDS.keys()
+        kinds = wanted.kinds or KINDS.keys()
         self._kinds_of_assets = frozenset(ASSET_KINDS.keys() & kinds)
         self._kinds_of_entities = frozenset(ENTITY_KINDS.keys() & kinds)
         self.filters = f"{sorted(wanted.kinds)} {sorted(id_.hex for id_ in services or ())}"
@@ -108,7 +107,7 @@ class Scope:
         services = await all_services(connection)
         kinds = sorted(self._kinds_of_assets | self._kinds_of_entities)
         if not any(self._may_view(kind, services.values()) for kind in kinds):
-            authorization.check_views_any(self._authorizer, self._principal, _KINDS[kinds[0]])
+            authorization.check_views_any(self._authorizer, self._principal, KINDS[kinds[0]])
         sight = self.sight()
 
         def gets(sequence: UUID) -> bool:
@@ -123,7 +122,7 @@ class Scope:
             return True
         if kind not in KINDS_OF_SERVICES:
             return False
-        return bool(authorization.viewable_services(self._authorizer, self._principal, _KINDS[kind], list(services)))
+        return bool(authorization.viewable_services(self._authorizer, self._principal, KINDS[kind], list(services)))
 
 
 async def open_scope(

@@ -6,10 +6,10 @@ from typing import Any
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, KINDS
 from dashboard_catalog.catalog.reading.filters import AssetFilters, FilterLookup
 from dashboard_catalog.catalog.reading.search.matching import Conditions
-from dashboard_catalog.catalog.reading.search.request import KINDS, SearchRequest
+from dashboard_catalog.catalog.reading.search.request import SearchRequest
 from dashboard_catalog.catalog.reading.search.viewing import Viewing
 from dashboard_catalog.index import queries
 from dashboard_catalog.store.connections import ReadConnection

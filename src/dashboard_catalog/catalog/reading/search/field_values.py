@@ -9,9 +9,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.kinds import KINDS
 from dashboard_catalog.catalog.reading.search.matching import Conditions
 from dashboard_catalog.catalog.reading.search.query import Query, unquoted
-from dashboard_catalog.catalog.reading.search.request import KINDS
 from dashboard_catalog.index import queries
 from dashboard_catalog.index.hits import Searcher, places
 from dashboard_catalog.index.words import fold, names_of

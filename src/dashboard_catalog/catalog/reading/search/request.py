@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
+from dashboard_catalog.catalog.model.kinds import KINDS
 from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.filters import AssetFilters
 from dashboard_catalog.error_codes import ViolationReason
@@ -18,9 +18,6 @@ DEFAULT_RESULTS, MAX_RESULTS = 20, 100
 
 DEFAULT_VALUES, MAX_VALUES = 10, 100
 """Number of values of a facet by default, and at most."""
-
-KINDS = (*ASSET_KINDS, *ENTITY_KINDS)
-"""The names of everything that can be found."""
 
 BY_RELEVANCE, BY_NAME, NEWEST_FIRST = "relevance", "name", "updated_at desc"
 _ORDERS = (BY_RELEVANCE, BY_NAME, NEWEST_FIRST)

@@ -7,15 +7,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.authorization import check_views_any, viewable_services
-from dashboard_catalog.catalog.model.kinds import (
-    ASSET_KINDS,
-    CHART_KIND,
-    DASHBOARD_KIND,
-    ENTITY_KINDS,
-    AssetKind,
-    EntityKind,
-)
-from dashboard_catalog.catalog.reading.search.request import KINDS
+from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, KINDS, Kind
 from dashboard_catalog.catalog.visibility.sight import KINDS_OF_SERVICES
 from dashboard_catalog.index import queries
 from dashboard_catalog.store.records import EntityRecord
@@ -50,11 +42,10 @@ class Viewing:
         limits: dict[str, Limit] = {}
         denials = []
         for name in kinds:
-            kind = ASSET_KINDS.get(name) or ENTITY_KINDS[name]
-            limit = _limit(authorizer, principal, kind, services)
+            limit = _limit(authorizer, principal, KINDS[name], services)
             try:
                 if not limit:
-                    check_views_any(authorizer, principal, kind)
+                    check_views_any(authorizer, principal, KINDS[name])
                 limits[name] = limit
             except ActionDenied as denial:
                 denials.append(denial)
@@ -73,7 +64,7 @@ class Viewing:
 
     def condition(self) -> queries.Query | None:
         """Returns what finds everything that the caller may view; None if that is everything."""
-        if self.services.keys() >= set(KINDS) and all(limit is None for limit in self.services.values()):
+        if self.services.keys() >= KINDS.keys() and all(limit is None for limit in self.services.values()):
             return None
         of_limit: dict[Limit, list[str]] = {}
         for kind, limit in self.services.items():
@@ -88,9 +79,7 @@ class Viewing:
         return queries.any_of("service", [id_.hex for id_ in self.charts])
 
 
-def _limit(
-    authorizer: Authorizer, principal: Principal, kind: AssetKind | EntityKind, services: Sequence[EntityRecord]
-) -> Limit:
+def _limit(authorizer: Authorizer, principal: Principal, kind: Kind, services: Sequence[EntityRecord]) -> Limit:
     """Returns the BI services that viewing a kind is limited to; None if it is not limited by service."""
     if kind.name not in KINDS_OF_SERVICES or authorizer.allows_everything(principal, Action.VIEW):
         return None
