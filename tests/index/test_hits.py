@@ -9,7 +9,7 @@ import pytest
 import tantivy
 
 from dashboard_catalog.index import queries
-from dashboard_catalog.index.fields import SCHEMA, Document, Place, key_of, values_of
+from dashboard_catalog.index.fields import SCHEMA, Document, Thing, key_of, values_of
 from dashboard_catalog.index.hits import Found, Searcher, Window, best, by_name, newest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,13 +38,13 @@ def index() -> tantivy.Index:
     return index
 
 
-def pages(find: Find, index: tantivy.Index, size: int) -> Iterator[list[Place]]:
+def pages(find: Find, index: tantivy.Index, size: int) -> Iterator[list[Thing]]:
     """Yields the hits of each page."""
-    seen: list[Place] = []
+    seen: list[Thing] = []
     while True:
         found = find(index.searcher(), ALL, Window(size, len(seen), seen[-1] if seen else None))
         assert found.total == len(NAMES)
-        seen += (page := [hit.place for hit in found.hits])
+        seen += (page := [hit.thing for hit in found.hits])
         yield page
         if not found.more:
             return
@@ -69,20 +69,20 @@ def test_pages_hold_each_hit_once_in_the_order_of_its_ties(index: tantivy.Index,
     find, expected = ORDERS[order]
     shown = list(pages(find, index, size))
     assert [len(page) for page in shown[:-1]] == [size] * (len(shown) - 1)
-    assert [(place.name, place.id.int) for page in shown for place in page] == expected
+    assert [(thing.name, thing.id.int) for page in shown for thing in page] == expected
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_page_goes_on_where_the_last_one_ended_also_if_that_hit_is_gone(index: tantivy.Index, order: str) -> None:
     find, expected = ORDERS[order]
-    last = find(index.searcher(), ALL, Window(10)).hits[-1].place
+    last = find(index.searcher(), ALL, Window(10)).hits[-1].thing
     writer = index.writer(15_000_000, 1)
     # One before the page, so that everything behind it moves.
     writer.delete_documents_by_query(document(expected[0][1]))
     writer.commit()
     index.reload()
     found = find(index.searcher(), ALL, Window(10, 10, last))
-    assert [(hit.place.name, hit.place.id.int) for hit in found.hits] == expected[10:20]
+    assert [(hit.thing.name, hit.thing.id.int) for hit in found.hits] == expected[10:20]
     writer.delete_documents_by_query(document(last.id.int))
     writer.commit()
     index.reload()

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 import tantivy
 
-from dashboard_catalog.index.fields import SCHEMA, Document, Place, Position
+from dashboard_catalog.index.fields import SCHEMA, Document, Position, Thing
 from dashboard_catalog.index.folders import open_index
 from dashboard_catalog.index.writer import Writer
 
@@ -28,7 +28,7 @@ def document(number: int, **values: Any) -> Document:
 def names(searcher: tantivy.Searcher, field: str = "kind", term: Any = "chart") -> set[str]:
     """Returns the names of what has a term in a field."""
     found = searcher.search(tantivy.Query.term_query(SCHEMA, field, term), 1_000).hits
-    return {Place.parse(str(searcher.doc(address).get_first("by_name"))).name for _, address in found}
+    return {Thing.parse(str(searcher.doc(address).get_first("by_name"))).name for _, address in found}
 
 
 def names_in(folder: Path) -> set[str]:

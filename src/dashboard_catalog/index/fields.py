@@ -38,7 +38,7 @@ def _schema() -> tantivy.Schema:
     """Returns how each field is indexed.
 
     `key` is for deletion. `named` holds what a query must be to name the thing, see `words.names_of`. `by_name` sorts
-    by name, kind and id, and `Place.parse` reads these from it. `name_order` is a number for ranges of it. `updated_at`
+    by name, kind and id, and `Thing.parse` reads these from it. `name_order` is a number for ranges of it. `updated_at`
     is in microseconds since 1970. `sequence`, `position` and `trace` are those of a `Position`.
     """
     builder = tantivy.SchemaBuilder()
@@ -74,15 +74,15 @@ class Position(NamedTuple):
     trace: int
 
 
-class Place(NamedTuple):
-    """Where a document is in the order of names, which also says what it describes."""
+class Thing(NamedTuple):
+    """What a document describes. As texts, things are in the order of their names, kinds and ids."""
 
     name: str
     kind: str
     id: UUID
 
     @classmethod
-    def parse(cls, by_name: str) -> "Place":
+    def parse(cls, by_name: str) -> "Thing":
         """Returns what the field `by_name` says."""
         name, kind, id_ = by_name.split(_BETWEEN)
         return cls(name, kind, UUID(id_))
@@ -157,7 +157,7 @@ def values_of(document: Document) -> dict[str, Any]:
         "folded_type": [fold(each) for each in (document.dashboard_type, document.chart_type) if each],
         "folded_project": [fold(document.project)] if document.project else [],
         "named": [*names_of(document.name), *(names_of(shown) if shown else ())],
-        "by_name": str(Place(document.name, document.kind, document.id)),
+        "by_name": str(Thing(document.name, document.kind, document.id)),
         "name_order": name_order(document.name),
         "updated_at": microseconds(document.updated_at),
         "deleted": document.deleted,

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import tantivy
 
-from dashboard_catalog.index.fields import SCHEMA, Place, key_of, name_order
+from dashboard_catalog.index.fields import SCHEMA, Thing, key_of, name_order
 
 MAX_HITS = 10_000
 """Number of hits that pages reach."""
@@ -25,7 +25,7 @@ class Hit(NamedTuple):
     """A document that was found."""
 
     key: Key
-    place: Place
+    thing: Thing
 
 
 class Window(NamedTuple):
@@ -39,7 +39,7 @@ class Window(NamedTuple):
 
     size: int
     seen: int = 0
-    last: Place | None = None
+    last: Thing | None = None
 
 
 class Found(NamedTuple):
@@ -69,7 +69,7 @@ def by_name(searcher: Searcher, query: tantivy.Query, page: Window) -> Found:
         names = [name for name, _ in result.hits if not last or name > str(last)]
         if len(names) > size or len(result.hits) < limit:
             total = _total(searcher.search(query, limit=1) if last else result)
-            return Found([Hit(0.0, Place.parse(name)) for name in names[:size]], len(names) > size, total)
+            return Found([Hit(0.0, Thing.parse(name)) for name in names[:size]], len(names) > size, total)
         limit *= 2
 
 
@@ -83,10 +83,10 @@ def newest(searcher: Searcher, query: tantivy.Query, page: Window) -> Found:
     return _ranked(searcher, query, "updated_at", page)
 
 
-def places(searcher: Searcher, query: tantivy.Query, limit: int = 1_000) -> list[Place]:
+def things(searcher: Searcher, query: tantivy.Query, limit: int = 1_000) -> list[Thing]:
     """Returns what the documents describe that a query finds, up to a number, in any order."""
     found = searcher.search(query, limit=limit, count=False).hits
-    return [Place.parse(str(searcher.doc(address)["by_name"][0])) for _, address in found]
+    return [Thing.parse(str(searcher.doc(address)["by_name"][0])) for _, address in found]
 
 
 def _ranked(searcher: Searcher, query: tantivy.Query, field: str | None, page: Window) -> Found:
@@ -129,11 +129,11 @@ class _Ranking:
         while index < min(end, len(self._keys)):
             first, behind = self._group(index)
             names = self._sorted(first, behind)[index - first : end - first]
-            found += [Hit(float(self._keys[index]), Place.parse(name)) for name in names]
+            found += [Hit(float(self._keys[index]), Thing.parse(name)) for name in names]
             index = behind
         return found
 
-    def index_after(self, last: Place, otherwise: int) -> int:
+    def index_after(self, last: Thing, otherwise: int) -> int:
         """Returns the index behind a hit of an earlier search, whose score may have changed a little since then.
 
         Args:

@@ -23,8 +23,8 @@ _CHANGES_AT_ONCE = 1_000
 _THINGS_AT_ONCE = 250
 
 
-class Step(NamedTuple):
-    """How far one step has come in a sequence.
+class Progress(NamedTuple):
+    """How far one call has come in a sequence.
 
     Attributes:
         reached: Number of the last change whose things are indexed as they are now.
@@ -37,7 +37,7 @@ class Step(NamedTuple):
     last_at: datetime | None
 
 
-async def index_next(database: Database, writer: Writer, sequence: UUID, after: int, until: int) -> Step:
+async def index_next(database: Database, writer: Writer, sequence: UUID, after: int, until: int) -> Progress:
     """Indexes what the next changes of a sequence touch, and returns how far that is. The caller commits.
 
     Args:
@@ -55,7 +55,7 @@ async def index_next(database: Database, writer: Writer, sequence: UUID, after: 
     async for keys, documents in _present(database, touched):
         await in_thread(writer.remove, keys)
         await in_thread(writer.add, documents)
-    return Step(reached, len(rows), rows[-1].updated_at if rows else None)
+    return Progress(reached, len(rows), rows[-1].updated_at if rows else None)
 
 
 def _touched(rows: Iterable[FeedRow]) -> defaultdict[str, set[UUID]]:

@@ -180,12 +180,12 @@ class _Following:
         for sequence, last in ahead.items():
             at = self._positions.get(sequence, 0)
             while at < last and changes < _COMMIT_CHANGES:
-                step = await index_next(self._database, self._writer, sequence, at, last)
-                at = reached[sequence] = step.reached
-                changes += step.changes
-                if step.last_at is not None and len(ahead) == 1:
+                done = await index_next(self._database, self._writer, sequence, at, last)
+                at = reached[sequence] = done.reached
+                changes += done.changes
+                if done.last_at is not None and len(ahead) == 1:
                     # Not later than the look: the clock of another server may be ahead.
-                    at_most = min(step.last_at.timestamp(), looked_at)
+                    at_most = min(done.last_at.timestamp(), looked_at)
                     self._complete_until = max(self._complete_until, at_most)
         if reached:
             await self._commit(reached)

@@ -61,13 +61,13 @@ def test_a_query_finds_what_its_words_say(searcher: tantivy.Searcher, text: str,
     matching = Matcher(lambda _: []).matching(query, fields, typos=typos)
     best = hits.best(searcher, queries.lifted(matching.found, matching.lifts), hits.Window(100))
     expected = {name for name in NAMES if finds(query, name, typos=typos)}
-    assert {hit.place.name for hit in best.hits} == expected
+    assert {hit.thing.name for hit in best.hits} == expected
     assert best.total == len(expected)
     assert count(searcher, matching.found, ["kind"])["kind"].values == (
         {"dashboard": len(expected)} if expected else {}
     )
     equal = [name for name in expected if not set(names_of(text)).isdisjoint(names_of(name))]
-    assert {hit.place.name for hit in best.hits[: len(equal)]} == set(equal)
+    assert {hit.thing.name for hit in best.hits[: len(equal)]} == set(equal)
     assert may_have_typos(parse(text)) == any(
         typos_in(word) for term in query.terms if not term.in_a_row for word in (*term.words, term.joined or "")
     )

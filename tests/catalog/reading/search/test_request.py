@@ -4,12 +4,12 @@ import pytest
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.reading.filters import AssetFilters
-from dashboard_catalog.catalog.reading.search.request import Position, SearchRequest
+from dashboard_catalog.catalog.reading.search.request import PageEnd, SearchRequest
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.index.fields import Place
+from dashboard_catalog.index.fields import Thing
 
 NOBODY = Principal("", frozenset(), frozenset(), services=None, bot=False, expires_at=None)
-PLACE = Place("x" * 256, "custom_property", UUID(int=1))
+THING = Thing("x" * 256, "custom_property", UUID(int=1))
 
 
 def request(query: str = "", page_token: str = "") -> SearchRequest:
@@ -17,14 +17,14 @@ def request(query: str = "", page_token: str = "") -> SearchRequest:
 
 
 def test_a_token_says_where_a_page_ended_and_pages_end_after_ten_thousand_results() -> None:
-    token = request().token_after(Position(9_999, PLACE))
-    assert request(page_token=token).position() == Position(9_999, PLACE)
-    assert request().token_after(Position(10_000, PLACE)) == ""
-    assert request().token_after(Position()) == ""
+    token = request().token_after(PageEnd(9_999, THING))
+    assert request(page_token=token).position() == PageEnd(9_999, THING)
+    assert request().token_after(PageEnd(10_000, THING)) == ""
+    assert request().token_after(PageEnd()) == ""
 
 
-@pytest.mark.parametrize("position", [Position(-1, PLACE), Position(9, PLACE._replace(kind="other"))])
-def test_a_position_that_no_page_has_is_refused(position: Position) -> None:
+@pytest.mark.parametrize("position", [PageEnd(-1, THING), PageEnd(9, THING._replace(kind="other"))])
+def test_a_position_that_no_page_has_is_refused(position: PageEnd) -> None:
     token = request().token_after(position)
     with pytest.raises(CatalogError) as refused:
         request(page_token=token).position()

@@ -76,4 +76,4 @@ def test_charts_that_the_caller_may_not_view_find_no_dashboard(tmp_path: Path) -
     query = queries.all_of(
         [seen.condition() or queries.nothing(), matcher.matching(parse("churn"), Conditions()).found]
     )
-    assert [hit.place.name for hit in by_name(index.searcher(), query, Window(10)).hits] == ["of looker"]
+    assert [hit.thing.name for hit in by_name(index.searcher(), query, Window(10)).hits] == ["of looker"]

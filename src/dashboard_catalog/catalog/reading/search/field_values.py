@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.model.kinds import KINDS
 from dashboard_catalog.catalog.reading.search.matching import Conditions
 from dashboard_catalog.catalog.reading.search.query import Query, unquoted
 from dashboard_catalog.index import queries
-from dashboard_catalog.index.hits import Searcher, places
+from dashboard_catalog.index.hits import Searcher, things
 from dashboard_catalog.index.words import fold, names_of
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
@@ -122,7 +122,7 @@ def _naming(field: str, value: str) -> Naming:
 
 def _namesakes(searcher: Searcher, naming: Naming) -> list[UUID]:
     named = [queries.any_of("kind", naming.kinds), queries.any_of("named", names_of(naming.text)[:1])]
-    return [place.id for place in places(searcher, queries.all_of(named), limit=100)]
+    return [thing.id for thing in things(searcher, queries.all_of(named), limit=100)]
 
 
 def _same(kind: str, value: str) -> bool:

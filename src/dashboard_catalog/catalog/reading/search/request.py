@@ -10,7 +10,7 @@ from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.catalog.reading.filters import AssetFilters
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
-from dashboard_catalog.index.fields import Place
+from dashboard_catalog.index.fields import Thing
 from dashboard_catalog.index.hits import MAX_HITS
 
 DEFAULT_RESULTS, MAX_RESULTS = 20, 100
@@ -24,7 +24,7 @@ _ORDERS = (BY_RELEVANCE, BY_NAME, NEWEST_FIRST)
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PageEnd:
     """Where a page ended.
 
     Attributes:
@@ -33,7 +33,7 @@ class Position:
     """
 
     seen: int = 0
-    last: Place | None = None
+    last: Thing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class SearchRequest:
     facet_size: int = DEFAULT_VALUES
     unwanted: frozenset[str] = frozenset()
 
-    def position(self) -> Position:
+    def position(self) -> PageEnd:
         """Returns where the previous page ended.
 
         Raises:
@@ -73,9 +73,9 @@ class SearchRequest:
         position = page_tokens.decode(self._listing, self.page_token, _position, violations)
         if violations:
             raise invalid(violations)
-        return position or Position()
+        return position or PageEnd()
 
-    def token_after(self, position: Position) -> str:
+    def token_after(self, position: PageEnd) -> str:
         """Returns the token of the page that begins at a position; empty where pages end."""
         if position.last is None or position.seen >= MAX_HITS:
             return ""
@@ -104,8 +104,8 @@ def facet_size_of(sent: int) -> int:
     return min(sent or DEFAULT_VALUES, MAX_VALUES)
 
 
-def _position(parts: Sequence[str]) -> Position:
+def _position(parts: Sequence[str]) -> PageEnd:
     seen, name, kind, id_ = parts
     if kind not in KINDS or not 0 < int(seen) < MAX_HITS:
         raise ValueError(parts)
-    return Position(int(seen), Place(name, kind, UUID(hex=id_)))
+    return PageEnd(int(seen), Thing(name, kind, UUID(hex=id_)))

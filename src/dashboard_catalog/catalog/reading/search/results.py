@@ -74,13 +74,13 @@ class Results:
             else:
                 found = await entities.partial_by_ids(connection, ids)
             rows |= {(kind, row.record.id): row for row in found if self.bounds.matches(kind, row.record)}
-        places = ((hit.place.kind, hit.place.id) for hit in self.hits)
-        return FoundRows([rows[place] for place in places if place in rows], more=False, total=None, read=self._read)
+        things = ((hit.thing.kind, hit.thing.id) for hit in self.hits)
+        return FoundRows([rows[thing] for thing in things if thing in rows], more=False, total=None, read=self._read)
 
     def _ids(self) -> dict[str, list[UUID]]:
         ids: dict[str, list[UUID]] = {}
         for hit in self.hits:
-            ids.setdefault(hit.place.kind, []).append(hit.place.id)
+            ids.setdefault(hit.thing.kind, []).append(hit.thing.id)
         return ids
 
     async def _read(self, connection: ReadConnection, rows: Sequence[_Row]) -> list[tuple[Any, Result]]:
@@ -88,7 +88,7 @@ class Results:
         for kind, of_kind in _by_kind(rows).items():
             for view in await self._views(connection, kind, of_kind):
                 views[kind, view.record.id] = view
-        hits = {(hit.place.kind, hit.place.id): hit for hit in self.hits}
+        hits = {(hit.thing.kind, hit.thing.id): hit for hit in self.hits}
         shown = [(hits[_key(row)], views[_key(row)]) for row in rows if _key(row) in views]
         # A long description takes milliseconds, and a page may have a hundred.
         return await asyncio.to_thread(lambda: [(hit, self._result(hit, view)) for hit, view in shown])
@@ -114,7 +114,7 @@ class Results:
         for group in texts:
             found = (self.highlighter.snippet(field, text) for field, text in group)
             snippets += islice(filter(None, found), _MAX_ALIKE)
-        return Result(hit.place.kind, hit.key if self.request.order_by == BY_RELEVANCE else 0.0, view, snippets)
+        return Result(hit.thing.kind, hit.key if self.request.order_by == BY_RELEVANCE else 0.0, view, snippets)
 
 
 def _key(row: _Row) -> _Key:

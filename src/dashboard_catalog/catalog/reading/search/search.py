@@ -17,7 +17,7 @@ from dashboard_catalog.catalog.reading.search.facets import FacetCounts, facet_c
 from dashboard_catalog.catalog.reading.search.field_values import Known, conditions_of, look_up
 from dashboard_catalog.catalog.reading.search.matching import Conditions, Matcher, Matching, may_have_typos
 from dashboard_catalog.catalog.reading.search.query import Query, parse
-from dashboard_catalog.catalog.reading.search.request import BY_RELEVANCE, NEWEST_FIRST, Position, SearchRequest
+from dashboard_catalog.catalog.reading.search.request import BY_RELEVANCE, NEWEST_FIRST, PageEnd, SearchRequest
 from dashboard_catalog.catalog.reading.search.results import Result, Results
 from dashboard_catalog.catalog.reading.search.snippets import Highlighter
 from dashboard_catalog.index import hits, queries
@@ -47,13 +47,13 @@ class SearchPage:
     lag: float | None
     building: bool
     _request: SearchRequest
-    _position: Position
+    _position: PageEnd
     _found: Found
 
     def token_after(self, hit: Hit) -> str:
         """Returns the token of the page that begins after a hit of this page."""
         seen = self._position.seen + self._found.hits.index(hit) + 1
-        return self._request.token_after(Position(seen, hit.place))
+        return self._request.token_after(PageEnd(seen, hit.thing))
 
     @property
     def next_page_token(self) -> str:
@@ -72,7 +72,7 @@ class _Search(NamedTuple):
     query: Query
     bounds: Bounds
     fields: Conditions
-    position: Position
+    position: PageEnd
 
     def run(self, searcher: Searcher) -> "_Answer":
         """Returns what matches as it is written or, where nothing does, what nearly matches."""
@@ -163,5 +163,5 @@ class Searches:
 
 def _tags(searcher: Searcher, labels: queries.Query) -> list[str]:
     """Returns the ids of the tags whose labels a query of the index finds."""
-    found = hits.places(searcher, queries.all_of([queries.any_of("kind", ["tag"]), labels]))
-    return [place.id.hex for place in found]
+    found = hits.things(searcher, queries.all_of([queries.any_of("kind", ["tag"]), labels]))
+    return [thing.id.hex for thing in found]
