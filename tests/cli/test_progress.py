@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from dashboard_catalog.cli import output
-from dashboard_catalog.cli.ingest.progress import progress
+from dashboard_catalog.cli.progress import progress
 
 ERASE_LINE = "\x1b[2K"
 UP_AND_ERASE = "\x1b[1A" + ERASE_LINE

@@ -24,7 +24,7 @@ from dashboard_catalog.contract import fitting, limits, preserved, status_detail
 from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
-from dashboard_catalog.contract.watch import MESSAGE_BYTES, MESSAGE_CHANGES
+from dashboard_catalog.contract.watch_messages import MESSAGE_BYTES, MESSAGE_CHANGES
 from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
 from dashboard_catalog.rpc.answer_room import AnswerRoom

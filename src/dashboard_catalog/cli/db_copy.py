@@ -9,7 +9,7 @@ import typer
 from dashboard_catalog import logs
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.endings import CommandError, Interrupted
-from dashboard_catalog.cli.ingest.progress import Shown, progress
+from dashboard_catalog.cli.progress import Shown, progress
 from dashboard_catalog.environment import environment_name
 from dashboard_catalog.settings import Settings, SettingsError
 

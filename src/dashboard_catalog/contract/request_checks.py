@@ -12,11 +12,11 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.entity_requests import entity_upsert
-from dashboard_catalog.contract.exports import export_request
+from dashboard_catalog.contract.export_messages import export_request
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.contract.search_messages import search_request
 from dashboard_catalog.contract.validation import violations_of
-from dashboard_catalog.contract.watch import watch_request
+from dashboard_catalog.contract.watch_messages import watch_request
 from dashboard_catalog.errors import Violation, Violations
 
 # Reading stamps a command with its caller. The commands that are read here are thrown away.

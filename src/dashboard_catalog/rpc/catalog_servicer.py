@@ -20,7 +20,7 @@ from dashboard_catalog.contract.session_messages import (
     session_message,
     undone_response,
 )
-from dashboard_catalog.contract.watch import watch_request, watch_responses
+from dashboard_catalog.contract.watch_messages import watch_request, watch_responses
 from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.context import Context, caller_of
 from dashboard_catalog.rpc.edge.watchers import watches

@@ -12,8 +12,8 @@ import structlog
 from dashboard_catalog.catalog.indexing.building import build
 from dashboard_catalog.catalog.indexing.following import index_next
 from dashboard_catalog.catalog.indexing.pace import Pace
-from dashboard_catalog.catalog.indexing.positions import belong_together, present_positions, traced
 from dashboard_catalog.catalog.indexing.threads import in_thread
+from dashboard_catalog.catalog.indexing.traced_positions import belong_together, present_positions, traced
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.index.fields import Position
 from dashboard_catalog.index.folders import IndexBusy, IndexFolder, Status

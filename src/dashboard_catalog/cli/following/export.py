@@ -15,9 +15,9 @@ from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.following.positions import save_position
 from dashboard_catalog.cli.following.reconnecting import Reconnecting
 from dashboard_catalog.cli.following.whole_files import whole_file
-from dashboard_catalog.cli.ingest.progress import progress
 from dashboard_catalog.cli.json_lines import json_line
 from dashboard_catalog.cli.options import with_option_groups
+from dashboard_catalog.cli.progress import progress
 from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboardcatalog.v1 import asset_pb2, export_pb2
 

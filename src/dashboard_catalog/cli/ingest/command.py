@@ -17,12 +17,12 @@ from dashboard_catalog.cli.connection import ConnectionOptions, connect
 from dashboard_catalog.cli.data_folders import local_data_dir
 from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.ingest.loading import Loading
-from dashboard_catalog.cli.ingest.progress import Shown, progress
 from dashboard_catalog.cli.ingest.reading import Reading
 from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.cli.ingest.swept import Swept
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.options import JsonOption, with_option_groups
+from dashboard_catalog.cli.progress import Shown, progress
 from dashboard_catalog.cli.unexpected import Unexpected, unexpected
 from dashboard_catalog.sources.files import FOLDER_FILES, Source, digest_of, other_files, sources_in
 from dashboard_catalog.sources.items import EXPECTED

@@ -9,9 +9,9 @@ from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.endings import CommandError, Interrupted
 from dashboard_catalog.cli.failures import failure_of
 from dashboard_catalog.cli.ingest.failed import FailedItem
-from dashboard_catalog.cli.ingest.progress import Shown
 from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
+from dashboard_catalog.cli.progress import Shown
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog_client import Item, ItemFailure, LoadOptions, reason_of
 

@@ -12,9 +12,9 @@ from dashboard_catalog.cli.calls import call_catalog
 from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.edits.asking import ask
 from dashboard_catalog.cli.endings import CommandError, Interrupted
-from dashboard_catalog.cli.ingest.progress import Shown, progress
 from dashboard_catalog.cli.json_lines import print_message
 from dashboard_catalog.cli.moments import local_time
+from dashboard_catalog.cli.progress import Shown, progress
 from dashboard_catalog.cli.sessions.texts import counts_text
 from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import bulk_pb2, bulk_session_pb2

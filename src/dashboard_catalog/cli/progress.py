@@ -1,4 +1,4 @@
-"""Shows the progress of a load or a copy: as a bar on a terminal, otherwise as a line every few seconds."""
+"""Shows the progress of a long command: as a bar on a terminal, otherwise as a line every few seconds."""
 
 import time
 from collections.abc import Iterator
@@ -50,13 +50,13 @@ class _Pace(ProgressColumn):
 
 
 class Shown(Protocol):
-    """Shows the progress of a load."""
+    """Shows the progress of a command."""
 
     def reading(self, items: int) -> None:
         """Shows the number of items that were found in the source so far."""
 
     def begin(self, total: int) -> None:
-        """Shows that the loading of this many items begins."""
+        """Shows that the work on this many items begins."""
 
     def done(self, items: int) -> None:
         """Shows the number of items that are done."""
