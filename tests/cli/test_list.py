@@ -82,6 +82,11 @@ def test_filters_are_sent(run: Run) -> None:
     assert names("--project", "Operations") == ["logistics v2.1"]
     assert names("--name-prefix", "c", "--service-type", "Superset") == ["customers"]
     assert names("--deleted", "only") == []
+    assert names("--missing", "tags") == ["logistics v2.1"]
+    assert names("--missing", "tags", "--missing", "owners") == []
+    assert names("--updated-by", "nobody") == []
+    assert len(names("--updated-by", "admin", "--updated-after", "2026-01-01", "--updated-before", "9999-01-01")) == 3
+    assert names("--updated-before", "2026-01-01 14:05+01:00") == []
     assert names("--order-by", "name desc")[0] == "sales_overview"
     assert len(names("--kind", "chart", "--dashboard", "superset.customers")) == 4
 
@@ -94,6 +99,12 @@ def test_a_filter_of_another_kind_is_wrong_usage(run: Run, kind: str, flag: str)
     result = run("list", "--kind", kind, flag, "x")
     assert result.exit_code == 2
     assert f"{flag} does not apply to a list of {kind}s" in result.stderr
+
+
+def test_a_time_that_is_none_is_wrong_usage(run: Run) -> None:
+    result = run("list", "--updated-after", "yesterday")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: --updated-after: 'yesterday' is not a time; expected a date or a time")
 
 
 def test_the_error_for_an_unknown_field_names_it(run: Run) -> None:

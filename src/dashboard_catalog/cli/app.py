@@ -172,7 +172,7 @@ COMMANDS = Listed(
             },
         ),
         "db": Listed(
-            "Upgrade the schema of the database, check it, or copy everything.",
+            "Upgrade, check or copy the database.",
             ("dashboard-catalog db upgrade --database-url postgresql://catalog@db/catalog",),
             group={
                 "upgrade": Listed(

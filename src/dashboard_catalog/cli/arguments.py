@@ -34,7 +34,10 @@ KindOption = Annotated[Kind, typer.Option(help="Kind of the dashboard, chart or 
 
 JsonLineOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
 
-KindsOption = Annotated[list[Kind] | None, typer.Option(help="Only this kind. Repeatable. All kinds by default.")]
+KindsOption = Annotated[
+    list[Kind] | None,
+    typer.Option(metavar="KIND", help="Only this kind, such as chart or bi_service. Repeatable. All by default."),
+]
 
 ServicesOption = Annotated[
     list[str] | None, typer.Option(metavar="FQN", help="Only this BI service. Repeatable. All by default.")

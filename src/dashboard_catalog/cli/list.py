@@ -12,7 +12,9 @@ from dashboard_catalog.cli import output
 from dashboard_catalog.cli.arguments import Deleted, JsonLineOption
 from dashboard_catalog.cli.connection import CALL_SECONDS, Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.filters import AssetFilters
 from dashboard_catalog.cli.json_lines import print_message
+from dashboard_catalog.cli.moments import moment_of
 from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.paging import Paging, pages, say_if_more
 from dashboard_catalog.cli.rows import COLUMNS, row_of
@@ -23,21 +25,22 @@ from dashboardcatalog.v1 import catalog_service_pb2, chart_service_pb2, dashboar
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """The filters, named as in the requests of the contract. A result must match all of them."""
+class Filters(AssetFilters):
+    """The filters of a list."""
 
-    service: Annotated[str | None, typer.Option(help="Only those of this BI service (FQN).")] = None
-    service_type: Annotated[str | None, typer.Option(help="Only those of BI services of this type.")] = None
-    owner: Annotated[str | None, typer.Option(help="Only those owned by user:NAME or team:NAME.")] = None
-    domain: Annotated[str | None, typer.Option(help="Only those in this domain (FQN) or below it.")] = None
-    tag: Annotated[
-        str | None,
-        typer.Option(help="Only those with this tag (FQN) or one below it, or with any tag of this classification."),
-    ] = None
     chart: Annotated[str | None, typer.Option(help="Only dashboards that hold this chart (FQN).")] = None
-    project: Annotated[str | None, typer.Option(help="Only dashboards of this project.")] = None
     dashboard: Annotated[str | None, typer.Option(help="Only charts of this dashboard (FQN).")] = None
     name_prefix: Annotated[str | None, typer.Option(help="Only those whose name begins with this.")] = None
+    updated_by: Annotated[
+        str | None, typer.Option(metavar="SUBJECT", help="Only those last written by this caller.")
+    ] = None
+    updated_after: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only those last written at this time or later, such as 2026-03-01 14:05."),
+    ] = None
+    updated_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only those last written before this time.")
+    ] = None
     deleted: Annotated[
         Deleted | None, typer.Option(help="Whether to list soft-deleted ones.", show_default="exclude")
     ] = None
@@ -81,6 +84,9 @@ def _request(kind: Kind, filters: Filters, *, include_total: bool) -> Any:
     request = _empty_request(kind)
     given = asdict(filters) | {
         "include_total": include_total or None,
+        "missing": [one.wire for one in filters.missing or ()] or None,
+        "updated_after": filters.updated_after and moment_of(filters.updated_after, "--updated-after"),
+        "updated_before": filters.updated_before and moment_of(filters.updated_before, "--updated-before"),
         "deleted": filters.deleted and filters.deleted.wire,
     }
     for name, value in given.items():
@@ -89,7 +95,7 @@ def _request(kind: Kind, filters: Filters, *, include_total: bool) -> Any:
         if name not in request.DESCRIPTOR.fields_by_name:
             flag = {"include_total": "total"}.get(name, name.replace("_", "-"))
             raise CommandError(f"--{flag} does not apply to a list of {kind}s")
-        setattr(request, name, value)
+        request.MergeFrom(type(request)(**{name: value}))
     return request
 
 
