@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from dashboard_catalog_client import LoadOptions, connect, connect_async, item_of
+from dashboardcatalog.v1.bulk_pb2 import MISSING_REFERENCES_DROP
 from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from dashboardcatalog.v1.entity_pb2 import BiService, Entity
@@ -53,6 +54,15 @@ async def test_kinds_may_be_mixed(server: Restarting) -> None:
     assert load.summary.created == 1401
     # One chunk per kind.
     assert len(seen) <= 3
+
+
+async def test_a_load_can_do_without_what_is_missing(server: Restarting) -> None:
+    items = [SERVICE, DashboardSpec(name="d", service="s", charts=["s.missing"])]
+    async with connect_async(server.address, token=server.token) as catalog:
+        load = catalog.bulk_upsert(items, missing_references=MISSING_REFERENCES_DROP)
+        assert [failure async for failure in load] == []
+    assert load.summary is not None
+    assert load.summary.created == 2
 
 
 async def test_an_item_that_is_too_large_fails_alone_at_any_size(server: Restarting) -> None:

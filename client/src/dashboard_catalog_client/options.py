@@ -22,6 +22,7 @@ class LoadOptions(TypedDict, total=False):
         update_mask: Fields to write even if they are empty.
         override_metadata: Overwrite what people have edited. Requires a separate permission.
         preserve: Write items as an export has kept them, with ids, versions and marks. Requires a separate permission.
+        missing_references: What becomes of items that refer to something that does not exist. They fail by default.
         validate_only: Validate without writing. Such a load cannot continue after its connection breaks.
         max_failures: End the load after more failed items than this. 10,000 by default and at most.
         sweep_percent: Delete the assets of `service` that the load did not mention, unless they are more than this
@@ -34,6 +35,7 @@ class LoadOptions(TypedDict, total=False):
     update_mask: Sequence[str]
     override_metadata: bool
     preserve: bool
+    missing_references: bulk_pb2.MissingReferences.ValueType
     validate_only: bool
     max_failures: int
     sweep_percent: int
@@ -47,6 +49,7 @@ def message_of(options: LoadOptions, session_id: str) -> bulk_pb2.BulkUpsertOpti
         service=options.get("service", ""),
         override_metadata=options.get("override_metadata", False),
         preserve=options.get("preserve", False),
+        missing_references=options.get("missing_references", bulk_pb2.MISSING_REFERENCES_UNSPECIFIED),
         validate_only=options.get("validate_only", False),
         max_failures=options.get("max_failures"),
     )
