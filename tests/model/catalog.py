@@ -148,6 +148,7 @@ class Catalog:
 
     def __init__(self) -> None:
         self.assets: list[Asset] = []
+        self.removed: list[Asset] = []
         self.number = 0
 
     # Finding.
@@ -307,7 +308,8 @@ class Catalog:
         for asset in sorted(going, key=lambda a: a.kind, reverse=True):
             if not asset.now.deleted:
                 reverted += self._undo_creation(actor, asset, session, going)
-        skipped = len(written) - len(whole) - len(put_back) + len(kept)
+        gone = [a for a in self.removed if any(_is_by(version, session) for version in a.versions)]
+        skipped = len(written) - len(whole) - len(put_back) + len(kept) + len(gone)
         return reverted, skipped
 
     def _undo_creation(self, actor: Actor, asset: Asset, session: str, going: Sequence[Asset]) -> int:
@@ -504,6 +506,7 @@ class Catalog:
     def _remove_one(self, asset: Asset) -> None:
         asset.removed = True
         self.assets.remove(asset)
+        self.removed.append(asset)
 
     def _take_name(self, kind: str, service: Thing, name: str) -> None:
         for asset in self._all(kind):

@@ -137,6 +137,8 @@ class Searches:
                 PERMISSION_DENIED if the caller may view none of the kinds.
         """
         search = await self._prepared(request)
+        # Before the search: what is indexed meanwhile need not be in the state of the index that it sees.
+        lag, building = self.index.lag(), self.index.building
         found, counted, typos = await self.index.search(search.run)
         highlighter = Highlighter(search.query, typos=typos)
         results = Results(request, self._authorizer, search.bounds, found.hits, highlighter)
@@ -146,7 +148,6 @@ class Searches:
             facets[:] = await facet_counts(connection, request.facets, request.facet_size, counted)
             return await results.find(connection)
 
-        lag, building = self.index.lag(), self.index.building
         async with open_page(self._database, find, request.page_size, room) as page:
             yield SearchPage(page, found.total, facets, lag, building, request, search.position, found)
 
