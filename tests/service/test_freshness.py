@@ -1,6 +1,7 @@
 """A search finds what has just been written, and the index mends itself."""
 
 import asyncio
+import dataclasses
 import shutil
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
+from google.protobuf.field_mask_pb2 import FieldMask
 from sqlalchemy import update
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -92,6 +94,28 @@ async def test_every_write_says_what_a_search_must_wait_for(superset: Caller, in
 KINDS = ("dashboard", "chart", "user")
 
 
+async def test_a_write_does_not_say_what_others_have_written_in_the_same_batch(
+    service: Service, superset: Caller
+) -> None:
+    writers = service.caller("all", "admin"), service.caller("lim", "admin", services=["superset"])
+    ids = [(await superset.get_chart(fully_qualified_name=f"{name}.c1"))["chart"]["id"] for name in SERVICES]
+
+    async def update(number: int) -> After:
+        caller, id_ = writers[number % 2], ids[1 - number % 2]
+        request = chart_service_pb2.UpdateChartRequest(id=id_, update_mask=FieldMask(paths=["description"]))
+        request.chart.description = str(number)
+        return await after(caller._stubs["Chart"].UpdateChart(request, metadata=caller.metadata))
+
+    # A batch that runs lets the others wait for each other.
+    told = await asyncio.gather(*map(update, range(20)))
+    of_each = [{sequence for one in told[first::2] for sequence in one.numbers} for first in (0, 1)]
+    assert [len(sequences) for sequences in of_each] == [1, 1]
+    assert of_each[0] != of_each[1]
+
+
+SERVICES = ("superset", "looker")
+
+
 @pytest.mark.usefixtures("superset")
 async def test_a_search_waits_for_what_its_caller_has_written(
     service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -99,9 +123,12 @@ async def test_a_search_waits_for_what_its_caller_has_written(
     monkeypatch.setattr(catalog, "_WAIT_SECONDS", PATIENCE)
     index = SearchIndex(IndexFolder(tmp_path))
     door = catalog.Catalog(service.database, Authorizer(None), index)
-    door.recent_writes.add(["ann"], {CATALOG_ID: 3})
+    door.recent_writes.add(principal("ann"), {CATALOG_ID: 3})
     # Nobody indexes yet, so only those return who have nothing to wait for.
     await door.wait_until_indexed(principal("bob"), After())
+    async with asyncio.timeout(PATIENCE / 2):
+        # There may be such a sequence, but bob may not view anything there.
+        await door.wait_until_indexed(principal("bob"), After({uuid4(): 4}))
     waiting = [
         asyncio.create_task(door.wait_until_indexed(principal("ann"), After())),
         asyncio.create_task(door.wait_until_indexed(principal("bob"), After({CATALOG_ID: 4}))),
@@ -207,7 +234,7 @@ async def test_an_index_of_a_later_state_of_the_database_is_built_anew(service: 
         await until(lambda: (status := folder.status()) and not status.building)
     build = folder.status().build  # type: ignore[union-attr]
     # The database is set back, and another change takes the last number.
-    await written.write(["ann"], _set_back)
+    await written.write(principal("ann"), _set_back)
     async with indexing(service.database, folder):
         await until(lambda: (status := folder.status()) and not status.building and status.build != build)
 
@@ -266,17 +293,22 @@ def test_only_recent_writes_of_the_newest_writers_are_remembered() -> None:
     now, complete_until = 1_000.0, 0.0
     recent = RecentWrites(None, lambda: complete_until, lambda: now)  # type: ignore[arg-type]
     one, other = uuid4(), uuid4()
-    recent.add(["ann"], {one: 5})
+    ann, bob = principal("ann"), principal("bob")
+    recent.add(ann, {one: 5})
     now = 1_050.0
-    recent.add(["ann", "bob"], {other: 1})
-    recent.add(["ann"], {})
-    assert recent.of("ann") == After({one: 5, other: 1})
+    recent.add(ann, {other: 1})
+    recent.add(bob, {other: 1})
+    recent.add(ann, {})
+    assert recent.of(ann) == After({one: 5, other: 1})
     now = 1_061.0
-    assert recent.of("ann") == recent.of("bob") == After({other: 1})
+    assert recent.of(ann) == recent.of(bob) == After({other: 1})
     # What is known to be indexed needs no waiting.
     complete_until = 1_050.5
-    assert recent.of("ann") == After()
-    recent.add(["ann"], {uuid4(): 1 for _ in range(70)})
-    assert recent.of("ann") == After(everything=True)
-    recent.add([f"subject {number}" for number in range(10_000)], {one: 1})
-    assert recent.of("bob") == After()
+    assert recent.of(ann) == After()
+    recent.add(ann, {uuid4(): 1 for _ in range(70)})
+    assert recent.of(ann) == After(everything=True)
+    # With a limited token, she does not see what she has written with another one.
+    assert recent.of(dataclasses.replace(ann, services=frozenset({"superset"}))) == After()
+    for number in range(10_000):
+        recent.add(principal(f"subject {number}"), {one: 1})
+    assert recent.of(bob) == After()

@@ -68,7 +68,6 @@ from dashboard_catalog.catalog.writing.entity_renaming import rename_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.index.searching import SearchIndex
-from dashboard_catalog.store import feed
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
@@ -135,7 +134,7 @@ class Catalog:
 
         if validate_only:
             return await self._database.rehearse(work)
-        view = await self.recent_writes.write([writer.principal.subject], work)
+        view = await self.recent_writes.write(writer.principal, work)
         audit.log_entity_write(writer, "hard_delete" if hard else "delete", kind, view.record)
         return view
 
@@ -160,7 +159,7 @@ class Catalog:
         if validate_only:
             view, _ = await self._database.rehearse(work)
             return view
-        view, before = await self.recent_writes.write([writer.principal.subject], work)
+        view, before = await self.recent_writes.write(writer.principal, work)
         audit.log_entity_write(writer, "rename", kind, view.record, former_fqn=before)
         return view
 
@@ -188,11 +187,8 @@ class Catalog:
         Args:
             after: More changes that the search must find.
         """
-        wanted = self.recent_writes.of(principal.subject) | after
-        numbers = wanted.numbers
-        if wanted.everything:
-            async with self._database.read() as connection:
-                numbers = await feed.positions(connection)
+        wanted = self.recent_writes.of(principal) | after
+        numbers = await self._searches.to_wait_for(principal, None if wanted.everything else wanted.numbers)
         await self._index.wait_for(numbers, _WAIT_SECONDS)
 
     async def get_asset(self, read: AssetRead, room: Room) -> AssetView:
@@ -331,7 +327,7 @@ class Catalog:
                 async for undone in chunks:
                     yield undone
         finally:
-            self.recent_writes.add([writer.principal.subject], undoing.advanced)
+            self.recent_writes.add(writer.principal, undoing.advanced)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Opens a watch: what changes, as it happens.
@@ -382,8 +378,9 @@ class Catalog:
         return f"service {write.key.service}" if isinstance(write.key, AssetName) else f"id of a {write.kind.name}"
 
     async def _write_batch(self, writes: Sequence[Write]) -> list[_Answer]:
-        subjects = {write.writer.principal.subject for write in writes}
-        results, answers = await self.recent_writes.write(subjects, lambda connection: self._apply(connection, writes))
+        results, answers = await self.recent_writes.write_batch(
+            writes, lambda connection: self._apply(connection, writes)
+        )
         audit.log_writes(writes, results)
         return answers
 

@@ -95,6 +95,11 @@ def word(field: str, text: str) -> Query:
     return scaled(tantivy.Query.term_query(SCHEMA, field, text), _WEIGHTS[field])
 
 
+def as_common(field: str, query: Query) -> Query:
+    """Returns a query of words in a field whose scores do not depend on what other documents hold."""
+    return tantivy.Query.const_score_query(query, _WEIGHTS[field])
+
+
 def prefix(field: str, text: str) -> Query:
     """Returns what finds a word that begins with a text."""
     found = tantivy.Query.fuzzy_term_query(SCHEMA, field, text, distance=0, prefix=True)

@@ -50,7 +50,7 @@ async def serve_bulk(
         await send(started_response(session.record))
         await _serve(_Stream(options, session, chunks), messages, send)
     finally:
-        catalog.recent_writes.add([caller.principal.subject], session.advanced)
+        catalog.recent_writes.add(caller.principal, session.advanced)
         await session.close()
 
 

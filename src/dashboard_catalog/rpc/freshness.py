@@ -15,7 +15,7 @@ AFTER_METADATA = "catalog-after"
 def show_after(catalog: Catalog, context: Context) -> None:
     """Answers a write with what its caller has written of late, this write included."""
     call = call_context(context)
-    call.add_trailer(AFTER_METADATA, str(catalog.recent_writes.of(call.call.principal.subject)))
+    call.add_trailer(AFTER_METADATA, str(catalog.recent_writes.of(call.call.principal)))
 
 
 def sent_after(context: Context) -> After:

@@ -8,24 +8,31 @@ import binascii
 import struct
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 from uuid import UUID
 
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.catalog.model.commands import Write, WrittenAsset, WrittenEntity
+from dashboard_catalog.catalog.writing.pipeline import Result
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.records import CATALOG_ID
 
 T = TypeVar("T")
 
 # An index that is further behind than this is not waited for, because it would take too long.
 _SECONDS = 60.0
-_SUBJECTS = 10_000
+_CALLERS = 10_000
 # As a text, so many take 2 KB. Trailers have little room.
 _SEQUENCES = 64
 
 _ALL = "all"
 _ENTRY = struct.Struct(">16sQ")
+
+_Key = tuple[str, frozenset[str] | None]
+"""What tells callers apart. With a limited token, a caller does not see what they have written with others."""
 
 
 class AfterSyntaxError(ValueError):
@@ -89,15 +96,40 @@ class RecentWrites:
         self._database = database
         self._complete_until = complete_until
         self._now = now
-        # By subject, the newest writer last: number and time by sequence.
-        self._written: OrderedDict[str, dict[UUID, tuple[int, float]]] = OrderedDict()
+        # By caller, the newest writer last: number and time by sequence.
+        self._written: OrderedDict[_Key, dict[UUID, tuple[int, float]]] = OrderedDict()
 
-    async def write(self, subjects: Iterable[str], work: Callable[[WriteConnection], Awaitable[T]]) -> T:
-        """Runs `work` in a transaction as `Database.write` does, and remembers what these callers have changed.
+    async def write(self, caller: Principal, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
+        """Runs `work` in a transaction as `Database.write` does, and remembers what the caller has changed.
 
         Raises:
             CatalogError: As `Database.write`.
         """
+        result, advanced = await self._noted(work)
+        self.add(caller, advanced)
+        return result
+
+    async def write_batch(
+        self, writes: Sequence[Write], work: Callable[[WriteConnection], Awaitable[tuple[Sequence[Result], T]]]
+    ) -> tuple[Sequence[Result], T]:
+        """Does the same for a batch, and remembers for each caller only what their own writes have changed.
+
+        Callers share batches with others, who may write what they may not view.
+
+        Args:
+            work: Returns the results of the writes, and something else.
+
+        Raises:
+            CatalogError: As `Database.write`.
+        """
+        (results, other), advanced = await self._noted(work)
+        for write, result in zip(writes, results, strict=True):
+            sequence = _sequence_of(result)
+            if sequence is not None and sequence in advanced:
+                self.add(write.writer.principal, {sequence: advanced[sequence]})
+        return results, other
+
+    async def _noted(self, work: Callable[[WriteConnection], Awaitable[T]]) -> tuple[T, Mapping[UUID, int]]:
         advanced: Mapping[UUID, int] = {}
 
         async def noted(connection: WriteConnection) -> T:
@@ -106,28 +138,38 @@ class RecentWrites:
             advanced = connection.advanced
             return result
 
-        result = await self._database.write(noted)
-        self.add(subjects, advanced)
-        return result
+        return await self._database.write(noted), advanced
 
-    def add(self, subjects: Iterable[str], advanced: Mapping[UUID, int]) -> None:
-        """Remembers that callers have made changes up to these numbers, by sequence."""
+    def add(self, caller: Principal, advanced: Mapping[UUID, int]) -> None:
+        """Remembers that a caller has made changes up to these numbers, by sequence."""
         if not advanced:
             return
         now = self._now()
-        for subject in subjects:
-            written = self._written.pop(subject, {})
-            for sequence, number in advanced.items():
-                written.pop(sequence, None)
-                written[sequence] = (number, now)
-            while len(written) > _SEQUENCES + 1:
-                del written[next(iter(written))]
-            self._written[subject] = written
-        while len(self._written) > _SUBJECTS:
+        written = self._written.pop(_key(caller), {})
+        for sequence, number in advanced.items():
+            written.pop(sequence, None)
+            written[sequence] = (number, now)
+        while len(written) > _SEQUENCES + 1:
+            del written[next(iter(written))]
+        self._written[_key(caller)] = written
+        while len(self._written) > _CALLERS:
             self._written.popitem(last=False)
 
-    def of(self, subject: str) -> After:
+    def of(self, caller: Principal) -> After:
         """Returns the changes that a caller has made of late, and that may not be indexed yet."""
         since = max(self._now() - _SECONDS, self._complete_until())
-        recent = {sequence: number for sequence, (number, at) in self._written.get(subject, {}).items() if at >= since}
+        recent = {
+            sequence: number for sequence, (number, at) in self._written.get(_key(caller), {}).items() if at >= since
+        }
         return After(everything=True) if len(recent) > _SEQUENCES else After(recent)
+
+
+def _key(caller: Principal) -> _Key:
+    return caller.subject, caller.services
+
+
+def _sequence_of(result: Result) -> UUID | None:
+    """Returns the sequence that a write may have changed."""
+    if isinstance(result, WrittenAsset):
+        return result.record.service_id
+    return CATALOG_ID if isinstance(result, WrittenEntity) else None

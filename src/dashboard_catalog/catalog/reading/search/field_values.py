@@ -20,11 +20,12 @@ from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.hierarchies import ids_below
 from dashboard_catalog.store.records import EntityRecord
 
+_BI_SERVICE = "bi_service"
 _KINDS_NAMED: Mapping[str, Sequence[str]] = {
     "owner": ("user", "team"),
     "tag": ("tag", "classification"),
     "domain": ("domain",),
-    "service": ("bi_service",),
+    "service": (_BI_SERVICE,),
 }
 """The kinds of the entities that the values of a field name."""
 
@@ -66,10 +67,12 @@ async def conditions_of(
     """Returns the conditions of the fields that a query names.
 
     Args:
-        services: All BI services.
+        services: The BI services that may be found. What the caller may not view has no name.
     """
+    shown = {service.id for service in services}
     namings = _namings(query)
     found = await entities.by_fqns(connection, {naming.fqn for naming in namings if naming.fqn})
+    found = [record for record in found if record.kind != _BI_SERVICE or record.id in shown]
     wanted = {id_ for ids in known.values() for id_ in ids}
     by_id = {record.id: record for record in await entities.by_ids(connection, wanted)}
     meant: dict[Naming, Sequence[EntityRecord]] = {}

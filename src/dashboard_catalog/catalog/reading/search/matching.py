@@ -6,6 +6,7 @@ Equal names come first, then what has all words in its name or display name, the
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from dashboard_catalog.catalog.reading.search.query import Query, Term
 from dashboard_catalog.index import queries
@@ -50,6 +51,18 @@ class Matching:
     lifts: Sequence[tuple[queries.Query, float]] = ()
 
 
+class _Spelling(NamedTuple):
+    """How words match.
+
+    Attributes:
+        typos: Whether near misses match, too.
+        by_rarity: Whether rare words count more than common ones.
+    """
+
+    typos: bool
+    by_rarity: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Matcher:
     """Makes queries of the index.
@@ -57,10 +70,13 @@ class Matcher:
     Attributes:
         tags: Returns the ids of the tags that a query of the index finds.
         charts: What a dashboard must be to be found by the names of its charts; None if that does not matter.
+        by_rarity: Whether rare words count more than common ones. How rare a word is would tell callers how often it
+            is in what they may not view.
     """
 
     tags: Callable[[queries.Query], Collection[str]]
     charts: queries.Query | None = None
+    by_rarity: bool = True
 
     def matching(self, query: Query, fields: Conditions, *, typos: bool = False) -> Matching:
         """Returns what a query matches.
@@ -77,10 +93,10 @@ class Matcher:
             words = [queries.scaled(self._anywhere(term, typos), 1 / len(query.terms)) for term in query.terms]
             without = [queries.all_of(map(self._anywhere, each)) for each in query.without]
             found.append(queries.all_of([*words, *fields.all_of], without=[*without, *fields.none_of]))
-        return Matching(queries.either(found), tuple(_lifts(query, typos)))
+        return Matching(queries.either(found), tuple(_lifts(query, _Spelling(typos, self.by_rarity))))
 
     def _anywhere(self, term: Term, typos: bool = False) -> queries.Query:
-        return _spread(term, self._in_any_field, typos)
+        return _spread(term, self._in_any_field, _Spelling(typos, self.by_rarity))
 
     def _in_any_field(self, clause: _Clause) -> queries.Query:
         found = list(map(clause, _TEXTS))
@@ -98,13 +114,13 @@ def may_have_typos(query: Query) -> bool:
     )
 
 
-def _lifts(query: Query, typos: bool) -> Iterator[tuple[queries.Query, float]]:
+def _lifts(query: Query, spelling: _Spelling) -> Iterator[tuple[queries.Query, float]]:
     """Yields what comes before everything else that is found."""
     words = " ".join(word for term in query.terms for word in term.words)
     yield queries.any_of("named", [*names_of(query.text), words]), _IS_NAME
     if query.terms:
         in_one = [
-            queries.all_of(_spread(term, partial(_in_field, name), typos) for term in query.terms) for name in _NAMES
+            queries.all_of(_spread(term, partial(_in_field, name), spelling) for term in query.terms) for name in _NAMES
         ]
         yield queries.either(in_one), _ALL_IN_NAME
 
@@ -113,29 +129,34 @@ def _in_field(field: str, clause: _Clause) -> queries.Query:
     return clause(field)
 
 
-def _spread(term: Term, find: Callable[[_Clause], queries.Query], typos: bool) -> queries.Query:
+def _spread(term: Term, find: Callable[[_Clause], queries.Query], spelling: _Spelling) -> queries.Query:
     """Returns what finds a term: its words in a row in one field, or each of them in any of the fields of `find`."""
     if term.in_a_row:
-        return find(lambda field: queries.row(field, term.words))
+        return find(partial(_row, words=term.words, spelling=spelling))
     *others, last = term.words
-    words = [find(partial(_word, text=word, typos=typos)) for word in others]
-    words.append(find(partial(_word, text=last, typos=typos, is_begun=term.is_last)))
+    words = [find(partial(_word, text=word, spelling=spelling)) for word in others]
+    words.append(find(partial(_word, text=last, spelling=spelling, is_begun=term.is_last)))
     if not term.joined:
         return words[0]
-    return queries.either(
-        [queries.all_of(words), find(partial(_word, text=term.joined, typos=typos, is_begun=term.is_last))]
-    )
+    joined = find(partial(_word, text=term.joined, spelling=spelling, is_begun=term.is_last))
+    return queries.either([queries.all_of(words), joined])
 
 
-def _word(field: str, *, text: str, typos: bool, is_begun: bool = False) -> queries.Query:
+def _row(field: str, *, words: Sequence[str], spelling: _Spelling) -> queries.Query:
+    """Returns what finds words in a row in a field."""
+    found = queries.row(field, words)
+    return found if spelling.by_rarity else queries.as_common(field, found)
+
+
+def _word(field: str, *, text: str, spelling: _Spelling, is_begun: bool = False) -> queries.Query:
     """Returns what finds a word in a field.
 
     Args:
         is_begun: Whether the word may be only begun.
     """
-    found = [queries.word(field, text)]
+    found = [_row(field, words=(text,), spelling=spelling)]
     if is_begun:
         found.append(queries.prefix(field, text))
-    if typos and (distance := typos_in(text)):
+    if spelling.typos and (distance := typos_in(text)):
         found.append(queries.near(field, text, distance))
     return queries.either(found)

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.reading.pages import FoundRows, Page, open_page
 from dashboard_catalog.catalog.reading.room import Room
 from dashboard_catalog.catalog.reading.search.bounds import Bounds, bounds_of
@@ -20,11 +22,12 @@ from dashboard_catalog.catalog.reading.search.query import Query, parse
 from dashboard_catalog.catalog.reading.search.request import BY_RELEVANCE, NEWEST_FIRST, PageEnd, SearchRequest
 from dashboard_catalog.catalog.reading.search.results import Result, Results
 from dashboard_catalog.catalog.reading.search.snippets import Highlighter
+from dashboard_catalog.catalog.reading.search.viewing import viewable_sequences
 from dashboard_catalog.index import hits, queries
 from dashboard_catalog.index.counting import Counted, count
 from dashboard_catalog.index.hits import MAX_HITS, Found, Hit, Searcher, Window
 from dashboard_catalog.index.searching import SearchIndex
-from dashboard_catalog.store import entities
+from dashboard_catalog.store import entities, feed
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.database import Database
 
@@ -82,7 +85,8 @@ class _Search(NamedTuple):
         return self._run(searcher, typos=True)
 
     def _run(self, searcher: Searcher, *, typos: bool) -> "_Answer":
-        matcher = Matcher(partial(_tags, searcher), self.bounds.viewing.condition_of_charts())
+        viewing = self.bounds.viewing
+        matcher = Matcher(partial(_tags, searcher), viewing.condition_of_charts(), by_rarity=viewing.everything)
         matching = matcher.matching(self.query, self.fields, typos=typos)
         bounds = self.bounds.conditions()
         query = queries.all_of([matching.found, *bounds.all_of], without=bounds.none_of)
@@ -125,6 +129,20 @@ class Searches:
         self._database = database
         self._authorizer = authorizer
 
+    async def to_wait_for(self, principal: Principal, numbers: Mapping[UUID, int] | None) -> Mapping[UUID, int]:
+        """Returns those of some changes that a caller may find. To wait for others would tell that there are some.
+
+        Args:
+            numbers: The numbers of the changes by sequence; None for the last change of each.
+        """
+        if numbers is not None and (not numbers or self._authorizer.allows_everything(principal, Action.VIEW)):
+            return numbers
+        async with self._database.read() as connection:
+            services = await entities.of_kind(connection, "bi_service")
+            wanted = await feed.positions(connection) if numbers is None else numbers
+        shown = viewable_sequences(self._authorizer, principal, services)
+        return {id_: number for id_, number in wanted.items() if id_ in shown}
+
     @asynccontextmanager
     async def open(self, request: SearchRequest, room: Room) -> AsyncIterator[SearchPage]:
         """Opens a page of results, which can be read until the end of the block.
@@ -158,7 +176,8 @@ class Searches:
         async with self._database.read() as connection:
             services = await entities.of_kind(connection, "bi_service")
             bounds = await bounds_of(connection, self._authorizer, request, services)
-            fields = await conditions_of(connection, query, known, services) if names_fields else Conditions()
+            shown = bounds.viewing.shown_services(services)
+            fields = await conditions_of(connection, query, known, shown) if names_fields else Conditions()
         return _Search(request, query, bounds, fields, position)
 
 

@@ -1,6 +1,6 @@
 """What of each kind the caller of a search may view. The rest is neither found nor counted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from dashboard_catalog.catalog.authorization import check_views_any, viewable_se
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, KINDS, Kind
 from dashboard_catalog.catalog.visibility.sight import KINDS_OF_SERVICES
 from dashboard_catalog.index import queries
-from dashboard_catalog.store.records import EntityRecord
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 
 Limit = frozenset[UUID] | None
 
@@ -22,10 +22,12 @@ class Viewing:
     Attributes:
         services: For each kind that the caller may view, the BI services that it is limited to; None without a limit.
         charts: The BI services whose charts the caller may view, also if no charts are searched; None without a limit.
+        everything: Whether the caller may view everything, also what is not searched.
     """
 
     services: Mapping[str, Limit]
     charts: Limit
+    everything: bool
 
     @classmethod
     def of(
@@ -51,7 +53,8 @@ class Viewing:
                 denials.append(denial)
         if not limits:
             raise denials[0]
-        return cls(limits, _limit(authorizer, principal, CHART_KIND, services))
+        charts = _limit(authorizer, principal, CHART_KIND, services)
+        return cls(limits, charts, authorizer.allows_everything(principal, Action.VIEW))
 
     def shows(self, kind: str, service: UUID | None) -> bool:
         """Says whether the caller may view a thing.
@@ -61,6 +64,14 @@ class Viewing:
         """
         limit = self.services.get(kind, frozenset())
         return limit is None or service in limit
+
+    def shown_services(self, services: Sequence[EntityRecord]) -> list[EntityRecord]:
+        """Returns those of some BI services of which the caller may view anything that is searched."""
+        limits = [limit for kind, limit in self.services.items() if kind in KINDS_OF_SERVICES]
+        if None in limits:
+            return list(services)
+        shown = frozenset[UUID]().union(*(limit or () for limit in limits))
+        return [service for service in services if service.id in shown]
 
     def condition(self) -> queries.Query | None:
         """Returns what finds everything that the caller may view; None if that is everything."""
@@ -77,6 +88,19 @@ class Viewing:
         if self.charts is None or (dashboards is not None and dashboards <= self.charts):
             return None
         return queries.any_of("service", [id_.hex for id_ in self.charts])
+
+
+def viewable_sequences(
+    authorizer: Authorizer, principal: Principal, services: Sequence[EntityRecord]
+) -> Collection[UUID]:
+    """Returns the sequences of changes in which there may be any that a caller may view.
+
+    Args:
+        services: All BI services.
+    """
+    limits = [_limit(authorizer, principal, KINDS[name], services) for name in KINDS_OF_SERVICES]
+    shown = {service.id for service in services if any(limit is None or service.id in limit for limit in limits)}
+    return {CATALOG_ID, *shown}
 
 
 def _limit(authorizer: Authorizer, principal: Principal, kind: Kind, services: Sequence[EntityRecord]) -> Limit:
