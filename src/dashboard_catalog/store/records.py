@@ -140,6 +140,8 @@ class RemovedRecord:
     call_id: str = stored(Text())
     # The bulk sessions that wrote any of its versions.
     session_ids: list[UUID] = stored(UUID_LIST, default=list)
+    # The type of a BI service then, by which policies decide.
+    service_type: str | None = stored(Text(), null=True)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -40,4 +40,5 @@ def removal_of(record: EntityRecord, number: int, at: datetime, writer: Writer) 
         updated_by=writer.principal.subject,
         by_ingestion=not writer.edits,
         call_id=writer.call_id,
+        service_type=record.attributes.get("service_type"),
     )

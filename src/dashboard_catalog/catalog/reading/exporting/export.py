@@ -275,17 +275,17 @@ async def open_export(database: Database, authorizer: Authorizer, request: Expor
     async with database.read() as connection:
         resumed = Resumed.of(request.resume_token) if request.resume_token else None
         scope = await open_scope(connection, authorizer, request.wanted, resumed.places if resumed else {})
-        gets = await scope.check(connection)
+        sequences = await scope.check(connection)
         await _check_all(connection, authorizer, request.wanted, scope)
         if resumed:
             resumed.check(_filters(scope, request))
-            await positions.check_not_expired(connection, resumed.places)
-            places, at, watch_token = resumed.places, resumed.at, ""
+            places, at, watch_token = dict(sequences.without_hidden(resumed.places)), resumed.at, ""
+            await positions.check_not_expired(connection, places)
         else:
             # Names of entities are needed even if no entities are.
-            places = await positions.present(connection, lambda id_: id_ == CATALOG_ID or gets(id_))
+            places = await positions.present(connection, lambda id_: id_ == CATALOG_ID or sequences.gets(id_))
             at = Cursor()
-            seen = {id_: place for id_, place in places.items() if gets(id_)}
+            seen = {id_: place for id_, place in places.items() if sequences.gets(id_)}
             watch_token = positions.token_of(scope.filters, seen)
     return Export(database, authorizer, request, scope=scope, places=places, at=at, watch_token=watch_token)
 
@@ -306,12 +306,12 @@ async def _check_all(connection: ReadConnection, authorizer: Authorizer, wanted:
     """Checks everything that would be exported now, so that a caller who may not export it learns that at once."""
     services = await entities.of_kind(connection, _BI_SERVICE.name)
     for kind in wanted.kinds or KINDS:
-        if kind in KINDS_OF_SERVICES:
-            viewed = authorization.viewable_services(authorizer, wanted.principal, KINDS[kind], services)
-            for service in viewed if services else (None,):
-                if service is None or scope.wants_service(service.id):
-                    check_preserve(authorizer, wanted.principal, kind, service)
-        elif authorizer.allows(wanted.principal, Action.VIEW, Resource(kind)):
+        in_services = services if kind in KINDS_OF_SERVICES else ()
+        viewed = authorization.viewable_services(authorizer, wanted.principal, KINDS[kind], in_services)
+        for service in viewed:
+            if scope.wants_service(service.id):
+                check_preserve(authorizer, wanted.principal, kind, service)
+        if not viewed and authorizer.allows(wanted.principal, Action.VIEW, Resource(kind)):
             check_preserve(authorizer, wanted.principal, kind, None)
 
 

@@ -115,15 +115,20 @@ async def read_piece(connection: ReadConnection, stretch: Stretch, limit: int) -
 
 async def all_services(connection: ReadConnection) -> dict[UUID, EntityRecord]:
     """Returns all BI services by id, also those that have been removed for good, with the name that they had."""
-    services = {record.id: _as_it_was(record) for record in await feed.removed_services(connection)}
+    services = await removed_services(connection)
     return services | {record.id: record for record in await entities.of_kind(connection, _BI_SERVICE)}
+
+
+async def removed_services(connection: ReadConnection) -> dict[UUID, EntityRecord]:
+    """Returns the BI services that have been removed for good by id, with the name and the type that they had."""
+    return {record.id: _as_it_was(record) for record in await feed.removed_services(connection)}
 
 
 async def _services_of(connection: ReadConnection, ids: Collection[UUID]) -> dict[UUID, EntityRecord]:
     services = {record.id: record for record in await entities.by_ids(connection, ids)}
     if len(services) < len(ids):
-        removed = await feed.removed_services(connection)
-        services |= {record.id: _as_it_was(record) for record in removed if record.id in ids}
+        removed = await removed_services(connection)
+        services |= {id_: record for id_, record in removed.items() if id_ in ids}
     return services
 
 
@@ -133,7 +138,7 @@ def _as_it_was(record: RemovedRecord) -> EntityRecord:
         kind=_BI_SERVICE,
         name=names.split(record.fqn)[-1],
         fqn=record.fqn,
-        attributes={"service_type": None},
+        attributes={"service_type": record.service_type},
         deleted=True,
         change_number=record.change_number,
         updated_at=record.updated_at,

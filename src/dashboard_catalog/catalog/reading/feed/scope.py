@@ -4,7 +4,7 @@ A BI service that the reader may not view does not exist for them: they get no p
 it later, they get its changes from the first one on, as they do of a BI service that is created later.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
@@ -15,11 +15,10 @@ from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, KINDS
 from dashboard_catalog.catalog.reading.entity_reads import visible_entity
-from dashboard_catalog.catalog.reading.feed.changes import Change, all_services
+from dashboard_catalog.catalog.reading.feed.changes import Change, all_services, removed_services
 from dashboard_catalog.catalog.reading.feed.positions import Places
 from dashboard_catalog.catalog.visibility.sight import KINDS_OF_SERVICES, Sight
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store import feed
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
 
@@ -98,8 +97,8 @@ class Scope:
             self._principal, Action.VIEW, authorization.entity(ENTITY_KINDS[kind], None, change.row.name)
         )
 
-    async def check(self, connection: ReadConnection) -> Callable[[UUID], bool]:
-        """Returns what says whether the reader gets changes of a sequence, by the policies of the moment.
+    async def check(self, connection: ReadConnection) -> "Sequences":
+        """Returns the sequences of which the reader gets changes, by the policies of the moment.
 
         Raises:
             CatalogError: PERMISSION_DENIED if the reader may view none of the kinds that they want.
@@ -108,14 +107,7 @@ class Scope:
         kinds = sorted(self._kinds_of_assets | self._kinds_of_entities)
         if not any(self._may_view(kind, services.values()) for kind in kinds):
             authorization.check_views_any(self._authorizer, self._principal, KINDS[kinds[0]])
-        sight = self.sight()
-
-        def gets(sequence: UUID) -> bool:
-            if not self.kinds_in(sequence):
-                return False
-            return sequence == CATALOG_ID or self.shows_service(services.get(sequence), sight)
-
-        return gets
+        return Sequences(self, services)
 
     def _may_view(self, kind: str, services: Iterable[EntityRecord]) -> bool:
         if self._authorizer.allows(self._principal, Action.VIEW, Resource(kind)):
@@ -123,6 +115,33 @@ class Scope:
         if kind not in KINDS_OF_SERVICES:
             return False
         return bool(authorization.viewable_services(self._authorizer, self._principal, KINDS[kind], list(services)))
+
+
+class Sequences:
+    """Of which sequences a reader gets changes, at one moment.
+
+    Args:
+        scope: What the reader gets.
+        services: All BI services by id, also those that have been removed for good.
+    """
+
+    def __init__(self, scope: Scope, services: Mapping[UUID, EntityRecord]) -> None:
+        self._scope = scope
+        self._services = services
+        self._sight = scope.sight()
+
+    def gets(self, sequence: UUID) -> bool:
+        """Says whether the reader gets changes of a sequence."""
+        if not self._scope.kinds_in(sequence):
+            return False
+        return sequence == CATALOG_ID or self._scope.shows_service(self._services.get(sequence), self._sight)
+
+    def without_hidden(self, places: Places) -> Places:
+        """Returns places without those in BI services that the reader may not view.
+
+        Anyone can make a token, so nothing that a reader is told may depend on what it says of such a BI service.
+        """
+        return {id_: place for id_, place in places.items() if self.gets(id_) or id_ not in self._services}
 
 
 async def open_scope(
@@ -138,15 +157,20 @@ async def open_scope(
     """
     if not wanted.services:
         return Scope(authorizer, wanted, None)
-    ids = set()
+    ids: set[UUID] = set()
     for fqn in wanted.services:
         try:
             row = await visible_entity(connection, authorizer, wanted.principal, _BI_SERVICE, fqn)
             ids.add(row.record.id)
         except CatalogError:
-            removed = await feed.removed_services(connection) if resumed else []
-            found = [record.id for record in removed if record.fqn == fqn and record.id in resumed]
+            found = await _removed(connection, authorizer, wanted.principal, fqn) & resumed.keys()
             if not found:
                 raise
-            ids.update(found)
+            ids |= found
     return Scope(authorizer, wanted, frozenset(ids))
+
+
+async def _removed(connection: ReadConnection, authorizer: Authorizer, principal: Principal, fqn: str) -> set[UUID]:
+    """Returns the ids of the BI services of a name that have been removed for good, and that a reader may view."""
+    services = [service for service in (await removed_services(connection)).values() if service.fqn == fqn]
+    return {service.id for service in authorization.viewable_services(authorizer, principal, _BI_SERVICE, services)}

@@ -117,13 +117,14 @@ class Watch:
             CatalogError: PERMISSION_DENIED, or OUT_OF_RANGE for places that the catalog does not have.
         """
         async with self._database.read() as connection:
-            gets = await self._scope.check(connection)
+            sequences = await self._scope.check(connection)
+            places = sequences.without_hidden(places)
             if self._request.resume_token:
                 await positions.check_not_expired(connection, places)
                 self._past = await feed.ahead(connection, {id_: place.number for id_, place in places.items()})
-                self._past = {id_: number for id_, number in self._past.items() if gets(id_)}
+                self._past = {id_: number for id_, number in self._past.items() if sequences.gets(id_)}
             else:
-                places = await positions.present(connection, gets)
+                places = await positions.present(connection, sequences.gets)
                 self._past = {}
                 if self._request.from_beginning:
                     places = {id_: Place(past=at.number, past_digest=at.digest) for id_, at in places.items()}
@@ -235,9 +236,11 @@ class Watch:
         """Finds the sequences that the reader may view now, and ends the watch if there are none."""
         self._must_look_again = False
         async with self._database.read() as connection:
-            gets = await self._scope.check(connection)
+            sequences = await self._scope.check(connection)
             last = await feed.positions(connection)
-        self._pending |= {id_: number for id_, number in last.items() if number > self._got(id_) and gets(id_)}
+        self._pending |= {
+            id_: number for id_, number in last.items() if number > self._got(id_) and sequences.gets(id_)
+        }
 
     async def _check_not_set_back(self) -> None:
         async with self._database.read() as connection:
