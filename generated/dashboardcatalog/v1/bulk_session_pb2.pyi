@@ -408,7 +408,7 @@ class BulkRevertSkipped(_message.Message):
     kind: _entity_pb2.Kind.ValueType
     """Kind of the thing."""
     fully_qualified_name: _builtins.str
-    """Its fully qualified name. Its id if the caller may not view it, or if it has been removed for good."""
+    """Its fully qualified name. Its id if it has been removed for good."""
     reason: Global___BulkRevertSkip.ValueType
     """Why it was skipped."""
     def __init__(

@@ -201,9 +201,9 @@ def may_revert_sessions(authorizer: Authorizer, principal: Principal, service: E
 
     Args:
         service: None for sessions that name no BI service, or one that has been removed for good. They may be about
-            anything, so they are hidden from tokens that are limited to BI services.
+            anything, so they are hidden from callers who may not view everything.
     """
-    if service is None and principal.services is not None:
+    if service is None and not authorizer.allows_everything(principal, Action.VIEW):
         return False
     resource = viewed(_BI_SERVICE, service) if service else Resource(_BI_SERVICE.name)
     return authorizer.allows(principal, Action.REVERT_SESSION, resource)

@@ -11,6 +11,7 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.authorization import may_revert_sessions, viewable_services
+from dashboard_catalog.catalog.bulk.failure_texts import named_services, without_hidden
 from dashboard_catalog.catalog.bulk.failures import ItemFailure
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS, KINDS
@@ -79,7 +80,7 @@ def visible_sessions(
     owned_in = None
     if principal.services is not None:
         owned_in = [CATALOG_ID, *(id_ for id_, service in services.items() if service.name in principal.services)]
-    elif authorizer.allows_everything(principal, Action.REVERT_SESSION):
+    elif all(authorizer.allows_everything(principal, action) for action in (Action.REVERT_SESSION, Action.VIEW)):
         return SessionPage(principal.subject, of_services=None, owned_in=None)
     of_services = [id_ for id_, one in services.items() if may_revert_sessions(authorizer, principal, one)]
     if may_revert_sessions(authorizer, principal, None):
@@ -88,8 +89,9 @@ def visible_sessions(
 
 
 def _is_own(principal: Principal, record: SessionRecord, service: EntityRecord | None) -> bool:
-    is_within = principal.services is None or service is None or service.name in principal.services
-    return record.owner == principal.subject and is_within
+    names_none = record.service_id == CATALOG_ID
+    is_within = principal.services is None or names_none or (service and service.name in principal.services)
+    return record.owner == principal.subject and bool(is_within)
 
 
 def hides(principal: Principal, record: SessionRecord) -> bool:
@@ -100,15 +102,19 @@ def hides(principal: Principal, record: SessionRecord) -> bool:
 async def shown_failures(
     connection: ReadConnection, authorizer: Authorizer, principal: Principal, failures: Sequence[ItemFailure]
 ) -> list[ItemFailure]:
-    """Returns the failures of things that a caller may view, or that belong to no BI service."""
+    """Returns the failures of things that a caller may view, or that belong to no BI service.
+
+    They do not say why something cannot be referred to that the caller may not view.
+    """
     if authorizer.allows_everything(principal, Action.VIEW):
         return list(failures)
     service_of = {one: names.split(one.fqn)[0] for one in failures if one.kind in KINDS_OF_SERVICES and one.fqn}
-    services = await entities.by_fqns(connection, {names.quote(name) for name in service_of.values()})
-    services = [service for service in services if service.kind == _BI_SERVICE.name]
+    named = {*service_of.values(), *named_services([one.error for one in failures])}
+    found = await entities.by_fqns(connection, {names.quote(name) for name in named if name})
+    services = [service for service in found if service.kind == _BI_SERVICE.name]
     viewable = {
-        (name, service.name)
+        name: {service.name for service in viewable_services(authorizer, principal, KINDS[name], services)}
         for name in KINDS_OF_SERVICES
-        for service in viewable_services(authorizer, principal, KINDS[name], services)
     }
-    return [one for one in failures if one.kind not in KINDS_OF_SERVICES or (one.kind, service_of.get(one)) in viewable]
+    shown = (one for one in failures if one.kind not in KINDS_OF_SERVICES or service_of.get(one) in viewable[one.kind])
+    return [one._replace(error=without_hidden(one.error, viewable)) for one in shown]

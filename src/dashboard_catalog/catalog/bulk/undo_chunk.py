@@ -49,7 +49,7 @@ class Skipped(NamedTuple):
 
     Attributes:
         kind: Name of its kind.
-        fqn: Its fully qualified name, or its id if the caller may not view it or it no longer exists.
+        fqn: Its fully qualified name, or its id if it no longer exists.
     """
 
     kind: str
@@ -77,10 +77,15 @@ class Undone:
         in_turn = chain.from_iterable(zip_longest(*self.named.values()))
         return [one for one in in_turn if one][:MAX_SAMPLE]
 
-    def skip(self, kind: str, fqn: str, reason: SkipReason) -> None:
-        """Counts a thing that is not put back."""
+    def skip(self, kind: str, fqn: str | None, reason: SkipReason) -> None:
+        """Counts a thing that is not put back.
+
+        Args:
+            fqn: None if the caller may not view it.
+        """
         self.skipped += 1
-        self._name(Skipped(kind, fqn, reason))
+        if fqn is not None:
+            self._name(Skipped(kind, fqn, reason))
 
     def add(self, other: "Undone") -> None:
         """Adds what a chunk has done."""
@@ -243,7 +248,7 @@ class UndoChunk:
     def _skip(self, asset: _Asset, reason: SkipReason) -> None:
         principal = self._writer.principal
         shown = viewable_services(self._pipeline.authorizer, principal, asset.kind, [self._service])
-        self._undone.skip(asset.kind.name, self._fqn(asset) if shown else str(asset.span.id), reason)
+        self._undone.skip(asset.kind.name, self._fqn(asset) if shown else None, reason)
 
     def _fqn(self, asset: _Asset) -> str:
         return names.join(self._service.name, asset.span.name)

@@ -17,9 +17,11 @@ from dashboard_catalog.catalog.authorization import entity, may_revert_sessions
 from dashboard_catalog.catalog.bulk.counts import counts_of
 from dashboard_catalog.catalog.bulk.session_access import seen_session
 from dashboard_catalog.catalog.bulk.undo_chunk import MAX_SAMPLE, Chunk, SkipReason, UndoChunk, Undone
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import Writer
-from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.model.refusals import not_found
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
@@ -134,7 +136,7 @@ class Undoing:
             yield chunk.undone
             rest = chunk.rest
         async with self._database.read() as connection:
-            yield await self._removed(connection, ranges[service_id])
+            yield await self._removed(connection, ranges[service_id], service)
 
     async def _chunk(self, ranges: Mapping[UUID, SessionRange], service: EntityRecord, rest: SessionRange) -> Chunk:
         async def work(connection: WriteConnection) -> tuple[Chunk, Advanced]:
@@ -158,12 +160,14 @@ class Undoing:
             await asyncio.wait({writing})
             raise
 
-    async def _removed(self, connection: ReadConnection, of: SessionRange) -> Undone:
+    async def _removed(self, connection: ReadConnection, of: SessionRange, service: EntityRecord | None) -> Undone:
         """Counts the assets that were removed for good since."""
         undone, after = Undone(), of.first
+        sight = Sight(self._pipeline.authorizer, KnownEntities())
         while found := await written.removed_assets(connection, of, after, _REMOVED_AT_ONCE):
             for _, kind, id_ in found:
-                undone.skip(kind, str(id_), SkipReason.REMOVED)
+                shown = sight.shows(self._writer.principal, ASSET_KINDS[kind], service)
+                undone.skip(kind, str(id_) if shown else None, SkipReason.REMOVED)
             after = found[-1][0]
         undone.done = undone.skipped
         return undone
@@ -174,14 +178,12 @@ class Undoing:
         records = {record.id: record for record in await entities.by_ids(connection, [id_ for _, id_ in some])}
         undone = Undone(done=total)
         for kind, id_ in some:
-            undone.skip(kind, self._shown(records.get(id_)) or str(id_), SkipReason.ENTITY)
+            undone.skip(kind, self._shown(records[id_]) if id_ in records else str(id_), SkipReason.ENTITY)
         undone.skipped = total
         return undone
 
-    def _shown(self, record: EntityRecord | None) -> str | None:
+    def _shown(self, record: EntityRecord) -> str | None:
         """Returns the name of an entity if the caller may view it."""
-        if record is None:
-            return None
         resource = entity(ENTITY_KINDS[record.kind], record, record.fqn)
         shown = self._pipeline.authorizer.allows(self._writer.principal, Action.VIEW, resource)
         return record.fqn if shown else None
