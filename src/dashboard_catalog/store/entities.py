@@ -1,14 +1,13 @@
 """Reads and writes entities."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from dashboard_catalog.store import former_names
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
-from dashboard_catalog.store.columns import column_names, record_maker
+from dashboard_catalog.store.columns import column_names, named_row, record_maker
 from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.locks import advance
@@ -19,7 +18,7 @@ from dashboard_catalog.store.tables import ENTITY, ENTITY_CHANGE, REMOVED, SERVI
 
 _reader = Reader(ENTITY.c, record_maker(EntityRecord))
 _columns = column_names(EntityRecord)
-_change_columns = column_names(EntityChangeRecord)
+_named, _named_change, _named_removal = named_row(EntityRecord), named_row(EntityChangeRecord), named_row(RemovedRecord)
 _partial = PartialReader(ENTITY, record_maker(EntityRecord), ("description", "attributes"))
 _has_fqn = any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST))
 _has_id = any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST))
@@ -118,7 +117,7 @@ async def remove(connection: WriteConnection, removed: RemovedRecord) -> None:
     await connection.execute(delete(ENTITY).where(ENTITY.c.id == removed.id))
     await connection.execute(delete(ENTITY_CHANGE).where(ENTITY_CHANGE.c.id == removed.id))
     await former_names.remove_of(connection, CATALOG_ID, [removed.id])
-    await connection.execute(insert(REMOVED), {name: getattr(removed, name) for name in column_names(RemovedRecord)})
+    await connection.execute(insert(REMOVED), _named_removal(removed))
     await advance(connection, CATALOG_ID, removed.change_number)
 
 
@@ -149,11 +148,3 @@ async def page(
     if after is not None:
         statement = statement.where(c.fqn > after)
     return await _partial.all(connection, statement.order_by(c.fqn).limit(limit))
-
-
-def _named(record: EntityRecord) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in _columns}
-
-
-def _named_change(change: EntityChangeRecord) -> dict[str, Any]:
-    return {name: getattr(change, name) for name in _change_columns}

@@ -18,7 +18,7 @@ from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.feed_statements import ENTITY_COLUMNS
 from dashboard_catalog.store.records import EntityRecord
 from dashboard_catalog.store.rows import Reader
-from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, ENTITY_CHANGE, FORMER_NAME
+from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, ENTITY_CHANGE
 
 _ids = bindparam("ids", type_=UUID_LIST)
 _later = ENTITY_CHANGE.alias("later")
@@ -44,11 +44,6 @@ _older_charts = select(*(CHART_HISTORY.c[name] for name in _CHART_COLUMNS)).wher
     any_of(CHART_HISTORY.c.service_id, bindparam("service_ids", type_=UUID_LIST)), any_of(CHART_HISTORY.c.id, _ids)
 )
 _newest = select(DASHBOARD.c.id, DASHBOARD.c.version).where(any_of(DASHBOARD.c.id, _ids))
-_former_names = select(FORMER_NAME.c.id, FORMER_NAME.c.name).where(
-    FORMER_NAME.c.service_id == bindparam("service_id"),
-    FORMER_NAME.c.kind == bindparam("kind"),
-    any_of(FORMER_NAME.c.id, _ids),
-)
 
 
 class NamedChart(NamedTuple):
@@ -107,21 +102,3 @@ async def charts_as_of(
 async def newest_versions(connection: ReadConnection, ids: Iterable[UUID]) -> dict[UUID, int]:
     """Returns the newest version of dashboards, in tenths, by id."""
     return {row.id: row.version for row in await connection.execute(_newest, {"ids": list(ids)})}
-
-
-async def former_names(
-    connection: ReadConnection, service_id: UUID, kind: str, ids: Iterable[UUID]
-) -> dict[UUID, list[str]]:
-    """Returns the former names of things, by id: raw ones of assets, fully qualified ones of entities.
-
-    Args:
-        connection: Where to read.
-        service_id: BI service of the assets, or `CATALOG_ID` for entities.
-        kind: Their kind.
-        ids: Their ids.
-    """
-    names: dict[UUID, list[str]] = defaultdict(list)
-    parameters = {"service_id": service_id, "kind": kind, "ids": list(ids)}
-    for row in await connection.execute(_former_names, parameters):
-        names[row.id].append(row.name)
-    return names

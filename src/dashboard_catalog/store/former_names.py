@@ -26,6 +26,11 @@ _named = (
 )
 _find = select(_c.kind, _c.name, _c.id).where(*_named)
 _some = select(_c.kind, _c.name, _c.id).where(_c.service_id == bindparam("service_id"))
+_by_ids = select(_c.id, _c.name).where(
+    _c.service_id == bindparam("service_id"),
+    _c.kind == bindparam("kind"),
+    any_of(_c.id, bindparam("ids", type_=UUID_LIST)),
+)
 _free = delete(FORMER_NAME).where(*_named)
 _free_all = delete(FORMER_NAME).where(
     _c.service_id == bindparam("service_id"), any_of(_c.id, bindparam("ids", type_=UUID_LIST))
@@ -67,6 +72,17 @@ async def by_present_names(
     found: dict[str, list[str]] = defaultdict(list)
     for row in await connection.execute(statement.where(_c.service_id == service_id, _c.kind == table.table.name)):
         found[row.present].append(row.former)
+    return found
+
+
+async def by_ids(
+    connection: ReadConnection, service_id: UUID, kind: str, ids: Iterable[UUID]
+) -> Mapping[UUID, Sequence[str]]:
+    """Returns the former names of things of a kind, by their ids."""
+    found: dict[UUID, list[str]] = defaultdict(list)
+    parameters = {"service_id": service_id, "kind": kind, "ids": list(ids)}
+    for row in await connection.execute(_by_ids, parameters):
+        found[row.id].append(row.name)
     return found
 
 

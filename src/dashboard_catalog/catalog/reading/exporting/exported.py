@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.reading.exporting.cursor import Cursor
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference, limited_views
 from dashboard_catalog.catalog.visibility.sight import Sight
-from dashboard_catalog.store import exporting
+from dashboard_catalog.store import exporting, former_names
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.exporting import NamedChart
 from dashboard_catalog.store.records import (
@@ -59,7 +59,7 @@ class Names:
         """Returns views of entities of one kind, each with its former names."""
         above = await self._entities(connection, {id_ for record in records for id_ in record.parents})
         fqns = {id_: entity.fqn for id_, entity in above.items()}
-        former = await self._former(connection, CATALOG_ID, records[0].kind, records) if records else {}
+        former = await _former_names(connection, CATALOG_ID, records[0].kind, records) if records else {}
         return [(EntityView(record, fqns), _others(former.get(record.id, ()), record.fqn)) for record in records]
 
     async def of_assets(
@@ -82,7 +82,7 @@ class Names:
             services = {chart.id: known.get(chart.service_id) for chart in charts}
             in_charts = {id_: services.get(id_) for id_ in _chart_ids(records)}
             views = await limited_views(connection, views, [self._principal] * len(views), self._sight, in_charts)
-        former = await self._former(connection, service_id, kind.name, records)
+        former = await _former_names(connection, service_id, kind.name, records)
         return [(view, _others(former.get(view.record.id, ()), view.record.name)) for view in views]
 
     async def service(self, connection: ReadConnection, service_id: UUID) -> EntityRecord | None:
@@ -98,14 +98,11 @@ class Names:
         found = await exporting.entities_as_of(connection, ids, self._numbers.get(CATALOG_ID, 0))
         return {record.id: record for record in found}
 
-    async def _former(
-        self,
-        connection: ReadConnection,
-        service_id: UUID,
-        kind: str,
-        records: Iterable[AssetRecord | EntityRecord],
-    ) -> Mapping[UUID, Sequence[str]]:
-        return await exporting.former_names(connection, service_id, kind, [record.id for record in records])
+
+async def _former_names(
+    connection: ReadConnection, service_id: UUID, kind: str, records: Iterable[AssetRecord | EntityRecord]
+) -> Mapping[UUID, Sequence[str]]:
+    return await former_names.by_ids(connection, service_id, kind, [record.id for record in records])
 
 
 def _others(former: Iterable[str], name: str) -> Sequence[str]:
