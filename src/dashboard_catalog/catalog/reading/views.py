@@ -105,9 +105,9 @@ async def asset_views(
     """
     if not records:
         return []
-    chart_ids = _chart_ids(records) if with_charts else set()
+    chart_ids = chart_ids_in(records) if with_charts else set()
     charts = await chart_references(connection, chart_ids) if chart_ids else []
-    entity_ids = referred_ids(records).union(*map(_other_ids, records), (row[0] for row in charts))
+    entity_ids = referred_ids(records).union(*map(other_ids_in, records), (row[0] for row in charts))
     await sight.known.load_by_id(connection, entity_ids)
     known = {id_: entity for id_ in entity_ids if (entity := sight.known.get(id_))}
     references = {
@@ -183,7 +183,8 @@ def _hidden_chart(id_: UUID) -> Reference:
     return Reference(id_, CHART_KIND.name, "", "", None, deleted=False, hidden=True)
 
 
-def _chart_ids(records: Iterable[AssetRecord]) -> set[UUID]:
+def chart_ids_in(records: Iterable[AssetRecord]) -> set[UUID]:
+    """Returns the ids of all charts that views of assets name."""
     ids: set[UUID] = set()
     for record in records:
         if isinstance(record, DashboardRecord):
@@ -192,7 +193,8 @@ def _chart_ids(records: Iterable[AssetRecord]) -> set[UUID]:
     return ids
 
 
-def _other_ids(record: AssetRecord) -> Iterable[UUID]:
+def other_ids_in(record: AssetRecord) -> Iterable[UUID]:
+    """Yields the ids of what a view of an asset names beside its charts and what it refers to."""
     yield record.service_id
     if record.edited:
         yield from Marks.decode(record.edited).tags

@@ -6,12 +6,17 @@ from uuid import UUID
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.known.known_entities import referred_ids
-from dashboard_catalog.catalog.model import change
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.kinds import AssetKind
-from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.reading.exporting.cursor import Cursor
-from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference, limited_views
+from dashboard_catalog.catalog.reading.views import (
+    AssetView,
+    EntityView,
+    Reference,
+    chart_ids_in,
+    limited_views,
+    other_ids_in,
+)
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.store import exporting, former_names
 from dashboard_catalog.store.connections import ReadConnection
@@ -19,7 +24,6 @@ from dashboard_catalog.store.exporting import NamedChart
 from dashboard_catalog.store.records import (
     CATALOG_ID,
     AssetRecord,
-    DashboardRecord,
     EntityRecord,
 )
 
@@ -69,8 +73,8 @@ class Names:
         if not records:
             return []
         service_id = records[0].service_id
-        charts = await exporting.charts_as_of(connection, _chart_ids(records), self._numbers)
-        ids = referred_ids(records).union([service_id], *map(_other_ids, records), (c.service_id for c in charts))
+        charts = await exporting.charts_as_of(connection, chart_ids_in(records), self._numbers)
+        ids = referred_ids(records).union(*map(other_ids_in, records), (c.service_id for c in charts))
         known = await self._entities(connection, ids)
         if service_id not in known:
             # Removed for good since.
@@ -80,7 +84,7 @@ class Names:
         views = [AssetView(kind, record, known[service_id], references) for record in records]
         if self._sight.is_limited(self._principal):
             services = {chart.id: known.get(chart.service_id) for chart in charts}
-            in_charts = {id_: services.get(id_) for id_ in _chart_ids(records)}
+            in_charts = {id_: services.get(id_) for id_ in chart_ids_in(records)}
             views = await limited_views(connection, views, [self._principal] * len(views), self._sight, in_charts)
         former = await _former_names(connection, service_id, kind.name, records)
         return [(view, _others(former.get(view.record.id, ()), view.record.name)) for view in views]
@@ -91,7 +95,7 @@ class Names:
 
     async def deleted_charts(self, connection: ReadConnection, records: Iterable[AssetRecord]) -> set[UUID]:
         """Returns the ids of the deleted charts that dashboards hold."""
-        charts = await exporting.charts_as_of(connection, _chart_ids(records), self._numbers)
+        charts = await exporting.charts_as_of(connection, chart_ids_in(records), self._numbers)
         return {chart.id for chart in charts if chart.deleted}
 
     async def _entities(self, connection: ReadConnection, ids: Iterable[UUID]) -> dict[UUID, EntityRecord]:
@@ -117,17 +121,3 @@ def _reference(entity: EntityRecord) -> Reference:
 def _chart_reference(chart: NamedChart, known: Mapping[UUID, EntityRecord]) -> Reference:
     fqn = names.join(known[chart.service_id].name, chart.name)
     return Reference(chart.id, "chart", chart.name, fqn, None, chart.deleted)
-
-
-def _chart_ids(records: Iterable[AssetRecord]) -> set[UUID]:
-    ids: set[UUID] = set()
-    for record in records:
-        if isinstance(record, DashboardRecord):
-            ids.update(record.charts)
-        ids.update(change.chart_ids(record.change))
-    return ids
-
-
-def _other_ids(record: AssetRecord) -> Iterable[UUID]:
-    yield from Marks.decode(record.edited).tags
-    yield from change.entity_ids(record.change)
