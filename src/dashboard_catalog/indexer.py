@@ -14,7 +14,7 @@ from dashboard_catalog.processes import run_until_stopped
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.database import Database
 
-# A tenth of a processor that others want as well, and all of one that nobody wants.
+# It gets a tenth of a busy processor, and all of an idle one.
 _NICENESS = 10
 
 

@@ -38,7 +38,7 @@ class _MissingReferencesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Mis
     """The item fails."""
     MISSING_REFERENCES_DROP: _MissingReferences.ValueType  # 2
     """The item is written without these references, and `left_out` of its result names them. Deleted things count as
-    missing. A list of which nothing is left counts as absent. An item of a missing BI service fails.
+    missing. A list that would become empty counts as absent. An item of a missing BI service fails.
     """
     MISSING_REFERENCES_CREATE: _MissingReferences.ValueType  # 3
     """Missing users, teams (of type `Group`) and tags (with their classification) are created by name, and with
@@ -55,7 +55,7 @@ MISSING_REFERENCES_FAIL: MissingReferences.ValueType  # 1
 """The item fails."""
 MISSING_REFERENCES_DROP: MissingReferences.ValueType  # 2
 """The item is written without these references, and `left_out` of its result names them. Deleted things count as
-missing. A list of which nothing is left counts as absent. An item of a missing BI service fails.
+missing. A list that would become empty counts as absent. An item of a missing BI service fails.
 """
 MISSING_REFERENCES_CREATE: MissingReferences.ValueType  # 3
 """Missing users, teams (of type `Group`) and tags (with their classification) are created by name, and with

@@ -84,7 +84,7 @@ class Catalog:
     """Dashboards, charts and the entities that they refer to, in one database under one set of policies.
 
     Attributes:
-        recent_writes: What the callers have written of late, which their searches wait for.
+        recent_writes: What the callers have just written. Their searches wait for it.
     """
 
     def __init__(self, database: Database, authorizer: Authorizer, index: SearchIndex) -> None:
@@ -182,7 +182,7 @@ class Catalog:
         return await open_export(self._database, self._authorizer, request)
 
     async def wait_until_indexed(self, principal: Principal, after: After) -> None:
-        """Waits until a search finds what its caller has written of late, but only so long.
+        """Waits until a search finds what its caller has just written, for a second at most.
 
         Args:
             after: More changes that the search must find.

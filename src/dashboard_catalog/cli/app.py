@@ -10,7 +10,7 @@ from dashboard_catalog.cli.commands import Commands, Listed
 from dashboard_catalog.environment import APPLICATION
 
 COMMANDS = Listed(
-    "A catalog of BI dashboards: run the server, load metadata, look things up.",
+    "A catalog of BI dashboards: run the server, load metadata, find it and edit it.",
     (
         "dashboard-catalog serve",
         "dashboard-catalog ingest dashboards.ndjson",

@@ -1,4 +1,4 @@
-"""The BI services and kinds that a reader of the feed asks for: a watcher, or whoever exports."""
+"""The BI services and kinds that a reader of the feed asks for: a watcher or an export."""
 
 from typing import Any
 

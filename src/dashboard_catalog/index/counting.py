@@ -7,7 +7,7 @@ import tantivy
 
 # More values than anybody looks at, so that those with equal counts can be put into order.
 _VALUES = 1_000
-# Of which there are few, and all of which are needed to count by their type.
+# There are few BI services, and counting by their type needs all of them.
 _ALL = {"service": 65_000}
 
 

@@ -10,7 +10,7 @@ from dashboard_catalog.index.fields import SCHEMA, Thing, key_of, name_order
 MAX_HITS = 10_000
 """Number of hits that pages reach."""
 
-# Behind so many, hits that are equally good come in an arbitrary order.
+# After this many hits, those that are equally good come in an arbitrary order.
 _MAX_FOUND = MAX_HITS + 100
 _ASCENDING, _DESCENDING = tantivy.Order.Asc, tantivy.Order.Desc
 

@@ -128,7 +128,7 @@ class SearchIndex:
             raise
         except BaseException as error:
             self.folder.doubt()
-            # A panic of the library, which nobody expects who calls it.
+            # A panic of the library, which callers do not expect.
             raise RuntimeError("the search index cannot be searched") from error
 
     def _searcher(self) -> tantivy.Searcher:

@@ -13,7 +13,7 @@ AFTER_METADATA = "catalog-after"
 
 
 def show_after(catalog: Catalog, context: Context) -> None:
-    """Answers a write with what its caller has written of late, this write included."""
+    """Answers a write with what its caller has just written, this write included."""
     call = call_context(context)
     call.add_trailer(AFTER_METADATA, str(catalog.recent_writes.of(call.call.principal)))
 

@@ -1,4 +1,4 @@
-"""Who may see a bulk session, and what of it: its owner, and whoever may revert it.
+"""Who may see a bulk session, and what of it: its owner, and those who may revert it.
 
 An owner with a token that is limited to BI services does not see what their other tokens did in other BI services.
 """

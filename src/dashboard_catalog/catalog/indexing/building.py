@@ -19,7 +19,7 @@ async def build(database: Database, writer: Writer) -> int:
     """Fills an empty index, and returns the number of documents. The caller commits.
 
     What changes meanwhile may be indexed as it was, as it is, twice, or not at all. So the index must get the positions
-    from before, and whoever follows the changes after them mends all of this.
+    from before the build: following the changes after them corrects all of this.
 
     Raises:
         CatalogError: UNAVAILABLE if the database is away.

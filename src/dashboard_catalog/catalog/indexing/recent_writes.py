@@ -25,7 +25,7 @@ T = TypeVar("T")
 # An index that is further behind than this is not waited for, because it would take too long.
 _SECONDS = 60.0
 _CALLERS = 10_000
-# As a text, so many take 2 KB. Trailers have little room.
+# As a text, this many take 2 KB. Trailers have little room.
 _SEQUENCES = 64
 
 _ALL = "all"
@@ -156,7 +156,7 @@ class RecentWrites:
             self._written.popitem(last=False)
 
     def of(self, caller: Principal) -> After:
-        """Returns the changes that a caller has made of late, and that may not be indexed yet."""
+        """Returns the recent changes of a caller that may not be indexed yet."""
         since = max(self._now() - _SECONDS, self._complete_until())
         recent = {
             sequence: number for sequence, (number, at) in self._written.get(_key(caller), {}).items() if at >= since

@@ -1,4 +1,4 @@
-"""Runs what takes long in threads that nobody leaves behind."""
+"""Runs long work in threads, and never leaves one behind."""
 
 import asyncio
 from collections.abc import Callable

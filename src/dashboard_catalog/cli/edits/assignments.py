@@ -1,7 +1,7 @@
 """Turns `--set FIELD=VALUE` and `--clear FIELD` into a message and an update mask.
 
-A value is JSON. What need not be is taken as it stands: the text of a text field, one element of a list, and the value
-of a custom property.
+A value is JSON. Plain text is also accepted for a text field, one element of a list, and the value of a custom
+property.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Writes files that are whole or not there: nobody sees the beginning of one."""
+"""Writes files that are either complete or not there."""
 
 import os
 from collections.abc import Iterator

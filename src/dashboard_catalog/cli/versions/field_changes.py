@@ -87,7 +87,7 @@ def _take_elements(one: FieldChanged, old: Any, new: Any) -> None:
 
 
 def _properties(old: Any, new: Any) -> Iterator[FieldChanged]:
-    """Yields the custom properties that have come or gone: a change has them as a list of objects."""
+    """Yields the custom properties that were added or removed: a change has them as a list of objects."""
     for values, is_new in ((old, False), (new, True)):
         for one in values or ():
             for key, value in one.items():

@@ -90,7 +90,7 @@ def _pieces(old: str, new: str, *, shortens: bool) -> tuple[tuple[Piece, ...], t
         return whole
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     if matcher.ratio() < 0.5:
-        # Marks all over two lines that have little in common help nobody.
+        # Two lines that have little in common would be marked all over.
         return whole
     opcodes = matcher.get_opcodes()
     last = len(opcodes) - 1

@@ -1,4 +1,4 @@
-"""How far the sequences have got, as far as this process knows. Wakes whoever follows the feed.
+"""How far the sequences have got, as far as this process knows. Wakes the followers of the feed.
 
 A process learns of its own commits at once. For those of others it looks once a second, once for all its followers, and
 earlier when the database says that there is something to see. It looks only while there are followers.

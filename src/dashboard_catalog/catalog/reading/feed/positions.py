@@ -97,7 +97,7 @@ async def check_not_expired(connection: ReadConnection, places: Places) -> None:
 
 async def _compare(connection: ReadConnection, expected: Mapping[UUID, tuple[int, bytes]]) -> None:
     known = {id_: number for id_, (number, change) in expected.items() if change != _UNKNOWN}
-    # A change that is there no more was removed for good together with its asset or entity.
+    # A change that no longer exists was removed for good together with its asset or entity.
     for id_, trace in (await feed.traces(connection, known)).items():
         if digest_of(trace) != expected[id_][1]:
             raise expired()

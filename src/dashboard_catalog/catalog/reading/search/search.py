@@ -1,6 +1,6 @@
 """Searching: the index finds and counts, the database shows.
 
-The index is searched in threads, and nobody waits for one with a connection to the database.
+The index is searched in threads. A search that waits for one holds no connection to the database.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
