@@ -42,6 +42,14 @@ def test_every_failed_precondition_is_shown_with_its_subject() -> None:
     assert list(failure_of(status).lines()) == ["dashboard s.d: bears the tag"]
 
 
+def test_a_failed_precondition_that_the_message_describes_is_shown_without_its_subject() -> None:
+    status = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message="dashboard s.d is not deleted")
+    unmet = error_details_pb2.PreconditionFailure()
+    unmet.violations.add(type="NOT_DELETED", subject="dashboard s.d", description="dashboard s.d is not deleted")
+    status.details.add().Pack(unmet)
+    assert list(failure_of(status).lines()) == ["dashboard s.d is not deleted"]
+
+
 @pytest.mark.parametrize(("code", "name"), [(code_pb2.NOT_FOUND, "NOT_FOUND"), (77, "77")])
 def test_without_details_the_message_is_shown(code: int, name: str) -> None:
     failure = failure_of(status_pb2.Status(code=code, message="there is none"))

@@ -85,14 +85,23 @@ def test_a_change_is_one_line_for_people_and_its_diff_comes_below(streams: Small
     renamed = {"previous_fully_qualified_name": "s.customers", "by_ingestion": True, "dashboard": state}
     streams.messages = [
         *changes("s.clients", **renamed),
+        # What is there already is new to the reader, whatever its version changed.
+        *changes("s.clients", type=watch_pb2.CHANGE_TYPE_CREATED, dashboard=state),
         *changes("Tier.Gold", kind=entity_pb2.KIND_TAG, type=watch_pb2.CHANGE_TYPE_REMOVED, version=0),
     ]
-    streams.messages[0].caught_up = False
-    lines = run("watch", "--until-now", "--diff").stdout.splitlines()
+    streams.messages[0].caught_up = streams.messages[1].caught_up = False
+    lines = run("watch", "--until-now", "--since-beginning", "--diff").stdout.splitlines()
     assert streams.requests[0].include_state
-    assert lines[0].endswith("  updated   dashboard s.clients 0.2, before: s.customers  amira (ingestion)")
+    assert lines[0].endswith("  renamed   dashboard s.clients 0.2, formerly s.customers  amira (ingestion)")
     assert lines[1] == "    display name  (none) -> All"
-    assert lines[2].endswith("  removed   tag Tier.Gold  amira (edit)")
+    assert lines[2].endswith("  created   dashboard s.clients 0.2  amira (edit)")
+    assert lines[3].endswith("  removed   tag Tier.Gold  amira (edit)")
+
+
+def test_until_now_needs_somewhere_to_begin(run: Run) -> None:
+    result = run("watch", "--until-now")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: --until-now needs --since-beginning or --resume-file")
 
 
 def export(*names: str) -> list[export_pb2.ExportCatalogResponse]:
@@ -117,6 +126,8 @@ def test_an_export_goes_on_after_the_connection_breaks(streams: SmallStreams, ru
     assert (tmp_path / "position").read_text() == "from-here\n"
 
     piped = run("export")
+    # It is everything, also without the option.
+    assert streams.requests[-1].deleted == asset_pb2.DELETED_INCLUDE
     assert piped.stdout == file.read_text()
     assert piped.stderr == "exported 3 items\n"
 
@@ -135,6 +146,11 @@ def test_changes_since_an_export_are_watched(run: Run, tmp_path: Path) -> None:
     assert diff[-1] == "    + new"
     assert deleted.endswith("  deleted   chart superset.retention 0.2  admin (edit)")
     assert run(*watch).stdout == ""
+
+    result = run(*watch, "--kind", "chart")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: INVALID_ARGUMENT: resume_token: belongs to a stream with other services")
+    assert result.stderr.splitlines()[-1].startswith(f"The position is the one in {position}. Remove that file")
 
 
 def test_an_export_that_fails_leaves_the_file_as_it_was(streams: SmallStreams, run: Run, tmp_path: Path) -> None:

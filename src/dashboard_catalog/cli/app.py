@@ -152,7 +152,7 @@ COMMANDS = Listed(
             "Write everything as NDJSON, which `ingest --preserve` loads.",
             (
                 "dashboard-catalog export catalog.ndjson",
-                "dashboard-catalog export --service superset --deleted include | gzip > superset.ndjson.gz",
+                "dashboard-catalog export --service superset --deleted exclude | gzip > superset.ndjson.gz",
             ),
             "dashboard_catalog.cli.following.export:export",
         ),

@@ -69,7 +69,9 @@ def _problems(status: status_pb2.Status) -> Iterator[Problem]:
     for refused in _detail(status, error_details_pb2.BadRequest()).field_violations:
         yield Problem(refused.field, refused.description, refused.reason)
     for unmet in _detail(status, error_details_pb2.PreconditionFailure()).violations:
-        yield Problem(unmet.subject, unmet.description, unmet.type)
+        # The message names the subject; a description that is not the message need not.
+        subject = "" if status.message.startswith(unmet.description) else unmet.subject
+        yield Problem(subject, unmet.description, unmet.type)
 
 
 def _detail(status: status_pb2.Status, empty: Detail) -> Detail:

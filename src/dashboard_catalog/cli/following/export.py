@@ -19,7 +19,7 @@ from dashboard_catalog.cli.json_lines import json_line
 from dashboard_catalog.cli.options import with_option_groups
 from dashboard_catalog.cli.progress import progress
 from dashboard_catalog.cli.unexpected import Unexpected, unexpected
-from dashboardcatalog.v1 import asset_pb2, export_pb2
+from dashboardcatalog.v1 import export_pb2
 
 _STANDARD_OUTPUT = "-"
 _GIVE_UP_SECONDS = 300
@@ -31,9 +31,7 @@ class ExportOptions:
 
     service: ServicesOption = None
     kind: KindsOption = None
-    deleted: Annotated[
-        Deleted | None, typer.Option(help="Whether to export what is soft-deleted.", show_default="exclude")
-    ] = None
+    deleted: Annotated[Deleted, typer.Option(help="Whether to export what is soft-deleted.")] = Deleted.INCLUDE
     watch_file: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +95,7 @@ def _open(connected: Connection, how: ExportOptions, resume_token: str) -> Any:
     request = export_pb2.ExportCatalogRequest(
         services=how.service or (),
         kinds=[kind.wire for kind in how.kind or ()],
-        deleted=how.deleted.wire if how.deleted else asset_pb2.DELETED_UNSPECIFIED,
+        deleted=how.deleted.wire,
         resume_token=resume_token,
     )
     return connected.catalog.ExportCatalog(request, metadata=connected.metadata)

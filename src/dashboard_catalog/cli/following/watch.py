@@ -13,7 +13,7 @@ from dashboard_catalog.cli import output
 from dashboard_catalog.cli.arguments import JsonLineOption, KindsOption, ServicesOption
 from dashboard_catalog.cli.connection import Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.endings import CommandError
-from dashboard_catalog.cli.following.positions import load_position, save_position
+from dashboard_catalog.cli.following.positions import load_position, naming_file, save_position
 from dashboard_catalog.cli.following.reconnecting import Reconnecting
 from dashboard_catalog.cli.json_lines import print_message
 from dashboard_catalog.cli.moments import local_time
@@ -25,7 +25,14 @@ from dashboard_catalog.cli.versions.rendering import Layout, change_lines
 from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import watch_pb2
 
-_STYLES = {"created": "green", "updated": "yellow", "deleted": "red", "restored": "cyan", "removed": "bold red"}
+_STYLES = {
+    "created": "green",
+    "updated": "yellow",
+    "renamed": "yellow",
+    "deleted": "red",
+    "restored": "cyan",
+    "removed": "bold red",
+}
 _INDENT = 4
 _MOST_LINES_PER_FIELD = 20
 
@@ -73,8 +80,10 @@ def watch(
         raise CommandError("give --diff or --json, not both: with --json, --include-state has what was changed")
     if how.include_state and not as_json:
         raise CommandError("--include-state needs --json")
+    if how.until_now and not (how.since_beginning or how.resume_file):
+        raise CommandError("--until-now needs --since-beginning or --resume-file: nothing changes between now and now")
     token = load_position(how.resume_file)
-    with connect(connection) as connected:
+    with connect(connection) as connected, naming_file(how.resume_file, connected):
         stream = Reconnecting(
             lambda resume_token: _open(connected, how, resume_token),
             give_up_seconds=math.inf,
@@ -115,7 +124,8 @@ def _open(connected: Connection, how: WatchOptions, resume_token: str) -> Any:
 def _lines(change: watch_pb2.Change) -> Iterator[Text]:
     yield _heading(change)
     state = change.WhichOneof("state")
-    if state in {"dashboard", "chart"}:
+    # With --since-beginning, what exists is new to the reader, whatever its version changed.
+    if state in {"dashboard", "chart"} and change.type != watch_pb2.CHANGE_TYPE_CREATED:
         described = getattr(change, state).change_description
         # The heading says already what was deleted, restored or renamed.
         changes = [one for one in field_changes(described) if one.name not in {"deleted", "name"}]
@@ -127,12 +137,14 @@ def _heading(change: watch_pb2.Change) -> Text:
     what = watch_pb2.ChangeType.Name(change.type).removeprefix("CHANGE_TYPE_").lower()
     how = "ingestion" if change.by_ingestion else "edit"
     former = change.previous_fully_qualified_name
+    if former and change.type == watch_pb2.CHANGE_TYPE_UPDATED:
+        what = "renamed"
     return Text.assemble(
         (f"{local_time(change.updated_at)}  ", "dim"),
         (f"{what:<8}", _STYLES.get(what, "")),
         f"  {kind} ",
         (output.printable(change.fully_qualified_name), "bold"),
         f" {version_text(change.version)}" if change.version else "",
-        output.printable(f", before: {former}" if former else ""),
+        output.printable(f", formerly {former}" if former else ""),
         (output.printable(f"  {change.updated_by} ({how})"), "dim"),
     )

@@ -7,7 +7,7 @@ from dashboard_catalog.catalog.reading.search.viewing import Viewing
 from dashboard_catalog.store.list_filters import ListFilters
 from tests.catalog.model.records import dashboard
 
-EVERYTHING = Viewing({"dashboard": None}, None)
+EVERYTHING = Viewing({"dashboard": None}, None, everything=True)
 
 
 @pytest.mark.parametrize(("missing", "matches"), [(("owners",), True), (("description",), False), ((), True)])
