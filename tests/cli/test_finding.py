@@ -120,6 +120,11 @@ def test_counts_are_drawn_as_bars(streams: SmallStreams, run: Run) -> None:
     assert [json.loads(line)["facet"] for line in lines] == [
         f"FACET_{name}" for name in ("KIND", "SERVICE", "OWNER", "TAG", "MISSING")
     ]
+    # What is missing is shown whole.
+    few = run("stats", "--top", "1", "--json").stdout.splitlines()
+    assert streams.requests[-1].facet_size == 4
+    assert json.loads(few[1])["otherCount"] == "400"
+    assert len(json.loads(few[4])["values"]) == 1
     assert run("stats", "--kind", "user").stderr == "Error: --kind is dashboard or chart here, not user\n"
 
 

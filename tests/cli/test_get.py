@@ -54,10 +54,15 @@ def test_every_kind_is_shown(run: Run, kind: str, name: str, wrapper: str | None
     assert (shown[wrapper] if wrapper else shown)["fullyQualifiedName"] == name
 
 
-def test_an_unknown_name_is_an_error(run: Run) -> None:
-    result = run("get", "superset.nothing")
+def test_an_unknown_name_is_an_error_that_thinks_of_the_kind(run: Run) -> None:
+    result = run("get", "superset.retention")
     assert result.exit_code == 2
     assert result.stdout == ""
+    error, hint, _ = result.stderr.splitlines()
+    assert error == "Error: NOT_FOUND: there is no dashboard superset.retention"
+    assert hint == "If it is a chart or an entity, add --kind."
+    for arguments in (["superset.nothing", "--kind", "chart"], ["superset.customers", "--version", "7"]):
+        assert "--kind" not in run("get", *arguments).stderr
     assert result.stderr.startswith("Error: NOT_FOUND: ")
 
 

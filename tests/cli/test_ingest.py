@@ -26,6 +26,10 @@ def test_the_sample_catalog_loads_and_loads_again_unchanged(run: Run) -> None:
     first = run("ingest", SAMPLE)
     assert first.exit_code == 0, first.output
     assert "13 entities, 12 charts, 3 dashboards sent" in first.stdout
+    undo = first.stderr.splitlines()[-1].removeprefix("Undo this load with: dashboard-catalog ").split()
+    assert run(*undo, "--dry-run").stdout.startswith("15 would be reverted, 13 skipped\n")
+    unchanged = run("ingest", SAMPLE)
+    assert "Undo" not in unchanged.stderr
     again = json.loads(run("ingest", SAMPLE, "--json").stdout)
     assert (again["created"], again["unchanged"], again["failed"]) == (0, 28, 0)
 

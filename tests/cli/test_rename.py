@@ -30,6 +30,7 @@ def test_an_entity_gets_another_name(run: Run) -> None:
     ("arguments", "text"),
     [
         (["superset.retention", "superset.x"], "NEW is the name alone, without superset: did you mean x?"),
+        (['superset."logistics v2.1"', "superset.x"], "NEW is the name alone, without superset: did you mean x?"),
         (["superset.retention", "x::y", "--kind", "chart"], "INVALID_ARGUMENT: new_name: "),
         (["superset.nothing", "x"], "NOT_FOUND: there is no dashboard superset.nothing"),
         (["amira", "x", "--kind", "user"], "INVALID_ARGUMENT: "),

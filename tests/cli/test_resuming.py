@@ -41,7 +41,9 @@ def test_a_lost_connection_is_one_line_and_the_load_continues(run: Run, folder: 
     small.break_after, small.breaks = 3, 2
     result = run("ingest", folder)
     assert result.exit_code == 0, result.output
-    assert result.stderr == "connection lost, trying again\n"
+    lost, undo = result.stderr.splitlines()
+    assert lost == "connection lost, trying again"
+    assert undo.startswith("Undo this load with: ")
     assert result.stdout.splitlines()[1].split() == ["4", "0", "0", "0", "0", "0"]
     assert len(set(sessions(small))) == 1
     # Acknowledged items are not sent again.

@@ -59,6 +59,27 @@ def test_a_history_and_a_diff_read_like_those_of_git(run: Run) -> None:
     assert (same.exit_code, same.stderr) == (0, "no difference\n")
 
 
+def test_what_an_imported_version_changed_is_shown_without_the_version_before(run: Run) -> None:
+    fields = [{"name": "project", "newValue": "Sales"}]
+    preserved = {
+        "id": "01a222ed-488d-7d94-b1e4-a7aced3204e7",
+        "version": 0.3,
+        "updatedAt": "2026-01-01T00:00:00Z",
+        "updatedBy": "amira",
+        "changeDescription": {"previousVersion": 0.2, "fieldsAdded": fields},
+    }
+    spec = {"name": "imported", "service": "superset", "project": "Sales"}
+    loaded = run("ingest", "-", "--preserve", stdin=json.dumps({"dashboard": spec, "preserved": preserved}))
+    assert loaded.exit_code == 0, loaded.output
+    result = run("diff", "superset.imported")
+    assert (result.exit_code, result.stderr) == (0, "")
+    before, after, *changed_fields = result.stdout.splitlines()
+    assert before == "--- superset.imported 0.2  (not stored)"
+    assert after.startswith("+++ superset.imported 0.3  2")
+    assert changed_fields == ["project  (none) -> Sales"]
+    assert json.loads(run("diff", "superset.imported", "--json").stdout)["fieldsAdded"] == fields
+
+
 def test_programs_get_one_message_per_line(run: Run) -> None:
     changed(run, "description=one", name=RETENTION, kind="chart")
     versions = [json.loads(line) for line in run("history", RETENTION, *CHART, "--json").stdout.splitlines()]
@@ -101,6 +122,8 @@ def test_a_version_is_put_back(run: Run) -> None:
         (["history", "amira", "--kind", "user"], "history is for dashboards and charts; a user has no versions"),
         (["diff", "chart", RETENTION], "unexpected argument chart: did you mean --kind chart?"),
         (["diff", CUSTOMERS, "0.1", "newest"], "TO is 'newest', not a version: expected a number such as 0.3"),
+        (["diff", CUSTOMERS, "0"], "FROM is '0', not a version"),
+        (["diff", CUSTOMERS, "nan"], "FROM is 'nan', not a version"),
         (["revert", RETENTION, "first"], "VERSION is 'first', not a version"),
         (["revert", CUSTOMERS], "give FQN and VERSION, or --session ID"),
         (["revert", CUSTOMERS, "0.1", "--session", "x"], "give FQN and VERSION, or --session ID: a session has no FQN"),

@@ -49,7 +49,7 @@ class DashboardSpec(_message.Message):
     EXTENSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required, except in an update. Name within the BI service: 1 to 256 characters without `::` and control characters.
-    It is never parsed or normalized, and cannot be changed.
+    It is never parsed or normalized. Only RenameDashboard changes it.
     """
     service: _builtins.str
     """Required, except in an update. Fully qualified name of the BI service, at most 2,400 bytes. It cannot be changed."""

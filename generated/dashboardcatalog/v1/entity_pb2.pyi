@@ -157,7 +157,7 @@ class BiService(_message.Message):
     id: _builtins.str
     """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. Only RenameEntity changes it."""
     fully_qualified_name: _builtins.str
     """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
@@ -288,7 +288,7 @@ class Team(_message.Message):
     id: _builtins.str
     """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. Only RenameEntity changes it."""
     fully_qualified_name: _builtins.str
     """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
@@ -356,7 +356,7 @@ class Domain(_message.Message):
     id: _builtins.str
     """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. Only RenameEntity changes it."""
     fully_qualified_name: _builtins.str
     """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
@@ -417,7 +417,7 @@ class Classification(_message.Message):
     id: _builtins.str
     """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. Only RenameEntity changes it."""
     fully_qualified_name: _builtins.str
     """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str
@@ -480,7 +480,7 @@ class Tag(_message.Message):
     id: _builtins.str
     """Output only, ignored in requests. UUID, assigned by the catalog."""
     name: _builtins.str
-    """Required. Name: 1 to 256 characters without `::` and control characters. It cannot be changed."""
+    """Required. Name: 1 to 256 characters without `::` and control characters. Only RenameEntity changes it."""
     fully_qualified_name: _builtins.str
     """Output only, ignored in requests. Fully qualified name, which follows from the names."""
     display_name: _builtins.str

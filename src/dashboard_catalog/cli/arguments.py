@@ -30,7 +30,9 @@ NameArgument = Annotated[
     ),
 ]
 
-KindOption = Annotated[Kind, typer.Option(help="Kind of the dashboard, chart or entity.")]
+KindOption = Annotated[Kind, typer.Option(metavar="KIND", help=f"What FQN names: {', '.join(reversed(Kind))}.")]
+
+AssetKindOption = Annotated[Kind, typer.Option("--kind", metavar="KIND", help="What FQN names: dashboard or chart.")]
 
 JsonLineOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object per line.")]
 

@@ -30,6 +30,8 @@ CALL_SECONDS = 60
 _LAST_ERROR = re.compile(
     r"^.*last error: \w+: \S+: (?:Failed to connect to remote host: |connect failed: addr: \S+ error: )?"
 )
+# Neither in some version, nor under a former name.
+_IS_NO_DASHBOARD = re.compile(r"there is no dashboard (?!.* in version )(?!.*; it has been renamed to ).*", re.DOTALL)
 _DATA_DIR = environment_name("data_dir")
 
 
@@ -97,7 +99,8 @@ class Connection:
                 return CommandError(reason)
             cause = "unknown host" if "resolving" in failure.message else _LAST_ERROR.sub("", failure.message)
             return CommandError(f"no server answers at {self.address} ({cause}). {_hint_for_address()}")
-        return CommandError("\n".join(_explanation(failure, self.token)))
+        may_be_other = failure.code == "NOT_FOUND" and self.options.named.is_default("kind")
+        return CommandError("\n".join(_explanation(failure, self.token, may_be_other=may_be_other)))
 
 
 @contextmanager
@@ -151,13 +154,15 @@ def _hint_for_address() -> str:
     return "Start one with `dashboard-catalog serve`, or give the address of another with --address."
 
 
-def _explanation(failure: Failure, token: Token | None) -> Iterator[str]:
+def _explanation(failure: Failure, token: Token | None, *, may_be_other: bool = False) -> Iterator[str]:
     lines = list(failure.lines())
     yield f"{failure.code}: {lines[0]}" if len(lines) == 1 else f"{failure.code}:"
     if len(lines) > 1:
         yield from (f"  {line}" for line in lines)
     if failure.code == "UNAUTHENTICATED":
         yield from _hint_for_token(token)
+    if may_be_other and _IS_NO_DASHBOARD.fullmatch(failure.message):
+        yield "If it is a chart or an entity, add --kind."
     if failure.call_id:
         yield f"(call {failure.call_id})"
 

@@ -61,7 +61,9 @@ def list_(  # noqa: PLR0917
             "--total", help="Print the total number of results. Takes longer, because all of them are counted."
         ),
     ] = False,
-    kind: Annotated[Kind, typer.Option(help="Kind to list.")] = Kind.DASHBOARD,
+    kind: Annotated[
+        Kind, typer.Option(metavar="KIND", help=f"What to list: {', '.join(reversed(Kind))}.")
+    ] = Kind.DASHBOARD,
     as_json: JsonLineOption = False,
     more: Unexpected = None,
 ) -> None:

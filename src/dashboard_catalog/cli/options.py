@@ -17,6 +17,7 @@ from dashboard_catalog.cli.endings import CommandError
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_LAST = "connection"
 # Options and arguments that name files, though they are texts.
 _FILES = frozenset({"path", "tls_ca"})
 
@@ -42,8 +43,15 @@ class Named:
 
     def is_from_environment(self, option: str) -> bool:
         """Says whether the value is that of an environment variable."""
+        return self._source(option) == "ENVIRONMENT"
+
+    def is_default(self, option: str) -> bool:
+        """Says whether the command has the option, and the user has not given it."""
+        return self._source(option) == "DEFAULT"
+
+    def _source(self, option: str) -> str:
         source = self._context and self._context.get_parameter_source(option)
-        return bool(source) and source.name == "ENVIRONMENT"
+        return str(source.name) if source else ""
 
 
 CONTEXT = Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -72,7 +80,8 @@ def with_option_groups(command: Callable[P, R]) -> Callable[..., R]:
 
     parameters = [
         option
-        for name, parameter in inspect.signature(command).parameters.items()
+        # How to reach the server is the same for every command, so it is the last that help has to say.
+        for name, parameter in sorted(inspect.signature(command).parameters.items(), key=lambda one: one[0] == _LAST)
         for option in (_options(groups[name]) if name in groups else [parameter.replace(annotation=hints[name])])
     ]
     with_signature(spread, [CONTEXT, *parameters])

@@ -1,5 +1,6 @@
 """What to say about an argument too many: often it is the kind, as in `list charts` or `get chart superset.sales`."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -7,6 +8,8 @@ import typer
 
 from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.sources.kinds import Kind
+
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 Unexpected = Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")]
 """An argument that takes what is too many."""
@@ -31,12 +34,11 @@ def version_in(text: str, argument: str, *before: str) -> float:
     Raises:
         CommandError: If it is no version.
     """
-    try:
+    if _VERSION.fullmatch(text) and float(text):
         return float(text)
-    except ValueError:
-        if any(map(_kind, before)):
-            raise unexpected(before) from None
-        raise CommandError(f"{argument} is {text!r}, not a version: expected a number such as 0.3") from None
+    if any(map(_kind, before)):
+        raise unexpected(before)
+    raise CommandError(f"{argument} is {text!r}, not a version: expected a number such as 0.3")
 
 
 def _kind(word: str) -> Kind | None:

@@ -65,7 +65,7 @@ async def rename_entity(
 
 
 def _fixed(kind: EntityKind) -> CatalogError:
-    why = "its name is that of a subject" if kind.name == "user" else "assets hold its values under its name"
+    why = "its name is the subject of its tokens" if kind.name == "user" else "assets hold its values under its name"
     text = f"a {label_of(kind.name)} cannot be renamed: {why}"
     return invalid([Violation("kind", ViolationReason.INVALID_VALUE, text)])
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dashboard_catalog.catalog.model.qualified_names import split
+from dashboard_catalog.catalog.model.qualified_names import join, split
 from dashboard_catalog.cli.arguments import (
     DryRunOption,
     EtagOption,
@@ -59,10 +59,18 @@ def rename(  # noqa: PLR0917
 
 def _refuse_whole_name(name: str, new_name: str) -> None:
     """Refuses a fully qualified name as the new name: it would become a name with a dot."""
-    before, dot, _ = name.rpartition(".")
-    if dot and new_name.startswith(f"{before}."):
+    before = _parent(name)
+    if before and new_name.startswith(f"{before}."):
         alone = new_name.removeprefix(f"{before}.")
         raise CommandError(f"NEW is the name alone, without {before}: did you mean {alone}?")
+
+
+def _parent(name: str) -> str:
+    try:
+        return join(*split(name)[:-1])
+    except ValueError:
+        # The server says what is wrong.
+        return ""
 
 
 def _renamed(connected: Connection, kind: Kind, etag: str | None, fields: dict[str, Any]) -> Any:

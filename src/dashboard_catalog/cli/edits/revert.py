@@ -7,10 +7,10 @@ import typer
 
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.arguments import (
+    AssetKindOption,
     DryRunOption,
     EtagOption,
     JsonLineOption,
-    KindOption,
     YesOption,
     require_asset,
 )
@@ -52,7 +52,7 @@ def revert(  # noqa: PLR0917
     version: Annotated[
         str | None, typer.Argument(metavar="VERSION", help="The version whose fields to write, such as 0.3.")
     ] = None,
-    kind: KindOption = Kind.DASHBOARD,
+    kind: AssetKindOption = Kind.DASHBOARD,
     as_json: JsonLineOption = False,
     more: Unexpected = None,
 ) -> None:

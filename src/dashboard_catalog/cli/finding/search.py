@@ -53,8 +53,8 @@ def search(  # noqa: PLR0917
 ) -> None:
     """Find dashboards, charts and entities by words.
 
-    All words must match, the last one also as the beginning of a word. Put -- before a query that begins
-    with -.
+    All words must match, the last one also as the beginning of a word. Put a query
+    with - or quotes in quotes: 'revenue -"net sales"'. Put -- before one that begins with -.
     """
     fields = request_fields(filters, kind or ()) | {"query": " ".join(query or ()), "order_by": order_by or ""}
     with connect(connection) as connected:

@@ -12,6 +12,7 @@ from dashboard_catalog.cli.arguments import JsonLineOption, KindsOption
 from dashboard_catalog.cli.calls import call_catalog
 from dashboard_catalog.cli.connection import ConnectionOptions, connect
 from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.filters import Missing
 from dashboard_catalog.cli.finding.bars import Bar, bar_lines
 from dashboard_catalog.cli.finding.freshness import say_how_fresh
 from dashboard_catalog.cli.finding.search_filters import SearchFilters, request_fields
@@ -37,7 +38,9 @@ def stats(  # noqa: PLR0917
     filters: SearchFilters,
     connection: ConnectionOptions,
     kind: KindsOption = None,
-    top: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Number of bars in each group.")] = 10,
+    top: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="Number of bars by BI service, owner and tag.")
+    ] = 10,
     as_json: JsonLineOption = False,
     more: Unexpected = None,
 ) -> None:
@@ -58,14 +61,23 @@ def stats(  # noqa: PLR0917
             **request_fields(filters, kinds),
             page_size=1,
             facets=_FACETS,
-            facet_size=top,
+            facet_size=max(top, len(Missing)),
         )
+    for facet in response.facets:
+        if facet.facet != search_pb2.FACET_MISSING:
+            _cut(facet, top)
     if as_json:
         for facet in response.facets:
             print_message(facet)
     else:
         output.print_lines(_lines(response))
     say_how_fresh(response)
+
+
+def _cut(facet: search_pb2.FacetCounts, top: int) -> None:
+    """Leaves the first values; the others are counted together, as the server does."""
+    facet.other_count += sum(one.count for one in facet.values[top:])
+    del facet.values[top:]
 
 
 def _lines(response: search_pb2.SearchResponse) -> Iterator[Text]:

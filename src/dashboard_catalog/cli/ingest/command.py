@@ -154,6 +154,8 @@ def ingest(
         report.print_for_programs()
     else:
         report.print_for_people(dry_run=how.dry_run)
+        if report.can_be_undone and not how.dry_run:
+            output.say(f"Undo this load with: dashboard-catalog revert --session {report.session_id}")
     if not report.is_done:
         raise typer.Exit(1)
 

@@ -12,8 +12,10 @@ from rich.text import Text
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.ingest.failed import FailedItem, all_lines, first, grouped_lines
 from dashboard_catalog.cli.ingest.swept import Swept
+from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import bulk_pb2
 
+WRITTEN = ("created", "updated", "restored")
 OUTCOMES = ("created", "updated", "unchanged", "restored", "suppressed", "failed")
 
 
@@ -63,6 +65,13 @@ class Report:
     def is_done(self) -> bool:
         """Whether everything was done."""
         return not (self.failed or self.stopped or (self.swept and self.swept.was_stopped))
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether the load may have written dashboards or charts; entities are not reverted."""
+        written = any(self.outcomes[outcome] for outcome in WRITTEN)
+        has_assets = any(self.sent[kind] for kind in (Kind.CHART, Kind.DASHBOARD))
+        return (written and has_assets) or bool(self.swept and self.swept.deleted)
 
     def take(self, summary: bulk_pb2.BulkUpsertSummary) -> None:
         """Takes the summary of the server."""

@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from rich.text import Text
 
 from dashboard_catalog.cli import output
-from dashboard_catalog.cli.arguments import JsonLineOption, KindOption, NameArgument, require_asset
+from dashboard_catalog.cli.arguments import AssetKindOption, JsonLineOption, NameArgument, require_asset
 from dashboard_catalog.cli.calls import asset_in, call_asset
 from dashboard_catalog.cli.connection import Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.endings import CommandError
@@ -36,7 +36,7 @@ def diff(  # noqa: PLR0917
     to_version: Annotated[
         str | None, typer.Argument(metavar="TO", help="Version to end with.", show_default="the newest")
     ] = None,
-    kind: KindOption = Kind.DASHBOARD,
+    kind: AssetKindOption = Kind.DASHBOARD,
     as_json: JsonLineOption = False,
     more: Unexpected = None,
 ) -> None:
@@ -48,32 +48,45 @@ def diff(  # noqa: PLR0917
     if more:
         raise unexpected([name, *more])
     require_asset(kind, "diff")
-    given = (
-        version_in(from_version, "FROM", name) if from_version is not None else None,
-        version_in(to_version, "TO", name) if to_version is not None else None,
+    start, end = (
+        None if text is None else version_in(text, argument, name)
+        for text, argument in ((from_version, "FROM"), (to_version, "TO"))
     )
     with connect(connection) as connected:
-        start, end = _ends(name, given, None if all(given) else _version(connected, kind, name, None))
-        request = {"fully_qualified_name": name, "from_version": start, "to_version": end}
-        described = call_asset(connected, kind, "Compare{}Versions", **request).change_description
-        if as_json:
-            print_message(described)
-            return
-        sides = [_version(connected, kind, name, one) for one in (start, end)]
+        if start is None:
+            described, sides = _newest(connected, kind, name)
+        else:
+            described, sides = _compared(connected, kind, name, start, end)
+    if as_json:
+        print_message(described)
+        return
     changes = field_changes(described)
     output.print_lines([*_headings(*sides), *change_lines(changes, Layout(output.width()))])
     if not changes:
         output.say("no difference")
 
 
-def _ends(name: str, given: tuple[float | None, float | None], newest: Any) -> tuple[float, float]:
-    start, end = given
-    if newest is None:
-        return start or 0, end or 0
+def _newest(connected: Connection, kind: Kind, name: str) -> tuple[asset_pb2.ChangeDescription, list[Any]]:
+    """Returns what the newest version changed, and the versions before and after.
+
+    The version itself says it: what was imported has no earlier one to compare it with.
+    """
+    request = {"fully_qualified_name": name, "page_size": 2, "read_mask": _SHOWN}
+    newest, *older = call_asset(connected, kind, "List{}Versions", **request).versions
     previous = newest.change_description.previous_version
-    if not (start or previous):
+    if not previous:
         raise CommandError(f"{name} has only version {version_text(newest.version)}")
-    return start or previous, newest.version
+    before = older[0] if older else type(newest)(fully_qualified_name=newest.fully_qualified_name, version=previous)
+    return newest.change_description, [before, newest]
+
+
+def _compared(
+    connected: Connection, kind: Kind, name: str, start: float, end: float | None
+) -> tuple[asset_pb2.ChangeDescription, list[Any]]:
+    """Returns what changed between two versions, and these. The second one is the newest if it is None."""
+    sides = [_version(connected, kind, name, one) for one in (start, end)]
+    request = {"fully_qualified_name": name, "from_version": start, "to_version": sides[1].version}
+    return call_asset(connected, kind, "Compare{}Versions", **request).change_description, sides
 
 
 def _version(connected: Connection, kind: Kind, name: str, version: float | None) -> Any:
@@ -93,4 +106,7 @@ def _version(connected: Connection, kind: Kind, name: str, version: float | None
 def _headings(old: Any, new: Any) -> Iterator[Text]:
     for sign, one in (("---", old), ("+++", new)):
         what = f"{sign} {output.printable(one.fully_qualified_name)} {version_text(one.version)}"
-        yield Text.assemble((what, "bold"), f"  {local_time(one.updated_at)}  ", author(one))
+        if one.HasField("updated_at"):
+            yield Text.assemble((what, "bold"), f"  {local_time(one.updated_at)}  ", author(one))
+        else:
+            yield Text.assemble((what, "bold"), ("  (not stored)", "dim"))

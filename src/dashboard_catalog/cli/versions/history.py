@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from rich.text import Text
 
 from dashboard_catalog.cli import output
-from dashboard_catalog.cli.arguments import JsonLineOption, KindOption, NameArgument, require_asset
+from dashboard_catalog.cli.arguments import AssetKindOption, JsonLineOption, NameArgument, require_asset
 from dashboard_catalog.cli.calls import call_asset
 from dashboard_catalog.cli.connection import Connection, ConnectionOptions, connect
 from dashboard_catalog.cli.json_lines import print_message
@@ -29,7 +29,7 @@ def history(  # noqa: PLR0917
     name: NameArgument,
     paging: Paging,
     connection: ConnectionOptions,
-    kind: KindOption = Kind.DASHBOARD,
+    kind: AssetKindOption = Kind.DASHBOARD,
     as_json: JsonLineOption = False,
     more: Unexpected = None,
 ) -> None:
