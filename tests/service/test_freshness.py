@@ -22,7 +22,7 @@ from dashboard_catalog.catalog.indexing import indexer
 from dashboard_catalog.catalog.indexing.recent_writes import After, AfterSyntaxError, RecentWrites
 from dashboard_catalog.index.folders import IndexFolder, Status
 from dashboard_catalog.index.searching import SearchIndex
-from dashboard_catalog.index.writer import Writer
+from dashboard_catalog.index.writer import Writer, WriterFailed
 from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import CHART
 from dashboardcatalog.v1 import (
@@ -259,6 +259,30 @@ async def test_an_index_that_cannot_be_written_is_tried_again(service: Service, 
     assert str(folder.root) in lines[0]["problem"]
     assert await index.search(names) == CHARTS
     index.close()
+
+
+async def test_an_index_that_can_be_opened_but_not_written_is_tried_less_and_less_often(
+    superset: Caller, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "_FIRST_RETRY_SECONDS", 0.01)
+    index, failures = service.index, 3
+    commit = Writer.commit
+
+    def failing(writer: Writer, positions: Any) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise WriterFailed("No space left on device")
+        commit(writer, positions)
+
+    async with indexing(service.database, index.folder):
+        await until(lambda: not index.building)
+        with structlog.testing.capture_logs() as lines, monkeypatch.context() as patched:
+            patched.setattr(Writer, "commit", failing)
+            await superset.create_chart(chart={"name": "c9", "service": "superset"})
+            await until(lambda: failures < 0)
+    failed = [line["retry_seconds"] for line in lines if line["event"] == "search_index_failed"]
+    assert failed == [0.01, 0.02, 0.04]
 
 
 @pytest.mark.usefixtures("superset")

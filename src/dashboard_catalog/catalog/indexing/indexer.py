@@ -27,7 +27,7 @@ _SAY_SECONDS = 1.0
 _COMMIT_CHANGES = 10_000
 _BUSY_SECONDS = 5.0
 _WAIT_SECONDS = 1.0
-_LONGEST_RETRY_SECONDS = 60.0
+_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 1.0, 60.0
 _BEHIND_SECONDS = 60.0
 # How long the indexer works before it looks for damage again, since that takes time.
 _TRUST_SECONDS = 10.0
@@ -46,7 +46,7 @@ class Indexer:
     def __init__(self, database: Database, folder: IndexFolder) -> None:
         self._database = database
         self._folder = folder
-        self._retry_seconds = 1.0
+        self._retry_seconds = _FIRST_RETRY_SECONDS
         self._waits = False
         # The build whose files this process has found whole.
         self._whole = ""
@@ -54,6 +54,7 @@ class Indexer:
     async def run(self) -> Never:
         """Indexes until it is cancelled. After an error, goes on from what was committed last."""
         while True:
+            began = time.monotonic()
             try:
                 with self._folder.claimed():
                     await self._keep_up()
@@ -68,6 +69,9 @@ class Indexer:
                 await asyncio.sleep(_WAIT_SECONDS)
             except (WriterFailed, OSError) as error:
                 self._whole = ""
+                # On a full disk, an index can be opened, but not written.
+                if time.monotonic() - began > _LONGEST_RETRY_SECONDS:
+                    self._retry_seconds = _FIRST_RETRY_SECONDS
                 _log.warning("search_index_failed", problem=str(error), retry_seconds=self._retry_seconds)
                 await asyncio.sleep(self._retry_seconds)
                 self._retry_seconds = min(self._retry_seconds * 2, _LONGEST_RETRY_SECONDS)
@@ -94,7 +98,7 @@ class Indexer:
 
     async def _follow(self, name: str, writer: Writer, complete_until: float) -> None:
         await in_thread(self._folder.remove_others, name)
-        self._retry_seconds, self._waits, self._whole = 1.0, False, name
+        self._waits, self._whole = False, name
         await _Following(self._database, writer, self._folder, name, complete_until).run()
 
     def _open(self) -> tuple[str, Writer] | None:
