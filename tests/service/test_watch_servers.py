@@ -207,7 +207,7 @@ async def test_a_slow_reader_is_not_read_ahead_for(
         request = {"start": "WATCH_START_BEGINNING", "kinds": ["KIND_CHART"], "include_state": True}
         async with watching(caller, **request) as watcher:
             await until(lambda: writing and loop.time() - writing[0] > 0.1)
-            # One piece has about 1 MiB.
+            # One piece has about 512 KiB.
             assert len(reads) <= 5
             past = await watcher.catch_up()
             assert [change["chart"]["name"] for change in past if change["chart"]["name"] in names] == names

@@ -16,7 +16,7 @@ from dashboard_catalog.contract.pages import portions
 from dashboard_catalog.contract.wanted import wanted_of
 from dashboardcatalog.v1 import watch_pb2
 
-MESSAGE_BYTES = 2**20
+MESSAGE_BYTES = 2**19
 """Size at which a message of changes ends, unless one change alone is larger."""
 
 # To build more at once would keep other calls waiting.
@@ -50,11 +50,14 @@ def watch_responses(watch: Watch, step: Step) -> Iterator[watch_pb2.WatchChanges
     # A step without changes takes one response, too.
     for changes in portions(messages, MESSAGE_BYTES, MESSAGE_CHANGES) if step.changes else ([],):
         delivered += len(changes)
-        yield watch_pb2.WatchChangesResponse(
+        response = watch_pb2.WatchChangesResponse(
             changes=changes,
             resume_token=watch.token_after(step, delivered),
             caught_up=step.caught_up and delivered == len(step.changes),
         )
+        # A client that does not read may leave this waiting here for hours.
+        changes.clear()
+        yield response
 
 
 def change_message(change: Change) -> watch_pb2.Change:

@@ -17,7 +17,7 @@ from dashboard_catalog.store.connections import ReadConnection
 MOST_STATES = 200
 """How many states to read at once at most. Beside its large values, a version takes up to 10 KB."""
 
-_LARGE_BYTES = 2**20
+_LARGE_BYTES = 2**19
 
 
 def affordable(changes: Sequence[Change]) -> int:

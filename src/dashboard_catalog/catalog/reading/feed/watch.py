@@ -27,6 +27,7 @@ IDLE_SECONDS = 30.0
 """How long a reader waits for a step at most."""
 
 _PIECE = 1_000
+_FEWEST_STATES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Watch:
         self._past: dict[UUID, int] | None = {}
         self._news = asyncio.Event()
         self._must_look_again = False
+        self._most_states = MOST_STATES
 
     def wake(self, numbers: Mapping[UUID, int]) -> None:
         """Learns the last numbers of sequences that have changed."""
@@ -191,12 +193,16 @@ class Watch:
             as_of=begin.past or None,
             sized=self._request.include_state,
         )
-        piece = await self._pieces.read(stretch, MOST_STATES if self._request.include_state else _PIECE)
+        piece = await self._pieces.read(stretch, self._most_states if self._request.include_state else _PIECE)
         if id_ != CATALOG_ID and not self._scope.shows_service(piece.service):
             return self._passed(id_, None)
         changes, reached = piece.changes, piece.reached
-        if self._request.include_state and (count := affordable(changes)) < len(changes):
-            changes, reached = changes[:count], changes[count - 1].row.change_number
+        if self._request.include_state:
+            count = affordable(changes)
+            # Large states are not looked up again and again only to be left for later.
+            self._most_states = min(2 * max(count, _FEWEST_STATES), MOST_STATES)
+            if count < len(changes):
+                changes, reached = changes[:count], changes[count - 1].row.change_number
         end = begin.after(changes[-1].row) if changes else begin
         if begin.past and begin.past == reached:
             end = begin.at_end_of_past()
