@@ -34,7 +34,13 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
     database: Any = _Database()
     now = datetime.now(UTC)
     record = SessionRecord(
-        service_id=CATALOG_ID, id=uuid4(), owner="ann", options=b"", connection=uuid4(), updated_at=now
+        service_id=CATALOG_ID,
+        id=uuid4(),
+        owner="ann",
+        options=b"",
+        connection=uuid4(),
+        started_at=now,
+        updated_at=now,
     )
     principal = Principal("ann", frozenset({"admin"}), frozenset(), None, True, None)
     request: Any = SimpleNamespace(writer=Writer(principal, True, "1", False, record.id))
