@@ -31,7 +31,7 @@ OF_DASHBOARDS: Json = {
     "extension": {"costCentre": "C1", "budget": 3},
 }
 FULL_OF = {"dashboard": FULL | OF_DASHBOARDS, "chart": FULL | {"chartType": "Bar"}}
-OUTPUT = ("version", "updatedBy", "changeDescription", "edited", "sourceHash")
+OUTPUT = ("version", "byIngestion", "updatedBy", "changeDescription", "edited", "sourceHash")
 
 
 def spec_of(asset: Json) -> Json:
