@@ -61,7 +61,11 @@ async def test_what_cannot_be_preserved_is_refused_item_by_item(service: Service
     expected: list[tuple[Json, dict[str, str]]] = [
         ({"dashboard": dashboard()["dashboard"]}, {"preserved": "REQUIRED"}),
         (dashboard("a", updatedAt="2999-01-01T00:00:00Z"), {"preserved.updated_at": "INVALID_VALUE"}),
+        (dashboard("a1", updatedAt="0001-01-01T00:00:00Z"), {"preserved.updated_at": "INVALID_VALUE"}),
         (dashboard("b", version=0.25), {"preserved.version": "INVALID_VALUE"}),
+        # There would be no room for further versions.
+        (dashboard("b1", version=2**31 / 10), {"preserved.version": "INVALID_VALUE"}),
+        (dashboard("b2", version=(2**31 - 1) / 10), {"preserved.version": "INVALID_VALUE"}),
         (dashboard("c", id="7"), {"preserved.id": "INVALID_FORMAT"}),
         (dashboard("d", changeDescription=change), {"preserved.change_description": "INVALID_VALUE"}),
         (dashboard("e", edited={"tags": ["PII.None"]}), {"preserved.edited.tags[0]": "UNKNOWN_REFERENCE"}),

@@ -291,9 +291,16 @@ async def test_requests_that_are_wrong_name_their_fields(admin: Searcher) -> Non
         "read_mask.paths[0]": "UNKNOWN_FIELD",
     }
     assert await refused(
-        query="x" * 1_001, page_size=-1, facet_size=-1, kinds=["KIND_UNSPECIFIED"], missing=[77], order_by="size"
+        query="x" * 1_001,
+        page_size=-1,
+        facet_size=-1,
+        kinds=["KIND_UNSPECIFIED"],
+        missing=[77],
+        facets=[77],
+        order_by="size",
     ) == {
         "missing[0]": "INVALID_VALUE",
+        "facets[0]": "INVALID_VALUE",
         "order_by": "INVALID_VALUE",
         "query": "TOO_LONG",
         "page_size": "OUT_OF_RANGE",

@@ -257,7 +257,7 @@ class Preserved(_message.Message):
     """UUID of the dashboard whose deletion took the chart along. Empty if none did."""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """Required. When it was last written. Not in the future."""
+        """Required. When it was last written. Not before 1970, and not in the future."""
 
     @_builtins.property
     def edited(self) -> _asset_pb2.Edited:

@@ -16,6 +16,9 @@ from dashboardcatalog.v1 import asset_pb2, bulk_pb2
 LEEWAY = timedelta(seconds=5)
 """How far in the future a time may be, since the clocks of servers differ."""
 
+# In tenths. Leaves more than as many for the versions that follow.
+_LARGEST_VERSION = 10**9
+
 
 def preserved_of(sent: bulk_pb2.Preserved, *, is_asset: bool) -> Preserved:
     """Returns what an item wants to be preserved, after its annotations have been checked.
@@ -53,6 +56,9 @@ def _moment(sent: Any, violations: list[Violation]) -> datetime:
     moment = wire.from_timestamp(sent)
     if moment > datetime.now(UTC) + LEEWAY:
         violations.append(Violation("updated_at", ViolationReason.INVALID_VALUE, "must not be in the future"))
+    # Neither the search index nor PostgreSQL's driver can tell what is much older from what has no time.
+    if moment < wire.EPOCH:
+        violations.append(Violation("updated_at", ViolationReason.INVALID_VALUE, "must not be before 1970"))
     return moment
 
 
@@ -60,8 +66,8 @@ def _version(sent: bulk_pb2.Preserved, violations: list[Violation]) -> int:
     tenths = version.tenths_of(sent.version) if sent.HasField("version") else None
     if not sent.HasField("version"):
         violations.append(Violation("version", ViolationReason.REQUIRED, "is required for assets"))
-    elif tenths is None:
-        text = "must be a multiple of 0.1, such as 0.3"
+    elif tenths is None or tenths > _LARGEST_VERSION:
+        text = f"must be a multiple of 0.1, such as 0.3, and at most {version.as_text(_LARGEST_VERSION)}"
         violations.append(Violation("version", ViolationReason.INVALID_VALUE, text))
     return tenths or 1
 

@@ -60,7 +60,7 @@ def search_request(request: search_pb2.SearchRequest, caller: Caller) -> SentSea
         order_by=order_of(request.order_by),
         page_size=page_size_of(request.page_size),
         page_token=request.page_token,
-        facets=[_FACETS[facet] for facet in request.facets],
+        facets=[_FACETS.get(facet, "") for facet in request.facets],
         facet_size=facet_size_of(request.facet_size),
         unwanted=wire.unwanted_columns(of_assets),
     )

@@ -25,7 +25,8 @@ from dashboardcatalog.v1 import asset_pb2, entity_pb2, reference_pb2
 
 # OpenMetadata's names for kinds that references have.
 _REFERENCE_TYPES = {"bi_service": "dashboardService"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The moment from which protobuf counts."""
 
 
 # From messages.
@@ -216,13 +217,13 @@ def entity_message(view: EntityView) -> entity_pb2.Entity:
 
 def to_timestamp(moment: datetime) -> Timestamp:
     """Returns an aware moment as a timestamp."""
-    since = moment - _EPOCH
+    since = moment - EPOCH
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 
 def from_timestamp(sent: Timestamp) -> datetime:
     """Returns a timestamp as an aware moment, which has microseconds."""
-    return _EPOCH + timedelta(seconds=sent.seconds, microseconds=sent.nanos // 1_000)
+    return EPOCH + timedelta(seconds=sent.seconds, microseconds=sent.nanos // 1_000)
 
 
 def to_struct(values: Mapping[str, Any]) -> Struct:
