@@ -18,13 +18,15 @@ from dashboardcatalog.v1 import bulk_pb2
 
 
 class _Database:
-    """Finishes what it has begun, and needs a while for it."""
+    """Finishes what it has begun, and needs a while for the chunk, but not for the end of its session."""
 
     def __init__(self) -> None:
         self.may_finish = asyncio.Event()
         self.begun = asyncio.Event()
 
     async def write(self, _work: Any) -> Any:
+        if self.begun.is_set():
+            return None
         self.begun.set()
         return await asyncio.shield(asyncio.create_task(self.may_finish.wait()))
 
@@ -43,7 +45,7 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
         updated_at=now,
     )
     principal = Principal("ann", frozenset({"admin"}), frozenset(), None, True, None)
-    request: Any = SimpleNamespace(writer=Writer(principal, True, "1", False, record.id))
+    request: Any = SimpleNamespace(writer=Writer(principal, True, "1", False, record.id), creates_of=None)
 
     async def open_session(*_args: Any, **_options: Any) -> Session:
         pipeline: Any = None
@@ -57,7 +59,8 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
         if not closes:
             await asyncio.Event().wait()
 
-    catalog: Any = SimpleNamespace(open_session=open_session)
+    recent_writes = SimpleNamespace(add=lambda _caller, _advanced: None)
+    catalog: Any = SimpleNamespace(open_session=open_session, recent_writes=recent_writes)
     chunks = asyncio.Semaphore(1)
     stream = asyncio.create_task(serve_bulk(catalog, chunks, requests(), Caller(principal, "1"), send))
     await database.begun.wait()
