@@ -135,6 +135,7 @@ class SearchIndex:
         try:
             self._refresh(self.folder.status())
         except Exception as error:  # noqa: BLE001 - what has been read can be searched until the indexer has mended it
+            self.folder.doubt()
             _log.warning("search_index_not_read", problem=str(error))
         searcher: tantivy.Searcher = self._opened.index.searcher()
         return searcher
