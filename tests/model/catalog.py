@@ -305,7 +305,8 @@ class Catalog:
             asset.digest = None
             reverted += 1
         going = [asset for asset in created if asset not in kept and not asset.now.deleted]
-        for asset in sorted(going, key=lambda a: a.kind, reverse=True):
+        # The newest change first: the dashboard that goes last takes along the charts that several hold.
+        for asset in sorted(going, key=lambda a: (a.kind, a.number), reverse=True):
             if not asset.now.deleted:
                 reverted += self._undo_creation(actor, asset, session, going)
         gone = [a for a in self.removed if any(_is_by(version, session) for version in a.versions)]
