@@ -1,6 +1,7 @@
 """Servers that the commands call, and ways to run the commands."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -37,18 +38,18 @@ def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server(data_dir: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a catalog on SQLite; the commands find it and its token without options."""
-    with _served(data_dir) as address:
+    with _served(data_dir, migrated_sqlite) as address:
         monkeypatch.setenv("DASHBOARD_CATALOG_ADDRESS", address)
         yield address
 
 
 @pytest.fixture(scope="module")
-def sample_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def sample_server(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[tuple[str, Path]]:
     """Address and data folder of a catalog that holds the sample, for all tests of a module."""
     folder = tmp_path_factory.mktemp("sample")
-    with _served(folder) as address:
+    with _served(folder, migrated_sqlite) as address:
         connection = ["--address", address, "--token-file", str(folder / "admin.token")]
         assert CliRunner().invoke(app, ["ingest", str(SAMPLE), *connection]).exit_code == 0
         yield address, folder
@@ -65,12 +66,14 @@ def sample(sample_server: tuple[str, Path], data_dir: Path, monkeypatch: pytest.
 
 
 @contextmanager
-def _served(data_dir: Path) -> Iterator[str]:
+def _served(data_dir: Path, migrated_sqlite: Path) -> Iterator[str]:
     configuration = structlog.get_config()
     # Its log would otherwise mix with the output of the commands.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     settings = Settings.load({"address": "127.0.0.1:0", "data_dir": data_dir})
-    # Migrations run their own event loops.
+    settings.data_dir.mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(migrated_sqlite, settings.data_dir / "catalog.db")
+    # The check of the schema runs its own event loop.
     prepare(settings)
     with in_background(_catalog(settings)) as address:
         yield address

@@ -21,8 +21,8 @@ from tests.crash.killable import Failpoint, Killable, killable
 from tests.crash.loads import Load
 from tests.service.caller import Caller
 
-ITEMS = int(os.environ.get("CRASH_ITEMS", "10500"))
-KILLS = int(os.environ.get("CRASH_KILLS", "4"))
+ITEMS = int(os.environ.get("CRASH_ITEMS", "8400"))
+KILLS = int(os.environ.get("CRASH_KILLS", "3"))
 # Enough for one chunk to be sent, however many items are waiting for others.
 _BETWEEN_KILLS = 2_100
 # The first write of a server opens the session, and the second one is a chunk.
@@ -94,10 +94,10 @@ async def _versions(database_url: str) -> dict[str, tuple[bool, int]]:
 async def test_a_sweeping_load_whose_server_is_killed_sweeps_unmentioned_assets_once(
     server: Killable, database_url: str
 ) -> None:
-    whole, shorter = Load(6_000), Load(5_000)
+    whole, shorter = Load(4_500), Load(3_500)
 
     async def kill_repeatedly() -> None:
-        shorter.hold_at(4_500)
+        shorter.hold_at(3_000)
         server.start(Failpoint("after", write=2))
         await server.died()
         server.start()

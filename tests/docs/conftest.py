@@ -1,6 +1,7 @@
 """A checkout as a newcomer has it, and the server of `make run`."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -70,8 +71,10 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(run_sample: Start, port: int, tmp_path: Path) -> str:
+def served(run_sample: Start, port: int, tmp_path: Path, migrated_sqlite: Path) -> str:
     """The address at which the sample is served, and can be searched."""
+    (tmp_path / ".data").mkdir(mode=0o700)
+    shutil.copy(migrated_sqlite, tmp_path / ".data" / "catalog.db")
     until_it_serves(run_sample())
     address = f"127.0.0.1:{port}"
     _until_it_finds(address, (tmp_path / ".data" / "admin.token").read_text().strip())

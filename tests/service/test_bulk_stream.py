@@ -362,5 +362,7 @@ async def test_a_bug_in_one_chunk_keeps_everything_that_was_acknowledged(service
 
     assert (_refused(bulk).code, _refused(bulk).reason) == ("INTERNAL", "BUG")
     assert "chart_history" not in str(_refused(bulk).status)
-    assert [line["event"] for line in logged if line["log_level"] == "error"] == ["bug"]
+    # The line of the call itself may be among them.
+    errors = [line["event"] for line in logged if line["log_level"] == "error"]
+    assert [event for event in errors if event != "call"] == ["bug"]
     assert await _names(bot) == ["n0", "n1", "n2"]

@@ -123,14 +123,14 @@ def expected(rows: Sequence[Json], kind: str, requests: list[Json], held: set[st
 
 
 def requested(kind: str, rows: Sequence[Json]) -> list[Json]:
-    """Returns each filter and every other pair, in some orders and states; all of them would take minutes."""
+    """Returns each filter and every fourth pair, in some orders and states; all of them would take minutes."""
     times = sorted({row["updatedAt"] for row in rows}, key=datetime.fromisoformat)
     of_time = [{"updated_after": times[len(times) // 4]}, {"updated_before": times[len(times) * 3 // 4]}]
     every = [*FILTERS, *OWN_FILTERS[kind], *of_time]
     pairs = [one | other for one, other in combinations(every, 2) if not one.keys() & other.keys()]
     return [
         {**some, "order_by": order, "deleted": STATES[place % 3]}
-        for place, some in enumerate([{}, *every, *pairs[::2], of_time[0] | of_time[1]])
+        for place, some in enumerate([{}, *every, *pairs[::4], of_time[0] | of_time[1]])
         for order in ORDERS[place % 4 :: 4]
     ]
 
@@ -159,7 +159,7 @@ async def test_a_list_is_the_same_with_every_query_plan(
     assert len([row for row in rows if row.get("deleted")]) == len(DELETED)
     requests = requested(kind, rows)
     names = expected(rows, kind, requests, held)
-    assert len({tuple(found) for found in names}) > 40
+    assert len({tuple(found) for found in names}) > 30
 
     for few, next_ in PLANS:
         monkeypatch.setattr(lists, "_FEW", few)

@@ -171,7 +171,7 @@ def run(migrated_sqlite: Path, tmp_path: Path) -> Iterator[tuple[asyncio.Runner,
 _lives = count()
 
 
-@settings(max_examples=25)  # each is the life of several assets
+@settings(max_examples=12)  # each is the life of several assets
 @given(life=st.lists(steps, min_size=28, max_size=28))
 def test_the_catalog_agrees_with_the_model(run: tuple[asyncio.Runner, Catalog], life: list[Any]) -> None:
     runner, catalog = run
