@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks import client, data, floors, processor
+from benchmarks import client, data, floors, processor, searches
 from benchmarks.client import Sent
 from benchmarks.comparison import measures as compared
 from benchmarks.data import Item
@@ -15,9 +15,9 @@ from dashboard_catalog.store import migrate
 from dashboardcatalog.v1 import watch_pb2
 from tests.postgres import postgres_server
 
-DELIVERED = "watch, changes delivered"
-IDLE = "watch, 1,000 idle watchers (per second)"
 IDLE_WATCHERS, IDLE_SECONDS = 1_000, 30.0
+# Of each query.
+SEARCHES = 10
 POSTGRESQL_SETTINGS: dict[str, str | int] = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 
@@ -88,6 +88,8 @@ class _Bench:
         dashboards = data.dashboards(items)
         self._bulk("dashboard", dashboards, data.dashboards(items, edition=2))
         self._watch(before)
+        self._search("search", facets=False)
+        self._search("search with facets", facets=True)
         self._unary(dashboards)
         return Measured(self._recorder.measures, self._floors, processor.peak_memory_of(self._server.pid))
 
@@ -101,19 +103,35 @@ class _Bench:
     def _watch(self, before: str) -> None:
         """Measures the delivery of the changes since a token, and what watchers cost that get nothing."""
         changes = self._size.items * 2
-        for work, states in ((DELIVERED, False), (f"{DELIVERED} with states", True)):
-            request = watch_pb2.WatchChangesRequest(resume_token=before, include_state=states)
-            self._recorder.record(work, changes, partial(self._deliver, request.SerializeToString()))
+        for work, states, goal in (("", False, "(20,000 per second)"), (" with states", True, "")):
+            request = watch_pb2.WatchChangesRequest(resume_token=before, include_state=states).SerializeToString()
+            deliver = partial(self._deliver, request)
+            self._recorder.record(f"watch, changes delivered{work}", changes, deliver, partial(str, goal))
         server = self._server
         sent = client.apart(client.watch_idly, server.address, server.token, IDLE_WATCHERS, IDLE_SECONDS, server.pid)
-        cpu = 0.0, sent.cpu, 0.0
-        self._recorder.measures.append(Measure(self._recorder.database, IDLE, int(IDLE_SECONDS), sent.seconds, cpu))
+        cpu, share = (0.0, sent.cpu, 0.0), f"{sent.cpu / sent.seconds:.1%} of a core (2 %)"
+        work = f"watch, {IDLE_WATCHERS:,} idle watchers (per second)"
+        self._recorder.measures.append(
+            Measure(self._recorder.database, work, int(IDLE_SECONDS), sent.seconds, cpu, share)
+        )
 
     def _deliver(self, request: bytes) -> Sent:
         sent = client.apart(client.watch, self._server.address, self._server.token, request)
         if sent.counts["changes"] != self._size.items * 2:
             raise RuntimeError(f"not all changes were delivered: {sent.counts}")
         return sent
+
+    def _search(self, work: str, *, facets: bool) -> None:
+        """Measures the first page of many queries, by one caller."""
+        requests = [searches.request(query, facets=facets) for query in searches.QUERIES] * SEARCHES
+        each: list[float] = []
+
+        def search() -> Sent:
+            searched = client.apart(searches.run, self._server.address, self._server.token, requests)
+            each.extend(searched.each)
+            return searched.sent
+
+        self._recorder.record(work, len(requests), search, lambda: f"{searches.latency(each)} (100 ms)")
 
     def _unary(self, known: Sequence[Item]) -> None:
         calls = self._size.calls

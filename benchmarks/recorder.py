@@ -34,6 +34,7 @@ class Measure:
 
     Attributes:
         cpu: Seconds of client, server and database.
+        note: What the table shows beside it, instead of ratios to the floors.
     """
 
     database: str
@@ -41,6 +42,7 @@ class Measure:
     items: int
     seconds: float
     cpu: tuple[float, float, float] = (0, 0, 0)
+    note: str | None = None
 
     @property
     def rate(self) -> float:
@@ -62,10 +64,11 @@ class Recorder:
         self._server = server
         self._watch = watch
 
-    def record(self, work: str, items: int, send: Callable[[], Sent]) -> None:
-        """Adds a line for the work that `send` causes in the server."""
+    def record(self, work: str, items: int, send: Callable[[], Sent], note: Callable[[], str] | None = None) -> None:
+        """Adds a line for the work that `send` causes in the server; `note` is called after it."""
         before = self._server.cpu()
         with self._watch(self._server, f"{self.database} {work}", items):
             sent = send()
         server, database = (after - start for after, start in zip(self._server.cpu(), before, strict=True))
-        self.measures.append(Measure(self.database, work, items, sent.seconds, (sent.cpu, server, database)))
+        cpu = sent.cpu, server, database
+        self.measures.append(Measure(self.database, work, items, sent.seconds, cpu, note() if note else None))

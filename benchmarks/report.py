@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comparison.measures import COMPARED
-from benchmarks.measures import DELIVERED, IDLE, Measured
+from benchmarks.measures import Measured
 from benchmarks.recorder import Measure
 
 _BULK = ("first load", "nothing changed", "everything changed")
@@ -48,8 +48,8 @@ def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
     for measured in databases:
         name = measured.measures[0].database
         for measure in measured.measures:
-            if measure.work.startswith("watch"):
-                _add(table, measure, _watch_goal(measure))
+            if measure.note is not None:
+                _add(table, measure, measure.note)
                 continue
             kind = "dashboard" if "dashboard" in measure.work else "chart"
             by_floor = measured.floors[kind]._asdict().items()
@@ -74,12 +74,6 @@ def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
 def _add(table: Table, measure: Measure, ratios: str) -> None:
     cpu = [f"{seconds / measure.items * 1e6:,.0f}" for seconds in measure.cpu]
     table.add_row(measure.database, measure.work, f"{measure.rate:,.0f}", ratios, *cpu)
-
-
-def _watch_goal(measure: Measure) -> str:
-    if measure.work == IDLE:
-        return f"{measure.cpu[1] / measure.seconds:.1%} of a core (2 %)"
-    return "(20,000 per second)" if measure.work == DELIVERED else ""
 
 
 def _ratios(measure: Measure, rates: Mapping[str, float], elsewhere: float | None) -> list[str]:

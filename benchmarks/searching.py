@@ -8,14 +8,11 @@ import signal
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import grpc
-
-from benchmarks import client
+from benchmarks import client, processor, searches
 from benchmarks.scale import database, print_line
 from benchmarks.scale_data import Scale
 from benchmarks.scale_load import Stream, load
@@ -25,34 +22,9 @@ from dashboard_catalog.index.folders import IndexFolder
 from dashboard_catalog.index.writer import Writer
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
-from dashboardcatalog.v1 import catalog_service_pb2_grpc, search_pb2
 
+# Of each query.
 _CALLS = 20
-_FACETS = [search_pb2.FACET_KIND, search_pb2.FACET_SERVICE, search_pb2.FACET_OWNER, search_pb2.FACET_TAG]
-# What people type: words that are common and rare, prefixes, phrases, fields, and misspelt words.
-_QUERIES = (
-    *(
-        "",
-        "sales",
-        "revenue churn",
-        "sales churn 12",
-        "sal",
-        "sales reg",
-        "quarter",
-        "churn by region",
-        "energy margin",
-    ),
-    *('"by product"', '"sales by churn"', "latency -budget", "-sales", "orders stock traffic", "traffic 4711"),
-    *("owner:ann", "owner:zoe", "owner:ann sales", "tag:Tier.Gold", "tag:PII.Sensitive churn", "domain:finance"),
-    *(
-        "domain:legal revenue",
-        "service:superset-0",
-        "service:superset-0 sales",
-        "type:Looker orders",
-        "kind:chart stock",
-    ),
-    *("kind:dashboard margin budget", "revenu", "chrun", "laetncy ordres"),
-)
 
 
 class Built(NamedTuple):
@@ -158,35 +130,21 @@ def _build_apart(url: str, folder: Path) -> Built:
 
 
 def _search(server: Server) -> None:
-    print_line("query, milliseconds", ("found", "median", "facets"))
+    print_line("query, milliseconds", ("found", "median", "with facets"))
     taken: dict[bool, list[float]] = {False: [], True: []}
-    with grpc.insecure_channel(server.address) as channel:
-        stub: Any = catalog_service_pb2_grpc.CatalogServiceStub(channel)
-        for query in _QUERIES:
-            found, medians = 0, []
-            for facets in (False, True):
-                request = search_pb2.SearchRequest(query=query, facets=_FACETS if facets else [])
-                found, each = _timed(stub, request, server.token)
-                taken[facets] += each
-                medians.append(f"{statistics.median(each):.1f}")
-            print_line(query or "(nothing)", (f"{found:,}", *medians))
+    for query in searches.QUERIES:
+        found, medians = 0, []
+        for facets, each in taken.items():
+            # The first one is to warm up.
+            requests = [searches.request(query, facets=facets)] * (_CALLS + 1)
+            searched = client.apart(searches.run, server.address, server.token, requests)
+            each.extend(searched.each[1:])
+            found = searched.found
+            medians.append(f"{statistics.median(searched.each[1:]):.1f}")
+        print_line(query or "(nothing)", (f"{found:,}", *medians))
     for facets, each in taken.items():
-        label = f"all queries, {'with' if facets else 'without'} facets"
-        print_line(label, (f"p50 {_quantile(each, 50):.1f}", f"p99 {_quantile(each, 99):.1f}"))
-
-
-def _timed(stub: Any, request: search_pb2.SearchRequest, token: str) -> tuple[int, list[float]]:
-    """Returns the number of results, and the milliseconds of each of some calls, after one to warm up."""
-    total, taken = 0, []
-    for _ in range(_CALLS + 1):
-        began = time.perf_counter()
-        total = stub.Search(request, metadata=client.metadata(token)).total
-        taken.append((time.perf_counter() - began) * 1e3)
-    return total, taken[1:]
-
-
-def _quantile(values: Sequence[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100)[percent - 1]
+        print_line(f"all queries, {'with' if facets else 'without'} facets", (searches.latency(each), "(p99 100 ms)"))
+    print_line("memory of the server", (f"{processor.peak_memory_of(server.pid):,} MiB",))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ MAX_HITS = 10_000
 
 # After this many hits, those that are equally good come in an arbitrary order.
 _MAX_FOUND = MAX_HITS + 100
+# Almost as fast as the few of a page, and often enough to tell which hits tie with the last one.
+_FIRST_FOUND = 500
 _ASCENDING, _DESCENDING = tantivy.Order.Asc, tantivy.Order.Desc
 
 Searcher: TypeAlias = tantivy.Searcher
@@ -91,7 +93,7 @@ def things(searcher: Searcher, query: tantivy.Query, limit: int = 1_000) -> list
 
 def _ranked(searcher: Searcher, query: tantivy.Query, field: str | None, page: Window) -> Found:
     size, seen, last = page
-    limit = seen + size + 2
+    limit = max(seen + size + 2, _FIRST_FOUND)
     while True:
         result = searcher.search(query, limit=limit, order_by_field=field, order=_DESCENDING)
         ranking = _Ranking(searcher, result.hits, _id if field else _whole)
