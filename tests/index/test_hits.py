@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import tantivy
 
-from dashboard_catalog.index import queries
+from dashboard_catalog.index import hits, queries
 from dashboard_catalog.index.fields import SCHEMA, Document, Thing, key_of, values_of
 from dashboard_catalog.index.hits import Found, Searcher, Window, best, by_name, newest
 
@@ -64,8 +64,11 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("size", [41, 300])
-def test_pages_hold_each_hit_once_in_the_order_of_its_ties(index: tantivy.Index, order: str, size: int) -> None:
+@pytest.mark.parametrize(("size", "found_at_first"), [(41, 0), (41, 500), (300, 0)])
+def test_pages_hold_each_hit_once_in_the_order_of_its_ties(
+    index: tantivy.Index, monkeypatch: pytest.MonkeyPatch, order: str, size: int, found_at_first: int
+) -> None:
+    monkeypatch.setattr(hits, "_FIRST_FOUND", found_at_first)
     find, expected = ORDERS[order]
     shown = list(pages(find, index, size))
     assert [len(page) for page in shown[:-1]] == [size] * (len(shown) - 1)
