@@ -92,6 +92,7 @@ ROWS = {
     "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",
     "concurrent calls of one subject": "half of that, and a quarter as streams",
     "concurrent watchers, which do not count as calls": f"{DEFAULTS.watchers:,} per process",
+    "concurrent watchers of one subject": "half of that",
     "BI services that a watcher names": elements(watch_pb2.WatchChangesRequest, "services"),
     "a resume token": f"{size(MAX_TOKEN_CHARACTERS)}: the positions in about 23,000 BI services",
     "a message of changes, unless one change is larger": f"{size(MESSAGE_BYTES)}, {MESSAGE_CHANGES} changes",

@@ -137,16 +137,23 @@ async def test_watchers_are_limited_and_take_no_place_of_a_call(tmp_path: Path) 
         await asyncio.Event().wait()
 
     shares = Shares(calls=1, streams=1)
-    async with serving(tmp_path, 1, shares, Budgets(watchers=2), watched()) as edge:
+    async with serving(tmp_path, 1, shares, Budgets(watchers=4), watched()) as edge:
         edge.servicer.bulk = bulk
+
+        async def refusal(metadata: Any) -> dict[str, str]:
+            code, details = await refused(edge.stub.BulkUpsert(metadata=metadata).read())
+            assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS")
+            assert details["RetryInfo"]
+            return dict(details["ErrorInfo"].metadata)
+
         calls = [edge.stub.BulkUpsert(metadata=edge.metadata) for _ in range(2)]
         for call in calls:
             assert await call.read() == progress(1)
-
-        code, details = await refused(edge.stub.BulkUpsert(metadata=edge.metadata).read())
-        assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS")
-        assert dict(details["ErrorInfo"].metadata) == {"limit": "2"}
-        assert details["RetryInfo"]
+        assert await refusal(edge.metadata) == {"limit": "2", "scope": "caller"}
+        others = [edge.stub.BulkUpsert(metadata=edge.token(subject="bob")) for _ in range(2)]
+        for call in others:
+            assert await call.read() == progress(1)
+        assert await refusal(edge.token(subject="cat")) == {"limit": "4", "scope": "server"}
         assert edge.gate.running == 0
         await edge.stub.GetDashboard(SOMETHING, metadata=edge.metadata)
 

@@ -205,11 +205,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: a job that continues after somebody has undone it.
     """
     ERROR_REASON_TOO_MANY_WATCHERS: _ErrorReason.ValueType  # 30
-    """RESOURCE_EXHAUSTED: the server process has as many watchers as it allows.
+    """RESOURCE_EXHAUSTED: the server process has as many watchers as it allows, 2,000, or as one caller may have: half of
+    them. `RetryInfo` says how long to wait.
 
     Example: a service that opens a stream per user.
 
-    Metadata: limit: the number of watchers per process.
+    Metadata: limit: the number of watchers; scope: `server` or `caller`.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -398,11 +399,12 @@ ERROR_REASON_SESSION_REVERTED: ErrorReason.ValueType  # 29
 Example: a job that continues after somebody has undone it.
 """
 ERROR_REASON_TOO_MANY_WATCHERS: ErrorReason.ValueType  # 30
-"""RESOURCE_EXHAUSTED: the server process has as many watchers as it allows.
+"""RESOURCE_EXHAUSTED: the server process has as many watchers as it allows, 2,000, or as one caller may have: half of
+them. `RetryInfo` says how long to wait.
 
 Example: a service that opens a stream per user.
 
-Metadata: limit: the number of watchers per process.
+Metadata: limit: the number of watchers; scope: `server` or `caller`.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

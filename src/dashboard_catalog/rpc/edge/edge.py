@@ -8,7 +8,7 @@ These are its steps, and the reasons for their order:
    cancellation pass. Anything else is a bug, and the caller learns only the id of the call.
 4. Authenticate: by the headers alone, so that strangers cost little, learn nothing and hold no place. It costs nothing
    to find that the server drains or is full, so an overloaded server refuses a call before it verifies a signature.
-5. Admit: within the limit of the server, and within the share of the caller. Watchers have a limit of their own.
+5. Admit: within the limit of the server, and within the share of the caller. Watchers have limits of their own.
 6. Read: only now does the server take the request from the network, and it waits for it only so long.
 7. Decode: bytes to a message.
 8. Validate: servicers see only requests that keep the rules of the contract. The messages of a stream of requests are
@@ -181,19 +181,27 @@ class Edge(grpc.GenericRpcHandler):
         places.check_room()
         principal = await self._authenticator.authenticate(observed.authorization())
         observed.subject = principal.subject
-        places.enter()
+        call = Call(principal, observed.call_id, method.name)
+        if method.is_watch:
+            self._watchers.enter(principal.subject)
+            try:
+                return await self._serve(method, context, observed, call)
+            finally:
+                self._watchers.leave(principal.subject)
+        self._gate.enter()
         try:
-            if not method.is_watch:
-                self._take_share(principal.subject, streams=not method.is_unary)
-            call = Call(principal, observed.call_id, method.name)
-            log_as(call)
-            if method.is_unary:
-                request = await _decode(method, await self._bodies.read(context, observed))
-                return await method.serve(_validated(request), CallContext(call, context, None))
-            lifetime = Lifetime(self._gate, principal, self._patience)
-            return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
+            self._take_share(principal.subject, streams=not method.is_unary)
+            return await self._serve(method, context, observed, call)
         finally:
-            places.leave()
+            self._gate.leave()
+
+    async def _serve(self, method: Method, context: GrpcContext, observed: Observation, call: Call) -> Any:
+        log_as(call)
+        if method.is_unary:
+            request = await _decode(method, await self._bodies.read(context, observed))
+            return await method.serve(_validated(request), CallContext(call, context, None))
+        lifetime = Lifetime(self._gate, call.principal, self._patience)
+        return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
 
     def _take_share(self, subject: str, *, streams: bool) -> None:
         """Takes the share of the caller until the client has the whole response, since that is held until then.
