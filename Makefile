@@ -69,7 +69,7 @@ bench: install ## Measures speed against the limits of this machine.
 bench-scale: install ## Measures lists of a million dashboards (20 min, 8 GB).
 	$(BIN)/python -m benchmarks.scale
 
-bench-search: install ## Measures the search index of 4 million assets (30 min, 8 GB).
+bench-search: install ## Measures the search index of 4 million assets (1 h, 8 GB).
 	$(BIN)/python -m benchmarks.searching --beside 100000
 
 restarts: install ## Restarts servers under callers, and counts their errors.
