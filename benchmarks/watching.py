@@ -33,12 +33,13 @@ from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.migrate import upgrade
 from dashboardcatalog.v1 import bulk_pb2, entity_pb2
-from dashboardcatalog.v1.catalog_service_pb2 import DeleteEntityRequest, UpsertEntityRequest
+from dashboardcatalog.v1.catalog_service_pb2 import DeleteEntityRequest, RenameEntityRequest, UpsertEntityRequest
 from dashboardcatalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from dashboardcatalog.v1.chart_pb2 import ChartSpec
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from dashboardcatalog.v1.dashboard_service_pb2 import (
     DeleteDashboardRequest,
+    RenameDashboardRequest,
     RestoreDashboardRequest,
     UpsertDashboardRequest,
 )
@@ -128,6 +129,10 @@ class Run:
         user = Entity(user=User(name=f"u{chance.randrange(5)}", display_name=edition))
         domain = Entity(domain=Domain(name=f"x{chance.randrange(5)}", display_name=edition))
         gone = DeleteEntityRequest(kind=entity_pb2.KIND_DOMAIN, fully_qualified_name=domain.domain.name, hard=True)
+        renamed = {"fully_qualified_name": fqn, "new_name": f"d{chance.randrange(12)}"}
+        moved = RenameEntityRequest(
+            kind=entity_pb2.KIND_USER, fully_qualified_name=user.user.name, new_name=f"u{chance.randrange(5)}"
+        )
         numbers = chance.choices(range(60), k=chance.randrange(1, 60))
         charts = [ChartSpec(name=f"c{number}", service=service, description=edition) for number in numbers]
         items = [bulk_pb2.BulkUpsertItem(chart=chart) for chart in charts]
@@ -150,6 +155,8 @@ class Run:
                 lambda: dashboards.DeleteDashboard(DeleteDashboardRequest(fully_qualified_name=fqn, hard=True), **call),
             ),
             ("remove entity", lambda: entities.DeleteEntity(gone, **call)),
+            ("rename", lambda: dashboards.RenameDashboard(RenameDashboardRequest(**renamed), **call)),
+            ("rename entity", lambda: entities.RenameEntity(moved, **call)),
         ]
 
     async def write_slowly(self) -> None:

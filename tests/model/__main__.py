@@ -1,6 +1,8 @@
 """Compares a server on each database with the model, by many random sequences: `python -m tests.model --help`.
 
 `make fuzz` runs it. A sequence that fails is made shorter and printed as Python.
+
+The sequences run in blocks: hypothesis keeps all that it has tried in memory.
 """
 
 import argparse
@@ -18,6 +20,8 @@ from tests.model.machine import check
 from tests.model.remote import remote
 from tests.postgres import THROWAWAY, postgres_server
 
+_BLOCK = 100
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.model", description=__doc__)
@@ -29,10 +33,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="model-") as name, _database(Path(name), database) as url:
             begun = time.monotonic()
             with remote(url, Path(name) / "server") as server:
-                check(server, arguments.sequences, steps=20, repeatable=False)
-            print(
-                f"{database}: {arguments.sequences:,} sequences agree, in {time.monotonic() - begun:.0f} s", flush=True
-            )
+                for done in range(0, arguments.sequences, _BLOCK):
+                    block = min(_BLOCK, arguments.sequences - done)
+                    check(server, block, steps=20, repeatable=False)
+                    seconds = time.monotonic() - begun
+                    print(f"{database}: {done + block:,} sequences agree, in {seconds:.0f} s", flush=True)
 
 
 @contextmanager

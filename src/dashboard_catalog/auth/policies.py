@@ -5,6 +5,7 @@ a decision depends on.
 """
 
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 import structlog
@@ -89,6 +90,7 @@ class Authorizer:
         self._folder = DEFAULT_FOLDER if policy_dir is None else policy_dir
         self._replaceable = policy_dir is not None
         self._schema = read_schema()
+        self._reloading = Lock()
         self._stamp = policies_stamp(self._folder)
         self._decisions, self._possibilities = self._load()
 
@@ -129,23 +131,25 @@ class Authorizer:
     def reload_if_changed(self) -> bool:
         """Reloads the policies if a file of the folder has changed, and drops the cached decisions.
 
-        If the new policies cannot be used, logs the problem once and keeps the current policies.
+        If the new policies cannot be used, logs the problem once and keeps the current policies. Waits for another
+        thread that is reloading them.
 
         Returns:
             Whether the policies were replaced.
         """
         if not self._replaceable:
             return False
-        stamp = policies_stamp(self._folder)
-        if stamp == self._stamp:
-            return False
-        self._stamp = stamp
-        try:
-            self._decisions, self._possibilities = self._load()
-        except PolicyError as error:
-            _log.error("policies_refused", folder=str(self._folder), problem=str(error))
-            return False
-        return True
+        with self._reloading:
+            stamp = policies_stamp(self._folder)
+            if stamp == self._stamp:
+                return False
+            self._stamp = stamp
+            try:
+                self._decisions, self._possibilities = self._load()
+            except PolicyError as error:
+                _log.error("policies_refused", folder=str(self._folder), problem=str(error))
+                return False
+            return True
 
     def _load(self) -> tuple[Decisions, Possibilities]:
         policies = read_policies(self._folder, self._schema)
