@@ -131,7 +131,9 @@ class Run:
         gone = DeleteEntityRequest(kind=entity_pb2.KIND_DOMAIN, fully_qualified_name=domain.domain.name, hard=True)
         renamed = {"fully_qualified_name": fqn, "new_name": f"d{chance.randrange(12)}"}
         moved = RenameEntityRequest(
-            kind=entity_pb2.KIND_USER, fully_qualified_name=user.user.name, new_name=f"u{chance.randrange(5)}"
+            kind=entity_pb2.KIND_DOMAIN,
+            fully_qualified_name=domain.domain.name,
+            new_name=f"x{chance.randrange(5, 50)}",
         )
         numbers = chance.choices(range(60), k=chance.randrange(1, 60))
         charts = [ChartSpec(name=f"c{number}", service=service, description=edition) for number in numbers]
