@@ -143,7 +143,8 @@ def _search(server: Server) -> None:
             medians.append(f"{statistics.median(searched.each[1:]):.1f}")
         print_line(query or "(nothing)", (f"{found:,}", *medians))
     for facets, each in taken.items():
-        print_line(f"all queries, {'with' if facets else 'without'} facets", (searches.latency(each), "(p99 100 ms)"))
+        goal = "(p99 100 ms, with over 500,000 results 500 ms)" if facets else "(p99 100 ms)"
+        print_line(f"all queries, {'with' if facets else 'without'} facets", (searches.latency(each), goal))
     print_line("memory of the server", (f"{processor.peak_memory_of(server.pid):,} MiB",))
 
 
