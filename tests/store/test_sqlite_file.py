@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,7 +17,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import WriteConnection, driver_of
 from dashboard_catalog.store.database import Database, TimeLimits
 from dashboard_catalog.store.driver_errors import DAMAGED, MOVED
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.store.database_work import check_unavailable, rows, statements
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -242,3 +243,28 @@ async def test_closing_does_not_wait_for_a_dead_disk(database_url: str) -> None:
         with pytest.raises(asyncio.CancelledError):
             await writing
     comes_back.set()
+
+
+async def test_a_file_is_closed_for_a_caller_who_was_cancelled_while_it_was_opened(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(database_url)
+    source: Any = database._source
+    opening, cancelled = threading.Event(), threading.Event()
+    open_file = source._open_file
+
+    def slowly(options: dict[str, Any]) -> Any:
+        opening.set()
+        cancelled.wait(PATIENCE)
+        return open_file(options)
+
+    monkeypatch.setattr(source, "_open_file", slowly)
+    reading = asyncio.create_task(rows(database))
+    await asyncio.to_thread(opening.wait, PATIENCE)
+    reading.cancel()
+    await asyncio.wait({reading})
+    closed: list[object] = []
+    monkeypatch.setattr(source, "closed", closed.append)
+    cancelled.set()
+    await until(lambda: closed)
+    await database.close()

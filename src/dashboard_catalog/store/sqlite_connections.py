@@ -192,9 +192,16 @@ class SqliteConnections:
 class _Connection(aiosqlite.Connection):
     """A connection and its thread, which never keep the process from ending."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, open_file: Callable[[], "_OpenFile"], **options: Any) -> None:
+        super().__init__(self._open, **options)
         self._thread.daemon = True
+        self._open_file = open_file
+        self._opened: _OpenFile | None = None
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Ends the thread when it has done everything else, and closes the connection."""
+        self._tx.put_nowait((None, self._close_unclaimed))
+        return super().stop()
 
     def interrupt_now(self) -> None:
         """Ends the statement that is running, unless it waits for the disk."""
@@ -205,6 +212,17 @@ class _Connection(aiosqlite.Connection):
         """Closes the connection; waits a moment for that at most."""
         if (closing := self.stop()) is not None:
             await asyncio.wait({closing}, timeout=_CLOSE_SECONDS)
+
+    # These run in the thread.
+
+    def _open(self) -> "_OpenFile":
+        self._opened = self._open_file()
+        return self._opened
+
+    def _close_unclaimed(self) -> None:
+        """Closes what was opened for somebody who was cancelled meanwhile, and so never got it."""
+        if self._connection is None and self._opened is not None:
+            self._opened.close()
 
 
 class _OpenFile(sqlite3.Connection):
