@@ -78,6 +78,21 @@ async def test_charts_of_a_swept_dashboard_are_deleted_with_it_unless_mentioned(
     assert await _live(bot) == (_names("d", range(8)), _names("n", range(10)))
 
 
+async def test_a_chart_that_several_swept_dashboards_hold_goes_along_with_the_last_one_by_name(
+    superset: Caller, bot: Caller
+) -> None:
+    charts = [{"chart": {"name": "n20", "service": "tableau"}}]
+    dashboards = [
+        {"dashboard": {"name": name, "service": "tableau", "charts": ["tableau.n20"]}} for name in ("dz", "dy", "dx")
+    ]
+    await bot.bulk(charts, dashboards)
+    swept = await _sweep(bot, _dashboards(range(10)))
+    assert int(swept.summary["sweep"]["deleted"]) == 3
+    for name, restores in (("dx", False), ("dy", False), ("dz", True)):
+        await superset.restore_dashboard(fully_qualified_name=f"tableau.{name}")
+        assert ("n20" in (await _live(bot))[1]) is restores
+
+
 @pytest.mark.parametrize("override", [False, True])
 async def test_charts_that_only_dashboards_mention_stay_even_in_unchanged_and_refused_ones(
     bot: Caller, admin: Caller, override: bool

@@ -178,7 +178,8 @@ async def _find_unmentioned(
     exceeds = False
     for kind in scope.mentions.kinds():
         ingested = await kind.table.ingested_names(connection, scope.service.id)
-        gone = [name for name, change_number in ingested if scope.has(kind, name, change_number)]
+        # In order: a chart that several of them hold always goes along with the last one.
+        gone = sorted(name for name, change_number in ingested if scope.has(kind, name, change_number))
         exceeds = exceeds or (len(ingested) >= _GUARDED_FROM and len(gone) * 100 > max_percent * len(ingested))
         unmentioned += [(kind, name) for name in gone]
     return unmentioned, exceeds
