@@ -1,5 +1,6 @@
 """Random sequences of calls, each answered by a server and by the model, which must agree."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -295,7 +296,7 @@ class CatalogMachine(RuleBasedStateMachine):
         request = {"query": f'"{name}"', "service": self.services[service].fqn, "kinds": [f"KIND_{kind.upper()}"]}
         # Everybody has written, and nobody waits for the writes of others.
         while (answer := self._run(self.server.edits.search(**request))).get("lag", "0s") != "0s":
-            pass
+            time.sleep(0.02)
         asset = self.model.find(kind, self.services[service], name)
         found = [each[kind]["name"] for each in answer.get("results", ())]
         compare(found, [name] if asset and not asset.now.deleted else [])
