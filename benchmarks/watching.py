@@ -129,7 +129,7 @@ class Run:
         user = Entity(user=User(name=f"u{chance.randrange(5)}", display_name=edition))
         domain = Entity(domain=Domain(name=f"x{chance.randrange(5)}", display_name=edition))
         gone = DeleteEntityRequest(kind=entity_pb2.KIND_DOMAIN, fully_qualified_name=domain.domain.name, hard=True)
-        renamed = {"fully_qualified_name": fqn, "new_name": f"d{chance.randrange(12)}"}
+        renamed = RenameDashboardRequest(fully_qualified_name=fqn, new_name=f"d{chance.randrange(12)}")
         moved = RenameEntityRequest(
             kind=entity_pb2.KIND_DOMAIN,
             fully_qualified_name=domain.domain.name,
@@ -157,7 +157,7 @@ class Run:
                 lambda: dashboards.DeleteDashboard(DeleteDashboardRequest(fully_qualified_name=fqn, hard=True), **call),
             ),
             ("remove entity", lambda: entities.DeleteEntity(gone, **call)),
-            ("rename", lambda: dashboards.RenameDashboard(RenameDashboardRequest(**renamed), **call)),
+            ("rename", lambda: dashboards.RenameDashboard(renamed, **call)),
             ("rename entity", lambda: entities.RenameEntity(moved, **call)),
         ]
 
