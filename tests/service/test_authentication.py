@@ -114,7 +114,11 @@ async def test_a_token_is_checked_before_the_request(service: Service) -> None:
                 refused = await refusal(channel, path, good)
                 assert refused.code in ("INVALID_ARGUMENT", "PERMISSION_DENIED"), path
             for unreadable in (b"\xff\xff", b"x" * 5_000_000):
-                assert (await refusal(channel, path, None, unreadable)).code == "UNAUTHENTICATED", path
+                refused = await refusal(channel, path, None, unreadable)
+                # A client that is still sending when the answer comes may only learn that the stream was reset.
+                while "RST_STREAM" in refused.message:
+                    refused = await refusal(channel, path, None, unreadable)
+                assert refused.code == "UNAUTHENTICATED", (path, refused.message)
 
 
 @for_some_lifetime
