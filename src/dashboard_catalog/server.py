@@ -21,6 +21,10 @@ from dashboard_catalog.auth.key_sets import JwksError
 from dashboard_catalog.auth.policies import Authorizer, PolicyError
 from dashboard_catalog.auth.signing_key import KeyFileError, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
+from dashboard_catalog.calls.answer_room import AnswerRoom
+from dashboard_catalog.calls.call import add_call
+from dashboard_catalog.calls.gate import Gate
+from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.companion import accompanied
 from dashboard_catalog.index.folders import IndexFolder
@@ -34,14 +38,10 @@ from dashboard_catalog.processes import (
     supervise,
 )
 from dashboard_catalog.rpc import health, reflection
-from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.catalog_servicer import CatalogServicer
 from dashboard_catalog.rpc.chart_servicer import ChartServicer
 from dashboard_catalog.rpc.dashboard_servicer import DashboardServicer
-from dashboard_catalog.rpc.edge.call import add_call
 from dashboard_catalog.rpc.edge.edge import Edge
-from dashboard_catalog.rpc.edge.gate import Gate
-from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.tls import Certificate, CertificateError
 from dashboard_catalog.rpc.transport import new_server

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from buf.validate import validate_pb2
 from dashboard_catalog.auth import claims, external_issuer, jwks_url, key_sets, verification
 from dashboard_catalog.auth.issuing import LONGEST_LIFETIME
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.bulk import failures, retention
 from dashboard_catalog.catalog.known.assumed import MAX_ASSUMED
 from dashboard_catalog.catalog.model import qualified_names as names
@@ -27,7 +28,6 @@ from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.watch_messages import MESSAGE_BYTES, MESSAGE_CHANGES
 from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
-from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
 from dashboard_catalog.settings import Settings
 from dashboard_catalog_client import chunks

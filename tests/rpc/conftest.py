@@ -20,11 +20,11 @@ from grpc_health.v1 import health_pb2_grpc
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.signing_key import SigningKey, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
+from dashboard_catalog.calls.call import add_call
+from dashboard_catalog.calls.gate import Gate
+from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.rpc import health, reflection
-from dashboard_catalog.rpc.edge.call import add_call
 from dashboard_catalog.rpc.edge.edge import DEFAULTS, Budgets, Edge
-from dashboard_catalog.rpc.edge.gate import Gate
-from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.rpc.transport import new_server
 from dashboardcatalog.v1 import bulk_pb2

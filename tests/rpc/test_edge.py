@@ -11,13 +11,14 @@ import pytest
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from dashboard_catalog.calls.access_log import AccessLog
+from dashboard_catalog.calls.call_ids import CallIds
+from dashboard_catalog.calls.gate import DRAINING_SECONDS
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.context import caller_of
-from dashboard_catalog.rpc.edge.gate import DRAINING_SECONDS
 from dashboard_catalog.rpc.edge.method import unknown_method
-from dashboard_catalog.rpc.edge.observation import CallIds, Observation
+from dashboard_catalog.rpc.edge.observation import Observation
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import GET, SOMETHING, ServedEdge, logged, refused, serving, status_of_call

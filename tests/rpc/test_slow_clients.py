@@ -11,9 +11,9 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.rpc.edge.edge import Budgets
 from dashboard_catalog.rpc.edge.lifetime import Patience
-from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.edge.watchers import watches
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1 import dashboard_service_pb2 as dashboards

@@ -9,10 +9,10 @@ import grpc
 import grpc.aio
 import pytest
 
+from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.context import caller_of
-from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
 from dashboardcatalog.v1 import bulk_pb2
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from dashboard_catalog.rpc.edge.call import add_call
+from dashboard_catalog.calls.call import add_call
 from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused, Service, details_of
 

@@ -10,11 +10,11 @@ from sqlalchemy.pool import QueuePool
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.caller import Caller as ReadBy
 from dashboard_catalog.index.folders import IndexFolder
 from dashboard_catalog.index.searching import SearchIndex
-from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.export_stream import serve_export
 from dashboardcatalog.v1 import entity_pb2, export_pb2
 from tests.service.caller import Caller, Json, Refused, Service

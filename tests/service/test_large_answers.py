@@ -11,9 +11,9 @@ import grpc.aio
 import pytest
 
 from dashboard_catalog import server
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.contract.limits import MAX_ASSET_BYTES
-from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 from dashboardcatalog.v1 import dashboard_service_pb2 as messages
 from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from dashboard_catalog.calls.call import add_call
 from dashboard_catalog.catalog.bulk import undo_chunk
-from dashboard_catalog.rpc.edge.call import add_call
 from dashboardcatalog.v1 import bulk_session_pb2
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.ingesting import ANN, BOB, stored, tags_of, update

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.contract import wire
@@ -17,8 +18,7 @@ from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.contract.shown import shown_asset
-from dashboard_catalog.rpc.answer_room import AnswerRoom
-from dashboard_catalog.rpc.edge.context import Context, caller_of
+from dashboard_catalog.rpc.edge.context import Context, call_context, caller_of
 from dashboard_catalog.rpc.freshness import show_after
 
 R = TypeVar("R", bound=Message)
@@ -84,7 +84,7 @@ class AssetRpcs:
     async def get(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves Get."""
         read, fields = self._requests.read(request, caller_of(context))
-        room = self._room.of(context)
+        room = self._room.of(call_context(context))
 
         async def build() -> R:
             view = await self._catalog.get_asset(read, room)
@@ -95,7 +95,7 @@ class AssetRpcs:
     async def list(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves List."""
         listing, fields = self._requests.listing(request, caller_of(context))
-        room = self._room.of(context)
+        room = self._room.of(call_context(context))
 
         async def build() -> R:
             async with self._catalog.list_assets(listing, room) as page:
@@ -109,7 +109,7 @@ class AssetRpcs:
     async def list_versions(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves ListVersions."""
         listing, fields = self._requests.versions(request, caller_of(context))
-        room = self._room.of(context)
+        room = self._room.of(call_context(context))
 
         async def build() -> R:
             async with self._catalog.list_versions(listing, room) as page:
@@ -123,7 +123,7 @@ class AssetRpcs:
     async def compare_versions(self, request: Any, context: Context, response: Response[R]) -> R:
         """Serves CompareVersions."""
         comparison = self._requests.comparison(request, caller_of(context))
-        room = self._room.of(context)
+        room = self._room.of(call_context(context))
 
         async def build() -> R:
             description = wire.change_message(await self._catalog.compare_versions(comparison, room))
@@ -141,4 +141,4 @@ class AssetRpcs:
             fit(getattr(answer, self._name))
             return answer
 
-        return await self._room.of(context).hold(build, patient=True)
+        return await self._room.of(call_context(context)).hold(build, patient=True)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from uuid import UUID
 
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.bulk.undo_chunk import Undone
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract import wire
@@ -21,8 +22,7 @@ from dashboard_catalog.contract.session_messages import (
     undone_response,
 )
 from dashboard_catalog.contract.watch_messages import watch_request, watch_responses
-from dashboard_catalog.rpc.answer_room import AnswerRoom
-from dashboard_catalog.rpc.edge.context import Context, caller_of
+from dashboard_catalog.rpc.edge.context import Context, call_context, caller_of
 from dashboard_catalog.rpc.edge.watchers import watches
 from dashboard_catalog.rpc.export_stream import serve_export
 from dashboard_catalog.rpc.freshness import sent_after, show_after
@@ -47,7 +47,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
 
     async def GetEntity(self, request: messages.GetEntityRequest, context: Context) -> messages.GetEntityResponse:
         kind, key = entity_kind(request.kind), entity_key(request)
-        room = self._room.of(context)
+        room = self._room.of(call_context(context))
 
         async def build() -> messages.GetEntityResponse:
             view = await self._catalog.get_entity(caller_of(context).principal, kind, key, room)
@@ -59,7 +59,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         self, request: messages.ListEntitiesRequest, context: Context
     ) -> messages.ListEntitiesResponse:
         listing = entity_listing(request, caller_of(context))
-        room = self._room.of(context)
+        room = self._room.of(call_context(context))
 
         async def build() -> messages.ListEntitiesResponse:
             async with self._catalog.list_entities(listing, room) as page:
@@ -103,7 +103,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
                 sessions, token = await fill_from(found, listing.page_size, session_message, listing.token_after)
             return bulk_session_pb2.ListBulkSessionsResponse(sessions=sessions, next_page_token=token)
 
-        return await self._room.of(context).hold(build)
+        return await self._room.of(call_context(context)).hold(build)
 
     async def GetBulkSession(
         self, request: bulk_session_pb2.GetBulkSessionRequest, context: Context
@@ -120,7 +120,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
                 session=session_message(session), failures=failures, next_page_token=token
             )
 
-        return await self._room.of(context).hold(build)
+        return await self._room.of(call_context(context)).hold(build)
 
     async def RevertSession(
         self, request: bulk_session_pb2.RevertSessionRequest, context: Context
@@ -137,7 +137,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         yield undone_response(undone)
 
     async def Search(self, request: search_pb2.SearchRequest, context: Context) -> search_pb2.SearchResponse:
-        caller, room = caller_of(context), self._room.of(context)
+        caller, room = caller_of(context), self._room.of(call_context(context))
         search, shown = search_request(request, caller)
         await self._catalog.wait_until_indexed(caller.principal, sent_after(context))
 

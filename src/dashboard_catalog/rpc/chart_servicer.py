@@ -1,8 +1,8 @@
 """The servicer of charts."""
 
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
-from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.asset_rpcs import AssetRpcs
 from dashboard_catalog.rpc.edge.context import Context
 from dashboardcatalog.v1 import chart_service_pb2 as messages

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
-from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboard_catalog.rpc.asset_rpcs import AssetRpcs
 from dashboard_catalog.rpc.bulk_stream import serve_bulk
 from dashboard_catalog.rpc.edge.context import Context, caller_of, writes_responses

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncGenerator
 
+from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWER_BYTES
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.export_messages import export_request, portions_of
-from dashboard_catalog.rpc.answer_room import AnswerRoom
 from dashboardcatalog.v1 import export_pb2
 
 # Rows, views and messages of a piece exist side by side while it is built.

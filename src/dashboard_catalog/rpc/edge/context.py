@@ -7,7 +7,7 @@ from typing import Any, Never, Protocol, TypeAlias, TypeVar, cast
 import grpc
 import grpc.aio
 
-from dashboard_catalog.rpc.edge.call import Call
+from dashboard_catalog.calls.call import Call
 from dashboard_catalog.rpc.edge.lifetime import Lifetime
 
 S = TypeVar("S")

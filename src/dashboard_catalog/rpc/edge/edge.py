@@ -32,21 +32,22 @@ from google.protobuf.message import Message
 
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.calls.access_log import AccessLog
+from dashboard_catalog.calls.call import Call, log_as
+from dashboard_catalog.calls.call_ids import CallIds
+from dashboard_catalog.calls.gate import Gate
+from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError, invalid
-from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.bodies import Bodies
-from dashboard_catalog.rpc.edge.call import Call, log_as
 from dashboard_catalog.rpc.edge.context import END_SECONDS, CallContext, Context, GrpcContext
 from dashboard_catalog.rpc.edge.decoding import decode
-from dashboard_catalog.rpc.edge.gate import Gate
 from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
 from dashboard_catalog.rpc.edge.method import Handler, Method, method_of, unknown_method
-from dashboard_catalog.rpc.edge.observation import CallIds, Observation
+from dashboard_catalog.rpc.edge.observation import Observation
 from dashboard_catalog.rpc.edge.places import Places
 from dashboard_catalog.rpc.edge.request_stream import Read, RequestStream
-from dashboard_catalog.rpc.edge.shares import Shares
 from dashboard_catalog.rpc.edge.watchers import Watchers
 
 _log = structlog.get_logger("dashboard_catalog.rpc")

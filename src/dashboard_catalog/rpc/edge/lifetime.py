@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.edge.gate import Gate
 
 T = TypeVar("T")
 

@@ -3,9 +3,6 @@
 This is the only place that sees the metadata of a call. The token goes to the authenticator and nowhere else.
 """
 
-import itertools
-import re
-import secrets
 import time
 from contextlib import suppress
 from typing import Any
@@ -13,29 +10,17 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from dashboard_catalog.calls.access_log import AccessLog
+from dashboard_catalog.calls.call_ids import CallIds
 from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.edge.access_log import AccessLog
 from dashboard_catalog.rpc.edge.context import CALL_ID_METADATA, GrpcContext
 
 DETAILS_METADATA = "grpc-status-details-bin"
 PUSHBACK_METADATA = "grpc-retry-pushback-ms"
 
-_USABLE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
 _CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
-
-
-class CallIds:
-    """Makes ids that are unique among the calls of all processes. A random id per call would cost more."""
-
-    def __init__(self) -> None:
-        self._process = secrets.token_hex(12)
-        self._numbers = itertools.count()
-
-    def new(self) -> str:
-        """Returns 32 hexadecimal digits."""
-        return f"{self._process}{next(self._numbers):08x}"
 
 
 class Observation:
@@ -62,7 +47,7 @@ class Observation:
                 self._authorizations.append(value)
             elif name == CALL_ID_METADATA:
                 sent_id = value
-        self.call_id = sent_id if sent_id and _USABLE_ID.fullmatch(sent_id) else ids.new()
+        self.call_id = ids.of(sent_id)
         context.set_trailing_metadata(((CALL_ID_METADATA, self.call_id),))
 
     def authorization(self) -> str | None:

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.edge.gate import Gate
 
 S = TypeVar("S", bound=Callable[..., Any])
 

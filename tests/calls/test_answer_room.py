@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from dashboard_catalog.calls.answer_room import AnswerRoom, CallRoom
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.answer_room import AnswerRoom, CallRoom
 from dashboardcatalog.v1.dashboard_service_pb2 import UpsertDashboardResponse
 
 MIB = 2**20

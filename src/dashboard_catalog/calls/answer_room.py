@@ -1,6 +1,6 @@
 """The memory for large answers, which all calls of the process share.
 
-An answer takes several times its size while it is built, and its own size until gRPC has handed it to the connection.
+An answer takes several times its size while it is built, and its own size until it has been handed to the connection.
 A client that does not read keeps its answer that long, and nothing in Python can drop it, so each caller gets only a
 share. Small answers take nothing and never wait.
 """
@@ -8,19 +8,30 @@ share. Small answers take nothing and never wait.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
+from dashboard_catalog.calls.call import Call
 from dashboard_catalog.catalog.reading.room import SMALL_ANSWER_BYTES
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.edge.context import CallContext, Context, call_context
 
 # Rows, messages and bytes of the same answer exist side by side while it is built.
 _BUILDING = 4
 
 M = TypeVar("M", bound=Message)
+
+
+class Answered(Protocol):
+    """A call that will be answered."""
+
+    @property
+    def call(self) -> Call:
+        """The call, with its caller."""
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Has `callback` called when the call has ended, and its answer has been handed to the connection."""
 
 
 class _Waiting(NamedTuple):
@@ -50,9 +61,9 @@ class AnswerRoom:
         self._taken: Counter[str] = Counter()
         self._waiting: deque[_Waiting] = deque()
 
-    def of(self, context: Context) -> "CallRoom":
+    def of(self, answered: Answered) -> "CallRoom":
         """Returns the room of the answer to one call."""
-        return CallRoom(self, call_context(context))
+        return CallRoom(self, answered)
 
     async def take(self, subject: str, size: int, *, patient: bool = False) -> None:
         """Waits until a caller may have this much more, and takes it.
@@ -110,10 +121,10 @@ class AnswerRoom:
 class CallRoom:
     """What the answer to one call takes: the `Room` of its reads."""
 
-    def __init__(self, room: AnswerRoom, context: CallContext) -> None:
+    def __init__(self, room: AnswerRoom, answered: Answered) -> None:
         self._room = room
-        self._context = context
-        self._subject = context.call.principal.subject
+        self._answered = answered
+        self._subject = answered.call.principal.subject
         self._taken = 0
         # Known once the answer has been built in vain.
         self._needed = 0
@@ -160,7 +171,7 @@ class CallRoom:
     async def _take(self, size: int, *, patient: bool = False) -> None:
         await self._room.take(self._subject, size, patient=patient)
         self._taken = size
-        self._context.when_done(lambda: self._shrink(0))
+        self._answered.when_done(lambda: self._shrink(0))
 
     def _shrink(self, size: int) -> None:
         if size < self._taken:
