@@ -23,6 +23,7 @@ from dashboard_catalog.auth.signing_key import KeyFileError, load_or_create_key
 from dashboard_catalog.auth.tokens import Authenticator
 from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.calls.call import add_call
+from dashboard_catalog.calls.certificates import Certificate, CertificateError
 from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.catalog.catalog import Catalog
@@ -43,7 +44,7 @@ from dashboard_catalog.rpc.chart_servicer import ChartServicer
 from dashboard_catalog.rpc.dashboard_servicer import DashboardServicer
 from dashboard_catalog.rpc.edge.edge import Edge
 from dashboard_catalog.rpc.health import DatabaseHealth
-from dashboard_catalog.rpc.tls import Certificate, CertificateError
+from dashboard_catalog.rpc.tls import credentials
 from dashboard_catalog.rpc.transport import new_server
 from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
@@ -291,8 +292,8 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> str:
     target = str(settings.listen)
     try:
         if settings.tls_cert and settings.tls_key:
-            credentials = Certificate(settings.tls_cert, settings.tls_key).credentials()
-            port = server.add_secure_port(target, credentials)
+            certificate = Certificate(settings.tls_cert, settings.tls_key)
+            port = server.add_secure_port(target, credentials(certificate))
         else:
             port = server.add_insecure_port(target)
     except RuntimeError as error:

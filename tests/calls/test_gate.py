@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from dashboard_catalog.calls import gate as module
 from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.rpc.edge import gate as module
 from tests.patience import PATIENCE
 
 

@@ -77,7 +77,10 @@ class Observation:
         """
         self.log(error.code.value, error.reason.value)
         status = status_of(error, self.call_id)
-        trailers = [(CALL_ID_METADATA, self.call_id), (DETAILS_METADATA, status.SerializeToString())]
+        trailers: list[tuple[str, str | bytes]] = [
+            (CALL_ID_METADATA, self.call_id),
+            (DETAILS_METADATA, status.SerializeToString()),
+        ]
         if error.reason is Reason.DRAINING and error.retry_after is not None:
             # Clients that retry by their own rules would come back before the server has stopped.
             trailers.append((PUSHBACK_METADATA, str(round(error.retry_after * 1_000))))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from dashboard_catalog.rpc.tls import Certificate, CertificateError
+from dashboard_catalog.calls.certificates import Certificate, CertificateError
 from tests.certificates import write_certificate
 
 
