@@ -5,7 +5,7 @@ This is the one place that knows every part. It gives each part what it needs, s
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +28,7 @@ from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.companion import accompanied
+from dashboard_catalog.http.door import Behind, HttpDoor
 from dashboard_catalog.index.folders import IndexFolder
 from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.indexer import run_indexer
@@ -63,7 +64,7 @@ _OPEN_SERVICES = frozenset({health.SERVICE, *reflection.SERVICES})
 
 _log = structlog.get_logger("dashboard_catalog.server")
 
-AddServicers = Callable[[grpc.aio.Server, Database, Authorizer, SearchIndex], Sequence[str]]
+AddServicers = Callable[[grpc.aio.Server, Catalog, AnswerRoom], Sequence[str]]
 Announce = Callable[[str, Path], AbstractContextManager[None]]
 
 
@@ -71,11 +72,8 @@ class StartError(Exception):
     """The server cannot start. The message says why, for people."""
 
 
-def add_servicers(
-    server: grpc.aio.Server, database: Database, authorizer: Authorizer, index: SearchIndex
-) -> Sequence[str]:
+def add_servicers(server: grpc.aio.Server, catalog: Catalog, room: AnswerRoom) -> Sequence[str]:
     """Adds the servicers of the contract, and returns the full names of their services."""
-    catalog, room = Catalog(database, authorizer, index), AnswerRoom()
     dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(DashboardServicer(catalog, room), server)
     chart_service_pb2_grpc.add_ChartServiceServicer_to_server(ChartServicer(catalog, room), server)
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(catalog, room), server)
@@ -89,19 +87,21 @@ class CatalogServer:
         self,
         *,
         server: grpc.aio.Server,
-        edge: Edge,
-        gate: Gate,
+        behind: Behind,
         database: Database,
         database_health: DatabaseHealth,
         authorizer: Authorizer,
         index: SearchIndex,
         address: str,
+        http: HttpDoor | None,
     ) -> None:
         self.address = address
         """The address that it listens on, with the port that the system chose."""
+        self.http = http
+        """The HTTP door, if there is one."""
         self._server = server
-        self._edge = edge
-        self._gate = gate
+        self._access_log = behind.access_log
+        self._gate = behind.gate
         self.database = database
         self._health = database_health
         self._authorizer = authorizer
@@ -112,6 +112,8 @@ class CatalogServer:
         """Begins to serve, after a first probe of the database."""
         await self._health.probe()
         await self._server.start()
+        if self.http:
+            await self.http.start()
         self._background = [
             asyncio.create_task(self._health.run()),
             asyncio.create_task(_follow_policies(self._authorizer)),
@@ -139,12 +141,14 @@ class CatalogServer:
         # A call counts as ended a moment before its response is sent.
         await self._server.stop(grace=1.0)
         await stopping
+        if self.http:
+            await self.http.stop()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         self.index.close()
         await self.database.close()
-        self._edge.access_log.flush()
+        self._access_log.flush()
         _log.info("stopped")
 
 
@@ -172,8 +176,13 @@ def _run(settings: Settings) -> None:
     if settings.workers == 1:
         _run_process(settings, announced)
         return
-    with reserved(settings.listen) as address, announced(str(address), settings.data_dir):
+    with ExitStack() as stack:
+        address = stack.enter_context(reserved(settings.listen))
+        stack.enter_context(announced(str(address), settings.data_dir))
         shared = settings.model_copy(update={"address": str(address)})
+        if settings.http_listen:
+            http_address = stack.enter_context(reserved(settings.http_listen))
+            shared = shared.model_copy(update={"http_address": str(http_address)})
         supervise(settings.workers, _run_worker, shared)
 
 
@@ -232,15 +241,18 @@ def _upgrade_file(settings: Settings) -> None:
         raise
 
 
-async def build(settings: Settings, servicers: AddServicers = add_servicers) -> CatalogServer:
-    """Puts the server of this process together and binds its address.
+async def build(
+    settings: Settings, servicers: AddServicers = add_servicers, database: Database | None = None
+) -> CatalogServer:
+    """Puts the server of this process together and binds its addresses.
 
     Args:
         settings: Checked settings, for which `prepare` has run.
         servicers: Adds the servicers.
+        database: The database; by default that of the settings.
 
     Raises:
-        StartError: If the address cannot be bound.
+        StartError: If an address cannot be bound.
         KeyFileError: If the signing key cannot be read.
         PolicyError: If the policies cannot be used.
         JwksError: If the keys of the external issuer cannot be used.
@@ -248,7 +260,7 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     """
     authenticator = _authenticator(settings)
     authorizer = Authorizer(settings.policy_dir)
-    database = Database(settings.database_url, pgbouncer=settings.pgbouncer)
+    database = database or Database(settings.database_url, pgbouncer=settings.pgbouncer)
     gate = Gate(settings.max_concurrent_calls)
     # One caller must leave room for others.
     shares = Shares(max(1, settings.max_concurrent_calls // 2), max(1, settings.max_concurrent_calls // 4))
@@ -257,19 +269,29 @@ async def build(settings: Settings, servicers: AddServicers = add_servicers) -> 
     # For generated code, the edge is the server, because it finds the methods.
     by_name = cast("grpc.aio.Server", edge)
     index = SearchIndex(IndexFolder(settings.search_index_dir))
-    services = servicers(by_name, database, authorizer, index)
+    catalog, room = Catalog(database, authorizer, index), AnswerRoom()
+    services = servicers(by_name, catalog, room)
     database_health = DatabaseHealth(services, database)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)
     reflection.add_reflection(by_name, [*services, health.SERVICE])
+    behind = Behind(
+        catalog=catalog,
+        room=room,
+        authenticator=authenticator,
+        gate=gate,
+        shares=shares,
+        access_log=edge.access_log,
+        problem=lambda: database_health.problem,
+    )
     return CatalogServer(
         server=server,
-        edge=edge,
-        gate=gate,
+        behind=behind,
         database=database,
         database_health=database_health,
         authorizer=authorizer,
         index=index,
         address=_bind(server, settings),
+        http=_http_door(settings, behind),
     )
 
 
@@ -301,6 +323,23 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> str:
     return str(settings.listen.with_port(port))
 
 
+def _http_door(settings: Settings, behind: Behind) -> HttpDoor | None:
+    address = settings.http_listen
+    if address is None:
+        return None
+    tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+    try:
+        return HttpDoor(
+            address,
+            behind,
+            openmetadata_version=settings.http_openmetadata_version,
+            tls=tls,
+            shares_address=settings.workers > 1,
+        )
+    except OSError as error:
+        raise StartError(f"cannot listen at {address}: {error.strerror}") from error
+
+
 async def _follow_policies(authorizer: Authorizer) -> None:
     while True:
         await asyncio.sleep(POLICY_SECONDS)
@@ -325,7 +364,8 @@ def _run_process(settings: Settings, announce: Announce) -> None:
         server = await build(settings)
         with announce(server.address, settings.data_dir):
             await server.start()
-            _log.info("serving", address=server.address, database=settings.shown_database_url)
+            doors = {"http_address": server.http.address} if server.http else {}
+            _log.info("serving", address=server.address, **doors, database=settings.shown_database_url)
             await stop_requested.wait()
             await server.drain()
 

@@ -36,6 +36,7 @@ _DRIVERS = {
 _ESCAPES = "in the user name and the password, write @ as %40, : as %3A and / as %2F"
 _HOST_AND_PORT = re.compile(r"(?:(?P<name>(?![0-9]+$)[^\s:/\[\]]+)|\[(?P<ipv6>[^\s\[\]]+)\])(?::(?P<port>[0-9]{1,5}))?")
 _DEFAULT_PORT = DEFAULT_ADDRESS.rpartition(":")[2]
+_DEFAULT_HTTP_PORT = "8585"
 # Only one process may write to a SQLite file.
 _ONE_PROCESS = "WORKERS: SQLite supports one server process only; use WORKERS=1, or PostgreSQL (DATABASE_URL)"
 
@@ -59,8 +60,12 @@ class Address:
     path: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parses `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. Without a port, it is 50051.
+    def parse(cls, text: str, default_port: str = _DEFAULT_PORT) -> Self:
+        """Parses `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`.
+
+        Args:
+            text: An address.
+            default_port: The port of an address that has none.
 
         Raises:
             ValueError: If `text` is none of these.
@@ -68,7 +73,7 @@ class Address:
         if text.startswith("unix:"):
             return cls("", 0, text.removeprefix("unix:").removeprefix("//"))
         found = _HOST_AND_PORT.fullmatch(text.strip())
-        port = int(found["port"] or _DEFAULT_PORT) if found else -1
+        port = int(found["port"] or default_port) if found else -1
         if not found or not 0 <= port <= 65_535:
             raise ValueError(f"must be HOST:PORT, [IPV6]:PORT or unix:PATH, such as {DEFAULT_ADDRESS}")
         return cls(found["name"] or found["ipv6"], port)
@@ -110,6 +115,17 @@ class Settings(BaseSettings):
         DEFAULT_ADDRESS,
         description="Address to listen on: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 lets the system choose. "
         "Without TLS, only loopback is allowed, unless --insecure is given.",
+    )
+    http_address: str = Field(
+        "",
+        description="Address of the HTTP door, which serves OpenMetadata's API: HOST:PORT or [IPV6]:PORT. Off by "
+        "default. The rules for --address apply.",
+    )
+    http_openmetadata_version: str = Field(
+        "2.0.7",
+        pattern=r"^[0-9]+(\.[0-9]+){1,3}$",
+        description="Version of OpenMetadata that the HTTP door answers. Its first two numbers must be those of the "
+        "clients.",
     )
     data_dir: Path = Field(
         default_factory=default_data_dir,
@@ -200,6 +216,13 @@ class Settings(BaseSettings):
     def _check_address(cls, text: str) -> str:
         return str(Address.parse(text))
 
+    @field_validator("http_address")
+    @classmethod
+    def _check_http_address(cls, text: str) -> str:
+        if text.startswith("unix:"):
+            raise ValueError("must be HOST:PORT or [IPV6]:PORT, such as 127.0.0.1:8585")
+        return str(Address.parse(text, _DEFAULT_HTTP_PORT)) if text else ""
+
     @field_validator("data_dir")
     @classmethod
     def _resolve_folder(cls, folder: Path) -> Path:
@@ -239,6 +262,10 @@ class Settings(BaseSettings):
             "WORKERS: several processes cannot share a Unix socket": self.workers > 1 and bool(self.listen.path),
             f"ADDRESS: {self.address} is open to other machines without TLS: set TLS_CERT and TLS_KEY, "
             "or allow it with INSECURE": not (self.listen.is_loopback or self.tls_cert or self.insecure),
+            f"HTTP_ADDRESS: {self.http_address} is open to other machines without TLS: set TLS_CERT and TLS_KEY, or "
+            "allow it with INSECURE": bool(
+                self.http_listen and not (self.http_listen.is_loopback or self.tls_cert or self.insecure)
+            ),
         }
         return [text for text, broken in checks.items() if broken]
 
@@ -246,6 +273,11 @@ class Settings(BaseSettings):
     def listen(self) -> Address:
         """The parsed address."""
         return Address.parse(self.address)
+
+    @property
+    def http_listen(self) -> Address | None:
+        """The parsed address of the HTTP door, if there is one."""
+        return Address.parse(self.http_address) if self.http_address else None
 
     @property
     def uses_sqlite(self) -> bool:

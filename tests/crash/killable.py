@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.processes import run_until_stopped
-from dashboard_catalog.server import AddServicers, add_servicers, build, prepare
+from dashboard_catalog.server import build, prepare
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
@@ -139,13 +139,10 @@ def _run(settings: Settings, failpoint: Failpoint | None, log: Path) -> None:
     prepare(settings)
 
     async def main(stop_requested: asyncio.Event) -> None:
-        server = await build(settings, _dying(settings.database_url, failpoint) if failpoint else add_servicers)
+        database = Dying(settings.database_url, failpoint) if failpoint else None
+        server = await build(settings, database=database)
         await server.start()
         await stop_requested.wait()
         await server.drain()
 
     run_until_stopped(main)
-
-
-def _dying(url: str, failpoint: Failpoint) -> AddServicers:
-    return lambda server, _database, *rest: add_servicers(server, Dying(url, failpoint), *rest)

@@ -72,4 +72,4 @@ async def _at_rest(server: CatalogServer) -> None:
     # A write goes on when its call is cancelled.
     while server.database._running:
         await asyncio.wait(server.database._running)
-    server._edge.access_log.flush()
+    server._access_log.flush()

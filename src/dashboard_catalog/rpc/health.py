@@ -78,6 +78,14 @@ class DatabaseHealth:
         self._every = every
         self._known = False
         self._problem: str | None = None
+        self._drains = False
+
+    @property
+    def problem(self) -> str | None:
+        """Why this process should get no calls, for people; None if it should."""
+        if self._drains:
+            return "the server is stopping"
+        return self._problem if self._known else "the database has not been probed yet"
 
     async def run(self) -> None:
         """Probes until it is cancelled."""
@@ -97,6 +105,7 @@ class DatabaseHealth:
 
     async def drain(self) -> None:
         """Sets every service to NOT_SERVING for good."""
+        self._drains = True
         await self.servicer.enter_graceful_shutdown()
 
     async def _doubted_within(self, seconds: float) -> None:

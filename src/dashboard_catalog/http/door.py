@@ -1,0 +1,82 @@
+"""The HTTP door, put together: port, edge, application and routes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard_catalog.calls.access_log import AccessLog
+from dashboard_catalog.calls.answer_room import AnswerRoom
+from dashboard_catalog.calls.certificates import Certificate
+from dashboard_catalog.calls.gate import Gate
+from dashboard_catalog.calls.shares import Shares
+from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.http.application import new_application
+from dashboard_catalog.http.edge import Authenticates, HttpEdge
+from dashboard_catalog.http.listening import Port, bound
+from dashboard_catalog.http.system import Problem, system_router
+from dashboard_catalog.settings import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What the door needs of the server, all of it shared with the other doors.
+
+    Attributes:
+        problem: Returns why the server should get no requests, for people; None if it should.
+    """
+
+    catalog: Catalog
+    room: AnswerRoom
+    authenticator: Authenticates
+    gate: Gate
+    shares: Shares
+    access_log: AccessLog
+    problem: Problem
+
+
+class HttpDoor:
+    """The door at an address. It is started once, then stopped once.
+
+    Args:
+        address: Where it listens.
+        behind: What is behind it.
+        openmetadata_version: The version of OpenMetadata that clients are told.
+        tls: The files of the certificate and its key; None without TLS.
+        shares_address: Whether other processes serve the same address.
+
+    Attributes:
+        address: With the port that the system chose.
+
+    Raises:
+        OSError: If the address cannot be bound.
+        CertificateError: If the certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        behind: Behind,
+        *,
+        openmetadata_version: str,
+        tls: tuple[Path, Path] | None,
+        shares_address: bool,
+    ) -> None:
+        application = new_application([system_router(openmetadata_version, behind.problem)])
+        edge = HttpEdge(
+            application,
+            authenticator=behind.authenticator,
+            gate=behind.gate,
+            shares=behind.shares,
+            access_log=behind.access_log,
+        )
+        certificate = Certificate(*tls) if tls else None
+        listener = bound(address, shares_address=shares_address)
+        self.address = str(address.with_port(listener.getsockname()[1]))
+        self._port = Port(edge, listener, certificate)
+
+    async def start(self) -> None:
+        """Begins to serve."""
+        await self._port.start()
+
+    async def stop(self) -> None:
+        """Closes the address and its connections."""
+        await self._port.stop()

@@ -1,0 +1,40 @@
+"""A server with its HTTP door, and clients of it."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dashboard_catalog.auth.issuing import issue_token
+from dashboard_catalog.auth.signing_key import load_or_create_key
+from dashboard_catalog.server import CatalogServer, build
+from dashboard_catalog.settings import Settings
+
+Connect = Callable[..., httpx.AsyncClient]
+
+
+@pytest.fixture
+async def server(database_url: str, tmp_path: Path) -> AsyncIterator[CatalogServer]:
+    """A running server."""
+    given = {"address": "127.0.0.1:0", "http_address": "127.0.0.1:0", "data_dir": tmp_path / "data"}
+    server = await build(Settings.load(given | {"database_url": database_url}))
+    await server.start()
+    yield server
+    await server.drain(seconds=1)
+
+
+@pytest.fixture
+def connect(server: CatalogServer, tmp_path: Path) -> Connect:
+    """Makes clients: `connect("ann", "data_steward")`, or without a token."""
+    key = load_or_create_key(tmp_path / "data")
+
+    def connect(subject: str | None = None, *roles: str) -> httpx.AsyncClient:
+        assert server.http
+        headers = {}
+        if subject:
+            token = issue_token(key, subject, roles, bot="ingestion_bot" in roles)
+            headers["authorization"] = f"Bearer {token}"
+        return httpx.AsyncClient(base_url=f"http://{server.http.address}", headers=headers)
+
+    return connect
