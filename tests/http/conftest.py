@@ -10,6 +10,7 @@ from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.server import CatalogServer, build
 from dashboard_catalog.settings import Settings
+from tests.service.caller import Caller, Service
 
 Connect = Callable[..., httpx.AsyncClient]
 
@@ -22,6 +23,15 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[CatalogServ
     await server.start()
     yield server
     await server.drain(seconds=1)
+
+
+@pytest.fixture
+async def superset(server: CatalogServer, tmp_path: Path) -> AsyncIterator[Caller]:
+    """The admin over gRPC, in a catalog with BI service `superset` and everything that assets can refer to."""
+    async with Service(server.address, load_or_create_key(tmp_path / "data"), server.database, server.index) as service:
+        admin = service.caller("admin", "admin")
+        await admin.add_small_catalog()
+        yield admin
 
 
 @pytest.fixture

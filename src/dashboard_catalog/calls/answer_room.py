@@ -10,8 +10,6 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol, TypeVar
 
-from google.protobuf.message import Message
-
 from dashboard_catalog.calls.call import Call
 from dashboard_catalog.catalog.reading.room import SMALL_ANSWER_BYTES
 from dashboard_catalog.error_codes import Reason
@@ -20,7 +18,15 @@ from dashboard_catalog.errors import CatalogError
 # Rows, messages and bytes of the same answer exist side by side while it is built.
 _BUILDING = 4
 
-M = TypeVar("M", bound=Message)
+
+class Answer(Protocol):
+    """What is sent to a caller: a message, or a body."""
+
+    def ByteSize(self) -> int:  # noqa: N802 - the name of protobuf
+        """Returns its size in bytes."""
+
+
+M = TypeVar("M", bound=Answer)
 
 
 class Answered(Protocol):

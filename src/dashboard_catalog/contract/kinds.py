@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS, AssetKind, EntityKind
-from dashboardcatalog.v1 import chart_pb2, dashboard_pb2, entity_pb2
+from dashboardcatalog.v1 import chart_pb2, chart_service_pb2, dashboard_pb2, dashboard_service_pb2, entity_pb2
 
 if TYPE_CHECKING:
     from dashboardcatalog.v1.entity_pb2 import Kind
@@ -31,6 +31,12 @@ class AssetMessages:
     spec: type[Any]
     resource: type[Any]
 
+    def request(self, verb: str) -> type[Any]:
+        """Returns the message of a request, such as that of `Get` or of `List`."""
+        noun = self.resource.DESCRIPTOR.name
+        name = f"{verb}{noun}{'s' if verb == 'List' else ''}Request"
+        return GetMessageClass(_SERVICES[self.kind.name].message_types_by_name[name])
+
 
 ASSET_MESSAGES: Mapping[str, AssetMessages] = {
     messages.kind.name: messages
@@ -40,6 +46,8 @@ ASSET_MESSAGES: Mapping[str, AssetMessages] = {
     )
 }
 """By the name of the kind."""
+
+_SERVICES = {"dashboard": dashboard_service_pb2.DESCRIPTOR, "chart": chart_service_pb2.DESCRIPTOR}
 
 ENTITY_MESSAGES: Mapping[str, type[Any]] = {
     field.name: GetMessageClass(field.message_type)

@@ -9,7 +9,9 @@ from dashboard_catalog.calls.certificates import Certificate
 from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.http.application import new_application
+from dashboard_catalog.http.assets import AssetRoutes
 from dashboard_catalog.http.edge import Authenticates, HttpEdge
 from dashboard_catalog.http.listening import Port, bound
 from dashboard_catalog.http.system import Problem, system_router
@@ -60,7 +62,10 @@ class HttpDoor:
         tls: tuple[Path, Path] | None,
         shares_address: bool,
     ) -> None:
-        application = new_application([system_router(openmetadata_version, behind.problem)])
+        assets = [AssetRoutes(messages, behind.catalog, behind.room) for messages in ASSET_MESSAGES.values()]
+        application = new_application(
+            [system_router(openmetadata_version, behind.problem), *(routes.router() for routes in assets)]
+        )
         edge = HttpEdge(
             application,
             authenticator=behind.authenticator,

@@ -1,0 +1,61 @@
+"""From what is sent over HTTP to the requests of the contract."""
+
+from typing import Any, TypeVar
+
+from fastapi import Request
+from google.protobuf.message import Message
+
+from dashboard_catalog.contract.request_checks import shape_violations
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
+from dashboard_catalog.http.bodies import parsed
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.messages import convert
+
+M = TypeVar("M", bound=Message)
+
+
+def checked(request: M) -> M:
+    """Returns a request whose shape is right.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT with everything that is wrong with it.
+    """
+    if violations := shape_violations(request):
+        raise invalid(violations)
+    return request
+
+
+async def sent_object(request: Request) -> dict[str, Any]:
+    """Returns the body of a request, which must be an object.
+
+    Raises:
+        CatalogError: MALFORMED_REQUEST if it is not.
+    """
+    body = parsed(await request.body())
+    if not isinstance(body, dict):
+        raise CatalogError(Reason.MALFORMED_REQUEST, "the body must be a JSON object")
+    return body
+
+
+def asset_spec(kind: str, body: dict[str, Any]) -> Any:
+    """Returns the spec of a dashboard or a chart in a body of OpenMetadata. What the catalog does not keep is dropped.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT with everything that cannot be read.
+    """
+    conversion = convert(Kind(kind), body)
+    if conversion.problems:
+        raise invalid(
+            [
+                Violation(problem.field or kind, ViolationReason.INVALID_VALUE, problem.text)
+                for problem in conversion.problems
+            ]
+        )
+    return getattr(conversion.item, kind)
+
+
+def expected_etag(request: Request) -> str:
+    """Returns the etag in `If-Match`; empty if any will do."""
+    sent = request.headers.get("if-match", "*").strip()
+    return "" if sent == "*" else sent.removeprefix("W/").strip('"')
