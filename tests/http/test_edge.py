@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -46,7 +47,7 @@ async def test_a_caller_needs_one_token(connect: Connect) -> None:
 
 
 async def test_a_body_is_limited(connect: Connect) -> None:
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b"x" * 2**20
 
@@ -62,8 +63,8 @@ async def test_every_request_leaves_a_line_that_names_no_path(connect: Connect, 
             await client.get("/api/v1/secret-name", headers={"x-request-id": "mine"})
             await client.get("/api/v1/system/version")
             server._access_log.flush()
-    first, *_ = [json.loads(line) if isinstance(line, str) else line for line in logged]
-    assert "secret-name" not in str(first)
+    assert logged
+    assert "secret-name" not in str(logged)
 
 
 async def test_what_is_not_http_is_answered_as_json(server: CatalogServer) -> None:

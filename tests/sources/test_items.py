@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.sources.files import Document, Holding
-from dashboard_catalog.sources.items import FoundItem, items_in
+from dashboard_catalog.sources.found import FoundItem
+from dashboard_catalog.sources.items import items_in
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboardcatalog.v1 import entity_pb2

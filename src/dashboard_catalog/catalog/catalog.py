@@ -4,8 +4,8 @@ Principals and plain values come in, views and `CatalogError` go out; a door add
 transactions: `CallBatcher` collects them.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,20 +16,6 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.answers import WriteAnswer, answers_to
 from dashboard_catalog.catalog.batching import CallBatcher
-from dashboard_catalog.catalog.bulk.failures import ItemFailure
-from dashboard_catalog.catalog.bulk.opening import open_rehearsal, open_session
-from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
-from dashboard_catalog.catalog.bulk.request import SessionRequest
-from dashboard_catalog.catalog.bulk.session import Session
-from dashboard_catalog.catalog.bulk.session_access import SessionView, seen_session
-from dashboard_catalog.catalog.bulk.session_lists import (
-    FailureListing,
-    SessionListing,
-    find_failures,
-    find_sessions,
-)
-from dashboard_catalog.catalog.bulk.undo_chunk import Undone
-from dashboard_catalog.catalog.bulk.undoing import Undoing
 from dashboard_catalog.catalog.indexing.recent_writes import After, RecentWrites
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
@@ -62,6 +48,7 @@ from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWE
 from dashboard_catalog.catalog.reading.search.request import SearchRequest
 from dashboard_catalog.catalog.reading.search.search import Searches, SearchPage
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, entity_views
+from dashboard_catalog.catalog.sessions import Sessions
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_deletion import delete_entity
 from dashboard_catalog.catalog.writing.entity_renaming import rename_entity
@@ -85,6 +72,7 @@ class Catalog:
 
     Attributes:
         recent_writes: What the callers have just written. Their searches wait for it.
+        sessions: The bulk sessions.
     """
 
     def __init__(self, database: Database, authorizer: Authorizer, index: SearchIndex) -> None:
@@ -96,6 +84,7 @@ class Catalog:
         self._authorizer = authorizer
         self._pipeline = Pipeline(authorizer)
         self._watches = Watches(database, authorizer)
+        self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes)
         self._writes: CallBatcher[Write, _Answer] = CallBatcher(self._write_batch, _removes_or_restores)
         self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(self._read_batch, lambda r: r.kind)
 
@@ -162,16 +151,6 @@ class Catalog:
         view, before = await self.recent_writes.write(writer.principal, work)
         audit.log_entity_write(writer, "rename", kind, view.record, former_fqn=before)
         return view
-
-    async def open_session(self, request: SessionRequest, *, validate_only: bool) -> Session | Rehearsal:
-        """Begins or resumes the session of a bulk stream; whoever opens it closes it.
-
-        Raises:
-            CatalogError: As `opening.open_session`.
-        """
-        if validate_only:
-            return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
-        return await open_session(self._database, self._authorizer, self._pipeline, request)
 
     async def open_export(self, request: ExportRequest) -> Export:
         """Begins an export, or goes on with one.
@@ -290,44 +269,6 @@ class Catalog:
         """
         find = partial(find_entities, authorizer=self._authorizer, listing=listing)
         return open_page(self._database, find, listing.page_size, room)
-
-    @asynccontextmanager
-    async def list_sessions(self, listing: SessionListing) -> AsyncIterator[AsyncGenerator[SessionView]]:
-        """Opens a page of the bulk sessions that the caller may see. It goes on beyond its end.
-
-        Raises:
-            CatalogError: INVALID_ARGUMENT for a wrong page token, or a name that does not parse.
-        """
-        async with self._database.read() as connection:
-            yield find_sessions(connection, self._authorizer, listing)
-
-    @asynccontextmanager
-    async def get_session(
-        self, listing: FailureListing
-    ) -> AsyncIterator[tuple[SessionView, AsyncGenerator[ItemFailure]]]:
-        """Opens a bulk session with a page of its failures, which goes on beyond its end.
-
-        Raises:
-            CatalogError: NOT_FOUND, or INVALID_ARGUMENT for a wrong page token.
-        """
-        async with self._database.read() as connection:
-            seen = await seen_session(connection, self._authorizer, listing.principal, listing.session_id)
-            yield seen, find_failures(connection, self._authorizer, listing, seen.record)
-
-    async def revert_session(self, writer: Writer, session_id: UUID, *, validate_only: bool) -> AsyncGenerator[Undone]:
-        """Puts back what a bulk session wrote, and yields what has been put back so far.
-
-        Raises:
-            CatalogError: As `Undoing.run`.
-        """
-        writer = replace(writer, ingests=True, session_id=session_id)
-        undoing = Undoing(self._database, self._pipeline, writer, session_id, validate_only=validate_only)
-        try:
-            async with aclosing(undoing.run()) as chunks:
-                async for undone in chunks:
-                    yield undone
-        finally:
-            self.recent_writes.add(writer.principal, undoing.advanced)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Opens a watch: what changes, as it happens.

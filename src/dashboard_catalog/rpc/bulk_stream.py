@@ -45,7 +45,7 @@ async def serve_bulk(
     """
     messages = await _Messages.begin(requests)
     options = BulkOptions(messages.options, caller)
-    session = await catalog.open_session(options.session_request(), validate_only=options.validate_only)
+    session = await catalog.sessions.open(options.session_request(), validate_only=options.validate_only)
     try:
         await send(started_response(session.record))
         await _serve(_Stream(options, session, chunks), messages, send)

@@ -99,7 +99,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         listing = session_listing(request, caller_of(context))
 
         async def build() -> bulk_session_pb2.ListBulkSessionsResponse:
-            async with self._catalog.list_sessions(listing) as found:
+            async with self._catalog.sessions.list(listing) as found:
                 sessions, token = await fill_from(found, listing.page_size, session_message, listing.token_after)
             return bulk_session_pb2.ListBulkSessionsResponse(sessions=sessions, next_page_token=token)
 
@@ -112,7 +112,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         listing = failure_listing(request, caller)
 
         async def build() -> bulk_session_pb2.GetBulkSessionResponse:
-            async with self._catalog.get_session(listing) as (session, found):
+            async with self._catalog.sessions.get(listing) as (session, found):
                 failures, token = await fill_from(
                     found, listing.page_size, lambda failure: failure_message(failure, caller), listing.token_after
                 )
@@ -129,7 +129,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         writer = caller_of(context).writer
         undone = Undone()
         async with aclosing(
-            self._catalog.revert_session(writer, session_id, validate_only=request.validate_only)
+            self._catalog.sessions.revert(writer, session_id, validate_only=request.validate_only)
         ) as chunks:
             async for undone in chunks:
                 yield progress_response(undone)

@@ -6,16 +6,15 @@ in lists and in pages. Otherwise it does not know what is in a body.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeGuard
+from dataclasses import replace
+from typing import Any, TypeGuard
 
 from dashboard_catalog.sources.files import Holding, Record, Source
+from dashboard_catalog.sources.found import FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.recognition import other_tool
 from dashboardcatalog.v1 import entity_pb2
-
-Body: TypeAlias = Mapping[str, Any]
 
 _LISTS: Mapping[str, Holding | None] = {
     "entities": "entity",
@@ -38,25 +37,6 @@ _PLURALS: Mapping[Holding, str] = {
 }
 _CHART_KEYS = ("chartType", "chart_type", "dashboards")
 _DASHBOARD_KEYS = ("charts", "dashboardType", "dashboard_type", "project")
-
-
-@dataclass(frozen=True, slots=True)
-class FoundItem:
-    """One item as the source has it.
-
-    Attributes:
-        place: Where it was found: `charts.ndjson:12`.
-        kind: Its kind; None if there is a problem.
-        body: Its content; None if it does not look like an item at all.
-        problem: Why it is not an item; None if it is one.
-        preserved: What an export has kept beside its content; None if it comes from no export.
-    """
-
-    place: str
-    kind: Kind | None = None
-    body: Body | None = None
-    problem: str | None = None
-    preserved: Body | None = None
 
 
 def items_in(source: Source, default: Kind | None) -> Iterator[FoundItem]:

@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from dashboard_catalog.catalog.model.qualified_names import join
-from dashboard_catalog.sources.items import Body
+from dashboard_catalog.sources.found import Body
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.openmetadata import adapt, name_in
 from dashboard_catalog.sources.problems import Problem

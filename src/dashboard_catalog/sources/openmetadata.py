@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard_catalog.catalog.model.qualified_names import quote
-from dashboard_catalog.sources.items import Body
+from dashboard_catalog.sources.found import Body
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import Problem
 

@@ -11,7 +11,8 @@ from dashboard_catalog.cli.ingest.failed import FailedItem, Place
 from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.sources.duplicates import Duplicates
 from dashboard_catalog.sources.files import Source
-from dashboard_catalog.sources.items import Body, items_in
+from dashboard_catalog.sources.found import Body
+from dashboard_catalog.sources.items import items_in
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.messages import Conversion, convert, full_name
 from dashboard_catalog.sources.problems import Problem
