@@ -174,6 +174,10 @@ class CallRoom:
         self._shrink(size if size > SMALL_ANSWER_BYTES else 0)
         return answer
 
+    def leave(self) -> None:
+        """Gives back everything: the call has used the answer, and will send another one."""
+        self._shrink(0)
+
     async def _take(self, size: int, *, patient: bool = False) -> None:
         await self._room.take(self._subject, size, patient=patient)
         self._taken = size

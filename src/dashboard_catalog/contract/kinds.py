@@ -31,10 +31,10 @@ class AssetMessages:
     spec: type[Any]
     resource: type[Any]
 
-    def request(self, verb: str) -> type[Any]:
-        """Returns the message of a request, such as that of `Get` or of `List`."""
+    def request(self, verb: str, of: str = "") -> type[Any]:
+        """Returns the message of a request, such as that of `Get`, of `List`, or of `List` of `Versions`."""
         noun = self.resource.DESCRIPTOR.name
-        name = f"{verb}{noun}{'s' if verb == 'List' else ''}Request"
+        name = f"{verb}{noun}{of or ('s' if verb == 'List' else '')}Request"
         return GetMessageClass(_SERVICES[self.kind.name].message_types_by_name[name])
 
 

@@ -49,8 +49,9 @@ def asset_answer(kind: str, message: Any, only: Collection[str] = EVERYTHING) ->
         only: Those of `OPTIONAL` that the caller has asked for.
     """
     sent = MessageToDict(message)
-    wanted = (key for key in _KEYS[kind] if key in sent and (key in only or key not in OPTIONAL))
-    answer = {key: sent[key] for key in wanted}
+    # As OpenMetadata, which answers with an empty list where there is nothing of what was asked for.
+    whole = dict.fromkeys(OPTIONAL, ()) | {"extension": {}} | sent
+    answer = {key: whole[key] for key in shown_keys(kind, only) if key in whole}
     answer["deleted"] = message.deleted
     answer["updatedAt"] = milliseconds(message.updated_at)
     if (type_ := answer.get("serviceType")) is not None:
@@ -61,8 +62,19 @@ def asset_answer(kind: str, message: Any, only: Collection[str] = EVERYTHING) ->
         del answer["sourceHash"]
     for key in ("owners", "domains", "charts"):
         if key in answer:
-            answer[key] = [reference for reference in answer[key] if "id" in reference]
+            # Of what is hidden there is no id, and of what has been removed no type. A client needs both.
+            answer[key] = [reference for reference in answer[key] if {"id", "type"} <= reference.keys()]
     return answer
+
+
+def shown_keys(kind: str, only: Collection[str] = EVERYTHING) -> list[str]:
+    """Returns what is answered of a dashboard or a chart, as far as its message has it in the same form.
+
+    Args:
+        kind: Name of its kind.
+        only: Those of `OPTIONAL` that the caller has asked for.
+    """
+    return [key for key in _KEYS[kind] if key in only or key not in OPTIONAL]
 
 
 def service_type(type_: str) -> str:

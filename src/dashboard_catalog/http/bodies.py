@@ -86,12 +86,12 @@ def parsed(body: bytes) -> Any:
         raise _malformed("is nested too deeply") from None
     except ValueError as error:
         raise _malformed(str(error)) from None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and depth_of(value) > MAX_DEPTH:
         raise _malformed("is nested too deeply")
     return value
 
 
-def _depth(value: Any) -> int:
+def depth_of(value: Any) -> int:
     """Returns how many objects and lists are inside each other."""
     depth, level = 0, [value]
     while level:
