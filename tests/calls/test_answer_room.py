@@ -88,6 +88,10 @@ async def test_an_answer_larger_than_expected_is_built_again_when_there_is_room(
     room.give_back("bob", 5 * MIB)
     size = (await waiting).ByteSize()
     assert (built, room._taken) == ([0, 4 * size], {"ann": size})
+    call.leave()
+    assert room._taken == {}
+    await room.take("ann", MIB)
     for callback in ended:
         callback()
-    assert room._taken == {}
+    # Nothing is given back twice.
+    assert room._taken == {"ann": MIB}

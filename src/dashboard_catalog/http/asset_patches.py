@@ -93,7 +93,7 @@ class AssetPatches:
         etag = answer.headers["etag"].strip('"')
         if expected not in ("", etag):
             raise CatalogError(Reason.ETAG_MISMATCH, "the stored version is not that of If-Match")
-        before = json.loads(answer.body)
+        before = json.loads(bytes(answer.body))
         changes = changes_between(before, patched(before, operations), self._writable)
         if not changes:
             return answer

@@ -78,8 +78,9 @@ def bound(address: Address, *, shares_address: bool) -> socket.socket:
     Raises:
         OSError: If the address is in use, or not one of this machine.
     """
-    family, *_, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    family, kind, protocol, _, place = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+    # Only a socket that says that it speaks TCP sends the parts of an answer without delay.
+    listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shares_address:

@@ -17,9 +17,12 @@ import jsonpointer
 from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, Violations, invalid
-from dashboard_catalog.http.bodies import MAX_BODY_BYTES, MAX_DEPTH, depth_of
+from dashboard_catalog.http.bodies import MAX_DEPTH, depth_of
 
 MAX_OPERATIONS = 1_000
+
+MAX_COPIED_BYTES = 512 * 2**10
+"""What a patch may copy within its document. Without a limit, a few copies of copies would fill the memory."""
 
 IGNORED = frozenset({"version", "updatedAt", "updatedBy", "href", "changeDescription"})
 """Members that clients send back with their new values. The catalog decides them itself."""
@@ -86,7 +89,7 @@ def patched(document: Mapping[str, Any], operations: Sequence[Operation]) -> dic
         CatalogError: INVALID_ARGUMENT if an operation cannot be applied, MESSAGE_TOO_LARGE if copies grow too large.
     """
     result = copy.deepcopy(dict(document))
-    room = MAX_BODY_BYTES
+    room = MAX_COPIED_BYTES
     for operation in operations:
         try:
             if operation.verb == "copy":
@@ -187,8 +190,8 @@ def _shown(parts: Sequence[str]) -> str:
 def _too_large() -> CatalogError:
     return CatalogError(
         Reason.MESSAGE_TOO_LARGE,
-        f"what the patch copies must have at most {MAX_BODY_BYTES} bytes",
-        metadata={"limit": str(MAX_BODY_BYTES)},
+        f"what a patch copies must have at most {MAX_COPIED_BYTES} bytes",
+        metadata={"limit": str(MAX_COPIED_BYTES)},
     )
 
 

@@ -101,6 +101,8 @@ def _single(known: FieldDescriptor, value: object, path: str, conversion: Conver
             conversion.problems.append(Problem(path, "is an object without name or fullyQualifiedName"))
         elif not isinstance(value, str):
             conversion.problems.append(Problem(path, f"is {_json_type(value)}, not a string"))
+    elif message is not None and message.full_name == "google.protobuf.Struct" and not isinstance(value, dict):
+        conversion.problems.append(Problem(path, f"is {_json_type(value)}, not an object"))
     elif known.type == FieldDescriptor.TYPE_BOOL and not isinstance(value, bool):
         conversion.problems.append(Problem(path, f"is {_json_type(value)}, not a boolean"))
     return value
