@@ -94,8 +94,8 @@ async def test_what_clients_send_for_a_name_is_found(connect: Connect, superset:
 async def test_pages_go_both_ways(connect: Connect, superset: Caller) -> None:
     async with connect("admin", "admin") as client:
 
-        async def page(**params: Any) -> tuple[list[str], dict[str, Any]]:
-            answer = await client.get("/api/v1/charts", params={"service": "superset", "limit": 2} | params)
+        async def page(limit: int = 2, **params: str | int) -> tuple[list[str], dict[str, Any]]:
+            answer = await client.get("/api/v1/charts", params=params | {"service": "superset", "limit": limit})
             assert answer.status_code == 200, answer.text
             return [one["name"] for one in answer.json()["data"]], answer.json()["paging"]
 
