@@ -103,7 +103,7 @@ class AssetPatches:
             id=before["id"],
             etag=etag,
             update_mask=FieldMask(paths=[_OURS.get(field, field) for field in changes]),
-            **{self._kind: asset_spec(self._kind, await self._body(request, before, changes))},
+            **{self._kind: asset_spec(call_of(request), self._kind, await self._body(request, before, changes))},
         )
         return await self._writes.answer(request, self._requests.update(checked(sent), call_of(request).call))
 

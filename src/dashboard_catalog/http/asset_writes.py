@@ -82,8 +82,9 @@ class AssetWrites:
         return await self._answers.room_of(request).hold(build, patient=True)
 
     async def _spec(self, request: Request) -> dict[str, Any]:
-        body = await self._services.with_service(await sent_object(request), call_of(request))
-        return {self._kind: asset_spec(self._kind, body)}
+        call = call_of(request)
+        body = await self._services.with_service(await sent_object(request), call)
+        return {self._kind: asset_spec(call, self._kind, body)}
 
     async def _delete(self, request: Request, key: dict[str, str], *, hard: bool) -> JsonAnswer:
         sent = self._messages.request("Delete")(**key, hard=hard, etag=expected_etag(request))

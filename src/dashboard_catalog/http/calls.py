@@ -1,6 +1,8 @@
 """One call of HTTP, as the routes see it."""
 
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from fastapi import Request
@@ -12,17 +14,34 @@ Scope: TypeAlias = dict[str, Any]
 
 _KEY = "dashboard_catalog.call"
 
+# Callers choose the names of what they send, so a log line takes only so many of them, and only those that look right.
+_MOST_NAMES = 20
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_. ()-]{0,63}")
+_OTHER = "(other)"
+
 
 class HttpCall:
     """A call, from its admission to the end of its answer: what `AnswerRoom` calls `Answered`.
 
     Attributes:
         call: The call, with its caller.
+        dropped: Names of what was sent and is not kept, with how often each was sent.
     """
 
     def __init__(self, principal: Principal, call_id: str, method: str) -> None:
         self.call = Call(principal, call_id, method)
+        self.dropped: Counter[str] = Counter()
         self._callbacks: list[Callable[[], None]] = []
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Notes what the call has sent and the catalog does not keep; the log line counts it by name.
+
+        Args:
+            names: Names of shapes, such as `lineage`, or paths of fields, such as `dashboard.lifeCycle`. Never values.
+        """
+        for name in names:
+            is_known = name in self.dropped or (len(self.dropped) < _MOST_NAMES and _NAME.fullmatch(name))
+            self.dropped[name if is_known else _OTHER] += 1
 
     def when_done(self, callback: Callable[[], None]) -> None:
         """Has `callback` called when the call has ended, and its answer has been handed to the connection."""

@@ -28,7 +28,7 @@ from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.bodies import read_body
-from dashboard_catalog.http.calls import Scope, admit
+from dashboard_catalog.http.calls import HttpCall, Scope, admit
 from dashboard_catalog.http.errors import CALL_ID_HEADER, answer_to
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -134,7 +134,7 @@ class HttpEdge:
 
     async def _serve(self, scope: Scope, receive: Receive, observed: "_Observation", principal: Principal) -> None:
         body = await read_body(scope, receive, self._client_seconds)
-        call = admit(scope, principal, observed.call_id)
+        call = observed.call = admit(scope, principal, observed.call_id)
 
         async def read() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -151,6 +151,7 @@ class _Observation:
     Attributes:
         call_id: The `x-request-id` of the caller if it is usable, or a new id. It is answered.
         subject: The caller, once known.
+        call: The call, once admitted.
         is_open: Whether the path needs no token.
         has_begun: Whether an answer has begun to leave.
     """
@@ -162,6 +163,7 @@ class _Observation:
         self._seconds = seconds
         self.call_id = ids.of(_only(_values(scope, CALL_ID_HEADER)))
         self.subject: str | None = None
+        self.call: HttpCall | None = None
         self.is_open = False
         self.has_begun = False
 
@@ -209,6 +211,7 @@ class _Observation:
             "subject": self.subject,
             "peer": f"{client[0]}:{client[1]}",
             "duration_ms": round((time.perf_counter() - self._began) * 1_000, 2),
+            **({"dropped": dict(self.call.dropped)} if self.call and self.call.dropped else {}),
         }
 
     def _name(self) -> str:

@@ -9,6 +9,7 @@ from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.http.bodies import parsed
+from dashboard_catalog.http.calls import HttpCall
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.messages import convert
 
@@ -38,13 +39,19 @@ async def sent_object(request: Request) -> dict[str, Any]:
     return body
 
 
-def asset_spec(kind: str, body: dict[str, Any]) -> Any:
+def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
     """Returns the spec of a dashboard or a chart in a body of OpenMetadata. What the catalog does not keep is dropped.
+
+    Args:
+        call: Counts what is dropped.
+        kind: Name of the kind.
+        body: What was sent.
 
     Raises:
         CatalogError: INVALID_ARGUMENT with everything that cannot be read.
     """
     conversion = convert(Kind(kind), body)
+    call.drop(conversion.dropped)
     if conversion.problems:
         raise invalid(
             [
