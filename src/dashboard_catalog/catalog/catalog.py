@@ -16,6 +16,7 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.answers import WriteAnswer, answers_to
 from dashboard_catalog.catalog.batching import CallBatcher
+from dashboard_catalog.catalog.bulk.admission import check_may_override
 from dashboard_catalog.catalog.indexing.recent_writes import After, RecentWrites
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import (
@@ -28,7 +29,7 @@ from dashboard_catalog.catalog.model.commands import (
     Writer,
     text_of,
 )
-from dashboard_catalog.catalog.model.kinds import EntityKind
+from dashboard_catalog.catalog.model.kinds import AssetKind, EntityKind
 from dashboard_catalog.catalog.model.refusals import not_found
 from dashboard_catalog.catalog.reading.asset_lists import AssetListing, find_assets
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead, LargeAsset, read_assets, read_large_asset
@@ -95,6 +96,14 @@ class Catalog:
             CatalogError: If the write is refused.
         """
         return await self._write(write, validate_only)
+
+    def check_may_override(self, principal: Principal, kind: AssetKind) -> None:
+        """Returns if the caller may write over what people have decided, at least with some assets of a kind.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED.
+        """
+        check_may_override(self._authorizer, principal, kind)
 
     async def write_entity(self, write: EntityWrite, *, validate_only: bool = False) -> tuple[Outcome, EntityView]:
         """Upserts an entity and returns it.

@@ -1,4 +1,4 @@
-"""The bulk sessions as the doors see them: they are opened, listed, read and reverted."""
+"""The bulk sessions as the doors see them: they are opened, listed, read and reverted, or are one call long."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -18,6 +18,8 @@ from dashboard_catalog.catalog.bulk.session_lists import (
     find_failures,
     find_sessions,
 )
+from dashboard_catalog.catalog.bulk.stale import StaleRequest, delete_stale
+from dashboard_catalog.catalog.bulk.sweep import Swept
 from dashboard_catalog.catalog.bulk.undo_chunk import Undone
 from dashboard_catalog.catalog.bulk.undoing import Undoing
 from dashboard_catalog.catalog.indexing.recent_writes import RecentWrites
@@ -33,7 +35,7 @@ class Sessions:
         database: The database.
         authorizer: The policies.
         pipeline: Writes the items.
-        recent_writes: Hears of what is put back.
+        recent_writes: Hears of what is put back or deleted.
     """
 
     def __init__(
@@ -53,6 +55,16 @@ class Sessions:
         if validate_only:
             return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
         return await open_session(self._database, self._authorizer, self._pipeline, request)
+
+    async def delete_stale(self, stale: StaleRequest, *, validate_only: bool) -> Swept:
+        """Deletes what a source no longer has, in a session of its own.
+
+        Raises:
+            CatalogError: As `stale.delete_stale`.
+        """
+        swept, advanced = await delete_stale(self._database, self._pipeline, stale, validate_only=validate_only)
+        self._recent_writes.add(stale.writer.principal, advanced)
+        return swept
 
     @asynccontextmanager
     async def list(self, listing: SessionListing) -> AsyncIterator[AsyncGenerator[SessionView]]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from google.protobuf.message import Message
+
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -40,16 +42,25 @@ def read_item(offset: int, sent: bulk_pb2.BulkUpsertItem, options: BulkOptions) 
         return ChunkItem(offset, kind, named, error, charts)
 
 
-def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: AssetName | str, options: BulkOptions) -> Write:
-    size = sent.ByteSize()
-    # What a catalog has may be larger than what one item may send. The message limits it then.
-    if size > MAX_ITEM_BYTES and not options.preserves:
+def check_item_size(sent: Message) -> None:
+    """Returns if an item is not too large.
+
+    Raises:
+        CatalogError: MESSAGE_TOO_LARGE.
+    """
+    if (size := sent.ByteSize()) > MAX_ITEM_BYTES:
         raise CatalogError(
             Reason.MESSAGE_TOO_LARGE,
             f"an item must be at most {MAX_ITEM_BYTES} bytes, has {size}",
             metadata={"limit": str(MAX_ITEM_BYTES), "size": str(size)},
             resource=("item", "bytes"),
         )
+
+
+def _write(sent: bulk_pb2.BulkUpsertItem, kind: str, named: AssetName | str, options: BulkOptions) -> Write:
+    # What a catalog has may be larger than what one item may send. The message limits it then.
+    if not options.preserves:
+        check_item_size(sent)
     if options.preserves:
         return _preserving(sent, kind, options)
     if sent.HasField("preserved"):

@@ -12,7 +12,10 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.http.application import new_application
 from dashboard_catalog.http.assets import AssetRoutes
+from dashboard_catalog.http.bulk import BulkRoutes
+from dashboard_catalog.http.dropped import dropped_routers
 from dashboard_catalog.http.edge import Authenticates, HttpEdge
+from dashboard_catalog.http.lineage import LineageRoutes
 from dashboard_catalog.http.listening import Port, bound
 from dashboard_catalog.http.system import Problem, system_router
 from dashboard_catalog.settings import Address
@@ -62,9 +65,16 @@ class HttpDoor:
         tls: tuple[Path, Path] | None,
         shares_address: bool,
     ) -> None:
-        assets = [AssetRoutes(messages, behind.catalog, behind.room) for messages in ASSET_MESSAGES.values()]
+        kinds = ASSET_MESSAGES.values()
         application = new_application(
-            [system_router(openmetadata_version, behind.problem), *(routes.router() for routes in assets)]
+            [
+                system_router(openmetadata_version, behind.problem),
+                # An id could be any of their paths.
+                *(BulkRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
+                *(AssetRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
+                LineageRoutes(behind.catalog, behind.room).router(),
+                *dropped_routers(),
+            ]
         )
         edge = HttpEdge(
             application,

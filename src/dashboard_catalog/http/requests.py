@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from google.protobuf.message import Message
 
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
@@ -33,10 +34,49 @@ async def sent_object(request: Request) -> dict[str, Any]:
     Raises:
         CatalogError: MALFORMED_REQUEST if it is not.
     """
+    return as_object(parsed(await request.body()), "the body")
+
+
+def as_object(value: Any, what: str) -> dict[str, Any]:
+    """Returns a JSON value, which must be an object.
+
+    Args:
+        value: What was sent.
+        what: What it is, for the message.
+
+    Raises:
+        CatalogError: MALFORMED_REQUEST if it is not.
+    """
+    if not isinstance(value, dict):
+        raise CatalogError(Reason.MALFORMED_REQUEST, f"{what} must be a JSON object")
+    return value
+
+
+async def sent_list(request: Request, limit: int) -> list[Any]:
+    """Returns the body of a request, which must be a list.
+
+    Args:
+        request: The request.
+        limit: How many elements it may have.
+
+    Raises:
+        CatalogError: MALFORMED_REQUEST if it is not a list, INVALID_ARGUMENT if it is too long.
+    """
     body = parsed(await request.body())
-    if not isinstance(body, dict):
-        raise CatalogError(Reason.MALFORMED_REQUEST, "the body must be a JSON object")
+    if not isinstance(body, list):
+        raise CatalogError(Reason.MALFORMED_REQUEST, "the body must be a JSON list")
+    if len(body) > limit:
+        text = f"must be at most {limit} elements, has {len(body)}"
+        raise invalid([Violation("the body", ViolationReason.TOO_MANY, text)])
     return body
+
+
+def service_fqn(sent: str) -> str:
+    """Returns the fully qualified name of a BI service. OpenMetadata's clients send that or the raw name."""
+    try:
+        return names.join(names.segment(sent))
+    except names.NameSyntaxError:
+        return names.quote(sent)
 
 
 def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
@@ -50,6 +90,8 @@ def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
     Raises:
         CatalogError: INVALID_ARGUMENT with everything that cannot be read.
     """
+    if isinstance(service := body.get("service"), str):
+        body = body | {"service": service_fqn(service)}
     conversion = convert(Kind(kind), body)
     call.drop(conversion.dropped)
     if conversion.problems:

@@ -1,12 +1,14 @@
 """Who may begin a stream that loads: whoever may write anything that a stream can write.
 
-Otherwise a caller who may only look could fill the database with the failures of refused items.
+Otherwise a caller who may only look could fill the database with the failures of refused items. The right to write over
+what people have decided is asked for beforehand too, where a load as a whole can be refused for it.
 """
 
 from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.catalog.bulk.request import SessionRequest
 from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.referrers import is_owner
@@ -28,6 +30,17 @@ async def check_may_load(connection: ReadConnection, authorizer: Authorizer, req
         return
     why = "no policy lets this caller write anything"
     raise ActionDenied(principal, "begin", Resource("session", name=str(request.id)), why=why)
+
+
+def check_may_override(authorizer: Authorizer, principal: Principal, kind: AssetKind) -> None:
+    """Returns if the caller may write over what people have decided, at least with some assets of a kind.
+
+    Raises:
+        CatalogError: PERMISSION_DENIED.
+    """
+    if not authorizer.may_allow(principal, Action.OVERRIDE_METADATA, owns=True):
+        why = "no policy lets this caller write over what people have edited"
+        raise ActionDenied(principal, Action.OVERRIDE_METADATA, Resource(kind.name), why=why)
 
 
 async def _owns_assets(connection: ReadConnection, principal: Principal) -> bool:

@@ -72,6 +72,15 @@ class Mentions:
             elif not item.kind:
                 self.unreadable = True
 
+    def add_names(self, kind: AssetKind, named: Iterable[AssetName], service_names: Container[str]) -> None:
+        """Adds the assets of one kind that have these names.
+
+        Args:
+            service_names: As in `add`.
+        """
+        for one in named:
+            self._add_name(kind.name, one, service_names)
+
     def kinds(self) -> list[AssetKind]:
         """Returns the kinds of the mentioned assets, in the order in which a batch applies them."""
         return [kind for name, kind in ASSET_KINDS.items() if self._digests.get(name)]
@@ -85,14 +94,17 @@ class Mentions:
         if not isinstance(item.named, AssetName):
             self.unreadable = True
             return
-        if item.named.service in service_names:
-            self._digests[item.kind].add(_digest(item.named.name))
+        self._add_name(item.kind, item.named, service_names)
         for fqn in item.charts:
             # The item may not have been validated: an upsert that changes nothing never is.
             with suppress(names.NameSyntaxError):
                 chart_service, name = names.split(fqn, 2)
                 if chart_service in service_names:
                     self._digests[_HELD].add(_digest(name))
+
+    def _add_name(self, kind: str, named: AssetName, service_names: Container[str]) -> None:
+        if named.service in service_names:
+            self._digests[kind].add(_digest(named.name))
 
 
 def _digest(name: str) -> bytes:

@@ -32,22 +32,31 @@ async def open_session(
     """
 
     async def work(connection: WriteConnection) -> SessionRecord:
-        # Until the session is stored, its BI service must not be removed.
-        await locks.lock_catalog(connection, to_write=False)
-        await check_may_load(connection, authorizer, request)
-        await expire_sessions(connection)
-        service = await _find_service(connection, authorizer, request)
-        stored = await sessions.find(connection, request.id)
-        if request.sweeps:
-            await _check_no_other_sweep(connection, request, service)
-        if stored is None:
-            record = await _new_record(connection, request, service)
-            await sessions.add(connection, record)
-            return record
-        _check_may_resume(stored, request)
-        return await _take_over(connection, stored)
+        return await begin_session(connection, authorizer, request)
 
     return Session(database, pipeline, request, await database.write(work))
+
+
+async def begin_session(connection: WriteConnection, authorizer: Authorizer, request: SessionRequest) -> SessionRecord:
+    """Begins a session or resumes it, in the transaction of `connection`, and returns its row.
+
+    Raises:
+        CatalogError: As `open_session`.
+    """
+    # Until the session is stored, its BI service must not be removed.
+    await locks.lock_catalog(connection, to_write=False)
+    await check_may_load(connection, authorizer, request)
+    await expire_sessions(connection)
+    service = await _find_service(connection, authorizer, request)
+    stored = await sessions.find(connection, request.id)
+    if request.sweeps:
+        await _check_no_other_sweep(connection, request, service)
+    if stored is None:
+        record = await _new_record(connection, request, service)
+        await sessions.add(connection, record)
+        return record
+    _check_may_resume(stored, request)
+    return await _take_over(connection, stored)
 
 
 async def open_rehearsal(

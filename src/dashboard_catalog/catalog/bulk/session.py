@@ -115,22 +115,15 @@ class Session:
             record = await self._lock(connection)
             if record.sweeps:
                 mentions = await Mentions.load(connection, record)
-                result = await sweep(connection, self._pipeline, self._request, record, mentions)
-                result.keep(record)
-            record.finished = True
-            record.connection = None
-            await self._save(connection, record)
+                swept = await sweep(connection, self._pipeline, self._request, record, mentions)
+                swept.result.keep(record)
+            await finish_session(connection, record)
+            self.advanced.update(connection.advanced)
             return record
 
         self.record = await self._database.write(work)
         if swept := SweepResult.of(self.record):
-            audit.log_sweep(
-                self._request.writer,
-                self._request.service or "",
-                outcome=swept.outcome,
-                deleted=swept.deleted,
-                would_delete=swept.would_delete,
-            )
+            log_sweep(self._request, swept)
 
     async def close(self) -> None:
         """Ends the connection. An unfinished session no longer counts as running then, and can be resumed."""
@@ -177,13 +170,35 @@ class Session:
         await self._save(connection, record)
 
     async def _save(self, connection: WriteConnection, record: SessionRecord) -> None:
-        """Stores the locked row of the session after progress, with the numbers of what the transaction has changed."""
-        for service_id, last in connection.advanced.items():
-            first = record.changes.get(service_id.hex, (connection.locked_at[service_id] + 1,))[0]
-            record.changes = record.changes | {service_id.hex: [first, last]}
-        record.updated_at = datetime.now(UTC)
-        await sessions.save(connection, record)
+        await _save_progress(connection, record)
         self.advanced.update(connection.advanced)
+
+
+async def finish_session(connection: WriteConnection, record: SessionRecord) -> None:
+    """Stores the row of a session that has written everything, its sweep included."""
+    record.finished = True
+    record.connection = None
+    await _save_progress(connection, record)
+
+
+async def _save_progress(connection: WriteConnection, record: SessionRecord) -> None:
+    """Stores the locked row of a session after progress, with the numbers of what the transaction has changed."""
+    for service_id, last in connection.advanced.items():
+        first = record.changes.get(service_id.hex, (connection.locked_at[service_id] + 1,))[0]
+        record.changes = record.changes | {service_id.hex: [first, last]}
+    record.updated_at = datetime.now(UTC)
+    await sessions.save(connection, record)
+
+
+def log_sweep(request: SessionRequest, swept: SweepResult) -> None:
+    """Logs the sweep of a session after its commit."""
+    audit.log_sweep(
+        request.writer,
+        request.service or "",
+        outcome=swept.outcome,
+        deleted=swept.deleted,
+        would_delete=swept.would_delete,
+    )
 
 
 def reverted(record: SessionRecord) -> CatalogError:

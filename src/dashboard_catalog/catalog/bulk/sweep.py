@@ -66,6 +66,20 @@ class SweepResult:
         session.swept = asdict(self)
 
 
+class Swept(NamedTuple):
+    """A sweep with everything that it deleted.
+
+    Attributes:
+        result: What the session keeps of it.
+        deleted: Fully qualified names of the deleted assets that the caller may view.
+        refused: The same of those that it may not delete, and why.
+    """
+
+    result: SweepResult
+    deleted: Sequence[str] = ()
+    refused: Sequence[tuple[str, CatalogError]] = ()
+
+
 async def preview_sweep(
     connection: ReadConnection,
     authorizer: Authorizer,
@@ -84,7 +98,9 @@ async def sweep(
     request: SessionRequest,
     session: SessionRecord,
     mentions: Mentions,
-) -> SweepResult:
+    *,
+    takes_charts: bool = True,
+) -> Swept:
     """Deletes what a session did not mention, in the transaction of `connection`, unless a guard forbids it.
 
     Args:
@@ -93,12 +109,24 @@ async def sweep(
         request: Names the BI service, the limit and the writer.
         session: The locked row of the session.
         mentions: Everything that the session mentioned.
+        takes_charts: Whether the charts of a deleted dashboard go along with it.
     """
     plan = await _plan(connection, pipeline.authorizer, request, session, mentions)
     if plan.scope is None or plan.preview.outcome is not SweepOutcome.PREVIEWED:
-        return plan.preview
-    deleted = await _delete(connection, pipeline, request.writer, plan.scope, plan.unmentioned)
-    return SweepResult(SweepOutcome.DONE, deleted=deleted, sample=plan.preview.sample)
+        return Swept(plan.preview)
+    scope = plan.scope._replace(takes_charts=takes_charts)
+    results = await _delete(connection, pipeline, request.writer, scope, plan.unmentioned)
+    gone = sum(error is None for error in results)
+    shown = [
+        (names.join(scope.service.name, name), error)
+        for (kind, name), error in zip(plan.unmentioned, results, strict=True)
+        if kind in plan.shown
+    ]
+    return Swept(
+        SweepResult(SweepOutcome.DONE, deleted=gone, sample=plan.preview.sample),
+        [fqn for fqn, error in shown if error is None],
+        [(fqn, error) for fqn, error in shown if error is not None],
+    )
 
 
 class _Scope(NamedTuple):
@@ -109,12 +137,14 @@ class _Scope(NamedTuple):
         mentions: What the session mentioned.
         began_after: Number of the last change of the service before the session began.
         former: Former names of the assets of each kind, by their names of today.
+        takes_charts: Whether the charts of a deleted dashboard go along with it.
     """
 
     service: EntityRecord
     mentions: Mentions
     began_after: int
     former: Mapping[AssetKind, Mapping[str, Sequence[str]]]
+    takes_charts: bool = True
 
     def has(self, kind: AssetKind, name: str, change_number: int) -> bool:
         """Says whether an asset that ingestion has written was neither mentioned nor changed since."""
@@ -124,7 +154,7 @@ class _Scope(NamedTuple):
 
     def may_take_along(self, chart: AssetRecord) -> bool:
         """Says whether a chart may be deleted along with the dashboard that holds it."""
-        return chart.ingested and self.has(CHART_KIND, chart.name, chart.change_number)
+        return self.takes_charts and chart.ingested and self.has(CHART_KIND, chart.name, chart.change_number)
 
 
 class _Plan(NamedTuple):
@@ -134,11 +164,13 @@ class _Plan(NamedTuple):
         preview: PREVIEWED if the guards allow the sweep, else the outcome that it has instead.
         scope: None if there is nothing to look at.
         unmentioned: Kind and name of each asset to delete.
+        shown: The kinds whose assets the caller may view.
     """
 
     preview: SweepResult
     scope: _Scope | None = None
     unmentioned: Sequence[tuple[AssetKind, str]] = ()
+    shown: Sequence[AssetKind] = ()
 
 
 async def _plan(
@@ -164,7 +196,7 @@ async def _plan(
         outcome = SweepOutcome.TOO_MANY
     shown = [kind for kind in mentions.kinds() if viewable_services(authorizer, principal, kind, [service])]
     sample = [names.join(service.name, name) for kind, name in unmentioned if kind in shown][:_MAX_SAMPLE]
-    return _Plan(SweepResult(outcome, would_delete=len(unmentioned), sample=sample), scope, unmentioned)
+    return _Plan(SweepResult(outcome, would_delete=len(unmentioned), sample=sample), scope, unmentioned, shown)
 
 
 async def _find_unmentioned(
@@ -191,9 +223,9 @@ async def _delete(
     writer: Writer,
     scope: _Scope,
     unmentioned: Sequence[tuple[AssetKind, str]],
-) -> int:
-    """Soft-deletes assets and returns how many it has deleted; a refused deletion does not count."""
-    deleted = 0
+) -> list[CatalogError | None]:
+    """Soft-deletes assets and returns for each why it was refused, or None if it was not."""
+    errors: list[CatalogError | None] = []
     for start in range(0, len(unmentioned), _BATCH_SIZE):
         writes = [
             AssetWrite(
@@ -206,5 +238,5 @@ async def _delete(
             for kind, name in unmentioned[start : start + _BATCH_SIZE]
         ]
         results = await pipeline.run(connection, Batch(writes))
-        deleted += sum(not isinstance(result, CatalogError) for result in results)
-    return deleted
+        errors += [result if isinstance(result, CatalogError) else None for result in results]
+    return errors
