@@ -6,6 +6,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.server import CatalogServer
 from tests.http.conftest import Connect
 from tests.service.caller import Caller
@@ -96,5 +99,21 @@ async def test_a_request_is_a_list_of_at_most_a_thousand(
         with capture_logs() as logged:
             assert (await put_all(client, "charts", many[:600]))["numberOfRowsPassed"] == 600
             server._access_log.flush()
-        (line,) = [line for line in logged if line["event"] == "call"]
-        assert line["dropped"] == {"chart.lifeCycle": 600}
+        assert [line["dropped"] for line in logged if "dropped" in line] == [{"chart.lifeCycle": 600}]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_request_fails_as_a_whole_while_the_database_is_away(
+    connect: Connect, superset: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise CatalogError(Reason.DATABASE_UNAVAILABLE, "away")
+
+    del superset
+    async with connect("robot", "ingestion_bot") as client:
+        monkeypatch.setattr(Catalog, "write_asset", away)
+        good: Json = {"name": "c8", "service": "superset"}
+        whole = await client.put("/api/v1/charts/bulk", json=[good, good])
+        assert (whole.status_code, whole.headers["retry-after"]) == (503, "1")
+        mixed = await put_all(client, "charts", [good, {}])
+        assert [one["status"] for one in mixed["failedRequest"]] == [503, 400]
