@@ -22,10 +22,11 @@ from dashboard_catalog.contract.limits import MAX_MESSAGE_ITEMS
 from dashboard_catalog.error_codes import Code
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.application import CatalogRoute
-from dashboard_catalog.http.assets import JsonAnswer
 from dashboard_catalog.http.bulk_answers import Failure, bulk_answer
 from dashboard_catalog.http.calls import HttpCall, call_of
-from dashboard_catalog.http.requests import as_object, asset_spec, checked, sent_list, sent_object, service_fqn
+from dashboard_catalog.http.json_answer import JsonAnswer
+from dashboard_catalog.http.requests import as_object, asset_spec, checked, sent_list, sent_object
+from dashboard_catalog.http.service_names import ServiceNames
 from dashboard_catalog.http.stale_requests import stale_request
 from dashboard_catalog.sources.messages import full_name
 
@@ -54,6 +55,7 @@ class BulkRoutes:
         self._kind = messages.kind
         self._catalog = catalog
         self._room = room
+        self._services = ServiceNames(catalog, room)
 
     def router(self) -> APIRouter:
         """Returns them. They come before those of single assets, whose ids would match their paths."""
@@ -88,7 +90,7 @@ class BulkRoutes:
         """Serves DELETE with the names of everything that a source still has."""
         call = call_of(request)
         body = await sent_object(request)
-        stale = stale_request(call, self._kind, body)
+        stale = await stale_request(call, self._kind, body, self._services)
         swept = await self._catalog.sessions.delete_stale(stale, validate_only=body.get("dryRun") is True)
         return await self._answer(call, bulk_answer(swept.deleted, swept.refused, count=swept.result.deleted))
 
@@ -100,9 +102,15 @@ class BulkRoutes:
 
     async def _read(self, call: HttpCall, bodies: Sequence[Any], writer: Writer) -> list[_Item]:
         items = []
+        # Most requests are about one.
+        services: dict[str, Any] = {}
         for place, body in enumerate(bodies):
             if place % _READ_AT_ONCE == 0:
                 await asyncio.sleep(0)
+            if isinstance(body, dict) and isinstance(sent := body.get("service"), str):
+                if sent not in services:
+                    services[sent] = await self._services.fqn_of(sent, call)
+                body["service"] = services[sent]
             items.append(self._item(call, place, body, writer))
         return items
 
@@ -144,8 +152,4 @@ class BulkRoutes:
 
 def _name_in(body: Any) -> str:
     """Returns the fully qualified name in a body, or the name where there is none; empty without either."""
-    if not isinstance(body, dict):
-        return ""
-    if isinstance(service := body.get("service"), str):
-        body = body | {"service": service_fqn(service)}
-    return full_name(body)[: names.MAX_FQN_BYTES]
+    return full_name(body)[: names.MAX_FQN_BYTES] if isinstance(body, dict) else ""

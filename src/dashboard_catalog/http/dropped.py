@@ -15,10 +15,10 @@ from dashboard_catalog.contract.limits import MAX_MESSAGE_ITEMS
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.application import CatalogRoute
-from dashboard_catalog.http.assets import JsonAnswer
 from dashboard_catalog.http.bulk_answers import Failure, bulk_answer
 from dashboard_catalog.http.calls import HttpCall, call_of
-from dashboard_catalog.http.requests import as_object, sent_list, sent_object, service_fqn
+from dashboard_catalog.http.json_answer import JsonAnswer
+from dashboard_catalog.http.requests import as_object, sent_list, sent_object
 from dashboard_catalog.http.shapes import Shape, check_shape
 from dashboard_catalog.http.stale_requests import check_stale
 from dashboard_catalog.sources.openmetadata import name_in
@@ -83,7 +83,7 @@ def _data_model(call: HttpCall, body: dict[str, Any]) -> dict[str, Any]:
     """Drops a data model, and returns what is answered of it."""
     check_shape(body, _DATA_MODEL)
     call.drop(["dataModel"])
-    fqn = f"{service_fqn(body['service'])}.model.{names.quote(body['name'])}"
+    fqn = f"{_service_fqn(body['service'])}.model.{names.quote(body['name'])}"
     return {
         "id": _id_of(fqn),
         "name": body["name"],
@@ -138,7 +138,7 @@ def _pipeline(call: HttpCall, body: dict[str, Any]) -> dict[str, Any]:
     call.drop(["ingestionPipeline"])
     fqn, service = names.quote(body["name"]), name_in(body["service"])
     if isinstance(service, str):
-        fqn = f"{service_fqn(service)}.{fqn}"
+        fqn = f"{_service_fqn(service)}.{fqn}"
     return {
         "id": _id_of(fqn),
         "name": body["name"],
@@ -184,3 +184,11 @@ def absent(what: str) -> CatalogError:
 
 def _id_of(fqn: str) -> str:
     return str(uuid5(NAMESPACE_URL, fqn))
+
+
+def _service_fqn(sent: str) -> str:
+    """Returns the name of a BI service as a part of other names. Nobody looks for those, so it need not exist."""
+    try:
+        return names.quote(names.segment(sent))
+    except names.NameSyntaxError:
+        return names.quote(sent)

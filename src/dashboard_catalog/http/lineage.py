@@ -10,9 +10,10 @@ from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.contract.shown import shown_asset
 from dashboard_catalog.http.application import CatalogRoute
-from dashboard_catalog.http.assets import JsonAnswer
 from dashboard_catalog.http.calls import call_of
 from dashboard_catalog.http.dropped import absent
+from dashboard_catalog.http.json_answer import JsonAnswer
+from dashboard_catalog.http.lookups import find_by_name
 from dashboard_catalog.http.requests import checked, sent_object
 from dashboard_catalog.http.shapes import Shape, check_shape
 
@@ -50,7 +51,11 @@ class LineageRoutes:
 
     async def get_by_name(self, request: Request, type: str, fqn: str) -> JsonAnswer:
         """Serves GET by fully qualified name."""
-        return await self._get(request, type, {"fully_qualified_name": fqn})
+
+        async def get(name: str, _: str) -> JsonAnswer:
+            return await self._get(request, type, {"fully_qualified_name": name})
+
+        return await find_by_name(fqn, "", get)
 
     async def get(self, request: Request, type: str, id: str) -> JsonAnswer:
         """Serves GET by id."""

@@ -33,6 +33,13 @@ def decoded(name: str) -> str:
     return name
 
 
+def encoded(name: str) -> str:
+    """Returns a raw name with OpenMetadata's encodings."""
+    for code, plain in _RESERVED.items():
+        name = name.replace(plain, code)
+    return name
+
+
 async def find_by_name(fqn: str, include: str, find: Callable[[str, str], Awaitable[T]]) -> T:
     """Returns what `find` finds by a fully qualified name, and by what the client may have meant by it.
 

@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 from fastapi import Request
 from google.protobuf.message import Message
 
-from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
@@ -71,14 +70,6 @@ async def sent_list(request: Request, limit: int) -> list[Any]:
     return body
 
 
-def service_fqn(sent: str) -> str:
-    """Returns the fully qualified name of a BI service. OpenMetadata's clients send that or the raw name."""
-    try:
-        return names.join(names.segment(sent))
-    except names.NameSyntaxError:
-        return names.quote(sent)
-
-
 def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
     """Returns the spec of a dashboard or a chart in a body of OpenMetadata. What the catalog does not keep is dropped.
 
@@ -90,8 +81,6 @@ def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
     Raises:
         CatalogError: INVALID_ARGUMENT with everything that cannot be read.
     """
-    if isinstance(service := body.get("service"), str):
-        body = body | {"service": service_fqn(service)}
     conversion = convert(Kind(kind), body)
     call.drop(conversion.dropped)
     if conversion.problems:

@@ -9,8 +9,8 @@ from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, Violations, invalid
 from dashboard_catalog.http.calls import HttpCall
-from dashboard_catalog.http.encoded_names import decoded, encoded
-from dashboard_catalog.http.requests import service_fqn
+from dashboard_catalog.http.lookups import decoded, encoded
+from dashboard_catalog.http.service_names import ServiceNames
 from dashboard_catalog.http.shapes import Shape, check_shape
 
 _REQUIRED: Shape = {"scopeFqn": str, "scopeEntityType": str, "seenFqns": list}
@@ -37,13 +37,14 @@ def check_stale(call: HttpCall, body: dict[str, Any]) -> None:
     call.drop(f"deleteStale.{key}" for key in body if key not in _REQUIRED and key not in _OPTIONAL)
 
 
-def stale_request(call: HttpCall, kind: AssetKind, body: dict[str, Any]) -> StaleRequest:
+async def stale_request(call: HttpCall, kind: AssetKind, body: dict[str, Any], services: ServiceNames) -> StaleRequest:
     """Returns what a body asks to delete.
 
     Args:
         call: Who asks.
         kind: The kind of asset.
         body: What was sent.
+        services: Finds the BI service.
 
     Raises:
         CatalogError: INVALID_ARGUMENT with everything that is wrong with the body.
@@ -58,7 +59,7 @@ def stale_request(call: HttpCall, kind: AssetKind, body: dict[str, Any]) -> Stal
     violations.check()
     return StaleRequest(
         writer=call.call.writer,
-        service=names.segment(service_fqn(body["scopeFqn"])),
+        service=names.segment(await services.fqn_of(body["scopeFqn"], call)),
         kind=kind,
         seen=seen,
         takes_charts=body.get("recursive") is not False,
