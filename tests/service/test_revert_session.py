@@ -237,6 +237,17 @@ async def test_a_session_of_before_an_upgrade_is_put_back_as_well(bot: Caller, a
     assert (await stored(admin))["displayName"] == "One"
 
 
+async def test_a_session_that_wrote_nothing_is_looked_for_in_no_bi_service(
+    bot: Caller, admin: Caller, service: Service
+) -> None:
+    await load(bot, [dashboard("d1")])
+    session_id = await load(bot, [dashboard("d1")], service="superset", sweep={"maxDeletedPercent": 50})
+    assert await undo(admin, session_id) == (0, 0, set())
+    async with service.database._readers.connect() as connection:
+        kept = await connection.execute(text("SELECT changes FROM bulk_session WHERE reverted_at IS NOT NULL"))
+        assert str(kept.scalar_one()) == "{}"
+
+
 async def test_it_stops_after_its_chunk_and_goes_on_when_called_again(
     bot: Caller, admin: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

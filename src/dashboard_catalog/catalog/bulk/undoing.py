@@ -39,7 +39,8 @@ _REMOVED_AT_ONCE = 1000
 
 async def _any_changes(connection: ReadConnection, session: SessionRecord) -> dict[str, list[int]]:
     """Returns where a session may have written that began before the catalog kept that: anywhere, until now."""
-    has_written = counts_of(session).keys() & {"created", "updated", "restored"} or session.swept
+    has_swept = bool(session.swept and session.swept["deleted"])
+    has_written = has_swept or bool(counts_of(session).keys() & {"created", "updated", "restored"})
     services = await entities.of_kind(connection, "bi_service") if has_written else []
     return {service.id.hex: [1, await locks.last_change(connection, service.id)] for service in services}
 
