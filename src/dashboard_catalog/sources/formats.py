@@ -1,10 +1,10 @@
-"""The formats of other tools: what each module of `sources.tools` offers, and the list of them.
+"""The formats of other tools: what each module of `sources.tools` offers. The list of them is in that package.
 
 A format turns what a tool wrote into items with the fields of the contract. It is read once, from its beginning to its
 end; what reads the items keeps them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,9 +64,3 @@ class Server(Protocol):
         Raises:
             SourceError: If it cannot be asked, or refuses.
         """
-
-
-FORMATS: Sequence[Format] = ()
-"""In the order in which they are tried."""
-
-SERVERS: Sequence[Server] = ()

@@ -1,12 +1,19 @@
 """Decodes JSON, with errors that name the place.
 
-Stricter than the standard library: NaN and Infinity are not numbers.
+Stricter than the standard library: NaN and Infinity are not numbers. Text that would take too much memory is refused:
+its bytes are limited, and so is the number of its values, since an empty list takes many times the memory of its text.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from typing import NoReturn
+
+MAX_BYTES = 64 * 2**20
+"""Maximum size of what is decoded at once: a line of NDJSON, or a file of any other JSON."""
+MAX_VALUES = 4_000_000
+_TOO_LONG = f"has more than {MAX_BYTES // 2**20} MiB"
+_TOO_MANY = f"has more than {MAX_VALUES:,} values"
 
 
 class JsonError(ValueError):
@@ -19,6 +26,7 @@ def values_on(line: bytes) -> list[object]:
     Raises:
         JsonError: If the line does not consist of values; the message gives the column.
     """
+    _check_size(line)
     try:
         text = line.decode("utf-8-sig")
         try:
@@ -39,14 +47,26 @@ def values_of(content: bytes) -> Iterator[object]:
     Raises:
         JsonError: With the line and the column.
     """
+    _check_size(content)
     try:
         yield from _row_of_values(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise JsonError(_reason(error)) from error
 
 
+def _check_size(content: bytes) -> None:
+    if len(content) > MAX_BYTES:
+        raise JsonError(f"it {_TOO_LONG}; write one item per line, for example with jq -c .[]")
+    if len(content) > MAX_VALUES and sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise JsonError(f"it {_TOO_MANY}; write one item per line, for example with jq -c .[]")
+
+
 def is_incomplete(line: bytes) -> bool:
-    """Says whether a line ends before its last value does."""
+    """Says whether a line ends before its last value does. A line that is too large does not count as such."""
+    try:
+        _check_size(line)
+    except JsonError:
+        return False
     text = line.decode("utf-8-sig", errors="replace")
     try:
         for _ in _row_of_values(text):

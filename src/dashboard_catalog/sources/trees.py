@@ -1,20 +1,35 @@
 """Files below a folder, in a ZIP archive, or just one: whatever a path holds, read with limits.
 
-A path can come from anywhere, and so can an archive. So links are not followed out of the folder, an archive is
-inflated in memory only and counted on the way, and nothing in it is trusted, not even the sizes that it states.
+A path can come from anywhere, and so can an archive. So links are not followed out of the folder, only regular files
+are read, an archive is inflated in memory only and counted on the way, and nothing in it is trusted, not even the sizes
+that it states.
 """
 
 import os
+import stat
+import struct
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader, FileIO
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import IO, Protocol
 
 from dashboard_catalog.sources.problems import SourceError
 
 MAX_ENTRIES = 10_000
+MAX_LEVELS = 50
 MAX_FILE_BYTES = 64 * 2**20
 MAX_BYTES = 2**30
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
+_PIECE_BYTES = 2**16
+# The list of the files of an archive is read at once. This has room for the longest names of `MAX_ENTRIES` files.
+_MAX_READ_BYTES = 8 * 2**20
+# What the standard library raises for archives that are broken, or that it cannot read.
+_BROKEN = (OSError, ValueError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 class Tree(Protocol):
@@ -43,25 +58,35 @@ class Tree(Protocol):
         """
 
 
-def tree_at(path: Path) -> Tree:
+def tree_at(path: Path, name: str | None = None) -> Tree:
     """Returns the files at a path: a folder, a ZIP archive, or any other file.
+
+    Args:
+        path: Where they are.
+        name: The name that people know; by default the last part of the path.
 
     Raises:
         SourceError: If there is nothing that can be read, or too much.
     """
+    shown = printable(path.name or str(path)) if name is None else name
     if path.is_dir():
-        return _Folder(path)
-    if zipfile.is_zipfile(path):
-        return _Archive(path)
-    return _OneFile(path)
+        return _Folder(path, shown)
+    if _start(path, 4) in _ZIP:
+        return _Archive(path, shown)
+    return _OneFile(path, shown)
+
+
+def printable(name: str) -> str:
+    """Returns the name of a file with its bytes that are not UTF-8 as escapes, so that no two names become equal."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 class _OneFile:
     """A file by itself."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = os.fsencode(path.name).decode(errors="replace")
-        self.names: Sequence[str] = (self.name,)
+    def __init__(self, path: Path, name: str) -> None:
+        self.name = name
+        self.names: Sequence[str] = (name,)
         self._path = path
 
     def read(self, name: str) -> bytes:
@@ -74,81 +99,137 @@ class _OneFile:
 class _Folder:
     """The files below a folder, without those whose names begin with a dot."""
 
-    def __init__(self, folder: Path) -> None:
-        self.name = folder.name
-        self._folder = folder
-        self._root = folder.resolve()
-        self.names: Sequence[str] = sorted(self._found())
-        if len(self.names) > MAX_ENTRIES:
-            raise SourceError(f"{self.name} has more than {MAX_ENTRIES:,} files")
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        root = folder.resolve()
+        self._paths: Mapping[str, Path] = dict(
+            sorted((printable(path.relative_to(folder).as_posix()), path) for path in _files_below(folder, root, name))
+        )
+        self.names: Sequence[str] = tuple(self._paths)
 
     def read(self, name: str) -> bytes:
-        return _limited(name, _start(self._folder / name, MAX_FILE_BYTES + 1))
+        return _limited(name, _start(self._paths[name], MAX_FILE_BYTES + 1))
 
     def start(self, name: str, size: int) -> bytes:
-        return _start(self._folder / name, size)
+        return _start(self._paths[name], size)
 
-    def _found(self) -> Sequence[str]:
-        found: list[str] = []
-        for folder, folders, files in os.walk(self._folder, followlinks=False):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            paths = [Path(folder) / name for name in files if not name.startswith(".")]
-            found += [path.relative_to(self._folder).as_posix() for path in paths if self._is_inside(path)]
-            if len(found) > MAX_ENTRIES:
-                break
-        return found
 
-    def _is_inside(self, path: Path) -> bool:
-        return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(self._root))
+def _files_below(folder: Path, root: Path, name: str) -> Iterator[Path]:
+    """Yields the regular files below a folder. Follows links to files that are inside, and no links to folders.
+
+    Raises:
+        SourceError: If there are too many, or too many levels, or if a folder cannot be read.
+    """
+    waiting, seen, files = [folder], 0, 0
+    while waiting:
+        try:
+            found = sorted(os.scandir(waiting.pop()), key=lambda entry: entry.name)
+        except OSError as error:
+            raise SourceError(f"cannot read {printable(str(error.filename))}: {error.strerror}") from error
+        for entry in found:
+            path = Path(entry.path)
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if len(path.relative_to(folder).parts) > MAX_LEVELS:
+                    raise SourceError(f"{name} has more than {MAX_LEVELS} levels of folders")
+                waiting.append(path)
+                seen += 1
+            elif entry.is_file() and (not entry.is_symlink() or path.resolve().is_relative_to(root)):
+                files += 1
+                yield path
+        if max(seen, files) > MAX_ENTRIES:
+            raise SourceError(f"{name} has more than {MAX_ENTRIES:,} files: give a folder with less in it")
 
 
 class _Archive:
     """The files in a ZIP archive."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._path = path
+    def __init__(self, path: Path, name: str) -> None:
+        self.name = name
         self._read = 0
         try:
-            with zipfile.ZipFile(path) as archive:
-                entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-            raise SourceError(f"{self.name} is not a ZIP archive that can be read: {error}") from error
+            self._archive = zipfile.ZipFile(_Cautious(FileIO(path)))
+            entries = [entry for entry in self._archive.infolist() if not _is_special(entry)]
+        except _BROKEN as error:
+            raise SourceError(f"{name} is not a ZIP archive that can be read: {error}") from error
         if len(entries) > MAX_ENTRIES:
-            raise SourceError(f"{self.name} has more than {MAX_ENTRIES:,} files")
-        if outside := [entry.filename for entry in entries if _leaves(entry.filename)]:
-            raise SourceError(f"{self.name} has a file outside of it: {outside[0]!r}")
-        self.names: Sequence[str] = sorted({entry.filename for entry in entries})
+            raise SourceError(f"{name} has more than {MAX_ENTRIES:,} files")
+        for entry in entries:
+            if problem := _problem(entry):
+                raise SourceError(f"{name} {problem}: {entry.filename!r}")
+        self._entries: Mapping[str, zipfile.ZipInfo] = dict(
+            sorted((entry.filename, entry) for entry in entries if not _is_hidden(entry.filename))
+        )
+        if len(self._entries) < sum(not _is_hidden(entry.filename) for entry in entries):
+            raise SourceError(f"{name} has several files of one name")
+        self.names: Sequence[str] = tuple(self._entries)
 
     def read(self, name: str) -> bytes:
         content = _limited(name, self.start(name, MAX_FILE_BYTES + 1))
         self._read += len(content)
         if self._read > MAX_BYTES:
-            raise SourceError(f"{self.name} has more than {MAX_BYTES:,} bytes")
+            raise SourceError(f"{self.name} has more than {MAX_BYTES // 2**30} GiB")
         return content
 
     def start(self, name: str, size: int) -> bytes:
         try:
-            with zipfile.ZipFile(self._path) as archive, archive.open(name) as file:
-                return file.read(size)
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            with self._archive.open(self._entries[name]) as file:
+                return _inflated(file, size)
+        except _BROKEN as error:
             raise SourceError(f"cannot read {name} in {self.name}: {error}") from error
 
 
-def _leaves(name: str) -> bool:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
+class _Cautious(BufferedReader):
+    """A file that refuses to read much at once, as a broken or hostile archive demands."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or not 0 <= size <= _MAX_READ_BYTES:
+            raise zipfile.BadZipFile("its list of files is too long")
+        return super().read(size)
+
+
+def _inflated(file: IO[bytes], size: int) -> bytes:
+    content = bytearray()
+    while len(content) < size and (piece := file.read(min(_PIECE_BYTES, size - len(content)))):
+        content += piece
+    return bytes(content)
+
+
+def _is_special(entry: zipfile.ZipInfo) -> bool:
+    """Says whether an entry is a folder, a link or a device."""
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    return entry.is_dir() or kind not in {0, stat.S_IFREG}
+
+
+def _problem(entry: zipfile.ZipInfo) -> str | None:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts[:1]):
+        return "has a file outside of it"
+    if entry.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if entry.compress_type not in _ZIP_METHODS:
+        return "is compressed in a way that is not supported; only stored and deflated files are"
+    return None
+
+
+def _is_hidden(name: str) -> bool:
+    """Says whether a file is one that systems add, such as `__MACOSX/` and `.DS_Store`."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def _start(path: Path, size: int) -> bytes:
+    # Without waiting for another end, should it have become a pipe meanwhile.
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SourceError(f"{printable(str(path))} is not a regular file")
             return file.read(size)
     except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+        raise SourceError(f"cannot read {printable(str(path))}: {error.strerror}") from error
 
 
 def _limited(name: str, content: bytes) -> bytes:
     if len(content) > MAX_FILE_BYTES:
-        raise SourceError(f"{name} has more than {MAX_FILE_BYTES:,} bytes")
+        raise SourceError(f"{name} has more than {MAX_FILE_BYTES // 2**20} MiB")
     return content
