@@ -20,7 +20,7 @@ from dashboard_catalog.catalog.reading.room import MAX_ANSWER_BYTES, SMALL_ANSWE
 from dashboard_catalog.catalog.reading.search import matching, snippets
 from dashboard_catalog.catalog.reading.search import request as search
 from dashboard_catalog.catalog.writing import merge
-from dashboard_catalog.cli.ingest.command import MAX_DELETED_PERCENT, IngestOptions
+from dashboard_catalog.cli.ingest.ingest_options import MAX_DELETED_PERCENT, IngestOptions
 from dashboard_catalog.contract import fitting, limits, preserved, status_details
 from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS

@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.sources.files import Document, Holding
+from dashboard_catalog.sources.formats import Wishes
 from dashboard_catalog.sources.found import FoundItem
 from dashboard_catalog.sources.items import items_in
 from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.paging import Paging
 from dashboard_catalog.sources.problems import SourceError
 from dashboardcatalog.v1 import entity_pb2
 
 NAMED = {"name": "n", "service": "s"}
 
 
-def items(value: Any, holding: Holding | None = None, default: Kind | None = None) -> list[FoundItem]:
-    return list(items_in(Document("file", Path("file"), (value,), holding), default))
+def items(value: Any, holding: Holding | None = None, **wishes: Any) -> list[FoundItem]:
+    return list(items_in(Document("file", Path("file"), (value,), holding), Wishes(**wishes)))
 
 
 @pytest.mark.parametrize(
@@ -46,8 +48,8 @@ def test_every_kind_in_the_contract_is_known() -> None:
 
 @pytest.mark.parametrize("default", [Kind.DASHBOARD, Kind.CHART])
 def test_a_body_of_an_ambiguous_kind_gets_the_default_kind(default: Kind) -> None:
-    assert items(NAMED, default=default) == [FoundItem("file", default, NAMED)]
-    assert items(NAMED | {"chartType": "x"}, default=default)[0].kind is Kind.CHART
+    assert items(NAMED, kind=default) == [FoundItem("file", default, NAMED)]
+    assert items(NAMED | {"chartType": "x"}, kind=default)[0].kind is Kind.CHART
 
 
 def test_a_body_of_an_ambiguous_kind_without_a_default_is_an_error_with_its_place() -> None:
@@ -110,23 +112,52 @@ def test_an_item_that_is_incomplete_or_ambiguous_is_a_problem(value: Any, proble
     ],
 )
 def test_an_item_of_another_tool_is_an_error_that_names_it(value: Any, tool: str) -> None:
-    with pytest.raises(SourceError, match=f"^file, item 2 is {tool}, which cannot be loaded. Expected "):
+    with pytest.raises(SourceError, match=f"^file, item 2 is {tool}.*. Expected "):
         items([{"chart": NAMED}, value])
 
 
-def test_a_page_holds_items_and_the_last_one_must_be_there() -> None:
+def test_pages_hold_items_and_all_of_them_must_be_there_in_any_order_and_file() -> None:
     body: dict[str, Any] = NAMED | {"charts": []}
-    first = {"data": [body], "paging": {"after": "x", "total": 2}}
-    last = {"data": [body], "paging": {"total": 2}}
-    pages = list(items_in(Document("file", Path("file"), (first, last)), None))
-    assert [(found.place, found.kind) for found in pages] == [
-        ("file, value 1, data 1", Kind.DASHBOARD),
-        ("file, value 2, data 1", Kind.DASHBOARD),
-    ]
-    for page in (first, {"dashboards": [body], "nextPageToken": "x"}):
-        *_, found = items(page)
-        assert found.problem is not None
-        assert found.problem.startswith("says that there are more pages: ")
+    first = {"data": [body], "paging": {"after": "x", "total": 3}}
+    last = {"data": [body, body], "paging": {"total": 3}}
+    chart = {"data": [NAMED | {"chartType": "Line"}], "paging": {"total": 1}}
+
+    def problems(*files: tuple[Any, ...]) -> list[tuple[str, str]]:
+        paging = Paging()
+        for number, values in enumerate(files):
+            source = Document(f"file{number}", Path("file"), values)
+            assert all(found.kind for found in items_in(source, Wishes(), paging))
+        return list(paging.problems())
+
+    assert problems((first, last, chart)) == problems((last,), (chart,), (first,)) == []
+    assert problems((first, {"data": [], "paging": {"after": None}})) != []
+    more = "says that there are more pages: give all pages at once, or ask for a larger page"
+    assert problems((first,), (chart,)) == [("file0", more)]
+    assert problems(({"dashboards": [body], "nextPageToken": "x"},)) == [("file0", more)]
+    [(place, fewer)] = problems((chart, last))
+    assert (place, fewer[:50]) == ("file0, value 2", "says that there are 3 items, but only 2 are there:")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"serviceType": "Looker"}, Kind.BI_SERVICE),
+        ({"email": "n@example.com", "teams": []}, Kind.USER),
+        ({"teamType": "Group"}, Kind.TEAM),
+        ({"domainType": "Aggregate"}, Kind.DOMAIN),
+        ({"mutuallyExclusive": False}, Kind.CLASSIFICATION),
+        ({"classification": {"name": "c"}, "mutuallyExclusive": False}, Kind.TAG),
+        ({"serviceType": "Looker", "service": {"name": "s"}, "chartType": "Line"}, Kind.CHART),
+    ],
+)
+def test_entities_of_openmetadata_have_a_kind(body: dict[str, Any], kind: Kind) -> None:
+    assert [found.kind for found in items({"data": [{"name": "n"} | body], "paging": {"total": 1}})] == [kind]
+
+
+def test_an_asset_that_names_no_service_is_of_the_given_one() -> None:
+    value = [{"chart": {"name": "c"}}, {"name": "d", "charts": []}, {"user": {"name": "u"}}, {"chart": NAMED}]
+    found = items(value, service="a.b")
+    assert [(one.body or {}).get("service") for one in found] == ['"a.b"', '"a.b"', None, "s"]
 
 
 def test_an_entity_must_name_its_kind() -> None:

@@ -51,6 +51,13 @@ def test_a_reference_without_a_fully_qualified_name_is_known_by_its_name() -> No
         "domain": {"id": "2", "type": "domain", "name": "d"},
     }
     assert converted(body) == {"name": "n", "service": '"s.t"', "domain": "d"}
+    charts = [{"id": "3", "type": "chart", "name": "a.b"}, {"id": "4", "type": "chart", "fullyQualifiedName": "x.c"}]
+    assert converted(body | {"charts": [*charts, "s.d"]})["charts"] == ['"s.t"."a.b"', "x.c", "s.d"]
+
+
+@pytest.mark.parametrize(("given", "service"), [("s.t", '"s.t"'), ('"s.t"', '"s.t"'), ('s"t', '"s""t"'), ("s", "s")])
+def test_a_raw_name_of_a_service_is_quoted(given: str, service: str) -> None:
+    assert converted(NAMED | {"service": given})["service"] == service
 
 
 def test_ids_of_another_catalog_give_way_to_names() -> None:

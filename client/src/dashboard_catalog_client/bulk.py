@@ -29,6 +29,8 @@ Progress = Callable[[int], None]
 """Takes the number of items that the server has processed."""
 ConnectionLost = Callable[[grpc.aio.AioRpcError], None]
 """Takes the error that the connection ended with."""
+LeftOut = Callable[[bulk_pb2.BulkUpsertResult], None]
+"""Takes the result of an item whose `left_out` names references that do not exist."""
 
 # Errors of a write to a call that has ended.
 _ENDED = (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
@@ -70,6 +72,8 @@ class BulkLoad:
         on_progress: Called with the number of items that the server has processed.
         on_connection_lost: Called with the error when the connection breaks, before the load tries again. Called once
             per break, however many attempts it takes to reconnect.
+        on_left_out: Called with the result of each item that was written without references that do not exist; see
+            `LoadOptions.missing_references`. Results that a broken connection has lost are not sent again.
 
     Attributes:
         session_id: UUID of the load.
@@ -95,6 +99,7 @@ class BulkLoad:
         *,
         on_progress: Progress | None = None,
         on_connection_lost: ConnectionLost | None = None,
+        on_left_out: LeftOut | None = None,
     ) -> None:
         self.session_id = options.get("session_id") or str(uuid4())
         self.start_offset: int | None = None
@@ -104,6 +109,7 @@ class BulkLoad:
         self._options = options
         self._on_progress = on_progress or (lambda _done: None)
         self._on_connection_lost = on_connection_lost or (lambda _error: None)
+        self._on_left_out = on_left_out or (lambda _result: None)
         self._pending = Pending(chunks_from(items))
         self._retries = Retries(options.get("give_up_seconds", GIVE_UP_SECONDS), can_renew=callable(token))
         self._failures: asyncio.Queue[ItemFailure | None] = asyncio.Queue()
@@ -237,6 +243,9 @@ class BulkLoad:
             case "progress":
                 for result in response.progress.results:
                     self._yield_failure(result)
+                    if result.left_out:
+                        with _callers_code():
+                            self._on_left_out(result)
                 self._acknowledge(response.progress.next_offset)
             case "summary":
                 self.summary = response.summary

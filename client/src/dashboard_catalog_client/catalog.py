@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from dashboard_catalog_client.blocking import SyncLoad
-from dashboard_catalog_client.bulk import BulkLoad, ConnectionLost, OpenChannel, Progress
+from dashboard_catalog_client.bulk import BulkLoad, ConnectionLost, LeftOut, OpenChannel, Progress
 from dashboard_catalog_client.channel import (
     Token,
     check_safe,
@@ -47,6 +47,7 @@ class _Client(Generic[C, L]):
         items: Iterable[Any] | AsyncIterable[Any],
         on_progress: Progress | None = None,
         on_connection_lost: ConnectionLost | None = None,
+        on_left_out: LeftOut | None = None,
         **options: Unpack[LoadOptions],
     ) -> L:
         """Returns a load to iterate over; see `BulkLoad` and `LoadOptions`."""
@@ -57,6 +58,7 @@ class _Client(Generic[C, L]):
             options,
             on_progress=on_progress,
             on_connection_lost=on_connection_lost,
+            on_left_out=on_left_out,
         )
         return self._wrap(load)
 

@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 _LAST = "connection"
 # Options and arguments that name files, though they are texts.
-_FILES = frozenset({"path", "tls_ca"})
+_FILES = frozenset({"path", "paths", "tls_ca"})
 
 
 class Named:

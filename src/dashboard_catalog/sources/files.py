@@ -7,18 +7,21 @@ what the values mean.
 import hashlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Literal, Protocol
 
-from dashboard_catalog.sources.json_values import JsonError, is_incomplete, values_of, values_on
+from dashboard_catalog.sources.json_values import MAX_BYTES, TOO_LARGE, JsonError, is_incomplete, values_of, values_on
 from dashboard_catalog.sources.problems import SourceError
-from dashboard_catalog.sources.recognition import other_folder, other_format
+from dashboard_catalog.sources.recognition import other_format
+from dashboard_catalog.sources.trees import is_file_in
 
 Holding = Literal["service", "entity", "chart", "dashboard"]
 """What a file holds, if its name says so."""
@@ -33,7 +36,8 @@ FOLDER_FILES: Mapping[str, Holding] = MappingProxyType(
 )
 """The files that a folder may hold, in the order of loading."""
 
-_LINES_SUFFIXES = (".ndjson", ".jsonl")
+LINES_SUFFIXES = (".ndjson", ".jsonl")
+"""Names of NDJSON end so."""
 _START_BYTES = 4_096
 
 
@@ -82,7 +86,7 @@ class Lines:
     def records(self) -> Iterator[Record]:
         """Yields the values of each line; numbers them from 1 if there are several. Skips empty lines."""
         with _open(self.path) as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(_lines(self.name, file), start=1):
                 if text := line.strip():
                     yield from _on_line(f"{self.name}:{number}", text)
 
@@ -101,8 +105,20 @@ class Document:
         yield from _numbered(self.name, self.values)
 
 
-def sources_in(path: str, scratch: Path) -> list[Source]:
-    """Returns the sources at a path.
+class Content(Protocol):
+    """A file with a name."""
+
+    @property
+    def name(self) -> str:
+        """The name that people know."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+
+def received(path: str, scratch: Path) -> tuple[Path, str]:
+    """Returns where to read a path, any number of times, and the name that people know.
 
     Args:
         path: A folder, a file, or `-` for standard input.
@@ -114,51 +130,69 @@ def sources_in(path: str, scratch: Path) -> list[Source]:
     if path == "-":
         if sys.stdin is None:
             raise SourceError("standard input is closed")
-        return [_detect_format("-", _copy(sys.stdin.buffer, scratch))]
+        return _copy(sys.stdin.buffer, scratch), "-"
     given = Path(path)
-    if given.is_dir():
-        return _in_folder(given)
+    try:
+        kind = stat.S_IFMT(given.stat().st_mode)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"cannot read {given}: {reason}") from error
     # A name may have bytes that are not UTF-8; messages and output must.
-    name = os.fsencode(given.name).decode(errors="replace")
-    if given.is_file():
-        return [_detect_format(name, given)]
+    name = os.fsencode(given.name or path).decode(errors="replace")
+    if kind in {stat.S_IFREG, stat.S_IFDIR}:
+        return given, name
+    if kind != stat.S_IFIFO:
+        raise SourceError(f"{given} is a device or a socket: give a file, or - for standard input")
     with _open(given) as pipe:
-        return [_detect_format(name, _copy(pipe, scratch))]
+        return _copy(pipe, scratch), name
 
 
-def digest_of(sources: Iterable[Source]) -> str:
-    """Returns a digest of the content of all sources."""
+def sources_at(path: Path, name: str, *, is_only: bool = True) -> list[Source]:
+    """Returns the sources at a path.
+
+    Args:
+        path: A folder or a file.
+        name: The name that people know.
+        is_only: Whether it is the only path, so that the names of the files in a folder suffice.
+
+    Raises:
+        SourceError: If there is nothing to read.
+    """
+    if not path.is_dir():
+        return [_detect_format(name, path)]
+    if not (holdings := holdings_in(path)):
+        raise SourceError(f"{path} {_why_not_a_folder(path)}")
+    return [
+        _detect_format(file if is_only else f"{name}/{file}", path / file, holding)
+        for file, holding in holdings.items()
+    ]
+
+
+def holdings_in(folder: Path) -> dict[str, Holding]:
+    """Returns the files of a folder that are read, with what they hold, in the order of loading."""
+    return {name: holding for name, holding in FOLDER_FILES.items() if is_file_in(folder, folder / name)}
+
+
+def digest_of(contents: Iterable[Content]) -> str:
+    """Returns a digest of all files."""
     digest = hashlib.sha256()
-    for source in sources:
-        with _open(source.path) as file:
-            digest.update(f"{source.name}\n".encode() + hashlib.file_digest(file, "sha256").digest())
+    for content in contents:
+        with _open(content.path) as file:
+            digest.update(f"{content.name}\n".encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 
-def _in_folder(folder: Path) -> list[Source]:
-    found = [
-        _detect_format(name, folder / name, holding)
-        for name, holding in FOLDER_FILES.items()
-        if (folder / name).is_file()
-    ]
-    if not found:
-        raise SourceError(f"{folder} {_why_not_a_folder(folder)}")
-    return found
-
-
 def _why_not_a_folder(folder: Path) -> str:
-    if tool := other_folder(folder):
-        return f"is {tool}, which cannot be loaded"
     others = other_files(folder)
-    hint = f"; give the path of a file, such as {folder / others[0]}, to load that" if others else ""
-    return f"contains none of {', '.join(FOLDER_FILES)}{hint}"
+    hint = f"; give the paths of files, such as {folder / others[0]}, to load those" if others else ""
+    return f"contains none of {', '.join(FOLDER_FILES)}, and nothing in a known format of another tool{hint}"
 
 
 def other_files(folder: Path) -> list[str]:
     """Returns the names of the files in a folder that look like sources but are not read; none if it is no folder."""
     if not folder.is_dir():
         return []
-    suffixes = (".json", *_LINES_SUFFIXES)
+    suffixes = (".json", *LINES_SUFFIXES)
     return sorted(one.name for one in folder.iterdir() if one.name.endswith(suffixes) and one.name not in FOLDER_FILES)
 
 
@@ -184,10 +218,10 @@ def _detect_format(name: str, path: Path, holding: Holding | None = None) -> Sou
     with _open(path) as file:
         if other := other_format(name, file.read(_START_BYTES)):
             raise SourceError(f"{name} {other}")
-    if name.endswith(_LINES_SUFFIXES):
+    if name.endswith(LINES_SUFFIXES):
         return Lines(name, path, holding)
     with _open(path) as file:
-        first = next((line.strip() for line in file if line.strip()), b"")
+        first = next((line.strip() for line in _lines(name, file) if line.strip()), b"")
     if is_incomplete(first):
         return Document(name, path, tuple(_values(name, path)), holding)
     return Lines(name, path, holding)
@@ -195,11 +229,26 @@ def _detect_format(name: str, path: Path, holding: Holding | None = None) -> Sou
 
 def _values(name: str, path: Path) -> Iterator[object]:
     with _open(path) as file:
-        content = file.read()
+        content = file.read(MAX_BYTES + 1)
     try:
         yield from values_of(content)
     except JsonError as error:
         raise SourceError(f"{name} is not JSON: {error}") from error
+
+
+def _lines(name: str, file: BinaryIO) -> Iterator[bytes]:
+    """Yields the lines of a file.
+
+    Raises:
+        SourceError: If one is too long to be kept in memory.
+    """
+    for number in count(1):
+        line = file.readline(MAX_BYTES + 1)
+        if not line:
+            return
+        if len(line) > MAX_BYTES:
+            raise SourceError(f"{name}:{number} is too long for one line: {TOO_LARGE}")
+        yield line
 
 
 def _on_line(place: str, line: bytes) -> Iterator[Record]:

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeGuard
 
+from dashboard_catalog.catalog.model.qualified_names import quote
 from dashboard_catalog.sources.files import Holding, Record, Source
+from dashboard_catalog.sources.formats import Wishes
 from dashboard_catalog.sources.found import FoundItem
 from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.paging import PAGING_KEYS, Paging
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.recognition import other_tool
 from dashboardcatalog.v1 import entity_pb2
@@ -37,29 +40,39 @@ _PLURALS: Mapping[Holding, str] = {
 }
 _CHART_KEYS = ("chartType", "chart_type", "dashboards")
 _DASHBOARD_KEYS = ("charts", "dashboardType", "dashboard_type", "project")
+# What gives away the kind of an entity of OpenMetadata. Its tags have the last two.
+_ENTITY_SIGNS: Mapping[str, Kind] = {
+    "serviceType": Kind.BI_SERVICE,
+    "teamType": Kind.TEAM,
+    "email": Kind.USER,
+    "domainType": Kind.DOMAIN,
+    "classification": Kind.TAG,
+    "mutuallyExclusive": Kind.CLASSIFICATION,
+}
 
 
-def items_in(source: Source, default: Kind | None) -> Iterator[FoundItem]:
+def items_in(source: Source, wishes: Wishes, paging: Paging | None = None) -> Iterator[FoundItem]:
     """Yields the items of a source in its order.
 
     Args:
         source: What to read.
-        default: Kind of a bare body that could be a dashboard or a chart.
+        wishes: Kind of a bare body that could be a dashboard or a chart, and the BI service of those that name none.
+        paging: Gets the pages that the source holds, if it is given.
 
     Raises:
-        SourceError: If there is such a body and no default, or if an item comes from another tool.
+        SourceError: If there is a body whose kind is not known, or if an item comes from another tool.
     """
-    unfinished = ""
     for record in source.records():
         if record.problem is not None:
             yield FoundItem(record.place, problem=record.problem)
             continue
-        if _is_page(record.value):
-            unfinished = record.place if _has_next_page(record.value) else ""
+        kind, count = None, 0
         for place, value, holding in _elements(record, source.holding):
-            yield _item(place, value, holding, default)
-    if unfinished:
-        yield FoundItem(unfinished, problem=_NOT_THE_LAST_PAGE)
+            found = _item(place, value, holding, wishes)
+            kind, count = kind or found.kind, count + 1
+            yield found
+        if paging is not None and _is_page(record.value):
+            paging.take(record.place, record.value, kind, count)
 
 
 def _elements(record: Record, holding: Holding | None) -> Iterator[tuple[str, object, Holding | None]]:
@@ -80,25 +93,27 @@ def _is_page(value: object) -> TypeGuard[dict[str, Any]]:
     """Says whether a value is an object of lists, which may say where the next page is."""
     if not isinstance(value, dict):
         return False
-    lists = [name for name in value if name not in _PAGING]
+    lists = [name for name in value if name not in PAGING_KEYS]
     return bool(lists) and all(name in _LISTS and isinstance(value[name], list) for name in lists)
 
 
-def _has_next_page(page: dict[str, Any]) -> bool:
-    paging = page.get("paging")
-    return bool(page.get("nextPageToken") or (isinstance(paging, dict) and paging.get("after")))
-
-
-def _item(place: str, value: object, holding: Holding | None, default: Kind | None) -> FoundItem:
+def _item(place: str, value: object, holding: Holding | None, wishes: Wishes) -> FoundItem:
     if not isinstance(value, dict):
         return FoundItem(place, problem="is not a JSON object")
-    found = _exported(place, value) or _wrapped(place, value) or _bare(place, value, holding, default)
+    found = _exported(place, value) or _wrapped(place, value) or _bare(place, value, holding, wishes)
     # Cheaper than to look at every item for the signs of other tools.
     if "service" not in (found.body or value) and (tool := other_tool(value)):
-        raise SourceError(f"{place} is {tool}, which cannot be loaded. {EXPECTED}")
+        raise SourceError(f"{place} is {tool}. {EXPECTED}")
     if found.kind is not None and holding is not None and not _fits(found.kind, holding):
         return FoundItem(place, body=found.body, problem=f"is a {found.kind}, in a list of {_PLURALS[holding]}")
-    return found
+    return _with_service(found, wishes)
+
+
+def _with_service(found: FoundItem, wishes: Wishes) -> FoundItem:
+    """Returns an asset that names no BI service as one of the BI service that people say."""
+    if wishes.service is None or found.kind is None or not found.kind.is_asset or (found.body or {}).get("service"):
+        return found
+    return replace(found, body={**(found.body or {}), "service": quote(wishes.service)})
 
 
 def _exported(place: str, value: dict[str, Any]) -> FoundItem | None:
@@ -124,7 +139,7 @@ def _wrapped(place: str, value: dict[str, Any]) -> FoundItem | None:
     return FoundItem(place, _ENTITY_KEYS[key], body) if key in _ENTITY_KEYS else None
 
 
-def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Kind | None) -> FoundItem:
+def _bare(place: str, body: dict[str, Any], holding: Holding | None, wishes: Wishes) -> FoundItem:
     match holding:
         case "service":
             return FoundItem(place, Kind.BI_SERVICE, body)
@@ -139,8 +154,10 @@ def _bare(place: str, body: dict[str, Any], holding: Holding | None, default: Ki
         return FoundItem(place, body=body, problem=text)
     if of_chart or of_dashboard:
         return FoundItem(place, Kind.CHART if of_chart else Kind.DASHBOARD, body)
-    if default is not None:
-        return FoundItem(place, default, body)
+    if wishes.kind is not None:
+        return FoundItem(place, wishes.kind, body)
+    if "service" not in body and (kind := next((_ENTITY_SIGNS[key] for key in _ENTITY_SIGNS if key in body), None)):
+        return FoundItem(place, kind, body)
     if "service" in body or "name" in body:
         return _ambiguous(place, body)
     return FoundItem(place, problem=_why_not_an_item(body))
@@ -181,8 +198,6 @@ EXPECTED = (
     "or a dashboard or chart of OpenMetadata"
 )
 """What a source may hold, for errors."""
-_PAGING = frozenset(("paging", "nextPageToken"))
-_NOT_THE_LAST_PAGE = "says that there are more pages: put them all into the source, or ask for a larger page"
 _NOT_AN_ENTITY = 'is not an entity: write {"user": {...}}, with one of ' + ", ".join(
     field.json_name for field in entity_pb2.Entity.DESCRIPTOR.fields
 )

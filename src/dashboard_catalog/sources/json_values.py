@@ -12,8 +12,7 @@ from typing import NoReturn
 MAX_BYTES = 64 * 2**20
 """Maximum size of what is decoded at once: a line of NDJSON, or a file of any other JSON."""
 MAX_VALUES = 4_000_000
-_TOO_LONG = f"has more than {MAX_BYTES // 2**20} MiB"
-_TOO_MANY = f"has more than {MAX_VALUES:,} values"
+TOO_LARGE = f"at most {MAX_BYTES // 2**20} MiB are read at once; write one item per line, for example with jq -c '.[]'"
 
 
 class JsonError(ValueError):
@@ -56,9 +55,9 @@ def values_of(content: bytes) -> Iterator[object]:
 
 def _check_size(content: bytes) -> None:
     if len(content) > MAX_BYTES:
-        raise JsonError(f"it {_TOO_LONG}; write one item per line, for example with jq -c .[]")
+        raise JsonError(f"it is too large: {TOO_LARGE}")
     if len(content) > MAX_VALUES and sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise JsonError(f"it {_TOO_MANY}; write one item per line, for example with jq -c .[]")
+        raise JsonError(f"it has more than {MAX_VALUES:,} values; write one item per line")
 
 
 def is_incomplete(line: bytes) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard_catalog.catalog.model.qualified_names import quote
+from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, quote, split
 from dashboard_catalog.sources.found import Body
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import Problem
@@ -60,9 +60,11 @@ def adapt(kind: Kind, body: Body) -> Adapted:
     if body.get("deleted") is True:
         adapted.problems.append(Problem(f"{kind}.deleted", "is true; only what is not deleted can be loaded"))
     if kind.is_asset:
+        _adapt_service(adapted.body)
         _adapt_owners(adapted.body)
         _adapt_domains(kind, adapted)
         _adapt_labels(kind, adapted)
+        _adapt_charts(adapted.body)
         _adapt_extension(adapted.body)
     return adapted
 
@@ -75,6 +77,17 @@ def name_in(value: object) -> object:
         if isinstance(name := value.get("name"), str):
             return quote(name)
     return value
+
+
+def _adapt_service(body: dict[str, Any]) -> None:
+    """Quotes the raw name of a BI service, which OpenMetadata's connectors send in place of its qualified name."""
+    if not isinstance(service := name_in(body.get("service")), str) or not service:
+        return
+    try:
+        split(service, 1)
+    except NameSyntaxError:
+        service = quote(service)
+    body["service"] = service
 
 
 def _adapt_owners(body: dict[str, Any]) -> None:
@@ -118,6 +131,18 @@ def _adapt_labels(kind: Kind, adapted: Adapted) -> None:
         labels = [_without(label, _ADDED_TO_LABELS) for label in tags if not _is_glossary_term(label)]
         adapted.body["tags"] = labels
         adapted.dropped += [f"{kind}.tags (glossary terms)"] * (len(tags) - len(labels))
+
+
+def _adapt_charts(body: dict[str, Any]) -> None:
+    """Replaces references that only have a name by the names of charts of the same BI service."""
+    charts, service = body.get("charts"), name_in(body.get("service"))
+    if isinstance(charts, list) and isinstance(service, str):
+        body["charts"] = [_chart_name(chart, service) for chart in charts]
+
+
+def _chart_name(chart: Any, service: str) -> Any:
+    is_named = isinstance(chart, Mapping) and not chart.get("fullyQualifiedName") and isinstance(chart.get("name"), str)
+    return f"{service}.{quote(chart['name'])}" if is_named else chart
 
 
 def _is_glossary_term(label: object) -> bool:

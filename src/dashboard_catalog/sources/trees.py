@@ -8,6 +8,7 @@ that it states.
 import os
 import stat
 import struct
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,9 +102,9 @@ class _Folder:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
-        root = folder.resolve()
+        files = _files_below(folder, name)
         self._paths: Mapping[str, Path] = dict(
-            sorted((printable(path.relative_to(folder).as_posix()), path) for path in _files_below(folder, root, name))
+            sorted((printable(path.relative_to(folder).as_posix()), path) for path in files)
         )
         self.names: Sequence[str] = tuple(self._paths)
 
@@ -114,7 +115,16 @@ class _Folder:
         return _start(self._paths[name], size)
 
 
-def _files_below(folder: Path, root: Path, name: str) -> Iterator[Path]:
+def is_file_in(folder: Path, path: Path) -> bool:
+    """Says whether a path is a regular file of a folder, and no link out of it."""
+    try:
+        return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(folder.resolve()))
+    except OSError:
+        # A link into a folder that cannot be read.
+        return False
+
+
+def _files_below(folder: Path, name: str) -> Iterator[Path]:
     """Yields the regular files below a folder. Follows links to files that are inside, and no links to folders.
 
     Raises:
@@ -135,7 +145,7 @@ def _files_below(folder: Path, root: Path, name: str) -> Iterator[Path]:
                     raise SourceError(f"{name} has more than {MAX_LEVELS} levels of folders")
                 waiting.append(path)
                 seen += 1
-            elif entry.is_file() and (not entry.is_symlink() or path.resolve().is_relative_to(root)):
+            elif is_file_in(folder, path):
                 files += 1
                 yield path
         if max(seen, files) > MAX_ENTRIES:
@@ -149,7 +159,10 @@ class _Archive:
         self.name = name
         self._read = 0
         try:
-            self._archive = zipfile.ZipFile(_Cautious(FileIO(path)))
+            file = _Cautious(FileIO(path))
+            # Whoever reads a tree need not close it.
+            weakref.finalize(self, file.close)
+            self._archive = zipfile.ZipFile(file)
             entries = [entry for entry in self._archive.infolist() if not _is_special(entry)]
         except _BROKEN as error:
             raise SourceError(f"{name} is not a ZIP archive that can be read: {error}") from error
@@ -158,10 +171,9 @@ class _Archive:
         for entry in entries:
             if problem := _problem(entry):
                 raise SourceError(f"{name} {problem}: {entry.filename!r}")
-        self._entries: Mapping[str, zipfile.ZipInfo] = dict(
-            sorted((entry.filename, entry) for entry in entries if not _is_hidden(entry.filename))
-        )
-        if len(self._entries) < sum(not _is_hidden(entry.filename) for entry in entries):
+        shown = [entry for entry in entries if not _is_hidden(entry.filename)]
+        self._entries = {entry.filename: entry for entry in sorted(shown, key=lambda entry: entry.filename)}
+        if len(self._entries) < len(shown):
             raise SourceError(f"{name} has several files of one name")
         self.names: Sequence[str] = tuple(self._entries)
 
@@ -184,7 +196,10 @@ class _Cautious(BufferedReader):
     """A file that refuses to read much at once, as a broken or hostile archive demands."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or not 0 <= size <= _MAX_READ_BYTES:
+        if size is None or size < 0:
+            # The end of the file, where the list of its files is found.
+            return super().read(_MAX_READ_BYTES)
+        if size > _MAX_READ_BYTES:
             raise zipfile.BadZipFile("its list of files is too long")
         return super().read(size)
 

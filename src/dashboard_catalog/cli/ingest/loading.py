@@ -45,7 +45,7 @@ class Loading:
         self._report = report
         self._shown = shown
         self._unfinished = unfinished
-        self._load = connection.client.bulk_upsert(items, self._progress, self._lost, **options)
+        self._load = connection.client.bulk_upsert(items, self._progress, self._lost, report.leave_out, **options)
         self._done = 0
 
     def run(self) -> None:

@@ -4,17 +4,17 @@ To keep memory flat, it reads a source once to count its items, and again for ea
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from dashboard_catalog.cli.failures import Failure
 from dashboard_catalog.cli.ingest.failed import FailedItem, Place
 from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.sources.duplicates import Duplicates
-from dashboard_catalog.sources.files import Source
-from dashboard_catalog.sources.found import Body
-from dashboard_catalog.sources.items import items_in
+from dashboard_catalog.sources.found import FoundItem
+from dashboard_catalog.sources.item_files import ItemFile
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.messages import Conversion, convert, full_name
+from dashboard_catalog.sources.paging import Paging
 from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import Item, item_of
 from dashboardcatalog.v1 import bulk_pb2
@@ -26,8 +26,7 @@ class Reading:
     """The items to load.
 
     Args:
-        sources: The sources to read.
-        default: Kind of a body that could be a dashboard or a chart.
+        files: The files to read.
         strict: Whether to refuse an item with a field that the catalog does not have.
         sweeps: Whether the load will delete assets that it does not mention.
         max_failures: Reading stops if more items than this cannot become a message.
@@ -35,14 +34,15 @@ class Reading:
         on_read: Called now and then with the number of items that are counted so far.
 
     Attributes:
+        files: The files.
         total: Number of items, including those that cannot become a message.
         is_unreadable: Whether nothing in the sources looks like an item.
+        services: Raw names of the BI services that the sources hold.
     """
 
     def __init__(
         self,
-        sources: list[Source],
-        default: Kind | None,
+        files: Sequence[ItemFile],
         *,
         strict: bool,
         sweeps: bool,
@@ -50,7 +50,7 @@ class Reading:
         report: Report,
         on_read: Callable[[int], None],
     ) -> None:
-        self._default = default
+        self.files = files
         self._strict = strict
         self._sweeps = sweeps
         self._max_failures = max_failures
@@ -61,7 +61,11 @@ class Reading:
         self._unknown = 0
         self.total = 0
         self.is_unreadable = True
-        self._held = [(number, source, self._survey(number, source)) for number, source in enumerate(sources)]
+        self.services: set[str] = set()
+        paging = Paging()
+        self._held = [(number, file, self._survey(number, file, paging)) for number, file in enumerate(files)]
+        for place, problem in paging.problems():
+            self._take(Place(len(files), self.total, place), FoundItem(place, problem=problem))
 
     def holds(self, kind: Kind) -> bool:
         """Says whether the sources have an item of the kind."""
@@ -78,33 +82,38 @@ class Reading:
 
     def _readable(self) -> Iterator[Item]:
         for kind in Kind:
-            for source_number, source, held in self._held:
-                for number, found in enumerate(items_in(source, self._default) if held[kind] else ()):
+            for file_number, file, held in self._held:
+                for number, found in enumerate(file.items() if held[kind] else ()):
                     if self._report.stopped:
                         return
-                    if found.kind is kind and found.body is not None:
-                        yield from self._item(
-                            Place(source_number, number, found.place), kind, found.body, found.preserved
-                        )
+                    if found.kind is kind:
+                        yield from self._item(Place(file_number, number, found.place), kind, found)
 
-    def _survey(self, source_number: int, source: Source) -> Counter[Kind | None]:
+    def _survey(self, file_number: int, file: ItemFile, paging: Paging) -> Counter[Kind | None]:
         held: Counter[Kind | None] = Counter()
-        for number, found in enumerate(items_in(source, self._default)):
+        for number, found in enumerate(file.items(paging)):
             held[found.kind] += 1
-            self.total += 1
-            self.is_unreadable &= found.body is None
-            if self.total % _ITEMS_BETWEEN_NOTICES == 0:
-                self._on_read(self.total)
-            if found.problem is not None:
-                self._unknown += 1
-                place, name = Place(source_number, number, found.place), full_name(found.body or {})
-                self._refuse(place, "", name, _failure(Problem("", found.problem)))
-                if self._report.stopped:
-                    break
+            self._take(Place(file_number, number, found.place), found)
+            if found.kind is Kind.BI_SERVICE and found.body is not None:
+                self.services.add(str(found.body.get("name")))
+            if self._report.stopped:
+                break
         return held
 
-    def _item(self, place: Place, kind: Kind, body: Body, preserved: Body | None) -> Iterator[Item]:
-        conversion = convert(kind, body, preserved)
+    def _take(self, place: Place, found: FoundItem) -> None:
+        """Counts an item, and refuses it if it is none."""
+        self.total += 1
+        self.is_unreadable &= found.body is None
+        if self.total % _ITEMS_BETWEEN_NOTICES == 0:
+            self._on_read(self.total)
+        if found.problem is not None:
+            self._unknown += 1
+            self._refuse(place, "", full_name(found.body or {}), _failure(Problem("", found.problem)))
+
+    def _item(self, place: Place, kind: Kind, found: FoundItem) -> Iterator[Item]:
+        body = found.body or {}
+        conversion = convert(kind, body, found.preserved)
+        conversion.dropped += found.dropped
         if problems := self._problems(conversion):
             self._unknown += 1
             self._refuse(place, kind, full_name(body), _failure(*problems))
@@ -115,7 +124,7 @@ class Reading:
             return
         item = item_of(conversion.item, place)
         self._report.dropped.update(conversion.dropped)
-        self._report.sent[item.kind] += 1
+        self._report.count(kind, full_name(body), item)
         yield item
 
     def _problems(self, conversion: Conversion) -> tuple[Problem, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf import json_format
 from rich.table import Table
 from rich.text import Text
 
@@ -13,8 +14,11 @@ from dashboard_catalog.cli import output
 from dashboard_catalog.cli.ingest.failed import FailedItem, all_lines, first, grouped_lines
 from dashboard_catalog.cli.ingest.swept import Swept
 from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog_client import Item
 from dashboardcatalog.v1 import bulk_pb2
 
+SHOWN_PER_KIND = 5
+"""How many items of each kind the result of a dry run shows."""
 WRITTEN = ("created", "updated", "restored")
 OUTCOMES = ("created", "updated", "unchanged", "restored", "suppressed", "failed")
 
@@ -30,6 +34,10 @@ class Report:
         sent: Number of items that were sent, by kind.
         refused: Number of items that were not sent, since they cannot become a message.
         dropped: Number of fields that the catalog does not have, by path.
+        left_out: Number of references to what does not exist, by the path of their field.
+        created: What was created because items refer to it, and is not in the source.
+        previewed: Some items of each kind, with their names, if `previews`.
+        previews: Whether to keep and show some items, as the source does not have them in the form of the catalog.
         failures: The failed items, in any order; at most a few more than `max_failures`.
         stopped: Why the load ended early; empty if it did not.
         swept: The result of the sweep; None if none was asked for.
@@ -44,6 +52,10 @@ class Report:
     sent: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    created: list[str] = field(default_factory=list)
+    previewed: dict[Kind, list[tuple[str, Item]]] = field(default_factory=dict)
+    previews: bool = False
     failures: list[FailedItem] = field(default_factory=list)
     stopped: str = ""
     swept: Swept | None = None
@@ -72,6 +84,17 @@ class Report:
         written = any(self.outcomes[outcome] for outcome in WRITTEN)
         has_assets = any(self.sent[kind] for kind in (Kind.CHART, Kind.DASHBOARD))
         return (written and has_assets) or bool(self.swept and self.swept.deleted)
+
+    def count(self, kind: Kind, name: str, item: Item) -> None:
+        """Counts an item that is sent."""
+        self.sent[item.kind] += 1
+        if self.previews and len(shown := self.previewed.setdefault(kind, [])) < SHOWN_PER_KIND:
+            shown.append((name, item))
+
+    def leave_out(self, result: bulk_pb2.BulkUpsertResult) -> None:
+        """Counts what the server left out of an item because it does not exist."""
+        kind = Kind.named(result.kind)
+        self.left_out.update(f"{kind}.{part.partition('.')[0]}" for part in result.left_out)
 
     def take(self, summary: bulk_pb2.BulkUpsertSummary) -> None:
         """Takes the summary of the server."""
@@ -126,10 +149,24 @@ class Report:
         if self.dropped:
             fields = ", ".join(f"{path} ({count:,})" for path, count in self.dropped.most_common())
             yield f"Left out, because the catalog does not have these fields: {fields}"
+        if self.left_out:
+            fields = ", ".join(f"{path} ({count:,})" for path, count in self.left_out.most_common())
+            yield f"Left out, because it does not exist: {fields}"
+        if self.created:
+            yield f"Created, because items need it: {', '.join(self.created)}"
+        yield from self._preview_lines()
         if self.stopped:
             yield f"Stopped early: {self.stopped}"
         if self.swept:
             yield from self.swept.lines()
+
+    def _preview_lines(self) -> Iterator[str]:
+        if self.previewed:
+            yield "These would be written, and others like them:"
+        for kind, items in self.previewed.items():
+            for name, item in items:
+                title = getattr(getattr(item.sent, kind, None), "display_name", "")
+                yield f"  {kind.replace('_', ' ')} {name}{f'  {title}' if title else ''}"
 
     def _as_json(self) -> dict[str, Any]:
         return {
@@ -139,6 +176,9 @@ class Report:
             "failed": self.failed,
             "notSent": self.refused,
             "droppedFields": dict(self.dropped),
+            "leftOutReferences": dict(self.left_out),
+            "createdEntities": self.created,
+            "preview": [json_format.MessageToDict(one.sent) for some in self.previewed.values() for _, one in some],
             "failures": [one.as_json() for one in first(self.failures, self.shown)],
             "stopped": self.stopped,
             "sweep": self.swept.as_json() if self.swept else None,

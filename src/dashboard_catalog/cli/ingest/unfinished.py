@@ -16,13 +16,12 @@ class Unfinished:
     Args:
         data_dir: The data folder.
         address: The server.
-        source: Path of the source, or `-`.
+        source: What tells the source from others.
         fingerprint: Digest of content and options; a session continues only with the same.
     """
 
     def __init__(self, data_dir: Path, address: str, source: str, fingerprint: str) -> None:
-        named = source if source == "-" else str(Path(source).absolute())
-        name = hashlib.blake2b(os.fsencode(f"{address}\n{named}"), digest_size=16).hexdigest()
+        name = hashlib.blake2b(os.fsencode(f"{address}\n{source}"), digest_size=16).hexdigest()
         self._file = data_dir / "unfinished" / f"{name}.json"
         self._fingerprint = fingerprint
 

@@ -43,9 +43,9 @@ class OpenMetadataSamples:
         name = service.get("serviceName") if isinstance(service, dict) else None
         if not isinstance(name, str) or not name:
             raise SourceError(f"{_SERVICE} has no serviceName")
-        body = {"name": name, "serviceType": _type(service, wishes)}
+        described = {"name": name, "serviceType": _type(service, wishes)}
         dropped = tuple(f"bi_service.{key}" for key in service if key not in _OF_SERVICE)
-        yield FoundItem(_SERVICE, Kind.BI_SERVICE, body, dropped=dropped)
+        yield FoundItem(_SERVICE, Kind.BI_SERVICE, described, dropped=dropped)
         charts = list(_listed(tree, _CHARTS, "charts"))
         known = {str(body.get("name")) for _, body in charts if isinstance(body, dict)}
         for place, body in charts:
@@ -79,7 +79,8 @@ def _listed(tree: Tree, file: str, key: str) -> Iterator[tuple[str, object]]:
 def _item(place: str, kind: Kind, body: object, service: str) -> FoundItem:
     if not isinstance(body, dict):
         return FoundItem(place, problem="is not a JSON object")
-    renamed = {_FORMER.get(key, key): value for key, value in body.items() if key not in _REPEATED}
+    kept: dict[str, Any] = {key: value for key, value in body.items() if key not in _REPEATED}
+    renamed = {_FORMER.get(key, key): value for key, value in kept.items()}
     return FoundItem(place, kind, {**renamed, "service": renamed.get("service") or quote(service)})
 
 
