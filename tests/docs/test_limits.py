@@ -31,6 +31,7 @@ from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
 from dashboard_catalog.settings import Settings
+from dashboard_catalog.sources import json_values, trees
 from dashboard_catalog_client import chunks
 from dashboardcatalog.v1 import (
     asset_pb2,
@@ -133,6 +134,10 @@ ROWS = {
     "lifetime of a token that the catalog issues": f"{LONGEST_LIFETIME.days:,} days",
     "clock difference for tokens of an identity provider": f"{external_issuer.EXTERNAL_LEEWAY:.0f} s",
     "a JWKS document": f"{size(key_sets.LARGEST_DOCUMENT)}, {key_sets.MOST_KEYS} keys, {jwks_url.FETCH_SECONDS:.0f} s",
+    "files in a folder or archive that `ingest` reads": f"{trees.MAX_ENTRIES:,}, {trees.MAX_LEVELS} levels deep",
+    "a file that `ingest` reads, and a line of NDJSON": size(min(trees.MAX_FILE_BYTES, json_values.MAX_BYTES)),
+    "values in a line of NDJSON, or in other JSON": f"{json_values.MAX_VALUES:,}",
+    "an archive that `ingest` reads, inflated": f"{trees.MAX_BYTES // 2**30} GiB",
 }
 
 
