@@ -10,6 +10,7 @@ from typing import Protocol
 
 from dashboard_catalog.sources.found import FoundItem
 from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.secret_values import Prompt
 from dashboard_catalog.sources.trees import Tree
 
 
@@ -23,12 +24,14 @@ class Wishes:
         service_type: Type of that BI service; None if the format knows.
         kind: Kind of what could be a dashboard or a chart.
         columns: For tables: the field of each column.
+        prompt: Asks for credentials that are not in the environment; None to ask nobody.
     """
 
     service: str | None = None
     service_type: str | None = None
     kind: Kind | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    prompt: Prompt | None = None
 
 
 class Format(Protocol):
