@@ -39,9 +39,11 @@ CHART_TYPES: Mapping[str, str] = {
     "trend": "Line",
     "xychart": "Scatter",
 }
-"""OpenMetadata's type for each type of panels, as its connector for Grafana has it. All others are `Other`."""
+"""OpenMetadata's type for each type of panel, as far as it goes the same as in its connector. Others are `Other`."""
 
 _ROW = "row"
+# Until schema 15, rows were no panels, and had no ids.
+_OLD_ROW = "rows"
 _LIBRARY_PANEL = "library-panel-ref"
 
 
@@ -72,6 +74,8 @@ def panels_of(model: Object, library: Library) -> Panels:
     used: set[int] = set()
     free = max((number for panel in found if (number := _id(panel))), default=0) + 1
     for panel in found:
+        if panel.get("type") == _OLD_ROW:
+            continue
         number = _id(panel)
         if number is None or number in used:
             number, free = free, free + 1
@@ -108,7 +112,7 @@ def _listed(holder: Object, key: str, problems: list[str]) -> Iterator[Object]:
         return
     for number, panel in enumerate(value or (), start=1):
         if is_object(panel):
-            yield {**panel, "type": _ROW} if key == "rows" else panel
+            yield {**panel, "type": _OLD_ROW} if key == "rows" else panel
         else:
             problems.append(f"{key} {number} is not an object")
 
