@@ -23,11 +23,13 @@ MAX_ANSWER_BYTES = 64 * 2**20
 MAX_ANSWER_SECONDS = 300.0
 MAX_RETRY_SECONDS = 60.0
 ATTEMPTS = 5
+FAILURES_IN_A_ROW = 5
+"""A tool that fails this often, with all attempts, is not there any more."""
 
 _SILENCE_SECONDS = 30.0
 _REDIRECTS = 5
-# A tool that fails this often in a row, after all attempts, is not there any more.
-_FAILURES_IN_A_ROW = 3
+# A proxy of the environment cannot reach what is on this machine.
+_WITHOUT_PROXY = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 _RETRIED = frozenset((429, 500, 502, 503, 504))
 
 Parameters = Mapping[str, str | int]
@@ -82,6 +84,7 @@ class LiveClient:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=_SILENCE_SECONDS,
             follow_redirects=False,
+            mounts=dict.fromkeys(_WITHOUT_PROXY),
         )
         self._retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
@@ -147,7 +150,7 @@ class LiveClient:
             answer = self._retrying(self._attempt, method, url, content)
         except _Unanswered as error:
             self._failures += 1
-            if self._failures >= _FAILURES_IN_A_ROW:
+            if self._failures >= FAILURES_IN_A_ROW:
                 raise SourceError(f"{error.final}; {self._failures} requests in a row have failed") from error
             raise error.final from error
         self._failures = 0

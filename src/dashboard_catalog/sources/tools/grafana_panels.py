@@ -44,6 +44,8 @@ CHART_TYPES: Mapping[str, str] = {
 _ROW = "row"
 # Until schema 15, rows were no panels, and had no ids.
 _OLD_ROW = "rows"
+# Grafana's own limit, as it counts in JavaScript.
+_END_OF_IDS = 2**53
 _LIBRARY_PANEL = "library-panel-ref"
 
 
@@ -128,7 +130,8 @@ def _of_second_schema(element: object) -> object:
 
 def _id(panel: Object) -> int | None:
     number = panel.get("id")
-    return number if isinstance(number, int) and not isinstance(number, bool) and number else None
+    is_id = isinstance(number, int) and not isinstance(number, bool) and 0 < abs(number) < _END_OF_IDS
+    return number if is_id else None
 
 
 def _from_library(panel: Object, library: Library) -> Object:
