@@ -8,6 +8,7 @@ import pytest
 from dashboard_catalog.sources import live
 from dashboard_catalog.sources.live import AnswerError, LiveClient
 from dashboard_catalog.sources.problems import SourceError
+from dashboard_catalog.sources.retries import ATTEMPTS
 from dashboard_catalog.sources.secret_values import credential
 from dashboard_catalog.sources.urls import without_query, without_user
 from tests.certificates import write_certificate
@@ -55,7 +56,7 @@ def test_gives_a_request_up_after_some_attempts_and_the_tool_after_some_requests
         with pytest.raises(AnswerError, match=r"/base/x fails with status 500$") as failed:
             client.get("x", {"secret": "y"})
         assert failed.value.status == 500
-    assert len(tool.requests) == (live.FAILURES_IN_A_ROW - 1) * live.ATTEMPTS
+    assert len(tool.requests) == (live.FAILURES_IN_A_ROW - 1) * ATTEMPTS
     with pytest.raises(SourceError, match="5 requests in a row have failed") as ended:
         client.get("x")
     assert not isinstance(ended.value, AnswerError)
@@ -127,7 +128,7 @@ def test_a_tool_that_is_not_there_is_an_error_at_once_and_later_only_after_attem
         client.get("x")
     with client, pytest.raises(SourceError, match=r"cannot be asked: .*refused"):
         client.get("x")
-    assert len(tool.waits) == live.ATTEMPTS - 1
+    assert len(tool.waits) == ATTEMPTS - 1
 
 
 def test_certificates_are_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,22 +7,18 @@ and answers are counted while they are read. Errors are one line, and never show
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from dashboard_catalog.sources.json_values import JsonError, values_of
 from dashboard_catalog.sources.problems import SourceError
+from dashboard_catalog.sources.retries import MAX_RETRY_SECONDS, Unanswered, retry_after, retrying
 from dashboard_catalog.sources.urls import without_query
 
 MAX_ANSWER_BYTES = 64 * 2**20
 MAX_ANSWER_SECONDS = 300.0
-MAX_RETRY_SECONDS = 60.0
-ATTEMPTS = 5
 FAILURES_IN_A_ROW = 5
 """A tool that fails this often, with all attempts, is not there any more."""
 
@@ -47,20 +43,11 @@ class AnswerError(SourceError):
         self.status = status
 
 
-class _Unanswered(Exception):
-    """A request that may succeed later."""
-
-    def __init__(self, final: SourceError, wait: float | None = None) -> None:
-        super().__init__(str(final))
-        self.final = final
-        self.wait = wait
-
-
 class LiveClient:
     """The connection to a BI tool. Use it in a `with` block.
 
-    Retries 429, 500, 502, 503, 504, and connections that break, up to `ATTEMPTS` times. Waits as long as the tool asks
-    to, up to `MAX_RETRY_SECONDS`. Only redirects and links within the origin are followed.
+    Sends a request again after 429, 500, 502, 503, 504 and after a broken connection, and waits as the tool asks it to.
+    Follows redirects and links within the origin only.
 
     Args:
         tool: Name of the tool, for messages.
@@ -86,13 +73,7 @@ class LiveClient:
             follow_redirects=False,
             mounts=dict.fromkeys(_WITHOUT_PROXY),
         )
-        self._retrying = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            retry=retry_if_exception_type(_Unanswered),
-            sleep=sleep,
-            reraise=True,
-        )
+        self._retrying = retrying(sleep)
         self._has_answered = False
         self._failures = 0
 
@@ -148,7 +129,7 @@ class LiveClient:
             url = url.copy_merge_params(parameters)
         try:
             answer = self._retrying(self._attempt, method, url, content)
-        except _Unanswered as error:
+        except Unanswered as error:
             self._failures += 1
             if self._failures >= FAILURES_IN_A_ROW:
                 raise SourceError(f"{error.final}; {self._failures} requests in a row have failed") from error
@@ -168,7 +149,7 @@ class LiveClient:
             final = SourceError(f"{self.url} cannot be asked: {_reason(error)}")
             # What never answered is a wrong address, or a server that does not run: say so at once.
             if self._has_answered and not _is_about_certificates(error):
-                raise _Unanswered(final) from error
+                raise Unanswered(final) from error
             raise final from error
         raise AnswerError(f"{_shown(url)} redirects more than {_REDIRECTS} times")
 
@@ -191,10 +172,10 @@ class LiveClient:
     def _refusal(self, response: httpx.Response) -> Exception:
         status, shown = response.status_code, _shown(response.url)
         if status in _RETRIED:
-            wait = _retry_after(response.headers.get("Retry-After", ""))
+            wait = retry_after(response.headers.get("Retry-After", ""))
             final = AnswerError(f"{shown} fails with status {status}", status)
             if wait is None or wait <= MAX_RETRY_SECONDS:
-                return _Unanswered(final, wait)
+                return Unanswered(final, wait)
             return SourceError(f"{shown} fails with status {status}; {self._tool} asks to come back in {wait:,.0f} s")
         if status == httpx.codes.UNAUTHORIZED:
             return SourceError(f"{self._tool} at {self.url} does not accept the credentials: check {self._variables}")
@@ -242,26 +223,6 @@ def _counted(chunks: Iterator[bytes], shown: str) -> Iterator[bytes]:
         yield chunk
 
 
-def _wait(state: RetryCallState) -> float:
-    """Returns the seconds before the next attempt: what the tool asks for, else longer each time."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, _Unanswered) and error.wait is not None:
-        return error.wait
-    return _BACKOFF(state)
-
-
-def _retry_after(text: str) -> float | None:
-    """Returns the seconds in a Retry-After header, which may be a date; None if there are none."""
-    if text.strip().isdecimal():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
 def _reason(error: httpx.TransportError) -> str:
     """Returns why there is no answer. Other errors than these may quote a header."""
     if _is_about_certificates(error):
@@ -279,6 +240,3 @@ def _is_about_certificates(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=10)
