@@ -215,7 +215,11 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="give --service NAME"):
         items(path, Wishes())
     with pytest.raises(SourceError, match=r"b.json has no dashboard of Grafana"):
-        list(GrafanaFiles().items(tree_at(write(tmp_path / "b.json", {"title": "x"})), WISHES))
+        list(
+            GrafanaFiles().items(
+                tree_at(write(tmp_path / "b.json", {"type": "row", "title": "x", "panels": []})), WISHES
+            )
+        )
     from_pipe = tree_at(write(tmp_path / "c", {**EXPORT, "uid": ""}), "-")
     [found] = GrafanaFiles().items(from_pipe, WISHES)
     assert found.problem == "has no uid; in a file, the name of the file stands for it"

@@ -17,7 +17,7 @@ WISHES = Wishes(service="grafana")
 
 
 class FakeGrafana:
-    """A Grafana at a path of a server, which finds two dashboards or folders per page."""
+    """A Grafana at a path of a server, which finds two dashboards per page."""
 
     def __init__(self, tool: FakeTool) -> None:
         self.tool = tool
@@ -44,9 +44,11 @@ class FakeGrafana:
             left = self.answers[path]
             return left.pop(0) if len(left) > 1 else left[0]
         if path == "/api/search":
-            all_found = {"dash-folder": self.folders, "dash-db": [{"uid": uid} for uid in self.found]}
-            end = 2 * int(request.query["page"])
-            return Answer(all_found[request.query["type"]][end - 2 : end])
+            page = int(request.query["page"])
+            if request.query["type"] == "dash-folder":
+                # As versions before pages do.
+                return Answer(self.folders, status=200 if page < 9 else 400)
+            return Answer([{"uid": uid} for uid in self.found[2 * page - 2 : 2 * page]])
         uid = path.removeprefix("/api/dashboards/uid/")
         return self.dashboard(uid) if uid in self.found else Answer(status=404)
 
