@@ -6,11 +6,15 @@ from importlib import import_module
 from dashboard_catalog.sources.formats import Format, Server
 from dashboard_catalog.sources.tools.grafana import GrafanaFiles
 from dashboard_catalog.sources.tools.openmetadata_samples import OpenMetadataSamples
+from dashboard_catalog.sources.tools.superset import SupersetExport
 
-FORMATS: Sequence[Format] = (OpenMetadataSamples(), GrafanaFiles())
+FORMATS: Sequence[Format] = (OpenMetadataSamples(), GrafanaFiles(), SupersetExport())
 """In the order in which they are tried."""
 
-SERVERS: Mapping[str, str] = {"grafana": "dashboard_catalog.sources.tools.grafana_server:GrafanaServer"}
+SERVERS: Mapping[str, str] = {
+    "grafana": "dashboard_catalog.sources.tools.grafana_server:GrafanaServer",
+    "superset": "dashboard_catalog.sources.tools.superset_server:SupersetServer",
+}
 """For each tool that is asked over HTTP what `--from` calls it, and its `Server` class as `MODULE:CLASS`. What a server
 needs, such as an HTTP client, is loaded only for it: commands start slowly otherwise.
 """
