@@ -6,7 +6,7 @@ its bytes are limited, and so is the number of its values, since an empty list t
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NoReturn
 
 MAX_BYTES = 64 * 2**20
@@ -53,6 +53,26 @@ def values_of(content: bytes) -> Iterator[object]:
         raise JsonError(_reason(error)) from error
 
 
+def elements_of(content: bytes) -> Iterator[object]:
+    """Yields the elements of each list in a row of values, and each value that is not a list, one after another.
+
+    Raises:
+        JsonError: With the line and the column.
+    """
+    _check_size(content)
+    try:
+        text, end = content.decode("utf-8-sig").rstrip(), 0
+        while end < len(text):
+            start = _skip_blanks(text, end)
+            if text.startswith("[", start):
+                end = yield from _elements(text, start)
+            else:
+                value, end = _DECODER.raw_decode(text, start)
+                yield value
+    except (ValueError, RecursionError) as error:
+        raise JsonError(_reason(error)) from error
+
+
 def _check_size(content: bytes) -> None:
     if len(content) > MAX_BYTES:
         raise JsonError(f"it is too large: {TOO_LARGE}")
@@ -87,6 +107,22 @@ def _row_of_values(text: str) -> Iterator[object]:
     while end < len(text):
         value, end = _DECODER.raw_decode(text, _skip_blanks(text, end))
         yield value
+
+
+def _elements(text: str, start: int) -> Generator[object, None, int]:
+    """Yields the elements of the list at `start`, and returns where it ends."""
+    end = _skip_blanks(text, start + 1)
+    while not text.startswith("]", end):
+        value, end = _DECODER.raw_decode(text, end)
+        yield value
+        end = _skip_blanks(text, end)
+        if text.startswith(",", end):
+            end = _skip_blanks(text, end + 1)
+            if text.startswith("]", end):
+                raise json.JSONDecodeError("Expecting value", text, end)
+        elif not text.startswith("]", end):
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, end)
+    return end + 1
 
 
 def _skip_blanks(text: str, start: int) -> int:

@@ -3,16 +3,12 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 
 from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.sources.fields import fields_of
 from dashboard_catalog.sources.kinds import Kind
-from dashboardcatalog.v1 import chart_pb2, dashboard_pb2, entity_pb2
 
-_SPECS: Mapping[Kind, Descriptor] = {
-    Kind.DASHBOARD: dashboard_pb2.DashboardSpec.DESCRIPTOR,
-    Kind.CHART: chart_pb2.ChartSpec.DESCRIPTOR,
-}
 IDENTITY: Mapping[Kind, tuple[str, ...]] = {
     Kind.DASHBOARD: ("name", "service"),
     Kind.CHART: ("name", "service"),
@@ -21,7 +17,6 @@ IDENTITY: Mapping[Kind, tuple[str, ...]] = {
     Kind.CUSTOM_PROPERTY: ("name", "applies_to"),
 }
 """The fields that make up the fully qualified name. `name` alone for the other kinds."""
-_OUTPUT_ONLY = frozenset(("id", "fully_qualified_name", "deleted", "updated_at", "updated_by"))
 
 
 def identity_of(kind: Kind) -> tuple[str, ...]:
@@ -40,7 +35,7 @@ def field_named(kind: Kind, name: str, option: str) -> FieldDescriptor:
     Raises:
         CommandError: If there is none, or it cannot be written; the text says which there are.
     """
-    fields = _fields(kind)
+    fields = fields_of(kind)
     found = next((one for one in fields.values() if name in {one.name, one.json_name}), None)
     if found is not None and found.name not in identity_of(kind):
         return found
@@ -55,10 +50,3 @@ def field_named(kind: Kind, name: str, option: str) -> FieldDescriptor:
 
 
 _NEVER_RENAMED = frozenset((Kind.USER, Kind.CUSTOM_PROPERTY))
-
-
-def _fields(kind: Kind) -> dict[str, FieldDescriptor]:
-    descriptor = _SPECS.get(kind) or entity_pb2.Entity.DESCRIPTOR.fields_by_name[kind].message_type
-    if descriptor is None:
-        raise TypeError(f"{kind} is not a message")
-    return {one.name: one for one in descriptor.fields if one.name not in _OUTPUT_ONLY}

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from dashboard_catalog.sources.formats import Format, Server
+from dashboard_catalog.sources.tools.datahub import DataHub
 from dashboard_catalog.sources.tools.grafana import GrafanaFiles
 from dashboard_catalog.sources.tools.openmetadata_samples import OpenMetadataSamples
 from dashboard_catalog.sources.tools.superset import SupersetExport
+from dashboard_catalog.sources.tools.tables import Tables
 
-FORMATS: Sequence[Format] = (OpenMetadataSamples(), GrafanaFiles(), SupersetExport())
+FORMATS: Sequence[Format] = (OpenMetadataSamples(), GrafanaFiles(), SupersetExport(), DataHub(), Tables())
 """In the order in which they are tried."""
 
 SERVERS: Mapping[str, str] = {
