@@ -1,7 +1,10 @@
 """Files in memory, in place of a folder or an archive."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from dashboard_catalog.sources.problems import SourceError
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,9 @@ class MemoryTree:
         return sorted(self.files)
 
     def read(self, name: str) -> bytes:
-        return self.files[name]
+        return self.start(name, sys.maxsize)
 
     def start(self, name: str, size: int) -> bytes:
+        if name not in self.files:
+            raise SourceError(f"cannot read {name}")
         return self.files[name][:size]
