@@ -40,6 +40,7 @@ from dashboard_catalog.catalog.reading.asset_versions import (
     find_compared,
     find_versions,
 )
+from dashboard_catalog.catalog.reading.called import Called, find_called
 from dashboard_catalog.catalog.reading.entity_lists import EntityListing, find_entities
 from dashboard_catalog.catalog.reading.entity_reads import visible_entity, whole_entity
 from dashboard_catalog.catalog.reading.exporting.export import Export, ExportRequest, open_export
@@ -115,19 +116,27 @@ class Catalog:
         return answer.outcome, answer.view
 
     async def delete_entity(
-        self, writer: Writer, kind: EntityKind, key: str | UUID, *, hard: bool, validate_only: bool
+        self,
+        writer: Writer,
+        kind: EntityKind,
+        key: str | UUID,
+        *,
+        hard: bool,
+        validate_only: bool = False,
+        etag: str = "",
     ) -> EntityView:
         """Deletes an entity and returns it as it was deleted.
 
         Args:
             key: Fully qualified name or id.
+            etag: What the caller expects to be stored; empty for anything.
 
         Raises:
-            CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while anything refers to the entity.
+            CatalogError: As `entity_deletion.delete_entity`.
         """
 
         async def work(connection: WriteConnection) -> EntityView:
-            record = await delete_entity(connection, self._authorizer, writer, kind, key, hard=hard)
+            record = await delete_entity(connection, self._authorizer, writer, kind, key, hard=hard, etag=etag)
             return await self._written_view(connection, writer, kind, record)
 
         if validate_only:
@@ -278,6 +287,17 @@ class Catalog:
         """
         find = partial(find_entities, authorizer=self._authorizer, listing=listing)
         return open_page(self._database, find, listing.page_size, room)
+
+    async def find_called(self, called: Called) -> tuple[list[EntityView], int]:
+        """Returns entities by what people call them, and how many there are.
+
+        Whether letters from A to Z are capital does not count.
+
+        Raises:
+            CatalogError: PERMISSION_DENIED.
+        """
+        async with self._database.read() as connection:
+            return await find_called(connection, self._authorizer, called)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Opens a watch: what changes, as it happens.

@@ -62,6 +62,13 @@ class has_key(_Condition):  # noqa: N801
     inherit_cache = True
 
 
+class same_text(_Condition):  # noqa: N801
+    """True if a text equals a bound text, whichever of the letters from A to Z are capital. Others must be equal."""
+
+    name = "same_text"
+    inherit_cache = True
+
+
 def _operands(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> list[str]:
     return [compiler.process(clause, **kw) for clause in element.clauses]
 
@@ -129,3 +136,16 @@ def _has_key(element: has_key, compiler: SQLCompiler, **kw: Any) -> str:
 def _has_key_sqlite(element: has_key, compiler: SQLCompiler, **kw: Any) -> str:
     column, key = _operands(element, compiler, **kw)
     return f"EXISTS (SELECT 1 FROM json_each({column}) AS held WHERE held.key = {key})"
+
+
+@compiles(same_text)
+def _same_text(element: same_text, compiler: SQLCompiler, **kw: Any) -> str:
+    one, other = _operands(element, compiler, **kw)
+    # With this collation, PostgreSQL lowers the same letters as SQLite.
+    return f"""lower(({one}) COLLATE "C") = lower({other} COLLATE "C")"""
+
+
+@compiles(same_text, "sqlite")
+def _same_text_sqlite(element: same_text, compiler: SQLCompiler, **kw: Any) -> str:
+    one, other = _operands(element, compiler, **kw)
+    return f"lower({one}) = lower({other})"

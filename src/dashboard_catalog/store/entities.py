@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from dashboard_catalog.store import former_names
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, named_row, record_maker
-from dashboard_catalog.store.conditions import any_of, begins_with, overlaps
+from dashboard_catalog.store.conditions import any_of, overlaps
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
@@ -119,32 +119,3 @@ async def remove(connection: WriteConnection, removed: RemovedRecord) -> None:
     await former_names.remove_of(connection, CATALOG_ID, [removed.id])
     await connection.execute(insert(REMOVED), _named_removal(removed))
     await advance(connection, CATALOG_ID, removed.change_number)
-
-
-async def page(
-    connection: ReadConnection,
-    kind: str,
-    *,
-    only: Sequence[UUID] | None,
-    deleted: Sequence[bool],
-    name_prefix: str,
-    after: str | None,
-    limit: int,
-) -> list[Partial[EntityRecord]]:
-    """Returns the next entities of a kind in the order of their fully qualified names, without large values.
-
-    Args:
-        only: Ids of the entities that the page may have; None for all.
-        deleted: Values of `deleted` that they may have.
-        name_prefix: Prefix of their names.
-        after: Fully qualified name of the last entity of the previous page; None for the first page.
-        limit: Maximum number of entities.
-    """
-    c = ENTITY.c
-    matches = (c.kind == kind, c.deleted.in_(deleted), begins_with(c.name, name_prefix))
-    statement = select(*_partial.columns(c)).where(*matches)
-    if only is not None:
-        statement = statement.where(any_of(c.id, bindparam("only", list(only), UUID_LIST)))
-    if after is not None:
-        statement = statement.where(c.fqn > after)
-    return await _partial.all(connection, statement.order_by(c.fqn).limit(limit))

@@ -218,7 +218,18 @@ def reversion(
 
 @dataclass(slots=True, kw_only=True)
 class EntityWrite:
-    """One upsert of one entity: its raw name and the fields that are set, or what an export has kept of it."""
+    """One upsert of one entity.
+
+    Attributes:
+        kind: Of the entity.
+        writer: Who writes.
+        name: Its raw name.
+        values: The fields that are set, by name.
+        mask: Fields that are written even without a value, which clears them.
+        preserved: What an export has kept of the entity.
+        etag: What the caller expects to be stored; empty for anything.
+        creates: Whether the entity must not exist yet, not even a deleted one.
+    """
 
     kind: EntityKind
     writer: Writer
@@ -226,6 +237,8 @@ class EntityWrite:
     values: Mapping[str, Any] = field(default_factory=dict)
     mask: frozenset[str] = frozenset()
     preserved: Preserved | None = None
+    etag: str = ""
+    creates: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

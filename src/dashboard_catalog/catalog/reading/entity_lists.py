@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.reading.page_sizes import DEFAULT_PAGE_SIZE
 from dashboard_catalog.catalog.reading.pages import FoundRows, fetch_rows
 from dashboard_catalog.catalog.reading.views import EntityView, entity_views
 from dashboard_catalog.errors import Violation, invalid
-from dashboard_catalog.store import entities
+from dashboard_catalog.store import entities, entity_lists
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.partial_rows import Partial
 from dashboard_catalog.store.records import EntityRecord
@@ -28,6 +28,8 @@ class EntityListing:
         deleted: Which entities to list: `exclude`, `include` or `only` deleted ones.
         page_size: Maximum number of entities.
         page_token: Where the page begins; empty for the first page.
+        below: Fully qualified name that begins those of the entities; empty for all.
+        include_total: Whether to count the entities on all pages.
     """
 
     kind: EntityKind
@@ -36,10 +38,13 @@ class EntityListing:
     deleted: str = "exclude"
     page_size: int = DEFAULT_PAGE_SIZE
     page_token: str = ""
+    below: str = ""
+    include_total: bool = False
 
     @property
-    def _filters(self) -> tuple[str, str, str]:
-        return self.kind.name, self.name_prefix, self.deleted
+    def _filters(self) -> tuple[str, ...]:
+        filters = (self.kind.name, self.name_prefix, self.deleted)
+        return (*filters, self.below) if self.below else filters
 
     def token_after(self, record: EntityRecord) -> str:
         """Returns the token of the page that begins after an entity."""
@@ -80,19 +85,16 @@ async def find_entities(
     if not only:
         check_views_any(authorizer, listing.principal, listing.kind)
 
+    wanted = entity_lists.Wanted(
+        listing.kind.name, only, DELETED_STATES[listing.deleted], name_prefix=listing.name_prefix, below=listing.below
+    )
+
     async def fetch(last: EntityRecord | None, limit: int) -> list[Partial[EntityRecord]]:
-        return await entities.page(
-            connection,
-            listing.kind.name,
-            only=only,
-            deleted=DELETED_STATES[listing.deleted],
-            name_prefix=listing.name_prefix,
-            after=last.fqn if last else after,
-            limit=limit,
-        )
+        return await entity_lists.page(connection, wanted, after=last.fqn if last else after, limit=limit)
 
     rows, more = await fetch_rows(listing.page_size, fetch)
-    return FoundRows(rows, more=more, total=None, read=_read_views)
+    total = await entity_lists.count(connection, wanted) if listing.include_total else None
+    return FoundRows(rows, more=more, total=total, read=_read_views)
 
 
 async def _read_views(

@@ -11,6 +11,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import Writer
+from dashboard_catalog.catalog.model.etag import check_entity_etag
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
@@ -43,17 +44,20 @@ async def delete_entity(
     key: str | UUID,
     *,
     hard: bool,
+    etag: str = "",
 ) -> EntityRecord:
     """Deletes an entity in the transaction of `connection` and returns it as deleted.
 
     Raises:
-        CatalogError: PERMISSION_DENIED, NOT_FOUND, or FAILED_PRECONDITION while it is referred to.
+        CatalogError: PERMISSION_DENIED, NOT_FOUND, ABORTED for another etag, or FAILED_PRECONDITION while it is
+            referred to.
     """
     await locks.lock_catalog(connection, to_write=True)
     action = Action.HARD_DELETE if hard else Action.WRITE
     record = await entity_to_write(connection, authorizer, writer.principal, action, kind=kind, key=key)
     if record.deleted and not hard:
         raise not_found(kind.name, str(key))
+    check_entity_etag(etag, record)
     if hard:
         referrers, count = await _referrers(connection, authorizer, writer.principal, record)
         if count:

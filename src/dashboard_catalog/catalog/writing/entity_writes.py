@@ -16,17 +16,18 @@ from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
+from dashboard_catalog.catalog.model.etag import check_entity_etag
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
-from dashboard_catalog.catalog.model.refusals import entity_already_exists, id_already_exists
+from dashboard_catalog.catalog.model.refusals import already_exists, entity_already_exists, id_already_exists
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
 from dashboard_catalog.catalog.writing.entity_changes import change_of
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.catalog.writing.hierarchy import Hierarchy
 from dashboard_catalog.catalog.writing.present_names import in_present_names
 from dashboard_catalog.error_codes import ViolationReason
-from dashboard_catalog.errors import Violation, invalid
+from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.store import entities, former_names, locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord
@@ -141,6 +142,9 @@ class EntityWrites:
 
     def _put(self, write: EntityWrite, stored: EntityRecord | None, fqn: str, values: dict[str, Any]) -> WrittenEntity:
         self._check_may_write(write, stored, fqn)
+        check_entity_etag(write.etag, stored)
+        if write.creates and stored is not None:
+            raise self._taken(write, stored, fqn)
         for field in write.mask - values.keys():
             values[field] = write.kind.attributes.get(field)
         if write.preserved:
@@ -168,6 +172,11 @@ class EntityWrites:
         for action in (Action.PRESERVE, Action.WRITE) if write.preserved else (Action.WRITE,):
             for each in (sent,) if stored is None else (resource, sent):
                 self._authorizer.check(write.writer.principal, action, each)
+
+    def _taken(self, write: EntityWrite, stored: EntityRecord, fqn: str) -> CatalogError:
+        resource = authorization.entity(write.kind, stored, fqn)
+        shown = self._authorizer.allows(write.writer.principal, Action.VIEW, resource)
+        return already_exists(write.kind.name, fqn, stored, shown=shown)
 
     def _check_free(self, write: EntityWrite, stored: EntityRecord | None, fqn: str, id_: UUID) -> None:
         if stored is not None:
