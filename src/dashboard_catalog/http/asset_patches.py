@@ -1,40 +1,26 @@
-"""Patches of dashboards and charts.
+"""Patches of dashboards and charts: each becomes an update of the fields that it changes."""
 
-A patch applies to the JSON that GET with all fields answers. What it changes there becomes an update of just these
-fields, bound to the version that was read.
-"""
-
-import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request, Response
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from dashboard_catalog.calls.answer_room import CallRoom
 from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.kinds import AssetMessages
-from dashboard_catalog.error_codes import Reason
-from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.asset_answers import AssetAnswers
 from dashboard_catalog.http.asset_reads import AssetReads
 from dashboard_catalog.http.asset_writes import AssetWrites
-from dashboard_catalog.http.bodies import parsed
 from dashboard_catalog.http.calls import call_of
 from dashboard_catalog.http.json_answer import JsonAnswer
-from dashboard_catalog.http.patches import Operation, changes_between, operations_of, patched
+from dashboard_catalog.http.patching import Patching
 from dashboard_catalog.http.references import References
-from dashboard_catalog.http.requests import asset_spec, checked, expected_etag
+from dashboard_catalog.http.requests import asset_spec, checked
 
 _FIXED = frozenset({"name", "service"})
 # Where OpenMetadata's name of a field is not that of the contract.
 _THEIRS = {"domain": "domains"}
 _OURS = {theirs: ours for ours, theirs in _THEIRS.items()}
-# Writers of the same thing rarely meet twice.
-_ATTEMPTS = 5
-
-_Read = Callable[[CallRoom], Awaitable[JsonAnswer]]
 
 
 class AssetPatches:
@@ -62,50 +48,31 @@ class AssetPatches:
         self._requests = AssetRequests(messages)
         self._reads = reads
         self._writes = writes
-        self._answers = answers
         self._references = references
         fields = (field.json_name for field in messages.spec.DESCRIPTOR.fields if field.name not in _FIXED)
-        self._writable = frozenset(_THEIRS.get(field, field) for field in fields)
+        writable = frozenset(_THEIRS.get(field, field) for field in fields)
+        self._patching = Patching(writable, answers.room_of, self._write)
 
     async def patch(self, request: Request, id: str) -> Response:
         """Serves PATCH by id."""
         sent = self._messages.request("Get")(id=id)
-        return await self._patch(request, lambda room: self._reads.answer(request, sent, "*", room))
+        return await self._patching.answer(request, lambda room: self._reads.answer(request, sent, "*", room))
 
     async def patch_by_name(self, request: Request, fqn: str) -> Response:
         """Serves PATCH by fully qualified name."""
-        return await self._patch(request, lambda room: self._reads.named(request, fqn, "non-deleted", "*", room))
+        return await self._patching.answer(
+            request, lambda room: self._reads.named(request, fqn, "non-deleted", "*", room)
+        )
 
-    async def _patch(self, request: Request, read: _Read) -> Response:
-        operations = operations_of(parsed(await request.body()), self._writable)
-        expected = expected_etag(request)
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await self._apply(request, read, operations, expected)
-            except CatalogError as error:
-                if error.reason is not Reason.ETAG_MISMATCH or expected:
-                    raise
-        return await self._apply(request, read, operations, expected)
-
-    async def _apply(self, request: Request, read: _Read, operations: list[Operation], expected: str) -> JsonAnswer:
-        room = self._answers.room_of(request)
-        answer = await read(room)
-        etag = answer.headers["etag"].strip('"')
-        if expected not in ("", etag):
-            raise CatalogError(Reason.ETAG_MISMATCH, "the stored version is not that of If-Match")
-        before = json.loads(bytes(answer.body))
-        changes = changes_between(before, patched(before, operations), self._writable)
-        if not changes:
-            return answer
-        del answer
-        room.leave()
+    async def _write(self, request: Request, before: dict[str, Any], changes: dict[str, Any], etag: str) -> JsonAnswer:
+        call = call_of(request)
         sent = self._messages.request("Update")(
             id=before["id"],
             etag=etag,
             update_mask=FieldMask(paths=[_OURS.get(field, field) for field in changes]),
-            **{self._kind: asset_spec(call_of(request), self._kind, await self._body(request, before, changes))},
+            **{self._kind: asset_spec(call, self._kind, await self._body(request, before, changes))},
         )
-        return await self._writes.answer(request, self._requests.update(checked(sent), call_of(request).call))
+        return await self._writes.answer(request, self._requests.update(checked(sent), call.call))
 
     async def _body(self, request: Request, before: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         """Returns the new values as a body of PUT has them."""

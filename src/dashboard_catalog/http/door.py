@@ -15,8 +15,12 @@ from dashboard_catalog.http.assets import AssetRoutes
 from dashboard_catalog.http.bulk import BulkRoutes
 from dashboard_catalog.http.dropped import dropped_routers
 from dashboard_catalog.http.edge import Authenticates, HttpEdge
+from dashboard_catalog.http.entities import EntityRoutes
+from dashboard_catalog.http.entity_resources import ENTITY_RESOURCES
 from dashboard_catalog.http.lineage import LineageRoutes
 from dashboard_catalog.http.listening import Port, bound
+from dashboard_catalog.http.metadata_types import TypeRoutes
+from dashboard_catalog.http.search import SearchRoutes
 from dashboard_catalog.http.system import Problem, system_router
 from dashboard_catalog.settings import Address
 
@@ -72,6 +76,9 @@ class HttpDoor:
                 # An id could be any of their paths.
                 *(BulkRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
                 *(AssetRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
+                *(EntityRoutes(resource, behind.catalog, behind.room).router() for resource in ENTITY_RESOURCES),
+                TypeRoutes(behind.catalog, behind.room).router(),
+                SearchRoutes(behind.catalog, behind.room).router(),
                 LineageRoutes(behind.catalog, behind.room).router(),
                 *dropped_routers(),
             ]

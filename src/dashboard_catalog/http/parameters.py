@@ -15,7 +15,7 @@ After = Annotated[str, Query(description="`paging.after` of the previous page.")
 Before = Annotated[str, Query(description="`paging.before` of the next page.")]
 HardDelete = Annotated[bool, Query(alias="hardDelete", description="Whether to remove it for good.")]
 
-DELETED: Mapping[str, int] = {
+DELETED: Mapping[str, "asset_pb2.Deleted.ValueType"] = {
     "non-deleted": asset_pb2.DELETED_EXCLUDE,
     "deleted": asset_pb2.DELETED_ONLY,
     "all": asset_pb2.DELETED_INCLUDE,

@@ -12,6 +12,7 @@ from dashboard_catalog.http.bodies import parsed
 from dashboard_catalog.http.calls import HttpCall
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.messages import convert
+from dashboardcatalog.v1 import bulk_pb2, entity_pb2
 
 M = TypeVar("M", bound=Message)
 
@@ -81,6 +82,15 @@ def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
     Raises:
         CatalogError: INVALID_ARGUMENT with everything that cannot be read.
     """
+    return getattr(_converted(call, kind, body), kind)
+
+
+def entity_in(call: HttpCall, kind: str, body: dict[str, Any]) -> entity_pb2.Entity:
+    """Returns the entity in a body of OpenMetadata, as `asset_spec` does the spec of an asset."""
+    return _converted(call, kind, body).entity
+
+
+def _converted(call: HttpCall, kind: str, body: dict[str, Any]) -> bulk_pb2.BulkUpsertItem:
     conversion = convert(Kind(kind), body)
     call.drop(conversion.dropped)
     if conversion.problems:
@@ -90,7 +100,7 @@ def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
                 for problem in conversion.problems
             ]
         )
-    return getattr(conversion.item, kind)
+    return conversion.item
 
 
 def expected_etag(request: Request) -> str:
