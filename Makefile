@@ -6,8 +6,9 @@ INSTALLED := .venv/.installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Its version decides the oldest protobuf that the generated code runs on; generated/ is compared byte by byte.
 PROTOC := grpcio-tools==1.74.0
-# Port of `make run`. Not taken from the environment, where the name has other meanings.
+# Ports of `make run`. Not taken from the environment, where the names have other meanings.
 PORT = 50051
+HTTP_PORT = 8585
 # The folders with Python, as far as they exist.
 PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
 
@@ -32,8 +33,8 @@ $(INSTALLED): pyproject.toml client/pyproject.toml constraints.txt
 	@$(PIP_INSTALL) --no-deps '$(PROTOC)'
 	@touch $@
 
-run: install ## Starts a server, loads a sample, shows calls (PORT=50051).
-	@$(BIN)/python examples/run.py --port $(PORT)
+run: install ## Starts a server, loads a sample, shows calls (PORT=50051, HTTP_PORT=8585).
+	@$(BIN)/python examples/run.py --port $(PORT) --http-port $(HTTP_PORT)
 
 test: install ## Runs all tests, on SQLite and on PostgreSQL.
 	$(BIN)/python -m pytest

@@ -37,6 +37,11 @@ The catalog runs at {address}. Try it in another terminal:
     -d '{{"fullyQualifiedName": "superset.sales_overview"}}' \\
     {address} dashboardcatalog.v1.DashboardService/GetDashboard
 
+Clients of OpenMetadata find it at http://{http_address}/api:
+
+  curl -H "authorization: Bearer $(cat {token})" \\
+    http://{http_address}/api/v1/dashboards/name/superset.sales_overview
+
 The README goes on from here. Calls are shown below as they come.
 Ctrl-C stops the server; the data stays in {data_dir}.
 """
@@ -45,17 +50,20 @@ Ctrl-C stops the server; the data stays in {data_dir}.
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs a catalog with a small sample in it.")
     parser.add_argument("--port", type=int, default=50051)
+    parser.add_argument("--http-port", type=int, default=8585)
     parser.add_argument("--data-dir", type=Path, default=ROOT / ".data")
     chosen = parser.parse_args()
-    if something_listens(chosen.port):
-        sys.exit(f"Port {chosen.port} is in use. Choose another: make run PORT={chosen.port + 1}")
-    return run(chosen.port, chosen.data_dir.absolute())
+    for name, port in (("PORT", chosen.port), ("HTTP_PORT", chosen.http_port)):
+        if something_listens(port):
+            sys.exit(f"Port {port} is in use. Choose another: make run {name}={port + 1}")
+    return run(chosen.port, chosen.http_port, chosen.data_dir.absolute())
 
 
-def run(port: int, data_dir: Path) -> int:
+def run(port: int, http_port: int, data_dir: Path) -> int:
     """Serves until SIGINT or SIGTERM, and returns the exit status."""
     settings = {
         "DASHBOARD_CATALOG_ADDRESS": f"{HOST}:{port}",
+        "DASHBOARD_CATALOG_HTTP_ADDRESS": f"{HOST}:{http_port}",
         "DASHBOARD_CATALOG_DATA_DIR": str(data_dir),
         "DASHBOARD_CATALOG_LOG_FORMAT": "json",
     }
@@ -77,7 +85,7 @@ def run(port: int, data_dir: Path) -> int:
             return server.wait() or status
         data_dir.joinpath("address").write_text(f"{HOST}:{port}\n")
         time.sleep(LOG_SECONDS)
-        say(what_to_try(port, data_dir))
+        say(what_to_try(port, http_port, data_dir))
         loaded.set()
     status = server.wait()
     log.join()
@@ -117,9 +125,13 @@ def show_log(lines: IO[str] | None, loaded: threading.Event) -> None:
 
 
 def call_line(entry: dict[str, Any]) -> str:
-    """Returns a call as one line: `16:02:11  GetDashboard      OK                     4 ms  admin`."""
+    """Returns a call as one line: `16:02:11  GetDashboard      OK                     4 ms  admin`.
+
+    Calls of HTTP are shown as `GET dashboards/{id}`.
+    """
     ended = datetime.fromisoformat(entry["timestamp"]).astimezone()
-    method = entry["method"].rpartition("/")[2]
+    method = entry["method"]
+    method = method.replace("/api/v1/", "") if " " in method else method.rpartition("/")[2]
     reason = "" if entry["reason"] in {None, entry["code"]} else entry["reason"]
     caller = entry["subject"] or "nobody"
     line = f"{ended:%H:%M:%S}  {method:<17} {entry['code']:<19} {entry['duration_ms']:>4.0f} ms  {caller}  {reason}"
@@ -132,7 +144,7 @@ def problem_line(entry: dict[str, Any]) -> str:
     return f"{entry['level']}: {entry['event']} ({details})\n{traceback}".rstrip()
 
 
-def what_to_try(port: int, data_dir: Path) -> str:
+def what_to_try(port: int, http_port: int, data_dir: Path) -> str:
     paths = {
         "root": ROOT,
         "grpcurl": PROGRAMS / "grpcurl",
@@ -140,7 +152,8 @@ def what_to_try(port: int, data_dir: Path) -> str:
         "token": data_dir / "admin.token",
         "data_dir": data_dir,
     }
-    return TO_TRY.format(address=f"{HOST}:{port}", **{name: quote(shown(path)) for name, path in paths.items()})
+    addresses = {"address": f"{HOST}:{port}", "http_address": f"{HOST}:{http_port}"}
+    return TO_TRY.format(**addresses, **{name: quote(shown(path)) for name, path in paths.items()})
 
 
 def shown(path: Path) -> str:

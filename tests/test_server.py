@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import httpx
 import pytest
 import structlog
 from cryptography import x509
@@ -217,6 +218,8 @@ def test_a_schema_of_a_later_version_does_not_prevent_the_start(database_url: st
 
 async def test_the_error_for_an_address_in_use_names_it(tmp_path: Path) -> None:
     async with running(settings(tmp_path)) as built:
+        with pytest.raises(StartError, match=f"cannot listen at {built.address}: Address already in use"):
+            await build(settings(tmp_path, http_address=built.address))
         with pytest.raises(StartError, match=f"cannot listen at {built.address}"):
             await build(settings(tmp_path, address=built.address))
 
@@ -363,11 +366,12 @@ def link_to(folder: Path, file: Path) -> Path:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_several_processes_share_an_address(tmp_path: Path, database_url: str) -> None:
-    given = {"address": "127.0.0.1:0", "data_dir": tmp_path / "data", "database_url": database_url}
+    given = {"address": "127.0.0.1:0", "http_address": "127.0.0.1:0"}
+    given |= {"data_dir": str(tmp_path / "data"), "database_url": database_url}
     async with process(**given, workers=2) as several:
         workers = [(await several.line("worker_started"))["pid"] for _ in range(2)]
-        addresses = {(await several.line("serving"))["address"] for _ in range(2)}
-        (address,) = addresses
+        serving = [await several.line("serving") for _ in range(2)]
+        ((address, http_address),) = {(line["address"], line["http_address"]) for line in serving}
         assert data_dir_of(address) == tmp_path / "data"
         # One indexer for all of them.
         index = IndexFolder(Settings.load(given).search_index_dir)
@@ -380,6 +384,9 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         assert (await several.line("serving"))["address"] == address
         for _ in range(8):
             assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
+            async with httpx.AsyncClient() as client:
+                answer = await client.get(f"http://{http_address}/readyz", timeout=PATIENCE)
+            assert answer.json() == {"status": "ready"}
         several.process.send_signal(signal.SIGTERM)
         assert await several.ended() == 0
         assert sum(line["event"] == "search_index_building" for line in several.lines) <= 1

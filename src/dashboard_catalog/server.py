@@ -134,15 +134,15 @@ class CatalogServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._gate.quiet()
-        stopping = asyncio.create_task(self._server.stop(grace=seconds))
+        stopping = [asyncio.create_task(self._server.stop(grace=seconds))]
+        if self.http:
+            stopping.append(asyncio.create_task(self.http.stop(seconds)))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._gate.idle()
         # A call counts as ended a moment before its response is sent.
         await self._server.stop(grace=1.0)
-        await stopping
-        if self.http:
-            await self.http.stop()
+        await asyncio.gather(*stopping)
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

@@ -30,6 +30,16 @@ Start = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def port() -> int:
     """A free port."""
+    return _free_port()
+
+
+@pytest.fixture
+def http_port() -> int:
+    """A free port for HTTP."""
+    return _free_port()
+
+
+def _free_port() -> int:
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         return int(chosen.getsockname()[1])
@@ -42,12 +52,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run_sample(tmp_path: Path, port: int, environment: dict[str, str]) -> Iterator[Start]:
+def run_sample(tmp_path: Path, port: int, http_port: int, environment: dict[str, str]) -> Iterator[Start]:
     """Starts `examples/run.py` in a folder that is not the checkout's, and stops it after the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(**settings: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(RUN), "--port", str(port), "--data-dir", str(tmp_path / ".data")]
+    def start(*more: str, **settings: str) -> subprocess.Popen[str]:
+        ports = ["--port", str(port), "--http-port", str(http_port)]
+        command = [sys.executable, str(RUN), *ports, "--data-dir", str(tmp_path / ".data"), *more]
         pipe = subprocess.PIPE
         process = subprocess.Popen(
             command, text=True, cwd=tmp_path, env=environment | settings, stdout=pipe, stderr=pipe

@@ -19,16 +19,22 @@ DOCUMENTS = [
 ]
 WITH_EXAMPLES = [path for path in DOCUMENTS if any(steps_of(path.read_text()))]
 ADDRESS = "127.0.0.1:50051"
+HTTP_ADDRESS = "127.0.0.1:8585"
 DATABASE = "postgresql://catalog:secret@db.example.com/catalog"
 DATABASE_WITHOUT_PASSWORD = "postgresql://catalog:***@db.example.com/catalog"
 
 
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.relative_to(ROOT).with_suffix("").as_posix())
 def test_the_examples_of_a_document_print_what_it_shows(
-    document: Path, checkout: Path, served: str, environment: dict[str, str], request: pytest.FixtureRequest
+    document: Path,
+    checkout: Path,
+    served: str,
+    http_port: int,
+    environment: dict[str, str],
+    request: pytest.FixtureRequest,
 ) -> None:
     text = document.read_text()
-    shown = {ADDRESS: served}
+    shown = {ADDRESS: served, HTTP_ADDRESS: f"127.0.0.1:{http_port}"}
     if DATABASE in text:
         database = empty_database(request.getfixturevalue("postgres"))
         shown |= {DATABASE_WITHOUT_PASSWORD: database, DATABASE: database}

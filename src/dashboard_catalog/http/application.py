@@ -1,4 +1,4 @@
-"""The application behind the edge: its routes, and JSON for everything that has none.
+"""The application behind the edge: its routes, JSON for everything that has none, and the description of both.
 
 Routers of resources are added to it. Each route that needs a caller is a `CatalogRoute`.
 """
@@ -12,25 +12,54 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.http.calls import name_call
+from dashboard_catalog.http.calls import called_in, name_call
 from dashboard_catalog.http.edge import FAILURE
-from dashboard_catalog.http.errors import answer_to
+from dashboard_catalog.http.errors import answer_to, bug, wrong_method
 
+_METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _DESCRIPTION = "The catalog on the paths of OpenMetadata's API, for its connectors and clients."
 
 
+_ERROR: dict[str, Any] = {
+    "description": "An error. `code` is the status.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+            }
+        }
+    },
+}
+_SENT: dict[str, dict[str, Any]] = {
+    "application/json": {"schema": {"type": "object"}},
+    "application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}}},
+}
+
+
 class CatalogRoute(APIRoute):
-    """A route whose calls are named after it."""
+    """A route whose calls need a token, and are named after it. Its handler reads the body, as the limits demand it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        methods = options.get("methods") or ["GET"]
+        described: dict[str, Any] = {"security": [{"token": []}]}
+        if not {"PUT", "POST", "PATCH"}.isdisjoint(methods):
+            kind = "application/json-patch+json" if "PATCH" in methods else "application/json"
+            described["requestBody"] = {"required": True, "content": {kind: _SENT[kind]}}
+        options["openapi_extra"] = described | (options.get("openapi_extra") or {})
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Returns what serves a request."""
         handle = super().get_route_handler()
 
         async def serve(request: Request) -> Response:
-            name_call(request, f"{request.method} {self.path}")
+            name_call(request, f"{request.method} {self.path_format}")
             return await handle(request)
 
         return serve
@@ -49,10 +78,24 @@ def new_application(routers: Iterable[APIRouter]) -> FastAPI:
             CatalogError: _answer_error,
             HTTPException: _answer_http_error,
             RequestValidationError: _answer_violations,
+            # The edge logs it.
+            Exception: _answer_bug,
         },
+        # In place of the answers that FastAPI describes and the catalog never gives.
+        responses={"default": _ERROR},
     )
     for router in routers:
         application.include_router(router)
+    describe = application.openapi
+
+    def described() -> dict[str, Any]:
+        found = describe()
+        schemes = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+        found.setdefault("components", {})["securitySchemes"] = schemes
+        return found
+
+    # The way that FastAPI documents.
+    application.openapi = described  # type: ignore[method-assign]
     return application
 
 
@@ -63,8 +106,25 @@ async def _answer_error(request: Request, error: Any) -> JSONResponse:
 
 async def _answer_http_error(request: Request, error: Any) -> JSONResponse:
     """Answers a path or a method that does not exist. The path is not quoted: it can be anything."""
-    text = "there is no such path" if error.status_code == 404 else "the path does not have this method"
-    return await _answer_error(request, CatalogError(Reason.UNKNOWN_METHOD, text))
+    if error.status_code == 405:
+        request.scope[FAILURE] = CatalogError(Reason.UNKNOWN_METHOD, "the path does not have this method")
+        return wrong_method(", ".join(_methods_of(request)))
+    return await _answer_error(request, CatalogError(Reason.UNKNOWN_METHOD, "there is no such path"))
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Returns the methods that the path of a request has."""
+
+    def has(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+
+    found = [method for method in _METHODS if has(method)]
+    return ["HEAD", *found] if "GET" in found else found
+
+
+async def _answer_bug(request: Request, _error: Exception) -> JSONResponse:
+    return answer_to(bug(called_in(request)))
 
 
 async def _answer_violations(request: Request, error: Any) -> JSONResponse:

@@ -33,9 +33,12 @@ async def read_body(scope: Scope, receive: Receive, seconds: float) -> bytes:
         seconds: How long it may take to arrive.
 
     Raises:
-        CatalogError: MESSAGE_TOO_LARGE, CLIENT_IDLE, or MALFORMED_REQUEST if the client has gone in the middle.
+        CatalogError: MESSAGE_TOO_LARGE, CLIENT_IDLE, or MALFORMED_REQUEST if the client has gone in the middle, or has
+            declared the length of the body in two ways.
     """
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    length = _header(scope, b"content-length")
+    if has_two_lengths(scope):
+        raise CatalogError(Reason.MALFORMED_REQUEST, "the request has both Content-Length and Transfer-Encoding")
     parts: list[bytes] = []
     size, more = 0, True
     is_too_large = length.isdigit() and int(length) > MAX_BODY_BYTES
@@ -52,17 +55,33 @@ async def read_body(scope: Scope, receive: Receive, seconds: float) -> bytes:
         raise CatalogError(Reason.CLIENT_IDLE, f"no whole body arrived within {seconds:g} s") from None
     if is_too_large:
         parts.clear()
-        await _discard(receive)
+        if more:
+            await discard_body(receive)
         raise _too_large()
     return b"".join(parts)
 
 
-async def _discard(receive: Receive) -> None:
+def has_two_lengths(scope: Scope) -> bool:
+    """Returns whether proxies and servers may not agree on where the request ends, and the next one begins."""
+    return bool(_header(scope, b"content-length") and _header(scope, b"transfer-encoding"))
+
+
+def has_body(scope: Scope) -> bool:
+    """Returns whether a request comes with a body, and its client does not wait for leave to send it."""
+    announced = _header(scope, b"content-length").strip(b"0") or _header(scope, b"transfer-encoding")
+    return bool(announced) and not _header(scope, b"expect")
+
+
+async def discard_body(receive: Receive) -> None:
     """Reads on for a moment: most clients read no answer before they have sent everything."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_DISCARD_SECONDS):
             while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
                 pass
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    return next((bytes(value) for name, value in scope["headers"] if name == wanted), b"")
 
 
 def parsed(body: bytes) -> Any:
@@ -84,8 +103,11 @@ def parsed(body: bytes) -> Any:
         raise _malformed("has half of a surrogate pair") from None
     except RecursionError:
         raise _malformed("is nested too deeply") from None
-    except ValueError as error:
+    except _Unusable as error:
         raise _malformed(str(error)) from None
+    except ValueError:
+        # Python reads no integer of that length.
+        raise _malformed("has a number that is too long") from None
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and depth_of(value) > MAX_DEPTH:
         raise _malformed("is nested too deeply")
     return value
@@ -112,12 +134,16 @@ def _too_large() -> CatalogError:
     )
 
 
+class _Unusable(ValueError):
+    """JSON that cannot be used. The message says why, and quotes nothing."""
+
+
 def _refuse_number(_text: str) -> NoReturn:
-    raise ValueError("has a number that JSON does not have, such as NaN")
+    raise _Unusable("has a number that JSON does not have, such as NaN")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("has an object with the same key twice")
+        raise _Unusable("has an object with the same key twice")
     return found

@@ -72,6 +72,11 @@ def call_of(request: Request) -> HttpCall:
     return call
 
 
+def called_in(request: Request) -> str:
+    """Returns the id of the call that a request belongs to; "unknown" if the path is open."""
+    return call_of(request).call.id if _KEY in request.scope else "unknown"
+
+
 def name_call(request: Request, route: str) -> None:
     """Names the call after its route, in log lines too: a path has names in it, and there are any number of them."""
     if _KEY in request.scope:

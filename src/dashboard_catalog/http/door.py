@@ -99,6 +99,10 @@ class HttpDoor:
         """Begins to serve."""
         await self._port.start()
 
-    async def stop(self) -> None:
-        """Closes the address and its connections."""
-        await self._port.stop()
+    async def stop(self, seconds: float) -> None:
+        """Closes the address, and its connections as soon as their requests have ended.
+
+        Args:
+            seconds: How long running requests may take. Those that still run afterwards are cancelled.
+        """
+        await self._port.stop(seconds)

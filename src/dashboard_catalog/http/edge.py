@@ -14,7 +14,7 @@ A few paths skip 4 to 6: probes and documentation are read without a token, also
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, Protocol, TypeAlias
 
 import structlog
@@ -27,9 +27,9 @@ from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.http.bodies import read_body
+from dashboard_catalog.http.bodies import discard_body, has_body, has_two_lengths, read_body
 from dashboard_catalog.http.calls import HttpCall, Scope, admit
-from dashboard_catalog.http.errors import CALL_ID_HEADER, answer_to
+from dashboard_catalog.http.errors import CALL_ID_HEADER, answer_to, bug
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -42,8 +42,9 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api/v
 FAILURE = "dashboard_catalog.failure"
 """Where the application leaves the error that it has answered, in the scope of a request."""
 
-# How long a client may take to send a body, and to read an answer.
+# How long a client may take to send a body, and to read a piece of an answer.
 _CLIENT_SECONDS = 30.0
+_PIECE_BYTES = 256 * 2**10
 
 _log = structlog.get_logger("dashboard_catalog.http")
 
@@ -68,7 +69,7 @@ class HttpEdge:
         gate: For step 5, shared with the other doors.
         shares: For step 5, shared with the other doors.
         access_log: For step 2.
-        client_seconds: How long a client may take to send a body, and to read an answer.
+        client_seconds: How long a client may take to send a body, and to read a piece of an answer.
     """
 
     def __init__(
@@ -91,6 +92,9 @@ class HttpEdge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, as ASGI says."""
+        if scope["method"] == "HEAD":
+            # A copy: what is below knows by the original that it must not send the body.
+            scope = scope | {"method": "GET"}
         observed = _Observation(scope, send, self._ids, self._client_seconds)
         failure: CatalogError | None = None
         try:
@@ -112,10 +116,16 @@ class HttpEdge:
         code = failure.code.value if failure else "OK"
         self._access_log.add(**observed.line(code, failure.reason.value if failure else None))
         if failure is not None and not observed.has_begun:
-            await answer_to(failure)(scope, receive, observed.send)
+            answer = answer_to(failure)
+            if has_two_lengths(scope):
+                answer.headers["connection"] = "close"
+            if has_body(scope) and (failure.reason is Reason.DRAINING or has_two_lengths(scope)):
+                # A connection that is closed before everything has been read may lose its answer.
+                await discard_body(receive)
+            await answer(scope, receive, observed.send)
 
     async def _admit(self, scope: Scope, receive: Receive, observed: "_Observation") -> None:
-        if scope["path"] in OPEN_PATHS and scope["method"] in {"GET", "HEAD"}:
+        if scope["path"] in OPEN_PATHS and scope["method"] == "GET":
             observed.is_open = True
             await self._application(scope, receive, observed.send)
             return
@@ -136,8 +146,10 @@ class HttpEdge:
         body = await read_body(scope, receive, self._client_seconds)
         call = observed.call = admit(scope, principal, observed.call_id)
 
+        parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
         async def read() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
+            return parts.pop() if parts else await receive()
 
         try:
             await self._application(scope, read, observed.send)
@@ -187,7 +199,17 @@ class _Observation:
         """
         if message["type"] == "http.response.start":
             self.has_begun = True
-            message["headers"] = [*message.get("headers", ()), (CALL_ID_HEADER.encode(), self.call_id.encode())]
+            headers = ((CALL_ID_HEADER.encode(), self.call_id.encode()), (b"x-content-type-options", b"nosniff"))
+            message["headers"] = [*message.get("headers", ()), *headers]
+        elif len(message.get("body", b"")) > _PIECE_BYTES:
+            # Each part waits until the one before has left. So the last one, which is empty, ends the answer when the
+            # client has read almost everything, and not when it has been put into a buffer.
+            for piece in _pieces(message["body"]):
+                await self._send_part({"type": message["type"], "body": piece, "more_body": True})
+            message = {**message, "body": b""}
+        await self._send_part(message)
+
+    async def _send_part(self, message: Message) -> None:
         try:
             async with asyncio.timeout(self._seconds):
                 await self._send(message)
@@ -197,7 +219,7 @@ class _Observation:
     def bug(self) -> CatalogError:
         """Logs the exception that is being handled, and returns what the caller is told."""
         _log.exception("bug", call_id=self.call_id, method=self._name())
-        return CatalogError(Reason.BUG, f"internal error; the server log has details for call {self.call_id}")
+        return bug(self.call_id)
 
     def line(self, code: str, reason: str | None = None) -> dict[str, Any]:
         """Returns the fields of the log line."""
@@ -216,8 +238,12 @@ class _Observation:
 
     def _name(self) -> str:
         """Returns the route and not the path, which has names in it and can be anything."""
-        route = getattr(self._scope.get("route"), "path", "(unknown path)")
+        route = getattr(self._scope.get("route"), "path_format", "(unknown path)")
         return f"{self._scope['method']} {route}"
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    return (body[place : place + _PIECE_BYTES] for place in range(0, len(body), _PIECE_BYTES))
 
 
 def _values(scope: Scope, name: str) -> list[str]:

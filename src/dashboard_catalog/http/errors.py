@@ -33,6 +33,8 @@ _STATUSES: Mapping[Code, int] = MappingProxyType(
 )
 _OF_REASON: Mapping[Reason, int] = MappingProxyType({Reason.MESSAGE_TOO_LARGE: 413, Reason.CLIENT_IDLE: 408})
 _RETRY_SECONDS = 1
+# Either the rest of a body is not read, or the next connection leads to a server that does not stop.
+_CLOSING = frozenset({Reason.MESSAGE_TOO_LARGE, Reason.CLIENT_IDLE, Reason.DRAINING})
 
 
 def status_of(error: CatalogError) -> int:
@@ -45,6 +47,16 @@ def body_of(error: CatalogError) -> dict[str, Any]:
     return {"code": status_of(error), "message": error.message}
 
 
+def bug(call_id: str) -> CatalogError:
+    """Returns what a caller is told after a bug."""
+    return CatalogError(Reason.BUG, f"internal error; the server log has details for call {call_id}")
+
+
+def wrong_method(allowed: str) -> JSONResponse:
+    """Returns the answer to a method that a path does not have; `allowed` names those that it has."""
+    return JSONResponse({"code": 405, "message": f"the path has only {allowed}"}, 405, {"Allow": allowed})
+
+
 def answer_to(error: CatalogError) -> JSONResponse:
     """Returns the answer of a call that ends with an error."""
     status, headers = status_of(error), {}
@@ -53,7 +65,6 @@ def answer_to(error: CatalogError) -> JSONResponse:
     if status == 503:
         # Whole seconds, and never 0: clients would come back at once.
         headers["Retry-After"] = str(max(round(error.retry_after or 0), _RETRY_SECONDS))
-    if status in {408, 413}:
-        # The rest of the body is not read.
+    if error.reason in _CLOSING:
         headers["Connection"] = "close"
     return JSONResponse(body_of(error), status, headers)

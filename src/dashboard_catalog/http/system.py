@@ -27,7 +27,7 @@ def system_router(openmetadata_version: str, problem: Problem) -> APIRouter:
     @router.get("/readyz", summary="Says whether requests can be served")
     async def readyz() -> JSONResponse:
         found = problem()
-        status = {"status": "ready"} if found is None else {"status": "not ready", "problem": found}
+        status = {"status": "ready"} if found is None else {"code": 503, "message": found}
         return JSONResponse(status, 200 if found is None else 503)
 
     @router.get("/api/v1/system/version", summary="Returns the version of OpenMetadata's API")
