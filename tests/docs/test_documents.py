@@ -28,6 +28,7 @@ DATABASE_WITHOUT_PASSWORD = "postgresql://catalog:***@db.example.com/catalog"
 def test_the_examples_of_a_document_print_what_it_shows(
     document: Path,
     checkout: Path,
+    *,
     served: str,
     http_port: int,
     environment: dict[str, str],

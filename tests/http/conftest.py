@@ -10,6 +10,7 @@ from dashboard_catalog.auth.issuing import issue_token
 from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.server import CatalogServer, build
 from dashboard_catalog.settings import Settings
+from tests.http.models import problem_of
 from tests.service.caller import Caller, Service
 
 Connect = Callable[..., httpx.AsyncClient]
@@ -45,6 +46,16 @@ def connect(server: CatalogServer, tmp_path: Path) -> Connect:
         if subject:
             token = issue_token(key, subject, roles, bot="ingestion_bot" in roles)
             headers["authorization"] = f"Bearer {token}"
-        return httpx.AsyncClient(base_url=f"http://{server.http.address}", headers=headers)
+        hooks = {"response": [_check_answer]}
+        return httpx.AsyncClient(base_url=f"http://{server.http.address}", headers=headers, event_hooks=hooks)
 
     return connect
+
+
+async def _check_answer(answer: httpx.Response) -> None:
+    """Fails if OpenMetadata's clients would not accept an answer."""
+    content = await answer.aread()
+    path = answer.request.url.raw_path.decode().partition("?")[0]
+    kind = answer.headers.get("content-type", "")
+    problem = problem_of(answer.request.method, path, answer.status_code, kind, content)
+    assert problem is None, problem
