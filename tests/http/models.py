@@ -6,7 +6,6 @@ A key that is not listed here is refused, as the clients do. `problem_of` finds 
 import json
 import re
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import unquote
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -323,7 +322,7 @@ def problem_of(method: str, path: str, status: int, content_type: str, content: 
 
     Args:
         method: The method of its request.
-        path: The path of its request, without the query.
+        path: The path of its request, as sent, without the query.
         status: Its status.
         content_type: Its header; empty if it has none.
         content: Its body.
@@ -350,7 +349,7 @@ def _check(method: str, path: str, status: int, content_type: str, content: byte
             return
     for prefix, model in RESOURCES.items():
         if rest == prefix or rest.startswith(f"{prefix}/"):
-            _check_resource(method, unquote(rest.removeprefix(prefix)).strip("/"), model, content)
+            _check_resource(method, rest.removeprefix(prefix).strip("/"), model, content)
             return
 
 
