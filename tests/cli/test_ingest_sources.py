@@ -115,17 +115,20 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
         domains=[{"type": "domain", "name": "eu", "fullyQualifiedName": "sales.eu"}],
         serviceType="Looker",
     )
-    path = write_lines(tmp_path / "lines", body, chart("c", service="other", owners=[{"type": "user", "name": "u"}]))
-    assert run("ingest", path).exit_code == 1
+    own = [{"biService": {"name": "own", "serviceType": "Own"}}, chart("o", service="own")]
+    path = write_lines(
+        tmp_path / "lines", body, chart("c", service="other", owners=[{"type": "user", "name": "u"}]), *own
+    )
+    assert run("ingest", path, "--dry-run").exit_code == 1
     arguments = [path, "--missing", "create"]
     before = loaded(run, *arguments, "--dry-run")
-    assert (before["items"], before["createdEntities"]) == ({"entity": 4, "dashboard": 1, "chart": 1}, [])
+    assert (before["items"], before["createdEntities"]) == ({"entity": 5, "dashboard": 1, "chart": 2}, [])
     assert run("get", "s", "--kind", "bi_service").exit_code == 2
     first = loaded(run, *arguments)
     assert first["createdEntities"] == ["bi service other", "bi service s", "domain sales", "domain sales.eu"]
-    assert (first["created"], first["leftOutReferences"]) == (2, {})
+    assert (first["created"], first["leftOutReferences"]) == (4, {})
     again = loaded(run, *arguments)
-    assert (again["unchanged"], again["createdEntities"]) == (2, [])
+    assert (again["unchanged"], again["createdEntities"]) == (4, [])
     found = json.loads(run("get", "s.d", "--json").stdout)
     assert [found["owners"][0]["name"], found["tags"][0]["tagFQN"], found["domains"][0]["fullyQualifiedName"]] == [
         "crew",
@@ -133,7 +136,7 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
         "sales.eu",
     ]
     types = [json.loads(line)["biService"]["serviceType"] for line in _listed(run, "bi_service")]
-    assert types == ["CustomDashboard", "Looker"]
+    assert types == ["CustomDashboard", "Own", "Looker"]
     dropped = run(
         "ingest", write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"])), "--missing=drop"
     )
