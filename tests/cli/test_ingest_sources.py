@@ -56,10 +56,11 @@ class Toy:
         yield FoundItem("toys", Kind.BI_SERVICE, {"name": wishes.service, "serviceType": "Toys"})
         for name in tree.names:
             if tree.read(name) == b"bad":
-                yield FoundItem(name, problem="is no toy")
+                body = {"name": "bad", "service": wishes.service}
+                yield FoundItem(name, Kind.DASHBOARD, body, problem="is no toy")
             else:
-                body = {"name": name.removesuffix(".toy"), "service": wishes.service, "x": 1}
-                yield FoundItem(name, Kind.DASHBOARD, body, dropped=("dashboard.wheels",))
+                toy: dict[str, Any] = {"name": name.removesuffix(".toy"), "service": wishes.service, "x": 1}
+                yield FoundItem(name, Kind.DASHBOARD, toy, dropped=("dashboard.wheels",))
 
 
 @pytest.fixture
@@ -173,6 +174,9 @@ def test_the_service_of_what_names_none_is_created_once_and_not_changed(run: Run
     )
     assert loaded(run, own, "--service", "new", "--service-type", "X")["createdEntities"] == ["bi service new"]
     assert loaded(run, own, "--service", "box")["created"] == 1
+    # It does not matter where nothing is of it.
+    theirs = write_lines(tmp_path / "theirs.ndjson", {"chart": {"name": "c", "service": "box"}})
+    assert loaded(run, theirs, "--service", "none")["unchanged"] == 1
 
 
 def test_several_paths_are_one_load_with_places_that_tell_them_apart(
@@ -194,7 +198,10 @@ def test_several_paths_are_one_load_with_places_that_tell_them_apart(
         f"{paths[0]}, {paths[1]}, {folder}, {toys}: 1 entity, 3 dashboards sent in "
         + result.stdout.rsplit("sent in ", 1)[1].splitlines()[0],
     ]
-    assert len(small.streams) == 1
+    assert f"{toys}/bad.toy  dashboard s.bad\n    is no toy\n" in result.stdout
+    [stream] = small.streams
+    sent = [item.dashboard.name for request in stream for item in request.items if item.HasField("dashboard")]
+    assert sent == ["q", "p", "d"]
     lacking = run("ingest", paths[1], folder)
     assert f"{paths[1]}:1\n    says that there are more pages: give all pages at once" in lacking.stdout
     assert toy.wishes
@@ -243,7 +250,7 @@ def test_what_is_too_large_for_memory_is_refused_in_one_line(run: Run, small: Sm
         ([], "give a PATH, or --from and --url"),
         (["x", "--url", "http://x"], "give PATH or --url, not both"),
         (["--url", "http://x"], "--url needs --from with one of: "),
-        (["x.toy", "--from", "nothing"], "--from nothing is not a format; expected one of catalog, openmetadata, toy"),
+        (["x.toy", "--from", "nothing"], "--from nothing is not a format; expected one of catalog, csv, datahub, "),
         (["x.toy", "--map", "title"], "--map 'title' is not COLUMN=FIELD, such as title=display_name"),
         (["x.toy", "--map", "a=b", "--map", "a=c"], "--map names the column 'a' twice"),
         (["x.toy", "--service", ""], "--service is empty"),

@@ -15,7 +15,7 @@ class FoundItem:
 
     Attributes:
         place: Where it was found: `charts.ndjson:12`.
-        kind: Its kind; None if there is a problem.
+        kind: Its kind; None if that is not known, which is a problem.
         body: Its content, with the fields of the contract or of OpenMetadata; None if it does not look like an item at
             all.
         problem: Why it is not an item; None if it is one.

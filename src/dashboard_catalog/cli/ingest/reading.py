@@ -14,6 +14,7 @@ from dashboard_catalog.sources.found import FoundItem
 from dashboard_catalog.sources.item_files import ItemFile
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.messages import Conversion, convert, full_name
+from dashboard_catalog.sources.openmetadata import name_in
 from dashboard_catalog.sources.paging import Paging
 from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import Item, item_of
@@ -38,6 +39,7 @@ class Reading:
         total: Number of items, including those that cannot become a message.
         is_unreadable: Whether nothing in the sources looks like an item.
         services: Raw names of the BI services that the sources hold.
+        used_services: Names of the BI services of dashboards and charts, as these have them.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Reading:
         self.total = 0
         self.is_unreadable = True
         self.services: set[str] = set()
+        self.used_services: set[str] = set()
         paging = Paging()
         self._held = [(number, file, self._survey(number, file, paging)) for number, file in enumerate(files)]
         for place, problem in paging.problems():
@@ -86,7 +89,7 @@ class Reading:
                 for number, found in enumerate(file.items() if held[kind] else ()):
                     if self._report.stopped:
                         return
-                    if found.kind is kind:
+                    if found.kind is kind and found.problem is None:
                         yield from self._item(Place(file_number, number, found.place), kind, found)
 
     def _survey(self, file_number: int, file: ItemFile, paging: Paging) -> Counter[Kind | None]:
@@ -94,8 +97,7 @@ class Reading:
         for number, found in enumerate(file.items(paging)):
             held[found.kind] += 1
             self._take(Place(file_number, number, found.place), found)
-            if found.kind is Kind.BI_SERVICE and found.body is not None:
-                self.services.add(str(found.body.get("name")))
+            self._note_services(found)
             if self._report.stopped:
                 break
         return held
@@ -108,7 +110,16 @@ class Reading:
             self._on_read(self.total)
         if found.problem is not None:
             self._unknown += 1
-            self._refuse(place, "", full_name(found.body or {}), _failure(Problem("", found.problem)))
+            self._refuse(place, found.kind or "", full_name(found.body or {}), _failure(Problem("", found.problem)))
+
+    def _note_services(self, found: FoundItem) -> None:
+        body = found.body or {}
+        if found.kind is Kind.BI_SERVICE:
+            self.services.add(str(body.get("name")))
+        elif (
+            found.kind is not None and found.kind.is_asset and isinstance(service := name_in(body.get("service")), str)
+        ):
+            self.used_services.add(service)
 
     def _item(self, place: Place, kind: Kind, found: FoundItem) -> Iterator[Item]:
         body = found.body or {}

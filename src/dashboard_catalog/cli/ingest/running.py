@@ -7,6 +7,7 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
+from dashboard_catalog.catalog.model.qualified_names import quote
 from dashboard_catalog.cli import output
 from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.data_folders import local_data_dir
@@ -106,7 +107,7 @@ def _prepare(
     """Creates what items need and the load does not bring; in a dry run, returns it as items instead."""
     wishes = reader.wishes
     wanted = created.wanted_by(reading.files, wishes.service_type) if how.missing == "create" else {}
-    if wishes.service is not None and wishes.service not in reading.services:
+    if wishes.service is not None and _needs(reading, wishes.service):
         wanted |= created.service_named(wishes.service, reader.service, wishes.service_type)
     missing = created.absent(connected, wanted)
     if not how.dry_run:
@@ -118,6 +119,11 @@ def _prepare(
         items.append(item_of(bulk_pb2.BulkUpsertItem(entity=entity), Place(-1, number, "what items need")))
         report.count(kind, fqn, items[-1])
     return items
+
+
+def _needs(reading: Reading, service: str) -> bool:
+    """Says whether items belong to a BI service that the sources do not hold."""
+    return service not in reading.services and not reading.used_services.isdisjoint((service, quote(service)))
 
 
 def _options(files: Iterable[ItemFile], reading: Reading, how: IngestOptions) -> LoadOptions:
