@@ -141,6 +141,8 @@ def test_a_dashboard_that_fails_does_not_stop_the_others(grafana: FakeGrafana, m
         ("dashboard odd", "cannot be read: the answer has no dashboard"),
         ("dashboard a/../b", f"cannot be read: {shown}a%2F..%2Fb does not exist at Grafana (status 404)"),
     ]
+    # What has a kind is loaded.
+    assert all(item.kind is None for item in found if item.problem)
     assert list(bodies(found, Kind.DASHBOARD)) == ["weak", "good"]
     assert len(grafana.tool.waits) == 2
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from dashboard_catalog.cli.endings import CommandError
+from dashboard_catalog.cli.ingest.prompting import ask_at_terminal
 from dashboard_catalog.sources.formats import Wishes
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.trees import printable
@@ -59,6 +60,7 @@ class SourceOptions:
             service_type=self.service_type,
             kind=None if self.kind is None else Kind(self.kind),
             columns=_columns(self.map_ or ()),
+            prompt=ask_at_terminal,
         )
 
 

@@ -95,9 +95,8 @@ class GrafanaItems:
 
     def failed(self, place: str, uid: str, problem: str) -> FoundItem:
         """Returns a dashboard that cannot be read."""
-        return FoundItem(
-            place, Kind.DASHBOARD, {"name": uid, "service": quote(self._service)}, f"cannot be read: {problem}"
-        )
+        body = {"name": uid, "service": quote(self._service)}
+        return FoundItem(place, body=body, problem=f"cannot be read: {problem}")
 
     def _service_item(self, place: str) -> FoundItem:
         body = {"name": self._service, "serviceType": self.wishes.service_type or "Grafana", "sourceUrl": self.url}
