@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dashboard_catalog.sources.formats import Wishes
 from dashboard_catalog.sources.found import FoundItem
@@ -43,7 +41,7 @@ EXPORT = {
         {"id": 8, "libraryPanel": {"uid": "lib2", "name": "Elsewhere"}},
     ],
     "schemaVersion": 39,
-    "tags": ["Bakery", "v1.2", "bad::tag"],
+    "tags": ["Bakery", "v1.2", "Bakery", "bad::tag"],
     "templating": {"list": []},
     "title": "Ovens",
     "uid": "ovens",
@@ -243,20 +241,3 @@ def test_the_document_has_the_types_of_charts() -> None:
     section = DOCUMENT.read_text().partition("\n## Grafana\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]*`) \| `(\w+)` \|$", section, re.MULTILINE)
     assert {panel: chart for panels, chart in rows for panel in re.findall(r"`([\w-]+)`", panels)} == CHART_TYPES
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from([*EXPORT, "rows", "elements", "spec", "id", "type", "libraryPanel"]), inner)
-    ),
-    max_leaves=20,
-)
-
-
-@given(key=st.sampled_from(["panels", "rows", "elements", "tags", "title", "uid", "__elements", "spec"]), value=JSON)
-def test_any_json_gives_items(tmp_path_factory: pytest.TempPathFactory, key: str, value: Any) -> None:
-    path = write(tmp_path_factory.getbasetemp() / "any.json", [{**EXPORT, key: value}, value])
-    found = list(GrafanaFiles().items(tree_at(path), WISHES))
-    assert all((item.problem and not item.kind) or (item.kind and item.body) for item in found)

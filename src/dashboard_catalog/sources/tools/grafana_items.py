@@ -4,7 +4,7 @@ Names are those that OpenMetadata's connector gives: the uid of a dashboard, and
 them has loaded stays the same asset.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,10 @@ from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.grafana_models import GrafanaDashboard, Object
 from dashboard_catalog.sources.tools.grafana_panels import Library, chart_type, panels_of
+from dashboard_catalog.sources.tools.tool_tags import label, usable
 
 CLASSIFICATION = "GrafanaTags"
 
-_MAX_TAG_CHARACTERS = 256
 # What the items have, or what says again what they have.
 _KEPT_OF_DASHBOARDS = frozenset(("id", "uid", "title", "description", "tags", "panels", "rows", "elements"))
 _KEPT_OF_CHARTS = frozenset(("id", "uid", "name", "title", "description", "type", "libraryPanel", "panels"))
@@ -88,7 +88,7 @@ class GrafanaItems:
             "sourceUrl": placed.url,
             "project": placed.project,
             "owners": _owners(placed.dashboard.creator),
-            "tags": [_label(name) for name in names],
+            "tags": [label(CLASSIFICATION, name) for name in names],
         }
         dropped = _others(Kind.DASHBOARD, model, _KEPT_OF_DASHBOARDS) + left_out
         yield FoundItem(placed.place, Kind.DASHBOARD, {**_present(body), "charts": charts}, dropped=dropped)
@@ -114,7 +114,7 @@ class GrafanaItems:
         dropped = _others(Kind.CHART, panel, _KEPT_OF_CHARTS)
         return FoundItem(f"{placed.place}, panel {number}", Kind.CHART, _present(body), dropped=dropped)
 
-    def _new_tags(self, place: str, names: list[str]) -> Iterator[FoundItem]:
+    def _new_tags(self, place: str, names: Sequence[str]) -> Iterator[FoundItem]:
         new = [name for name in names if name not in self._tags]
         if new and not self._tags:
             yield FoundItem(place, Kind.CLASSIFICATION, {"name": CLASSIFICATION})
@@ -130,25 +130,15 @@ def _chart_name(placed: Placed, number: int) -> str:
     return f"{placed.name}_{number}"
 
 
-def _tag_names(tags: object) -> tuple[list[str], tuple[str, ...]]:
+def _tag_names(tags: object) -> tuple[Sequence[str], tuple[str, ...]]:
     """Returns the tags that can be names, without duplicates, and what to say of the others."""
     if not tags:
         return [], ()
     found = tags if isinstance(tags, list) else [tags]
-    names = [tag for tag in found if isinstance(tag, str) and _can_be_name(tag)]
-    left_out = ("dashboard.tags (that cannot be names)",) * (len(found) - len(names))
-    return list(dict.fromkeys(names)), left_out
-
-
-def _can_be_name(tag: str) -> bool:
-    is_short = 0 < len(tag) <= _MAX_TAG_CHARACTERS
-    return (
-        is_short and "::" not in tag and not any(character < " " or "\x7f" <= character <= "\x9f" for character in tag)
-    )
-
-
-def _label(tag: str) -> Object:
-    return {"tagFQN": join(CLASSIFICATION, tag), "labelType": "Automated"}
+    names = usable(tag for tag in found if isinstance(tag, str))
+    known = set(names)
+    left_out = sum(not (isinstance(tag, str) and tag in known) for tag in found)
+    return names, ("dashboard.tags (that cannot be names)",) * left_out
 
 
 def _owners(creator: str | None) -> list[Object] | None:
