@@ -5,6 +5,9 @@ import pty
 import subprocess
 import sys
 
+from dashboard_catalog.cli.ingest.prompting import ask_at_terminal
+from dashboard_catalog.cli.ingest.source_options import SourceOptions
+
 ASK = """
 from dashboard_catalog.cli.ingest.prompting import ask_at_terminal
 print([ask_at_terminal("GRAFANA_TOKEN (a token)", hidden=hidden) for hidden in (True, False, True)])
@@ -43,3 +46,7 @@ def test_asks_nobody_without_a_terminal() -> None:
         COMMAND, stdin=subprocess.DEVNULL, capture_output=True, env=ENVIRONMENT, timeout=60, text=True, check=True
     )
     assert (ran.stdout, ran.stderr) == ("[None, None, None]\n", "")
+
+
+def test_formats_may_ask() -> None:
+    assert SourceOptions().wishes().prompt is ask_at_terminal

@@ -31,7 +31,7 @@ class Wishes:
     service_type: str | None = None
     kind: Kind | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
-    prompt: Prompt | None = None
+    prompt: Prompt | None = field(default=None, compare=False)
 
 
 class Format(Protocol):
