@@ -79,8 +79,9 @@ restarts: install ## Restarts servers under callers, and counts their errors.
 watching: install ## Kills servers and watchers, and compares what they saw.
 	$(BIN)/python -m benchmarks.watching
 
-fuzz: install ## Sends 230,000 malformed calls to each database, and compares 2,000 sequences with a model (1 h).
+fuzz: install ## Sends 230,000 malformed calls and 10,000 HTTP requests to each database, and compares 2,000 sequences with a model (1 h).
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz --door http --calls 10000
 	$(BIN)/python -m tests.model
 
 constraints: ## Updates constraints.txt to the newest allowed versions.

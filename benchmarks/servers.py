@@ -27,12 +27,14 @@ class Server:
 
     Attributes:
         postgres: The process of the database; None for SQLite, which runs in the server's process.
+        http_address: Address of the HTTP door; empty if there is none.
     """
 
     address: str
     token: str
     pid: int
     postgres: int | None
+    http_address: str = ""
 
     def cpu(self) -> tuple[float, float]:
         """Returns the processor time of the server and of its database so far."""
@@ -50,14 +52,22 @@ class EchoServer(NamedTuple):
 
 
 @contextmanager
-def catalog_server(folder: Path, database_url: str, postgres: PostgresServer | None) -> Iterator[Server]:
-    """Runs `dashboard-catalog serve` with its own data folder until the end of the block."""
+def catalog_server(
+    folder: Path, database_url: str, postgres: PostgresServer | None, *, http: bool = False
+) -> Iterator[Server]:
+    """Runs `dashboard-catalog serve` with its own data folder until the end of the block, also with HTTP if wanted."""
     data = folder / "data"
-    options = {"address": "127.0.0.1:0", "data-dir": data, "database-url": database_url, "log-format": "json"}
+    options: dict[str, Any] = {
+        "address": "127.0.0.1:0",
+        "data-dir": data,
+        "database-url": database_url,
+        "log-format": "json",
+    }
+    options |= {"http-address": "127.0.0.1:0"} if http else {}
     flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     with _serving([*_SERVE, *flags], folder / "server.log") as (pid, line):
         database = processor.postmaster_of(postgres) if postgres else None
-        yield Server(line["address"], _token(data), pid, database)
+        yield Server(line["address"], _token(data), pid, database, line.get("http_address", ""))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.store.migrate import upgrade
 from tests.fuzz.callers import metadata_of_callers
 from tests.fuzz.calls import Fuzz, Report
+from tests.fuzz.http_calls import HttpFuzz
 from tests.postgres import THROWAWAY, postgres_server
 
 _MEBIBYTE = 2**20
@@ -39,7 +40,7 @@ def main() -> int:
             flush=True,
         )
         with tempfile.TemporaryDirectory(prefix="fuzz-") as name, _server(Path(name), database) as server:
-            report, memory = asyncio.run(_fuzz(server, Path(name) / "data", arguments))
+            report, memory = asyncio.run(_run(server, Path(name) / "data", arguments))
         _show(report, memory)
         grown = memory[-1] - memory[_PARTS // 3]
         failed |= bool(report.failures) or grown > _MOST_GROWTH_MIB
@@ -48,6 +49,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--door", choices=["grpc", "http"], default="grpc")
     parser.add_argument("--only", choices=["sqlite", "postgresql"], help="one database; both by default")
     parser.add_argument("--calls", type=int, default=230_000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="a random one by default")
@@ -58,18 +60,23 @@ def _arguments() -> argparse.Namespace:
 @contextmanager
 def _server(folder: Path, database: str) -> Iterator[Server]:
     if database == "sqlite":
-        with catalog_server(folder, f"sqlite+aiosqlite:///{folder / 'catalog.db'}", None) as server:
+        with catalog_server(folder, f"sqlite+aiosqlite:///{folder / 'catalog.db'}", None, http=True) as server:
             yield server
         return
     with postgres_server(**THROWAWAY) as postgres:
         upgrade(postgres.url())
-        with catalog_server(folder, postgres.url(), postgres) as server:
+        with catalog_server(folder, postgres.url(), postgres, http=True) as server:
             yield server
 
 
-async def _fuzz(server: Server, data: Path, arguments: argparse.Namespace) -> tuple[Report, list[int]]:
+async def _run(server: Server, data: Path, arguments: argparse.Namespace) -> tuple[Report, list[int]]:
     """Returns what was found, and the MiB that the server took before, between and after parts of the calls."""
-    fuzz = Fuzz(server.address, metadata_of_callers(load_or_create_key(data)), arguments.seed)
+    tokens = metadata_of_callers(load_or_create_key(data))
+    # Its beginning adds what requests of both doors refer to.
+    fuzz: Fuzz | HttpFuzz = Fuzz(server.address, tokens, arguments.seed)
+    if arguments.door == "http":
+        await fuzz.run(0, 1)
+        fuzz = HttpFuzz(server.http_address, tokens, arguments.seed)
     memory = [_memory(server.pid)]
     for part in range(_PARTS):
         begin, end = (arguments.calls * at // _PARTS for at in (part, part + 1))

@@ -45,6 +45,12 @@ class Answer:
     responses: tuple[Any, ...] = ()
 
 
+def exception_in(said: str) -> str | None:
+    """Returns what only a text of an exception has, if it is in a text."""
+    found = _EXCEPTION.search(said)
+    return found[0] if found else None
+
+
 def answer_of(error: grpc.aio.AioRpcError, responses: Iterable[Any] = ()) -> Answer:
     """Returns the answer of a call that failed."""
     if error.details() == _LOST:
@@ -86,8 +92,8 @@ def _problems_of_status(status: Status) -> Iterator[str]:
         yield f"not one ErrorInfo of the catalog: {status.message}"
     elif infos[0].reason not in _REASONS:
         yield f"reason {infos[0].reason}: {status.message}"
-    if found := _EXCEPTION.search(str(status)):
-        yield f"text of an exception ({found[0]}): {status.message}"
+    if found := exception_in(str(status)):
+        yield f"text of an exception ({found}): {status.message}"
 
 
 def _info(packed: any_pb2.Any) -> error_details_pb2.ErrorInfo:

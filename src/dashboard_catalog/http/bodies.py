@@ -6,7 +6,7 @@ No error quotes a body. OpenMetadata's clients send passwords of BI tools in som
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, NoReturn, TypeAlias
 
@@ -70,6 +70,12 @@ def has_body(scope: Scope) -> bool:
     """Returns whether a request comes with a body, and its client does not wait for leave to send it."""
     announced = _header(scope, b"content-length").strip(b"0") or _header(scope, b"transfer-encoding")
     return bool(announced) and not _header(scope, b"expect")
+
+
+def closes(scope: Scope, answered: Mapping[str, str]) -> bool:
+    """Returns whether the connection is closed after an answer with these headers."""
+    asked = _header(scope, b"connection").lower() == b"close" or scope["http_version"] == "1.0"
+    return asked or answered.get("connection") == "close"
 
 
 async def discard_body(receive: Receive) -> None:

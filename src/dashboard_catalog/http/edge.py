@@ -27,7 +27,7 @@ from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.http.bodies import discard_body, has_body, has_two_lengths, read_body
+from dashboard_catalog.http.bodies import closes, discard_body, has_body, has_two_lengths, read_body
 from dashboard_catalog.http.calls import HttpCall, Scope, admit
 from dashboard_catalog.http.errors import CALL_ID_HEADER, answer_to, bug
 
@@ -119,7 +119,7 @@ class HttpEdge:
             answer = answer_to(failure)
             if has_two_lengths(scope):
                 answer.headers["connection"] = "close"
-            if has_body(scope) and (failure.reason is Reason.DRAINING or has_two_lengths(scope)):
+            if observed.leaves_a_body(failure) and closes(scope, answer.headers):
                 # A connection that is closed before everything has been read may lose its answer.
                 await discard_body(receive)
             await answer(scope, receive, observed.send)
@@ -127,6 +127,8 @@ class HttpEdge:
     async def _admit(self, scope: Scope, receive: Receive, observed: "_Observation") -> None:
         if scope["path"] in OPEN_PATHS and scope["method"] == "GET":
             observed.is_open = True
+            if has_body(scope):
+                await discard_body(receive)
             await self._application(scope, receive, observed.send)
             return
         self._gate.check_room()
@@ -144,6 +146,7 @@ class HttpEdge:
 
     async def _serve(self, scope: Scope, receive: Receive, observed: "_Observation", principal: Principal) -> None:
         body = await read_body(scope, receive, self._client_seconds)
+        observed.has_read = True
         call = observed.call = admit(scope, principal, observed.call_id)
 
         parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -165,6 +168,7 @@ class _Observation:
         subject: The caller, once known.
         call: The call, once admitted.
         is_open: Whether the path needs no token.
+        has_read: Whether the body has been read.
         has_begun: Whether an answer has begun to leave.
     """
 
@@ -177,6 +181,7 @@ class _Observation:
         self.subject: str | None = None
         self.call: HttpCall | None = None
         self.is_open = False
+        self.has_read = False
         self.has_begun = False
 
     def authorization(self) -> str | None:
@@ -190,6 +195,11 @@ class _Observation:
         if len(sent) > 1:
             raise CatalogError(Reason.TOKEN_MALFORMED, "the call has more than one authorization header")
         return _only(sent)
+
+    def leaves_a_body(self, failure: CatalogError) -> bool:
+        """Returns whether a body has not been read when a request ends with an error."""
+        was_begun = failure.reason in {Reason.MESSAGE_TOO_LARGE, Reason.CLIENT_IDLE}
+        return has_body(self._scope) and not (self.has_read or was_begun)
 
     async def send(self, message: Message) -> None:
         """Sends a part of the answer, with the id of the call.
