@@ -26,7 +26,7 @@ from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.watch_messages import MESSAGE_BYTES, MESSAGE_CHANGES
-from dashboard_catalog.http import patches
+from dashboard_catalog.http import bodies, edge, listening, patches
 from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
@@ -108,7 +108,15 @@ ROWS = {
     "time for a request to arrive, also the first of a stream": f"{DEFAULTS.patience.first:.0f} s",
     "time that a stream may do nothing": f"{DEFAULTS.patience.next:.0f} s",
     "time for the handshake of a connection": f"{transport.HANDSHAKE_SECONDS} s",
-    "time that a connection may have no call": f"{transport.IDLE_CONNECTION_SECONDS // 60} min",
+    "time that a connection may have no call": f"{transport.IDLE_CONNECTION_SECONDS // 60} min; "
+    f"HTTP: {listening.IDLE_SECONDS} s",
+    "HTTP: a body": f"{bodies.MAX_BODY_BYTES // 2**20} MiB, {bodies.MAX_DEPTH} objects and lists inside each other",
+    "HTTP: the headers of a request": f"{listening.MAX_HEADER_BYTES // 2**10} KiB",
+    "HTTP: connections": f"{listening.MAX_CONNECTIONS:,} per process, and at most half of its open files (`ulimit -n`)",
+    "HTTP: time for the headers of a request to arrive": f"{listening.HEADER_SECONDS:g} s",
+    f"HTTP: time that a client may take to read the next {edge.PIECE_BYTES // 2**10} KiB of an answer": (
+        f"{edge.CLIENT_SECONDS:g} s"
+    ),
     "a name": characters(DASHBOARD, "name"),
     "a fully qualified name": f"{names.MAX_FQN_BYTES:,} bytes",
     "display name": characters(DASHBOARD, "display_name"),

@@ -229,7 +229,7 @@ def _body(rng: Random, method: str, seen: Sequence[str]) -> bytes:
 
 def _patch(rng: Random, seen: Sequence[str]) -> Json:
     def operation() -> Json:
-        found = {
+        found: Json = {
             "op": rng.choice(("add", "replace", "remove", "test", "move", "copy")),
             "path": rng.choice(_PATHS_OF_PATCHES),
         }

@@ -12,14 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 ServiceType = Literal[
-    *("Superset", "Looker", "Tableau", "Redash", "Metabase", "PowerBI", "PowerBIReportServer", "Mode"),
-    *("CustomDashboard", "DomoDashboard", "QuickSight", "QlikSense", "Lightdash", "MicroStrategy", "QlikCloud"),
-    *("Sigma", "ThoughtSpot", "Grafana", "Hex", "Ssrs", "SapS4Hana", "Omni"),
-]
+    "Superset", "Looker", "Tableau", "Redash", "Metabase", "PowerBI", "PowerBIReportServer", "Mode", "CustomDashboard",
+    "DomoDashboard", "QuickSight", "QlikSense", "Lightdash", "MicroStrategy", "QlikCloud", "Sigma", "ThoughtSpot",
+    "Grafana", "Hex", "Ssrs", "SapS4Hana", "Omni",
+]  # fmt: skip
 ChartType = Literal[
-    *("Line", "Table", "Bar", "Area", "Pie", "Histogram", "Scatter", "Text", "BoxPlot", "SanKey", "Gauge", "Map"),
-    *("Graph", "Heatmap", "Timeline", "Other"),
-]
+    "Line", "Table", "Bar", "Area", "Pie", "Histogram", "Scatter", "Text", "BoxPlot", "SanKey", "Gauge", "Map", "Graph",
+    "Heatmap", "Timeline", "Other",
+]  # fmt: skip
 Milliseconds = Annotated[int, Field(ge=10**12, lt=10**13)]
 Version = Annotated[float, Field(ge=0.1)]
 SourceHash = Annotated[str, Field(min_length=1, max_length=32)]
@@ -314,7 +314,16 @@ OTHERS: dict[str, type[Strict]] = {
     "search/": Found,
     "services/testConnectionDefinitions/": TestConnectionDefinition,
 }
-_INDEXES = {"user_search_index": "users", "team_search_index": "teams"}
+_INDEXES = {
+    "user_search_index": "users",
+    "team_search_index": "teams",
+    "dashboard_search_index": "dashboards",
+    "chart_search_index": "charts",
+    "dashboard_service_search_index": "services/dashboardServices",
+    "domain_search_index": "domains",
+    "classification_search_index": "classifications",
+    "tag_search_index": "tags",
+}
 
 
 def problem_of(method: str, path: str, status: int, content_type: str, content: bytes) -> str | None:

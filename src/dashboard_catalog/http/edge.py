@@ -42,9 +42,10 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api/v
 FAILURE = "dashboard_catalog.failure"
 """Where the application leaves the error that it has answered, in the scope of a request."""
 
-# How long a client may take to send a body, and to read a piece of an answer.
-_CLIENT_SECONDS = 30.0
-_PIECE_BYTES = 256 * 2**10
+CLIENT_SECONDS = 30.0
+"""How long a client may take to send a body, and to read a piece of an answer."""
+
+PIECE_BYTES = 256 * 2**10
 
 _log = structlog.get_logger("dashboard_catalog.http")
 
@@ -80,7 +81,7 @@ class HttpEdge:
         gate: Gate,
         shares: Shares,
         access_log: AccessLog,
-        client_seconds: float = _CLIENT_SECONDS,
+        client_seconds: float = CLIENT_SECONDS,
     ) -> None:
         self._application = application
         self._authenticator = authenticator
@@ -211,7 +212,7 @@ class _Observation:
             self.has_begun = True
             headers = ((CALL_ID_HEADER.encode(), self.call_id.encode()), (b"x-content-type-options", b"nosniff"))
             message["headers"] = [*message.get("headers", ()), *headers]
-        elif len(message.get("body", b"")) > _PIECE_BYTES:
+        elif len(message.get("body", b"")) > PIECE_BYTES:
             # Each part waits until the one before has left. So the last one, which is empty, ends the answer when the
             # client has read almost everything, and not when it has been put into a buffer.
             for piece in _pieces(message["body"]):
@@ -253,7 +254,7 @@ class _Observation:
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:
-    return (body[place : place + _PIECE_BYTES] for place in range(0, len(body), _PIECE_BYTES))
+    return (body[place : place + PIECE_BYTES] for place in range(0, len(body), PIECE_BYTES))
 
 
 def _values(scope: Scope, name: str) -> list[str]:
