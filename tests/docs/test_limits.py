@@ -72,6 +72,7 @@ ROWS = {
     "a request, or a message of a stream": size(limits.MAX_MESSAGE_BYTES),
     "items in a message of `BulkUpsert`": f"{LIMITS.max_message_items:,}",
     "an item of `BulkUpsert`": f"{size(LIMITS.max_item_bytes)}; with `preserve` as large as the message",
+    "items in a `PUT bulk` over HTTP": f"{LIMITS.max_message_items:,}, each as in `BulkUpsert`",
     "failed items before a stream ends": f"{limits.MAX_FAILURES:,}",
     "how long a bulk session can be resumed, and keeps its failures, after its last chunk": "7 days",
     "how long a bulk session is listed, and can be reverted, after its last chunk": "90 days",
