@@ -26,7 +26,8 @@ from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.watch_messages import MESSAGE_BYTES, MESSAGE_CHANGES
-from dashboard_catalog.http import bodies, edge, listening, patches
+from dashboard_catalog.http.edge import bodies, edge, listening
+from dashboard_catalog.http.patching import json_patch
 from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
@@ -92,8 +93,8 @@ ROWS = {
     "length of a snippet": f"{snippets.MAX_SNIPPET} characters",
     "words of a query that may have typos": f"{matching.MAX_WORDS_WITH_TYPOS}",
     "the status of an error with its details": size(limits.MAX_STATUS_BYTES),
-    "operations in a JSON Patch": f"{patches.MAX_OPERATIONS:,}, which copy at most {size(patches.MAX_COPIED_BYTES)}"
-    " within the document",
+    "operations in a JSON Patch": f"{json_patch.MAX_OPERATIONS:,}, which copy at most"
+    f" {size(json_patch.MAX_COPIED_BYTES)} within the document",
     "versions of an asset in one answer over HTTP": f"the newest {page_sizes.MAX_PAGE_SIZE:,}, as far as they fit into"
     f" {size(MAX_ANSWER_BYTES)}",
     "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",

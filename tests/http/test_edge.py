@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from dashboard_catalog.http.edge import OPEN_PATHS
+from dashboard_catalog.http.edge.edge import OPEN_PATHS
 from dashboard_catalog.server import CatalogServer
 from tests.http.conftest import Connect
 from tests.patience import PATIENCE

@@ -12,8 +12,8 @@ from dashboard_catalog.calls.access_log import AccessLog
 from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.http.application import new_application
-from dashboard_catalog.http.edge import HttpEdge
-from dashboard_catalog.http.listening import Port, bound
+from dashboard_catalog.http.edge.edge import HttpEdge
+from dashboard_catalog.http.edge.listening import Port, bound
 from dashboard_catalog.settings import Address
 from tests.patience import PATIENCE, until
 

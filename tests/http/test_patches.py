@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.http.patches import changes_between, operations_of, patched
+from dashboard_catalog.http.patching.json_patch import changes_between, operations_of, patched
 from tests.http.conftest import Connect
 from tests.service.caller import Caller
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.calls.certificates import Certificate
-from dashboard_catalog.http import listening
-from dashboard_catalog.http.listening import Port, bound
+from dashboard_catalog.http.edge import listening
+from dashboard_catalog.http.edge.listening import Port, bound
 from dashboard_catalog.settings import Address
 from tests.certificates import write_certificate
 from tests.patience import PATIENCE, until

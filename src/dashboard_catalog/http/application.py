@@ -16,9 +16,9 @@ from starlette.routing import Match
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.http.calls import called_in, name_call
-from dashboard_catalog.http.edge import FAILURE
-from dashboard_catalog.http.errors import answer_to, bug, wrong_method
+from dashboard_catalog.http.edge.calls import called_in, name_call
+from dashboard_catalog.http.edge.edge import FAILURE
+from dashboard_catalog.http.edge.errors import answer_to, bug, wrong_method
 
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _DESCRIPTION = "The catalog on the paths of OpenMetadata's API, for its connectors and clients."

@@ -11,16 +11,16 @@ from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.http.application import new_application
-from dashboard_catalog.http.assets import AssetRoutes
-from dashboard_catalog.http.bulk import BulkRoutes
-from dashboard_catalog.http.dropped import dropped_routers
-from dashboard_catalog.http.edge import Authenticates, HttpEdge
-from dashboard_catalog.http.entities import EntityRoutes
-from dashboard_catalog.http.entity_resources import ENTITY_RESOURCES
-from dashboard_catalog.http.lineage import LineageRoutes
-from dashboard_catalog.http.listening import Port, bound
-from dashboard_catalog.http.metadata_types import TypeRoutes
-from dashboard_catalog.http.search import SearchRoutes
+from dashboard_catalog.http.assets.assets import AssetRoutes
+from dashboard_catalog.http.assets.bulk import BulkRoutes
+from dashboard_catalog.http.dropped.dropped import dropped_routers
+from dashboard_catalog.http.dropped.lineage import LineageRoutes
+from dashboard_catalog.http.edge.edge import Authenticates, HttpEdge
+from dashboard_catalog.http.edge.listening import Port, bound
+from dashboard_catalog.http.entities.entities import EntityRoutes
+from dashboard_catalog.http.entities.entity_resources import ENTITY_RESOURCES
+from dashboard_catalog.http.properties.metadata_types import TypeRoutes
+from dashboard_catalog.http.search.search import SearchRoutes
 from dashboard_catalog.http.system import Problem, system_router
 from dashboard_catalog.settings import Address
 

@@ -1,0 +1,1 @@
+"""Dashboards and charts: single ones, and many in one request."""

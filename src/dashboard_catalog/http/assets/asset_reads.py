@@ -1,0 +1,160 @@
+"""Reads of dashboards and charts: one of them by id or name, pages of them, and their versions."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastapi import Request, Response
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from dashboard_catalog.calls.answer_room import CallRoom
+from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.catalog.reading.asset_lists import AssetListing
+from dashboard_catalog.catalog.reading.page_sizes import MAX_PAGE_SIZE
+from dashboard_catalog.contract.asset_requests import AssetRequests
+from dashboard_catalog.contract.kinds import AssetMessages
+from dashboard_catalog.contract.pages import fill_page
+from dashboard_catalog.contract.shown import shown_asset
+from dashboard_catalog.error_codes import ViolationReason
+from dashboard_catalog.errors import Violation, invalid
+from dashboard_catalog.http.assets.asset_answers import AssetAnswers
+from dashboard_catalog.http.dialect.answers import EVERYTHING, shown_keys
+from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.lookups import find_by_name
+from dashboard_catalog.http.dialect.parameters import DELETED, After, Before, Fields, Include, Limit, wanted
+from dashboard_catalog.http.dialect.requests import checked
+from dashboard_catalog.http.dialect.service_names import ServiceNames
+from dashboard_catalog.http.edge.calls import call_of
+from dashboard_catalog.store.records import AssetRecord
+
+_BACKWARDS = "name desc"
+
+
+class AssetReads:
+    """The routes that read one kind of asset.
+
+    Args:
+        messages: The messages of the kind.
+        catalog: What is behind the door.
+        answers: Makes the answers.
+        services: Finds the BI service of a filter.
+    """
+
+    def __init__(
+        self, messages: AssetMessages, catalog: Catalog, answers: AssetAnswers, services: ServiceNames
+    ) -> None:
+        self._messages = messages
+        self._kind = messages.kind.name
+        self._requests = AssetRequests(messages)
+        self._catalog = catalog
+        self._answers = answers
+        self._services = services
+
+    async def get(self, request: Request, id: str, fields: Fields = "", include: Include = "non-deleted") -> Response:
+        """Serves GET by id."""
+        sent = self._messages.request("Get")(id=id, deleted=DELETED[include])
+        return await self.answer(request, sent, fields, self._answers.room_of(request))
+
+    async def get_by_name(
+        self, request: Request, fqn: str, fields: Fields = "", include: Include = "non-deleted"
+    ) -> Response:
+        """Serves GET by fully qualified name."""
+        return await self.named(request, fqn, include, fields, self._answers.room_of(request))
+
+    async def named(self, request: Request, fqn: str, include: str, fields: str, room: CallRoom) -> JsonAnswer:
+        """Returns the answer to GET by fully qualified name."""
+
+        async def find(name: str, deleted: str) -> JsonAnswer:
+            sent = self._messages.request("Get")(fully_qualified_name=name, deleted=DELETED[deleted])
+            return await self.answer(request, sent, fields, room)
+
+        return await find_by_name(fqn, include, find)
+
+    async def version(self, request: Request, id: str, version: float) -> Response:
+        """Serves GET of one version."""
+        sent = self._messages.request("Get")(id=id, version=version, deleted=DELETED["all"])
+        return await self.answer(request, sent, "*", self._answers.room_of(request))
+
+    async def answer(self, request: Request, sent: Any, fields: str, room: CallRoom) -> JsonAnswer:
+        """Returns the answer to a Get."""
+        read, _ = self._requests.read(checked(sent), call_of(request).call)
+        only = wanted(fields)
+
+        async def build() -> JsonAnswer:
+            return self._answers.one(request, await self._catalog.get_asset(read, room), only)
+
+        return await room.hold(build)
+
+    async def versions(self, request: Request, id: str) -> Response:
+        """Serves GET of the versions: the newest 1,000, as far as they fit into one answer."""
+        sent = self._messages.request("List", "Versions")(id=id, page_size=MAX_PAGE_SIZE)
+        listing, _ = self._requests.versions(checked(sent), call_of(request).call)
+        room = self._answers.room_of(request)
+
+        async def build() -> JsonAnswer:
+            async with self._catalog.list_versions(listing, room) as page:
+                shown, _ = await fill_page(page, lambda view: shown_asset(view, None), listing.token_after)
+            items = [self._answers.item(request, message, EVERYTHING) for message in shown]
+            return JsonAnswer({"entityType": self._kind, "versions": [json.dumps(item) for item in items]})
+
+        return await room.hold(build)
+
+    async def list(
+        self,
+        request: Request,
+        *,
+        limit: Limit = 10,
+        after: After = "",
+        before: Before = "",
+        service: str = "",
+        fields: Fields = "",
+        include: Include = "non-deleted",
+    ) -> Response:
+        """Serves GET of a page."""
+        if after and before:
+            raise invalid([Violation("before", ViolationReason.INVALID_VALUE, "must be absent where after is sent")])
+        call, only = call_of(request), wanted(fields)
+        sent = self._messages.request("List")(
+            page_size=limit or 1,
+            page_token=after or before,
+            order_by=_BACKWARDS if before else "",
+            service=await self._services.fqn_of(service, call),
+            deleted=DELETED[include],
+            include_total=True,
+            read_mask=FieldMask(paths=shown_keys(self._kind, only)),
+        )
+        listing, _ = self._requests.listing(checked(sent), call.call)
+        room = self._answers.room_of(request)
+
+        async def build() -> JsonAnswer:
+            rows: list[AssetRecord] = []
+
+            def message_of(view: Any) -> Any:
+                rows.append(view.record)
+                return shown_asset(view, None)
+
+            async with self._catalog.list_assets(listing, room) as page:
+                shown, token = await fill_page(page, message_of, listing.token_after)
+            data = [self._answers.item(request, message, only) for message in shown] if limit else []
+            paging = _paging(listing, rows[: len(data)], token)
+            return JsonAnswer({"data": data[::-1] if before else data, "paging": {"total": page.total, **paging}})
+
+        return await room.hold(build)
+
+
+def _paging(listing: AssetListing, rows: Sequence[AssetRecord], token: str) -> dict[str, str]:
+    """Returns the tokens of the pages after and before a page.
+
+    Args:
+        rows: What the page shows, in the order of the listing.
+        token: That of the page that follows in this order; empty if there is none.
+    """
+    ahead, behind = ("before", "after") if listing.filters.order_by == _BACKWARDS else ("after", "before")
+    if not rows:
+        return {}
+    tokens = {ahead: token} if token else {}
+    if listing.page_token:
+        other = replace(listing.filters, order_by="name" if ahead == "before" else _BACKWARDS)
+        tokens[behind] = replace(listing, filters=other).token_after(rows[0])
+    return tokens

@@ -1,0 +1,109 @@
+"""From what is sent over HTTP to the requests of the contract."""
+
+from typing import Any, TypeVar
+
+from fastapi import Request
+from google.protobuf.message import Message
+
+from dashboard_catalog.contract.request_checks import shape_violations
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
+from dashboard_catalog.http.edge.bodies import parsed
+from dashboard_catalog.http.edge.calls import HttpCall
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.messages import convert
+from dashboardcatalog.v1 import bulk_pb2, entity_pb2
+
+M = TypeVar("M", bound=Message)
+
+
+def checked(request: M) -> M:
+    """Returns a request whose shape is right.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT with everything that is wrong with it.
+    """
+    if violations := shape_violations(request):
+        raise invalid(violations)
+    return request
+
+
+async def sent_object(request: Request) -> dict[str, Any]:
+    """Returns the body of a request, which must be an object.
+
+    Raises:
+        CatalogError: MALFORMED_REQUEST if it is not.
+    """
+    return as_object(parsed(await request.body()), "the body")
+
+
+def as_object(value: Any, what: str) -> dict[str, Any]:
+    """Returns a JSON value, which must be an object.
+
+    Args:
+        value: What was sent.
+        what: What it is, for the message.
+
+    Raises:
+        CatalogError: MALFORMED_REQUEST if it is not.
+    """
+    if not isinstance(value, dict):
+        raise CatalogError(Reason.MALFORMED_REQUEST, f"{what} must be a JSON object")
+    return value
+
+
+async def sent_list(request: Request, limit: int) -> list[Any]:
+    """Returns the body of a request, which must be a list.
+
+    Args:
+        request: The request.
+        limit: How many elements it may have.
+
+    Raises:
+        CatalogError: MALFORMED_REQUEST if it is not a list, INVALID_ARGUMENT if it is too long.
+    """
+    body = parsed(await request.body())
+    if not isinstance(body, list):
+        raise CatalogError(Reason.MALFORMED_REQUEST, "the body must be a JSON list")
+    if len(body) > limit:
+        text = f"must be at most {limit} elements, has {len(body)}"
+        raise invalid([Violation("the body", ViolationReason.TOO_MANY, text)])
+    return body
+
+
+def asset_spec(call: HttpCall, kind: str, body: dict[str, Any]) -> Any:
+    """Returns the spec of a dashboard or a chart in a body of OpenMetadata. What the catalog does not keep is dropped.
+
+    Args:
+        call: Counts what is dropped.
+        kind: Name of the kind.
+        body: What was sent.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT with everything that cannot be read.
+    """
+    return getattr(_converted(call, kind, body), kind)
+
+
+def entity_in(call: HttpCall, kind: str, body: dict[str, Any]) -> entity_pb2.Entity:
+    """Returns the entity in a body of OpenMetadata, as `asset_spec` does the spec of an asset."""
+    return _converted(call, kind, body).entity
+
+
+def _converted(call: HttpCall, kind: str, body: dict[str, Any]) -> bulk_pb2.BulkUpsertItem:
+    conversion = convert(Kind(kind), body)
+    call.drop(conversion.dropped)
+    if conversion.problems:
+        raise invalid(
+            [
+                Violation(problem.field or kind, ViolationReason.INVALID_VALUE, problem.text)
+                for problem in conversion.problems
+            ]
+        )
+    return conversion.item
+
+
+def expected_etag(request: Request) -> str:
+    """Returns the etag in `If-Match`; empty if any will do."""
+    sent = request.headers.get("if-match", "*").strip()
+    return "" if sent == "*" else sent.removeprefix("W/").strip('"')

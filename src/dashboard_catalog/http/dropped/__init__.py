@@ -1,0 +1,1 @@
+"""What connectors send and the catalog does not keep."""

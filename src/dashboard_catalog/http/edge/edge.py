@@ -1,0 +1,266 @@
+"""The edge that every request passes before its route is looked for: the same steps as those of gRPC, in this order.
+
+1. Identify: the id of the call comes first, because every answer and every log line has it.
+2. Observe: every call leaves one log line, however it ends.
+3. Map errors: a `CatalogError` becomes a status and a JSON body. Anything else is a bug, and the caller learns only the
+   id of the call.
+4. Authenticate: by the headers alone.
+5. Admit: within the limit of the server, and within the share of the caller, which both doors have in common.
+6. Read: only now is the body taken from the network, up to a limit, and only so long.
+7. Serve: the application finds the route and answers.
+
+A few paths skip 4 to 6: probes and documentation are read without a token, also while the server is full or drains.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any, Protocol, TypeAlias
+
+import structlog
+
+from dashboard_catalog.auth.policies import ActionDenied
+from dashboard_catalog.auth.principal import Principal
+from dashboard_catalog.calls.access_log import AccessLog
+from dashboard_catalog.calls.call_ids import CallIds
+from dashboard_catalog.calls.gate import Gate
+from dashboard_catalog.calls.shares import Shares
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.http.edge.bodies import closes, discard_body, has_body, has_two_lengths, read_body
+from dashboard_catalog.http.edge.calls import HttpCall, Scope, admit
+from dashboard_catalog.http.edge.errors import CALL_ID_HEADER, answer_to, bug
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api/v1/system/version"})
+"""What can be read without a token."""
+
+FAILURE = "dashboard_catalog.failure"
+"""Where the application leaves the error that it has answered, in the scope of a request."""
+
+CLIENT_SECONDS = 30.0
+"""How long a client may take to send a body, and to read a piece of an answer."""
+
+PIECE_BYTES = 256 * 2**10
+
+_log = structlog.get_logger("dashboard_catalog.http")
+
+
+class Authenticates(Protocol):
+    """Finds who calls."""
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """Returns the caller with this header; raises `CatalogError` if it does not authenticate anybody."""
+
+
+class ClientGone(Exception):
+    """The client has closed the connection, or does not read."""
+
+
+class HttpEdge:
+    """Puts the steps above around an application.
+
+    Args:
+        application: Step 7.
+        authenticator: For step 4.
+        gate: For step 5, shared with the other doors.
+        shares: For step 5, shared with the other doors.
+        access_log: For step 2.
+        client_seconds: How long a client may take to send a body, and to read a piece of an answer.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        authenticator: Authenticates,
+        gate: Gate,
+        shares: Shares,
+        access_log: AccessLog,
+        client_seconds: float = CLIENT_SECONDS,
+    ) -> None:
+        self._application = application
+        self._authenticator = authenticator
+        self._gate = gate
+        self._shares = shares
+        self._access_log = access_log
+        self._client_seconds = client_seconds
+        self._ids = CallIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request, as ASGI says."""
+        if scope["method"] == "HEAD":
+            # A copy: what is below knows by the original that it must not send the body.
+            scope = scope | {"method": "GET"}
+        observed = _Observation(scope, send, self._ids, self._client_seconds)
+        failure: CatalogError | None = None
+        try:
+            await self._admit(scope, receive, observed)
+            failure = scope.get(FAILURE)
+        except ClientGone:
+            self._access_log.add(**observed.line("CANCELLED"))
+            # The server closes the connection of a request that ends with an exception of the application.
+            raise
+        except asyncio.CancelledError:
+            self._access_log.add(**observed.line("CANCELLED"))
+            raise
+        except CatalogError as error:
+            failure = error
+        except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
+            failure = observed.bug()
+        if isinstance(failure, ActionDenied):
+            failure.log(observed.call_id)
+        code = failure.code.value if failure else "OK"
+        self._access_log.add(**observed.line(code, failure.reason.value if failure else None))
+        if failure is not None and not observed.has_begun:
+            answer = answer_to(failure)
+            if has_two_lengths(scope):
+                answer.headers["connection"] = "close"
+            if observed.leaves_a_body(failure) and closes(scope, answer.headers):
+                # A connection that is closed before everything has been read may lose its answer.
+                await discard_body(receive)
+            await answer(scope, receive, observed.send)
+
+    async def _admit(self, scope: Scope, receive: Receive, observed: "_Observation") -> None:
+        if scope["path"] in OPEN_PATHS and scope["method"] == "GET":
+            observed.is_open = True
+            if has_body(scope):
+                await discard_body(receive)
+            await self._application(scope, receive, observed.send)
+            return
+        self._gate.check_room()
+        principal = await self._authenticator.authenticate(observed.authorization())
+        observed.subject = principal.subject
+        self._gate.enter()
+        try:
+            self._shares.enter(principal.subject, streams=False)
+            try:
+                await self._serve(scope, receive, observed, principal)
+            finally:
+                self._shares.leave(principal.subject, streams=False)
+        finally:
+            self._gate.leave()
+
+    async def _serve(self, scope: Scope, receive: Receive, observed: "_Observation", principal: Principal) -> None:
+        body = await read_body(scope, receive, self._client_seconds)
+        observed.has_read = True
+        call = observed.call = admit(scope, principal, observed.call_id)
+
+        parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def read() -> Message:
+            return parts.pop() if parts else await receive()
+
+        try:
+            await self._application(scope, read, observed.send)
+        finally:
+            call.end()
+
+
+class _Observation:
+    """One request, from its beginning to its log line.
+
+    Attributes:
+        call_id: The `x-request-id` of the caller if it is usable, or a new id. It is answered.
+        subject: The caller, once known.
+        call: The call, once admitted.
+        is_open: Whether the path needs no token.
+        has_read: Whether the body has been read.
+        has_begun: Whether an answer has begun to leave.
+    """
+
+    def __init__(self, scope: Scope, send: Send, ids: CallIds, seconds: float) -> None:
+        self._began = time.perf_counter()
+        self._scope = scope
+        self._send = send
+        self._seconds = seconds
+        self.call_id = ids.of(_only(_values(scope, CALL_ID_HEADER)))
+        self.subject: str | None = None
+        self.call: HttpCall | None = None
+        self.is_open = False
+        self.has_read = False
+        self.has_begun = False
+
+    def authorization(self) -> str | None:
+        """Returns the `authorization` header as sent, or None if the caller sent none.
+
+        Raises:
+            CatalogError: TOKEN_MALFORMED if the caller sent it twice. Proxies and servers would not agree on which one
+                counts.
+        """
+        sent = _values(self._scope, "authorization")
+        if len(sent) > 1:
+            raise CatalogError(Reason.TOKEN_MALFORMED, "the call has more than one authorization header")
+        return _only(sent)
+
+    def leaves_a_body(self, failure: CatalogError) -> bool:
+        """Returns whether a body has not been read when a request ends with an error."""
+        was_begun = failure.reason in {Reason.MESSAGE_TOO_LARGE, Reason.CLIENT_IDLE}
+        return has_body(self._scope) and not (self.has_read or was_begun)
+
+    async def send(self, message: Message) -> None:
+        """Sends a part of the answer, with the id of the call.
+
+        Raises:
+            ClientGone: If the client does not read.
+        """
+        if message["type"] == "http.response.start":
+            self.has_begun = True
+            headers = ((CALL_ID_HEADER.encode(), self.call_id.encode()), (b"x-content-type-options", b"nosniff"))
+            message["headers"] = [*message.get("headers", ()), *headers]
+        elif len(message.get("body", b"")) > PIECE_BYTES:
+            # Each part waits until the one before has left. So the last one, which is empty, ends the answer when the
+            # client has read almost everything, and not when it has been put into a buffer.
+            for piece in _pieces(message["body"]):
+                await self._send_part({"type": message["type"], "body": piece, "more_body": True})
+            message = {**message, "body": b""}
+        await self._send_part(message)
+
+    async def _send_part(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._send(message)
+        except TimeoutError:
+            raise ClientGone from None
+
+    def bug(self) -> CatalogError:
+        """Logs the exception that is being handled, and returns what the caller is told."""
+        _log.exception("bug", call_id=self.call_id, method=self._name())
+        return bug(self.call_id)
+
+    def line(self, code: str, reason: str | None = None) -> dict[str, Any]:
+        """Returns the fields of the log line."""
+        client = self._scope.get("client") or ("unknown", 0)
+        return {
+            "quiet": self.is_open and code == "OK",
+            "call_id": self.call_id,
+            "method": self._name(),
+            "code": code,
+            "reason": reason,
+            "subject": self.subject,
+            "peer": f"{client[0]}:{client[1]}",
+            "duration_ms": round((time.perf_counter() - self._began) * 1_000, 2),
+            **({"dropped": dict(self.call.dropped)} if self.call and self.call.dropped else {}),
+        }
+
+    def _name(self) -> str:
+        """Returns the route and not the path, which has names in it and can be anything."""
+        route = getattr(self._scope.get("route"), "path_format", "(unknown path)")
+        return f"{self._scope['method']} {route}"
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    return (body[place : place + PIECE_BYTES] for place in range(0, len(body), PIECE_BYTES))
+
+
+def _values(scope: Scope, name: str) -> list[str]:
+    wanted = name.encode()
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
+
+
+def _only(values: list[str]) -> str | None:
+    return values[-1] if values else None

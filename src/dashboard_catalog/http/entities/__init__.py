@@ -1,0 +1,1 @@
+"""Entities: BI services, users, teams, domains, classifications and tags."""

@@ -1,0 +1,73 @@
+"""How a patch is applied, whatever it is a patch of.
+
+It applies to the JSON that GET answers. What it changes there becomes a write of just these members, bound to the state
+that was read. If something else is written meanwhile, all of it is done again.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+from fastapi import Request
+
+from dashboard_catalog.calls.answer_room import CallRoom
+from dashboard_catalog.error_codes import Reason
+from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.requests import expected_etag
+from dashboard_catalog.http.edge.bodies import parsed
+from dashboard_catalog.http.patching.json_patch import Operation, changes_between, operations_of, patched
+
+Read = Callable[[CallRoom], Awaitable[JsonAnswer]]
+"""Returns the answer to GET, with its etag."""
+
+Write = Callable[[Request, dict[str, Any], dict[str, Any], str], Awaitable[JsonAnswer]]
+"""Writes what a patch changes: what was read, the members that change with None for those to clear, and the etag."""
+
+# Writers of the same thing rarely meet twice.
+_ATTEMPTS = 5
+
+
+class Patching:
+    """Serves PATCH of one kind of thing.
+
+    Args:
+        writable: The members that a patch can write.
+        room_of: Returns the room of an answer.
+        write: Writes what changes.
+    """
+
+    def __init__(self, writable: Collection[str], room_of: Callable[[Request], CallRoom], write: Write) -> None:
+        self._writable = writable
+        self._room_of = room_of
+        self._write = write
+
+    async def answer(self, request: Request, read: Read) -> JsonAnswer:
+        """Returns the answer to PATCH of what `read` reads.
+
+        Raises:
+            CatalogError: ABORTED if what is stored is not that of `If-Match`.
+        """
+        operations = operations_of(parsed(await request.body()), self._writable)
+        expected = expected_etag(request)
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await self._apply(request, read, operations, expected)
+            except CatalogError as error:
+                if error.reason is not Reason.ETAG_MISMATCH or expected:
+                    raise
+        return await self._apply(request, read, operations, expected)
+
+    async def _apply(self, request: Request, read: Read, operations: list[Operation], expected: str) -> JsonAnswer:
+        room = self._room_of(request)
+        answer = await read(room)
+        etag = answer.headers["etag"].strip('"')
+        if expected not in ("", etag):
+            raise CatalogError(Reason.ETAG_MISMATCH, "what is stored is not that of If-Match")
+        before = json.loads(bytes(answer.body))
+        changes = changes_between(before, patched(before, operations), self._writable)
+        if not changes:
+            return answer
+        del answer
+        room.leave()
+        return await self._write(request, before, changes, etag)

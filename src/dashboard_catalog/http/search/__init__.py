@@ -1,0 +1,1 @@
+"""Searches in the language of OpenMetadata's search engine."""
