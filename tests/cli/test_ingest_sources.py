@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.sources import detection
-from dashboard_catalog.sources.formats import Wishes
-from dashboard_catalog.sources.found import FoundItem
+from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.items.found import FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools import FORMATS
-from dashboard_catalog.sources.trees import Tree
+from dashboard_catalog.sources.wishes import Wishes
 from tests.cli.conftest import Run
 from tests.cli.small_catalog import SmallCatalog
 from tests.cli.source import SERVICE, chart, dashboard, write_lines

@@ -32,7 +32,7 @@ from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
 from dashboard_catalog.rpc.edge.edge import DEFAULTS
 from dashboard_catalog.settings import Settings
-from dashboard_catalog.sources import json_values, trees
+from dashboard_catalog.sources.files import json_values, trees
 from dashboard_catalog_client import chunks
 from dashboardcatalog.v1 import (
     asset_pb2,

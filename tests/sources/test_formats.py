@@ -15,11 +15,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.sources.formats import Format, Wishes
+from dashboard_catalog.sources.formats import Format
+from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.messages import convert
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools import FORMATS
+from dashboard_catalog.sources.wishes import Wishes
 from tests.sources.memory_tree import MemoryTree
 
 WISHES = Wishes(service="bi", service_type="Looker")

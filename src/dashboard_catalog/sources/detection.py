@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashboard_catalog.sources.files import LINES_SUFFIXES, holdings_in, received, sources_at
-from dashboard_catalog.sources.formats import Format, Wishes
-from dashboard_catalog.sources.found import FoundItem
-from dashboard_catalog.sources.item_files import ItemFile, OwnFile, spool
+from dashboard_catalog.sources.files.records import LINES_SUFFIXES, holdings_in, received, sources_at
+from dashboard_catalog.sources.files.trees import Tree, printable, tree_at
+from dashboard_catalog.sources.formats import Format
+from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.item_files import ItemFile, OwnFile, spool
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools import FORMATS, SERVERS, server_named
-from dashboard_catalog.sources.trees import Tree, printable, tree_at
+from dashboard_catalog.sources.wishes import Wishes
 
 OWN = "catalog"
 """What `--from` calls the catalog's own formats."""

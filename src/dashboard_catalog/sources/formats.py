@@ -1,37 +1,15 @@
-"""The formats of other tools: what each module of `sources.tools` offers. The list of them is in that package.
+"""The formats of other tools: what each package of `sources.tools` offers. The list of them is in that package.
 
 A format turns what a tool wrote into items with the fields of the contract. It is read once, from its beginning to its
 end; what reads the items keeps them.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Protocol
 
-from dashboard_catalog.sources.found import FoundItem
-from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.secret_values import Prompt
-from dashboard_catalog.sources.trees import Tree
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What people say about a source, because it does not say it itself.
-
-    Attributes:
-        service: Name of the BI service of what does not name one. The first item that needs it is preceded by the
-            service itself, if its type is known.
-        service_type: Type of that BI service; None if the format knows.
-        kind: Kind of what could be a dashboard or a chart.
-        columns: For tables: the field of each column.
-        prompt: Asks for credentials that are not in the environment; None to ask nobody.
-    """
-
-    service: str | None = None
-    service_type: str | None = None
-    kind: Kind | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    prompt: Prompt | None = field(default=None, compare=False)
+from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.wishes import Wishes
 
 
 class Format(Protocol):

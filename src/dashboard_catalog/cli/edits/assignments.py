@@ -13,9 +13,9 @@ from google.protobuf.message import Message
 
 from dashboard_catalog.cli.edits.fields import field_named
 from dashboard_catalog.cli.endings import CommandError
-from dashboard_catalog.sources.json_values import values_of
+from dashboard_catalog.sources.files.json_values import values_of
+from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.messages import convert
 
 _EXTENSION = "extension"
 _NOT_JSON = object()

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from google.protobuf.descriptor import FieldDescriptor
 
 from dashboard_catalog.cli.endings import CommandError
-from dashboard_catalog.sources.fields import fields_of
+from dashboard_catalog.sources.items.fields import fields_of
 from dashboard_catalog.sources.kinds import Kind
 
 IDENTITY: Mapping[Kind, tuple[str, ...]] = {

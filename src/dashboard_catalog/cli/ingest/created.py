@@ -13,10 +13,10 @@ from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, joi
 from dashboard_catalog.cli.calls import call_catalog, stored_entity
 from dashboard_catalog.cli.connection import Connection
 from dashboard_catalog.cli.endings import CommandError
-from dashboard_catalog.sources.found import FoundItem
-from dashboard_catalog.sources.item_files import ItemFile
+from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.item_files import ItemFile
+from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.messages import convert
 from dashboardcatalog.v1 import entity_pb2
 
 _UNKNOWN_TYPE = "CustomDashboard"

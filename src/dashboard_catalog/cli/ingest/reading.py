@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dashboard_catalog.cli.failures import Failure
 from dashboard_catalog.cli.ingest.failed import FailedItem, Place
 from dashboard_catalog.cli.ingest.report import Report
-from dashboard_catalog.sources.duplicates import Duplicates
-from dashboard_catalog.sources.found import FoundItem
-from dashboard_catalog.sources.item_files import ItemFile
+from dashboard_catalog.sources.items.duplicates import Duplicates
+from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.item_files import ItemFile
+from dashboard_catalog.sources.items.messages import Conversion, convert, full_name
+from dashboard_catalog.sources.items.openmetadata import name_in
+from dashboard_catalog.sources.items.paging import Paging
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.messages import Conversion, convert, full_name
-from dashboard_catalog.sources.openmetadata import name_in
-from dashboard_catalog.sources.paging import Paging
 from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import Item, item_of
 from dashboardcatalog.v1 import bulk_pb2

@@ -9,10 +9,10 @@ import typer
 
 from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.ingest.prompting import ask_at_terminal
-from dashboard_catalog.sources.formats import Wishes
+from dashboard_catalog.sources.files.trees import printable
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.trees import printable
 from dashboard_catalog.sources.urls import without_query
+from dashboard_catalog.sources.wishes import Wishes
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from dashboard_catalog.http.dialect.json_answer import JsonAnswer
 from dashboard_catalog.http.dialect.requests import as_object, asset_spec, checked, sent_list, sent_object
 from dashboard_catalog.http.dialect.service_names import ServiceNames
 from dashboard_catalog.http.edge.calls import HttpCall, call_of
-from dashboard_catalog.sources.messages import full_name
+from dashboard_catalog.sources.items.messages import full_name
 
 # After so many items other calls have a turn.
 _READ_AT_ONCE = 10

@@ -10,8 +10,8 @@ from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.http.edge.bodies import parsed
 from dashboard_catalog.http.edge.calls import HttpCall
+from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.messages import convert
 from dashboardcatalog.v1 import bulk_pb2, entity_pb2
 
 M = TypeVar("M", bound=Message)

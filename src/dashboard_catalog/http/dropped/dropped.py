@@ -21,7 +21,7 @@ from dashboard_catalog.http.dialect.json_answer import JsonAnswer
 from dashboard_catalog.http.dialect.requests import as_object, sent_list, sent_object
 from dashboard_catalog.http.dialect.shapes import Shape, check_shape
 from dashboard_catalog.http.edge.calls import HttpCall, call_of
-from dashboard_catalog.sources.openmetadata import name_in
+from dashboard_catalog.sources.items.openmetadata import name_in
 
 _DATA_MODEL: Shape = {"name": str, "service": str, "dataModelType": str, "columns": list}
 _USAGE: Shape = {"date": str, "count": int}

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard_catalog.catalog.model.qualified_names import join, quote
-from dashboard_catalog.sources.formats import Wishes
-from dashboard_catalog.sources.found import FoundItem
-from dashboard_catalog.sources.json_values import JsonError, values_of
+from dashboard_catalog.sources.files.json_values import JsonError, values_of
+from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.items.found import FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
-from dashboard_catalog.sources.trees import Tree
+from dashboard_catalog.sources.wishes import Wishes
 
 _SERVICE = "service.json"
 _CHARTS = "charts.json"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from dashboard_catalog.catalog.model.qualified_names import join
-from dashboard_catalog.sources.found import Body
+from dashboard_catalog.sources.items.found import Body
 
 _MAX_CHARACTERS = 256
 

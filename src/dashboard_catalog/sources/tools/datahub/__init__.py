@@ -1,0 +1,1 @@
+"""DataHub: what its file sink writes."""

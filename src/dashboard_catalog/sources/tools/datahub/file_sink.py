@@ -1,0 +1,95 @@
+"""Files of DataHub's file sink: dashboards and charts of any BI tool, with their owners, tags and domains.
+
+Names are the ids in the URNs, which are those that the BI tools give, so the assets stay the same if another tool loads
+them later. What DataHub keeps beside dashboards and charts, such as datasets, is counted and left out.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Container, Iterator
+
+from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.kinds import Kind
+from dashboard_catalog.sources.problems import SourceError
+from dashboard_catalog.sources.tools.datahub.aspects import Entity, Metadata, json_files, read
+from dashboard_catalog.sources.tools.datahub.bodies import CLASSIFICATION, INFO, item_of, tags_of
+from dashboard_catalog.sources.tools.datahub.names import Names
+from dashboard_catalog.sources.tools.datahub.urns import name_in, type_of
+from dashboard_catalog.sources.wishes import Wishes
+
+_START_BYTES = 65_536
+_TRIED_FILES = 5
+_EVENT = re.compile(rb'(?<!\\)"proposedSnapshot"\s*:')
+_PROPOSAL = (re.compile(rb'(?<!\\)"entityUrn"\s*:'), re.compile(rb'(?<!\\)"aspectName"\s*:'))
+
+
+class DataHub:
+    """The format."""
+
+    name = "datahub"
+
+    def recognizes(self, tree: Tree) -> bool:
+        """Says whether one of the first files begins with events or proposals."""
+        starts = (
+            tree.start(name, _START_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n") for name in json_files(tree)[:_TRIED_FILES]
+        )
+        return any(
+            start.startswith((b"[", b"{")) and bool(_EVENT.search(start) or all(one.search(start) for one in _PROPOSAL))
+            for start in starts
+        )
+
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
+        """Yields the BI services, the tags that are used, the charts and the dashboards."""
+        metadata = read(tree)
+        kept = [asset for kind in INFO for asset in metadata.of_type(kind) if _why_left_out(asset) is None]
+        if not kept and not metadata.problems:
+            raise SourceError(f"{tree.name} has no dashboards or charts{_instead(metadata)}")
+        names = Names(metadata, wishes)
+        found = [item_of(asset, metadata, names) for asset in kept]
+        for name, service_type in names.services():
+            yield FoundItem(tree.name, Kind.BI_SERVICE, {"name": name, "serviceType": service_type})
+        used = dict.fromkeys(tag for asset in kept for tag in tags_of(asset))
+        yield from _tag_items(tree.name, used, metadata)
+        left_out = tuple(_left_out(metadata, used))
+        for item in found:
+            yield FoundItem(item.place, item.kind, item.body, item.problem, dropped=(*item.dropped, *left_out))
+            left_out = ()
+        for place, problem in metadata.problems:
+            yield FoundItem(place, problem=problem)
+
+
+def _tag_items(place: str, names: Collection[str], metadata: Metadata) -> Iterator[FoundItem]:
+    if names:
+        yield FoundItem(place, Kind.CLASSIFICATION, {"name": CLASSIFICATION})
+    described = {name_in(tag.urn): tag for tag in metadata.of_type("tag")}
+    for name in names:
+        tag = described.get(name) or Entity("", place)
+        shown, description = tag.get("tagProperties", "name"), tag.get("tagProperties", "description")
+        body = {"classification": CLASSIFICATION, "name": name}
+        body |= {"displayName": shown} if shown and shown != name else {}
+        body |= {"description": description} if description else {}
+        yield FoundItem(tag.place, Kind.TAG, body)
+
+
+def _why_left_out(asset: Entity) -> str | None:
+    kind = Kind(type_of(asset.urn))
+    if asset.is_removed:
+        return f"{kind} (removed)"
+    # Alone, a tag or an owner would make an asset without a title, or one whose charts are not known.
+    return None if INFO[kind] in asset.aspects else f"{kind} (without {INFO[kind]})"
+
+
+def _left_out(metadata: Metadata, used_tags: Container[str]) -> Iterator[str]:
+    """Yields, for each entity that is left out, its type or the reason."""
+    for type, urns in metadata.others.items():
+        yield from [type] * len(urns)
+    for kind in INFO:
+        yield from [reason for asset in metadata.of_type(kind) if (reason := _why_left_out(asset))]
+    yield from ["tag (not used)" for tag in metadata.of_type("tag") if name_in(tag.urn) not in used_tags]
+    yield from ["domain" for _ in metadata.of_type("domain")]
+
+
+def _instead(metadata: Metadata) -> str:
+    held = ", ".join(f"{what} ({count:,})" for what, count in Counter(_left_out(metadata, ())).items())
+    return f", but {held}" if held else ""

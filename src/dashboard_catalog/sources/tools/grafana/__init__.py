@@ -1,0 +1,1 @@
+"""Grafana: files with dashboards, and servers."""

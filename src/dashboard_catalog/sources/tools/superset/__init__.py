@@ -1,0 +1,1 @@
+"""Superset: exports, and servers."""
