@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, join, quote, split
+from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, join, quote, segment_meant, split
 
 # Dots and quotes matter most, so they are drawn far more often than by chance.
 AWKWARD = st.text(st.sampled_from('."a \n:é'), min_size=1, max_size=8)
@@ -29,6 +29,14 @@ TEXTS = st.text(st.sampled_from('."ab'), max_size=12)
 def test_a_segment_with_a_dot_or_a_quote_is_wrapped_and_its_quotes_doubled(name: str, segment: str) -> None:
     assert quote(name) == segment
     assert split(segment) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("text", "segment"),
+    [("sales", "sales"), ('"sales"', "sales"), ('"a.b"', '"a.b"'), ("a.b", '"a.b"'), ('a"', '"a"""')],
+)
+def test_what_is_no_segment_is_the_raw_name_of_one(text: str, segment: str) -> None:
+    assert segment_meant(text) == segment
 
 
 @given(st.lists(NAMES, min_size=1, max_size=5))

@@ -77,6 +77,17 @@ def segment(text: str) -> str:
     return split(text, 1)[0]
 
 
+def segment_meant(text: str) -> str:
+    """Returns the segment that a text stands for: the text is one already, or else the raw name of one.
+
+    OpenMetadata's clients send raw names where the contract has fully qualified names of one segment.
+    """
+    try:
+        return quote(segment(text))
+    except NameSyntaxError:
+        return quote(text)
+
+
 @_remembering
 def requoted(fqn: str) -> str:
     """Returns a fully qualified name with normal quoting, so that equal names are equal texts.

@@ -1,6 +1,5 @@
-"""The names of BI services in bodies and filters: raw in what OpenMetadata's clients send, and else quoted."""
+"""The names of BI services in bodies and filters. OpenMetadata's clients send raw names; others send quoted ones."""
 
-from contextlib import suppress
 from typing import Any
 
 from dashboard_catalog.calls.answer_room import AnswerRoom
@@ -30,16 +29,13 @@ class ServiceNames:
     async def fqn_of(self, sent: Any, call: HttpCall) -> Any:
         """Returns the fully qualified name of a BI service, and what is not text as it is.
 
-        The text is a fully qualified name if there is such a service, and else a raw name. Most texts are the same
-        both ways, and nothing is looked for.
+        A text counts as a fully qualified name if there is such a service, and otherwise as a raw name. For most texts
+        the two are the same, so that nothing needs to be looked up.
         """
         if not isinstance(sent, str) or not sent:
             return sent
         raw = names.quote(sent)
-        candidates = {raw: None}
-        with suppress(names.NameSyntaxError):
-            candidates = {names.quote(names.segment(sent)): None, raw: None}
-        candidates[names.quote(decoded(sent))] = None
+        candidates = dict.fromkeys((names.segment_meant(sent), raw, names.quote(decoded(sent))))
         if len(candidates) > 1:
             for fqn in candidates:
                 if await self._exists(fqn, call):
@@ -56,7 +52,7 @@ class ServiceNames:
         except CatalogError as error:
             if error.code is Code.NOT_FOUND:
                 return False
-            # Who may not view it learns nothing here. The write says what is wrong.
+            # A caller who may not view it learns nothing here: the write says what is wrong.
             if error.code is not Code.PERMISSION_DENIED:
                 raise
         return True

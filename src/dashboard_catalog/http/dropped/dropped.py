@@ -83,7 +83,7 @@ def _data_model(call: HttpCall, body: dict[str, Any]) -> dict[str, Any]:
     """Drops a data model, and returns what is answered of it."""
     check_shape(body, _DATA_MODEL)
     call.drop(["dataModel"])
-    fqn = f"{_service_fqn(body['service'])}.model.{names.quote(body['name'])}"
+    fqn = f"{names.segment_meant(body['service'])}.model.{names.quote(body['name'])}"
     return {
         "id": _id_of(fqn),
         "name": body["name"],
@@ -138,7 +138,7 @@ def _pipeline(call: HttpCall, body: dict[str, Any]) -> dict[str, Any]:
     call.drop(["ingestionPipeline"])
     fqn, service = names.quote(body["name"]), name_in(body["service"])
     if isinstance(service, str):
-        fqn = f"{_service_fqn(service)}.{fqn}"
+        fqn = f"{names.segment_meant(service)}.{fqn}"
     return {
         "id": _id_of(fqn),
         "name": body["name"],
@@ -184,11 +184,3 @@ def absent(what: str) -> CatalogError:
 
 def _id_of(fqn: str) -> str:
     return str(uuid5(NAMESPACE_URL, fqn))
-
-
-def _service_fqn(sent: str) -> str:
-    """Returns the name of a BI service as a part of other names. Nobody looks for those, so it need not exist."""
-    try:
-        return names.quote(names.segment(sent))
-    except names.NameSyntaxError:
-        return names.quote(sent)

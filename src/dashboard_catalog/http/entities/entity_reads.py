@@ -23,7 +23,7 @@ from dashboard_catalog.http.dialect.requests import checked
 from dashboard_catalog.http.edge.calls import call_of
 from dashboard_catalog.http.entities.entity_answers import EntityAnswers
 from dashboard_catalog.http.entities.entity_resources import EntityResource
-from dashboardcatalog.v1 import asset_pb2, catalog_service_pb2
+from dashboardcatalog.v1 import catalog_service_pb2
 
 PageLimit = Annotated[int | None, Query(ge=0, le=1_000_000, description="Results on a page, and 0 for none.")]
 Parent = Annotated[str, Query(description="Fully qualified name that begins those of the results.")]
@@ -77,7 +77,7 @@ class EntityReads:
         sent = checked(catalog_service_pb2.GetEntityRequest(kind=kind_number(self._kind.name), **key))
         wanted = entity_key(sent)
         view = await self._catalog.get_entity(call_of(request).call.principal, self._kind, wanted, room)
-        if DELETED[include] not in _STATES[view.record.deleted]:
+        if include == ("non-deleted" if view.record.deleted else "deleted"):
             raise not_found(self._kind.name, str(wanted))
         return view
 
@@ -120,12 +120,7 @@ class EntityReads:
 
 def key_of_name(resource: EntityResource, sent: str) -> dict[str, str]:
     """Returns the key of an entity that a path names. Clients do not quote names that nothing stands before."""
-    if resource.kind.qualifier is None:
-        try:
-            sent = names.quote(names.segment(sent))
-        except names.NameSyntaxError:
-            sent = names.quote(sent)
-    return {"fully_qualified_name": sent}
+    return {"fully_qualified_name": names.segment_meant(sent) if resource.kind.qualifier is None else sent}
 
 
 def _below(parent: str) -> str:
@@ -133,9 +128,3 @@ def _below(parent: str) -> str:
         return names.requoted(parent) if parent else ""
     except names.NameSyntaxError as error:
         raise invalid([Violation("parent", ViolationReason.INVALID_FORMAT, str(error))]) from None
-
-
-_STATES = {
-    False: (asset_pb2.DELETED_EXCLUDE, asset_pb2.DELETED_INCLUDE),
-    True: (asset_pb2.DELETED_ONLY, asset_pb2.DELETED_INCLUDE),
-}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, quote, split
+from dashboard_catalog.catalog.model.qualified_names import quote, segment_meant
 from dashboard_catalog.sources.items.found import Body
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import Problem
@@ -81,13 +81,8 @@ def name_in(value: object) -> object:
 
 def _adapt_service(body: dict[str, Any]) -> None:
     """Quotes the raw name of a BI service, which OpenMetadata's connectors send in place of its qualified name."""
-    if not isinstance(service := name_in(body.get("service")), str) or not service:
-        return
-    try:
-        split(service, 1)
-    except NameSyntaxError:
-        service = quote(service)
-    body["service"] = service
+    if isinstance(service := name_in(body.get("service")), str) and service:
+        body["service"] = segment_meant(service)
 
 
 def _adapt_owners(body: dict[str, Any]) -> None:
