@@ -26,6 +26,7 @@ from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.watch_messages import MESSAGE_BYTES, MESSAGE_CHANGES
+from dashboard_catalog.http.dialect import strict_json
 from dashboard_catalog.http.edge import bodies, edge, listening
 from dashboard_catalog.http.patching import json_patch
 from dashboard_catalog.index import fields, hits
@@ -112,7 +113,8 @@ ROWS = {
     "time for the handshake of a connection": f"{transport.HANDSHAKE_SECONDS} s",
     "time that a connection may have no call": f"{transport.IDLE_CONNECTION_SECONDS // 60} min; "
     f"HTTP: {listening.IDLE_SECONDS} s",
-    "HTTP: a body": f"{bodies.MAX_BODY_BYTES // 2**20} MiB, {bodies.MAX_DEPTH} objects and lists inside each other",
+    "HTTP: a body": f"{bodies.MAX_BODY_BYTES // 2**20} MiB,"
+    f" {strict_json.MAX_DEPTH} objects and lists inside each other",
     "HTTP: the headers of a request": f"{listening.MAX_HEADER_BYTES // 2**10} KiB",
     "HTTP: connections": f"{listening.MAX_CONNECTIONS:,} per process, and at most half of its open files (`ulimit -n`)",
     "HTTP: time for the headers of a request to arrive": f"{listening.HEADER_SECONDS:g} s",

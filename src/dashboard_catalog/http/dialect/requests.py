@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
-from dashboard_catalog.http.edge.bodies import parsed
+from dashboard_catalog.http.dialect.strict_json import parsed
 from dashboard_catalog.http.edge.calls import HttpCall
 from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind

@@ -3,14 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
 
 from fastapi import Request
+from starlette.types import Scope
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.calls.call import Call, log_as
-
-Scope: TypeAlias = dict[str, Any]
 
 _KEY = "dashboard_catalog.call"
 
@@ -55,7 +53,7 @@ class HttpCall:
 
 def admit(scope: Scope, principal: Principal, call_id: str) -> HttpCall:
     """Makes the call of a request that the edge has admitted. Only then is its route looked for."""
-    call: HttpCall = HttpCall(principal, call_id, str(scope["method"]))
+    call = HttpCall(principal, call_id, str(scope["method"]))
     scope[_KEY] = call
     return call
 

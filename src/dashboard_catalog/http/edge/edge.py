@@ -14,10 +14,12 @@ A few paths skip 4 to 6: probes and documentation are read without a token, also
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Principal
@@ -28,13 +30,8 @@ from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.edge.bodies import closes, discard_body, has_body, has_two_lengths, read_body
-from dashboard_catalog.http.edge.calls import HttpCall, Scope, admit
+from dashboard_catalog.http.edge.calls import HttpCall, admit
 from dashboard_catalog.http.edge.errors import CALL_ID_HEADER, answer_to, bug
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api/v1/system/version"})
 """What can be read without a token."""
@@ -75,7 +72,7 @@ class HttpEdge:
 
     def __init__(
         self,
-        application: Application,
+        application: ASGIApp,
         *,
         authenticator: Authenticates,
         gate: Gate,
@@ -95,18 +92,15 @@ class HttpEdge:
         """Serves one request, as ASGI says."""
         if scope["method"] == "HEAD":
             # A copy: what is below knows by the original that it must not send the body.
-            scope = scope | {"method": "GET"}
+            scope = {**scope, "method": "GET"}
         observed = _Observation(scope, send, self._ids, self._client_seconds)
         failure: CatalogError | None = None
         try:
             await self._admit(scope, receive, observed)
             failure = scope.get(FAILURE)
-        except ClientGone:
+        except (ClientGone, asyncio.CancelledError):
             self._access_log.add(**observed.line("CANCELLED"))
-            # The server closes the connection of a request that ends with an exception of the application.
-            raise
-        except asyncio.CancelledError:
-            self._access_log.add(**observed.line("CANCELLED"))
+            # The port closes the connection of a request that ends with an exception.
             raise
         except CatalogError as error:
             failure = error
@@ -117,13 +111,7 @@ class HttpEdge:
         code = failure.code.value if failure else "OK"
         self._access_log.add(**observed.line(code, failure.reason.value if failure else None))
         if failure is not None and not observed.has_begun:
-            answer = answer_to(failure)
-            if has_two_lengths(scope):
-                answer.headers["connection"] = "close"
-            if observed.leaves_a_body(failure) and closes(scope, answer.headers):
-                # A connection that is closed before everything has been read may lose its answer.
-                await discard_body(receive)
-            await answer(scope, receive, observed.send)
+            await _answer(failure, scope, receive, observed)
 
     async def _admit(self, scope: Scope, receive: Receive, observed: "_Observation") -> None:
         if scope["path"] in OPEN_PATHS and scope["method"] == "GET":
@@ -161,6 +149,16 @@ class HttpEdge:
             call.end()
 
 
+async def _answer(failure: CatalogError, scope: Scope, receive: Receive, observed: "_Observation") -> None:
+    answer = answer_to(failure)
+    if has_two_lengths(scope):
+        answer.headers["connection"] = "close"
+    if observed.leaves_a_body(failure) and closes(scope, answer.headers):
+        # A connection that is closed before everything has been read may lose its answer.
+        await discard_body(receive)
+    await answer(scope, receive, observed.send)
+
+
 class _Observation:
     """One request, from its beginning to its log line.
 
@@ -178,7 +176,7 @@ class _Observation:
         self._scope = scope
         self._send = send
         self._seconds = seconds
-        self.call_id = ids.of(_only(_values(scope, CALL_ID_HEADER)))
+        self.call_id = ids.of(Headers(scope=scope).get(CALL_ID_HEADER))
         self.subject: str | None = None
         self.call: HttpCall | None = None
         self.is_open = False
@@ -192,10 +190,10 @@ class _Observation:
             CatalogError: TOKEN_MALFORMED if the caller sent it twice. Proxies and servers would not agree on which one
                 counts.
         """
-        sent = _values(self._scope, "authorization")
+        sent = Headers(scope=self._scope).getlist("authorization")
         if len(sent) > 1:
             raise CatalogError(Reason.TOKEN_MALFORMED, "the call has more than one authorization header")
-        return _only(sent)
+        return sent[0] if sent else None
 
     def leaves_a_body(self, failure: CatalogError) -> bool:
         """Returns whether a body has not been read when a request ends with an error."""
@@ -255,12 +253,3 @@ class _Observation:
 
 def _pieces(body: bytes) -> Iterator[bytes]:
     return (body[place : place + PIECE_BYTES] for place in range(0, len(body), PIECE_BYTES))
-
-
-def _values(scope: Scope, name: str) -> list[str]:
-    wanted = name.encode()
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
-
-
-def _only(values: list[str]) -> str | None:
-    return values[-1] if values else None

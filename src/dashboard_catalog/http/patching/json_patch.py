@@ -17,7 +17,7 @@ import jsonpointer
 from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, Violations, invalid
-from dashboard_catalog.http.edge.bodies import MAX_DEPTH, depth_of
+from dashboard_catalog.http.dialect.strict_json import MAX_DEPTH, depth_of
 
 MAX_OPERATIONS = 1_000
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
-from dashboard_catalog.http.edge.bodies import parsed
+from dashboard_catalog.http.dialect.strict_json import parsed
 
 _EVERYTHING = frozenset({"", "*", "**"})
 _EMAIL = re.compile(r'email(?:\.keyword)?:\s*"?([^"]*)"?\s*', re.IGNORECASE)
