@@ -1,16 +1,35 @@
-"""Answers with dashboards and charts: one of them with its etag, or several in a list."""
+"""Dashboards and charts as OpenMetadata's JSON."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
+from google.protobuf.json_format import MessageToDict
 
 from dashboard_catalog.calls.answer_room import AnswerRoom, CallRoom
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.contract.shown import shown_asset
-from dashboard_catalog.http.dialect.answers import EVERYTHING, asset_answer
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer, etag_header, href_of, milliseconds, service_type
 from dashboard_catalog.http.edge.calls import call_of
+
+OPTIONAL = frozenset({"owners", "charts", "tags", "domains", "extension"})
+"""What an asset is answered with only if the caller asks for it."""
+
+_BASE = (
+    *("id", "name", "fullyQualifiedName", "displayName", "description", "version", "updatedBy", "deleted", "service"),
+    *("serviceType", "sourceUrl", "sourceHash", "changeDescription"),
+)
+_KEYS: Mapping[str, Sequence[str]] = {
+    "dashboard": (*_BASE, "dashboardType", "project", "charts", "owners", "tags", "domains", "extension"),
+    "chart": (*_BASE, "chartType", "owners", "tags", "domains", "extension"),
+}
+_CHART_TYPES = frozenset(
+    (
+        *("Line", "Table", "Bar", "Area", "Pie", "Histogram", "Scatter", "Text", "BoxPlot", "SanKey", "Gauge", "Map"),
+        *("Graph", "Heatmap", "Timeline", "Other"),
+    )
+)
+_MAX_SOURCE_HASH = 32
 
 
 class AssetAnswers:
@@ -31,14 +50,46 @@ class AssetAnswers:
         """Returns the room of one answer."""
         return self._room.of(call_of(request))
 
-    def one(
-        self, request: Request, view: AssetView, only: Collection[str] = EVERYTHING, status: int = 200
-    ) -> JsonAnswer:
-        """Returns the answer with one of them, and its etag."""
+    def one(self, request: Request, view: AssetView, only: Collection[str] = OPTIONAL, status: int = 200) -> JsonAnswer:
+        """Returns the answer with an asset, and its etag."""
         message = shown_asset(view, None)
-        return JsonAnswer(self.item(request, message, only), status, {"ETag": f'"{message.etag}"'})
+        return JsonAnswer(self.item(request, message, only), status, etag_header(message.etag))
 
-    def item(self, request: Request, message: Any, only: Collection[str]) -> dict[str, Any]:
-        """Returns the JSON of one of them."""
-        href = f"{str(request.base_url).rstrip('/')}{self._root}/{message.id}"
-        return asset_answer(self._kind, message, only) | {"href": href}
+    def item(self, request: Request, message: Any, only: Collection[str] = OPTIONAL) -> dict[str, Any]:
+        """Returns the JSON of an asset.
+
+        Args:
+            request: The request that it answers.
+            message: Its message, with all fields that are shown.
+            only: Those of `OPTIONAL` that the caller has asked for.
+        """
+        return _asset_json(self._kind, message, only) | {"href": href_of(request, self._root, message.id)}
+
+
+def shown_keys(kind: str, only: Collection[str]) -> list[str]:
+    """Returns what is answered of a dashboard or a chart, as far as its message has it in the same form.
+
+    Args:
+        kind: Name of its kind.
+        only: Those of `OPTIONAL` that the caller has asked for.
+    """
+    return [key for key in _KEYS[kind] if key in only or key not in OPTIONAL]
+
+
+def _asset_json(kind: str, message: Any, only: Collection[str]) -> dict[str, Any]:
+    # OpenMetadata too answers with an empty list where there is nothing of what was asked for.
+    whole = dict.fromkeys(OPTIONAL, ()) | {"extension": {}} | MessageToDict(message)
+    answer = {key: whole[key] for key in shown_keys(kind, only) if key in whole}
+    answer["deleted"] = message.deleted
+    answer["updatedAt"] = milliseconds(message.updated_at)
+    if "serviceType" in answer:
+        answer["serviceType"] = service_type(answer["serviceType"])
+    if answer.get("chartType", "Other") not in _CHART_TYPES:
+        answer["chartType"] = "Other"
+    if len(answer.get("sourceHash", "")) > _MAX_SOURCE_HASH:
+        del answer["sourceHash"]
+    for key in ("owners", "domains", "charts"):
+        if key in answer:
+            # Clients need the id and the type. What is hidden has no id here, and what has been removed has no type.
+            answer[key] = [reference for reference in answer[key] if {"id", "type"} <= reference.keys()]
+    return answer

@@ -11,7 +11,7 @@ from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.http.assets.asset_answers import AssetAnswers
 from dashboard_catalog.http.assets.asset_reads import AssetReads
 from dashboard_catalog.http.assets.asset_writes import AssetWrites
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.references import References
 from dashboard_catalog.http.dialect.requests import asset_spec, checked
 from dashboard_catalog.http.edge.calls import call_of

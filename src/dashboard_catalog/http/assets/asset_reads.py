@@ -18,9 +18,8 @@ from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.contract.shown import shown_asset
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
-from dashboard_catalog.http.assets.asset_answers import AssetAnswers
-from dashboard_catalog.http.dialect.answers import EVERYTHING, shown_keys
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.assets.asset_answers import OPTIONAL, AssetAnswers, shown_keys
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.parameters import DELETED, After, Before, Fields, Include, Limit, wanted
 from dashboard_catalog.http.dialect.requests import checked
@@ -79,7 +78,7 @@ class AssetReads:
     async def answer(self, request: Request, sent: Any, fields: str, room: CallRoom) -> JsonAnswer:
         """Returns the answer to a Get."""
         read, _ = self._requests.read(checked(sent), call_of(request).call)
-        only = wanted(fields)
+        only = wanted(fields, OPTIONAL)
 
         async def build() -> JsonAnswer:
             return self._answers.one(request, await self._catalog.get_asset(read, room), only)
@@ -95,7 +94,7 @@ class AssetReads:
         async def build() -> JsonAnswer:
             async with self._catalog.list_versions(listing, room) as page:
                 shown, _ = await fill_page(page, lambda view: shown_asset(view, None), listing.token_after)
-            items = [self._answers.item(request, message, EVERYTHING) for message in shown]
+            items = [self._answers.item(request, message) for message in shown]
             return JsonAnswer({"entityType": self._kind, "versions": [json.dumps(item) for item in items]})
 
         return await room.hold(build)
@@ -114,7 +113,7 @@ class AssetReads:
         """Serves GET of a page."""
         if after and before:
             raise invalid([Violation("before", ViolationReason.INVALID_VALUE, "must be absent where after is sent")])
-        call, only = call_of(request), wanted(fields)
+        call, only = call_of(request), wanted(fields, OPTIONAL)
         sent = self._messages.request("List")(
             page_size=limit or 1,
             page_token=after or before,

@@ -10,8 +10,7 @@ from dashboard_catalog.catalog.model.commands import AssetWrite, Outcome
 from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.http.assets.asset_answers import AssetAnswers
-from dashboard_catalog.http.dialect.answers import EVERYTHING
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.parameters import HardDelete
 from dashboard_catalog.http.dialect.requests import asset_spec, checked, expected_etag, sent_object
@@ -77,7 +76,7 @@ class AssetWrites:
         status = 201 if written.outcome is Outcome.CREATED else 200
 
         async def build() -> JsonAnswer:
-            return self._answers.one(request, written.view, EVERYTHING, status)
+            return self._answers.one(request, written.view, status=status)
 
         return await self._answers.room_of(request).hold(build, patient=True)
 

@@ -23,8 +23,8 @@ from dashboard_catalog.error_codes import Code
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.application import CatalogRoute
 from dashboard_catalog.http.assets.stale_requests import stale_request
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.bulk_answers import Failure, bulk_answer
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
 from dashboard_catalog.http.dialect.requests import as_object, asset_spec, checked, sent_list, sent_object
 from dashboard_catalog.http.dialect.service_names import ServiceNames
 from dashboard_catalog.http.edge.calls import HttpCall, call_of

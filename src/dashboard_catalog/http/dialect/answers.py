@@ -1,29 +1,17 @@
-"""From the messages of the contract to OpenMetadata's JSON.
+"""What the answers of all resources share.
 
 The models of OpenMetadata's clients refuse every key that they do not know, in references and labels too. So answers
 are made of listed keys, and values of closed lists are replaced by the one that means "another".
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
+from fastapi import Request
+from fastapi.responses import JSONResponse
 
 from dashboard_catalog.contract.wire import from_timestamp
 
-OPTIONAL = frozenset({"owners", "charts", "dashboards", "tags", "domains", "extension"})
-"""What an asset is answered with only if the caller asks for it."""
-
-EVERYTHING = OPTIONAL
-
-_BASE = (
-    *("id", "name", "fullyQualifiedName", "displayName", "description", "version", "updatedBy", "deleted", "service"),
-    *("serviceType", "sourceUrl", "sourceHash", "changeDescription"),
-)
-_KEYS: Mapping[str, Sequence[str]] = {
-    "dashboard": (*_BASE, "dashboardType", "project", "charts", "owners", "tags", "domains", "extension"),
-    "chart": (*_BASE, "chartType", "owners", "tags", "domains", "extension"),
-}
 _SERVICE_TYPES = frozenset(
     (
         *("Superset", "Looker", "Tableau", "Redash", "Metabase", "PowerBI", "PowerBIReportServer", "Mode"),
@@ -31,50 +19,29 @@ _SERVICE_TYPES = frozenset(
         *("Sigma", "ThoughtSpot", "Grafana", "Hex", "Ssrs", "SapS4Hana", "Omni"),
     )
 )
-_CHART_TYPES = frozenset(
-    (
-        *("Line", "Table", "Bar", "Area", "Pie", "Histogram", "Scatter", "Text", "BoxPlot", "SanKey", "Gauge", "Map"),
-        *("Graph", "Heatmap", "Timeline", "Other"),
-    )
-)
-_MAX_SOURCE_HASH = 32
 
 
-def asset_answer(kind: str, message: Any, only: Collection[str] = EVERYTHING) -> dict[str, Any]:
-    """Returns what is answered of a dashboard or a chart.
+class JsonAnswer(JSONResponse):
+    """JSON as an answer whose size is known, which `AnswerRoom` needs."""
 
-    Args:
-        kind: Name of its kind.
-        message: Its message, with all fields.
-        only: Those of `OPTIONAL` that the caller has asked for.
-    """
-    sent = MessageToDict(message)
-    # As OpenMetadata, which answers with an empty list where there is nothing of what was asked for.
-    whole = dict.fromkeys(OPTIONAL, ()) | {"extension": {}} | sent
-    answer = {key: whole[key] for key in shown_keys(kind, only) if key in whole}
-    answer["deleted"] = message.deleted
-    answer["updatedAt"] = milliseconds(message.updated_at)
-    if (type_ := answer.get("serviceType")) is not None:
-        answer["serviceType"] = service_type(type_)
-    if answer.get("chartType", "Other") not in _CHART_TYPES:
-        answer["chartType"] = "Other"
-    if len(answer.get("sourceHash", "")) > _MAX_SOURCE_HASH:
-        del answer["sourceHash"]
-    for key in ("owners", "domains", "charts"):
-        if key in answer:
-            # Of what is hidden there is no id, and of what has been removed no type. A client needs both.
-            answer[key] = [reference for reference in answer[key] if {"id", "type"} <= reference.keys()]
-    return answer
+    def ByteSize(self) -> int:  # noqa: N802 - the name of protobuf
+        """Returns the size of the body."""
+        return len(self.body)
 
 
-def shown_keys(kind: str, only: Collection[str] = EVERYTHING) -> list[str]:
-    """Returns what is answered of a dashboard or a chart, as far as its message has it in the same form.
+def href_of(request: Request, root: str, id_: str) -> str:
+    """Returns the address of a thing on the server that the request was sent to.
 
     Args:
-        kind: Name of its kind.
-        only: Those of `OPTIONAL` that the caller has asked for.
+        root: Path of its resource.
+        id_: Its id.
     """
-    return [key for key in _KEYS[kind] if key in only or key not in OPTIONAL]
+    return f"{str(request.base_url).rstrip('/')}{root}/{id_}"
+
+
+def etag_header(etag: str) -> Mapping[str, str]:
+    """Returns the header that tells a client the etag of what it gets."""
+    return {"ETag": f'"{etag}"'}
 
 
 def service_type(type_: str) -> str:

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from fastapi import Query
 
-from dashboard_catalog.http.dialect.answers import EVERYTHING, OPTIONAL
 from dashboardcatalog.v1 import asset_pb2
 
 Fields = Annotated[str, Query(description="What to return beside the rest, separated by commas; `*` for everything.")]
@@ -23,7 +22,12 @@ DELETED: Mapping[str, "asset_pb2.Deleted.ValueType"] = {
 """The contract's values of `Include`."""
 
 
-def wanted(fields: str) -> frozenset[str]:
-    """Returns the optional fields that a caller asks for. Fields that the catalog does not keep are ignored."""
+def wanted(fields: str, optional: frozenset[str]) -> frozenset[str]:
+    """Returns those of the optional fields that a caller asks for. Fields that the catalog does not keep are ignored.
+
+    Args:
+        fields: As sent in `Fields`.
+        optional: What the resource answers only if it is asked for.
+    """
     names = {name.strip() for name in fields.split(",")}
-    return EVERYTHING if "*" in names else OPTIONAL & names
+    return optional if "*" in names else optional & names

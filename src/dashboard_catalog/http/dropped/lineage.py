@@ -10,7 +10,7 @@ from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.contract.shown import shown_asset
 from dashboard_catalog.http.application import CatalogRoute
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.requests import checked, sent_object
 from dashboard_catalog.http.dialect.shapes import Shape, check_shape

@@ -1,4 +1,4 @@
-"""Answers with entities: one of them with its etag, or several in a list."""
+"""Entities as OpenMetadata's JSON."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,7 @@ from dashboard_catalog.catalog.model.etag import entity_etag_of
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.reading.views import EntityView
 from dashboard_catalog.contract.wire import entity_message
-from dashboard_catalog.http.dialect.answers import milliseconds, service_type
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer, etag_header, href_of, milliseconds, service_type
 from dashboard_catalog.http.edge.calls import call_of
 from dashboard_catalog.http.entities.emails import accepted_email
 from dashboard_catalog.http.entities.entity_resources import EntityResource
@@ -49,12 +48,12 @@ class EntityAnswers:
         item = self.item(request, view)
         if deleted and self._resource.has_deleted:
             item["deleted"] = True
-        return JsonAnswer(item, status, {"ETag": f'"{entity_etag_of(view.record)}"'})
+        return JsonAnswer(item, status, etag_header(entity_etag_of(view.record)))
 
     def item(self, request: Request, view: EntityView) -> dict[str, Any]:
         """Returns the JSON of an entity."""
         answer = entity_answer(self._resource, view)
-        return answer | {"href": f"{str(request.base_url).rstrip('/')}{self._resource.root}/{answer['id']}"}
+        return answer | {"href": href_of(request, self._resource.root, answer["id"])}
 
 
 def entity_answer(resource: EntityResource, view: EntityView) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.entities.entity_answers import EntityAnswers
 from dashboard_catalog.http.entities.entity_reads import EntityReads
 from dashboard_catalog.http.entities.entity_resources import EntityResource

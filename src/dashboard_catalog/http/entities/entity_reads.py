@@ -16,7 +16,7 @@ from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.contract.shown import shown_entity
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.parameters import DELETED, After, Include
 from dashboard_catalog.http.dialect.requests import checked

@@ -12,7 +12,7 @@ from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome
 from dashboard_catalog.catalog.model.etag import entity_etag_of
 from dashboard_catalog.contract.entity_requests import entity_key, entity_upsert
 from dashboard_catalog.contract.kinds import kind_number
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.parameters import HardDelete
 from dashboard_catalog.http.dialect.references import References

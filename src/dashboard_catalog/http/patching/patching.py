@@ -13,7 +13,7 @@ from fastapi import Request
 from dashboard_catalog.calls.answer_room import CallRoom
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.requests import expected_etag
 from dashboard_catalog.http.dialect.strict_json import parsed
 from dashboard_catalog.http.patching.json_patch import Operation, changes_between, operations_of, patched

@@ -16,8 +16,8 @@ from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.contract.shown import shown_entity
 from dashboard_catalog.http.application import CatalogRoute
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
-from dashboard_catalog.http.dialect.parameters import Fields
+from dashboard_catalog.http.dialect.answers import JsonAnswer, href_of
+from dashboard_catalog.http.dialect.parameters import Fields, wanted
 from dashboard_catalog.http.dialect.requests import checked, entity_in, sent_object
 from dashboard_catalog.http.edge.calls import call_of
 from dashboard_catalog.http.properties.property_types import (
@@ -84,14 +84,13 @@ class TypeRoutes:
         return await self._answer(request, [type_], fields, lambda answers: answers[0])
 
     async def _answer(self, request: Request, types: Iterable[MetadataType], fields: str, shape: Any) -> JsonAnswer:
-        with_properties = bool({_PROPERTIES, "*"} & {name.strip() for name in fields.split(",")})
+        only = wanted(fields, frozenset({_PROPERTIES}))
 
         async def build() -> JsonAnswer:
             answers = []
             for type_ in types:
-                href = f"{str(request.base_url).rstrip('/')}{_ROOT}/{type_.id}"
-                answers.append(type_.answer() | {"href": href})
-                if with_properties and type_.category == "entity":
+                answers.append(type_.answer() | {"href": href_of(request, _ROOT, type_.id)})
+                if _PROPERTIES in only and type_.category == "entity":
                     answers[-1][_PROPERTIES] = await self._properties(request, type_)
             return JsonAnswer(shape(answers))
 

@@ -21,8 +21,7 @@ from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.http.application import CatalogRoute
 from dashboard_catalog.http.assets.asset_answers import AssetAnswers
-from dashboard_catalog.http.dialect.answers import EVERYTHING
-from dashboard_catalog.http.dialect.json_answer import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.requests import checked
 from dashboard_catalog.http.edge.calls import call_of
 from dashboard_catalog.http.entities.entity_answers import EntityAnswers
@@ -177,7 +176,7 @@ class SearchRoutes:
             item = self._entities[kind].item(request, view)
         else:
             kind = view.kind.name
-            item = self._assets[kind].item(request, _message(view), EVERYTHING)
+            item = self._assets[kind].item(request, _message(view))
         return {"_index": _NAMES[kind], "_id": item["id"], "_source": item}
 
 
