@@ -15,7 +15,7 @@ from dashboard_catalog.catalog.reading.page_sizes import MAX_PAGE_SIZE
 from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.pages import fill_page
-from dashboard_catalog.contract.shown import shown_asset
+from dashboard_catalog.contract.shown import shown
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.http.assets.asset_answers import OPTIONAL, AssetAnswers, shown_keys
@@ -93,8 +93,8 @@ class AssetReads:
 
         async def build() -> JsonAnswer:
             async with self._catalog.list_versions(listing, room) as page:
-                shown, _ = await fill_page(page, lambda view: shown_asset(view, None), listing.token_after)
-            items = [self._answers.item(request, message) for message in shown]
+                found, _ = await fill_page(page, shown, listing.token_after)
+            items = [self._answers.item(request, one.message) for one in found]
             return JsonAnswer({"entityType": self._kind, "versions": [json.dumps(item) for item in items]})
 
         return await room.hold(build)
@@ -127,16 +127,11 @@ class AssetReads:
         room = self._answers.room_of(request)
 
         async def build() -> JsonAnswer:
-            rows: list[AssetRecord] = []
-
-            def message_of(view: Any) -> Any:
-                rows.append(view.record)
-                return shown_asset(view, None)
-
             async with self._catalog.list_assets(listing, room) as page:
-                shown, token = await fill_page(page, message_of, listing.token_after)
-            data = [self._answers.item(request, message, only) for message in shown] if limit else []
-            paging = _paging(listing, rows[: len(data)], token)
+                found, token = await fill_page(page, shown, listing.token_after)
+            found = found if limit else []
+            data = [self._answers.item(request, one.message, only) for one in found]
+            paging = _paging(listing, [one.view.record for one in found], token)
             return JsonAnswer({"data": data[::-1] if before else data, "paging": {"total": page.total, **paging}})
 
         return await room.hold(build)

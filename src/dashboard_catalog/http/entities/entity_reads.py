@@ -1,7 +1,7 @@
 """Reads of entities: one of them, or a page."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 
@@ -13,7 +13,7 @@ from dashboard_catalog.catalog.reading.views import EntityView
 from dashboard_catalog.contract.entity_requests import entity_key, entity_listing
 from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.contract.pages import fill_page
-from dashboard_catalog.contract.shown import shown_entity
+from dashboard_catalog.contract.shown import shown
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.http.dialect.answers import JsonAnswer
@@ -103,15 +103,9 @@ class EntityReads:
         room = self._answers.room_of(request)
 
         async def build() -> JsonAnswer:
-            views: list[EntityView] = []
-
-            def message_of(view: EntityView) -> Any:
-                views.append(view)
-                return shown_entity(view, None)
-
             async with self._catalog.list_entities(listing, room) as page:
-                shown, token = await fill_page(page, message_of, listing.token_after)
-            data = [self._answers.item(request, view) for view in views[: len(shown)]] if size else []
+                found, token = await fill_page(page, shown, listing.token_after)
+            data = [self._answers.item(request, one.view) for one in found] if size else []
             paging = {"total": page.total} | ({"after": token} if token and size else {})
             return JsonAnswer({"data": data, "paging": paging})
 

@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.reading.page_sizes import MAX_PAGE_SIZE
 from dashboard_catalog.contract.entity_requests import entity_listing, entity_upsert
 from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.contract.pages import fill_page
-from dashboard_catalog.contract.shown import shown_entity
+from dashboard_catalog.contract.shown import shown
 from dashboard_catalog.http.application import CatalogRoute
 from dashboard_catalog.http.dialect.answers import JsonAnswer, href_of
 from dashboard_catalog.http.dialect.parameters import Fields, wanted
@@ -104,8 +104,8 @@ class TypeRoutes:
         found = []
         while True:
             async with self._catalog.list_entities(listing, self._room.of(call)) as page:
-                shown, token = await fill_page(page, lambda view: shown_entity(view, None), listing.token_after)
-            found += [property_answer(MessageToDict(one.custom_property)) for one in shown]
+                properties, token = await fill_page(page, shown, listing.token_after)
+            found += [property_answer(MessageToDict(one.message.custom_property)) for one in properties]
             if not token:
                 return found
             listing = replace(listing, page_token=token)

@@ -1,7 +1,6 @@
 """Finds things by a fully qualified name, or assets by how theirs begins."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.catalog import Catalog
@@ -13,7 +12,7 @@ from dashboard_catalog.catalog.reading.views import AssetView, EntityView
 from dashboard_catalog.contract.asset_requests import AssetRequests
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.contract.pages import fill_page
-from dashboard_catalog.contract.shown import shown_asset
+from dashboard_catalog.contract.shown import shown
 from dashboard_catalog.error_codes import Code, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.http.dialect.requests import checked
@@ -88,15 +87,9 @@ class NameSearches:
             include_total=True,
         )
         listing, _ = AssetRequests(messages).listing(checked(sent), call.call)
-        views: list[AssetView] = []
-
-        def message_of(view: AssetView) -> Any:
-            views.append(view)
-            return shown_asset(view, None)
-
         async with self._catalog.list_assets(listing, self._room.of(call)) as page:
-            shown, _ = await fill_page(page, message_of, listing.token_after)
-            return views[: len(shown)][start : start + size], page.total or 0
+            found, _ = await fill_page(page, shown, listing.token_after)
+            return [one.view for one in found[start : start + size]], page.total or 0
 
 
 def _place(beginning: str) -> AssetName | None:

@@ -11,12 +11,11 @@ from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.indexing.recent_writes import After
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, KINDS
 from dashboard_catalog.catalog.reading.called import Called
-from dashboard_catalog.catalog.reading.search.results import Result
-from dashboard_catalog.catalog.reading.views import AssetView, EntityView
+from dashboard_catalog.catalog.reading.views import EntityView
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES, kind_number
 from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.contract.search_messages import search_request
-from dashboard_catalog.contract.shown import shown_asset, shown_entity
+from dashboard_catalog.contract.shown import shown, shown_asset
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.http.application import CatalogRoute
@@ -160,15 +159,9 @@ class SearchRoutes:
         """Returns the results of a page, the number of all, and the token of the next page."""
         call = call_of(request)
         search, _ = search_request(checked(sent), call.call)
-        views: list[View] = []
-
-        def message_of(result: Result) -> Any:
-            views.append(result.view)
-            return _message(result.view)
-
         async with self._catalog.search(search, self._room.of(call)) as page:
-            shown, token = await fill_page(page.results, message_of, page.token_after)
-            return views[: len(shown)], page.total, token or page.next_page_token
+            found, token = await fill_page(page.results, lambda result: shown(result.view), page.token_after)
+            return [one.view for one in found], page.total, token or page.next_page_token
 
     def _hit(self, request: Request, view: View) -> dict[str, Any]:
         if isinstance(view, EntityView):
@@ -176,7 +169,7 @@ class SearchRoutes:
             item = self._entities[kind].item(request, view)
         else:
             kind = view.kind.name
-            item = self._assets[kind].item(request, _message(view))
+            item = self._assets[kind].item(request, shown_asset(view, None))
         return {"_index": _NAMES[kind], "_id": item["id"], "_source": item}
 
 
@@ -188,10 +181,6 @@ def kinds_in(index: str) -> Sequence[str]:
 def _request(words: str, kinds: Sequence[str], *, deleted: bool) -> search_pb2.SearchRequest:
     state = asset_pb2.DELETED_ONLY if deleted else asset_pb2.DELETED_EXCLUDE
     return search_pb2.SearchRequest(query=words, kinds=map(kind_number, kinds), deleted=state)
-
-
-def _message(view: View) -> Any:
-    return shown_asset(view, None) if isinstance(view, AssetView) else shown_entity(view, None)
 
 
 def _principal(request: Request) -> Principal:
