@@ -27,7 +27,7 @@ from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.watch_messages import MESSAGE_BYTES, MESSAGE_CHANGES
 from dashboard_catalog.http.dialect import strict_json
-from dashboard_catalog.http.edge import bodies, edge, listening
+from dashboard_catalog.http.edge import bodies, connections, edge, listening
 from dashboard_catalog.http.patching import json_patch
 from dashboard_catalog.index import fields, hits
 from dashboard_catalog.rpc import transport
@@ -116,8 +116,9 @@ ROWS = {
     "HTTP: a body": f"{bodies.MAX_BODY_BYTES // 2**20} MiB,"
     f" {strict_json.MAX_DEPTH} objects and lists inside each other",
     "HTTP: the headers of a request": f"{listening.MAX_HEADER_BYTES // 2**10} KiB",
-    "HTTP: connections": f"{listening.MAX_CONNECTIONS:,} per process, and at most half of its open files (`ulimit -n`)",
-    "HTTP: time for the headers of a request to arrive": f"{listening.HEADER_SECONDS:g} s",
+    "HTTP: connections": f"{connections.MAX_CONNECTIONS:,} per process,"
+    " and at most half of its open files (`ulimit -n`)",
+    "HTTP: time for the headers of a request to arrive": f"{connections.HEADER_SECONDS:g} s",
     f"HTTP: time that a client may take to read the next {edge.PIECE_BYTES // 2**10} KiB of an answer": (
         f"{edge.CLIENT_SECONDS:g} s"
     ),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.calls.certificates import Certificate
-from dashboard_catalog.http.edge import listening
+from dashboard_catalog.http.edge import connections, listening
 from dashboard_catalog.http.edge.listening import Port, bound
 from dashboard_catalog.settings import Address
 from tests.certificates import write_certificate
@@ -24,6 +24,14 @@ LARGE = b"x" * 20_000_000
 async def answer_ok(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": HEAD_OF_ANSWER})
     await send({"type": "http.response.body", "body": b"ok"})
+
+
+def answer_after(released: asyncio.Event) -> Any:
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        await released.wait()
+        await answer_ok(scope, receive, send)
+
+    return wait
 
 
 class Served:
@@ -62,7 +70,7 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
 
 
 async def test_a_connection_is_closed_if_no_whole_head_arrives_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "HEADER_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.1)
     async with serving() as served:
         for sent in (b"", b"GET / HTTP/1.1\r\n", GET + b"GET /"):
             reader = await served.connect(sent)
@@ -70,14 +78,9 @@ async def test_a_connection_is_closed_if_no_whole_head_arrives_in_time(monkeypat
 
 
 async def test_an_idle_connection_gives_way_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
     release = asyncio.Event()
-
-    async def wait(scope: Any, receive: Any, send: Any) -> None:
-        await release.wait()
-        await answer_ok(scope, receive, send)
-
-    async with serving(wait) as served:
+    async with serving(answer_after(release)) as served:
         busy = await served.connect(GET)
         idle = await served.connect()
         await until(lambda: len(served.state.tasks) == 1)
@@ -90,7 +93,7 @@ async def test_an_idle_connection_gives_way_when_there_are_too_many(monkeypatch:
 
 
 async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "WRITE_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "WRITE_SECONDS", 0.1)
 
     async def answer(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -122,12 +125,7 @@ async def test_a_body_that_becomes_malformed_is_answered_once() -> None:
 
 async def test_the_end_closes_idle_connections_and_lets_requests_end() -> None:
     release = asyncio.Event()
-
-    async def wait(scope: Any, receive: Any, send: Any) -> None:
-        await release.wait()
-        await answer_ok(scope, receive, send)
-
-    async with serving(wait) as served:
+    async with serving(answer_after(release)) as served:
         busy = await served.connect(GET)
         idle = await served.connect()
         await until(lambda: len(served.state.connections) == 2)
