@@ -193,11 +193,14 @@ def names(caller: Caller) -> Asked:
         )
         items: list[Json] = [{"chart": {"name": name, "service": service}}]
         items.append({"dashboard": {"name": "new", "service": "superset", "charts": [fqn, "superset.new"]}})
-        yield f"ingest {fqn}", ingested(caller, items, service)
+        yield f"ingest {fqn}", ingested(caller, items, service, missing_references="MISSING_REFERENCES_CREATE")
+        items = [{"dashboard": {"name": "holder", "service": "superset", "charts": [fqn]}}]
+        items.append({"entity": {"biService": {"name": service, "serviceType": "Vault"}}})
+        yield f"ingest what refers to {fqn}", ingested(caller, items)
 
 
-async def ingested(caller: Caller, items: list[Json], service: str) -> Json:
-    options = {"missing_references": "MISSING_REFERENCES_CREATE", "validate_only": True, "service": service}
+async def ingested(caller: Caller, items: list[Json], service: str = "", **others: Any) -> Json:
+    options = {"validate_only": True, **({"service": service} if service else {}), **others}
     bulk = await caller.bulk(items, options={"result_view": "RESULT_VIEW_ALL", **options}, finish={"total_items": 2})
     return {"results": bulk.results, "summary": bulk.summary, "refused": str(bulk.refused)}
 

@@ -13,7 +13,6 @@ from uuid import UUID
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog import authorization
-from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
 from dashboard_catalog.catalog.model.etag import check_entity_etag
@@ -22,6 +21,7 @@ from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import already_exists, entity_already_exists, id_already_exists
 from dashboard_catalog.catalog.properties.extension_rules import check_property_name
+from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.catalog.writing.entity_changes import change_of
 from dashboard_catalog.catalog.writing.entity_merge import EntityMerge, sent_parents
 from dashboard_catalog.catalog.writing.hierarchy import Hierarchy
@@ -90,9 +90,10 @@ def _parents_first(above: Mapping[int, Sequence[int]]) -> Iterable[int]:
 class EntityWrites:
     """Applies the entity writes of one batch. To store them, the catalog lock must be held."""
 
-    def __init__(self, authorizer: Authorizer, known_entities: KnownEntities, now: datetime) -> None:
+    def __init__(self, authorizer: Authorizer, sight: Sight, now: datetime) -> None:
         self._authorizer = authorizer
-        self._known = known_entities
+        self._sight = sight
+        self._known = sight.known
         self._now = now
         self._new: set[UUID] = set()
         self._written: dict[UUID, EntityRecord] = {}
@@ -131,7 +132,7 @@ class EntityWrites:
         """
         fqn = self.present_name(write)
         stored = self._known.find(write.kind.name, fqn)
-        present = in_present_names(write, self._known)
+        present = in_present_names(write, self._sight)
         values = dict(present.values)
         if stored and fqn != _fqn(present) and write.kind.qualifier:
             # It goes with the name.
@@ -141,7 +142,7 @@ class EntityWrites:
         return dataclasses.replace(written, kept_fields=("name",)) if is_renamed else written
 
     def _put(self, write: EntityWrite, stored: EntityRecord | None, fqn: str, values: dict[str, Any]) -> WrittenEntity:
-        self._check_may_write(write, stored, fqn)
+        self._check_may_write(write, stored)
         check_entity_etag(write.etag, stored)
         if write.creates and stored is not None:
             raise self._taken(write, stored, fqn)
@@ -165,9 +166,12 @@ class EntityWrites:
             return WrittenEntity(write.kind, stored, Outcome.UNCHANGED)
         return WrittenEntity(write.kind, self._changed_to(stored, changes, write, outcome), outcome)
 
-    def _check_may_write(self, write: EntityWrite, stored: EntityRecord | None, fqn: str) -> None:
-        """Checks the write of an entity as it is stored, and of a BI service as the type that is sent."""
-        resource = authorization.entity(write.kind, stored, fqn)
+    def _check_may_write(self, write: EntityWrite, stored: EntityRecord | None) -> None:
+        """Checks the write of an entity as it is stored, and of a BI service as the type that is sent.
+
+        A denial names the entity as it was sent, which may be a former name.
+        """
+        resource = authorization.entity(write.kind, stored, _fqn(write))
         sent = dataclasses.replace(resource, service_type=write.values.get("service_type", resource.service_type))
         for action in (Action.PRESERVE, Action.WRITE) if write.preserved else (Action.WRITE,):
             for each in (sent,) if stored is None else (resource, sent):
@@ -176,7 +180,7 @@ class EntityWrites:
     def _taken(self, write: EntityWrite, stored: EntityRecord, fqn: str) -> CatalogError:
         resource = authorization.entity(write.kind, stored, fqn)
         shown = self._authorizer.allows(write.writer.principal, Action.VIEW, resource)
-        return already_exists(write.kind.name, fqn, stored, shown=shown)
+        return already_exists(write.kind.name, fqn if shown else _fqn(write), stored, shown=shown)
 
     def _check_free(self, write: EntityWrite, stored: EntityRecord | None, fqn: str, id_: UUID) -> None:
         if stored is not None:
@@ -201,7 +205,7 @@ class EntityWrites:
             before = self._known.find(kind, self.present_name(write))
             parents = {
                 found.id
-                for key in _parent_keys(in_present_names(write, self._known))
+                for key in _parent_keys(in_present_names(write, self._sight))
                 if key[0] == kind and (found := self._known.find(*key))
             }
             moves = moves or not parents.issubset(before.parents if before else ())

@@ -137,6 +137,7 @@ class _Run:
         self._connection = reader
         self._writer = writer
         self._batch = batch
+        self._sight = sight
         self._known = sight.known
         for kind, fqn in batch.failed:
             self._known.add_failed(kind, fqn)
@@ -147,7 +148,7 @@ class _Run:
         permissions = WritePermissions(authorizer, resources, sight)
         self._hidden = HiddenReferences(sight, self._targets)
         self._deletion = AssetDeletion(permissions, self._known, self._working)
-        self._entity_writes = EntityWrites(authorizer, self._known, self._working.now)
+        self._entity_writes = EntityWrites(authorizer, sight, self._working.now)
         self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._lookup, self._deletion)
         self._results: dict[int, Result] = {}
         self._unchanged = UnchangedLookup(authorizer, self._known, resources, sight)
@@ -176,14 +177,14 @@ class _Run:
             self._refuse_contradictions(
                 NamedItem(
                     index,
-                    in_present_names(write, self._known),
+                    in_present_names(write, self._sight),
                     (write.kind.name, name),
                     kind_and_name(write)[1] != name,
                 )
                 for index, write in self._entities.items()
                 for name in (self._entity_writes.present_name(write),)
             )
-        writes = {index: in_present_names(write, self._known) for index, write in self._entities.items()}
+        writes = {index: in_present_names(write, self._sight) for index, write in self._entities.items()}
         for index in in_order(writes):
             if index not in self._results:
                 self._results[index] = self._apply_entity(self._entities[index])
@@ -221,7 +222,7 @@ class _Run:
 
     def _apply(self, write: AssetWrite) -> Result:
         try:
-            written = self._asset_writes.apply(in_present_names(write, self._known))
+            written = self._asset_writes.apply(in_present_names(write, self._sight))
         except CatalogError as error:
             self._refused(write)
             return error

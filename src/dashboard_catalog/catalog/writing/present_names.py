@@ -1,32 +1,39 @@
-"""Ingestion may use the former names of things: their sources do not know that the catalog has renamed them."""
+"""Ingestion may use the former names of things: their sources do not know that the catalog has renamed them.
+
+The former name of a chart that the writer may not view stays as it is, and means nothing: errors and answers would
+tell its name of today.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, SentReference
+from dashboard_catalog.catalog.visibility.sight import Sight
 
 W = TypeVar("W", AssetWrite, EntityWrite)
 
 
-def in_present_names(write: W, known_entities: KnownEntities) -> W:
+def in_present_names(write: W, sight: Sight) -> W:
     """Returns a write in which today's names of things take the place of former ones, if it is ingestion.
 
     The name of the thing that it writes stays as it was sent.
     """
-    if not known_entities.former.any or not write.writer.ingests or write.preserved:
+    if not sight.known.former.any or not write.writer.ingests or write.preserved:
         return write
-    present = _PresentNames(known_entities)
+    present = _PresentNames(sight, write.writer.principal)
     if isinstance(write, EntityWrite):
         return replace(write, values=present.of_parents(write))
     return replace(write, values=present.of_references(write.values))
 
 
 class _PresentNames:
-    def __init__(self, known_entities: KnownEntities) -> None:
-        self._known = known_entities
+    def __init__(self, sight: Sight, principal: Principal) -> None:
+        self._sight = sight
+        self._known = sight.known
+        self._principal = principal
 
     def of_references(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the values of an asset; of two names of one thing, the first counts."""
@@ -61,7 +68,10 @@ class _PresentNames:
         return fqn if self._known.has_failed(kind, fqn) else self._known.present(kind, fqn)
 
     def _chart(self, key: AssetName) -> AssetName:
-        return key if self._known.has_failed("chart", names.join(*key)) else self._known.present_chart(key)
+        if self._known.has_failed("chart", names.join(*key)):
+            return key
+        present = self._known.present_chart(key)
+        return present if self._sight.shows_charts(self._principal, [present]) else key
 
     def _owner(self, sent: SentReference) -> SentReference:
         fqn = sent.fqn or (names.quote(sent.name) if sent.name else "")
