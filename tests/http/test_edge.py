@@ -144,14 +144,23 @@ async def test_a_body_is_limited(connect: Connect) -> None:
             assert answer.status_code == answer.json()["code"] == 413
 
 
-async def test_every_request_leaves_a_line_that_names_no_path(connect: Connect, server: CatalogServer) -> None:
+async def test_every_request_leaves_a_line_that_names_its_route_and_not_its_path(
+    connect: Connect, server: CatalogServer
+) -> None:
     async with connect("ann") as client:
         with capture_logs() as logged:
             await client.get("/api/v1/secret-name", headers={"x-request-id": "mine"})
+            denied = await client.get("/api/v1/dashboards/name/secret-name.x")
             await client.get("/api/v1/system/version")
             server._access_log.flush()
-    assert logged
-    assert "secret-name" not in str(logged)
+    lines = [(line["method"], line["code"], line["subject"]) for line in logged if line["event"] == "call"]
+    assert lines[:2] == [
+        ("GET (unknown path)", "UNIMPLEMENTED", "ann"),
+        ("GET /api/v1/dashboards/name/{fqn}", "PERMISSION_DENIED", "ann"),
+    ]
+    assert [line["call_id"] for line in logged if line["event"] == "denied"] == [denied.headers["x-request-id"]]
+    assert "mine" in {line.get("call_id") for line in logged}
+    assert "secret-name" not in str(lines)
 
 
 async def test_draining_refuses_new_requests(connect: Connect, server: CatalogServer) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP door, put together: port, edge, application and routes."""
+"""Puts the HTTP door together: port, edge, application and routes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ class HttpDoor:
         application = new_application(
             [
                 system_router(openmetadata_version, behind.problem),
-                # An id could be any of their paths.
+                # These come first, because the paths of single assets would match theirs.
                 *(BulkRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
                 *(AssetRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
                 *(EntityRoutes(resource, behind.catalog, behind.room).router() for resource in ENTITY_RESOURCES),

@@ -72,7 +72,7 @@ class AssetPatches:
             update_mask=FieldMask(paths=[_OURS.get(field, field) for field in changes]),
             **{self._kind: asset_spec(call, self._kind, await self._body(request, before, changes))},
         )
-        return await self._writes.answer(request, self._requests.update(checked(sent), call.call))
+        return await self._writes.answer(request, self._requests.update(checked(sent), call.caller))
 
     async def _body(self, request: Request, before: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         """Returns the new values as a body of PUT has them."""

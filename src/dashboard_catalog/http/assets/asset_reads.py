@@ -77,7 +77,7 @@ class AssetReads:
 
     async def answer(self, request: Request, sent: Any, fields: str, room: CallRoom) -> JsonAnswer:
         """Returns the answer to a Get."""
-        read, _ = self._requests.read(checked(sent), call_of(request).call)
+        read, _ = self._requests.read(checked(sent), call_of(request).caller)
         only = wanted(fields, OPTIONAL)
 
         async def build() -> JsonAnswer:
@@ -88,7 +88,7 @@ class AssetReads:
     async def versions(self, request: Request, id: str) -> Response:
         """Serves GET of the versions: the newest 1,000, as far as they fit into one answer."""
         sent = self._messages.request("List", "Versions")(id=id, page_size=MAX_PAGE_SIZE)
-        listing, _ = self._requests.versions(checked(sent), call_of(request).call)
+        listing, _ = self._requests.versions(checked(sent), call_of(request).caller)
         room = self._answers.room_of(request)
 
         async def build() -> JsonAnswer:
@@ -123,7 +123,7 @@ class AssetReads:
             include_total=True,
             read_mask=FieldMask(paths=shown_keys(self._kind, only)),
         )
-        listing, _ = self._requests.listing(checked(sent), call.call)
+        listing, _ = self._requests.listing(checked(sent), call.caller)
         room = self._answers.room_of(request)
 
         async def build() -> JsonAnswer:

@@ -41,17 +41,17 @@ class AssetWrites:
     async def put(self, request: Request) -> Response:
         """Serves PUT. It is ingestion if the caller is a bot, and an edit otherwise."""
         sent = self._messages.request("Upsert")(**await self._spec(request), etag=expected_etag(request))
-        return await self.answer(request, self._requests.upsert(checked(sent), call_of(request).call))
+        return await self.answer(request, self._requests.upsert(checked(sent), call_of(request).caller))
 
     async def post(self, request: Request) -> Response:
         """Serves POST."""
         sent = self._messages.request("Create")(**await self._spec(request))
-        return await self.answer(request, self._requests.create(checked(sent), call_of(request).call))
+        return await self.answer(request, self._requests.create(checked(sent), call_of(request).caller))
 
     async def restore(self, request: Request) -> Response:
         """Serves PUT of an id to restore."""
         sent = self._messages.request("Restore")(id=str((await sent_object(request)).get("id", "")))
-        return await self.answer(request, self._requests.restore(checked(sent), call_of(request).call))
+        return await self.answer(request, self._requests.restore(checked(sent), call_of(request).caller))
 
     async def delete(self, request: Request, id: str, *, hard: HardDelete = False) -> Response:
         """Serves DELETE by id."""
@@ -87,4 +87,4 @@ class AssetWrites:
 
     async def _delete(self, request: Request, key: dict[str, str], *, hard: bool) -> JsonAnswer:
         sent = self._messages.request("Delete")(**key, hard=hard, etag=expected_etag(request))
-        return await self.answer(request, self._requests.delete(checked(sent), call_of(request).call))
+        return await self.answer(request, self._requests.delete(checked(sent), call_of(request).caller))

@@ -1,7 +1,7 @@
-"""Dashboards and charts: OpenMetadata's routes, for both kinds alike.
+"""OpenMetadata's routes of dashboards and charts, which are the same for both kinds.
 
-A route makes the contract's request out of what was sent, and its answer out of what the catalog returns. So a request
-is checked and read by the same code as one of gRPC.
+A route turns what was sent into a request of the contract, and what the catalog returns into an answer. So requests of
+both doors are checked and read by the same code.
 """
 
 from fastapi import APIRouter

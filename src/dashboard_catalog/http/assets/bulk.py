@@ -1,6 +1,6 @@
-"""Many dashboards or charts in one request, as OpenMetadata's connectors send them. All of it is ingestion.
+"""Many dashboards or charts in one request, as OpenMetadata's connectors send them. These writes are ingestion.
 
-Items of one request are committed together with those of other calls, and each fails alone.
+The items are committed together with those of other calls, and each fails alone.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from dashboard_catalog.http.dialect.service_names import ServiceNames
 from dashboard_catalog.http.edge.calls import HttpCall, call_of
 from dashboard_catalog.sources.items.messages import full_name
 
-# After so many items other calls have a turn.
+# Other calls get a turn after this number of items.
 _READ_AT_ONCE = 10
 
 
 class _Item(NamedTuple):
-    """An item of a request: what it is called in the answer, and its write, or why it cannot be read."""
+    """An item of a request: its name in the answer, and its write, or why it cannot be read."""
 
     name: str
     write: AssetWrite | CatalogError
@@ -73,16 +73,16 @@ class BulkRoutes:
             bool, Query(description="Whether to write over what people have edited, which needs a right of its own.")
         ] = False,
     ) -> Response:
-        """Serves PUT of a list of bodies. What fails is part of the answer, which `async=true` has wait too."""
+        """Serves PUT of a list of bodies. The answer names the items that failed; `async=true` waits for it too."""
         call = call_of(request)
         if overrideMetadata:
-            self._catalog.check_may_override(call.call.principal, self._kind)
-        writer = replace(call.call.writer, ingests=True, overrides=overrideMetadata)
+            self._catalog.check_may_override(call.caller.principal, self._kind)
+        writer = replace(call.caller.writer, ingests=True, overrides=overrideMetadata)
         items = await self._read(call, await sent_list(request, MAX_MESSAGE_ITEMS), writer)
         failed = await self._write(items)
         for _, error in failed.values():
             if isinstance(error, ActionDenied):
-                error.log(call.call.id)
+                error.log(call.caller.id)
         passed = [item.name for place, item in enumerate(items) if place not in failed]
         return await self._answer(call, bulk_answer(passed, list(failed.values())))
 
@@ -102,7 +102,7 @@ class BulkRoutes:
 
     async def _read(self, call: HttpCall, bodies: Sequence[Any], writer: Writer) -> list[_Item]:
         items = []
-        # Most requests are about one.
+        # Most requests are about one service.
         services: dict[str, Any] = {}
         for place, body in enumerate(bodies):
             if place % _READ_AT_ONCE == 0:
@@ -130,7 +130,7 @@ class BulkRoutes:
         Raises:
             CatalogError: UNAVAILABLE if that is why everything has failed.
         """
-        # All of them end, whatever becomes of one.
+        # An item that fails does not stop the others.
         errors = await asyncio.gather(*(self._error_of(item.write) for item in items), return_exceptions=True)
         failed: dict[int, Failure] = {}
         for place, (item, error) in enumerate(zip(items, errors, strict=True)):
@@ -146,7 +146,7 @@ class BulkRoutes:
     async def _error_of(self, write: AssetWrite | CatalogError) -> None:
         if isinstance(write, CatalogError):
             raise write
-        # What is answered about single assets is not wanted, and many of them would need much memory.
+        # The written asset is not returned: the answer does not need it, and many of them would take much memory.
         await self._catalog.write_asset(write)
 
 

@@ -19,7 +19,7 @@ _SCOPE = "service"
 
 
 def check_stale(call: HttpCall, body: dict[str, Any]) -> None:
-    """Returns if a body has the right shape.
+    """Does nothing if a body has the right shape.
 
     Args:
         call: Counts what is dropped.
@@ -41,7 +41,7 @@ async def stale_request(call: HttpCall, kind: AssetKind, body: dict[str, Any], s
     """Returns what a body asks to delete.
 
     Args:
-        call: Who asks.
+        call: The call of the request.
         kind: The kind of asset.
         body: What was sent.
         services: Finds the BI service.
@@ -58,7 +58,7 @@ async def stale_request(call: HttpCall, kind: AssetKind, body: dict[str, Any], s
             violations.append(Violation(f"seenFqns[{place}]", ViolationReason.INVALID_FORMAT, str(error)))
     violations.check()
     return StaleRequest(
-        writer=call.call.writer,
+        writer=call.caller.writer,
         service=names.segment(await services.fqn_of(body["scopeFqn"], call)),
         kind=kind,
         seen=seen,
@@ -67,7 +67,7 @@ async def stale_request(call: HttpCall, kind: AssetKind, body: dict[str, Any], s
 
 
 def _named(fqn: Any) -> set[AssetName]:
-    """Returns the assets that a source may mean: in any doubt, one is spared."""
+    """Returns every asset that a source may mean, so that none is deleted in case of doubt."""
     if not isinstance(fqn, str):
         raise names.NameSyntaxError("must be a string")
     service, name = names.split(fqn, 2)

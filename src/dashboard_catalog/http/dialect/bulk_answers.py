@@ -1,4 +1,4 @@
-"""How OpenMetadata answers requests that are about many things, each of which can fail alone."""
+"""OpenMetadata's answer to a request about many things, each of which can fail alone."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,8 +11,9 @@ Failure = tuple[str, CatalogError]
 """Name of a thing, and why it failed."""
 
 _PASSED = 200
-# Of the text of a failure. The size of the rest of an entry is about the other number.
-_MAX_MESSAGE, _ENTRY_BYTES = 512, 64
+_MAX_MESSAGE_CHARACTERS = 512
+# About the size of an entry without its texts.
+_ENTRY_BYTES = 64
 
 
 def bulk_answer(passed: Sequence[str], failed: Sequence[Failure], *, count: int | None = None) -> dict[str, Any]:
@@ -21,10 +22,10 @@ def bulk_answer(passed: Sequence[str], failed: Sequence[Failure], *, count: int 
     Args:
         passed: Names of the things that succeeded.
         failed: Those that did not.
-        count: How many succeeded, if that is more than have names.
+        count: How many succeeded, if `passed` does not name all of them.
 
     Returns:
-        The numbers of all of them, and as many entries as fit into an answer.
+        The number of things, and as many of their entries as fit into an answer.
     """
     succeeded = len(passed) if count is None else count
     failures = _fitting(_failure(name, error) for name, error in failed)
@@ -45,7 +46,7 @@ def _status(passed: int, failed: int) -> str:
 
 
 def _failure(name: str, error: CatalogError) -> dict[str, Any]:
-    return {"request": name, "status": status_of(error), "message": error.message[:_MAX_MESSAGE]}
+    return {"request": name, "status": status_of(error), "message": error.message[:_MAX_MESSAGE_CHARACTERS]}
 
 
 def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""How OpenMetadata's clients write the name of what they look for, beside writing it plainly.
+"""Finds things by the names that OpenMetadata's clients send, which are not always written plainly.
 
-They replace parts that OpenMetadata does not allow in names, and one of their methods puts a parameter of the query
-into the path. The catalog keeps names as they were sent, so it looks for the name as sent first.
+The clients replace characters that OpenMetadata does not allow in names, and one of their methods puts a parameter of
+the query into the path. The catalog keeps names as they were sent, so it looks for the name as sent first.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -59,7 +59,7 @@ async def find_by_name(fqn: str, include: str, find: Callable[[str, str], Awaita
             if error.code not in _ABSENT:
                 raise
             errors.append(error)
-    # One that cannot be read as a name may be right in another reading.
+    # A text that does not parse as a name may be a right name in another reading.
     raise next((error for error in errors if error.code is Code.NOT_FOUND), errors[0])
 
 

@@ -1,7 +1,7 @@
-"""References in documents that have been patched: which thing each of them means.
+"""Finds out which thing a reference means, in bodies and in documents that have been patched.
 
-A client replaces the id of a reference and may leave the names of what it meant before. So the id counts where it is
-known, and the name where the id is that of another catalog.
+A client that patches a reference replaces its id, and may leave the name of what it meant before. So the id counts if
+it is known; if it is the id of another catalog, the name counts.
 """
 
 from asyncio import gather
@@ -33,7 +33,7 @@ class References:
         self._room = room
 
     async def owners(self, sent: Any, before: Any, call: HttpCall) -> Any:
-        """Returns owners with the id or the name alone, whichever counts. What is no list stays as it is.
+        """Returns owners with only the id or only the name, whichever counts. Anything but a list is returned as it is.
 
         Args:
             sent: The owners as patched.
@@ -46,7 +46,7 @@ class References:
         return list(await gather(*(self._owner(owner, types, call) for owner in sent)))
 
     async def named(self, kind: str, sent: Any, before: Any, field: str, call: HttpCall) -> Any:
-        """Returns references to things of one kind by fully qualified name. What is no list stays as it is.
+        """Returns references to things of one kind by fully qualified name. Anything but a list is returned as it is.
 
         Args:
             kind: Of the things.
@@ -67,7 +67,7 @@ class References:
 
     async def fqn_of(self, kind: str, id_: str, call: HttpCall) -> str | None:
         """Returns the fully qualified name of a thing; None if the caller can see no such thing."""
-        principal, room = call.call.principal, self._room.of(call)
+        principal, room = call.caller.principal, self._room.of(call)
         try:
             if kind in ASSET_KINDS:
                 read = AssetRead(ASSET_KINDS[kind], principal, UUID(id_), deleted="include")

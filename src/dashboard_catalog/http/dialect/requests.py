@@ -1,4 +1,4 @@
-"""From what is sent over HTTP to the requests of the contract."""
+"""Turns what is sent over HTTP into requests of the contract."""
 
 from typing import Any, TypeVar
 

@@ -48,7 +48,7 @@ class ServiceNames:
 
     async def _exists(self, fqn: str, call: HttpCall) -> bool:
         try:
-            await self._catalog.get_entity(call.call.principal, _KIND, fqn, self._room.of(call))
+            await self._catalog.get_entity(call.caller.principal, _KIND, fqn, self._room.of(call))
         except CatalogError as error:
             if error.code is Code.NOT_FOUND:
                 return False

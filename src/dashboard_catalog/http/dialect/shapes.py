@@ -1,4 +1,4 @@
-"""Checks bodies that become no message of the contract: which fields they must have, and of which JSON type."""
+"""Checks bodies that do not become a message of the contract: which fields they have, and of which JSON types."""
 
 from collections.abc import Mapping
 from types import UnionType

@@ -1,7 +1,7 @@
-"""What OpenMetadata's connectors send beside dashboards and charts, and the catalog does not keep.
+"""Routes for what OpenMetadata's connectors send besides dashboards and charts, which the catalog does not keep.
 
-It is checked for its shape and dropped, so that a connector works as it is. The log line of the call says what was
-dropped. Nothing of it is stored, logged or answered, except for names.
+Each body is checked for its shape and dropped, so that connectors work unchanged. The log line of the call says what
+was dropped. Nothing of a body is stored, logged or answered, except names.
 """
 
 from collections.abc import Awaitable, Callable

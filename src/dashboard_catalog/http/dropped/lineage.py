@@ -65,7 +65,7 @@ class LineageRoutes:
         if (messages := ASSET_MESSAGES.get(kind)) is None:
             raise absent("asset")
         call = call_of(request)
-        read, _ = AssetRequests(messages).read(checked(messages.request("Get")(**key)), call.call)
+        read, _ = AssetRequests(messages).read(checked(messages.request("Get")(**key)), call.caller)
         room = self._room.of(call)
 
         async def build() -> JsonAnswer:

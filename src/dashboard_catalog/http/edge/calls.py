@@ -1,4 +1,4 @@
-"""One call of HTTP, as the routes see it."""
+"""One call over HTTP, as the routes see it."""
 
 import re
 from collections import Counter
@@ -9,10 +9,11 @@ from starlette.types import Scope
 
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.calls.call import Call, log_as
+from dashboard_catalog.contract.caller import Caller
 
 _KEY = "dashboard_catalog.call"
 
-# Callers choose the names of what they send, so a log line takes only so many of them, and only those that look right.
+# Callers choose the names of what they send. A log line takes a limited number of them, and only those that look right.
 _MOST_NAMES = 20
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_. ()-]{0,63}")
 _OTHER = "(other)"
@@ -30,6 +31,11 @@ class HttpCall:
         self.call = Call(principal, call_id, method)
         self.dropped: Counter[str] = Counter()
         self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls, as the requests of the contract need it."""
+        return self.call
 
     def drop(self, names: Iterable[str]) -> None:
         """Notes what the call has sent and the catalog does not keep; the log line counts it by name.

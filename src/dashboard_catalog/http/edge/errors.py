@@ -1,4 +1,4 @@
-"""How errors are answered: the status of HTTP and a body that OpenMetadata's clients understand.
+"""Answers errors with a status of HTTP and a body that OpenMetadata's clients understand.
 
 The body is `{"code": STATUS, "message": TEXT}`. It never quotes what was sent, which may hold passwords.
 """
@@ -33,7 +33,7 @@ _STATUSES: Mapping[Code, int] = MappingProxyType(
 )
 _OF_REASON: Mapping[Reason, int] = MappingProxyType({Reason.MESSAGE_TOO_LARGE: 413, Reason.CLIENT_IDLE: 408})
 _RETRY_SECONDS = 1
-# Either the rest of a body is not read, or the next connection leads to a server that does not stop.
+# The first two leave a part of the body unread. After the third, a new connection leads to a server that goes on.
 _CLOSING = frozenset({Reason.MESSAGE_TOO_LARGE, Reason.CLIENT_IDLE, Reason.DRAINING})
 
 

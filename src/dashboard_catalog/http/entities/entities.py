@@ -1,4 +1,4 @@
-"""Entities: OpenMetadata's routes, for all kinds alike."""
+"""OpenMetadata's routes of entities, which are the same for all kinds."""
 
 from fastapi import APIRouter
 

@@ -76,7 +76,7 @@ class EntityReads:
         """
         sent = checked(catalog_service_pb2.GetEntityRequest(kind=kind_number(self._kind.name), **key))
         wanted = entity_key(sent)
-        view = await self._catalog.get_entity(call_of(request).call.principal, self._kind, wanted, room)
+        view = await self._catalog.get_entity(call_of(request).caller.principal, self._kind, wanted, room)
         if include == ("non-deleted" if view.record.deleted else "deleted"):
             raise not_found(self._kind.name, str(wanted))
         return view
@@ -98,7 +98,7 @@ class EntityReads:
         sent = catalog_service_pb2.ListEntitiesRequest(
             kind=kind_number(self._kind.name), page_size=size or 1, page_token=after, deleted=DELETED[include]
         )
-        listing = entity_listing(checked(sent), call_of(request).call)
+        listing = entity_listing(checked(sent), call_of(request).caller)
         listing = replace(listing, below=_below(parent), include_total=True)
         room = self._answers.room_of(request)
 

@@ -116,7 +116,7 @@ class EntityWrites:
         check_shape(body, {}, self._resource.dropped)
         entity = entity_in(call, self._kind.name, await self._with_parents(body, call))
         sent = catalog_service_pb2.UpsertEntityRequest(entity=entity, update_mask=FieldMask(paths=mask))
-        return entity_upsert(checked(sent), call.call)
+        return entity_upsert(checked(sent), call.caller)
 
     async def _with_parents(self, body: dict[str, Any], call: HttpCall) -> dict[str, Any]:
         """Returns a body with the fully qualified names of parents that it has ids of."""
@@ -130,7 +130,7 @@ class EntityWrites:
 
     async def _delete(self, request: Request, key: dict[str, str], *, hard: bool) -> JsonAnswer:
         sent = checked(catalog_service_pb2.GetEntityRequest(kind=kind_number(self._kind.name), **key))
-        writer, etag = call_of(request).call.writer, expected_etag(request)
+        writer, etag = call_of(request).caller.writer, expected_etag(request)
         view = await self._catalog.delete_entity(writer, self._kind, entity_key(sent), hard=hard, etag=etag)
 
         async def build() -> JsonAnswer:

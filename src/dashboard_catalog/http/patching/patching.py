@@ -1,7 +1,7 @@
-"""How a patch is applied, whatever it is a patch of.
+"""Applies a patch to what is stored, whatever its kind.
 
-It applies to the JSON that GET answers. What it changes there becomes a write of just these members, bound to the state
-that was read. If something else is written meanwhile, all of it is done again.
+The patch applies to the JSON that GET answers. The members that it changes there become a write, which is bound to the
+state that was read. If someone else writes in the meantime, everything is done again.
 """
 
 import json
@@ -24,7 +24,7 @@ Read = Callable[[CallRoom], Awaitable[JsonAnswer]]
 Write = Callable[[Request, dict[str, Any], dict[str, Any], str], Awaitable[JsonAnswer]]
 """Writes what a patch changes: what was read, the members that change with None for those to clear, and the etag."""
 
-# Writers of the same thing rarely meet twice.
+# Two writers of the same thing rarely collide twice.
 _ATTEMPTS = 5
 
 
@@ -32,7 +32,7 @@ class Patching:
     """Serves PATCH of one kind of thing.
 
     Args:
-        writable: The members that a patch can write.
+        writable: The members of the JSON that a patch can write.
         room_of: Returns the room of an answer.
         write: Writes what changes.
     """

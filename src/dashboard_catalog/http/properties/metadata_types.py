@@ -1,4 +1,4 @@
-"""Types: OpenMetadata's routes to the custom properties of dashboards and charts."""
+"""OpenMetadata's routes of types, which hold the custom properties of dashboards and charts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -77,7 +77,7 @@ class TypeRoutes:
         type_, call = _found(TYPES_BY_ID, id), call_of(request)
         body = property_body(type_, await sent_object(request))
         sent = catalog_service_pb2.UpsertEntityRequest(entity=entity_in(call, _KIND, body))
-        await self._catalog.write_entity(entity_upsert(checked(sent), call.call))
+        await self._catalog.write_entity(entity_upsert(checked(sent), call.caller))
         return await self._one(request, type_, _PROPERTIES)
 
     async def _one(self, request: Request, type_: MetadataType, fields: str) -> Response:
@@ -100,7 +100,7 @@ class TypeRoutes:
         """Returns the custom properties of a type, all of them."""
         call = call_of(request)
         sent = catalog_service_pb2.ListEntitiesRequest(kind=kind_number(_KIND), page_size=MAX_PAGE_SIZE)
-        listing = replace(entity_listing(sent, call.call), below=type_.name)
+        listing = replace(entity_listing(sent, call.caller), below=type_.name)
         found = []
         while True:
             async with self._catalog.list_entities(listing, self._room.of(call)) as page:

@@ -62,7 +62,7 @@ class NameSearches:
         return await self._beginning(call, kinds[0], place, start, size)
 
     async def _exactly(self, call: HttpCall, kind: str, fqn: str) -> Sequence[View]:
-        principal, room = call.call.principal, self._room.of(call)
+        principal, room = call.caller.principal, self._room.of(call)
         try:
             if kind in ASSET_KINDS:
                 read = AssetRead(ASSET_KINDS[kind], principal, AssetName(*names.split(fqn, 2)))
@@ -86,7 +86,7 @@ class NameSearches:
             page_size=max(start + size, 1),
             include_total=True,
         )
-        listing, _ = AssetRequests(messages).listing(checked(sent), call.call)
+        listing, _ = AssetRequests(messages).listing(checked(sent), call.caller)
         async with self._catalog.list_assets(listing, self._room.of(call)) as page:
             found, _ = await fill_page(page, shown, listing.token_after)
             return [one.view for one in found[start : start + size]], page.total or 0

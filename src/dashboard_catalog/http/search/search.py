@@ -1,4 +1,4 @@
-"""Searches: OpenMetadata's routes. Their answers are in the form of its search engine."""
+"""OpenMetadata's routes of searches, whose answers have the form of its search engine."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -158,7 +158,7 @@ class SearchRoutes:
     async def _page(self, request: Request, sent: search_pb2.SearchRequest) -> tuple[list[View], int, str]:
         """Returns the results of a page, the number of all, and the token of the next page."""
         call = call_of(request)
-        search, _ = search_request(checked(sent), call.call)
+        search, _ = search_request(checked(sent), call.caller)
         async with self._catalog.search(search, self._room.of(call)) as page:
             found, token = await fill_page(page.results, lambda result: shown(result.view), page.token_after)
             return [one.view for one in found], page.total, token or page.next_page_token
@@ -184,7 +184,7 @@ def _request(words: str, kinds: Sequence[str], *, deleted: bool) -> search_pb2.S
 
 
 def _principal(request: Request) -> Principal:
-    return call_of(request).call.principal
+    return call_of(request).caller.principal
 
 
 def _answer(hits: Sequence[dict[str, Any]], total: int) -> JsonAnswer:
