@@ -9,7 +9,7 @@ import pytest
 
 from dashboard_catalog.sources import detection
 from dashboard_catalog.sources.files.trees import Tree
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools import FORMATS
@@ -42,6 +42,7 @@ class Toy:
     """A format whose every file is a dashboard, named like the file."""
 
     name = "toy"
+    has_all_charts = True
 
     def __init__(self) -> None:
         self.wishes: list[Wishes] = []
@@ -49,7 +50,7 @@ class Toy:
     def recognizes(self, tree: Tree) -> bool:
         return any(name.endswith(".toy") for name in tree.names)
 
-    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
         self.wishes.append(wishes)
         if wishes.service is None:
             raise SourceError("give --service NAME")
@@ -57,7 +58,7 @@ class Toy:
         for name in tree.names:
             if tree.read(name) == b"bad":
                 body = {"name": "bad", "service": wishes.service}
-                yield FoundItem(name, Kind.DASHBOARD, body, problem="is no toy")
+                yield BadItem(name, "is no toy", Kind.DASHBOARD, body)
             else:
                 toy: dict[str, Any] = {"name": name.removesuffix(".toy"), "service": wishes.service, "x": 1}
                 yield FoundItem(name, Kind.DASHBOARD, toy, dropped=("dashboard.wheels",))
@@ -174,6 +175,11 @@ def test_the_service_of_what_names_none_is_created_once_and_not_changed(run: Run
     )
     assert loaded(run, own, "--service", "new", "--service-type", "X")["createdEntities"] == ["bi service new"]
     assert loaded(run, own, "--service", "box")["created"] == 1
+    # What fails needs none.
+    for name in ("one.toy", "two.toy"):
+        (toys / name).write_text("bad")
+    failed = run("ingest", toys, "--service", "unused", "--missing", "create", "--json")
+    assert (failed.exit_code, json.loads(failed.stdout)["createdEntities"]) == (1, [])
     # It does not matter where nothing is of it.
     theirs = write_lines(tmp_path / "theirs.ndjson", {"chart": {"name": "c", "service": "box"}})
     assert loaded(run, theirs, "--service", "none")["unchanged"] == 1
@@ -205,6 +211,18 @@ def test_several_paths_are_one_load_with_places_that_tell_them_apart(
     lacking = run("ingest", paths[1], folder)
     assert f"{paths[1]}:1\n    says that there are more pages: give all pages at once" in lacking.stdout
     assert toy.wishes
+
+
+def test_only_dashboards_that_have_all_their_charts_replace_charts(
+    run: Run, small: SmallCatalog, tmp_path: Path
+) -> None:
+    said = {"entityUrn": "urn:li:dashboard:(superset,1)", "aspectName": "dashboardInfo", "aspect": {"json": {}}}
+    (tmp_path / "datahub.json").write_text(json.dumps(said))
+    (tmp_path / "table.csv").write_text("name,service\nt,s\n")
+    write_samples(tmp_path / "samples", "a", service="s")
+    for paths in (["datahub.json"], ["samples"], ["samples", "table.csv"]):
+        assert run("ingest", *(tmp_path / path for path in paths)).exit_code == 0
+    assert [list(stream[0].options.update_mask.paths) for stream in small.streams] == [["charts"], ["charts"], []]
 
 
 def test_a_load_of_another_format_is_resumed(run: Run, small: SmallCatalog, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from dashboard_catalog.sources.files.records import LINES_SUFFIXES, holdings_in, received, sources_at
 from dashboard_catalog.sources.files.trees import Tree, printable, tree_at
 from dashboard_catalog.sources.formats import Format
-from dashboard_catalog.sources.items.found import FoundItem
-from dashboard_catalog.sources.items.item_files import ItemFile, OwnFile, spool
+from dashboard_catalog.sources.items.found import Found
+from dashboard_catalog.sources.items.item_files import ItemFile, OwnFile, Spool, fill
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools import FORMATS, SERVERS, server_named
@@ -63,7 +63,8 @@ class Reader:
         """
         if self.wanted is None or self.wanted not in SERVERS:
             raise SourceError(f"--url needs --from with one of: {', '.join(SERVERS) or 'none yet'}")
-        return self._spool(server_named(self.wanted).items(url, self.wishes), urlsplit(url).hostname or "server")
+        items = server_named(self.wanted).items(url, self.wishes)
+        return self._spool(items, urlsplit(url).hostname or "server", has_all_charts=True)
 
     def _at(self, path: str, *, is_only: bool) -> Iterator[ItemFile]:
         file, name = received(path, self.scratch)
@@ -74,16 +75,20 @@ class Reader:
         if tree is not None and found is not None:
             prefix = f"{name}/" if tree.names != (name,) and not is_only else ""
             items = (replace(item, place=prefix + item.place) for item in found.items(tree, self.wishes))
-            yield self._spool(items, name)
+            yield self._spool(items, name, has_all_charts=found.has_all_charts)
             return
-        for source in sources_at(file, name, is_only=is_only):
-            yield OwnFile(source, self.wishes, is_whole=file.is_dir())
+        sources = sources_at(file, name, is_only=is_only)
+        has_all_charts = {"chart", "dashboard"} <= {source.holding for source in sources}
+        for source in sources:
+            yield OwnFile(source, self.wishes, has_all_charts)
 
-    def _spool(self, items: Iterable[FoundItem], name: str) -> ItemFile:
+    def _spool(self, items: Iterable[Found], name: str, *, has_all_charts: bool) -> ItemFile:
         self._spools += 1
-        return spool(self._without_service(items), self.scratch / f"spool-{self._spools}", name, self.on_read)
+        spool = Spool(name, self.scratch / f"spool-{self._spools}", has_all_charts)
+        fill(spool, self._without_service(items), self.on_read)
+        return spool
 
-    def _without_service(self, items: Iterable[FoundItem]) -> Iterator[FoundItem]:
+    def _without_service(self, items: Iterable[Found]) -> Iterator[Found]:
         """Yields all items but the BI service that people named, which may exist with other content."""
         for item in items:
             if item.kind is Kind.BI_SERVICE and item.body and item.body.get("name") == self.wishes.service:

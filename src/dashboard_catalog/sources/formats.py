@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from dashboard_catalog.sources.files.trees import Tree
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import Found
 from dashboard_catalog.sources.wishes import Wishes
 
 
@@ -19,13 +19,17 @@ class Format(Protocol):
     def name(self) -> str:
         """What `--from` calls it: `grafana`."""
 
+    @property
+    def has_all_charts(self) -> bool:
+        """Whether its dashboards have all their charts, so that a dashboard without charts has none."""
+
     def recognizes(self, tree: Tree) -> bool:
         """Says whether files are in this format. Looks at names and at the starts of a few files only."""
 
-    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
         """Yields what the files hold: BI services first, otherwise in any order.
 
-        What cannot be understood of one dashboard is an item with a problem, and the others are still yielded.
+        What cannot be understood is a `BadItem`, and the others are still yielded.
 
         Raises:
             SourceError: If nothing can be read, or a wish is missing; the text says which.
@@ -39,7 +43,7 @@ class Server(Protocol):
     def name(self) -> str:
         """What `--from` calls it: `grafana`."""
 
-    def items(self, url: str, wishes: Wishes) -> Iterator[FoundItem]:
+    def items(self, url: str, wishes: Wishes) -> Iterator[Found]:
         """Yields what the tool has, page by page.
 
         Raises:

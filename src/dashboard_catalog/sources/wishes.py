@@ -12,8 +12,7 @@ class Wishes:
     """What people say about a source, because it does not say it itself.
 
     Attributes:
-        service: Name of the BI service of what does not name one. The first item that needs it is preceded by the
-            service itself, if its type is known.
+        service: Name of the BI service of what does not name one.
         service_type: Type of that BI service; None if the format knows.
         kind: Kind of what could be a dashboard or a chart.
         columns: For tables: the field of each column.

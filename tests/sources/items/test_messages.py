@@ -8,6 +8,7 @@ import pytest
 from google.protobuf import json_format
 
 from dashboard_catalog.sources.files.records import Document
+from dashboard_catalog.sources.items.found import FoundItem
 from dashboard_catalog.sources.items.messages import convert, full_name
 from dashboard_catalog.sources.items.own_format import items_in
 from dashboard_catalog.sources.kinds import Kind
@@ -163,13 +164,13 @@ def test_an_exported_item_is_read_as_it_was_written() -> None:
         written = json_format.ParseDict(value, bulk_pb2.BulkUpsertItem())
         line = json.loads(json_format.MessageToJson(written))
         (found,) = items_in(Document("file", Path("file"), (line,), None), Wishes())
-        assert found.kind is not None
-        assert found.body is not None
+        assert isinstance(found, FoundItem)
         result = convert(found.kind, found.body, found.preserved)
         assert (result.problems, result.dropped) == ([], [])
         assert result.item == written
 
     (found,) = items_in(Document("file", Path("file"), ({"chart": spec, "preserved": {"id": 7, "x": 1}},)), Wishes())
+    assert isinstance(found, FoundItem)
     result = convert(Kind.CHART, spec, found.preserved)
     assert [str(problem) for problem in result.problems] == ["preserved.id: is a number, not a string"]
     assert result.dropped == ["preserved.x"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.sources.files.records import Document, Holding
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.own_format import items_in
 from dashboard_catalog.sources.items.paging import Paging
 from dashboard_catalog.sources.kinds import Kind
@@ -17,7 +17,7 @@ from dashboardcatalog.v1 import entity_pb2
 NAMED = {"name": "n", "service": "s"}
 
 
-def items(value: Any, holding: Holding | None = None, **wishes: Any) -> list[FoundItem]:
+def items(value: Any, holding: Holding | None = None, **wishes: Any) -> list[Found]:
     return list(items_in(Document("file", Path("file"), (value,), holding), Wishes(**wishes)))
 
 
@@ -75,7 +75,7 @@ def test_a_body_of_an_ambiguous_kind_without_a_default_is_an_error_with_its_plac
     ],
 )
 def test_a_value_that_is_not_an_item_is_a_problem_with_its_place(value: Any, problem: str) -> None:
-    assert items(value) == [FoundItem("file", problem=problem)]
+    assert items(value) == [BadItem("file", problem)]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_value_that_is_not_an_item_is_a_problem_with_its_place(value: Any, pro
     ],
 )
 def test_an_item_that_is_incomplete_or_ambiguous_is_a_problem(value: Any, problem: str) -> None:
-    assert items(value) == [FoundItem("file", body=value, problem=problem)]
+    assert items(value) == [BadItem("file", problem, body=value)]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_asset_that_names_no_service_is_of_the_given_one() -> None:
 
 def test_an_entity_must_name_its_kind() -> None:
     [found] = items({"entity": {"name": "n"}})
-    assert found.problem is not None
+    assert isinstance(found, BadItem)
     assert "biService, user, team" in found.problem
 
 
@@ -202,5 +202,5 @@ def test_a_file_of_a_folder_determines_the_kind(holding: Holding, value: Any, ki
     ],
 )
 def test_another_kind_in_such_a_file_is_a_problem(holding: Holding, value: Any, problem: str) -> None:
-    [found] = items(value, holding)
-    assert (found.kind, found.body, found.problem) == (None, *value.values(), problem)
+    [body] = value.values()
+    assert items(value, holding) == [BadItem("file", problem, body=body)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
@@ -38,12 +38,12 @@ def tree_of(*elements: Any, as_lines: bool = False) -> MemoryTree:
     return MemoryTree({"metadata.json": text.encode()}, "metadata.json")
 
 
-def found(*elements: Any, wishes: Wishes = NONE, as_lines: bool = False) -> list[FoundItem]:
+def found(*elements: Any, wishes: Wishes = NONE, as_lines: bool = False) -> list[Found]:
     tree = tree_of(*elements, as_lines=as_lines)
     assert next(known for known in FORMATS if known.recognizes(tree)).name == "datahub"
     items = list(DataHub().items(tree, wishes))
     for item in items:
-        if item.kind is not None and item.body is not None:
+        if isinstance(item, FoundItem):
             assert convert(item.kind, item.body).problems == []
     return items
 
@@ -53,7 +53,7 @@ def bodies(kind: Kind, *elements: Any, wishes: Wishes = NONE) -> list[Any]:
 
 
 def dropped(*elements: Any) -> Counter[str]:
-    return Counter(what for item in found(*elements) for what in item.dropped)
+    return Counter(what for item in found(*elements) if isinstance(item, FoundItem) for what in item.dropped)
 
 
 EVENTS = (
@@ -189,7 +189,8 @@ def test_the_id_in_the_urn_is_the_name(urn: str, name: str) -> None:
 @pytest.mark.parametrize("urn", ["urn:li:dashboard:7", "urn:li:dashboard:(superset)", "urn:li:dashboard:(,7)"])
 def test_an_asset_without_a_platform_or_an_id_is_a_problem_with_its_place(urn: str) -> None:
     [item] = found(event(urn, dashboardInfo={"title": "a"}))
-    assert item.problem == f"has {urn!r}, not urn:li:dashboard:(PLATFORM,ID)"
+    problem = f"has {urn!r}, not urn:li:dashboard:(PLATFORM,ID)"
+    assert item == BadItem("metadata.json, item 1", problem, Kind.DASHBOARD)
 
 
 def test_the_bi_service_is_the_instance_or_what_people_wish_or_the_platform() -> None:
@@ -233,7 +234,7 @@ def test_a_report_of_power_bi_is_a_report() -> None:
 
 def test_what_is_not_from_datahub_is_a_problem_of_its_own() -> None:
     items = found(event(CHART, chartInfo={}), 3, {"a": 1}, event("chart:1", chartInfo={}))
-    assert [(item.place, item.problem) for item in items if item.problem] == [
+    assert [(item.place, item.problem) for item in items if isinstance(item, BadItem)] == [
         ("metadata.json, item 2", "is not a JSON object"),
         ("metadata.json, item 3", "is neither a MetadataChangeEvent nor a MetadataChangeProposal of DataHub"),
         ("metadata.json, item 4", "has 'chart:1', which is not a URN"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.sources.files.trees import tree_at
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
@@ -55,15 +55,14 @@ def write(path: Path, value: Any) -> Path:
     return path
 
 
-def items(path: Path, wishes: Wishes = WISHES) -> list[FoundItem]:
+def items(path: Path, wishes: Wishes = WISHES) -> list[Found]:
     tree = tree_at(path)
     assert GrafanaFiles().recognizes(tree)
     return list(GrafanaFiles().items(tree, wishes))
 
 
-def bodies(found: list[FoundItem], kind: Kind) -> list[Any]:
-    assert [item.problem for item in found if item.problem] == []
-    assert not any(convert(item.kind, item.body).problems for item in found if item.kind and item.body)
+def bodies(found: list[Found], kind: Kind) -> list[Any]:
+    assert [item for item in found if isinstance(item, BadItem) or convert(item.kind, item.body).problems] == []
     return [item.body for item in found if item.kind is kind]
 
 
@@ -71,10 +70,10 @@ def test_an_export(tmp_path: Path) -> None:
     found = items(write(tmp_path / "ovens.json", EXPORT))
     assert [item.kind for item in found] == [
         Kind.BI_SERVICE,
-        Kind.CLASSIFICATION,
-        *[Kind.TAG] * 2,
         *[Kind.CHART] * 6,
         Kind.DASHBOARD,
+        Kind.CLASSIFICATION,
+        *[Kind.TAG] * 2,
     ]
     assert bodies(found, Kind.BI_SERVICE) == [{"name": "prod.grafana", "serviceType": "Grafana"}]
     assert bodies(found, Kind.TAG)[1] == {"name": "v1.2", "classification": "GrafanaTags"}
@@ -107,10 +106,10 @@ def test_an_export(tmp_path: Path) -> None:
             "charts": [f'"prod.grafana".ovens_{panel}' for panel in (2, 5, 6, 4, 7, 8)],
         }
     ]
-    assert Counter(found[-1].dropped)["dashboard.tags (that cannot be names)"] == 1
-    assert {"dashboard.__inputs", "dashboard.version"} < set(found[-1].dropped)
-    assert found[4].dropped == ("chart.targets",)
-    assert found[4].place == "ovens.json, panel 2"
+    _, chart, *_, ovens, _, _, _ = [item for item in found if isinstance(item, FoundItem)]
+    assert Counter(ovens.dropped)["dashboard.tags (that cannot be names)"] == 1
+    assert {"dashboard.__inputs", "dashboard.version"} < set(ovens.dropped)
+    assert (chart.place, chart.dropped) == ("ovens.json, panel 2", ("chart.targets",))
 
 
 @pytest.mark.parametrize(
@@ -200,10 +199,10 @@ def test_an_archive_with_files_that_cannot_be_read(tmp_path: Path) -> None:
         archive.writestr("c/odd.json", json.dumps({**EXPORT, "uid": "odd", "panels": [1, {"id": 2, "panels": {}}]}))
         archive.writestr("notes.txt", "[")
     found = items(tmp_path / "all.zip")
-    assert [(item.place, item.problem) for item in found if item.problem] == [
-        ("b/cut.json", "is not JSON: Expecting value at line 1, column 13"),
-        ("c/odd.json", "has a panel that cannot be read: panels 1 is not an object"),
-        ("c/odd.json", "has a panel that cannot be read: panels is not a list"),
+    assert [item for item in found if isinstance(item, BadItem)] == [
+        BadItem("b/cut.json", "is not JSON: Expecting value at line 1, column 13"),
+        BadItem("c/odd.json", "has a panel that cannot be read: panels 1 is not an object"),
+        BadItem("c/odd.json", "has a panel that cannot be read: panels is not a list"),
     ]
     assert [item.body["name"] for item in found if item.kind is Kind.DASHBOARD and item.body] == ["ovens", "odd"]
 
@@ -219,8 +218,8 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
             )
         )
     from_pipe = tree_at(write(tmp_path / "c", {**EXPORT, "uid": ""}), "-")
-    [found] = GrafanaFiles().items(from_pipe, WISHES)
-    assert found.problem == "has no uid; in a file, the name of the file stands for it"
+    _, found = GrafanaFiles().items(from_pipe, WISHES)
+    assert found == BadItem("-", "has no uid; in a file, the name of the file stands for it")
 
 
 @pytest.mark.parametrize(

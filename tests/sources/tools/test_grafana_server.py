@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools import server_named
@@ -60,12 +60,12 @@ def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGrafana]:
         yield FakeGrafana(tool)
 
 
-def items(grafana: FakeGrafana, wishes: Wishes = WISHES) -> list[FoundItem]:
+def items(grafana: FakeGrafana, wishes: Wishes = WISHES) -> list[Found]:
     return list(GrafanaServer(grafana.tool.sleep).items(grafana.url, wishes))
 
 
-def bodies(found: list[FoundItem], kind: Kind) -> dict[str, Any]:
-    return {item.body["name"]: item.body for item in found if item.kind is kind and item.body and not item.problem}
+def bodies(found: list[Found], kind: Kind) -> dict[str, Any]:
+    return {item.body["name"]: item.body for item in found if item.kind is kind and isinstance(item, FoundItem)}
 
 
 def test_reads_all_pages(grafana: FakeGrafana) -> None:
@@ -88,7 +88,7 @@ def test_reads_all_pages(grafana: FakeGrafana) -> None:
         ],
     }
     found = items(grafana)
-    assert [item.problem for item in found if item.problem] == []
+    assert not any(isinstance(item, BadItem) for item in found)
     assert found[0].body == {"name": "grafana", "serviceType": "Grafana", "sourceUrl": grafana.url}
     assert [item.kind for item in found].count(Kind.TAG) == 1
     dashboards = bodies(found, Kind.DASHBOARD)
@@ -135,14 +135,12 @@ def test_a_dashboard_that_fails_does_not_stop_the_others(grafana: FakeGrafana, m
     }
     found = items(grafana)
     shown = f"{grafana.url}/api/dashboards/uid/"
-    assert [(item.place, item.problem) for item in found if item.problem] == [
+    assert [(item.place, item.problem) for item in found if isinstance(item, BadItem)] == [
         ("dashboard gone", f"cannot be read: {shown}gone does not exist at Grafana (status 404)"),
         ("dashboard huge", f"cannot be read: {shown}huge is answered with more than 2,000 bytes"),
         ("dashboard odd", "cannot be read: the answer has no dashboard"),
         ("dashboard a/../b", f"cannot be read: {shown}a%2F..%2Fb does not exist at Grafana (status 404)"),
     ]
-    # What has a kind is loaded.
-    assert all(item.kind is None for item in found if item.problem)
     assert list(bodies(found, Kind.DASHBOARD)) == ["weak", "good"]
     assert len(grafana.tool.waits) == 2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboard_catalog.sources.files.trees import tree_at
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
@@ -69,7 +69,8 @@ _EXPORT = {
 
 
 def test_reads_an_export(tmp_path: Path) -> None:
-    found = {(item.kind, (item.body or {})["name"]): item for item in _read(tmp_path, _EXPORT, service="my.bi")}
+    items = [item for item in _read(tmp_path, _EXPORT, service="my.bi") if isinstance(item, FoundItem)]
+    found = {(item.kind, item.body["name"]): item for item in items}
     assert found[Kind.BI_SERVICE, "my.bi"].body == {"name": "my.bi", "serviceType": "Superset"}
     rentals = found[Kind.DASHBOARD, "8"]
     assert rentals.place == "export/dashboards/Bike_rentals_8.yaml"
@@ -81,7 +82,12 @@ def test_reads_an_export(tmp_path: Path) -> None:
         "charts": [f'"my.bi".{number}' for number in (17, 12, 4, 22, 31, 57, 99)],
         "tags": [_label("SupersetTags.weekly"), _label('SupersetTags."city.bikes"')],
     }
-    assert rentals.dropped == ("dashboard.slug", "dashboard.published", "dashboard.metadata")
+    assert rentals.dropped == (
+        "dashboard.slug",
+        "dashboard.published",
+        "dashboard.metadata",
+        "dashboard.tags (that cannot be names)",
+    )
     assert found[Kind.CHART, "17"].body == {
         "name": "17",
         "service": '"my.bi"',
@@ -91,13 +97,13 @@ def test_reads_an_export(tmp_path: Path) -> None:
         "tags": [_label("SupersetTags.weekly")],
     }
     assert found[Kind.CHART, "17"].dropped == ("chart.certified_by", "chart.params")
-    assert (found[Kind.CHART, "12"].body or {})["chartType"] == "Map"
+    assert found[Kind.CHART, "12"].body["chartType"] == "Map"
     assert found[Kind.CLASSIFICATION, "SupersetTags"].body == {"name": "SupersetTags"}
     tag = {"name": "weekly", "classification": "SupersetTags", "description": "Every Monday"}
     assert found[Kind.TAG, "weekly"].body == tag
     assert {name for kind, name in found if kind is Kind.TAG} == {"weekly", "unused", "city.bikes"}
-    for (kind, _), item in found.items():
-        conversion = convert(kind or Kind.CHART, item.body or {})
+    for item in found.values():
+        conversion = convert(item.kind, item.body)
         assert (conversion.problems, conversion.dropped) == ([], [])
 
 
@@ -123,15 +129,17 @@ def test_reads_an_archive_and_a_folder_alike(tmp_path: Path) -> None:
 def test_one_broken_file_does_not_spoil_the_others(tmp_path: Path, content: str, problem: str) -> None:
     items = _read(tmp_path, _EXPORT | {"charts/Broken_5.yaml": content})
     body = {"name": "5", "service": "bi"}
-    broken = FoundItem("export/charts/Broken_5.yaml", Kind.CHART, body, problem)
-    assert [item for item in items if item.problem] == [broken]
+    broken = BadItem("export/charts/Broken_5.yaml", problem, Kind.CHART, body)
+    assert [item for item in items if isinstance(item, BadItem)] == [broken]
     assert len(items) == 1 + len(_read(tmp_path / "whole", _EXPORT))
 
 
 def test_says_what_is_wrong_with_an_export(tmp_path: Path) -> None:
-    [unnamed] = [item for item in _read(tmp_path / "a", _EXPORT | {"charts/x.yaml": _ON_MAP}) if item.problem]
-    assert "no number at the end of its name" in str(unnamed.problem)
-    [tags] = [item for item in _read(tmp_path / "b", _EXPORT | {"tags.yaml": "*x"}) if item.problem]
+    [unnamed] = [
+        item for item in _read(tmp_path / "a", _EXPORT | {"charts/x.yaml": _ON_MAP}) if isinstance(item, BadItem)
+    ]
+    assert "no number at the end of its name" in unnamed.problem
+    [tags] = [item for item in _read(tmp_path / "b", _EXPORT | {"tags.yaml": "*x"}) if isinstance(item, BadItem)]
     assert tags.place == "export/tags.yaml"
     with pytest.raises(SourceError, match="give --service NAME"):
         _read(tmp_path / "c", _EXPORT, service=None)
@@ -172,5 +180,5 @@ def _written(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def _read(folder: Path, files: Mapping[str, str], service: str | None = "bi") -> list[FoundItem]:
+def _read(folder: Path, files: Mapping[str, str], service: str | None = "bi") -> list[Found]:
     return list(SupersetExport().items(tree_at(_written(folder, files)), Wishes(service=service)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
@@ -73,7 +73,8 @@ def tool(superset: Superset, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTo
 
 
 def test_reads_a_server(tool: FakeTool) -> None:
-    found = {(item.kind, (item.body or {})["name"]): item for item in _read(tool)}
+    items = [item for item in _read(tool) if isinstance(item, FoundItem)]
+    found = {(item.kind, item.body["name"]): item for item in items}
     assert tool.requests[0].content == {"username": "reader", "password": "p", "provider": "db", "refresh": False}
     service = {"name": "bi", "serviceType": "Superset", "sourceUrl": f"{tool.url}/bi"}
     assert found[Kind.BI_SERVICE, "bi"].body == service
@@ -87,7 +88,7 @@ def test_reads_a_server(tool: FakeTool) -> None:
         "tags": [{"tagFQN": "SupersetTags.weekly", "labelType": "Automated"}],
     }
     assert found[Kind.CHART, "17"].dropped == ("chart.params",)
-    assert (found[Kind.CHART, "12"].body or {})["owners"] == [{"type": "user", "name": "ann.lee"}]
+    assert found[Kind.CHART, "12"].body["owners"] == [{"type": "user", "name": "ann.lee"}]
     assert found[Kind.CHART, "12"].dropped[-1] == "chart.owners (without an e-mail address)"
     assert found[Kind.DASHBOARD, "8"].body == {
         "name": "8",
@@ -102,8 +103,8 @@ def test_reads_a_server(tool: FakeTool) -> None:
     tag = {"name": "weekly", "classification": "SupersetTags", "description": "Every Monday"}
     assert found[Kind.TAG, "weekly"].body == tag
     assert len(found) == 8
-    for (kind, _), item in found.items():
-        conversion = convert(kind or Kind.CHART, item.body or {})
+    for item in found.values():
+        conversion = convert(item.kind, item.body)
         assert (conversion.problems, conversion.dropped) == ([], [])
 
 
@@ -128,9 +129,9 @@ def test_misses_nothing_that_moves_while_a_list_is_read(superset: Superset, tool
 
 def test_says_if_a_list_never_stays_still(superset: Superset, tool: FakeTool) -> None:
     superset.before_page["chart"] = lambda page: superset.lists["chart"].extend([] if page else [_chart(4, "Again")])
-    [problem] = [item for item in _read(tool) if item.problem]
+    [problem] = [item for item in _read(tool) if isinstance(item, BadItem)]
     assert problem.place == "the list of charts"
-    assert "has 6 objects, of which 3 were found" in str(problem.problem)
+    assert "has 6 objects, of which 3 were found" in problem.problem
 
 
 def test_one_dashboard_does_not_spoil_the_others(superset: Superset, tool: FakeTool) -> None:
@@ -138,11 +139,11 @@ def test_one_dashboard_does_not_spoil_the_others(superset: Superset, tool: FakeT
     superset.lists["dashboard"].append(_dashboard(10, "Deleted meanwhile"))
     superset.shown["10"] = Answer(status=404)
     items = _read(tool)
-    problems = {item.place: str(item.problem) for item in items if item.problem}
+    problems = {item.place: item.problem for item in items if isinstance(item, BadItem)}
     assert set(problems) == {"dashboard 8", "dashboard 9"}
     assert problems["dashboard 8"].startswith("cannot be read: ")
     assert problems["dashboard 9"].startswith("has a position_json that is not JSON")
-    assert all(item.problem for item in items if item.kind is Kind.DASHBOARD)
+    assert all(isinstance(item, BadItem) for item in items if item.kind is Kind.DASHBOARD)
     assert len([item for item in items if item.kind is Kind.CHART]) == 3
 
 
@@ -190,7 +191,7 @@ def test_refuses_in_one_line(tool: FakeTool, monkeypatch: pytest.MonkeyPatch) ->
         _read(tool)
 
 
-def _read(tool: FakeTool, service: str | None = "bi") -> list[FoundItem]:
+def _read(tool: FakeTool, service: str | None = "bi") -> list[Found]:
     assert isinstance(server_named("superset"), SupersetServer)
     return list(SupersetServer(sleep=tool.sleep).items(f"{tool.url}/bi/", Wishes(service=service)))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
@@ -16,7 +16,7 @@ from tests.sources.memory_tree import MemoryTree
 BI = Wishes(service="bi")
 
 
-def found(content: str | bytes, wishes: Wishes = BI, name: str = "a.csv") -> list[FoundItem]:
+def found(content: str | bytes, wishes: Wishes = BI, name: str = "a.csv") -> list[Found]:
     tree = MemoryTree({name: content if isinstance(content, bytes) else content.encode()}, name)
     assert next(known for known in FORMATS if known.recognizes(tree)).name == "csv"
     return list(Tables().items(tree, wishes))
@@ -24,10 +24,7 @@ def found(content: str | bytes, wishes: Wishes = BI, name: str = "a.csv") -> lis
 
 def bodies(content: str | bytes, wishes: Wishes = BI, name: str = "a.csv") -> list[Any]:
     items = found(content, wishes, name)
-    assert [item.problem for item in items if item.problem] == []
-    assert [
-        problem for item in items if item.kind and item.body for problem in convert(item.kind, item.body).problems
-    ] == []
+    assert [item for item in items if isinstance(item, BadItem) or convert(item.kind, item.body).problems] == []
     return [item.body for item in items]
 
 
@@ -65,15 +62,15 @@ def test_columns_that_are_named_like_fields_fill_them() -> None:
         {"name": "b", "service": "bi"},
     ]
     assert [item.kind for item in items] == [Kind.DASHBOARD] * 2
-    assert [item.dropped for item in items] == [("column 'note'",), ()]
+    assert [item.dropped for item in items if isinstance(item, FoundItem)] == [("column 'note'",), ()]
 
 
 def test_with_a_mapping_only_its_columns_count() -> None:
     columns = {"Titel": "displayName", "Nr": "name", "KST": "extension.cost"}
     table = "Nr,Titel,description,KST,note\n1,Umsatz,x,5,y\n"
     [item] = found(table, Wishes(service="my.bi", kind=Kind.CHART, columns=columns))
-    assert (item.kind, item.dropped) == (Kind.CHART, ())
-    assert item.body == {"name": "1", "displayName": "Umsatz", "extension": {"cost": 5}, "service": '"my.bi"'}
+    body = {"name": "1", "displayName": "Umsatz", "extension": {"cost": 5}, "service": '"my.bi"'}
+    assert item == FoundItem("a.csv:2", Kind.CHART, body)
 
 
 @pytest.mark.parametrize(
@@ -92,10 +89,8 @@ def test_separators_line_ends_and_byte_order_marks_are_found_out(table: str, nam
     assert bodies(table, name=name) == [{"name": "a", "displayName": "b,c", "service": "bi"}]
 
 
-def test_the_service_of_a_row_comes_first_and_is_created_if_its_type_is_given() -> None:
-    wishes = Wishes(service="bi", service_type="Looker")
-    assert bodies('name,service\na,My.BI\nb,\nc,"""q.r"""\n', wishes) == [
-        {"name": "bi", "serviceType": "Looker"},
+def test_the_service_of_a_row_comes_first() -> None:
+    assert bodies('name,service\na,My.BI\nb,\nc,"""q.r"""\n') == [
         {"name": "a", "service": '"My.BI"'},
         {"name": "b", "service": "bi"},
         {"name": "c", "service": '"q.r"'},
@@ -110,8 +105,7 @@ def test_entities_have_their_fields() -> None:
 
 def test_a_row_that_is_no_item_names_its_first_line() -> None:
     table = 'name,description,service\nb,"two\nlines",s\nc,d,e,f\n,x,s\nd,x,\n'
-    assert [(item.place, item.problem) for item in found(table, Wishes())] == [
-        ("a.csv:2", None),
+    assert [(item.place, item.problem) for item in found(table, Wishes()) if isinstance(item, BadItem)] == [
         ("a.csv:4", "has 4 cells, but the header has 3"),
         ("a.csv:5", "has no name"),
         ("a.csv:6", "has no service: give --service NAME for such rows"),

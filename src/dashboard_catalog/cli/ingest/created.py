@@ -36,12 +36,11 @@ def wanted_by(files: Iterable[ItemFile], service_type: str | None) -> Wanted:
     """
     wanted: Wanted = {}
     held: set[tuple[Kind, str]] = set()
-    for found in (found for file in files for found in file.items()):
-        if found.kind is not None and found.body is not None:
-            if found.kind.is_asset:
-                _add(wanted, found, service_type)
-            elif found.kind in {Kind.BI_SERVICE, Kind.DOMAIN}:
-                held.add((found.kind, _name_of(found)))
+    for found in (found for file in files for found in file.items() if isinstance(found, FoundItem)):
+        if found.kind.is_asset:
+            _add(wanted, found, service_type)
+        elif found.kind in {Kind.BI_SERVICE, Kind.DOMAIN}:
+            held.add((found.kind, _name_of(found)))
     return {key: entity for key, entity in sorted(wanted.items()) if key not in held}
 
 
@@ -93,11 +92,10 @@ def check_type(fqn: str, entity: entity_pb2.Entity) -> None:
 
 
 def _add(wanted: Wanted, found: FoundItem, service_type: str | None) -> None:
-    kind, body = found.kind or Kind.DASHBOARD, found.body or {}
-    item = convert(kind, body).item
-    spec = item.chart if kind is Kind.CHART else item.dashboard
+    item = convert(found.kind, found.body).item
+    spec = item.chart if found.kind is Kind.CHART else item.dashboard
     if len(path := _path(spec.service)) == 1:
-        said = body.get("serviceType")
+        said = found.body.get("serviceType")
         typed = said if isinstance(said, str) and said else service_type or _UNKNOWN_TYPE
         service = entity_pb2.BiService(name=path[0], service_type=typed)
         wanted.setdefault((Kind.BI_SERVICE, join(*path)), entity_pb2.Entity(bi_service=service))
@@ -116,7 +114,7 @@ def _path(fqn: str) -> tuple[str, ...]:
 
 
 def _name_of(found: FoundItem) -> str:
-    entity = convert(found.kind or Kind.DOMAIN, found.body or {}).item.entity
+    entity = convert(found.kind, found.body).item.entity
     if found.kind is Kind.BI_SERVICE:
         return quote(entity.bi_service.name)
     return join(*_path(entity.domain.parent), entity.domain.name)

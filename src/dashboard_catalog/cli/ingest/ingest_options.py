@@ -28,7 +28,7 @@ class IngestOptions:
         typer.Option(
             metavar="FIELD",
             help="Clear this field, such as charts, in items that do not have it. Repeatable. "
-            "A folder with dashboards and charts always replaces charts, and so do exports of other tools.",
+            "A folder with dashboards and charts always replaces charts, and so does every tool but tables.",
         ),
     ] = None
     strict: Annotated[

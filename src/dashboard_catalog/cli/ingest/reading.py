@@ -10,7 +10,7 @@ from dashboard_catalog.cli.failures import Failure
 from dashboard_catalog.cli.ingest.failed import FailedItem, Place
 from dashboard_catalog.cli.ingest.report import Report
 from dashboard_catalog.sources.items.duplicates import Duplicates
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.item_files import ItemFile
 from dashboard_catalog.sources.items.messages import Conversion, convert, full_name
 from dashboard_catalog.sources.items.openmetadata import name_in
@@ -68,11 +68,13 @@ class Reading:
         paging = Paging()
         self._held = [(number, file, self._survey(number, file, paging)) for number, file in enumerate(files)]
         for place, problem in paging.problems():
-            self._take(Place(len(files), self.total, place), FoundItem(place, problem=problem))
+            self._take(Place(len(files), self.total, place), BadItem(place, problem))
 
-    def holds(self, kind: Kind) -> bool:
-        """Says whether the sources have an item of the kind."""
-        return any(held[kind] for *_, held in self._held)
+    @property
+    def has_all_charts(self) -> bool:
+        """Whether all dashboards have all their charts, so that a dashboard without charts has none."""
+        with_dashboards = [file for _, file, held in self._held if held[Kind.DASHBOARD]]
+        return bool(with_dashboards) and all(file.has_all_charts for file in with_dashboards)
 
     def items(self) -> Iterator[Item]:
         """Yields the items that can be sent; the others go to the report."""
@@ -89,40 +91,38 @@ class Reading:
                 for number, found in enumerate(file.items() if held[kind] else ()):
                     if self._report.stopped:
                         return
-                    if found.kind is kind and found.problem is None:
-                        yield from self._item(Place(file_number, number, found.place), kind, found)
+                    if isinstance(found, FoundItem) and found.kind is kind:
+                        yield from self._item(Place(file_number, number, found.place), found)
 
-    def _survey(self, file_number: int, file: ItemFile, paging: Paging) -> Counter[Kind | None]:
-        held: Counter[Kind | None] = Counter()
+    def _survey(self, file_number: int, file: ItemFile, paging: Paging) -> Counter[Kind]:
+        held: Counter[Kind] = Counter()
         for number, found in enumerate(file.items(paging)):
-            held[found.kind] += 1
             self._take(Place(file_number, number, found.place), found)
-            self._note_services(found)
+            if isinstance(found, FoundItem):
+                held[found.kind] += 1
+                self._note_service(found)
             if self._report.stopped:
                 break
         return held
 
-    def _take(self, place: Place, found: FoundItem) -> None:
-        """Counts an item, and refuses it if it is none."""
+    def _take(self, place: Place, found: Found) -> None:
+        """Counts an item, and refuses it if it cannot be loaded."""
         self.total += 1
         self.is_unreadable &= found.body is None
         if self.total % _ITEMS_BETWEEN_NOTICES == 0:
             self._on_read(self.total)
-        if found.problem is not None:
+        if isinstance(found, BadItem):
             self._unknown += 1
             self._refuse(place, found.kind or "", full_name(found.body or {}), _failure(Problem("", found.problem)))
 
-    def _note_services(self, found: FoundItem) -> None:
-        body = found.body or {}
+    def _note_service(self, found: FoundItem) -> None:
         if found.kind is Kind.BI_SERVICE:
-            self.services.add(str(body.get("name")))
-        elif (
-            found.kind is not None and found.kind.is_asset and isinstance(service := name_in(body.get("service")), str)
-        ):
+            self.services.add(str(found.body.get("name")))
+        elif found.kind.is_asset and isinstance(service := name_in(found.body.get("service")), str):
             self.used_services.add(service)
 
-    def _item(self, place: Place, kind: Kind, found: FoundItem) -> Iterator[Item]:
-        body = found.body or {}
+    def _item(self, place: Place, found: FoundItem) -> Iterator[Item]:
+        kind, body = found.kind, found.body
         conversion = convert(kind, body, found.preserved)
         conversion.dropped += found.dropped
         if problems := self._problems(conversion):

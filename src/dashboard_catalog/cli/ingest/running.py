@@ -25,7 +25,6 @@ from dashboard_catalog.sources.detection import Reader
 from dashboard_catalog.sources.files.records import FOLDER_FILES, digest_of, other_files
 from dashboard_catalog.sources.items.item_files import ItemFile
 from dashboard_catalog.sources.items.own_format import EXPECTED
-from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog_client import Item, LoadOptions, item_of
 from dashboardcatalog.v1 import bulk_pb2
 
@@ -127,9 +126,8 @@ def _needs(reading: Reading, service: str) -> bool:
 
 
 def _options(files: Iterable[ItemFile], reading: Reading, how: IngestOptions) -> LoadOptions:
-    is_whole = all(file.is_whole for file in files) and reading.holds(Kind.CHART) and reading.holds(Kind.DASHBOARD)
     # An exported item has all its fields.
-    replaced = ["charts"] if is_whole and not how.preserve else []
+    replaced = ["charts"] if reading.has_all_charts and not how.preserve else []
     missing = how.missing or ("drop" if any(file.is_foreign for file in files) else "fail")
     options = LoadOptions(
         override_metadata=how.override_metadata,

@@ -1,4 +1,4 @@
-"""What sources hold: items, as their format has them."""
+"""What sources hold: items, as their format has them, and what should be items but cannot be loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,17 +15,34 @@ class FoundItem:
 
     Attributes:
         place: Where it was found: `charts.ndjson:12`.
-        kind: Its kind; None if that is not known, which is a problem.
-        body: Its content, with the fields of the contract or of OpenMetadata; None if it does not look like an item at
-            all.
-        problem: Why it is not an item; None if it is one.
+        kind: Its kind.
+        body: Its content, with the fields of the contract or of OpenMetadata.
         preserved: What an export has kept beside its content; None if it comes from no export.
         dropped: Paths of what its format has and the catalog does not keep, such as `dashboard.refresh`.
     """
 
     place: str
-    kind: Kind | None = None
-    body: Body | None = None
-    problem: str | None = None
+    kind: Kind
+    body: Body
     preserved: Body | None = None
     dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BadItem:
+    """Something in a source that cannot be loaded. It is reported as a failed item, and prevents a sweep.
+
+    Attributes:
+        place: Where it was found.
+        problem: What is wrong; completes a sentence that begins with the place.
+        kind: What it would be, for the report; None if that is not known.
+        body: What is known of its content, for its name in the report; None if it does not look like an item at all.
+    """
+
+    place: str
+    problem: str
+    kind: Kind | None = None
+    body: Body | None = None
+
+
+Found: TypeAlias = FoundItem | BadItem

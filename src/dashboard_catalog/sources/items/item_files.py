@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dashboard_catalog.sources.files.records import Source
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.own_format import items_in
 from dashboard_catalog.sources.items.paging import Paging
 from dashboard_catalog.sources.kinds import Kind
@@ -32,14 +32,14 @@ class ItemFile(Protocol):
         """The file with the content."""
 
     @property
-    def is_whole(self) -> bool:
+    def has_all_charts(self) -> bool:
         """Whether its dashboards have all their charts, so that a dashboard without charts has none."""
 
     @property
     def is_foreign(self) -> bool:
         """Whether it is in the format of another tool."""
 
-    def items(self, paging: Paging | None = None) -> Iterator[FoundItem]:
+    def items(self, paging: Paging | None = None) -> Iterator[Found]:
         """Yields all its items, from the first one each time it is called.
 
         Args:
@@ -56,7 +56,7 @@ class OwnFile:
 
     source: Source
     wishes: Wishes
-    is_whole: bool = False
+    has_all_charts: bool
     is_foreign: bool = False
 
     @property
@@ -69,7 +69,7 @@ class OwnFile:
         """See `ItemFile`."""
         return self.source.path
 
-    def items(self, paging: Paging | None = None) -> Iterator[FoundItem]:
+    def items(self, paging: Paging | None = None) -> Iterator[Found]:
         """See `ItemFile`."""
         return items_in(self.source, self.wishes, paging)
 
@@ -80,42 +80,43 @@ class Spool:
 
     name: str
     path: Path
-    is_whole: bool = True
+    has_all_charts: bool
     is_foreign: bool = True
 
-    def items(self, paging: Paging | None = None) -> Iterator[FoundItem]:
+    def items(self, paging: Paging | None = None) -> Iterator[Found]:
         """See `ItemFile`."""
         with self.path.open(encoding="ascii") as lines:
             yield from map(_read, lines)
 
 
-def spool(items: Iterable[FoundItem], path: Path, name: str, on_read: Callable[[int], None]) -> Spool:
-    """Reads all items into a file, and returns it.
+def fill(spool: Spool, items: Iterable[Found], on_read: Callable[[int], None]) -> None:
+    """Writes all items into the file of a spool.
 
     Args:
+        spool: The spool.
         items: What a format yields.
-        path: The file to write.
-        name: The name that people know the source by.
         on_read: Called now and then with the number of items that were read so far.
 
     Raises:
         SourceError: If the source cannot be read.
     """
-    with path.open("w", encoding="ascii") as lines:
+    with spool.path.open("w", encoding="ascii") as lines:
         for number, item in enumerate(items, start=1):
             lines.write(f"{_line(item)}\n")
             if number % _ITEMS_BETWEEN_NOTICES == 0:
                 on_read(number)
-    return Spool(name, path)
 
 
-def _line(item: FoundItem) -> str:
+def _line(item: Found) -> str:
+    rest = item.problem if isinstance(item, BadItem) else item.dropped
     try:
-        return json.dumps([item.place, item.kind, item.body, item.problem, item.dropped])
+        return json.dumps([item.place, item.kind, item.body, rest])
     except (TypeError, ValueError, RecursionError):
-        return json.dumps([item.place, None, None, "has values that JSON cannot have, or is nested too deeply", ()])
+        return _line(BadItem(item.place, "has values that JSON cannot have, or is nested too deeply"))
 
 
-def _read(line: str) -> FoundItem:
-    place, kind, body, problem, dropped = json.loads(line)
-    return FoundItem(place, kind and Kind(kind), body, problem, dropped=tuple(dropped))
+def _read(line: str) -> Found:
+    place, kind, body, rest = json.loads(line)
+    if isinstance(rest, str):
+        return BadItem(place, rest, kind and Kind(kind), body)
+    return FoundItem(place, Kind(kind), body, dropped=tuple(rest))

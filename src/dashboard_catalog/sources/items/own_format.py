@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from dashboard_catalog.catalog.model.qualified_names import quote
 from dashboard_catalog.sources.files.recognition import other_tool
 from dashboard_catalog.sources.files.records import Holding, Record, Source
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.paging import PAGING_KEYS, Paging
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
@@ -51,7 +51,7 @@ _ENTITY_SIGNS: Mapping[str, Kind] = {
 }
 
 
-def items_in(source: Source, wishes: Wishes, paging: Paging | None = None) -> Iterator[FoundItem]:
+def items_in(source: Source, wishes: Wishes, paging: Paging | None = None) -> Iterator[Found]:
     """Yields the items of a source in its order.
 
     Args:
@@ -64,7 +64,7 @@ def items_in(source: Source, wishes: Wishes, paging: Paging | None = None) -> It
     """
     for record in source.records():
         if record.problem is not None:
-            yield FoundItem(record.place, problem=record.problem)
+            yield BadItem(record.place, record.problem)
             continue
         kind, count = None, 0
         for place, value, holding in _elements(record, source.holding):
@@ -97,35 +97,37 @@ def _is_page(value: object) -> TypeGuard[dict[str, Any]]:
     return bool(lists) and all(name in _LISTS and isinstance(value[name], list) for name in lists)
 
 
-def _item(place: str, value: object, holding: Holding | None, wishes: Wishes) -> FoundItem:
+def _item(place: str, value: object, holding: Holding | None, wishes: Wishes) -> Found:
     if not isinstance(value, dict):
-        return FoundItem(place, problem="is not a JSON object")
+        return BadItem(place, "is not a JSON object")
     found = _exported(place, value) or _wrapped(place, value) or _bare(place, value, holding, wishes)
     # Cheaper than to look at every item for the signs of other tools.
     if "service" not in (found.body or value) and (tool := other_tool(value)):
         raise SourceError(f"{place} is {tool}. {EXPECTED}")
-    if found.kind is not None and holding is not None and not _fits(found.kind, holding):
-        return FoundItem(place, body=found.body, problem=f"is a {found.kind}, in a list of {_PLURALS[holding]}")
+    if isinstance(found, BadItem):
+        return found
+    if holding is not None and not _fits(found.kind, holding):
+        return BadItem(place, f"is a {found.kind}, in a list of {_PLURALS[holding]}", body=found.body)
     return _with_service(found, wishes)
 
 
 def _with_service(found: FoundItem, wishes: Wishes) -> FoundItem:
     """Returns an asset that names no BI service as one of the BI service that people say."""
-    if wishes.service is None or found.kind is None or not found.kind.is_asset or (found.body or {}).get("service"):
+    if wishes.service is None or not found.kind.is_asset or found.body.get("service"):
         return found
-    return replace(found, body={**(found.body or {}), "service": quote(wishes.service)})
+    return replace(found, body={**found.body, "service": quote(wishes.service)})
 
 
-def _exported(place: str, value: dict[str, Any]) -> FoundItem | None:
+def _exported(place: str, value: dict[str, Any]) -> Found | None:
     """Returns an item as an export writes it; None if the value is not one."""
     preserved = value.get(_PRESERVED)
     if not isinstance(preserved, dict):
         return None
     found = _wrapped(place, {key: content for key, content in value.items() if key != _PRESERVED})
-    return replace(found, preserved=preserved) if found else None
+    return replace(found, preserved=preserved) if isinstance(found, FoundItem) else found
 
 
-def _wrapped(place: str, value: dict[str, Any]) -> FoundItem | None:
+def _wrapped(place: str, value: dict[str, Any]) -> Found | None:
     """Returns an item that names its kind, as one key with an object below it; None if the value is not one."""
     if len(value) != 1:
         return None
@@ -133,25 +135,25 @@ def _wrapped(place: str, value: dict[str, Any]) -> FoundItem | None:
     if not isinstance(body, dict):
         return None
     if key == "entity":
-        return _wrapped(place, body) or FoundItem(place, problem=_NOT_AN_ENTITY)
+        return _wrapped(place, body) or BadItem(place, _NOT_AN_ENTITY)
     if key in {"dashboard", "chart"}:
         return FoundItem(place, Kind(key), body)
     return FoundItem(place, _ENTITY_KEYS[key], body) if key in _ENTITY_KEYS else None
 
 
-def _bare(place: str, body: dict[str, Any], holding: Holding | None, wishes: Wishes) -> FoundItem:
+def _bare(place: str, body: dict[str, Any], holding: Holding | None, wishes: Wishes) -> Found:
     match holding:
         case "service":
             return FoundItem(place, Kind.BI_SERVICE, body)
         case "entity":
-            return FoundItem(place, problem=_NOT_AN_ENTITY)
+            return BadItem(place, _NOT_AN_ENTITY)
         case "chart" | "dashboard":
             return FoundItem(place, Kind(holding), body)
     of_chart = [key for key in _CHART_KEYS if key in body]
     of_dashboard = [key for key in _DASHBOARD_KEYS if key in body]
     if of_chart and of_dashboard:
         text = f"has {of_chart[0]} like a chart and {of_dashboard[0]} like a dashboard"
-        return FoundItem(place, body=body, problem=text)
+        return BadItem(place, text, body=body)
     if of_chart or of_dashboard:
         return FoundItem(place, Kind.CHART if of_chart else Kind.DASHBOARD, body)
     if wishes.kind is not None:
@@ -160,15 +162,15 @@ def _bare(place: str, body: dict[str, Any], holding: Holding | None, wishes: Wis
         return FoundItem(place, kind, body)
     if "service" in body or "name" in body:
         return _ambiguous(place, body)
-    return FoundItem(place, problem=_why_not_an_item(body))
+    return BadItem(place, _why_not_an_item(body))
 
 
-def _ambiguous(place: str, body: dict[str, Any]) -> FoundItem:
+def _ambiguous(place: str, body: dict[str, Any]) -> BadItem:
     if "service" not in body:
         text = 'has no service, as dashboards and charts must; an entity is written as {"entity": {"user": {...}}}'
-        return FoundItem(place, body=body, problem=text)
+        return BadItem(place, text, body=body)
     if "name" not in body:
-        return FoundItem(place, body=body, problem="has no name")
+        return BadItem(place, "has no name", body=body)
     raise SourceError(
         f"{place} could be a dashboard or a chart: give --kind for all such items, "
         'or write {"dashboard": {...}} or {"chart": {...}}'

@@ -10,7 +10,7 @@ from typing import Any
 from dashboard_catalog.catalog.model.qualified_names import join, quote
 from dashboard_catalog.sources.files.json_values import JsonError, values_of
 from dashboard_catalog.sources.files.trees import Tree
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.wishes import Wishes
@@ -29,6 +29,7 @@ class OpenMetadataSamples:
     """The format."""
 
     name = "openmetadata"
+    has_all_charts = True
 
     def recognizes(self, tree: Tree) -> bool:
         """Says whether the folder has the file of the service, and one of the others."""
@@ -37,7 +38,7 @@ class OpenMetadataSamples:
             return False
         return b'"serviceName"' in tree.start(_SERVICE, _START_BYTES)
 
-    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
         """Yields the BI service, the charts and the dashboards."""
         service = _value(tree, _SERVICE)
         name = service.get("serviceName") if isinstance(service, dict) else None
@@ -76,16 +77,16 @@ def _listed(tree: Tree, file: str, key: str) -> Iterator[tuple[str, object]]:
         yield f"{file}, {key} {number}", body
 
 
-def _item(place: str, kind: Kind, body: object, service: str) -> FoundItem:
+def _item(place: str, kind: Kind, body: object, service: str) -> Found:
     if not isinstance(body, dict):
-        return FoundItem(place, problem="is not a JSON object")
+        return BadItem(place, "is not a JSON object", kind)
     kept: dict[str, Any] = {key: value for key, value in body.items() if key not in _REPEATED}
     renamed = {_FORMER.get(key, key): value for key, value in kept.items()}
     return FoundItem(place, kind, {**renamed, "service": renamed.get("service") or quote(service)})
 
 
-def _with_charts(found: FoundItem, service: str, known: set[str]) -> FoundItem:
-    if found.body is None or not isinstance(charts := found.body.get("charts"), list):
+def _with_charts(found: Found, service: str, known: set[str]) -> Found:
+    if isinstance(found, BadItem) or not isinstance(charts := found.body.get("charts"), list):
         return found
     return replace(found, body={**found.body, "charts": [_fqn(chart, service, known) for chart in charts]})
 

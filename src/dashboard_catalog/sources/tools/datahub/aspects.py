@@ -12,6 +12,7 @@ from typing import Any
 
 from dashboard_catalog.sources.files.json_values import JsonError, elements_of, values_of
 from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.items.found import BadItem
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.datahub.urns import type_of
 
@@ -77,12 +78,12 @@ class Metadata:
     Attributes:
         entities: By URN.
         others: URNs of the entities of each type that the catalog does not keep.
-        problems: Places of what cannot be read, with the reason.
+        problems: What cannot be read.
     """
 
     entities: dict[str, Entity] = field(default_factory=dict)
     others: dict[str, set[str]] = field(default_factory=dict)
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[BadItem] = field(default_factory=list)
 
     def of_type(self, type: str) -> Iterator[Entity]:
         """Yields the entities of a type."""
@@ -91,18 +92,20 @@ class Metadata:
     def take(self, place: str, element: object) -> None:
         """Takes one element of a file."""
         if not isinstance(element, dict):
-            self.problems.append((place, "is not a JSON object"))
+            self.problems.append(BadItem(place, "is not a JSON object"))
         elif isinstance(snapshot := element.get("proposedSnapshot"), dict):
             for content in snapshot.values():
                 self._take_snapshot(place, content)
         elif isinstance(urn := element.get("entityUrn"), str) and isinstance(element.get("aspectName"), str):
             self._take_proposal(place, urn, element)
         else:
-            self.problems.append((place, "is neither a MetadataChangeEvent nor a MetadataChangeProposal of DataHub"))
+            self.problems.append(
+                BadItem(place, "is neither a MetadataChangeEvent nor a MetadataChangeProposal of DataHub")
+            )
 
     def _take_snapshot(self, place: str, snapshot: object) -> None:
         if not isinstance(snapshot, dict) or not isinstance(urn := snapshot.get("urn"), str):
-            self.problems.append((place, "has no URN"))
+            self.problems.append(BadItem(place, "has no URN"))
         elif (entity := self._entity(place, urn)) is not None:
             for aspect in _list(snapshot.get("aspects")):
                 for name, value in aspect.items() if isinstance(aspect, dict) else ():
@@ -131,7 +134,7 @@ class Metadata:
         if type:
             self.others.setdefault(_shown(type), set()).add(urn)
         else:
-            self.problems.append((place, f"has {urn[:100]!r}, which is not a URN"))
+            self.problems.append(BadItem(place, f"has {urn[:100]!r}, which is not a URN"))
         return None
 
 
@@ -147,8 +150,8 @@ def read(tree: Tree) -> Metadata:
             for number, element in enumerate(elements_of(tree.read(name)), start=1):
                 metadata.take(f"{name}, item {number}", element)
                 if len(metadata.problems) > _MAX_PROBLEMS:
-                    place, problem = metadata.problems[0]
-                    raise SourceError(f"{place} {problem}, and neither are {_MAX_PROBLEMS:,} others")
+                    first = metadata.problems[0]
+                    raise SourceError(f"{first.place} {first.problem}, and neither are {_MAX_PROBLEMS:,} others")
         except JsonError as error:
             raise SourceError(f"{name} is not JSON: {error}") from error
     return metadata

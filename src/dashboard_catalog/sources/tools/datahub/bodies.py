@@ -1,19 +1,16 @@
 """Dashboards and charts of DataHub in the form of the contract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard_catalog.catalog.model.qualified_names import join, quote
-from dashboard_catalog.sources.items.found import Body, FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.tools.datahub.aspects import Entity, Metadata
 from dashboard_catalog.sources.tools.datahub.names import Names
 from dashboard_catalog.sources.tools.datahub.urns import name_in, type_of
-from dashboard_catalog.sources.tools.tool_tags import label, usable
+from dashboard_catalog.sources.tools.tool_items import Tags, present
 from dashboard_catalog.sources.urls import without_user
-
-CLASSIFICATION = "DataHubTags"
-"""The classification of DataHub's tags, which have none of their own."""
 
 INFO: Mapping[Kind, str] = {Kind.CHART: "chartInfo", Kind.DASHBOARD: "dashboardInfo"}
 """The aspect that an asset has, unless the files only have additions to it."""
@@ -31,14 +28,16 @@ _CHART_TYPES: Mapping[str, str] = {
 _MAX_PARENTS = 32
 
 
-def item_of(asset: Entity, metadata: Metadata, names: Names) -> FoundItem:
-    """Returns a dashboard or chart as an item. Its BI service counts as used from then on."""
+def item_of(asset: Entity, metadata: Metadata, names: Names, tags: Tags) -> Found:
+    """Returns a dashboard or chart as an item. Its BI service and its tags count as used from then on."""
     kind = Kind(type_of(asset.urn))
     name, service = names.of(asset.urn)
     if not name or not service:
-        return FoundItem(asset.place, problem=f"has {asset.urn[:100]!r}, not urn:li:{kind}:(PLATFORM,ID)")
+        return BadItem(asset.place, f"has {asset.urn[:100]!r}, not urn:li:{kind}:(PLATFORM,ID)", kind)
     names.use(asset.urn)
     dropped = [f"{kind}.{what}" for aspect in asset.dropped.values() for what in aspect]
+    labels, unusable = tags.labels(asset.place, kind, map(name_in, _texts(asset.get("globalTags", "tags"), "tag")))
+    dropped += unusable
     info = INFO[kind]
     url = asset.get(info, f"{kind}Url") or asset.get(info, "externalUrl")
     body = {
@@ -48,7 +47,7 @@ def item_of(asset: Entity, metadata: Metadata, names: Names) -> FoundItem:
         "description": _described(asset, info),
         "sourceUrl": without_user(url) if isinstance(url, str) else url,
         "owners": _owners(asset, kind, dropped),
-        "tags": _labels(asset, kind, dropped),
+        "tags": labels,
         "domain": _domain(asset, kind, metadata, dropped),
     }
     if kind is Kind.CHART:
@@ -56,12 +55,7 @@ def item_of(asset: Entity, metadata: Metadata, names: Names) -> FoundItem:
     else:
         body["dashboardType"] = "Report" if "Report" in _texts(asset.get("subTypes", "typeNames")) else None
         body["charts"] = _charts(asset, metadata, names, dropped)
-    return FoundItem(
-        asset.place,
-        kind,
-        {key: value for key, value in body.items() if value not in (None, "", [])},
-        dropped=tuple(dropped),
-    )
+    return FoundItem(asset.place, kind, present(body), dropped=tuple(dropped))
 
 
 def _described(asset: Entity, info: str) -> Any:
@@ -96,18 +90,6 @@ def _owners(asset: Entity, kind: Kind, dropped: list[str]) -> list[dict[str, str
     kept = [] if users else groups[:1]
     dropped += [f"{kind}.owners (groups)"] * (len(groups) - len(kept))
     return [*({"type": "user", "name": name} for name in users), *({"type": "team", "name": name} for name in kept)]
-
-
-def tags_of(asset: Entity) -> Sequence[str]:
-    """Returns the names of the tags of an asset that can be names in the catalog."""
-    return usable(map(name_in, _texts(asset.get("globalTags", "tags"), "tag")))
-
-
-def _labels(asset: Entity, kind: Kind, dropped: list[str]) -> list[Body]:
-    names = tags_of(asset)
-    count = len(dict.fromkeys(_texts(asset.get("globalTags", "tags"), "tag")))
-    dropped += [f"{kind}.tags (that cannot be names)"] * (count - len(names))
-    return [label(CLASSIFICATION, name) for name in names]
 
 
 def _domain(asset: Entity, kind: Kind, metadata: Metadata, dropped: list[str]) -> str | None:

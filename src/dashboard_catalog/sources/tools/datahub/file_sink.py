@@ -6,17 +6,22 @@ them later. What DataHub keeps beside dashboards and charts, such as datasets, i
 
 import re
 from collections import Counter
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Container, Iterator
+from dataclasses import replace
 
 from dashboard_catalog.sources.files.trees import Tree
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import Body, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.datahub.aspects import Entity, Metadata, json_files, read
-from dashboard_catalog.sources.tools.datahub.bodies import CLASSIFICATION, INFO, item_of, tags_of
+from dashboard_catalog.sources.tools.datahub.bodies import INFO, item_of
 from dashboard_catalog.sources.tools.datahub.names import Names
 from dashboard_catalog.sources.tools.datahub.urns import name_in, type_of
+from dashboard_catalog.sources.tools.tool_items import Tags, service_item
 from dashboard_catalog.sources.wishes import Wishes
+
+CLASSIFICATION = "DataHubTags"
+"""The classification of DataHub's tags, which have none of their own."""
 
 _START_BYTES = 65_536
 _TRIED_FILES = 5
@@ -28,6 +33,7 @@ class DataHub:
     """The format."""
 
     name = "datahub"
+    has_all_charts = True
 
     def recognizes(self, tree: Tree) -> bool:
         """Says whether one of the first files begins with events or proposals."""
@@ -39,37 +45,33 @@ class DataHub:
             for start in starts
         )
 
-    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
         """Yields the BI services, the tags that are used, the charts and the dashboards."""
         metadata = read(tree)
         kept = [asset for kind in INFO for asset in metadata.of_type(kind) if _why_left_out(asset) is None]
         if not kept and not metadata.problems:
             raise SourceError(f"{tree.name} has no dashboards or charts{_instead(metadata)}")
-        names = Names(metadata, wishes)
-        found = [item_of(asset, metadata, names) for asset in kept]
+        names, tags = Names(metadata, wishes), Tags(CLASSIFICATION)
+        found = [item_of(asset, metadata, names, tags) for asset in kept]
         for name, service_type in names.services():
-            yield FoundItem(tree.name, Kind.BI_SERVICE, {"name": name, "serviceType": service_type})
-        used = dict.fromkeys(tag for asset in kept for tag in tags_of(asset))
-        yield from _tag_items(tree.name, used, metadata)
-        left_out = tuple(_left_out(metadata, used))
+            yield service_item(tree.name, name, service_type)
+        described = {name_in(tag.urn): _described(tag) for tag in metadata.of_type("tag")}
+        yield from tags.items(tree.name, {name: described[name] for name in tags.used if name in described})
+        left_out = tuple(_left_out(metadata, tags.used))
         for item in found:
-            yield FoundItem(item.place, item.kind, item.body, item.problem, dropped=(*item.dropped, *left_out))
-            left_out = ()
-        for place, problem in metadata.problems:
-            yield FoundItem(place, problem=problem)
+            if isinstance(item, FoundItem) and left_out:
+                yield replace(item, dropped=(*item.dropped, *left_out))
+                left_out = ()
+            else:
+                yield item
+        yield from metadata.problems
 
 
-def _tag_items(place: str, names: Collection[str], metadata: Metadata) -> Iterator[FoundItem]:
-    if names:
-        yield FoundItem(place, Kind.CLASSIFICATION, {"name": CLASSIFICATION})
-    described = {name_in(tag.urn): tag for tag in metadata.of_type("tag")}
-    for name in names:
-        tag = described.get(name) or Entity("", place)
-        shown, description = tag.get("tagProperties", "name"), tag.get("tagProperties", "description")
-        body = {"classification": CLASSIFICATION, "name": name}
-        body |= {"displayName": shown} if shown and shown != name else {}
-        body |= {"description": description} if description else {}
-        yield FoundItem(tag.place, Kind.TAG, body)
+def _described(tag: Entity) -> tuple[str, Body]:
+    """Returns the place of a tag, and what is known of it."""
+    shown = tag.get("tagProperties", "name")
+    fields = {"displayName": shown if shown != name_in(tag.urn) else None}
+    return tag.place, fields | {"description": tag.get("tagProperties", "description")}
 
 
 def _why_left_out(asset: Entity) -> str | None:

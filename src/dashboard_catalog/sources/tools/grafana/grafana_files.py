@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from dashboard_catalog.sources.files.json_values import JsonError, values_of
 from dashboard_catalog.sources.files.trees import Tree
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.grafana.grafana_items import GrafanaItems, Placed
 from dashboard_catalog.sources.tools.grafana.models import GrafanaDashboard, Object, dashboards_in, is_object, text_in
@@ -39,18 +39,20 @@ class GrafanaFiles:
     """The format."""
 
     name = "grafana"
+    has_all_charts = True
 
     def recognizes(self, tree: Tree) -> bool:
         """Says whether one of the first JSON files begins as a dashboard does."""
         starts = (tree.start(name, _START_BYTES) for name in _json_files(tree)[:_FILES_TO_LOOK_AT])
         return any(sum(bool(sign.search(start)) for sign in _SIGNS) >= _ENOUGH_SIGNS for start in starts)
 
-    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
-        """Yields the BI service, and of each dashboard its tags, its charts and itself.
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
+        """Yields the BI service, the charts of each dashboard and itself, and the tags.
 
         Skips JSON that is no dashboard. A dashboard without a uid has the path of its file as its name.
         """
         items = GrafanaItems(wishes)
+        yield items.bi_service(tree.name)
         has_any = False
         for name in _json_files(tree):
             for found in _items_of(tree, name, items):
@@ -58,6 +60,7 @@ class GrafanaFiles:
                 yield found
         if not has_any:
             raise SourceError(f"{tree.name} has no dashboard of Grafana")
+        yield from items.tags(tree.name)
 
 
 def _json_files(tree: Tree) -> list[str]:
@@ -66,17 +69,17 @@ def _json_files(tree: Tree) -> list[str]:
     return names if len(names) == 1 else [name for name in names if name.lower().endswith(".json")]
 
 
-def _items_of(tree: Tree, name: str, items: GrafanaItems) -> Iterator[FoundItem]:
+def _items_of(tree: Tree, name: str, items: GrafanaItems) -> Iterator[Found]:
     try:
         values = list(values_of(tree.read(name)))
     except JsonError as error:
-        yield FoundItem(name, problem=f"is not JSON: {error}")
+        yield BadItem(name, f"is not JSON: {error}")
         return
     found = [dashboard for value in values for dashboard in dashboards_in(value)]
     for number, dashboard in enumerate(found, start=1):
         several = f", dashboard {number}" if len(found) > 1 else ""
         if name == _STANDARD_INPUT and not dashboard.uid:
-            yield FoundItem(f"{name}{several}", problem="has no uid; in a file, the name of the file stands for it")
+            yield BadItem(f"{name}{several}", "has no uid; in a file, the name of the file stands for it")
         else:
             yield from items.of(_placed(name, several, dashboard), _library(dashboard.model))
 

@@ -5,16 +5,14 @@ them has loaded stays the same asset.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from dashboard_catalog.catalog.model.qualified_names import join, quote
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.grafana.models import GrafanaDashboard, Object
 from dashboard_catalog.sources.tools.grafana.panels import Library, chart_type, panels_of
-from dashboard_catalog.sources.tools.tool_tags import label, usable
+from dashboard_catalog.sources.tools.tool_items import Tags, present, service_item, wished_service
 from dashboard_catalog.sources.wishes import Wishes
 
 CLASSIFICATION = "GrafanaTags"
@@ -43,7 +41,6 @@ class Placed:
     url: str | None = None
 
 
-@dataclass(slots=True)
 class GrafanaItems:
     """The items of one Grafana.
 
@@ -55,31 +52,37 @@ class GrafanaItems:
         SourceError: If the wishes do not name the BI service.
     """
 
-    wishes: Wishes
-    url: str | None = None
-    _service: str = field(init=False)
-    _has_service: bool = False
-    _tags: set[str] = field(default_factory=set)
+    def __init__(self, wishes: Wishes, url: str | None = None) -> None:
+        self._service = wished_service(wishes, "Grafana")
+        self._service_type = wishes.service_type or "Grafana"
+        self._url = url
+        self._tags = Tags(CLASSIFICATION)
 
-    def __post_init__(self) -> None:
-        if not self.wishes.service:
-            raise SourceError("Grafana does not say what its BI service is called: give --service NAME")
-        self._service = self.wishes.service
+    def bi_service(self, place: str) -> FoundItem:
+        """Returns the BI service."""
+        return service_item(place, self._service, self._service_type, self._url)
 
-    def of(self, placed: Placed, library: Library) -> Iterator[FoundItem]:
-        """Yields a dashboard and its charts, and before them the BI service and the tags, each only once."""
-        model = placed.dashboard.model
-        panels = panels_of(model, library)
-        names, left_out = _tag_names(model.get("tags"))
-        if not self._has_service:
-            self._has_service = True
-            yield self._service_item(placed.place)
-        yield from self._new_tags(placed.place, names)
+    def tags(self, place: str) -> Iterator[FoundItem]:
+        """Yields the tags of the dashboards so far, and before them their classification."""
+        return self._tags.items(place)
+
+    def of(self, placed: Placed, library: Library) -> Iterator[Found]:
+        """Yields the charts of a dashboard, and the dashboard."""
+        panels = panels_of(placed.dashboard.model, library)
         for problem in panels.problems:
-            yield FoundItem(placed.place, problem=f"has a panel that cannot be read: {problem}")
+            yield BadItem(placed.place, f"has a panel that cannot be read: {problem}")
         for number, panel in panels.known:
             yield self._chart(placed, number, panel)
-        charts = [self._fqn(_chart_name(placed, number)) for number, _ in panels.known]
+        yield self._dashboard(placed, [_chart_name(placed, number) for number, _ in panels.known])
+
+    def failed(self, place: str, uid: str, problem: str) -> BadItem:
+        """Returns a dashboard that cannot be read."""
+        body = {"name": uid, "service": quote(self._service)}
+        return BadItem(place, f"cannot be read: {problem}", Kind.DASHBOARD, body)
+
+    def _dashboard(self, placed: Placed, charts: Sequence[str]) -> FoundItem:
+        model, tags = placed.dashboard.model, placed.dashboard.model.get("tags") or []
+        labels, left_out = self._tags.labels(placed.place, Kind.DASHBOARD, tags if isinstance(tags, list) else [tags])
         body = {
             "name": placed.name,
             "service": quote(self._service),
@@ -88,19 +91,11 @@ class GrafanaItems:
             "sourceUrl": placed.url,
             "project": placed.project,
             "owners": _owners(placed.dashboard.creator),
-            "tags": [label(CLASSIFICATION, name) for name in names],
+            "tags": labels,
+            "charts": [join(self._service, chart) for chart in charts],
         }
         dropped = _others(Kind.DASHBOARD, model, _KEPT_OF_DASHBOARDS) + left_out
-        yield FoundItem(placed.place, Kind.DASHBOARD, {**_present(body), "charts": charts}, dropped=dropped)
-
-    def failed(self, place: str, uid: str, problem: str) -> FoundItem:
-        """Returns a dashboard that cannot be read."""
-        body = {"name": uid, "service": quote(self._service)}
-        return FoundItem(place, body=body, problem=f"cannot be read: {problem}")
-
-    def _service_item(self, place: str) -> FoundItem:
-        body = {"name": self._service, "serviceType": self.wishes.service_type or "Grafana", "sourceUrl": self.url}
-        return FoundItem(place, Kind.BI_SERVICE, _present(body))
+        return FoundItem(placed.place, Kind.DASHBOARD, present(body), dropped=dropped)
 
     def _chart(self, placed: Placed, number: int, panel: Object) -> FoundItem:
         body = {
@@ -112,41 +107,15 @@ class GrafanaItems:
             "sourceUrl": placed.url and f"{placed.url}?viewPanel={number}",
         }
         dropped = _others(Kind.CHART, panel, _KEPT_OF_CHARTS)
-        return FoundItem(f"{placed.place}, panel {number}", Kind.CHART, _present(body), dropped=dropped)
-
-    def _new_tags(self, place: str, names: Sequence[str]) -> Iterator[FoundItem]:
-        new = [name for name in names if name not in self._tags]
-        if new and not self._tags:
-            yield FoundItem(place, Kind.CLASSIFICATION, {"name": CLASSIFICATION})
-        for name in new:
-            yield FoundItem(place, Kind.TAG, {"name": name, "classification": CLASSIFICATION})
-        self._tags.update(new)
-
-    def _fqn(self, chart: str) -> str:
-        return join(self._service, chart)
+        return FoundItem(f"{placed.place}, panel {number}", Kind.CHART, present(body), dropped=dropped)
 
 
 def _chart_name(placed: Placed, number: int) -> str:
     return f"{placed.name}_{number}"
 
 
-def _tag_names(tags: object) -> tuple[Sequence[str], tuple[str, ...]]:
-    """Returns the tags that can be names, without duplicates, and what to say of the others."""
-    if not tags:
-        return [], ()
-    found = tags if isinstance(tags, list) else [tags]
-    names = usable(tag for tag in found if isinstance(tag, str))
-    known = set(names)
-    left_out = sum(not (isinstance(tag, str) and tag in known) for tag in found)
-    return names, ("dashboard.tags (that cannot be names)",) * left_out
-
-
 def _owners(creator: str | None) -> list[Object] | None:
     return [{"type": "user", "name": creator}] if creator else None
-
-
-def _present(body: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if value not in (None, "", [])}
 
 
 def _others(kind: Kind, body: Object, kept: frozenset[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, urlsplit
 
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import Found
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.servers.live import AnswerError, LiveClient
 from dashboard_catalog.sources.servers.secret_values import credential
@@ -37,8 +37,8 @@ class GrafanaServer:
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
 
-    def items(self, url: str, wishes: Wishes) -> Iterator[FoundItem]:
-        """Yields the BI service, and of each dashboard its tags, its charts and itself.
+    def items(self, url: str, wishes: Wishes) -> Iterator[Found]:
+        """Yields the BI service, the charts of each dashboard and itself, and the tags.
 
         A dashboard that cannot be read, such as one that has just been deleted, is an item with a problem.
         """
@@ -59,7 +59,8 @@ class _Reading:
         self._folders: dict[str, Object] = {}
         self._library: dict[str, Object | None] = {}
 
-    def items(self) -> Iterator[FoundItem]:
+    def items(self) -> Iterator[Found]:
+        yield self._items.bi_service("Grafana")
         self._folders = dict(self._search("dash-folder"))
         for uid in [uid for uid, _ in self._search("dash-db")]:
             place = f"dashboard {uid}"
@@ -69,6 +70,7 @@ class _Reading:
                 yield self._items.failed(place, uid, str(error))
             else:
                 yield from self._items.of(placed, self._library_panel)
+        yield from self._items.tags("Grafana")
 
     def _search(self, kind: str) -> Iterator[tuple[str, Object]]:
         """Yields what Grafana finds, with its uid, until a page has nothing new."""

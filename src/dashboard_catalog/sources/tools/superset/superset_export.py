@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard_catalog.sources.files.trees import Tree
 from dashboard_catalog.sources.files.yaml_values import YamlError, value_of
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.superset.charts import charts_in
@@ -28,12 +28,13 @@ class SupersetExport:
     """The format of Superset's exports."""
 
     name = "superset"
+    has_all_charts = True
 
     def recognizes(self, tree: Tree) -> bool:
         """Says whether there is `metadata.yaml` beside a folder that exports have, at the top or one folder below."""
         return _top(tree) is not None
 
-    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
         """Yields the BI service, the charts, the dashboards and the tags."""
         if (top := _top(tree)) is None:
             raise SourceError(f"{tree.name} is not an export of Superset: it has no {_METADATA} beside dashboards")
@@ -52,7 +53,7 @@ class _Export:
         # The number of each chart by its UUID, which an import keeps and the number does not.
         self._numbers: dict[str, int] = {}
 
-    def items(self) -> Iterator[FoundItem]:
+    def items(self) -> Iterator[Found]:
         if not self._charts and not self._dashboards:
             raise SourceError(f"{self._tree.name} is an export of Superset without dashboards and charts")
         yield self._maker.bi_service(self._top + _METADATA)
@@ -66,9 +67,9 @@ class _Export:
         start = f"{self._top}{folder}/"
         return [name for name in self._tree.names if name.startswith(start) and name.endswith((".yaml", ".yml"))]
 
-    def _asset(self, place: str, kind: Kind) -> FoundItem:
+    def _asset(self, place: str, kind: Kind) -> Found:
         if not (found := _NUMBER.search(PurePosixPath(place).name)):
-            return FoundItem(place, problem="has no number at the end of its name, so its id in Superset is not known")
+            return BadItem(place, "has no number at the end of its name, so its id in Superset is not known", kind)
         number = int(found[1])
         try:
             content = value_of(self._tree.read(place))
@@ -76,26 +77,26 @@ class _Export:
             return self._maker.failed(place, kind, number, f"is not YAML that can be read: {error}")
         if not isinstance(content, dict):
             return self._maker.failed(place, kind, number, "is not an object")
-        if (tags := _names(content.get("tags"))) is None:
+        if not _are_names(content.get("tags")):
             return self._maker.failed(place, kind, number, "has tags that are not a list of names")
         if kind is Kind.DASHBOARD:
             charts = charts_in(content.get("position"), self._number)
-            return self._maker.dashboard(place, number, content, tags, charts)
+            return self._maker.dashboard(place, number, content, charts)
         if isinstance(uuid := content.get("uuid"), str):
             self._numbers[uuid] = number
-        return self._maker.chart(place, number, content, tags)
+        return self._maker.chart(place, number, content)
 
     def _number(self, meta: Mapping[str, Any]) -> object:
         return self._numbers.get(str(meta.get("uuid")), meta.get("chartId"))
 
-    def _tags(self) -> Iterator[FoundItem]:
+    def _tags(self) -> Iterator[Found]:
         place = self._top + _TAGS
         descriptions: dict[str, object] = {}
         if place in self._tree.names:
             try:
                 descriptions = dict(_described(value_of(self._tree.read(place))))
             except YamlError as error:
-                yield FoundItem(place, problem=f"is not YAML that can be read: {error}")
+                yield BadItem(place, f"is not YAML that can be read: {error}")
         yield from self._maker.tags(place, descriptions)
 
 
@@ -110,13 +111,9 @@ def _top(tree: Tree) -> str | None:
     return None
 
 
-def _names(value: object) -> list[str] | None:
-    """Returns a list of names, which may be absent; None if it is something else."""
-    values = [] if value is None else value
-    if not isinstance(values, list):
-        return None
-    names = [one for one in values if isinstance(one, str) and one]
-    return names if len(names) == len(values) else None
+def _are_names(tags: object) -> bool:
+    """Says whether this is a list of names. There may be none at all."""
+    return tags is None or (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags))
 
 
 def _described(content: object) -> Iterator[tuple[str, object]]:

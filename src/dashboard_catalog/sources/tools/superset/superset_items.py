@@ -5,14 +5,12 @@ replace the other. Does not know files and servers.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from dashboard_catalog.catalog.model.qualified_names import join, quote
-from dashboard_catalog.sources.items.found import Body, FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Body, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
-from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.superset.charts import chart_type
-from dashboard_catalog.sources.tools.tool_tags import label, usable
+from dashboard_catalog.sources.tools.tool_items import Tags, is_something, present, service_item, wished_service
 from dashboard_catalog.sources.wishes import Wishes
 
 CLASSIFICATION = "SupersetTags"
@@ -35,40 +33,35 @@ class SupersetItems:
     """
 
     def __init__(self, wishes: Wishes, ignored: Iterable[str], url: str | None = None) -> None:
-        if not wishes.service:
-            raise SourceError("Superset does not say what its BI service is called: give --service NAME")
-        self._service = wishes.service
+        self._service = wished_service(wishes, "Superset")
         self._service_type = wishes.service_type or _SERVICE_TYPE
         self._known = _READ.union(ignored)
         self._url = url
-        # Each tag, with the first place where it was found.
-        self._tags: dict[str, str] = {}
+        self._tags = Tags(CLASSIFICATION)
 
     def bi_service(self, place: str) -> FoundItem:
         """Returns the BI service."""
-        body = {"name": self._service, "serviceType": self._service_type, "sourceUrl": self._url}
-        return FoundItem(place, Kind.BI_SERVICE, _present(body))
+        return service_item(place, self._service, self._service_type, self._url)
 
-    def chart(self, place: str, number: int, content: Body, tags: list[str]) -> FoundItem:
+    def chart(self, place: str, number: int, content: Body) -> Found:
         """Returns a chart.
 
         Args:
             place: Where it was found.
             number: Its id.
-            content: What Superset says about it.
-            tags: Names of its tags.
+            content: What Superset says about it, with the names of its tags as `tags`.
         """
-        own = {"chartType": chart_type(content.get("viz_type")), "tags": self._labels(place, tags)}
+        own = {"chartType": chart_type(content.get("viz_type"))}
         return self._asset(place, Kind.CHART, number, content, own)
 
-    def dashboard(self, place: str, number: int, content: Body, tags: list[str], charts: Iterable[int]) -> FoundItem:
+    def dashboard(self, place: str, number: int, content: Body, charts: Iterable[int]) -> Found:
         """Returns a dashboard. `charts` are the ids of its charts; for the other arguments see `chart`."""
         names = [join(self._service, str(chart)) for chart in dict.fromkeys(charts)]
-        return self._asset(place, Kind.DASHBOARD, number, content, {"charts": names, "tags": self._labels(place, tags)})
+        return self._asset(place, Kind.DASHBOARD, number, content, {"charts": names})
 
-    def failed(self, place: str, kind: Kind, number: int, problem: str) -> FoundItem:
+    def failed(self, place: str, kind: Kind, number: int, problem: str) -> BadItem:
         """Returns a chart or a dashboard that cannot be an item."""
-        return FoundItem(place, kind, {"name": str(number), "service": quote(self._service)}, problem)
+        return BadItem(place, problem, kind, {"name": str(number), "service": quote(self._service)})
 
     def tags(self, place: str, descriptions: Mapping[str, object]) -> Iterator[FoundItem]:
         """Yields the tags, and before them their classification.
@@ -77,22 +70,14 @@ class SupersetItems:
             place: Where the descriptions were found.
             descriptions: The description of each tag, also of tags that no chart and no dashboard has.
         """
-        places = self._tags | dict.fromkeys(usable(descriptions), place)
-        if places:
-            yield FoundItem(place, Kind.CLASSIFICATION, {"name": CLASSIFICATION})
-        for tag, where in places.items():
-            body = {"name": tag, "classification": CLASSIFICATION, "description": descriptions.get(tag)}
-            yield FoundItem(where, Kind.TAG, _present(body))
+        described = {name: (place, {"description": text}) for name, text in descriptions.items()}
+        return self._tags.items(place, described)
 
-    def _labels(self, place: str, tags: list[str]) -> list[Body]:
-        names = usable(tags)
-        self._tags = dict.fromkeys(names, place) | self._tags
-        return [label(CLASSIFICATION, name) for name in names]
-
-    def _asset(self, place: str, kind: Kind, number: int, content: Body, own: Body) -> FoundItem:
+    def _asset(self, place: str, kind: Kind, number: int, content: Body, own: Body) -> Found:
         if (title := _TITLES[kind]) not in content:
             return self.failed(place, kind, number, f"is not a {kind} of Superset: it has no {title}")
-        owners, left_out = _owners(content.get("owners"))
+        owners, unnamed = _owners(kind, content.get("owners"))
+        labels, unusable = self._tags.labels(place, kind, content.get("tags") or [])
         body = {
             "name": str(number),
             "service": quote(self._service),
@@ -100,16 +85,17 @@ class SupersetItems:
             "description": content.get("description"),
             "sourceUrl": self._source_url(content.get("url")),
             "owners": owners,
+            "tags": labels,
             **own,
         }
-        others = [key for key, value in content.items() if key not in self._known and value not in _NOTHING]
-        return FoundItem(place, kind, _present(body), dropped=tuple(f"{kind}.{path}" for path in (*others, *left_out)))
+        others = [f"{kind}.{key}" for key, value in content.items() if key not in self._known and is_something(value)]
+        return FoundItem(place, kind, present(body), dropped=(*others, *unnamed, *unusable))
 
     def _source_url(self, path: object) -> str | None:
         return f"{self._url}{path}" if self._url and isinstance(path, str) and path.startswith("/") else None
 
 
-def _owners(owners: object) -> tuple[list[Body], list[str]]:
+def _owners(kind: Kind, owners: object) -> tuple[list[Body], list[str]]:
     """Returns references to the owners, and what to say of those that cannot be named.
 
     OpenMetadata names a user by what is before the `@` of the e-mail address.
@@ -119,11 +105,4 @@ def _owners(owners: object) -> tuple[list[Body], list[str]]:
     addresses = [owner.get("email") if isinstance(owner, dict) else None for owner in owners]
     names = [address.partition("@")[0] for address in addresses if isinstance(address, str)]
     references: list[Body] = [{"type": "user", "name": name} for name in dict.fromkeys(names) if name]
-    return references, ["owners (without an e-mail address)"] * (len(owners) - len(names))
-
-
-def _present(body: Mapping[str, Any]) -> Body:
-    return {key: value for key, value in body.items() if value not in _NOTHING}
-
-
-_NOTHING: tuple[Any, ...] = (None, "", [], {})
+    return references, [f"{kind}.owners (without an e-mail address)"] * (len(owners) - len(names))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dashboard_catalog.sources.files.json_values import JsonError, values_of
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.servers.live import AnswerError, LiveClient
 from dashboard_catalog.sources.tools.superset.charts import charts_in
@@ -45,7 +45,7 @@ class SupersetServer:
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
 
-    def items(self, url: str, wishes: Wishes) -> Iterator[FoundItem]:
+    def items(self, url: str, wishes: Wishes) -> Iterator[Found]:
         """Yields the BI service, the charts, the dashboards and their tags."""
         with LiveClient("Superset", url, f"{USERNAME} and {PASSWORD}", sleep=self._sleep) as client:
             maker = SupersetItems(wishes, _IGNORED, client.url)
@@ -61,28 +61,28 @@ class _Reading:
         # For each dashboard the charts that say that they are on it, whether or not its layout has them.
         self._charts: dict[int, list[int]] = {}
 
-    def items(self) -> Iterator[FoundItem]:
+    def items(self) -> Iterator[Found]:
         yield self._maker.bi_service("Superset")
         yield from self._each("chart", self._chart)
         yield from self._each("dashboard", self._dashboard)
         yield from self._maker.tags("the list of tags", self._descriptions())
 
-    def _each(self, resource: str, read: Callable[[str, Answer], FoundItem | None]) -> Iterator[FoundItem]:
+    def _each(self, resource: str, read: Callable[[str, Answer], Found | None]) -> Iterator[Found]:
         try:
             for one in self._session.all_of(resource):
                 if found := read(f"{resource} {one['id']}", one):
                     yield found
         except IncompleteList as error:
-            yield FoundItem(f"the list of {resource}s", problem=str(error))
+            yield BadItem(f"the list of {resource}s", str(error))
 
-    def _chart(self, place: str, chart: Answer) -> FoundItem:
+    def _chart(self, place: str, chart: Answer) -> Found:
         number: int = chart["id"]
         for dashboard in objects(chart.get("dashboards")):
             if isinstance(key := dashboard.get("id"), int):
                 self._charts.setdefault(key, []).append(number)
-        return self._maker.chart(place, number, chart, _custom_tags(chart))
+        return self._maker.chart(place, number, {**chart, "tags": _custom_tags(chart)})
 
-    def _dashboard(self, place: str, listed: Answer) -> FoundItem | None:
+    def _dashboard(self, place: str, listed: Answer) -> Found | None:
         """Returns a dashboard; None if it has been deleted since it was listed."""
         number: int = listed["id"]
         try:
@@ -96,7 +96,8 @@ class _Reading:
             return self._maker.failed(place, Kind.DASHBOARD, number, problem)
         # The list has the owners' addresses, which the dashboard itself lacks.
         charts = placed + sorted(self._charts.get(number, []))
-        return self._maker.dashboard(place, number, {**shown, **listed}, _custom_tags(listed), charts)
+        content = {**shown, **listed, "tags": _custom_tags(listed)}
+        return self._maker.dashboard(place, number, content, charts)
 
     def _descriptions(self) -> dict[str, Any]:
         found: dict[str, Any] = {}

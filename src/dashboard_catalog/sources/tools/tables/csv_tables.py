@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, quote, split
 from dashboard_catalog.sources.files.trees import Tree
-from dashboard_catalog.sources.items.found import FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.tables.columns import Column, columns_of
@@ -31,6 +31,8 @@ class Tables:
     """The format."""
 
     name = "csv"
+    # An empty cell is no value, and a table may have no column for charts.
+    has_all_charts = False
 
     def recognizes(self, tree: Tree) -> bool:
         """Says whether a file is named like a table, or whether the only file begins with a header."""
@@ -38,12 +40,9 @@ class Tables:
             return True
         return len(tree.names) == 1 and _is_header(tree.start(tree.names[0], _START_BYTES))
 
-    def items(self, tree: Tree, wishes: Wishes) -> Iterator[FoundItem]:
-        """Yields the rows, and before them the BI service that people name, if they give its type as well."""
+    def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
+        """Yields the rows."""
         kind = wishes.kind or Kind.DASHBOARD
-        if kind.is_asset and wishes.service and wishes.service_type:
-            body = {"name": wishes.service, "serviceType": wishes.service_type}
-            yield FoundItem(tree.name, Kind.BI_SERVICE, body)
         named = [name for name in tree.names if name.lower().endswith(_SUFFIXES)]
         if not named and len(tree.names) != 1:
             raise SourceError(f"{tree.name} has no file that ends in {', '.join(_SUFFIXES)}")
@@ -51,7 +50,7 @@ class Tables:
             yield from _items(name, tree.read(name), kind, wishes)
 
 
-def _items(name: str, content: bytes, kind: Kind, wishes: Wishes) -> Iterator[FoundItem]:
+def _items(name: str, content: bytes, kind: Kind, wishes: Wishes) -> Iterator[Found]:
     rows = _Rows(name, content)
     _, header = next(rows, (0, []))
     columns = columns_of(name, header, kind, wishes.columns)
@@ -64,7 +63,7 @@ def _items(name: str, content: bytes, kind: Kind, wishes: Wishes) -> Iterator[Fo
     for line, row in rows:
         if any(row[len(header) :]):
             problem = f"has {len(row):,} cells, but the header has {len(header):,}"
-            yield FoundItem(f"{name}:{line}", problem=problem)
+            yield BadItem(f"{name}:{line}", problem)
         elif any(row):
             dropped = tuple(column for at, column in unused.items() if at < len(row) and row[at])
             yield _item(f"{name}:{line}", kind, _body(columns, row, service), dropped)
@@ -81,11 +80,11 @@ def _body(columns: Sequence[Column], row: Sequence[str], service: str | None) ->
     return body
 
 
-def _item(place: str, kind: Kind, body: Mapping[str, Any], dropped: tuple[str, ...]) -> FoundItem:
+def _item(place: str, kind: Kind, body: Mapping[str, Any], dropped: tuple[str, ...]) -> Found:
     if "name" not in body:
-        return FoundItem(place, body=body, problem="has no name")
+        return BadItem(place, "has no name", kind, body)
     if kind.is_asset and "service" not in body:
-        return FoundItem(place, body=body, problem="has no service: give --service NAME for such rows")
+        return BadItem(place, "has no service: give --service NAME for such rows", kind, body)
     return FoundItem(place, kind, body, dropped=dropped)
 
 
