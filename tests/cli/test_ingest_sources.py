@@ -139,9 +139,10 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
     ]
     types = [json.loads(line)["biService"]["serviceType"] for line in _listed(run, "bi_service")]
     assert types == ["CustomDashboard", "Own", "Looker"]
-    dropped = run(
-        "ingest", write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"])), "--missing=drop"
-    )
+    lacking = write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"]))
+    created = run("ingest", lacking, "--missing=create", "--dry-run").stdout
+    assert "Left out, because it does not exist and could not be created: dashboard.charts (1)\n" in created
+    dropped = run("ingest", lacking, "--missing=drop")
     assert "Left out, because it does not exist: dashboard.charts (1), dashboard.domain (1)" in dropped.stdout
 
 

@@ -35,6 +35,7 @@ class Report:
         refused: Number of items that were not sent, since they cannot become a message.
         dropped: Number of fields that the catalog does not have, by path.
         left_out: Number of references to what does not exist, by the path of their field.
+        creates: Whether what items refer to is created, if the caller may create it.
         created: What was created because items refer to it, and is not in the source.
         previewed: Some items of each kind, with their names, if `previews`.
         previews: Whether to keep and show some items, as the source does not have them in the form of the catalog.
@@ -53,6 +54,7 @@ class Report:
     refused: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    creates: bool = False
     created: list[str] = field(default_factory=list)
     previewed: dict[Kind, list[tuple[str, Item]]] = field(default_factory=dict)
     previews: bool = False
@@ -151,7 +153,8 @@ class Report:
             yield f"Left out, because the catalog does not have these fields: {fields}"
         if self.left_out:
             fields = ", ".join(f"{path} ({count:,})" for path, count in self.left_out.most_common())
-            yield f"Left out, because it does not exist: {fields}"
+            reason = "it does not exist and could not be created" if self.creates else "it does not exist"
+            yield f"Left out, because {reason}: {fields}"
         if self.created:
             yield f"Created, because items need it: {', '.join(self.created)}"
         yield from self._preview_lines()

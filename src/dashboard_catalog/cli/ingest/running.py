@@ -79,6 +79,7 @@ def _name_unread(files: Iterable[ItemFile], paths: Iterable[str]) -> None:
 
 
 def _read(files: Sequence[ItemFile], how: IngestOptions, report: Report, shown: Shown) -> Reading:
+    report.creates = how.missing == "create"
     report.previews = how.dry_run and any(file.is_foreign for file in files)
     reading = Reading(
         files,

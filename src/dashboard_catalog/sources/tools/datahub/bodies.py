@@ -1,10 +1,10 @@
 """Dashboards and charts of DataHub in the form of the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard_catalog.catalog.model.qualified_names import join, quote
-from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
+from dashboard_catalog.sources.items.found import BadItem, Body, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.tools.datahub.aspects import Entity, Metadata
 from dashboard_catalog.sources.tools.datahub.names import Names
@@ -29,14 +29,13 @@ _MAX_PARENTS = 32
 
 
 def item_of(asset: Entity, metadata: Metadata, names: Names, tags: Tags) -> Found:
-    """Returns a dashboard or chart as an item. Its BI service and its tags count as used from then on."""
+    """Returns a dashboard or chart as an item."""
     kind = Kind(type_of(asset.urn))
     name, service = names.of(asset.urn)
     if not name or not service:
         return BadItem(asset.place, f"has {asset.urn[:100]!r}, not urn:li:{kind}:(PLATFORM,ID)", kind)
-    names.use(asset.urn)
+    labels, unusable = labels_of(asset, tags)
     dropped = [f"{kind}.{what}" for aspect in asset.dropped.values() for what in aspect]
-    labels, unusable = tags.labels(asset.place, kind, map(name_in, _texts(asset.get("globalTags", "tags"), "tag")))
     dropped += unusable
     info = INFO[kind]
     url = asset.get(info, f"{kind}Url") or asset.get(info, "externalUrl")
@@ -56,6 +55,12 @@ def item_of(asset: Entity, metadata: Metadata, names: Names, tags: Tags) -> Foun
         body["dashboardType"] = "Report" if "Report" in _texts(asset.get("subTypes", "typeNames")) else None
         body["charts"] = _charts(asset, metadata, names, dropped)
     return FoundItem(asset.place, kind, present(body), dropped=tuple(dropped))
+
+
+def labels_of(asset: Entity, tags: Tags) -> tuple[Sequence[Body], tuple[str, ...]]:
+    """Returns the labels of an asset, and what to say of tags that cannot be names. The tags count as used."""
+    names = map(name_in, _texts(asset.get("globalTags", "tags"), "tag"))
+    return tags.labels(asset.place, Kind(type_of(asset.urn)), names)
 
 
 def _described(asset: Entity, info: str) -> Any:

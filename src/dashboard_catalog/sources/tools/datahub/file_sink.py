@@ -14,7 +14,7 @@ from dashboard_catalog.sources.items.found import Body, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.datahub.aspects import Entity, Metadata, json_files, read
-from dashboard_catalog.sources.tools.datahub.bodies import INFO, item_of
+from dashboard_catalog.sources.tools.datahub.bodies import INFO, item_of, labels_of
 from dashboard_catalog.sources.tools.datahub.names import Names
 from dashboard_catalog.sources.tools.datahub.urns import name_in, type_of
 from dashboard_catalog.sources.tools.tool_items import Tags, service_item
@@ -52,13 +52,17 @@ class DataHub:
         if not kept and not metadata.problems:
             raise SourceError(f"{tree.name} has no dashboards or charts{_instead(metadata)}")
         names, tags = Names(metadata, wishes), Tags(CLASSIFICATION)
-        found = [item_of(asset, metadata, names, tags) for asset in kept]
+        # Learns the BI services and tags of all assets first, so that no item waits in memory for the others.
+        for asset in kept:
+            names.use(asset.urn)
+            labels_of(asset, tags)
         for name, service_type in names.services():
             yield service_item(tree.name, name, service_type)
         described = {name_in(tag.urn): _described(tag) for tag in metadata.of_type("tag")}
         yield from tags.items(tree.name, {name: described[name] for name in tags.used if name in described})
         left_out = tuple(_left_out(metadata, tags.used))
-        for item in found:
+        for asset in kept:
+            item = item_of(asset, metadata, names, tags)
             if isinstance(item, FoundItem) and left_out:
                 yield replace(item, dropped=(*item.dropped, *left_out))
                 left_out = ()

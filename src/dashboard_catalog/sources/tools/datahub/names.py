@@ -63,13 +63,15 @@ class Names:
         return id.removeprefix(f"{instance}.") or id, instance
 
     def use(self, urn: str) -> None:
-        """Adds the BI service of an asset to those that are used.
+        """Adds the BI service of an asset to those that are used, if the URN names both.
 
         Raises:
             SourceError: If it is that of another platform already.
         """
         platform, _ = platform_and_id(urn)
-        _, service = self.of(urn)
+        name, service = self.of(urn)
+        if not name or not service:
+            return
         other = self._platforms.setdefault(service, platform)
         if self._type(service, other) != self._type(service, platform):
             hint = "leave --service out" if service == self._wishes.service else "their instances need different names"
