@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashboard_catalog.sources.files.records import LINES_SUFFIXES, holdings_in, received, sources_at
+from dashboard_catalog.sources.files.paths import holdings_in, received, sources_at
+from dashboard_catalog.sources.files.records import LINES_SUFFIXES
 from dashboard_catalog.sources.files.trees import Tree, printable, tree_at
 from dashboard_catalog.sources.formats import Format
 from dashboard_catalog.sources.items.found import Found

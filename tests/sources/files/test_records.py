@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_catalog.sources.files.records import Document, Lines, Record, Source, received, sources_at
+from dashboard_catalog.sources.files.paths import received, sources_at
+from dashboard_catalog.sources.files.records import Document, Lines, Record, Source
 from dashboard_catalog.sources.problems import SourceError
 
 

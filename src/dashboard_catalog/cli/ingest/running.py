@@ -22,7 +22,7 @@ from dashboard_catalog.cli.ingest.source_options import Sources
 from dashboard_catalog.cli.ingest.unfinished import Unfinished
 from dashboard_catalog.cli.progress import Shown, progress
 from dashboard_catalog.sources.detection import Reader
-from dashboard_catalog.sources.files.records import FOLDER_FILES, digest_of, other_files
+from dashboard_catalog.sources.files.paths import FOLDER_FILES, digest_of, other_files
 from dashboard_catalog.sources.items.item_files import ItemFile
 from dashboard_catalog.sources.items.own_format import EXPECTED
 from dashboard_catalog_client import Item, LoadOptions, item_of
