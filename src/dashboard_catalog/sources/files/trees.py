@@ -77,6 +77,11 @@ def tree_at(path: Path, name: str | None = None) -> Tree:
     return _OneFile(path, shown)
 
 
+def files_named(tree: Tree, suffixes: tuple[str, ...]) -> Sequence[str]:
+    """Returns the names of the files with one of these suffixes; of a file by itself its name, whatever that is."""
+    return tree.names if len(tree.names) == 1 else [name for name in tree.names if name.lower().endswith(suffixes)]
+
+
 def printable(name: str) -> str:
     """Returns the name of a file with its bytes that are not UTF-8 as escapes, so that no two names become equal."""
     return os.fsencode(name).decode(errors="backslashreplace")

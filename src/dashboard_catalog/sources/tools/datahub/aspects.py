@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard_catalog.sources.files.json_values import JsonError, elements_of, values_of
-from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.files.trees import Tree, files_named
 from dashboard_catalog.sources.items.found import BadItem
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.datahub.urns import type_of
 
+SUFFIXES = (".json", ".jsonl", ".ndjson")
 _INFO = ("title", "description", "externalUrl")
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "dashboardInfo": (*_INFO, "dashboardUrl", "charts", "chartEdges"),
@@ -145,7 +146,7 @@ def read(tree: Tree) -> Metadata:
         SourceError: If a file is not JSON, or has much that is not from DataHub.
     """
     metadata = Metadata()
-    for name in json_files(tree):
+    for name in files_named(tree, SUFFIXES):
         try:
             for number, element in enumerate(elements_of(tree.read(name)), start=1):
                 metadata.take(f"{name}, item {number}", element)
@@ -155,12 +156,6 @@ def read(tree: Tree) -> Metadata:
         except JsonError as error:
             raise SourceError(f"{name} is not JSON: {error}") from error
     return metadata
-
-
-def json_files(tree: Tree) -> list[str]:
-    """Returns the names of the files that may be JSON: by their suffix, or any if there is just one."""
-    suffixes = (".json", ".jsonl", ".ndjson")
-    return [name for name in tree.names if name.lower().endswith(suffixes) or len(tree.names) == 1]
 
 
 def _store(entity: Entity, name: str, value: object) -> None:

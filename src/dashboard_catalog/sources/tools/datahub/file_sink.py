@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import replace
 
-from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.files.trees import Tree, files_named
 from dashboard_catalog.sources.items.found import Body, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
-from dashboard_catalog.sources.tools.datahub.aspects import Entity, Metadata, json_files, read
+from dashboard_catalog.sources.tools.datahub.aspects import SUFFIXES, Entity, Metadata, read
 from dashboard_catalog.sources.tools.datahub.bodies import INFO, item_of, labels_of
 from dashboard_catalog.sources.tools.datahub.names import Names
 from dashboard_catalog.sources.tools.datahub.urns import name_in, type_of
@@ -37,9 +37,8 @@ class DataHub:
 
     def recognizes(self, tree: Tree) -> bool:
         """Says whether one of the first files begins with events or proposals."""
-        starts = (
-            tree.start(name, _START_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n") for name in json_files(tree)[:_TRIED_FILES]
-        )
+        names = files_named(tree, SUFFIXES)[:_TRIED_FILES]
+        starts = [tree.start(name, _START_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n") for name in names]
         return any(
             start.startswith((b"[", b"{")) and bool(_EVENT.search(start) or all(one.search(start) for one in _PROPOSAL))
             for start in starts

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from dashboard_catalog.sources.files.json_values import JsonError, values_of
-from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.files.trees import Tree, files_named
 from dashboard_catalog.sources.items.found import BadItem, Found
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.tools.grafana.grafana_items import GrafanaItems, Placed
@@ -14,6 +14,7 @@ from dashboard_catalog.sources.tools.grafana.panels import Library
 from dashboard_catalog.sources.wishes import Wishes
 
 _STANDARD_INPUT = "-"
+_SUFFIXES = (".json",)
 _START_BYTES = 64 * 2**10
 _FILES_TO_LOOK_AT = 20
 _ENOUGH_SIGNS = 2
@@ -43,7 +44,7 @@ class GrafanaFiles:
 
     def recognizes(self, tree: Tree) -> bool:
         """Says whether one of the first JSON files begins as a dashboard does."""
-        starts = (tree.start(name, _START_BYTES) for name in _json_files(tree)[:_FILES_TO_LOOK_AT])
+        starts = (tree.start(name, _START_BYTES) for name in files_named(tree, _SUFFIXES)[:_FILES_TO_LOOK_AT])
         return any(sum(bool(sign.search(start)) for sign in _SIGNS) >= _ENOUGH_SIGNS for start in starts)
 
     def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
@@ -54,19 +55,13 @@ class GrafanaFiles:
         items = GrafanaItems(wishes)
         yield items.bi_service(tree.name)
         has_any = False
-        for name in _json_files(tree):
+        for name in files_named(tree, _SUFFIXES):
             for found in _items_of(tree, name, items):
                 has_any = True
                 yield found
         if not has_any:
             raise SourceError(f"{tree.name} has no dashboard of Grafana")
         yield from items.tags(tree.name)
-
-
-def _json_files(tree: Tree) -> list[str]:
-    """Returns the names of the JSON files; of a file by itself its name, whatever that is."""
-    names = list(tree.names)
-    return names if len(names) == 1 else [name for name in names if name.lower().endswith(".json")]
 
 
 def _items_of(tree: Tree, name: str, items: GrafanaItems) -> Iterator[Found]:

@@ -10,7 +10,7 @@ from io import BytesIO, TextIOWrapper
 from typing import Any
 
 from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, quote, split
-from dashboard_catalog.sources.files.trees import Tree
+from dashboard_catalog.sources.files.trees import Tree, files_named
 from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
@@ -43,10 +43,9 @@ class Tables:
     def items(self, tree: Tree, wishes: Wishes) -> Iterator[Found]:
         """Yields the rows."""
         kind = wishes.kind or Kind.DASHBOARD
-        named = [name for name in tree.names if name.lower().endswith(_SUFFIXES)]
-        if not named and len(tree.names) != 1:
+        if not (names := files_named(tree, _SUFFIXES)):
             raise SourceError(f"{tree.name} has no file that ends in {', '.join(_SUFFIXES)}")
-        for name in named or tree.names:
+        for name in names:
             yield from _items(name, tree.read(name), kind, wishes)
 
 
