@@ -113,9 +113,9 @@ def own_issuer(key: SigningKey) -> TrustedIssuer:
 
 def _bearer_token(authorization: str | None) -> str:
     if not authorization:
-        raise CatalogError(Reason.TOKEN_MISSING, "the call has no authorization metadata")
+        raise CatalogError(Reason.TOKEN_MISSING, "the call has no token: send `authorization: Bearer TOKEN`")
     scheme, _, token = authorization.strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token or not token.isascii():
-        raise CatalogError(Reason.TOKEN_MALFORMED, "the authorization metadata is not 'Bearer TOKEN'")
+        raise CatalogError(Reason.TOKEN_MALFORMED, "the call has no token: `authorization` is not `Bearer TOKEN`")
     return token
