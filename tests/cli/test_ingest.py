@@ -215,7 +215,9 @@ def test_dropped_fields_are_counted_or_refused(run: Run, folder: Path) -> None:
     write_lines(folder / "charts.ndjson", chart("a", **extra), chart("b", lifeCycle={}))
     result = run("ingest", folder)
     assert result.exit_code == 0
-    assert "does not have these fields: chart.lifeCycle (2), chart.dataModels (1)" in result.stdout
+    assert "does not keep it: chart.lifeCycle (2), chart.dataModels (1)\n" in result.stdout
+    many = write_lines(folder / "many.ndjson", chart("a", **{f"x{number}": 1 for number in range(7)}))
+    assert ", chart.x4 (1) and 2 more, which --json lists\n" in run("ingest", many).stdout
     strict = run("ingest", folder / "charts.ndjson", "--strict")
     assert strict.exit_code == 1
     assert "chart.dataModels: is not a field of the catalog" in strict.stdout

@@ -1,6 +1,7 @@
 """`ingest` of several paths, of other tools' formats, and of what refers to what does not exist."""
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,7 @@ def loaded(run: Run, *arguments: object) -> dict[str, Any]:
 def test_samples_of_openmetadata_are_loaded_again_unchanged_and_swept(run: Run, tmp_path: Path) -> None:
     folder = write_samples(tmp_path / "samples", "a", "b", "c", "d")
     preview = run("ingest", folder, "--dry-run", "--sweep", '"sales.eu"').stdout
-    assert "These would be written, and others like them:\n  bi_service" not in preview
-    assert '  bi service sales.eu\n  chart "sales.eu"."c.a"\n' in preview
+    assert 'The first items of each kind:\n  bi service sales.eu\n  chart "sales.eu"."c.a"\n' in preview
     assert '  dashboard "sales.eu".a  A\n' in preview
     first = loaded(run, folder)
     assert first["items"] == {"entity": 1, "chart": 4, "dashboard": 4}
@@ -104,6 +104,9 @@ def test_samples_of_openmetadata_are_loaded_again_unchanged_and_swept(run: Run, 
     failed = run("ingest", folder, "--missing", "fail")
     assert failed.exit_code == 1
     assert 'dashboard.owners[0]: there is no user "jane.doe"' in failed.stdout
+    assert (
+        "To load items without what does not exist, add --missing drop; to create it, --missing create" in failed.stdout
+    )
     for text in (preview, failed.output, json.dumps(first)):
         assert PASSWORD not in text
 
@@ -141,9 +144,10 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
     assert types == ["CustomDashboard", "Own", "Looker"]
     lacking = write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"]))
     created = run("ingest", lacking, "--missing=create", "--dry-run").stdout
-    assert "Left out, because it does not exist and could not be created: dashboard.charts (1)\n" in created
+    assert "Left out, because it does not exist here and could not be created: dashboard.charts (1)\n" in created
     dropped = run("ingest", lacking, "--missing=drop")
-    assert "Left out, because it does not exist: dashboard.charts (1), dashboard.domain (1)" in dropped.stdout
+    counted = "dashboard.charts (1), dashboard.domain (1); to create it, add --missing create"
+    assert f"Left out, because it does not exist here: {counted}" in dropped.stdout
 
 
 def _listed(run: Run, kind: str) -> list[str]:
@@ -157,9 +161,9 @@ def test_the_service_of_what_names_none_is_created_once_and_not_changed(run: Run
     for name in ("one.toy", "two.toy"):
         (toys / name).touch()
     assert run("ingest", toys).stderr == "Error: give --service NAME\n"
-    named = ["--service", "box", "--service-type", "Box", "--map", "a=b=c", "--kind", "chart"]
+    named = ["--service", "box", "--service-type", "Box", "--kind", "chart"]
     first = loaded(run, toys, *named)
-    assert toy.wishes[-1] == Wishes(service="box", service_type="Box", kind=Kind.CHART, columns={"a=b": "c"})
+    assert toy.wishes[-1] == Wishes(service="box", service_type="Box", kind=Kind.CHART)
     assert (first["items"], first["createdEntities"]) == ({"dashboard": 2}, ["bi service box"])
     assert first["droppedFields"] == {"dashboard.x": 2, "dashboard.wheels": 2}
     assert "dashboard.wheels: is not a field" in run("ingest", toys, "--strict", *named).stdout
@@ -272,6 +276,11 @@ def test_what_is_too_large_for_memory_is_refused_in_one_line(run: Run, small: Sm
         (["x.toy", "--from", "nothing"], "--from nothing is not a format; expected one of catalog, csv, datahub, "),
         (["x.toy", "--map", "title"], "--map 'title' is not COLUMN=FIELD, such as title=display_name"),
         (["x.toy", "--map", "a=b", "--map", "a=c"], "--map names the column 'a' twice"),
+        (["x.toy", "--map", "a=b", "--service", "s"], "--map is for tables, and no source is one"),
+        (["x.csv", "--map", "a=b=name"], "x.csv has no column 'a=b'. Its columns are 'toy'"),
+        (["x.xlsx"], "x.xlsx is a workbook: save each sheet as CSV"),
+        (["bad.json", "--from", "datahub"], "nothing can be loaded: bad.json"),
+        (["empty", "--from", "catalog"], "empty contains none of service.json"),
         (["x.toy", "--service", ""], "--service is empty"),
         (["/dev/zero"], "/dev/zero is a device or a socket: give a file, or - for standard input"),
         (["loop"], "cannot read loop: Too many levels of symbolic links"),
@@ -282,12 +291,17 @@ def test_wrong_use_is_one_line_before_anything_is_written(
     run: Run, small: SmallCatalog, working_folder: Path, arguments: list[str], text: str
 ) -> None:
     assert Path.cwd() == working_folder
-    Path("x.toy").write_text("toy")
+    Path("empty").mkdir()
+    with zipfile.ZipFile("x.xlsx", "w") as book:
+        book.writestr("xl/workbook.xml", "<workbook/>")
+    for name in ("x.toy", "x.csv", "bad.json"):
+        Path(name).write_text("{}" if name == "bad.json" else "toy")
     Path("loop").symlink_to("loop")
     result = run("ingest", *arguments)
     assert result.exit_code == 2
     [line] = result.stderr.splitlines()
     assert line.startswith(f"Error: {text}")
+    assert ("Expected {" in line, "another tool" in line) == ("catalog" in arguments and "x.toy" in arguments,) * 2
     assert small.streams == []
 
 

@@ -31,7 +31,10 @@ COMMANDS = Listed(
             "Load dashboards, charts and the entities that they refer to.",
             (
                 "dashboard-catalog ingest examples/sample",
-                "dashboard-catalog ingest dashboards.ndjson --sweep superset --dry-run",
+                "dashboard-catalog ingest grafana-dashboards/ --service grafana",
+                "dashboard-catalog ingest --from superset --url https://superset.example.com \\",
+                "  --service superset --sweep superset --dry-run",
+                "dashboard-catalog ingest report.csv --service looker --map Report=name",
                 "export-dashboards | dashboard-catalog ingest - --kind dashboard",
             ),
             "dashboard_catalog.cli.ingest.command:ingest",

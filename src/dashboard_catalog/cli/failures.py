@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.sources.problems import Problem
 from dashboard_catalog_client import status_of
 
@@ -35,6 +36,11 @@ class Failure:
     problems: tuple[Problem, ...] = ()
     unnamed: int = 0
     call_id: str = ""
+
+    @property
+    def refers_to_nothing(self) -> bool:
+        """Whether something that does not exist is one of the problems."""
+        return any(problem.reason == ViolationReason.UNKNOWN_REFERENCE for problem in self.problems)
 
     def lines(self) -> Iterator[str]:
         """Yields the failure as lines: one per refused field, or the message if there are none."""

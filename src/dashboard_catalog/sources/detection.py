@@ -4,7 +4,7 @@ The catalog's own formats are read where they lie; items of other formats go int
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +38,7 @@ class Reader:
 
     Attributes:
         service: The BI service that people named, as a format describes it; None if none does.
+        formats: Names of the formats of other tools that were read.
     """
 
     scratch: Path
@@ -45,6 +46,7 @@ class Reader:
     wanted: str | None
     on_read: Callable[[int], None]
     service: Mapping[str, Any] | None = None
+    formats: set[str] = field(default_factory=set)
     _spools: int = 0
 
     def read_paths(self, paths: Sequence[str]) -> Iterator[ItemFile]:
@@ -74,11 +76,12 @@ class Reader:
             name = printable(path.rstrip("/"))
         tree, found = _format_of(file, name, self.wanted)
         if tree is not None and found is not None:
+            self.formats.add(found.name)
             prefix = f"{name}/" if tree.names != (name,) and not is_only else ""
             items = (replace(item, place=prefix + item.place) for item in found.items(tree, self.wishes))
             yield self._spool(items, name, has_all_charts=found.has_all_charts)
             return
-        sources = sources_at(file, name, is_only=is_only)
+        sources = sources_at(file, name, is_only=is_only, tried_tools=self.wanted is None)
         has_all_charts = {"chart", "dashboard"} <= {source.holding for source in sources}
         for source in sources:
             yield OwnFile(source, self.wishes, has_all_charts)

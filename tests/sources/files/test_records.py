@@ -58,7 +58,9 @@ def test_several_values_may_be_on_one_line(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "text"),
     [
-        ("a.yaml", "name: x\n", "is YAML: convert it to JSON"),
+        ("a.yaml", "name: x\n", "is YAML: .* export of Superset; convert other YAML to JSON"),
+        ("a.xlsx", b"PK\x03\x04", "is a workbook: save each sheet as CSV"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\0", "is a workbook: save each sheet as CSV"),
         ("a", "---\n- x\n", "is YAML"),
         ("a.csv", "name\nx\n", "is CSV: add --from csv"),
         ("a.txt", 'name,"a, b";service\n'.replace(";", ","), "is CSV"),

@@ -74,7 +74,7 @@ def test_does_not_wait_for_long(tool: FakeTool, client: LiveClient) -> None:
     [
         (Answer(status=401), "does not accept the credentials: check TOOL_TOKEN$"),
         (Answer(status=403), r"/base/x may not be read with the credentials in TOOL_TOKEN \(status 403\)$"),
-        (Answer(status=404), r"/base/x does not exist at Tool \(status 404\)$"),
+        (Answer(status=404), r"/base/x does not exist at Tool \(status 404\): is \S+ the address of Tool\?$"),
         (Answer(status=400), r"/base/x is refused \(status 400\)$"),
         (Answer(b"<html>"), "is not answered with JSON, but HTML: is this the address of Tool"),
         (Answer(b"{"), "is not answered with JSON: .* at line 1, column 2"),

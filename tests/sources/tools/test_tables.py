@@ -120,7 +120,7 @@ def test_a_cell_has_at_most_128_kib() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("", "a.csv has no column for name: say which it is with --map COLUMN=name. It is empty"),
+        ("", "a.csv has no header: its first line must have the names of its columns"),
         ("a,b\n", "a.csv has no column for name: say which it is with --map COLUMN=name. Its columns are 'a', 'b'"),
         ("name,Name\n", "a.csv has several columns for name: choose one with --map COLUMN=name"),
         ('name\na\n"b\nc\n', "a.csv:3 cannot be read: a quote is not closed"),
@@ -146,6 +146,11 @@ def test_a_table_that_cannot_be_read_is_one_error(table: str | bytes, message: s
 )
 def test_a_mapping_that_does_not_fit_is_an_error(columns: dict[str, str], message: str) -> None:
     assert error("b,c,c\n", Wishes(service="bi", columns=columns)).startswith(message)
+
+
+def test_a_field_is_mapped_once() -> None:
+    text = "a.csv has several columns for name: give only one --map COLUMN=name"
+    assert error("b,c\n", Wishes(service="bi", columns={"b": "name", "c": "name"})) == text
 
 
 def test_assets_need_a_service() -> None:

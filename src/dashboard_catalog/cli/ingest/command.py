@@ -43,6 +43,9 @@ def ingest(
     OpenMetadata's API. Entities are loaded first, then charts, then dashboards. Loading the same items
     again changes nothing.
 
+    It also reads what Grafana, Superset, DataHub and OpenMetadata export, and CSV. With --url, it asks a
+    Grafana (credentials in GRAFANA_TOKEN) or a Superset (SUPERSET_USERNAME and SUPERSET_PASSWORD).
+
     If the connection is lost, the command reconnects. After any other interruption, --resume continues
     the load, even days later.
 

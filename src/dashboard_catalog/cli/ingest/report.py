@@ -19,6 +19,8 @@ from dashboardcatalog.v1 import bulk_pb2
 
 SHOWN_PER_KIND = 5
 """How many items of each kind the result of a dry run shows."""
+_SHOWN_PATHS = 5
+"""How many paths of fields a line shows."""
 WRITTEN = ("created", "updated", "restored")
 OUTCOMES = ("created", "updated", "unchanged", "restored", "suppressed", "failed")
 
@@ -33,9 +35,9 @@ class Report:
         outcomes: Number of items by outcome.
         sent: Number of items that were sent, by kind.
         refused: Number of items that were not sent, since they cannot become a message.
+        missing: What becomes of references to what does not exist: `fail`, `drop` or `create`.
         dropped: Number of fields that the catalog does not have, by path.
         left_out: Number of references to what does not exist, by the path of their field.
-        creates: Whether what items refer to is created, if the caller may create it.
         created: What was created because items refer to it, and is not in the source.
         previewed: Some items of each kind, with their names, if `previews`.
         previews: Whether to keep and show some items, as the source does not have them in the form of the catalog.
@@ -52,9 +54,9 @@ class Report:
     outcomes: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     refused: int = 0
+    missing: str = "fail"
     dropped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
-    creates: bool = False
     created: list[str] = field(default_factory=list)
     previewed: dict[Kind, list[tuple[str, Item]]] = field(default_factory=dict)
     previews: bool = False
@@ -148,13 +150,15 @@ class Report:
         yield f"{self.source_name}: {kinds or 'no items'} {did} in {time} ({rate:,.0f}/s)"
         if self.resumed_after:
             yield f"Resumed: {self.resumed_after:,} of them were done before"
+        if self.missing == "fail" and any(one.failure.refers_to_nothing for one in self.failures):
+            yield "To load items without what does not exist, add --missing drop; to create it, --missing create"
         if self.dropped:
-            fields = ", ".join(f"{path} ({count:,})" for path, count in self.dropped.most_common())
-            yield f"Left out, because the catalog does not have these fields: {fields}"
+            yield f"Left out, because the catalog does not keep it: {_counted(self.dropped)}"
         if self.left_out:
-            fields = ", ".join(f"{path} ({count:,})" for path, count in self.left_out.most_common())
-            reason = "it does not exist and could not be created" if self.creates else "it does not exist"
-            yield f"Left out, because {reason}: {fields}"
+            creates = self.missing == "create"
+            reason = "it does not exist here" + (" and could not be created" if creates else "")
+            hint = "" if creates else "; to create it, add --missing create"
+            yield f"Left out, because {reason}: {_counted(self.left_out)}{hint}"
         if self.created:
             yield f"Created, because items need it: {', '.join(self.created)}"
         yield from self._preview_lines()
@@ -165,7 +169,7 @@ class Report:
 
     def _preview_lines(self) -> Iterator[str]:
         if self.previewed:
-            yield "These would be written, and others like them:"
+            yield "The first items of each kind:"
         for kind, items in self.previewed.items():
             for name, item in items:
                 title = getattr(getattr(item.sent, kind, None), "display_name", "")
@@ -195,3 +199,9 @@ def _plural(kind: str, count: int) -> str:
     if count == 1:
         return kind.replace("_", " ")
     return "entities" if kind == "entity" else f"{kind}s"
+
+
+def _counted(paths: Counter[str]) -> str:
+    shown = ", ".join(f"{path} ({count:,})" for path, count in paths.most_common(_SHOWN_PATHS))
+    hidden = len(paths) - _SHOWN_PATHS
+    return f"{shown} and {hidden} more, which --json lists" if hidden > 0 else shown

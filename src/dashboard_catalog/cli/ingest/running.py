@@ -28,6 +28,9 @@ from dashboard_catalog.sources.items.own_format import EXPECTED
 from dashboard_catalog_client import Item, LoadOptions, item_of
 from dashboardcatalog.v1 import bulk_pb2
 
+_TABLES = "csv"
+"""What `--from` calls the format whose columns people can map."""
+
 
 class NothingToLoad(CommandError):
     """The source has no items."""
@@ -56,8 +59,11 @@ def run(sources: Sources, scratch: Path, how: IngestOptions, connected: Connecti
         reader.on_read = shown.reading
         files += reader.read_paths(sources.paths)
         _name_unread(files, sources.paths)
+        if sources.wishes.columns and _TABLES not in reader.formats:
+            raise CommandError("--map is for tables, and no source is one; --from csv reads a file as a table")
         reading = _read(files, how, report, shown)
-        options = _options(files, reading, how)
+        report.missing = how.missing or ("drop" if any(file.is_foreign for file in files) else "fail")
+        options = _options(reading, how, report.missing)
         first = _prepare(connected, reader, reading, how, report)
         unfinished = None
         if not how.dry_run:
@@ -79,7 +85,6 @@ def _name_unread(files: Iterable[ItemFile], paths: Iterable[str]) -> None:
 
 
 def _read(files: Sequence[ItemFile], how: IngestOptions, report: Report, shown: Shown) -> Reading:
-    report.creates = how.missing == "create"
     report.previews = how.dry_run and any(file.is_foreign for file in files)
     reading = Reading(
         files,
@@ -93,7 +98,8 @@ def _read(files: Sequence[ItemFile], how: IngestOptions, report: Report, shown: 
         raise NothingToLoad(f"there is nothing to load: {report.source_name} has no items")
     if reading.is_unreadable:
         failed = report.failures[0]
-        raise CommandError(f"nothing can be loaded: {failed.place.name} {failed.failure.message}. {EXPECTED}")
+        expected = "" if any(file.is_foreign for file in files) else f". {EXPECTED}"
+        raise CommandError(f"nothing can be loaded: {failed.place.name} {failed.failure.message}{expected}")
     return reading
 
 
@@ -126,10 +132,9 @@ def _needs(reading: Reading, service: str) -> bool:
     return service not in reading.services and not reading.used_services.isdisjoint((service, quote(service)))
 
 
-def _options(files: Iterable[ItemFile], reading: Reading, how: IngestOptions) -> LoadOptions:
+def _options(reading: Reading, how: IngestOptions, missing: str) -> LoadOptions:
     # An exported item has all its fields.
     replaced = ["charts"] if reading.has_all_charts and not how.preserve else []
-    missing = how.missing or ("drop" if any(file.is_foreign for file in files) else "fail")
     options = LoadOptions(
         override_metadata=how.override_metadata,
         preserve=how.preserve,

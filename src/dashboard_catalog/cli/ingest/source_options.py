@@ -9,6 +9,7 @@ import typer
 
 from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.ingest.prompting import ask_at_terminal
+from dashboard_catalog.sources.detection import names
 from dashboard_catalog.sources.files.trees import printable
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.urls import without_query
@@ -21,7 +22,11 @@ class SourceOptions:
 
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="FORMAT", help="Format of the sources. By default, it is found out."),
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            help=f"Format of the sources: {', '.join(names())}. By default, it is found out.",
+        ),
     ] = None
     url: Annotated[
         str | None, typer.Option(metavar="URL", help="Ask this BI tool instead of reading a PATH. Needs --from.")

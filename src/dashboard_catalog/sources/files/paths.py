@@ -71,13 +71,14 @@ def received(path: str, scratch: Path) -> tuple[Path, str]:
         return _copy(pipe, scratch), name
 
 
-def sources_at(path: Path, name: str, *, is_only: bool = True) -> list[Source]:
+def sources_at(path: Path, name: str, *, is_only: bool = True, tried_tools: bool = True) -> list[Source]:
     """Returns the sources at a path.
 
     Args:
         path: A folder or a file.
         name: The name that people know.
         is_only: Whether it is the only path, so that the names of the files in a folder suffice.
+        tried_tools: Whether the formats of other tools did not recognize it.
 
     Raises:
         SourceError: If there is nothing to read.
@@ -85,7 +86,7 @@ def sources_at(path: Path, name: str, *, is_only: bool = True) -> list[Source]:
     if not path.is_dir():
         return [source_of(name, path)]
     if not (holdings := holdings_in(path)):
-        raise SourceError(f"{path} {_why_not_a_folder(path)}")
+        raise SourceError(f"{path} {_why_not_a_folder(path, tried_tools=tried_tools)}")
     return [
         source_of(file if is_only else f"{name}/{file}", path / file, holding) for file, holding in holdings.items()
     ]
@@ -105,10 +106,11 @@ def digest_of(contents: Iterable[Content]) -> str:
     return digest.hexdigest()
 
 
-def _why_not_a_folder(folder: Path) -> str:
+def _why_not_a_folder(folder: Path, *, tried_tools: bool) -> str:
     others = other_files(folder)
     hint = f"; give the paths of files, such as {folder / others[0]}, to load those" if others else ""
-    return f"contains none of {', '.join(FOLDER_FILES)}, and nothing in a known format of another tool{hint}"
+    tools = ", and nothing in a known format of another tool" if tried_tools else ""
+    return f"contains none of {', '.join(FOLDER_FILES)}{tools}{hint}"
 
 
 def other_files(folder: Path) -> list[str]:

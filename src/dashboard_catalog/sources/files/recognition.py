@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 _CONVERT = 'write JSON instead, such as one {"dashboard": {...}} per line'
+_WORKBOOK = 'is a workbook: save each sheet as CSV, in Excel as "CSV UTF-8"'
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "is a ZIP archive in no known format: unpack it, and give a JSON file"),
+    (b"\xd0\xcf\x11\xe0", _WORKBOOK),
     (b"\x1f\x8b", "is compressed: decompress it, for example with gunzip -c FILE | dashboard-catalog ingest -"),
     (b"\xff\xfe", "is UTF-16 text: save it as UTF-8"),
     (b"\xfe\xff", "is UTF-16 text: save it as UTF-8"),
@@ -52,6 +54,8 @@ def other_format(name: str, start: bytes) -> str | None:
         name: Name of the file.
         start: Its first bytes.
     """
+    if _has_suffix(name, ".xlsx", ".xlsm", ".ods"):
+        return _WORKBOOK
     for signature, text in _SIGNATURES:
         if start.startswith(signature):
             return text
@@ -67,7 +71,10 @@ def other_format(name: str, start: bytes) -> str | None:
     if _has_suffix(name, ".csv", ".tsv") or _SEPARATED.fullmatch(first):
         return f"is CSV: add --from csv, and --map COLUMN=FIELD for each column; or {_CONVERT}"
     if _has_suffix(name, ".yaml", ".yml") or _YAML.match(first):
-        return f"is YAML: convert it to JSON, for example with yq -o json {name}"
+        return (
+            "is YAML: give the whole archive or folder if it is of an export of Superset; "
+            "convert other YAML to JSON, for example with yq -o json FILE"
+        )
     return None
 
 

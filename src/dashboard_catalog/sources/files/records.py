@@ -114,7 +114,7 @@ def source_of(name: str, path: Path, holding: Holding | None = None) -> Source:
     """
     with opened(path) as file:
         if other := other_format(name, file.read(_START_BYTES)):
-            raise SourceError(f"{name} {other}")
+            raise SourceError(f"{'standard input' if name == '-' else name} {other}")
     if name.endswith(LINES_SUFFIXES):
         return Lines(name, path, holding)
     with opened(path) as file:

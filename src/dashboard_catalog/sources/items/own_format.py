@@ -197,7 +197,7 @@ def _fits(kind: Kind, holding: Holding) -> bool:
 
 EXPECTED = (
     'Expected {"dashboard": {...}}, {"chart": {...}} or {"entity": {...}} of the catalog, '
-    "or a dashboard or chart of OpenMetadata"
+    "or a dashboard or chart of OpenMetadata; --from says that it is in another tool's format"
 )
 """What a source may hold, for errors."""
 _NOT_AN_ENTITY = 'is not an entity: write {"user": {...}}, with one of ' + ", ".join(

@@ -75,6 +75,7 @@ class LiveClient:
         )
         self._retrying = retrying(sleep)
         self._has_answered = False
+        self._has_succeeded = False
         self._failures = 0
 
     def __enter__(self) -> Self:
@@ -135,6 +136,7 @@ class LiveClient:
                 raise SourceError(f"{error.final}; {self._failures} requests in a row have failed") from error
             raise error.final from error
         self._failures = 0
+        self._has_succeeded = True
         return answer
 
     def _attempt(self, method: str, url: httpx.URL, content: object) -> object:
@@ -183,7 +185,8 @@ class LiveClient:
             403: f"may not be read with the credentials in {self._variables}",
             404: f"does not exist at {self._tool}",
         }
-        return AnswerError(f"{shown} {texts.get(status, 'is refused')} (status {status})", status)
+        hint = f": is {self.url} the address of {self._tool}?" if status == 404 and not self._has_succeeded else ""
+        return AnswerError(f"{shown} {texts.get(status, 'is refused')} (status {status}){hint}", status)
 
 
 def _base(url: str, variables: str) -> httpx.URL:

@@ -4,6 +4,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from dashboard_catalog.sources.problems import SourceError
@@ -104,7 +105,13 @@ class SupersetSession:
                 return
 
     def _log_in(self) -> None:
-        answer = self._client.post("api/v1/security/login", self._login)
+        try:
+            answer = self._client.post("api/v1/security/login", self._login)
+        except AnswerError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            text = f"{error}: does it have logins of the kind {self._login['provider']!r} ({PROVIDER})?"
+            raise AnswerError(text, error.status) from error
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str):
             raise SourceError("Superset answers the login without a token")

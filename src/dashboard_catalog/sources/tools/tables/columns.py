@@ -69,10 +69,13 @@ def columns_of(place: str, header: Sequence[str], kind: Kind, given: Mapping[str
         SourceError: If the name has no column, or it is not clear which column fills a field.
     """
     names = [name.strip() for name in header]
+    if not any(names):
+        raise SourceError(f"{place} has no header: its first line must have the names of its columns")
     columns = [_given(place, names, kind, *one) for one in given.items()] if given else _named(names, kind)
     targets = [column.target for column in columns]
     if repeated := next((target for target in targets if targets.count(target) > 1), None):
-        raise SourceError(f"{place} has several columns for {repeated}: choose one with --map COLUMN={repeated}")
+        hint = f"give only one --map COLUMN={repeated}" if given else f"choose one with --map COLUMN={repeated}"
+        raise SourceError(f"{place} has several columns for {repeated}: {hint}")
     if "name" not in targets:
         raise SourceError(f"{place} has no column for name: say which it is with --map COLUMN=name. {_has(names)}")
     return columns
@@ -114,7 +117,7 @@ def _plain(name: str) -> str:
 
 def _has(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"Its columns are {', '.join(repr(name[:64]) for name in names[:_SHOWN])}{more}" if names else "It is empty"
+    return f"Its columns are {', '.join(repr(name[:64]) for name in names[:_SHOWN])}{more}"
 
 
 def _single(field: FieldDescriptor, cell: str) -> object:
