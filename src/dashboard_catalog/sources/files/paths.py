@@ -109,7 +109,9 @@ def digest_of(contents: Iterable[Content]) -> str:
 def _why_not_a_folder(folder: Path, *, tried_tools: bool) -> str:
     others = other_files(folder)
     hint = f"; give the paths of files, such as {folder / others[0]}, to load those" if others else ""
-    tools = ", and nothing in a known format of another tool" if tried_tools else ""
+    tools = (
+        ", and nothing in a known format of another tool" if tried_tools else " (leave out --from to try other formats)"
+    )
     return f"contains none of {', '.join(FOLDER_FILES)}{tools}{hint}"
 
 
