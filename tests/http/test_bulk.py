@@ -26,7 +26,8 @@ async def put_all(client: httpx.AsyncClient, kind: str, bodies: Any, **parameter
 async def test_each_item_fails_alone_and_all_are_ingestion(connect: Connect, superset: Caller) -> None:
     await superset.upsert_dashboard(dashboard={"name": "edited", "service": "superset", "description": "by a person"})
     await superset.upsert_entity(entity={"biService": {"name": "grafana.local", "serviceType": "Grafana"}})
-    too_large = {"name": "large", "service": "superset", "description": "x" * 1000, "extension": {"a": "y" * 600_000}}
+    charts = [f"superset.{'y' * 300}{number}" for number in range(2_000)]
+    too_large = {"name": "large", "service": "superset", "charts": charts}
     bodies = [
         {"name": "new", "service": "superset", "charts": ["superset.c1"], "lifeCycle": {}, "sourceHash": "abc"},
         {"name": "edited", "service": "superset", "description": "by a source", "project": "p"},

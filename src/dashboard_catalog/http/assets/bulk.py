@@ -30,9 +30,6 @@ from dashboard_catalog.http.dialect.service_names import ServiceNames
 from dashboard_catalog.http.edge.calls import HttpCall, call_of
 from dashboard_catalog.sources.items.messages import full_name
 
-# Other calls get a turn after this number of items.
-_READ_AT_ONCE = 10
-
 
 class _Item(NamedTuple):
     """An item of a request: its name in the answer, and its write, or why it cannot be read."""
@@ -105,8 +102,8 @@ class BulkRoutes:
         # Most requests are about one service.
         services: dict[str, Any] = {}
         for place, body in enumerate(bodies):
-            if place % _READ_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            # Other calls have a turn.
+            await asyncio.sleep(0)
             if isinstance(body, dict) and isinstance(sent := body.get("service"), str):
                 if sent not in services:
                     services[sent] = await self._services.fqn_of(sent, call)

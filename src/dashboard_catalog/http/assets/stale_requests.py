@@ -1,5 +1,6 @@
 """Reads the body of `deleteStale`: what a source still has, so that the rest can be deleted."""
 
+import asyncio
 from typing import Any
 
 from dashboard_catalog.catalog.bulk.stale import StaleRequest
@@ -16,6 +17,9 @@ from dashboard_catalog.http.edge.calls import HttpCall
 _REQUIRED: Shape = {"scopeFqn": str, "scopeEntityType": str, "seenFqns": list}
 _OPTIONAL: Shape = {"recursive": bool, "dryRun": bool, "hardDelete": bool}
 _SCOPE = "service"
+# After so many names other calls have a turn.
+_READ_AT_ONCE = 1_000
+_MOST_VIOLATIONS = 100
 
 
 def check_stale(call: HttpCall, body: dict[str, Any]) -> None:
@@ -47,11 +51,15 @@ async def stale_request(call: HttpCall, kind: AssetKind, body: dict[str, Any], s
         services: Finds the BI service.
 
     Raises:
-        CatalogError: INVALID_ARGUMENT with everything that is wrong with the body.
+        CatalogError: INVALID_ARGUMENT with what is wrong with the body, and with the first names that are wrong.
     """
     check_stale(call, body)
     violations, seen = Violations(), set()
     for place, fqn in enumerate(body["seenFqns"]):
+        if place % _READ_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        if len(violations) == _MOST_VIOLATIONS:
+            break
         try:
             seen |= _named(fqn)
         except names.NameSyntaxError as error:

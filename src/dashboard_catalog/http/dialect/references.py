@@ -15,6 +15,7 @@ from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.reading.asset_reads import AssetRead
 from dashboard_catalog.error_codes import Code, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
+from dashboard_catalog.http.dialect.requests import MAX_CHARTS, MAX_OWNERS
 from dashboard_catalog.http.edge.calls import HttpCall
 
 _NAMES = ("name", "fullyQualifiedName")
@@ -33,20 +34,20 @@ class References:
         self._room = room
 
     async def owners(self, sent: Any, before: Any, call: HttpCall) -> Any:
-        """Returns owners with only the id or only the name, whichever counts. Anything but a list is returned as it is.
+        """Returns owners with the id or the name alone, whichever counts. What is no list of them stays as it is.
 
         Args:
             sent: The owners as patched.
             before: The owners as answered.
             call: The call.
         """
-        if not isinstance(sent, list):
+        if not isinstance(sent, list) or len(sent) > MAX_OWNERS:
             return sent
         types = {owner["id"]: owner["type"] for owner in before or ()}
         return list(await gather(*(self._owner(owner, types, call) for owner in sent)))
 
     async def named(self, kind: str, sent: Any, before: Any, field: str, call: HttpCall) -> Any:
-        """Returns references to things of one kind by fully qualified name. Anything but a list is returned as it is.
+        """Returns references to things of one kind by fully qualified name. What is no list of them stays as it is.
 
         Args:
             kind: Of the things.
@@ -58,7 +59,7 @@ class References:
         Raises:
             CatalogError: INVALID_ARGUMENT for an unknown id without a name.
         """
-        if not isinstance(sent, list):
+        if not isinstance(sent, list) or len(sent) > (MAX_CHARTS if kind in ASSET_KINDS else MAX_OWNERS):
             return sent
         # A large asset is shown without some names.
         known = {one["id"]: one["fullyQualifiedName"] for one in before or () if "fullyQualifiedName" in one}

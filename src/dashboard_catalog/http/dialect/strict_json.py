@@ -13,7 +13,14 @@ from dashboard_catalog.errors import CatalogError
 MAX_DEPTH = 100
 """How many objects and lists may be inside each other."""
 
+MAX_STRUCTURES = 100_000
+"""How many objects and lists a body may have. A few bytes of JSON can take much more memory than that."""
+
+MAX_KEYS = 10_000
+"""How many keys an object may have."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def parsed(body: bytes) -> Any:
@@ -22,6 +29,8 @@ def parsed(body: bytes) -> Any:
     Raises:
         CatalogError: MALFORMED_REQUEST with the place of the mistake, not with its text.
     """
+    if _structures_in(body) > MAX_STRUCTURES and _structures_in(_STRING.sub(b"", body)) > MAX_STRUCTURES:
+        raise _malformed(f"has more than {MAX_STRUCTURES:,} objects and lists")
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_number, object_pairs_hook=_unique)
         if _SURROGATE.search(body):
@@ -40,9 +49,14 @@ def parsed(body: bytes) -> Any:
     except ValueError:
         # Python reads no integer of that length.
         raise _malformed("has a number that is too long") from None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and depth_of(value) > MAX_DEPTH:
+    if _structures_in(body) > MAX_DEPTH and depth_of(value) > MAX_DEPTH:
         raise _malformed("is nested too deeply")
     return value
+
+
+def _structures_in(text: bytes) -> int:
+    """Returns at most how many objects and lists a text has. What looks like one in a string counts, too."""
+    return text.count(b"{") + text.count(b"[")
 
 
 def depth_of(value: Any) -> int:
@@ -67,6 +81,8 @@ def _refuse_number(_text: str) -> NoReturn:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise _Unusable(f"has an object with more than {MAX_KEYS:,} keys")
     found = dict(pairs)
     if len(found) < len(pairs):
         raise _Unusable("has an object with the same key twice")

@@ -16,7 +16,7 @@ from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.parameters import HardDelete
 from dashboard_catalog.http.dialect.references import References
-from dashboard_catalog.http.dialect.requests import checked, entity_in, expected_etag, sent_object
+from dashboard_catalog.http.dialect.requests import MAX_OWNERS, checked, entity_in, expected_etag, sent_object
 from dashboard_catalog.http.dialect.shapes import check_shape
 from dashboard_catalog.http.edge.calls import HttpCall, call_of
 from dashboard_catalog.http.entities.entity_answers import EntityAnswers, references_of
@@ -124,6 +124,9 @@ class EntityWrites:
         for field, kind in self._kind.parents.items():
             sent = body.get(field)
             several = sent if isinstance(sent, list) else [sent]
+            if len(several) > MAX_OWNERS:
+                # The contract refuses them.
+                continue
             named = await self._references.named(kind, [_reference(one) for one in several], None, field, call)
             found[field] = named if isinstance(sent, list) else named[0]
         return found

@@ -24,6 +24,8 @@ MAX_OPERATIONS = 1_000
 MAX_COPIED_BYTES = 512 * 2**10
 """What a patch may copy within its document. Without a limit, a few copies of copies would fill the memory."""
 
+MAX_PATH_CHARACTERS = 10_000
+
 IGNORED = frozenset({"version", "updatedAt", "updatedBy", "href", "changeDescription"})
 """Members that clients send back with their new values. The catalog decides them itself."""
 
@@ -132,6 +134,8 @@ def _operation(index: int, sent: Any) -> Operation:
 def _parts(path: Any, field: str) -> tuple[str, ...]:
     if not isinstance(path, str):
         raise _malformed(field, "must be a JSON Pointer, such as /description or /tags/0")
+    if len(path) > MAX_PATH_CHARACTERS:
+        raise _malformed(field, f"must be at most {MAX_PATH_CHARACTERS:,} characters, has {len(path):,}")
     try:
         return tuple(jsonpointer.JsonPointer(path).parts)
     except jsonpointer.JsonPointerException:

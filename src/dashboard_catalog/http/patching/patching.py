@@ -4,6 +4,7 @@ The patch applies to the JSON that GET answers. The members that it changes ther
 state that was read. If someone else writes in the meantime, everything is done again.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
@@ -14,8 +15,7 @@ from dashboard_catalog.calls.answer_room import CallRoom
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.dialect.answers import JsonAnswer
-from dashboard_catalog.http.dialect.requests import expected_etag
-from dashboard_catalog.http.dialect.strict_json import parsed
+from dashboard_catalog.http.dialect.requests import expected_etag, sent_json
 from dashboard_catalog.http.patching.json_patch import Operation, changes_between, operations_of, patched
 
 Read = Callable[[CallRoom], Awaitable[JsonAnswer]]
@@ -48,7 +48,7 @@ class Patching:
         Raises:
             CatalogError: ABORTED if what is stored is not that of `If-Match`.
         """
-        operations = operations_of(parsed(await request.body()), self._writable)
+        operations = operations_of(await sent_json(request), self._writable)
         expected = expected_etag(request)
         for _ in range(_ATTEMPTS - 1):
             try:
@@ -65,7 +65,9 @@ class Patching:
         if expected not in ("", etag):
             raise CatalogError(Reason.ETAG_MISMATCH, "what is stored is not that of If-Match")
         before = json.loads(bytes(answer.body))
-        changes = changes_between(before, patched(before, operations), self._writable)
+        # Many operations, or few on a large document, take so long that other calls must be served meanwhile.
+        after = await asyncio.to_thread(patched, before, operations)
+        changes = changes_between(before, after, self._writable)
         if not changes:
             return answer
         del answer
