@@ -33,7 +33,7 @@ def test_brackets_in_strings_do_not_count() -> None:
 
 
 @pytest.mark.usefixtures("superset")
-async def test_what_is_too_long_is_neither_read_nor_looked_up(connect: Connect) -> None:
+async def test_what_is_too_long_or_no_reference_is_refused_at_once(connect: Connect) -> None:
     dashboard = {"name": "d", "service": "superset"}
     lists: dict[str, Any] = {
         "charts": [1] * 2_001,
@@ -49,6 +49,9 @@ async def test_what_is_too_long_is_neither_read_nor_looked_up(connect: Connect) 
             assert "at most 2000 elements, has 2001" in answer.json()["message"]
         answer = await client.put("/api/v1/dashboards", json={**dashboard, "extension": {"a": [1] * 100_000}})
         assert "compact JSON" in answer.json()["message"]
+        domains = [{"password": "s3cret"}, {"password": "other"}]
+        answer = await client.put("/api/v1/dashboards", json={**dashboard, "domains": domains})
+        assert (answer.status_code, "s3cret" in answer.text) == (400, False)
         answer = await client.put("/api/v1/teams", json={"name": "t", "parents": [UNKNOWN] * 101})
         assert "at most 100 elements, has 101" in answer.json()["message"]
         assert (await client.put("/api/v1/dashboards", json=dashboard)).status_code == 201

@@ -114,7 +114,9 @@ def _adapt_domains(kind: Kind, adapted: Adapted) -> None:
     if (domain := adapted.body.get("domain")) is not None:
         named.append(name_in(domain))
     if len(distinct := list(dict.fromkeys(map(str, named)))) > 1:
-        text = f"names {len(distinct)} domains ({', '.join(distinct[:3])}); the catalog keeps one"
+        # Only names are shown: anything could be in an object that is no reference.
+        shown = ", ".join([name for name in named if isinstance(name, str)][:3]) or "without names"
+        text = f"names {len(distinct)} domains ({shown}); the catalog keeps one"
         adapted.problems.append(Problem(f"{kind}.domains", text))
     elif named:
         adapted.body["domain"] = named[0]
