@@ -1,5 +1,6 @@
-"""Bodies that are small to send and large to keep, or slow to read."""
+"""Bodies and queries that are small to send and large to keep, or slow to read."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.dialect.strict_json import MAX_KEYS, MAX_STRUCTURES, parsed
+from dashboard_catalog.http.search.search_text import search_text
 from tests.http.conftest import Connect
 
 UNKNOWN = "01a20df5-0415-7081-bb64-000000000001"
@@ -30,6 +32,14 @@ def test_brackets_in_strings_do_not_count() -> None:
     text = '{"[' * MAX_STRUCTURES
     escaped = text.replace('"', '\\"')
     assert parsed(f'["{escaped}"]'.encode()) == [text]
+
+
+def test_texts_that_patterns_would_read_for_minutes_are_refused_at_once() -> None:
+    blanks = " " * 60_000
+    assert search_text(f'email:{blanks}"a"b', "").email is None
+    query = {"query": {"query_string": {"query": f"{blanks}AND", "fields": ["name"]}}}
+    with pytest.raises(CatalogError, match="query_filter"):
+        search_text("", json.dumps(query))
 
 
 @pytest.mark.usefixtures("superset")

@@ -12,9 +12,11 @@ from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.http.dialect.strict_json import parsed
 
 _EVERYTHING = frozenset({"", "*", "**"})
-_EMAIL = re.compile(r'email(?:\.keyword)?:\s*"?([^"]*)"?\s*', re.IGNORECASE)
+_EMAIL = re.compile(r"email(?:\.keyword)?:", re.IGNORECASE)
 _NO_BOTS = re.compile(r"\s+AND\s+isBot:false\s*$", re.IGNORECASE)
 _NAMES = {"name", "displayName"}
+# Of the contract too. The pattern takes quadratic time on blanks, which is nothing for so many.
+_MAX_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ def search_text(q: str, query_filter: str) -> SearchText:
     """
     if query_filter:
         return _named(q, query_filter)
-    if found := _EMAIL.fullmatch(q):
+    if (found := _EMAIL.match(q)) and '"' not in (
+        email := q[found.end() :].strip().removeprefix('"').removesuffix('"')
+    ):
         # Clients do not encode the plus sign, which means a blank in a query.
-        return SearchText(email=found[1].strip().replace(" ", "+"))
+        return SearchText(email=email.strip().replace(" ", "+"))
     return SearchText(words="" if q.strip() in _EVERYTHING else q)
 
 
@@ -52,7 +56,8 @@ def _named(q: str, query_filter: str) -> SearchText:
     try:
         match parsed(query_filter.encode()):
             case {"query": {"query_string": {"query": str(text), "fields": list(fields)}}} if {*fields} <= _NAMES:
-                if q.strip() in _EVERYTHING and (name := _NO_BOTS.sub("", text).strip()):
+                is_short = len(text) <= _MAX_CHARACTERS
+                if is_short and q.strip() in _EVERYTHING and (name := _NO_BOTS.sub("", text).strip()):
                     return SearchText(name=name, bots=not _NO_BOTS.search(text))
     except (CatalogError, TypeError, UnicodeEncodeError):
         pass
