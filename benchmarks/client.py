@@ -31,11 +31,13 @@ class Sent(NamedTuple):
         seconds: From the first byte sent to the last response.
         cpu: Seconds of processor time of the client.
         counts: Outcomes of a stream.
+        each: Milliseconds of each call, where calls are measured.
     """
 
     seconds: float
     cpu: float
     counts: dict[str, int]
+    each: Sequence[float] = ()
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:
@@ -73,14 +75,17 @@ async def _call_often(address: str, token: str, method: str, requests: Sequence[
         await channel.channel_ready()
         call: Any = channel.unary_unary(method)
         headers, remaining = metadata(token), iter(requests)
+        each: list[float] = []
 
         async def caller() -> None:
             for request in remaining:
+                sent = time.perf_counter()
                 await call(request, metadata=headers)
+                each.append((time.perf_counter() - sent) * 1e3)
 
         began, cpu_began = time.perf_counter(), time.process_time()
         await asyncio.gather(*(caller() for _ in range(callers)))
-        return Sent(time.perf_counter() - began, time.process_time() - cpu_began, {})
+        return Sent(time.perf_counter() - began, time.process_time() - cpu_began, {}, each)
 
 
 def token_of_now(address: str, token: str) -> str:

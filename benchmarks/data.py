@@ -1,9 +1,12 @@
 """The data to load: a BI service with dashboards of 5 charts, an owner and 2 tags each, as serialized messages."""
 
+import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeAlias
+
+from google.protobuf.json_format import MessageToDict
 
 from dashboardcatalog.v1 import (
     bulk_pb2,
@@ -57,6 +60,11 @@ def copies(items: Sequence[Item], count: int) -> list[Item]:
     return made
 
 
+def updates(items: Sequence[Item], count: int, edition: int) -> list[Item]:
+    """Returns `count` of these dashboards, in turns, each time in another edition than before."""
+    return [_edited(items[number % len(items)], f"{edition}.{number // len(items)}") for number in range(count)]
+
+
 def bulk_messages(items: Iterable[Item], size: int) -> list[bytes]:
     """Returns the messages of a stream, with `size` items each."""
     return [bulk_pb2.BulkUpsertRequest(items=chunk).SerializeToString() for chunk in _chunks(iter(items), size)]
@@ -71,8 +79,23 @@ def upsert_requests(items: Iterable[Item]) -> list[bytes]:
 def get_requests(items: Sequence[Item], count: int) -> list[bytes]:
     """Returns `count` unary requests for random dashboards."""
     request = dashboard_service_pb2.GetDashboardRequest
-    picked = random.Random(2).choices(items, k=count)
-    return [request(fully_qualified_name=f"{SERVICE}.{item.dashboard.name}").SerializeToString() for item in picked]
+    return [request(fully_qualified_name=name).SerializeToString() for name in names(items, count)]
+
+
+def names(items: Sequence[Item], count: int) -> list[str]:
+    """Returns the fully qualified names of `count` random dashboards."""
+    return [f"{SERVICE}.{item.dashboard.name}" for item in random.Random(2).choices(items, k=count)]
+
+
+def json_bodies(items: Iterable[Item]) -> list[bytes]:
+    """Returns the JSON of each dashboard."""
+    return [json.dumps(MessageToDict(item.dashboard)).encode() for item in items]
+
+
+def _edited(item: Item, edition: str) -> Item:
+    edited = Item.FromString(item.SerializeToString())
+    edited.dashboard.description += f" Edited: {edition}."
+    return edited
 
 
 def _chart(number: int, edition: int) -> chart_pb2.ChartSpec:

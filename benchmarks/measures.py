@@ -9,6 +9,7 @@ from benchmarks import client, data, floors, processor, searches
 from benchmarks.client import Sent
 from benchmarks.comparison import measures as compared
 from benchmarks.data import Item
+from benchmarks.doors import measure_doors
 from benchmarks.recorder import Measure, Recorder, Size, Watch
 from benchmarks.servers import Server, catalog_server
 from dashboard_catalog.store import migrate
@@ -42,13 +43,14 @@ def on_postgresql(folder: Path, size: Size, watch: Watch) -> Measured:
         postgres.execute("CREATE DATABASE catalog")
         url = postgres.url("catalog")
         migrate.upgrade(url)
-        with catalog_server(folder, url, postgres) as server:
+        with catalog_server(folder, url, postgres, http=True) as server:
             measured = _Bench(
                 "PostgreSQL",
                 server,
                 size,
                 watch,
-                lambda table: floors.on_postgresql(postgres, "catalog", table, size.chunk),
+                floors_of=lambda table: floors.on_postgresql(postgres, "catalog", table, size.chunk),
+                folder=folder,
             ).run()
         measured.comparison = compared.on_postgresql(folder, postgres, size, watch)
         return measured
@@ -57,9 +59,14 @@ def on_postgresql(folder: Path, size: Size, watch: Watch) -> Measured:
 def on_sqlite(folder: Path, size: Size, watch: Watch) -> Measured:
     """Measures on a SQLite file."""
     url = f"sqlite+aiosqlite:///{folder / 'catalog.db'}"
-    with catalog_server(folder, url, None) as server:
+    with catalog_server(folder, url, None, http=True) as server:
         return _Bench(
-            "SQLite", server, size, watch, lambda table: floors.on_sqlite(url, table, size.chunk, folder)
+            "SQLite",
+            server,
+            size,
+            watch,
+            floors_of=lambda table: floors.on_sqlite(url, table, size.chunk, folder),
+            folder=folder,
         ).run()
 
 
@@ -70,9 +77,12 @@ class _Bench:
         server: Server,
         size: Size,
         watch: Watch,
+        *,
         floors_of: Callable[[str], floors.Floors],
+        folder: Path,
     ) -> None:
         self._server = server
+        self._folder = folder
         self._size = size
         self._recorder = Recorder(name, server, watch)
         self._floors_of = floors_of
@@ -91,6 +101,7 @@ class _Bench:
         self._search("search", facets=False)
         self._search("search with facets", facets=True)
         self._unary(dashboards)
+        measure_doors(self._recorder, self._server, self._size, self._folder)
         return Measured(self._recorder.measures, self._floors, processor.peak_memory_of(self._server.pid))
 
     def _bulk(self, kind: str, first: Sequence[Item], changed: Sequence[Item]) -> None:
@@ -139,6 +150,7 @@ class _Bench:
         for work, method, requests in (
             ("upsert", client.UPSERT, data.upsert_requests(new)),
             ("get", client.GET, data.get_requests(known, calls)),
+            ("update", client.UPSERT, data.upsert_requests(data.updates(known, calls, 3))),
         ):
             self._recorder.record(f"unary {work}", calls, partial(self._call, method, requests))
 

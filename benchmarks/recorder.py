@@ -64,6 +64,10 @@ class Recorder:
         self._server = server
         self._watch = watch
 
+    def beside(self, server: Server) -> "Recorder":
+        """Returns a recorder for another server that is measured beside this one."""
+        return Recorder(self.database, server, self._watch)
+
     def record(self, work: str, items: int, send: Callable[[], Sent], note: Callable[[], str] | None = None) -> None:
         """Adds a line for the work that `send` causes in the server; `note` is called after it."""
         before = self._server.cpu()

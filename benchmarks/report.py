@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comparison.measures import COMPARED
+from benchmarks.doors import DOOR, FLOOR
 from benchmarks.measures import Measured
 from benchmarks.recorder import Measure
 
@@ -29,6 +30,7 @@ _GOALS: Mapping[str, Sequence[Goal]] = {
     "everything changed": (Goal("bare", 0.15),),
     "upsert": (Goal("echo", 0.6),),
     "get": (Goal("echo", 0.7),),
+    "update": (Goal("echo", 0.6),),
 }
 
 
@@ -49,7 +51,7 @@ def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
         name = measured.measures[0].database
         for measure in measured.measures:
             if measure.note is not None:
-                _add(table, measure, measure.note)
+                _add(table, measure, "; ".join(filter(None, (_of_doors(measure, measured.measures), measure.note))))
                 continue
             kind = "dashboard" if "dashboard" in measure.work else "chart"
             by_floor = measured.floors[kind]._asdict().items()
@@ -83,6 +85,14 @@ def _ratios(measure: Measure, rates: Mapping[str, float], elsewhere: float | Non
         at_least = " (1.0)" if measure.work.endswith(_BULK) else ""
         shown.append(f"{measure.rate / elsewhere:.2f} of PostgreSQL{at_least}")
     return shown
+
+
+def _of_doors(measure: Measure, measures: Iterable[Measure]) -> str:
+    """Returns the ratios of work at the HTTP door to the same by gRPC, and with no catalog; empty for other work."""
+    work = measure.work.removeprefix(DOOR)
+    others = {"gRPC": f"unary {work}", "HTTP alone": f"{FLOOR}{work}"}
+    rates = {other.work: other.rate for other in measures}
+    return ", ".join(f"{measure.rate / rates[name]:.2f} of {of}" for of, name in others.items() if name in rates)
 
 
 def _compared(measure: Measure, comparison: Iterable[Measure]) -> Iterator[str]:

@@ -19,6 +19,7 @@ START_SECONDS = 60
 _SERVE = ["-c", "from dashboard_catalog.cli.main import main; main()", "serve"]
 _ECHO = ["-m", "benchmarks.echo"]
 _COMPARISON = ["-m", "benchmarks.comparison"]
+_HTTP_FLOOR = ["-m", "benchmarks.http_floor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,13 @@ def echo_server(folder: Path) -> Iterator[EchoServer]:
     data = folder / "echo"
     with _serving([*_ECHO, str(data)], folder / "echo.log") as (pid, line):
         yield EchoServer(line["plain_address"], line["address"], _token(data), pid)
+
+
+@contextmanager
+def http_floor_server(folder: Path, size: int) -> Iterator[Server]:
+    """Runs an HTTP server without a catalog, whose answers have this many bytes, until the end of the block."""
+    with _serving([*_HTTP_FLOOR, str(size)], folder / "http_floor.log") as (pid, line):
+        yield Server("", "-", pid, None, line["address"])
 
 
 @contextmanager

@@ -1,17 +1,14 @@
 """Measures the comparison: the same dashboards as the catalog's, on the same PostgreSQL server."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from google.protobuf.json_format import MessageToDict
-
 from benchmarks import data
 from benchmarks.client import Sent, apart
-from benchmarks.comparison.client import put
 from benchmarks.comparison.seed import seed
 from benchmarks.data import Item
+from benchmarks.http_client import put
 from benchmarks.recorder import Measure, Recorder, Size, Watch
 from benchmarks.servers import Server, comparison_server
 from tests.postgres import PostgresServer
@@ -35,18 +32,15 @@ def on_postgresql(folder: Path, postgres: PostgresServer, size: Size, watch: Wat
             send = partial(_put, server, BULK, bulk_bodies(items, size.chunk), 1)
             recorder.record(f"{COMPARED}bulk dashboards, {work}", size.items, send)
         new = data.copies(first, size.calls)
-        recorder.record(f"{COMPARED}unary upsert", size.calls, partial(_put, server, ONE, bodies(new), size.callers))
+        recorder.record(
+            f"{COMPARED}unary upsert", size.calls, partial(_put, server, ONE, data.json_bodies(new), size.callers)
+        )
         return recorder.measures
-
-
-def bodies(items: Sequence[Item]) -> list[bytes]:
-    """Returns the body of a request for each dashboard."""
-    return [json.dumps(MessageToDict(item.dashboard)).encode() for item in items]
 
 
 def bulk_bodies(items: Sequence[Item], size: int) -> list[bytes]:
     """Returns the bodies of requests with `size` dashboards each."""
-    made = bodies(items)
+    made = data.json_bodies(items)
     return [b"[" + b",".join(made[start : start + size]) + b"]" for start in range(0, len(made), size)]
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from benchmarks import data
-from benchmarks.comparison.client import put
-from benchmarks.comparison.measures import BULK, ONE, bodies, bulk_bodies
+from benchmarks.comparison.measures import BULK, ONE, bulk_bodies
 from benchmarks.comparison.seed import seed
+from benchmarks.http_client import put
 from benchmarks.servers import Server, comparison_server
 from tests.postgres import PostgresServer
 
@@ -57,7 +57,7 @@ def test_it_stores_each_version_once_and_keeps_earlier_ones(server: Server, post
 
 
 def test_one_dashboard_is_returned_as_it_is_stored(server: Server, postgres: PostgresServer) -> None:
-    spec = json.loads(bodies(data.dashboards(1))[0])
+    spec = json.loads(data.json_bodies(data.dashboards(1))[0])
     answer = send(server, ONE, json.dumps({**spec, "charts": spec["charts"][:2]}).encode())
     assert sorted(chart["fullyQualifiedName"] for chart in answer["charts"]) == sorted(spec["charts"][:2])
     assert send(server, ONE, json.dumps(spec).encode())["version"] == 0.2
