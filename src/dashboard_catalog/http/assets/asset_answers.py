@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
-from google.protobuf.json_format import MessageToDict
 
 from dashboard_catalog.calls.answer_room import AnswerRoom, CallRoom
 from dashboard_catalog.catalog.reading.views import AssetView
 from dashboard_catalog.contract.shown import shown_asset
 from dashboard_catalog.http.dialect.answers import JsonAnswer, etag_header, href_of, milliseconds, service_type
+from dashboard_catalog.http.dialect.message_json import json_of
 from dashboard_catalog.http.edge.calls import call_of
 
 OPTIONAL = frozenset({"owners", "charts", "tags", "domains", "extension"})
@@ -77,9 +77,10 @@ def shown_keys(kind: str, only: Collection[str]) -> list[str]:
 
 
 def _asset_json(kind: str, message: Any, only: Collection[str]) -> dict[str, Any]:
+    keys = shown_keys(kind, only)
     # OpenMetadata too answers with an empty list where there is nothing of what was asked for.
-    whole = dict.fromkeys(OPTIONAL, ()) | {"extension": {}} | MessageToDict(message)
-    answer = {key: whole[key] for key in shown_keys(kind, only) if key in whole}
+    whole = dict.fromkeys(OPTIONAL, ()) | {"extension": {}} | json_of(message, keys)
+    answer = {key: whole[key] for key in keys if key in whole}
     answer["deleted"] = message.deleted
     answer["updatedAt"] = milliseconds(message.updated_at)
     if "serviceType" in answer:

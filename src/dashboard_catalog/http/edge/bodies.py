@@ -25,9 +25,12 @@ async def read_body(scope: Scope, receive: Receive, seconds: float) -> bytes:
         CatalogError: MESSAGE_TOO_LARGE, CLIENT_IDLE, or MALFORMED_REQUEST if the client has gone in the middle, or has
             declared the length of the body in two ways.
     """
-    length = Headers(scope=scope).get("content-length", "")
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "")
     if has_two_lengths(scope):
         raise CatalogError(Reason.MALFORMED_REQUEST, "the request has both Content-Length and Transfer-Encoding")
+    if not length and "transfer-encoding" not in headers:
+        return b""
     parts: list[bytes] = []
     size, more = 0, True
     is_too_large = length.isdecimal() and int(length) > MAX_BODY_BYTES
