@@ -42,7 +42,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_has_its_name_and_a_description() -> None:
-    assert {name.upper() for name in Settings.model_fields} == NAMES | {"PGBOUNCER", "MAX_CONCURRENT_CALLS"}
+    assert {name.upper() for name in Settings.model_fields} == NAMES | {
+        "HTTP_ADDRESS",
+        "HTTP_OPENMETADATA_VERSION",
+        "PGBOUNCER",
+        "MAX_CONCURRENT_CALLS",
+    }
     assert all(field.description for field in Settings.model_fields.values())
     assert (environment_name("tls_cert"), flag_name("tls_cert")) == ("DASHBOARD_CATALOG_TLS_CERT", "--tls-cert")
 
