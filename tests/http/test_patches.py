@@ -10,9 +10,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.http.patching.json_patch import changes_between, operations_of, patched
+from dashboard_catalog.http.patching.json_patch import changes_between, patched, read_patch
+from dashboard_catalog.server import CatalogServer
 from tests.http.conftest import Connect
 from tests.service.caller import Caller
 
@@ -27,7 +29,7 @@ _DOCUMENT = {
 
 
 def _patched(*operations: Any) -> dict[str, Any]:
-    return changes_between(_DOCUMENT, patched(_DOCUMENT, operations_of(list(operations), _WRITABLE)), _WRITABLE)
+    return changes_between(_DOCUMENT, patched(_DOCUMENT, read_patch(list(operations), _WRITABLE).operations), _WRITABLE)
 
 
 def test_operations_change_what_they_name() -> None:
@@ -169,6 +171,24 @@ async def test_whoever_writes_between_is_not_overwritten(
     etags = ["*", answers[0].headers["etag"]]
     answers = [await client.patch(path, json=[], headers={"if-match": etag}) for etag in etags]
     assert [answer.status_code for answer in answers] == [200, 412]
+
+
+async def test_what_the_catalog_does_not_keep_does_not_refuse_the_rest(patch: Patch, server: CatalogServer) -> None:
+    # Connectors of OpenMetadata 1.x send these beside what has changed at the BI tool.
+    model = {"id": "7b0bd9f7-2b1c-4d0c-9f4b-0d4f1f1c4a11", "type": "dashboardDataModel"}
+    with capture_logs() as logged:
+        changed = await patch(
+            {"op": "add", "path": "/dataModels", "value": [model]},
+            {"op": "replace", "path": "/dataModels/0/id", "value": model["id"]},
+            {"op": "remove", "path": "/lifeCycle"},
+            {"op": "move", "from": "/charts", "path": "/dataModels"},
+            {"op": "add", "path": "/displayName", "value": "Sales"},
+        )
+        server._access_log.flush()
+    assert (changed["displayName"], changed["charts"]) == ("Sales", [])
+    [line] = [line for line in logged if line["event"] == "call" and line["method"].startswith("PATCH")]
+    assert line["dropped"] == {"dashboard.dataModels": 3, "dashboard.lifeCycle": 1}
+    await patch({"op": "test", "path": "/dataModels", "value": [model]}, status=400)
 
 
 async def test_references_and_custom_properties_are_patched(patch: Patch, superset: Caller) -> None:

@@ -51,7 +51,7 @@ class AssetPatches:
         self._references = references
         fields = (field.json_name for field in messages.spec.DESCRIPTOR.fields if field.name not in _FIXED)
         writable = frozenset(_THEIRS.get(field, field) for field in fields)
-        self._patching = Patching(writable, answers.room_of, self._write)
+        self._patching = Patching(self._kind, writable, answers.room_of, self._write)
 
     async def patch(self, request: Request, id: str) -> Response:
         """Serves PATCH by id."""

@@ -28,7 +28,7 @@ class EntityPatches:
         self._kind = resource.kind
         self._reads = reads
         self._writes = writes
-        self._patching = Patching(resource.writable, answers.room_of, self._write)
+        self._patching = Patching(self._kind.name, resource.writable, answers.room_of, self._write)
 
     async def patch(self, request: Request, id: str) -> Response:
         """Serves PATCH by id."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonpatch
 import jsonpointer
@@ -26,8 +26,19 @@ MAX_COPIED_BYTES = 512 * 2**10
 
 MAX_PATH_CHARACTERS = 10_000
 
-IGNORED = frozenset({"version", "updatedAt", "updatedBy", "href", "changeDescription"})
+IGNORED = frozenset({"version", "updatedAt", "updatedBy", "href", "changeDescription", "incrementalChangeDescription"})
 """Members that clients send back with their new values. The catalog decides them itself."""
+
+NOT_KEPT = frozenset(
+    (
+        *("certification", "dataContract", "dataProducts", "domainType", "domains", "entityStatus", "extension"),
+        *("experts", "followers", "lifeCycle", "owners", "reviewers", "style", "tags", "usageSummary", "votes"),
+        *("dashboards", "dataModels", "connection", "ingestionRunner", "pipelines", "testConnectionResult"),
+        *("defaultPersona", "defaultRoles", "isAdmin", "isJoinable", "personas", "policies", "profile", "roles"),
+        *("teams", "users"),
+    )
+)
+"""Members that OpenMetadata has and the catalog does not keep where they cannot be written. PUT drops them, too."""
 
 # What a server adds to a reference. Clients remove it before they replace the id, even if this server has not sent it.
 _ADDED_TO_REFERENCES = frozenset(
@@ -58,8 +69,20 @@ class Operation:
     sent: Mapping[str, Any]
 
 
-def operations_of(patch: Any, writable: Collection[str]) -> list[Operation]:
-    """Returns the operations of a patch, without those that are ignored.
+class Patch(NamedTuple):
+    """A patch whose operations have the right shape.
+
+    Attributes:
+        operations: Those that apply to a document.
+        dropped: The members that others wanted to write, and that the catalog does not keep.
+    """
+
+    operations: list[Operation]
+    dropped: list[str]
+
+
+def read_patch(patch: Any, writable: Collection[str]) -> Patch:
+    """Returns a patch, without the operations that are ignored.
 
     Args:
         patch: JSON as sent.
@@ -74,14 +97,21 @@ def operations_of(patch: Any, writable: Collection[str]) -> list[Operation]:
         text = f"a patch has at most {MAX_OPERATIONS:,} operations; this one has {len(patch):,}"
         raise CatalogError(Reason.MALFORMED_REQUEST, text)
     violations = Violations()
-    operations = []
+    read = Patch([], [])
     for index, sent in enumerate(patch):
         operation = violations.gather(partial(_operation, index, sent))
-        if operation is not None and not _is_ignored(operation):
-            violations.extend(_unwritable(operation, writable))
-            operations.append(operation)
+        if operation is None or (operation.verb != "move" and _writes_one_of(IGNORED, operation)):
+            continue
+        if _writes_one_of(NOT_KEPT.difference(writable), operation):
+            read.dropped.append(operation.path[0])
+            if operation.verb != "move":
+                continue
+            # Clients that compare two states send a removal and an addition of equal values as one move.
+            operation = Operation(index, "remove", operation.source, (), {"op": "remove", "path": sent["from"]})
+        violations.extend(_unwritable(operation, writable))
+        read.operations.append(operation)
     violations.check()
-    return operations
+    return read
 
 
 def patched(document: Mapping[str, Any], operations: Sequence[Operation]) -> dict[str, Any]:
@@ -146,8 +176,9 @@ def _malformed(field: str, text: str) -> CatalogError:
     return invalid([Violation(field, ViolationReason.INVALID_FORMAT, text)])
 
 
-def _is_ignored(operation: Operation) -> bool:
-    return operation.verb not in ("test", "move") and bool(operation.path) and operation.path[0] in IGNORED
+def _writes_one_of(members: Collection[str], operation: Operation) -> bool:
+    """Says whether what an operation writes is in one of these members. A move removes something besides."""
+    return operation.verb != "test" and bool(operation.path) and operation.path[0] in members
 
 
 def _unwritable(operation: Operation, writable: Collection[str]) -> list[Violation]:

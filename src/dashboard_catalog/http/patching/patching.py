@@ -16,7 +16,8 @@ from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.requests import expected_etag, sent_json
-from dashboard_catalog.http.patching.json_patch import Operation, changes_between, operations_of, patched
+from dashboard_catalog.http.edge.calls import call_of
+from dashboard_catalog.http.patching.json_patch import Operation, changes_between, patched, read_patch
 
 Read = Callable[[CallRoom], Awaitable[JsonAnswer]]
 """Returns the answer to GET, with its etag."""
@@ -32,12 +33,16 @@ class Patching:
     """Serves PATCH of one kind of thing.
 
     Args:
+        kind: Name of the kind, for what is dropped.
         writable: The members of the JSON that a patch can write.
         room_of: Returns the room of an answer.
         write: Writes what changes.
     """
 
-    def __init__(self, writable: Collection[str], room_of: Callable[[Request], CallRoom], write: Write) -> None:
+    def __init__(
+        self, kind: str, writable: Collection[str], room_of: Callable[[Request], CallRoom], write: Write
+    ) -> None:
+        self._kind = kind
         self._writable = writable
         self._room_of = room_of
         self._write = write
@@ -48,7 +53,8 @@ class Patching:
         Raises:
             CatalogError: ABORTED if what is stored is not that of `If-Match`.
         """
-        operations = operations_of(await sent_json(request), self._writable)
+        operations, dropped = read_patch(await sent_json(request), self._writable)
+        call_of(request).drop(f"{self._kind}.{member}" for member in dropped)
         expected = expected_etag(request)
         for _ in range(_ATTEMPTS - 1):
             try:
