@@ -95,3 +95,17 @@ async def test_an_answer_larger_than_expected_is_built_again_when_there_is_room(
         callback()
     # Nothing is given back twice.
     assert room._taken == {"ann": MIB}
+
+
+async def test_what_a_call_takes_twice_it_gives_back_twice() -> None:
+    room = AnswerRoom(total=16 * MIB, share=16 * MIB)
+    ended: list[Any] = []
+    context: Any = SimpleNamespace(
+        call=SimpleNamespace(principal=SimpleNamespace(subject="ann")), when_done=ended.append
+    )
+    call = CallRoom(room, context)
+    await call.take(MIB)
+    await call.take(MIB)
+    for end in ended:
+        end()
+    assert (room._free, dict(room._taken)) == (16 * MIB, {})

@@ -180,7 +180,7 @@ class CallRoom:
 
     async def _take(self, size: int, *, patient: bool = False) -> None:
         await self._room.take(self._subject, size, patient=patient)
-        self._taken = size
+        self._taken += size
         self._answered.when_done(lambda: self._shrink(0))
 
     def _shrink(self, size: int) -> None:
