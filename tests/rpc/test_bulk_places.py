@@ -15,6 +15,7 @@ from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.rpc.bulk_stream import serve_bulk
 from dashboard_catalog.store.records import CATALOG_ID, SessionRecord
 from dashboardcatalog.v1 import bulk_pb2
+from tests.patience import PATIENCE
 
 
 class _Database:
@@ -60,10 +61,11 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
             await asyncio.Event().wait()
 
     recent_writes = SimpleNamespace(add=lambda _caller, _advanced: None)
-    catalog: Any = SimpleNamespace(open_session=open_session, recent_writes=recent_writes)
+    catalog: Any = SimpleNamespace(sessions=SimpleNamespace(open=open_session), recent_writes=recent_writes)
     chunks = asyncio.Semaphore(1)
     stream = asyncio.create_task(serve_bulk(catalog, chunks, requests(), Caller(principal, "1"), send))
-    await database.begun.wait()
+    async with asyncio.timeout(PATIENCE):
+        await database.begun.wait()
     await asyncio.sleep(0)
 
     stream.cancel()
@@ -73,5 +75,5 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
         await asyncio.sleep(0)
     assert chunks.locked()
     database.may_finish.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await chunks.acquire()
