@@ -5,12 +5,14 @@ says which: `@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 that needs it. The migrations run once on each.
 """
 
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.postgres import THROWAWAY, PostgresServer, postgres_server
@@ -36,6 +38,16 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture
+def log_as_before() -> Iterator[None]:
+    """Restores logging after a test that sets it up, as `serve` does."""
+    root = logging.getLogger()
+    handlers, level, configuration = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.configure(**configuration)
 
 
 @pytest.fixture(scope="session")

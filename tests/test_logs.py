@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,15 +11,7 @@ import structlog
 
 from dashboard_catalog import logs
 
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Restores logging for other tests."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("log_as_before")
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

@@ -44,6 +44,8 @@ from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted
 from tests.server_process import process
 from tests.store.database_work import query
 
+pytestmark = pytest.mark.usefixtures("log_as_before")
+
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
 

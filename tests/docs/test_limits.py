@@ -94,8 +94,9 @@ ROWS = {
     "length of a snippet": f"{snippets.MAX_SNIPPET} characters",
     "words of a query that may have typos": f"{matching.MAX_WORDS_WITH_TYPOS}",
     "the status of an error with its details": size(limits.MAX_STATUS_BYTES),
-    "operations in a JSON Patch": f"{json_patch.MAX_OPERATIONS:,}, which copy at most"
-    f" {size(json_patch.MAX_COPIED_BYTES)} within the document",
+    "operations in a JSON Patch": f"{json_patch.MAX_OPERATIONS:,} with paths of up to"
+    f" {json_patch.MAX_PATH_CHARACTERS:,} characters, which copy at most {size(json_patch.MAX_COPIED_BYTES)}"
+    " within the document",
     "versions of an asset in one answer over HTTP": f"the newest {page_sizes.MAX_PAGE_SIZE:,}, as far as they fit into"
     f" {size(MAX_ANSWER_BYTES)}",
     "concurrent calls": f"{CONCURRENT_CALLS:,} per process (`MAX_CONCURRENT_CALLS`)",
@@ -114,7 +115,8 @@ ROWS = {
     "time that a connection may have no call": f"{transport.IDLE_CONNECTION_SECONDS // 60} min; "
     f"HTTP: {listening.IDLE_SECONDS} s",
     "HTTP: a body": f"{bodies.MAX_BODY_BYTES // 2**20} MiB,"
-    f" {strict_json.MAX_DEPTH} objects and lists inside each other",
+    f" {strict_json.MAX_DEPTH} objects and lists inside each other, {strict_json.MAX_STRUCTURES:,} in all,"
+    f" {strict_json.MAX_KEYS:,} keys in each object",
     "HTTP: the headers of a request": f"{listening.MAX_HEADER_BYTES // 2**10} KiB",
     "HTTP: connections": f"{connections.MAX_CONNECTIONS:,} per process,"
     " and at most half of its open files (`ulimit -n`)",
