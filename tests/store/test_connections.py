@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -11,7 +12,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.driver_errors import READ_ONLY
+from dashboard_catalog.store.driver_errors import READ_ONLY, DatabaseUnavailable, translated
 from tests.postgres import PostgresServer
 from tests.store.database_work import chart, check_unavailable, rows, statements, storing
 
@@ -166,3 +167,8 @@ async def test_behind_pgbouncer_no_prepared_statement_outlives_its_transaction(d
     assert len(with_it) == 1
     assert UUID(with_it[0].strip("_")).version == 4
     assert len(without) >= 3
+
+
+def test_a_statement_that_meets_the_end_of_its_connection_is_unavailable() -> None:
+    with pytest.raises(DatabaseUnavailable), translated():
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")

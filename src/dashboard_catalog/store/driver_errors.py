@@ -74,7 +74,9 @@ _REFUSED_NAMES = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLIT
 _BUG_TEXTS = ("no such ", "syntax error", "has no column named", "values were supplied")
 # COPY bypasses SQLAlchemy, and so do its errors.
 _COPY_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
-_DRIVER_ERRORS = (TimeoutError, DBAPIError, OSError, PoolTimeoutError, DisconnectionError, *_COPY_ERRORS)
+# What asyncpg raises for a statement that meets the end of its connection. SQLAlchemy does not know it.
+_ENDING = asyncpg.InternalClientError
+_DRIVER_ERRORS = (TimeoutError, DBAPIError, OSError, PoolTimeoutError, DisconnectionError, _ENDING, *_COPY_ERRORS)
 
 
 class LostRace(Exception):
@@ -148,7 +150,7 @@ def problem_of(error: BaseException) -> str | None:
         return problem
     if isinstance(error, PoolTimeoutError | TimeoutError):
         return _SILENT
-    if isinstance(error, OSError | DisconnectionError):
+    if isinstance(error, OSError | DisconnectionError | _ENDING):
         return _UNREACHABLE
     if isinstance(error, DBAPIError):
         if str(error.orig).startswith("no such table"):
