@@ -125,6 +125,7 @@ async def test_the_connection_of_a_service_is_dropped(
 ) -> None:
     secret = {"config": {"type": "Superset", "connection": {"username": "u", "password": "hunter2"}}}
     body = {"name": "local", "serviceType": "Superset", "connection": secret}
+    body["sourceUrl"] = "https://u:hunter2@bi.example.com/"
     sent = [body, body, body | {"serviceType": secret}, body | {"connection": ["hunter2"]}]
     with capture_logs() as lines:
         async with connect("loader", "ingestion_bot") as client:
@@ -136,6 +137,7 @@ async def test_the_connection_of_a_service_is_dropped(
     assert dropped == [{"bi_service.connection": 1}] * 3
     assert "hunter2" not in repr(lines)
     stored = await superset.get_entity(kind="KIND_BI_SERVICE", fully_qualified_name="local")
+    assert stored["entity"]["biService"]["sourceUrl"] == "https://bi.example.com/"
     assert "hunter2" not in repr(stored)
 
 

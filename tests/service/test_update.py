@@ -122,7 +122,7 @@ async def test_the_mask_accepts_snake_case_and_camel_case(superset: Caller, kind
     noun = kind.capitalize()
     messages: Any = importlib.import_module(f"dashboardcatalog.v1.{kind}_service_pb2")
     request = json_format.ParseDict(
-        {"fullyQualifiedName": "superset.a1", kind: {"displayName": "Sales", "sourceUrl": "https://bi/1"}},
+        {"fullyQualifiedName": "superset.a1", kind: {"displayName": "Sales", "sourceUrl": "https://ann:secret@bi/1"}},
         getattr(messages, f"Update{noun}Request")(),
     )
     request.update_mask.paths.extend(["display_name", "sourceUrl"])
@@ -130,6 +130,7 @@ async def test_the_mask_accepts_snake_case_and_camel_case(superset: Caller, kind
     answer = await getattr(superset._stubs[noun], f"Update{noun}")(request, metadata=superset.metadata)
 
     written = getattr(answer, kind)
+    # Without the user name and the password.
     assert (written.display_name, written.source_url) == ("Sales", "https://bi/1")
 
 

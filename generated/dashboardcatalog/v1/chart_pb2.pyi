@@ -64,7 +64,7 @@ class ChartSpec(_message.Message):
     """
     source_url: _builtins.str
     """Optional. Address of the chart in its BI tool, at most 2,048 characters: an http or https URL, or one without a
-    scheme.
+    scheme. A user name and a password in it are not kept.
     """
     domain: _builtins.str
     """Optional. Fully qualified name of the domain, at most 2,400 bytes. The domain must exist and not be deleted when it

@@ -63,7 +63,7 @@ class DashboardSpec(_message.Message):
     """Optional. `Dashboard` or `Report`. An absent type is returned as `Dashboard`."""
     source_url: _builtins.str
     """Optional. Address of the dashboard in its BI tool, at most 2,048 characters: an http or https URL, or one without a
-    scheme.
+    scheme. A user name and a password in it are not kept.
     """
     project: _builtins.str
     """Optional. Workspace, folder or collection that the dashboard is in, at most 512 characters and 1,536 bytes."""

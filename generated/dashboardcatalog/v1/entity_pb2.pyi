@@ -174,7 +174,9 @@ class BiService(_message.Message):
     `Lightdash`, `Sigma`, `ThoughtSpot`, `Grafana`, `Hex` and more.
     """
     source_url: _builtins.str
-    """Optional. Address of the BI service, at most 2,048 characters: an http or https URL, or one without a scheme."""
+    """Optional. Address of the BI service, at most 2,048 characters: an http or https URL, or one without a scheme.
+    A user name and a password in it are not kept.
+    """
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """Output only, ignored in requests. When it was last changed."""

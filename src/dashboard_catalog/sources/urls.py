@@ -1,15 +1,10 @@
-"""Addresses that come from people and from BI tools: what may be shown and stored of them."""
+"""Addresses that come from people and from BI tools, as messages may show them."""
 
 import re
 
-_USER_INFO = re.compile(r"^(?P<start>(?i:https?:)?[/\\]{2,})[^/?#\\]*@")
-
-
-def without_user(url: str) -> str:
-    """Returns the address of an asset without a user name and a password."""
-    return _USER_INFO.sub(r"\g<start>", url.strip())
+from dashboard_catalog.catalog.model.addresses import without_user
 
 
 def without_query(url: str) -> str:
-    """Returns an address as messages show it: without query and fragment, which may hold a secret."""
-    return re.split(r"[?#]", without_user(url), maxsplit=1)[0]
+    """Returns an address without user name, password, query and fragment, any of which may hold a secret."""
+    return re.split(r"[?#]", without_user(url.strip()), maxsplit=1)[0]

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from dashboard_catalog.catalog.model.addresses import without_user
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.servers import live
 from dashboard_catalog.sources.servers.live import AnswerError, LiveClient
 from dashboard_catalog.sources.servers.retries import ATTEMPTS
 from dashboard_catalog.sources.servers.secret_values import credential
-from dashboard_catalog.sources.urls import without_query, without_user
+from dashboard_catalog.sources.urls import without_query
 from tests.certificates import write_certificate
 from tests.sources.servers.fake_tool import Answer, FakeTool, running_tool
 

@@ -1,4 +1,4 @@
-"""Reads the fields of a spec: parses names, drops duplicates and empty fields. Does not look at what is stored.
+"""Reads the fields of a spec: parses names, drops duplicates, credentials and empty fields. Looks at nothing stored.
 
 Limits of single fields are annotations of the contract; this module checks what annotations cannot express.
 """
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.addresses import without_user
 from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference
 from dashboard_catalog.catalog.properties.extension_rules import check_extension
 from dashboard_catalog.error_codes import ViolationReason
@@ -108,7 +109,12 @@ def requoted(fqn: str, path: str, violations: list[Violation]) -> str:
         return fqn
 
 
+def _source_url(url: str, _violations: list[Violation]) -> str:
+    return without_user(url)
+
+
 _CHECKS: Mapping[str, Callable[[Any, list[Violation]], Any]] = {
+    "source_url": _source_url,
     "charts": _charts,
     "domain": _domain,
     "tags": _tags,

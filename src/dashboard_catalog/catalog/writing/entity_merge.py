@@ -7,6 +7,7 @@ from uuid import UUID
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.unusable import why_unusable
 from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.addresses import without_user
 from dashboard_catalog.catalog.model.kinds import MAX_LEVELS, EntityKind
 from dashboard_catalog.catalog.properties.custom_properties import check_definition
 from dashboard_catalog.catalog.writing.hierarchy import Hierarchy
@@ -55,6 +56,8 @@ class EntityMerge:
         self._check_names(values)
         attributes = dict(self._stored.attributes if self._stored else self._kind.attributes)
         attributes |= {field: values[field] for field in self._kind.attributes if field in values}
+        if attributes.get("source_url"):
+            attributes["source_url"] = without_user(attributes["source_url"])
         if self._kind.name == "custom_property" and attributes["property_type"]:
             self.violations += check_definition(attributes["property_type"], attributes["config"])
         wanted: dict[str, Any] = {field: values[field] for field in _COLUMNS if field in values}

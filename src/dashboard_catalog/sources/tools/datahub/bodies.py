@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dashboard_catalog.catalog.model.addresses import without_user
 from dashboard_catalog.catalog.model.qualified_names import join, quote
 from dashboard_catalog.sources.items.found import BadItem, Body, Found, FoundItem
 from dashboard_catalog.sources.kinds import Kind
@@ -10,7 +11,6 @@ from dashboard_catalog.sources.tools.datahub.aspects import Entity, Metadata
 from dashboard_catalog.sources.tools.datahub.names import Names
 from dashboard_catalog.sources.tools.datahub.urns import name_in, type_of
 from dashboard_catalog.sources.tools.tool_items import Tags, present
-from dashboard_catalog.sources.urls import without_user
 
 INFO: Mapping[Kind, str] = {Kind.CHART: "chartInfo", Kind.DASHBOARD: "dashboardInfo"}
 """The aspect that an asset has, unless the files only have additions to it."""
@@ -44,7 +44,7 @@ def item_of(asset: Entity, metadata: Metadata, names: Names, tags: Tags) -> Foun
         "service": quote(service),
         "displayName": asset.get(info, "title"),
         "description": _described(asset, info),
-        "sourceUrl": without_user(url) if isinstance(url, str) else url,
+        "sourceUrl": without_user(url.strip()) if isinstance(url, str) else url,
         "owners": _owners(asset, kind, dropped),
         "tags": labels,
         "domain": _domain(asset, kind, metadata, dropped),

@@ -7,12 +7,12 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from dashboard_catalog.catalog.model.addresses import without_user
 from dashboard_catalog.catalog.model.qualified_names import NameSyntaxError, quote, segment
 from dashboard_catalog.sources.files.json_values import values_of
 from dashboard_catalog.sources.items.fields import fields_of
 from dashboard_catalog.sources.kinds import Kind
 from dashboard_catalog.sources.problems import SourceError
-from dashboard_catalog.sources.urls import without_user
 
 _EXTENSION = "extension"
 _SEPARATOR = ";"
@@ -124,7 +124,7 @@ def _single(field: FieldDescriptor, cell: str) -> object:
     if field.name == "service":
         return _service(cell)
     if field.name == "source_url":
-        return without_user(cell)
+        return without_user(cell.strip())
     if field.type == FieldDescriptor.TYPE_BOOL:
         # Excel writes TRUE.
         return {"true": True, "false": False}.get(cell.strip().lower(), cell)
