@@ -273,6 +273,7 @@ def test_what_is_too_large_for_memory_is_refused_in_one_line(run: Run, small: Sm
         ([], "give a PATH, or --from and --url"),
         (["x", "--url", "http://x"], "give PATH or --url, not both"),
         (["--url", "http://x"], "--url needs --from with one of: "),
+        (["--url", "http://[x", "--from", "grafana", "--service", "s"], "set the environment variable GRAFANA_TOKEN"),
         (["x.toy", "--from", "nothing"], "--from nothing is not a format; expected one of catalog, csv, datahub, "),
         (["x.toy", "--map", "title"], "--map 'title' is not COLUMN=FIELD, such as title=display_name"),
         (["x.toy", "--map", "a=b", "--map", "a=c"], "--map names the column 'a' twice"),

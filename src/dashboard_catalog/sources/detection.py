@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from dashboard_catalog.sources.files.paths import holdings_in, received, sources_at
 from dashboard_catalog.sources.files.records import LINES_SUFFIXES
@@ -65,9 +64,9 @@ class Reader:
             SourceError: If it cannot be asked, or refuses.
         """
         if self.wanted is None or self.wanted not in SERVERS:
-            raise SourceError(f"--url needs --from with one of: {', '.join(SERVERS) or 'none yet'}")
+            raise SourceError(f"--url needs --from with one of: {', '.join(SERVERS)}")
         items = server_named(self.wanted).items(url, self.wishes)
-        return self._spool(items, urlsplit(url).hostname or "server", has_all_charts=True)
+        return self._spool(items, self.wanted, has_all_charts=True)
 
     def _at(self, path: str, *, is_only: bool) -> Iterator[ItemFile]:
         file, name = received(path, self.scratch)

@@ -9,7 +9,7 @@ from dashboard_catalog.catalog.model.addresses import without_user
 from dashboard_catalog.sources.problems import SourceError
 from dashboard_catalog.sources.servers import live
 from dashboard_catalog.sources.servers.live import AnswerError, LiveClient
-from dashboard_catalog.sources.servers.retries import ATTEMPTS
+from dashboard_catalog.sources.servers.retries import ATTEMPTS, retry_after
 from dashboard_catalog.sources.servers.secret_values import credential
 from dashboard_catalog.sources.urls import without_query
 from tests.certificates import write_certificate
@@ -68,6 +68,7 @@ def test_does_not_wait_for_long(tool: FakeTool, client: LiveClient) -> None:
     with pytest.raises(SourceError, match="status 429; Tool asks to come back in"):
         client.get("x")
     assert tool.waits == []
+    assert retry_after("Mon, 01 Jan 99999999999999999999 00:00:00 GMT") is None
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,7 @@ def test_does_not_wait_for_long(tool: FakeTool, client: LiveClient) -> None:
         (Answer(b"{}{}"), "is not answered with one JSON value"),
         (Answer(b"x", headers={"Content-Encoding": "gzip"}), "is answered compressed"),
         (Answer(status=302, headers={"Location": "http://h:x"}), "cannot be asked: it does not speak HTTP$"),
+        (Answer(status=302, headers={"Location": "javascript:x"}), "Tool gives a link that is not an address$"),
         (Answer(status=302, headers={"Location": "/base/x"}), "redirects more than 5 times"),
         (
             Answer(status=301, headers={"Location": "https://me:pw@elsewhere.example/x?token=1"}),

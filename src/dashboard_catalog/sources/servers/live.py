@@ -107,17 +107,11 @@ class LiveClient:
             AnswerError: If the tool answers this request with an error, or with something else than JSON.
             SourceError: If it cannot be asked at all, or refuses the credentials.
         """
-        return self._answer("GET", self._at(address), parameters, None)
+        return self._answer("GET", address, parameters, None)
 
     def post(self, address: str, content: object) -> object:
         """Sends JSON, and returns the JSON of the answer. May send it several times. Raises as `get` does."""
-        return self._answer("POST", self._at(address), None, content)
-
-    def _at(self, address: str) -> httpx.URL:
-        try:
-            return self._within(self._base.join(address))
-        except httpx.InvalidURL as error:
-            raise AnswerError(f"{self._tool} gives a link that is not an address") from error
+        return self._answer("POST", address, None, content)
 
     def _within(self, url: httpx.URL) -> httpx.URL:
         if _origin(url) != _origin(self._base):
@@ -125,11 +119,14 @@ class LiveClient:
             raise SourceError(f"{self.url} leads to another server, {other}: give that with --url if you trust it")
         return url.copy_with(username=None, password=None)
 
-    def _answer(self, method: str, url: httpx.URL, parameters: Parameters | None, content: object) -> object:
-        if parameters is not None:
-            url = url.copy_merge_params(parameters)
+    def _answer(self, method: str, address: str, parameters: Parameters | None, content: object) -> object:
         try:
+            url = self._within(self._base.join(address))
+            if parameters is not None:
+                url = url.copy_merge_params(parameters)
             answer = self._retrying(self._attempt, method, url, content)
+        except httpx.InvalidURL as error:
+            raise AnswerError(f"{self._tool} gives a link that is not an address") from error
         except Unanswered as error:
             self._failures += 1
             if self._failures >= FAILURES_IN_A_ROW:
