@@ -62,6 +62,8 @@ class Swept:
     def _text(self) -> str:
         lacks = f"the source lacks {_assets(self.would_delete)}"
         match self.outcome:
+            case "DONE" | "PREVIEWED" if not (self.deleted or self.would_delete):
+                return "nothing to delete"
             case "DONE":
                 return f"deleted {_assets(self.deleted)} that the source lacks"
             case "PREVIEWED":
@@ -71,7 +73,7 @@ class Swept:
             case "EMPTY_SESSION":
                 return f"{_NOTHING}: the source has no dashboard or chart of it"
             case "UNREADABLE_ITEM":
-                return f"{_NOTHING}: an item could not be read; {lacks}"
+                return f"{_NOTHING}: an item could not be read{f'; {lacks}' if self.would_delete else ''}"
             case _:
                 return f"{_NOTHING}: {self.outcome or 'the load stopped early'}"
 
