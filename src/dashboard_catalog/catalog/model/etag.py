@@ -7,12 +7,13 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 
-def etag_of(record: AssetRecord) -> str:
-    """Returns the etag of a version."""
-    return f"{record.id.hex}.{record.version}"
+def etag_of(record: AssetRecord | EntityRecord) -> str:
+    """Returns the etag of an asset or entity as it is in a record."""
+    number = record.change_number if isinstance(record, EntityRecord) else record.version
+    return f"{record.id.hex}.{number}"
 
 
-def check_etag(etag: str, record: AssetRecord | None) -> None:
+def check_etag(etag: str, record: AssetRecord | EntityRecord | None) -> None:
     """Returns if `etag` is empty or that of `record`.
 
     Raises:
@@ -21,32 +22,10 @@ def check_etag(etag: str, record: AssetRecord | None) -> None:
     if not etag or (record is not None and etag == etag_of(record)):
         return
     if record is None:
-        raise _nothing_stored()
+        raise CatalogError(Reason.ETAG_MISMATCH, "an etag was given, but nothing is stored")
+    if isinstance(record, EntityRecord):
+        text = f"{label_of(record.kind)} {record.fqn} is not what the etag stands for"
+        raise CatalogError(Reason.ETAG_MISMATCH, text)
     stored = version.as_text(record.version)
-    raise CatalogError(
-        Reason.ETAG_MISMATCH,
-        f"the stored version is {stored}, not that of the etag",
-        metadata={"version": stored},
-    )
-
-
-def entity_etag_of(record: EntityRecord) -> str:
-    """Returns the etag of an entity as it is now."""
-    return f"{record.id.hex}.{record.change_number}"
-
-
-def check_entity_etag(etag: str, record: EntityRecord | None) -> None:
-    """Returns if `etag` is empty or that of `record`.
-
-    Raises:
-        CatalogError: ABORTED otherwise, also where nothing is stored.
-    """
-    if not etag or (record is not None and etag == entity_etag_of(record)):
-        return
-    if record is None:
-        raise _nothing_stored()
-    raise CatalogError(Reason.ETAG_MISMATCH, f"{label_of(record.kind)} {record.fqn} is not what the etag stands for")
-
-
-def _nothing_stored() -> CatalogError:
-    return CatalogError(Reason.ETAG_MISMATCH, "an etag was given, but nothing is stored")
+    text = f"the stored version is {stored}, not that of the etag"
+    raise CatalogError(Reason.ETAG_MISMATCH, text, metadata={"version": stored})

@@ -11,7 +11,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.model.commands import Writer
-from dashboard_catalog.catalog.model.etag import check_entity_etag
+from dashboard_catalog.catalog.model.etag import check_etag
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
 from dashboard_catalog.catalog.model.refusals import not_found, still_referenced
@@ -57,7 +57,7 @@ async def delete_entity(
     record = await entity_to_write(connection, authorizer, writer.principal, action, kind=kind, key=key)
     if record.deleted and not hard:
         raise not_found(kind.name, str(key))
-    check_entity_etag(etag, record)
+    check_etag(etag, record)
     if hard:
         referrers, count = await _referrers(connection, authorizer, writer.principal, record)
         if count:

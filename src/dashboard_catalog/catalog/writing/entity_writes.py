@@ -15,7 +15,7 @@ from dashboard_catalog.auth.principal import Action
 from dashboard_catalog.catalog import authorization
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome, WrittenEntity
-from dashboard_catalog.catalog.model.etag import check_entity_etag
+from dashboard_catalog.catalog.model.etag import check_etag
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import ENTITY_KINDS, EntityKind
 from dashboard_catalog.catalog.model.moments import time_of_change
@@ -143,7 +143,7 @@ class EntityWrites:
 
     def _put(self, write: EntityWrite, stored: EntityRecord | None, fqn: str, values: dict[str, Any]) -> WrittenEntity:
         self._check_may_write(write, stored)
-        check_entity_etag(write.etag, stored)
+        check_etag(write.etag, stored)
         if write.creates and stored is not None:
             raise self._taken(write, stored, fqn)
         for field in write.mask - values.keys():

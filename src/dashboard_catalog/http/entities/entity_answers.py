@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 
 from dashboard_catalog.calls.answer_room import AnswerRoom, CallRoom
 from dashboard_catalog.catalog.model import qualified_names as names
-from dashboard_catalog.catalog.model.etag import entity_etag_of
+from dashboard_catalog.catalog.model.etag import etag_of
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.reading.views import EntityView
 from dashboard_catalog.contract.wire import entity_message
@@ -48,7 +48,7 @@ class EntityAnswers:
         item = self.item(request, view)
         if deleted and self._resource.has_deleted:
             item["deleted"] = True
-        return JsonAnswer(item, status, etag_header(entity_etag_of(view.record)))
+        return JsonAnswer(item, status, etag_header(etag_of(view.record)))
 
     def item(self, request: Request, view: EntityView) -> dict[str, Any]:
         """Returns the JSON of an entity."""

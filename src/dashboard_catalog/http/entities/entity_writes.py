@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.commands import EntityWrite, Outcome
-from dashboard_catalog.catalog.model.etag import entity_etag_of
+from dashboard_catalog.catalog.model.etag import etag_of
 from dashboard_catalog.contract.entity_requests import entity_key, entity_upsert
 from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.http.dialect.answers import JsonAnswer
@@ -71,7 +71,7 @@ class EntityWrites:
         room.leave()
         identity = {"name": view.record.name} | references_of(self._kind, view)
         write = await self.write_of(request, identity)
-        write.etag = entity_etag_of(view.record)
+        write.etag = etag_of(view.record)
         return await self.answer(request, write)
 
     async def delete(self, request: Request, id: str, *, hard: HardDelete = False) -> Response:
