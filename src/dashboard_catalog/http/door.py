@@ -11,15 +11,14 @@ from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES
 from dashboard_catalog.http.application import new_application
-from dashboard_catalog.http.assets.assets import AssetRoutes
 from dashboard_catalog.http.assets.bulk import BulkRoutes
 from dashboard_catalog.http.dropped.dropped import dropped_routers
 from dashboard_catalog.http.dropped.lineage import LineageRoutes
 from dashboard_catalog.http.edge.edge import Authenticates, HttpEdge
 from dashboard_catalog.http.edge.listening import Port, bound
-from dashboard_catalog.http.entities.entities import EntityRoutes
 from dashboard_catalog.http.entities.entity_resources import ENTITY_RESOURCES
 from dashboard_catalog.http.properties.metadata_types import TypeRoutes
+from dashboard_catalog.http.resources import asset_router, entity_router
 from dashboard_catalog.http.search.search import SearchRoutes
 from dashboard_catalog.http.system import Problem, system_router
 from dashboard_catalog.settings import Address
@@ -75,8 +74,8 @@ class HttpDoor:
                 system_router(openmetadata_version, behind.problem),
                 # These come first, because the paths of single assets would match theirs.
                 *(BulkRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
-                *(AssetRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
-                *(EntityRoutes(resource, behind.catalog, behind.room).router() for resource in ENTITY_RESOURCES),
+                *(asset_router(messages, behind.catalog, behind.room) for messages in kinds),
+                *(entity_router(resource, behind.catalog, behind.room) for resource in ENTITY_RESOURCES),
                 TypeRoutes(behind.catalog, behind.room).router(),
                 SearchRoutes(behind.catalog, behind.room).router(),
                 LineageRoutes(behind.catalog, behind.room).router(),

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from dashboard_catalog.sources.files.records import LINES_SUFFIXES, Holding, Source, opened, source_of
+from dashboard_catalog.sources.files.records import LINES_SUFFIXES, Content, Holding, Source, opened, source_of
 from dashboard_catalog.sources.files.trees import is_file_in
 from dashboard_catalog.sources.problems import SourceError
 
@@ -27,18 +27,6 @@ FOLDER_FILES: Mapping[str, Holding] = MappingProxyType(
     }
 )
 """The files that a folder may hold, in the order of loading."""
-
-
-class Content(Protocol):
-    """A file with a name."""
-
-    @property
-    def name(self) -> str:
-        """The name that people know."""
-
-    @property
-    def path(self) -> Path:
-        """The file."""
 
 
 def received(path: str, scratch: Path) -> tuple[Path, str]:

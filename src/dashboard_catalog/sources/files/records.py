@@ -45,8 +45,8 @@ class Record:
     problem: str | None = None
 
 
-class Source(Protocol):
-    """Something that holds records."""
+class Content(Protocol):
+    """A file with a name."""
 
     @property
     def name(self) -> str:
@@ -55,6 +55,10 @@ class Source(Protocol):
     @property
     def path(self) -> Path:
         """The file to read."""
+
+
+class Source(Content, Protocol):
+    """A file that holds records."""
 
     @property
     def holding(self) -> Holding | None:

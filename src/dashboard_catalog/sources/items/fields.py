@@ -1,4 +1,4 @@
-"""The fields of each kind that can be written, as messages of the contract have them."""
+"""The messages of the contract that items of each kind become, and the fields of each that can be written."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -14,13 +14,18 @@ _OUTPUT_ONLY = frozenset(("id", "fully_qualified_name", "deleted", "updated_at",
 @cache
 def fields_of(kind: Kind) -> Mapping[str, FieldDescriptor]:
     """Returns the fields that can be written, by name, in the order of the contract."""
+    return {one.name: one for one in message_of(kind).fields if one.name not in _OUTPUT_ONLY}
+
+
+def message_of(kind: Kind) -> Descriptor:
+    """Returns the message of an item of a kind."""
     item = bulk_pb2.BulkUpsertItem.DESCRIPTOR
-    message = _type_of(item, kind) if kind.is_asset else _type_of(_type_of(item, "entity"), kind)
-    return {one.name: one for one in message.fields if one.name not in _OUTPUT_ONLY}
+    return message_at(item if kind.is_asset else message_at(item, "entity"), kind)
 
 
-def _type_of(descriptor: Descriptor, name: str) -> Descriptor:
-    message = descriptor.fields_by_name[name].message_type
+def message_at(holder: Descriptor, name: str) -> Descriptor:
+    """Returns the message that a field of another message holds."""
+    message = holder.fields_by_name[name].message_type
     if message is None:
         raise TypeError(f"{name} is not a message")
     return message

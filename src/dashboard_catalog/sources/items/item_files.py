@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dashboard_catalog.sources.files.records import Source
+from dashboard_catalog.sources.files.records import Content, Source
 from dashboard_catalog.sources.items.found import BadItem, Found, FoundItem
 from dashboard_catalog.sources.items.own_format import items_in
 from dashboard_catalog.sources.items.paging import Paging
@@ -20,16 +20,8 @@ from dashboard_catalog.sources.wishes import Wishes
 _ITEMS_BETWEEN_NOTICES = 1_000
 
 
-class ItemFile(Protocol):
-    """Something that holds items."""
-
-    @property
-    def name(self) -> str:
-        """The name that people know."""
-
-    @property
-    def path(self) -> Path:
-        """The file with the content."""
+class ItemFile(Content, Protocol):
+    """A file that holds items."""
 
     @property
     def has_all_charts(self) -> bool:
@@ -61,12 +53,12 @@ class OwnFile:
 
     @property
     def name(self) -> str:
-        """See `ItemFile`."""
+        """See `Content`."""
         return self.source.name
 
     @property
     def path(self) -> Path:
-        """See `ItemFile`."""
+        """See `Content`."""
         return self.source.path
 
     def items(self, paging: Paging | None = None) -> Iterator[Found]:

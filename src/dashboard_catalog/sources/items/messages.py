@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from dashboard_catalog.catalog.model.qualified_names import join
+from dashboard_catalog.sources.items.fields import message_at, message_of
 from dashboard_catalog.sources.items.found import Body
 from dashboard_catalog.sources.items.openmetadata import adapt, name_in
 from dashboard_catalog.sources.kinds import Kind
@@ -46,14 +47,10 @@ def convert(kind: Kind, body: Body, preserved: Body | None = None) -> Conversion
     """
     adapted = adapt(kind, body)
     conversion = Conversion(problems=adapted.problems, dropped=adapted.dropped)
-    item = bulk_pb2.BulkUpsertItem.DESCRIPTOR
-    if kind.is_asset:
-        whole: dict[str, Any] = {kind: _kept_fields(_message_type(item, kind), adapted.body, kind, conversion)}
-    else:
-        entity = _message_type(_message_type(item, "entity"), kind)
-        whole = {"entity": {kind: _kept_fields(entity, adapted.body, kind, conversion)}}
+    content: dict[str, Any] = {kind: _kept_fields(message_of(kind), adapted.body, kind, conversion)}
+    whole: dict[str, Any] = content if kind.is_asset else {"entity": content}
     if preserved is not None:
-        descriptor = _message_type(item, "preserved")
+        descriptor = message_at(bulk_pb2.BulkUpsertItem.DESCRIPTOR, "preserved")
         whole["preserved"] = _kept_fields(descriptor, preserved, "preserved", conversion)
     if not conversion.problems:
         _parse(whole, conversion)
@@ -124,13 +121,6 @@ def _json_type(value: object) -> str:
 @cache
 def _fields(descriptor: Descriptor) -> Mapping[str, FieldDescriptor]:
     return {key: known for known in descriptor.fields for key in (known.name, known.json_name)}
-
-
-def _message_type(descriptor: Descriptor, name: str) -> Descriptor:
-    message = descriptor.fields_by_name[name].message_type
-    if message is None:
-        raise TypeError(f"{name} is not a message")
-    return message
 
 
 _INDEX = re.compile(r"\[\d+\]")
