@@ -128,12 +128,14 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
     arguments = [path, "--missing", "create"]
     before = loaded(run, *arguments, "--dry-run")
     assert (before["items"], before["createdEntities"]) == ({"entity": 5, "dashboard": 1, "chart": 2}, [])
+    references = {"classification": 1, "tag": 1, "team": 1, "user": 1}
+    assert before["createdReferences"] == references
     assert run("get", "s", "--kind", "bi_service").exit_code == 2
     first = loaded(run, *arguments)
     assert first["createdEntities"] == ["bi service other", "bi service s", "domain sales", "domain sales.eu"]
-    assert (first["created"], first["leftOutReferences"]) == (4, {})
+    assert (first["created"], first["leftOutReferences"], first["createdReferences"]) == (4, {}, references)
     again = loaded(run, *arguments)
-    assert (again["unchanged"], again["createdEntities"]) == (4, [])
+    assert (again["unchanged"], again["createdEntities"], again["createdReferences"]) == (4, [], {})
     found = json.loads(run("get", "s.d", "--json").stdout)
     assert [found["owners"][0]["name"], found["tags"][0]["tagFQN"], found["domains"][0]["fullyQualifiedName"]] == [
         "crew",
@@ -142,11 +144,13 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
     ]
     types = [json.loads(line)["biService"]["serviceType"] for line in _listed(run, "bi_service")]
     assert types == ["CustomDashboard", "Own", "Looker"]
-    lacking = write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"]))
+    tags = [{"tagFQN": "Level.Low"}]
+    lacking = write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"], tags=tags))
     created = run("ingest", lacking, "--missing=create", "--dry-run").stdout
     assert "Left out, because it does not exist here and could not be created: dashboard.charts (1)\n" in created
+    assert "Would be created, because items need it: 1 tag\n" in created
     dropped = run("ingest", lacking, "--missing=drop")
-    counted = "dashboard.charts (1), dashboard.domain (1); to create it, add --missing create"
+    counted = "dashboard.charts (1), dashboard.domain (1), dashboard.tags (1); to create it, add --missing create"
     assert f"Left out, because it does not exist here: {counted}" in dropped.stdout
 
 

@@ -212,7 +212,7 @@ class Bulk:
     @property
     def counts(self) -> dict[str, int]:
         """The items of the summary by outcome, without counts of zero."""
-        others = ("sweep", "failuresNotKept")
+        others = ("sweep", "failuresNotKept", "createdReferences")
         return {name: int(count) for name, count in self.summary.items() if name not in others}
 
     @property

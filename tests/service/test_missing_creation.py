@@ -37,6 +37,11 @@ def _left_out(bulk: Bulk) -> dict[int, list[str]]:
     return {int(each.get("offset", 0)): each["leftOut"] for each in bulk.results if "leftOut" in each}
 
 
+def _references(bulk: Bulk) -> dict[str, int]:
+    created = bulk.summary.get("createdReferences", ())
+    return {one["kind"].removeprefix("KIND_"): int(one["count"]) for one in created}
+
+
 async def _exist(caller: Caller, kind: str, *fqns: str) -> list[bool]:
     found = []
     for fqn in fqns:
@@ -109,8 +114,9 @@ async def test_what_is_missing_is_created_by_name(service: Service, admin: Calle
     loaded = await _load(admin, *items, **options)
 
     for bulk in (rehearsed, loaded):
-        # Without what was created for them.
+        # What was created for them is counted apart.
         assert (bulk.counts, _left_out(bulk)) == ({"created": 3}, left_out)
+        assert _references(bulk) == {"CHART": 1, "CLASSIFICATION": 1, "TAG": 3, "TEAM": 1, "USER": 1}
     assert await _exist(admin, "user", '"j.doe"') == [True]
     team = (await admin.get_entity(kind="KIND_TEAM", fully_qualified_name="crew"))["entity"]["team"]
     assert (team["teamType"], team["updatedBy"]) == ("Group", "admin")
@@ -118,7 +124,7 @@ async def test_what_is_missing_is_created_by_name(service: Service, admin: Calle
     chart = await stored(admin, "new", "chart")
     assert (chart["version"], chart["byIngestion"], chart.get("edited")) == (0.1, True, None)
     again = await _load(admin, *items, **options)
-    assert (again.counts, _left_out(again)) == ({"unchanged": 3}, left_out)
+    assert (again.counts, _left_out(again), _references(again)) == ({"unchanged": 3}, left_out, {})
 
 
 async def test_what_the_caller_may_not_create_is_dropped(service: Service, bot: Caller, admin: Caller) -> None:
@@ -209,6 +215,8 @@ async def test_a_session_is_resumed_with_the_same_option_and_needs_not_create_ev
     assert other.refused
     assert other.refused.violations == {"options.session_id": "INVALID_VALUE"}
     assert (resumed.started["nextOffset"], resumed.counts, _left_out(resumed)) == ("1", {"created": 2}, {})
+    # Of the whole session, and without what others have created.
+    assert _references(resumed) == {"CHART": 1, "TAG": 2}
     shown = [(await stored(admin, name))["charts"][0]["name"] for name in ("d1", "d2")]
     assert shown == ["new", "newer"]
     assert await _exist(admin, "tag", "New.One", "New.Two") == [True, True]

@@ -661,6 +661,7 @@ class BulkUpsertSummary(_message.Message):
     FAILED_FIELD_NUMBER: _builtins.int
     SWEEP_FIELD_NUMBER: _builtins.int
     FAILURES_NOT_KEPT_FIELD_NUMBER: _builtins.int
+    CREATED_REFERENCES_FIELD_NUMBER: _builtins.int
     created: _builtins.int
     """Number of items that created an asset or entity."""
     updated: _builtins.int
@@ -681,6 +682,12 @@ class BulkUpsertSummary(_message.Message):
     def sweep(self) -> Global___SweepSummary:
         """Result of the sweep. Set only if `sweep` was requested and the stream reached its end."""
 
+    @_builtins.property
+    def created_references(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreatedReferences]:
+        """What the session created or restored because items refer to it, by kind. Not part of the other counts. Only with
+        MISSING_REFERENCES_CREATE.
+        """
+
     def __init__(
         self,
         *,
@@ -692,14 +699,41 @@ class BulkUpsertSummary(_message.Message):
         failed: _builtins.int = ...,
         sweep: Global___SweepSummary | None = ...,
         failures_not_kept: _builtins.int = ...,
+        created_references: _abc.Iterable[Global___CreatedReferences] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sweep", b"sweep"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "failed", b"failed", "failures_not_kept", b"failures_not_kept", "restored", b"restored", "suppressed", b"suppressed", "sweep", b"sweep", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "created_references", b"created_references", "failed", b"failed", "failures_not_kept", b"failures_not_kept", "restored", b"restored", "suppressed", b"suppressed", "sweep", b"sweep", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BulkUpsertSummary: _TypeAlias = BulkUpsertSummary  # noqa: Y015
+
+@_typing.final
+class CreatedReferences(_message.Message):
+    """Number of assets or entities of one kind that a session created because items refer to them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    kind: _entity_pb2.Kind.ValueType
+    """Kind of the assets or entities."""
+    count: _builtins.int
+    """Their number."""
+    def __init__(
+        self,
+        *,
+        kind: _entity_pb2.Kind.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreatedReferences: _TypeAlias = CreatedReferences  # noqa: Y015
 
 @_typing.final
 class SweepSummary(_message.Message):

@@ -1,6 +1,6 @@
 """The responses of a bulk stream, from the session that they are about."""
 
-from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of
+from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of, references_of
 from dashboard_catalog.catalog.bulk.retention import SESSION_LIFETIME
 from dashboard_catalog.catalog.bulk.sweep import SweepResult
 from dashboard_catalog.catalog.model import version
@@ -47,6 +47,8 @@ def summary_message(session: SessionRecord) -> bulk_pb2.BulkUpsertSummary:
     counts = counts_of(session)
     for name in _COUNTS:
         setattr(summary, name, counts[name])
+    for kind, count in sorted(references_of(session).items()):
+        summary.created_references.add(kind=kind_number(kind), count=count)
     if swept := SweepResult.of(session):
         summary.sweep.outcome = bulk_pb2.SweepOutcome.Value(f"SWEEP_OUTCOME_{swept.outcome}")
         summary.sweep.deleted = swept.deleted

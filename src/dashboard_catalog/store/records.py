@@ -169,7 +169,7 @@ class SessionRecord:
     # The only connection that may write: the newest one. None after it is known to have ended.
     connection: UUID | None = stored(ID, null=True)
     next_offset: int = stored(BigInteger(), default=0)
-    # Number of items by outcome, in lower case.
+    # Number of items by outcome, in lower case, and by kind of what was created for them.
     counts: dict[str, int] = stored(DOCUMENT, default=dict)
     # Size of the refused items that are kept, and the number of those that are not.
     failure_bytes: int = stored(BigInteger(), default=0)

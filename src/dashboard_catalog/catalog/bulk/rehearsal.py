@@ -6,7 +6,7 @@ from functools import partial
 from uuid import UUID
 
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
+from dashboard_catalog.catalog.bulk.counts import add_counts, add_references, count_outcomes, counts_of
 from dashboard_catalog.catalog.bulk.creation import Creation, Thing
 from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, keep_failures, read_failure
 from dashboard_catalog.catalog.bulk.item_results import apply_chunk
@@ -67,7 +67,10 @@ class Rehearsal:
         missing: set[Thing] = set()
         await apply_chunk(items, apply, assumed=self._assumed, missing=missing, probes=True)
         if writes := creation.writes_for(missing, items):
-            await creation.run(connection, writes, lambda batch: apply(replace(batch, assumed=self._assumed)))
+            _, results = await creation.run(
+                connection, writes, lambda batch: apply(replace(batch, assumed=self._assumed))
+            )
+            add_references(self.record, results)
             creation.finish(writes)
 
     async def failures(self, first: int, end: int, limit: int) -> list[ItemFailure]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.bulk.counts import add_counts, count_outcomes, counts_of
+from dashboard_catalog.catalog.bulk.counts import add_counts, add_references, count_outcomes, counts_of
 from dashboard_catalog.catalog.bulk.creation import Creation, MissingThings, Thing
 from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, keep_failures, read_failure
 from dashboard_catalog.catalog.bulk.item_results import apply_chunk
@@ -88,6 +88,7 @@ class Session:
         async def work(connection: WriteConnection) -> tuple[list[Write], list[Result]]:
             record = await self._lock(connection)
             created = await creation.run(connection, writes, lambda batch: self._pipeline.run(connection, batch))
+            add_references(record, created[1])
             await self._save(connection, record)
             return created
 

@@ -38,7 +38,8 @@ class Report:
         missing: What becomes of references to what does not exist: `fail`, `drop` or `create`.
         dropped: Number of fields that the catalog does not have, by path.
         left_out: Number of references to what does not exist, by the path of their field.
-        created: What was created because items refer to it, and is not in the source.
+        created: What the command created because items refer to it, and is not in the source.
+        created_references: Number of things that the server created likewise, by kind.
         previewed: Some items of each kind, with their names, if `previews`.
         previews: Whether to keep and show some items, as the source does not have them in the form of the catalog.
         failures: The failed items, in any order; at most a few more than `max_failures`.
@@ -58,6 +59,7 @@ class Report:
     dropped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     created: list[str] = field(default_factory=list)
+    created_references: Counter[str] = field(default_factory=Counter)
     previewed: dict[Kind, list[tuple[str, Item]]] = field(default_factory=dict)
     previews: bool = False
     failures: list[FailedItem] = field(default_factory=list)
@@ -104,6 +106,7 @@ class Report:
         """Takes the summary of the server."""
         for outcome in OUTCOMES:
             self.outcomes[outcome] = getattr(summary, outcome)
+        self.created_references.update({Kind.named(one.kind): one.count for one in summary.created_references})
         if self.swept:
             self.swept = Swept.of(self.swept.service, summary)
 
@@ -159,8 +162,9 @@ class Report:
             reason = "it does not exist here" + (" and could not be created" if creates else "")
             hint = "" if creates else "; to create it, add --missing create"
             yield f"Left out, because {reason}: {_counted(self.left_out)}{hint}"
-        if self.created:
-            yield f"Created, because items need it: {', '.join(self.created)}"
+        counts = [f"{count:,} {_plural(kind, count)}" for kind, count in self.created_references.items()]
+        if made := [*self.created, *counts]:
+            yield f"{'Would be created' if dry_run else 'Created'}, because items need it: {', '.join(made)}"
         yield from self._preview_lines()
         if self.stopped:
             yield f"Stopped early: {self.stopped}"
@@ -185,6 +189,7 @@ class Report:
             "droppedFields": dict(self.dropped),
             "leftOutReferences": dict(self.left_out),
             "createdEntities": self.created,
+            "createdReferences": dict(self.created_references),
             "preview": [json_format.MessageToDict(one.sent) for some in self.previewed.values() for _, one in some],
             "failures": [one.as_json() for one in first(self.failures, self.shown)],
             "stopped": self.stopped,
@@ -198,7 +203,7 @@ class Report:
 def _plural(kind: str, count: int) -> str:
     if count == 1:
         return kind.replace("_", " ")
-    return "entities" if kind == "entity" else f"{kind}s"
+    return "entities" if kind == "entity" else f"{kind.replace('_', ' ')}s"
 
 
 def _counted(paths: Counter[str]) -> str:
