@@ -20,6 +20,7 @@ from tests.cli.small_catalog import SmallCatalog
 from tests.cli.source import SERVICE, chart, dashboard, write_lines
 
 PASSWORD = "not-to-be-kept"
+OWNERS = ("user", "team")
 
 
 def write_samples(folder: Path, *names: str, service: str = "sales.eu") -> Path:
@@ -144,14 +145,16 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
     ]
     types = [json.loads(line)["biService"]["serviceType"] for line in _listed(run, "bi_service")]
     assert types == ["CustomDashboard", "Own", "Looker"]
-    tags = [{"tagFQN": "Level.Low"}]
-    lacking = write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"], tags=tags))
+    fields: dict[str, Any] = {"tags": [{"tagFQN": "Level.Low"}], "owners": [{"type": t, "name": "n"} for t in OWNERS]}
+    lacking = write_lines(tmp_path / "x", dashboard("e", domain="none", charts=["s.x"], **fields))
     created = run("ingest", lacking, "--missing=create", "--dry-run").stdout
-    assert "Left out, because it does not exist here and could not be created: dashboard.charts (1)\n" in created
+    absent = "Left out, because it does not exist here"
+    assert f"{absent} and could not be created: dashboard.owners (2), dashboard.charts (1)\n" in created
+    assert "Users and a team are not created as owners of the same asset" in created
     assert "Would be created, because items need it: 1 tag\n" in created
-    dropped = run("ingest", lacking, "--missing=drop")
-    counted = "dashboard.charts (1), dashboard.domain (1), dashboard.tags (1); to create it, add --missing create"
-    assert f"Left out, because it does not exist here: {counted}" in dropped.stdout
+    dropped = run("ingest", lacking, "--missing=drop").stdout
+    counted = "dashboard.owners (2), dashboard.charts (1), dashboard.domain (1), dashboard.tags (1)"
+    assert f"{absent}: {counted}; to create it, add --missing create" in dropped
 
 
 def _listed(run: Run, kind: str) -> list[str]:

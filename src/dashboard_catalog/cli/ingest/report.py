@@ -38,6 +38,7 @@ class Report:
         missing: What becomes of references to what does not exist: `fail`, `drop` or `create`.
         dropped: Number of fields that the catalog does not have, by path.
         left_out: Number of references to what does not exist, by the path of their field.
+        mixes_owners: Whether an item that may have its owners created names users and a team.
         created: What the command created because items refer to it, and is not in the source.
         created_references: Number of things that the server created likewise, by kind.
         previewed: Some items of each kind, with their names, if `previews`.
@@ -58,6 +59,7 @@ class Report:
     missing: str = "fail"
     dropped: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    mixes_owners: bool = False
     created: list[str] = field(default_factory=list)
     created_references: Counter[str] = field(default_factory=Counter)
     previewed: dict[Kind, list[tuple[str, Item]]] = field(default_factory=dict)
@@ -94,6 +96,8 @@ class Report:
     def count(self, kind: Kind, name: str, item: Item) -> None:
         """Counts an item that is sent."""
         self.sent[item.kind] += 1
+        if self.missing == "create" and kind.is_asset:
+            self.mixes_owners |= len({owner.type for owner in getattr(item.sent, kind).owners}) > 1
         if self.previews and len(shown := self.previewed.setdefault(kind, [])) < SHOWN_PER_KIND:
             shown.append((name, item))
 
@@ -162,6 +166,8 @@ class Report:
             reason = "it does not exist here" + (" and could not be created" if creates else "")
             hint = "" if creates else "; to create it, add --missing create"
             yield f"Left out, because {reason}: {_counted(self.left_out)}{hint}"
+        if self.mixes_owners and any(path.endswith(".owners") for path in self.left_out):
+            yield "Users and a team are not created as owners of the same asset: it has users or one team as owners"
         counts = [f"{count:,} {_plural(kind, count)}" for kind, count in self.created_references.items()]
         if made := [*self.created, *counts]:
             yield f"{'Would be created' if dry_run else 'Created'}, because items need it: {', '.join(made)}"
