@@ -154,7 +154,7 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
     assert "Would be created, because items need it: 1 tag\n" in created
     dropped = run("ingest", lacking, "--missing=drop").stdout
     counted = "dashboard.owners (2), dashboard.charts (1), dashboard.domain (1), dashboard.tags (1)"
-    assert f"{absent}: {counted}; to create it, add --missing create" in dropped
+    assert f"{absent}: {counted}; to create owners, tags and domains, add --missing create" in dropped
 
 
 def _listed(run: Run, kind: str) -> list[str]:
@@ -195,6 +195,12 @@ def test_the_service_of_what_names_none_is_created_once_and_not_changed(run: Run
     # It does not matter where nothing is of it.
     theirs = write_lines(tmp_path / "theirs.ndjson", {"chart": {"name": "c", "service": "box"}})
     assert loaded(run, theirs, "--service", "none")["unchanged"] == 1
+    # Ids of different tools may be the same.
+    grafana = tmp_path / "grafana.json"
+    grafana.write_text(json.dumps({"uid": "g", "title": "G", "schemaVersion": 41, "panels": []}))
+    mixed = run("ingest", toys, grafana, "--service", "box")
+    assert mixed.exit_code == 2
+    assert mixed.stderr.startswith("Error: box would be a BI service of the types Toys and Grafana: load each tool by")
 
 
 def test_several_paths_are_one_load_with_places_that_tell_them_apart(

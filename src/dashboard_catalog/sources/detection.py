@@ -95,9 +95,21 @@ class Reader:
         """Yields all items but the BI service that people named, which may exist with other content."""
         for item in items:
             if item.kind is Kind.BI_SERVICE and item.body and item.body.get("name") == self.wishes.service:
-                self.service = self.service or item.body
+                self._describe_service(item.body)
             else:
                 yield item
+
+    def _describe_service(self, body: Mapping[str, Any]) -> None:
+        """Remembers what a format says about the BI service that people named.
+
+        Raises:
+            SourceError: If another format says that it is of another type. Ids of two tools may be the same.
+        """
+        types = [one.get("serviceType") for one in (self.service or body, body)]
+        if types[0] != types[1]:
+            text = f"{self.wishes.service} would be a BI service of the types {types[0]} and {types[1]}"
+            raise SourceError(f"{text}: load each tool by itself, with a --service of its own")
+        self.service = self.service or body
 
 
 def names() -> list[str]:

@@ -21,6 +21,8 @@ SHOWN_PER_KIND = 5
 """How many items of each kind the result of a dry run shows."""
 _SHOWN_PATHS = 5
 """How many paths of fields a line shows."""
+# What `--missing create` creates.
+_CREATABLE = (".owners", ".tags", ".domain")
 WRITTEN = ("created", "updated", "restored")
 OUTCOMES = ("created", "updated", "unchanged", "restored", "suppressed", "failed")
 
@@ -164,7 +166,8 @@ class Report:
         if self.left_out:
             creates = self.missing == "create"
             reason = "it does not exist here" + (" and could not be created" if creates else "")
-            hint = "" if creates else "; to create it, add --missing create"
+            can_create = not creates and any(path.endswith(_CREATABLE) for path in self.left_out)
+            hint = "; to create owners, tags and domains, add --missing create" if can_create else ""
             yield f"Left out, because {reason}: {_counted(self.left_out)}{hint}"
         if self.mixes_owners and any(path.endswith(".owners") for path in self.left_out):
             yield "Users and a team are not created as owners of the same asset: it has users or one team as owners"
