@@ -176,6 +176,7 @@ def test_the_json_summary_is_complete(run: Run, folder: Path) -> None:
         "droppedFields": {"dashboard.lifeCycle": 1},
         "leftOutReferences": {},
         "createdEntities": [],
+        "createdReferences": {},
         "preview": [],
         "stopped": "",
         "sweep": None,
