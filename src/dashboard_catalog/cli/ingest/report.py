@@ -159,10 +159,19 @@ class Report:
         yield f"{self.source_name}: {kinds or 'no items'} {did} in {time} ({rate:,.0f}/s)"
         if self.resumed_after:
             yield f"Resumed: {self.resumed_after:,} of them were done before"
-        if self.missing == "fail" and any(one.failure.refers_to_nothing for one in self.failures):
-            yield "To load items without what does not exist, add --missing drop; to create it, --missing create"
         if self.dropped:
             yield f"Left out, because the catalog does not keep it: {_counted(self.dropped)}"
+        yield from self._reference_lines(dry_run=dry_run)
+        yield from self._preview_lines()
+        if self.stopped:
+            yield f"Stopped early: {self.stopped}"
+        if self.swept:
+            yield from self.swept.lines()
+
+    def _reference_lines(self, *, dry_run: bool) -> Iterator[str]:
+        """Yields what became of references to what does not exist."""
+        if self.missing == "fail" and any(one.failure.refers_to_nothing for one in self.failures):
+            yield "To load items without what does not exist, add --missing drop; to create it, --missing create"
         if self.left_out:
             creates = self.missing == "create"
             reason = "it does not exist here" + (" and could not be created" if creates else "")
@@ -174,11 +183,6 @@ class Report:
         counts = [f"{count:,} {_plural(kind, count)}" for kind, count in self.created_references.items()]
         if made := [*self.created, *counts]:
             yield f"{'Would be created' if dry_run else 'Created'}, because items need it: {', '.join(made)}"
-        yield from self._preview_lines()
-        if self.stopped:
-            yield f"Stopped early: {self.stopped}"
-        if self.swept:
-            yield from self.swept.lines()
 
     def _preview_lines(self) -> Iterator[str]:
         if self.previewed:
