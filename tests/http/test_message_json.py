@@ -1,5 +1,7 @@
 """Messages become the JSON that protobuf makes of them."""
 
+import json
+
 import pytest
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -18,15 +20,28 @@ WHOLE = {
     "service": REFERENCE,
     "owners": [REFERENCE, {"id": "3"}],
     "tags": [{"tagFQN": "Area.sales", "source": "Classification", "labelType": "Manual", "state": "Confirmed"}],
-    "extension": {"whole": 3, "half": 0.5, "none": None, "list": [True, "x", {"deep": []}]},
-    "changeDescription": {"previousVersion": 0.1, "fieldsAdded": [{"name": "description", "newValue": "x"}]},
+    "extension": {"whole": 3, "half": 0.5, "none": None, "list": [True, "x", {"deep": [-7]}]},
+    "changeDescription": {
+        "previousVersion": 0.1,
+        "fieldsAdded": [{"name": "extension.list", "newValue": [1, {"deep": 2}]}],
+        "fieldsUpdated": [{"name": "extension.whole", "oldValue": 55, "newValue": 2**53 - 1}],
+    },
 }
 
 
 def test_a_message_has_the_json_of_protobuf() -> None:
     message = ParseDict(WHOLE, dashboard_pb2.Dashboard())
     assert json_of(message) == MessageToDict(message)
+    # As texts: 55 equals 55.0.
+    sent = {key: value for key, value in WHOLE.items() if value != ""}
+    assert json.dumps(json_of(message), sort_keys=True) == json.dumps(sent, sort_keys=True)
     assert json_of(message, {"owners"}) == {"owners": WHOLE["owners"]}
+
+
+def test_whole_numbers_that_a_double_may_not_hold_stay_doubles() -> None:
+    values = [float(2**53), -1e300, 0.5, 1e22]
+    message = ParseDict({"extension": {"list": values}}, dashboard_pb2.Dashboard())
+    assert json.dumps(json_of(message)["extension"]["list"]) == json.dumps(values)
 
 
 def test_every_field_of_assets_has_json() -> None:

@@ -3,6 +3,7 @@
 Scalar fields map by their names, so a new one needs no line here.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -88,25 +89,30 @@ def marks_of(edited: asset_pb2.Edited) -> SentMarks:
     return SentMarks(tuple(edited.fields), tuple(edited.tags), tuple(edited.extension_keys))
 
 
-def from_struct(struct: Struct) -> dict[str, Any]:
-    """Returns a struct as plain values; whole numbers are int, as they are in JSON."""
-    return {key: from_value(value) for key, value in struct.fields.items()}
+def from_struct(struct: Struct, largest_whole: float = math.inf) -> dict[str, Any]:
+    """Returns a struct as plain values.
+
+    Args:
+        struct: The struct.
+        largest_whole: Up to which absolute value whole numbers are int, as they are in JSON.
+    """
+    return {key: from_value(value, largest_whole) for key, value in struct.fields.items()}
 
 
-def from_value(value: Value) -> Any:
-    """Returns a value as a plain one; None for one that is not set."""
+def from_value(value: Value, largest_whole: float = math.inf) -> Any:
+    """Returns a value as a plain one, as `from_struct` does; None for one that is not set."""
     match value.WhichOneof("kind"):
         case "number_value":
             number = value.number_value
-            return int(number) if number.is_integer() else number
+            return int(number) if number.is_integer() and abs(number) <= largest_whole else number
         case "string_value":
             return value.string_value
         case "bool_value":
             return value.bool_value
         case "struct_value":
-            return from_struct(value.struct_value)
+            return from_struct(value.struct_value, largest_whole)
         case "list_value":
-            return [from_value(item) for item in value.list_value.values]
+            return [from_value(item, largest_whole) for item in value.list_value.values]
     return None
 
 
