@@ -124,6 +124,43 @@ async def test_pages_go_both_ways(connect: Connect, superset: Caller) -> None:
             assert refused.json() == {"code": 400, "message": refused.json()["message"]}
 
 
+async def test_lists_filter_or_refuse(connect: Connect, superset: Caller) -> None:
+    await superset.upsert_dashboard(dashboard={"name": "sales", "service": "superset", "domain": "finance.tax"})
+    await superset.upsert_dashboard(dashboard={"name": "other", "service": "superset"})
+    await superset.upsert_chart(chart={"name": "c1", "service": "superset", "domain": "finance"})
+    async with connect("ann", "data_steward") as client:
+
+        async def listed(path: str, **params: Any) -> Any:
+            answer = (await client.get(f"/api/v1/{path}", params=params)).json()
+            return [one["name"] for one in answer["data"]] if "data" in answer else answer["message"]
+
+        assert await listed("dashboards", domain="finance") == ["sales"]
+        assert await listed("dashboards", domain="finance", service="superset", limit=1) == ["sales"]
+        assert await listed("charts", domain="finance") == ["c1"]
+        assert await listed("charts", domain="finance.tax") == await listed("charts", domain="none") == []
+        assert (await listed("charts", domain='"')).startswith("domain: ")
+        sales = (await client.get("/api/v1/dashboards/name/superset.sales")).json()["id"]
+        for path, name in (
+            ("users", "team"),
+            ("users", "isBot"),
+            ("teams", "parentTeam"),
+            ("tags", "disabled"),
+            ("services/dashboardServices", "domain"),
+            ("dashboards", "owner"),
+            (f"dashboards/{sales}/versions", "fieldChanged"),
+            ("metadata/types", "after"),
+        ):
+            assert (await listed(path, **{name: "x"})).startswith(f"{name}: is no parameter of this list, "), path
+        assert await listed("users", **{"x\n" * 99: ""}) == (
+            "x\\n" * 21 + "x...: is no parameter of this list, which has after, before, fields, include, limit, parent"
+        )
+        assert (await listed("metadata/types", limit=18)).startswith("limit: ")
+        # What the SDK sends.
+        every: dict[str, Any] = {"limit": 100, "include": "all", "fields": "owners"}
+        assert await listed("users", **every) == ["ann", "bob"]
+        assert "string" in await listed("metadata/types", category="field", fields="*", limit=100)
+
+
 async def test_versions_and_refusals(connect: Connect, superset: Caller) -> None:
     root = "/api/v1/dashboards"
     async with connect("admin", "admin") as client:

@@ -119,6 +119,19 @@ async def test_entities_refer_to_those_above_them_by_id_and_by_name(connect: Con
         assert held.json()["code"] == 409
 
 
+@pytest.mark.usefixtures("superset")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_callers_find_themselves(connect: Connect) -> None:
+    path = "/api/v1/users/loggedInUser"
+    async with connect("ann", "data_steward") as client:
+        found = await client.get(path, params={"fields": "*"})
+        assert (found.status_code, found.json()) == (200, (await client.get("/api/v1/users/name/ann")).json())
+    async with connect("no.user", "data_steward") as client:
+        missing = await client.get(path)
+        assert missing.json() == {"code": 404, "message": 'there is no user "no.user"'}
+        assert (await client.get("/api/v1/teams/loggedInUser")).status_code == 400
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_the_connection_of_a_service_is_dropped(
     connect: Connect, server: CatalogServer, superset: Caller

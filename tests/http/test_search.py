@@ -54,8 +54,18 @@ async def test_owners_are_found_by_email_and_by_name(connect: Connect, superset:
         assert await found(query_filter=_by_name("Loader")) == (0, [])
         assert await found(query_filter=_by_name("SALES"), index="team_search_index") == (1, ["sales"])
         assert await found(q="orders", index="table_search_index") == (0, [])
-        refused = await client.get("/api/v1/search/query", params={"query_filter": '{"query":{"bool":{}}}'})
-        assert (refused.status_code, "query_filter" in refused.json()["message"]) == (400, True)
+        by_address = {"q": "email:a@b.c", "index": "user_search_index"}
+        by_fqn = {"fieldName": "fullyQualifiedName", "fieldValue": "ann", "index": "user_search_index"}
+        for path, wrong, field in (
+            ("query", {"query_filter": '{"query":{"bool":{}}}'}, "query_filter"),
+            ("query", {"q": "ann", "post_filter": "{}"}, "post_filter"),
+            ("query", {**by_address, "deleted": "true"}, "deleted"),
+            ("fieldQuery", {**by_fqn, "deleted": "true"}, "deleted"),
+        ):
+            refused = await client.get(f"/api/v1/search/{path}", params=wrong)
+            assert (refused.status_code, field in refused.json()["message"]) == (400, True)
+        sent = await client.get("/api/v1/search/fieldQuery", params={**by_fqn, "deleted": "false"})
+        assert sent.json()["hits"]["total"]["value"] == 1
 
 
 @pytest.mark.usefixtures("superset")

@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from dashboard_catalog.error_codes import Reason
-from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.catalog.properties.extension_rules import field_step
+from dashboard_catalog.error_codes import Reason, ViolationReason
+from dashboard_catalog.errors import CatalogError, Violation, invalid
 from dashboard_catalog.http.edge.calls import called_in, name_call
 from dashboard_catalog.http.edge.edge import FAILURE
 from dashboard_catalog.http.edge.errors import answer_to, bug, wrong_method
@@ -60,9 +61,29 @@ class CatalogRoute(APIRoute):
 
         async def serve(request: Request) -> Response:
             name_call(request, f"{request.method} {self.path_format}")
+            self.check(request)
             return await handle(request)
 
         return serve
+
+    def check(self, request: Request) -> None:
+        """Refuses a request by its parameters; none here, as OpenMetadata ignores those that it does not have."""
+
+
+class ListRoute(CatalogRoute):
+    """A route of a list. It refuses parameters that it does not have: each could be a filter, and would be ignored."""
+
+    def check(self, request: Request) -> None:
+        """Refuses unknown parameters.
+
+        Raises:
+            CatalogError: INVALID_ARGUMENT that names the first.
+        """
+        known = sorted(parameter.alias for parameter in self.dependant.query_params)
+        for name in request.query_params:
+            if name not in known:
+                text = f"is no parameter of this list, which has {', '.join(known)}"
+                raise invalid([Violation(field_step(name), ViolationReason.INVALID_VALUE, text)])
 
 
 def new_application(routers: Iterable[APIRouter]) -> FastAPI:

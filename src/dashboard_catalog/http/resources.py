@@ -10,7 +10,7 @@ from dashboard_catalog.calls.answer_room import AnswerRoom
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.kinds import label_of
 from dashboard_catalog.contract.kinds import AssetMessages
-from dashboard_catalog.http.application import CatalogRoute
+from dashboard_catalog.http.application import CatalogRoute, ListRoute
 from dashboard_catalog.http.assets.asset_answers import AssetAnswers
 from dashboard_catalog.http.assets.asset_patches import AssetPatches
 from dashboard_catalog.http.assets.asset_reads import AssetReads
@@ -38,8 +38,10 @@ def asset_router(messages: AssetMessages, catalog: Catalog, room: AnswerRoom) ->
     reads = AssetReads(messages, catalog, answers, services)
     writes = AssetWrites(messages, catalog, answers, services)
     patches = AssetPatches(messages, reads=reads, writes=writes, answers=answers, references=References(catalog, room))
-    router = _router(root, kind, reads, writes, patches)
-    router.get("/{id}/versions", summary=f"Returns the versions of a {kind}")(reads.versions)
+    router = _router(root, kind)
+    _add(router, kind, reads, writes, patches)
+    versions = f"Returns the versions of a {kind}"
+    router.add_api_route("/{id}/versions", reads.versions, summary=versions, route_class_override=ListRoute)
     router.get("/{id}/versions/{version}", summary=f"Returns a version of a {kind}")(reads.version)
     return router
 
@@ -56,18 +58,28 @@ def entity_router(resource: EntityResource, catalog: Catalog, room: AnswerRoom) 
     reads = EntityReads(resource, catalog, answers)
     writes = EntityWrites(resource, catalog, reads=reads, answers=answers, references=References(catalog, room))
     patches = EntityPatches(resource, reads=reads, writes=writes, answers=answers)
-    return _router(resource.root, label_of(resource.kind.name), reads, writes, patches)
+    label = label_of(resource.kind.name)
+    router = _router(resource.root, label)
+    if resource.is_caller:
+        # Comes before all ids.
+        router.get("/loggedInUser", summary=f"Returns the {label} that calls")(reads.get_caller)
+    _add(router, label, reads, writes, patches)
+    return router
 
 
-def _router(
-    root: str,
+def _router(root: str, label: str) -> APIRouter:
+    return APIRouter(prefix=root, tags=[f"{label}s"], route_class=CatalogRoute)
+
+
+def _add(
+    router: APIRouter,
     label: str,
     reads: AssetReads | EntityReads,
     writes: AssetWrites | EntityWrites,
     patches: AssetPatches | EntityPatches,
-) -> APIRouter:
-    router = APIRouter(prefix=root, tags=[f"{label}s"], route_class=CatalogRoute)
-    router.get("", summary=f"Lists {label}s")(reads.list)
+) -> None:
+    """Adds the routes that all resources have."""
+    router.add_api_route("", reads.list, summary=f"Lists {label}s", route_class_override=ListRoute)
     router.put("", summary=f"Creates or updates a {label}")(writes.put)
     router.post("", summary=f"Creates a {label}")(writes.post)
     router.put("/restore", summary=f"Restores a {label}")(writes.restore)
@@ -78,4 +90,3 @@ def _router(
     router.get("/{id}", summary=f"Returns a {label}")(reads.get)
     router.patch("/{id}", summary=f"Patches a {label}")(patches.patch)
     router.delete("/{id}", summary=f"Deletes a {label}")(writes.delete)
-    return router

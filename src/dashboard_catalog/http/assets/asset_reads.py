@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from dashboard_catalog.calls.answer_room import CallRoom
@@ -26,6 +26,9 @@ from dashboard_catalog.http.dialect.requests import checked
 from dashboard_catalog.http.dialect.service_names import ServiceNames
 from dashboard_catalog.http.edge.calls import call_of
 from dashboard_catalog.store.records import AssetRecord
+
+Service = Annotated[str, Query(description="BI service of the results: its fully qualified name, or its raw one.")]
+Domain = Annotated[str, Query(description="Fully qualified name of the domain that the results are in, or below.")]
 
 _BACKWARDS = "name desc"
 
@@ -106,7 +109,8 @@ class AssetReads:
         limit: Limit = 10,
         after: After = "",
         before: Before = "",
-        service: str = "",
+        service: Service = "",
+        domain: Domain = "",
         fields: Fields = "",
         include: Include = "non-deleted",
     ) -> Response:
@@ -119,6 +123,7 @@ class AssetReads:
             page_token=after or before,
             order_by=_BACKWARDS if before else "",
             service=await self._services.fqn_of(service, call),
+            domain=domain,
             deleted=DELETED[include],
             include_total=True,
             read_mask=FieldMask(paths=shown_keys(self._kind, only)),

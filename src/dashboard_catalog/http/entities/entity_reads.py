@@ -18,7 +18,7 @@ from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
-from dashboard_catalog.http.dialect.parameters import DELETED, After, Include
+from dashboard_catalog.http.dialect.parameters import DELETED, After, Fields, Include
 from dashboard_catalog.http.dialect.requests import checked
 from dashboard_catalog.http.edge.calls import call_of
 from dashboard_catalog.http.entities.entity_answers import EntityAnswers
@@ -51,6 +51,11 @@ class EntityReads:
     async def get_by_name(self, request: Request, fqn: str, include: Include = "non-deleted") -> Response:
         """Serves GET by fully qualified name."""
         return await self.named(request, fqn, include, self._answers.room_of(request))
+
+    async def get_caller(self, request: Request) -> Response:
+        """Serves GET of the entity whose name is the subject of the caller's token."""
+        key = {"fully_qualified_name": names.quote(call_of(request).caller.principal.subject)}
+        return await self.answer(request, key, "non-deleted", self._answers.room_of(request))
 
     async def named(self, request: Request, fqn: str, include: str, room: CallRoom) -> JsonAnswer:
         """Returns the answer to GET by fully qualified name."""
@@ -90,6 +95,7 @@ class EntityReads:
         before: str = "",
         parent: Parent = "",
         include: Include = "non-deleted",
+        fields: Fields = "",
     ) -> Response:
         """Serves GET of a page. Pages go forward only."""
         if before:

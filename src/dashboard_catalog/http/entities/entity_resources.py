@@ -19,6 +19,7 @@ class EntityResource:
         defaults: What is answered where nothing is stored, because clients require it.
         has_deleted: Whether OpenMetadata's model says if an entity is deleted. It refuses other keys.
         limit: Number of entities on a page by default.
+        is_caller: Whether callers are among them, by the subject of their token.
         dropped: What a body may have and the catalog does not keep, where it has a shape that is checked.
     """
 
@@ -28,6 +29,7 @@ class EntityResource:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     has_deleted: bool = True
     limit: int = 10
+    is_caller: bool = False
     dropped: Shape = field(default_factory=dict)
 
     @property
@@ -55,7 +57,7 @@ ENTITY_RESOURCES = (
         # It has the password of the BI tool.
         dropped={"connection": dict},
     ),
-    EntityResource(ENTITY_KINDS["user"], "users", ("email", "isBot")),
+    EntityResource(ENTITY_KINDS["user"], "users", ("email", "isBot"), is_caller=True),
     EntityResource(ENTITY_KINDS["team"], "teams", ("teamType",)),
     EntityResource(
         ENTITY_KINDS["domain"], "domains", defaults={"domainType": "Aggregate", **_DESCRIBED}, has_deleted=False

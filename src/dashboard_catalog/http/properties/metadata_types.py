@@ -15,7 +15,7 @@ from dashboard_catalog.contract.entity_requests import entity_listing, entity_up
 from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.contract.shown import shown
-from dashboard_catalog.http.application import CatalogRoute
+from dashboard_catalog.http.application import CatalogRoute, ListRoute
 from dashboard_catalog.http.dialect.answers import JsonAnswer, href_of
 from dashboard_catalog.http.dialect.parameters import Fields, wanted
 from dashboard_catalog.http.dialect.requests import checked, entity_in, sent_object
@@ -34,6 +34,7 @@ _PROPERTIES = "customProperties"
 _KIND = "custom_property"
 
 Category = Annotated[str, Query(description="`entity` or `field`; both if it is absent.")]
+AllTypes = Annotated[int, Query(ge=len(TYPES), description="Results on a page, which has all types.")]
 
 
 class TypeRoutes:
@@ -51,13 +52,19 @@ class TypeRoutes:
     def router(self) -> APIRouter:
         """Returns them."""
         router = APIRouter(prefix=_ROOT, tags=["types"], route_class=CatalogRoute)
-        router.get("", summary="Lists the types")(self.list)
+        router.add_api_route("", self.list, summary="Lists the types", route_class_override=ListRoute)
         router.get("/name/{name}", summary="Returns a type by name")(self.get_by_name)
         router.get("/{id}", summary="Returns a type")(self.get)
         router.put("/{id}", summary="Adds a custom property to a type, or updates it")(self.put)
         return router
 
-    async def list(self, request: Request, category: Category = "", fields: Fields = "") -> Response:
+    async def list(
+        self,
+        request: Request,
+        category: Category = "",
+        fields: Fields = "",
+        limit: AllTypes = 1_000,
+    ) -> Response:
         """Serves GET of all types."""
         found = [type_ for type_ in TYPES.values() if category in ("", type_.category)]
         return await self._answer(

@@ -41,6 +41,8 @@ _INDEXES: Mapping[str, Sequence[str]] = {_NAMES[kind]: (kind,) for kind in (*_AS
 """The kinds in each index that has any."""
 
 _MOST = 100
+# What OpenMetadata has besides. Other parameters do not change which results there are.
+_UNUSED_FILTERS = ("post_filter", "search_after", "sort_field")
 
 
 Index = Annotated[str, Query(description="What to search: `dashboard_search_index`, `user_search_index` and so on.")]
@@ -86,15 +88,18 @@ class SearchRoutes:
     ) -> Response:
         """Serves GET of results. What an index has that the catalog does not keep is never found."""
         wanted, kinds = search_text(q, query_filter), kinds_in(index)
+        is_called = wanted.email is not None or wanted.name is not None
+        if kinds:
+            _check_filters(request, by_name=is_called, deleted=deleted)
         size = min(size, _MOST)
 
         async def build() -> JsonAnswer:
             if not kinds:
                 return _answer([], 0)
-            if wanted.email is None and wanted.name is None:
-                views, total = await self._found(request, _request(wanted.words, kinds, deleted=deleted), start, size)
-            else:
+            if is_called:
                 views, total = await self._called(request, wanted, kinds, start, size)
+            else:
+                views, total = await self._found(request, _request(wanted.words, kinds, deleted=deleted), start, size)
             return _answer([self._hit(request, view) for view in views], total)
 
         return await self._room.of(call_of(request)).hold(build)
@@ -108,9 +113,12 @@ class SearchRoutes:
         index: Index = "dataAsset",
         start: From = 0,
         size: Size = 10,
+        deleted: Deleted = False,
     ) -> Response:
         """Serves GET of what has a fully qualified name. What the catalog does not keep is never found."""
         kinds = kinds_in(index)
+        if kinds:
+            _check_filters(request, by_name=True, deleted=deleted)
         if kinds and field != "fullyQualifiedName":
             raise invalid([Violation("fieldName", ViolationReason.INVALID_VALUE, "must be fullyQualifiedName")])
 
@@ -176,6 +184,20 @@ class SearchRoutes:
 def kinds_in(index: str) -> Sequence[str]:
     """Returns the kinds of things in an index; none for one of things that the catalog does not keep."""
     return _INDEXES.get(index, ())
+
+
+def _check_filters(request: Request, *, by_name: bool, deleted: bool) -> None:
+    """Refuses parameters that would change the results and are not searched by.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT that names the first.
+    """
+    if deleted and by_name:
+        text = "must be false: by name and by address, only what is not deleted is found"
+        raise invalid([Violation("deleted", ViolationReason.INVALID_VALUE, text)])
+    for name in _UNUSED_FILTERS:
+        if name in request.query_params:
+            raise invalid([Violation(name, ViolationReason.INVALID_VALUE, "is no parameter of this search")])
 
 
 def _request(words: str, kinds: Sequence[str], *, deleted: bool) -> search_pb2.SearchRequest:
