@@ -67,12 +67,27 @@ class CatalogError(Exception):
         """The status code of the reason."""
         return CODE_OF[self.reason]
 
+    @property
+    def more(self) -> int:
+        """How many fields were refused beside those in `violations`: more than any answer has room for."""
+        return int(self.metadata.get("violations", len(self.violations))) - len(self.violations)
 
-def invalid(violations: Sequence[Violation]) -> CatalogError:
-    """Returns the INVALID_ARGUMENT error that reports all of `violations` at once."""
-    first = violations[0]
-    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
-    return CatalogError(Reason.INVALID_REQUEST, f"{first.field}: {first.description}{more}", violations=violations)
+
+def invalid(violations: Sequence[Violation], more: int = 0) -> CatalogError:
+    """Returns the INVALID_ARGUMENT error that reports all of `violations` at once.
+
+    Args:
+        violations: At least one.
+        more: How many fields were refused besides.
+    """
+    first, count = violations[0], len(violations) + more
+    others = f" (and {count - 1} more)" if count > 1 else ""
+    return CatalogError(
+        Reason.INVALID_REQUEST,
+        f"{first.field}: {first.description}{others}",
+        metadata={"violations": str(count)} if more else None,
+        violations=violations,
+    )
 
 
 class Violations(list[Violation]):

@@ -1,5 +1,6 @@
 """Many dashboards or charts in one request."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -7,6 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from dashboard_catalog.catalog.catalog import Catalog
+from dashboard_catalog.catalog.model.commands import AssetWrite, WrittenAsset
+from dashboard_catalog.catalog.writing import pipeline
+from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.server import CatalogServer
@@ -101,6 +105,33 @@ async def test_a_request_is_a_list_of_at_most_a_thousand(
             assert (await put_all(client, "charts", many[:600]))["numberOfRowsPassed"] == 600
             server._access_log.flush()
         assert [line["dropped"] for line in logged if "dropped" in line] == [{"chart.lifeCycle": 600}]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_other_calls_have_turns_while_large_dashboards_are_written(
+    connect: Connect, superset: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [
+        {"name": f"d{place}", "service": "superset", "charts": [f"superset.m{one}" for one in range(50)]}
+        for place in range(20)
+    ]
+    turns: list[int] = []
+    apply = AssetWrites.apply
+
+    def applied(writes: AssetWrites, write: AssetWrite) -> WrittenAsset:
+        asyncio.get_running_loop().call_soon(turns.append, len(applied_after))
+        applied_after.append(len(turns))
+        return apply(writes, write)
+
+    applied_after: list[int] = []
+    del superset
+    monkeypatch.setattr(AssetWrites, "apply", applied)
+    monkeypatch.setattr(pipeline, "CHARTS_AT_ONCE", 120)
+    async with connect("robot", "ingestion_bot") as client:
+        answer = await put_all(client, "dashboards", bodies)
+    assert answer["numberOfRowsFailed"] == 20
+    # Each write is applied with those before it that had a turn: all but the last two.
+    assert applied_after == [place // 3 * 3 for place in range(20)]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -267,6 +267,22 @@ async def test_an_item_fails_with_the_same_status_as_the_unary_call(service: Ser
     assert all(status.ByteSize() <= 4_096 for status in bulk.statuses.values())
 
 
+async def test_of_many_missing_charts_the_first_are_named_and_all_are_counted(superset: Caller) -> None:
+    many = _dashboard("d", charts=[f"superset.m{place}" for place in range(300)])
+
+    bulk = await superset.bulk([many, many | {"dashboard": many["dashboard"] | {"name": "e"}}])
+    unary = await _unary(superset, many)
+
+    for status in (*bulk.statuses.values(), unary):
+        assert status.message == "dashboard.charts[0]: there is no chart superset.m0 (and 299 more)"
+        assert details_of(status)["ErrorInfo"]["metadata"]["violations"] == "300"
+        named = details_of(status)["BadRequest"]["fieldViolations"]
+        assert [one["field"] for one in named] == [f"dashboard.charts[{place}]" for place in range(len(named))]
+    assert len(bulk.statuses) == 2
+    kept = await superset.get_bulk_session(session_id=bulk.started["sessionId"])
+    assert [one["status"]["message"] for one in kept["failures"]] == [unary.message] * 2
+
+
 async def test_an_empty_item_fails_alone(superset: Caller) -> None:
     bulk = await superset.bulk([{}, _chart("c")])
 

@@ -59,7 +59,7 @@ def without_hidden(error: CatalogError, viewable: Mapping[str, Collection[str]])
         return error
     return CatalogError(
         error.reason,
-        invalid(violations).message,
+        invalid(violations, error.more).message,
         metadata=error.metadata,
         violations=violations,
         resource=error.resource,

@@ -96,7 +96,7 @@ def encode_error(error: CatalogError) -> dict[str, Any]:
     shown = _shown(error.violations)
     metadata = {key: _storable(value) for key, value in error.metadata.items()}
     if len(shown) < len(error.violations):
-        metadata["violations"] = str(len(error.violations))
+        metadata["violations"] = str(len(error.violations) + error.more)
     return {
         "reason": error.reason,
         "message": _storable(error.message),

@@ -43,6 +43,7 @@ class KnownEntities:
         self._chart_services: dict[UUID, UUID] = {}
         self._chart_names: dict[UUID, AssetName] = {}
         self._failed: set[tuple[str, str]] = set()
+        self._failed_kinds: set[str] = set()
         self.missing: set[tuple[str, str]] = set()
 
     async def load(self, connection: ReadConnection, *, fqns: Iterable[str] = (), ids: Iterable[UUID] = ()) -> None:
@@ -161,11 +162,11 @@ class KnownEntities:
     def add_failed(self, kind: str, fqn: str) -> None:
         """Remembers a refused item of the chunk: items that refer to it are refused too."""
         self._failed.add((kind, fqn))
+        self._failed_kinds.add(kind)
 
-    @property
-    def any_failed(self) -> bool:
-        """Whether any item of the chunk was refused."""
-        return bool(self._failed)
+    def any_failed(self, kind: str) -> bool:
+        """Says whether any item of the chunk of this kind was refused."""
+        return kind in self._failed_kinds
 
     def has_failed(self, kind: str, fqn: str) -> bool:
         """Says whether an item of the chunk with this name was refused."""

@@ -196,7 +196,7 @@ class AssetWrites:
         violations = [*self._service_problems(write, key.service, service), *resolved.violations]
         columns = preserved_columns(write, write.preserved, self._known, violations) if write.preserved else {}
         if service is None or violations:
-            raise _refused(write, violations)
+            raise _refused(write, violations, resolved.more)
         record = self._working.blank(write.kind, service.id, key)
         merged = self._merge(write, record, resolved)
         if write.preserved:
@@ -226,7 +226,7 @@ class AssetWrites:
     ) -> WrittenAsset:
         """Changes a stored asset, and restores it unless the write is a reversion to `version`."""
         if resolved.violations:
-            raise _refused(write, resolved.violations)
+            raise _refused(write, resolved.violations, resolved.more)
         merged = self._merge(write, stored, resolved)
         if version and write.whole:
             bring_back(merged, stored, version)
@@ -349,6 +349,6 @@ def _outgrown(stored: AssetRecord, changes: Mapping[str, Any]) -> Iterator[Viola
         yield Violation("charts", ViolationReason.TOO_MANY, text)
 
 
-def _refused(write: AssetWrite, violations: Iterable[Violation]) -> CatalogError:
+def _refused(write: AssetWrite, violations: Iterable[Violation], more: int = 0) -> CatalogError:
     # What an export has kept stands beside the asset in its item.
-    return invalid([v if v.field.startswith("preserved.") else v.under(write.kind.name) for v in violations])
+    return invalid([v if v.field.startswith("preserved.") else v.under(write.kind.name) for v in violations], more)

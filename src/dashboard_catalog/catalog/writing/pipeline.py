@@ -6,6 +6,7 @@ A batch is one transaction. The number of statements depends on the BI services 
 One refused write fails alone, also one that the database refuses (`isolation`).
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,9 @@ from dashboard_catalog.store import locks
 from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import AssetRecord
+
+CHARTS_AT_ONCE = 5_000
+"""How many charts the writes of a batch may refer to between two turns of other calls."""
 
 Written = WrittenAsset | Unchanged | WrittenEntity
 Result = Written | CatalogError
@@ -151,6 +155,8 @@ class _Run:
         self._entity_writes = EntityWrites(authorizer, sight, self._working.now)
         self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._lookup, self._deletion)
         self._results: dict[int, Result] = {}
+        # The charts that writes referred to since other calls had a turn.
+        self._weight = 0
         self._unchanged = UnchangedLookup(authorizer, self._known, resources, sight)
         writes = dict(enumerate(batch.writes))
         self._deferred = {index: write for index, write in writes.items() if isinstance(write, DeferredUpsert)}
@@ -217,8 +223,16 @@ class _Run:
             for index, write in self._assets.items():
                 if write.kind is kind and index not in self._results:
                     self._results[index] = self._apply(write)
+                    await self._give_way_after(write)
         if self._writer:
             await store_changes(self._writer, self._working.changes)
+
+    async def _give_way_after(self, write: AssetWrite | None) -> None:
+        """Lets other calls have a turn, now and then: the writes of a batch may refer to a million charts together."""
+        self._weight += len(write.values.get("charts", ())) if write else 0
+        if self._weight > CHARTS_AT_ONCE:
+            self._weight = 0
+            await asyncio.sleep(0)
 
     def _apply(self, write: AssetWrite) -> Result:
         try:
@@ -284,6 +298,7 @@ class _Run:
                     self._results[index] = unchanged
                 else:
                     self._read(index, write)
+                    await self._give_way_after(self._assets.get(index))
         # In the order they were sent.
         self._assets = dict(sorted(self._assets.items()))
 

@@ -23,6 +23,9 @@ from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
+# No status has room for more. To word them all takes seconds for a batch of large dashboards.
+_WORDED_CHARTS = 100
+
 
 class TagLabel(NamedTuple):
     """A label that refers to a tag that exists."""
@@ -55,7 +58,8 @@ class Resolved:
             `kept_fields`.
         dropped: What the write leaves out because it cannot be used, as in `left_out`.
         missing: Kind and fully qualified name of what of that could be created by name.
-        violations: Everything that is wrong with the references.
+        violations: What is wrong with the references.
+        more: How many charts do not exist besides those in `violations`.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +68,7 @@ class Resolved:
     dropped: list[str] = field(default_factory=list)
     missing: set[tuple[str, str]] = field(default_factory=set)
     violations: list[Violation] = field(default_factory=list)
+    more: int = 0
 
 
 def resolve(
@@ -154,12 +159,16 @@ class _Resolver:
         known = [self._known.chart(key) for key in charts]
         if not self._hidden.shows_charts(self._write, charts):
             known = [self._hidden.chart(self._write, key) for key in charts]
-        if not self._known.any_failed and all(chart and not chart.deleted for chart in known):
+        if not self._known.any_failed("chart") and all(chart and not chart.deleted for chart in known):
             # The common case: there is nothing to say about any of them.
             return [chart.id for chart in known if chart]
         held = set(self._held("charts"))
         ids = []
+        worded = _WORDED_CHARTS if self._only_counts_charts() else len(charts)
         for (key, index), chart in zip(charts.items(), known, strict=True):
+            if chart is None and len(self.resolved.violations) >= worded:
+                self.resolved.more += 1
+                continue
             fqn = names.join(*key)
             failed = self._has_failed("chart", fqn, chart)
             is_held = chart is not None and (self._preserves or chart.id in held)
@@ -175,6 +184,11 @@ class _Resolver:
             elif chart:
                 ids.append(chart.id)
         return ids
+
+    def _only_counts_charts(self) -> bool:
+        """Says whether a chart that does not exist can only have the write refused."""
+        is_dropped = ViolationReason.UNKNOWN_REFERENCE in self._write.drops
+        return not (is_dropped or self._known.any_failed("chart") or "charts" in self._decided.fields)
 
     def _note_missing_chart(self, key: AssetName) -> None:
         service = self._known.any_service(key.service)
