@@ -19,7 +19,7 @@ from dashboard_catalog.contract.shown import shown
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
 from dashboard_catalog.http.assets.asset_answers import OPTIONAL, AssetAnswers, shown_keys
-from dashboard_catalog.http.dialect.answers import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer, list_answer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.parameters import DELETED, After, Before, Fields, Include, Limit, wanted
 from dashboard_catalog.http.dialect.requests import checked
@@ -97,8 +97,8 @@ class AssetReads:
         async def build() -> JsonAnswer:
             async with self._catalog.list_versions(listing, room) as page:
                 found, _ = await fill_page(page, shown, listing.token_after)
-            items = [self._answers.item(request, one.message) for one in found]
-            return JsonAnswer({"entityType": self._kind, "versions": [json.dumps(item) for item in items]})
+            items = (json.dumps(self._answers.item(request, one.message)) for one in found)
+            return await list_answer("versions", items, {"entityType": self._kind})
 
         return await room.hold(build)
 
@@ -135,9 +135,9 @@ class AssetReads:
             async with self._catalog.list_assets(listing, room) as page:
                 found, token = await fill_page(page, shown, listing.token_after)
             found = found if limit else []
-            data = [self._answers.item(request, one.message, only) for one in found]
             paging = _paging(listing, [one.view.record for one in found], token)
-            return JsonAnswer({"data": data[::-1] if before else data, "paging": {"total": page.total, **paging}})
+            data = (self._answers.item(request, one.message, only) for one in (found[::-1] if before else found))
+            return await list_answer("data", data, {"paging": {"total": page.total, **paging}})
 
         return await room.hold(build)
 

@@ -16,7 +16,7 @@ from dashboard_catalog.contract.pages import fill_page
 from dashboard_catalog.contract.shown import shown
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, invalid
-from dashboard_catalog.http.dialect.answers import JsonAnswer
+from dashboard_catalog.http.dialect.answers import JsonAnswer, list_answer
 from dashboard_catalog.http.dialect.lookups import find_by_name
 from dashboard_catalog.http.dialect.parameters import DELETED, After, Fields, Include
 from dashboard_catalog.http.dialect.requests import checked
@@ -111,9 +111,9 @@ class EntityReads:
         async def build() -> JsonAnswer:
             async with self._catalog.list_entities(listing, room) as page:
                 found, token = await fill_page(page, shown, listing.token_after)
-            data = [self._answers.item(request, one.view) for one in found] if size else []
+            data = (self._answers.item(request, one.view) for one in (found if size else ()))
             paging = {"total": page.total} | ({"after": token} if token and size else {})
-            return JsonAnswer({"data": data, "paging": paging})
+            return await list_answer("data", data, {"paging": paging})
 
         return await room.hold(build)
 
