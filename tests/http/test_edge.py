@@ -131,6 +131,9 @@ async def test_a_caller_needs_one_token(connect: Connect) -> None:
         assert answer.json() == {"code": 401, "message": answer.json()["message"]}
         twice = [("authorization", "Bearer a"), ("authorization", "Bearer b")]
         assert (await client.get("/api/v1/nothing", headers=twice)).status_code == 401
+        basic = (await client.get("/api/v1/nothing", headers={"authorization": "Basic eDp5"})).json()["message"]
+        # One text for both doors: gRPC calls metadata what is a header here.
+        assert basic == "the call has no token: `authorization` is not `Bearer TOKEN`"
 
 
 async def test_a_body_is_limited(connect: Connect) -> None:

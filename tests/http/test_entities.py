@@ -120,6 +120,25 @@ async def test_entities_refer_to_those_above_them_by_id_and_by_name(connect: Con
 
 
 @pytest.mark.usefixtures("superset")
+async def test_a_service_is_not_deleted_with_what_is_in_it(connect: Connect) -> None:
+    root = "/api/v1/services/dashboardServices"
+    async with connect("admin", "admin") as client:
+        id_ = (await client.get(f"{root}/name/superset")).json()["id"]
+        for path in (id_, "name/superset", f"async/{id_}"):
+            for hard in ("false", "true"):
+                held = await client.delete(f"{root}/{path}", params={"recursive": "true", "hardDelete": hard})
+                assert held.status_code == 409, held.text
+                assert ("has 3 dashboards and charts" in held.json()["message"]) == (hard == "false")
+        for chart in (await client.get("/api/v1/charts", params={"service": "superset"})).json()["data"]:
+            await client.delete(f"/api/v1/charts/{chart['id']}")
+        assert (await client.delete(f"{root}/{id_}", params={"recursive": "true"})).json()["deleted"] is True
+        # Like DeleteEntity over gRPC.
+        alone = await client.delete(f"{root}/name/looker")
+        assert (alone.status_code, alone.json()["deleted"]) == (200, True)
+        assert (await client.get("/api/v1/charts/name/looker.c1")).json()["service"]["deleted"] is True
+
+
+@pytest.mark.usefixtures("superset")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_callers_find_themselves(connect: Connect) -> None:
     path = "/api/v1/users/loggedInUser"

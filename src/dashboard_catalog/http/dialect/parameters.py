@@ -13,6 +13,9 @@ Limit = Annotated[int, Query(ge=0, le=1_000_000, description="Results on a page:
 After = Annotated[str, Query(description="`paging.after` of the previous page.")]
 Before = Annotated[str, Query(description="`paging.before` of the next page.")]
 HardDelete = Annotated[bool, Query(alias="hardDelete", description="Whether to remove it for good.")]
+Recursive = Annotated[
+    bool, Query(description="Whether to delete what is in it, too. The catalog refuses this where something is.")
+]
 
 DELETED: Mapping[str, "asset_pb2.Deleted.ValueType"] = {
     "non-deleted": asset_pb2.DELETED_EXCLUDE,

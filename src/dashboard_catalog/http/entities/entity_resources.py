@@ -20,6 +20,7 @@ class EntityResource:
         has_deleted: Whether OpenMetadata's model says if an entity is deleted. It refuses other keys.
         limit: Number of entities on a page by default.
         is_caller: Whether callers are among them, by the subject of their token.
+        has_assets: Whether dashboards and charts are in them.
         dropped: What a body may have and the catalog does not keep, where it has a shape that is checked.
     """
 
@@ -30,6 +31,7 @@ class EntityResource:
     has_deleted: bool = True
     limit: int = 10
     is_caller: bool = False
+    has_assets: bool = False
     dropped: Shape = field(default_factory=dict)
 
     @property
@@ -54,6 +56,7 @@ ENTITY_RESOURCES = (
         {"serviceType": "CustomDashboard"},
         # Clients that list them want all, and send no parameters.
         limit=1_000,
+        has_assets=True,
         # It has the password of the BI tool.
         dropped={"connection": dict},
     ),

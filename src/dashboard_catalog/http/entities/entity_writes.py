@@ -14,11 +14,12 @@ from dashboard_catalog.contract.entity_requests import entity_key, entity_upsert
 from dashboard_catalog.contract.kinds import kind_number
 from dashboard_catalog.http.dialect.answers import JsonAnswer
 from dashboard_catalog.http.dialect.lookups import find_by_name
-from dashboard_catalog.http.dialect.parameters import HardDelete
+from dashboard_catalog.http.dialect.parameters import HardDelete, Recursive
 from dashboard_catalog.http.dialect.references import References
 from dashboard_catalog.http.dialect.requests import MAX_OWNERS, checked, entity_in, expected_etag, sent_object
 from dashboard_catalog.http.dialect.shapes import check_shape
 from dashboard_catalog.http.edge.calls import HttpCall, call_of
+from dashboard_catalog.http.entities.contents import check_empty
 from dashboard_catalog.http.entities.entity_answers import EntityAnswers, references_of
 from dashboard_catalog.http.entities.entity_reads import EntityReads, key_of_name
 from dashboard_catalog.http.entities.entity_resources import EntityResource
@@ -74,21 +75,27 @@ class EntityWrites:
         write.etag = etag_of(view.record)
         return await self.answer(request, write)
 
-    async def delete(self, request: Request, id: str, *, hard: HardDelete = False) -> Response:
+    async def delete(
+        self, request: Request, id: str, *, hard: HardDelete = False, recursive: Recursive = False
+    ) -> Response:
         """Serves DELETE by id."""
-        return await self._delete(request, {"id": id}, hard=hard)
+        return await self._delete(request, {"id": id}, hard=hard, recursive=recursive)
 
-    async def delete_by_name(self, request: Request, fqn: str, *, hard: HardDelete = False) -> Response:
+    async def delete_by_name(
+        self, request: Request, fqn: str, *, hard: HardDelete = False, recursive: Recursive = False
+    ) -> Response:
         """Serves DELETE by fully qualified name."""
 
         async def delete(name: str, _: str) -> JsonAnswer:
-            return await self._delete(request, key_of_name(self._resource, name), hard=hard)
+            return await self._delete(request, key_of_name(self._resource, name), hard=hard, recursive=recursive)
 
         return await find_by_name(fqn, "", delete)
 
-    async def delete_async(self, request: Request, id: str, *, hard: HardDelete = False) -> Response:
+    async def delete_async(
+        self, request: Request, id: str, *, hard: HardDelete = False, recursive: Recursive = False
+    ) -> Response:
         """Serves DELETE as a job. It has ended when it is answered."""
-        await self._delete(request, {"id": id}, hard=hard)
+        await self._delete(request, {"id": id}, hard=hard, recursive=recursive)
         return JsonAnswer({"jobId": str(uuid4()), "message": "it has been deleted"})
 
     async def answer(self, request: Request, write: EntityWrite) -> JsonAnswer:
@@ -131,7 +138,13 @@ class EntityWrites:
             found[field] = named if isinstance(sent, list) else named[0]
         return found
 
-    async def _delete(self, request: Request, key: dict[str, str], *, hard: bool) -> JsonAnswer:
+    async def _delete(self, request: Request, key: dict[str, str], *, hard: bool, recursive: bool) -> JsonAnswer:
+        room = self._answers.room_of(request)
+        # A hard deletion looks for itself.
+        if recursive and not hard and self._resource.has_assets:
+            view = await self._reads.view(request, key, "non-deleted", room)
+            await check_empty(request, self._catalog, view.record.fqn, room)
+            room.leave()
         sent = checked(catalog_service_pb2.GetEntityRequest(kind=kind_number(self._kind.name), **key))
         writer, etag = call_of(request).caller.writer, expected_etag(request)
         view = await self._catalog.delete_entity(writer, self._kind, entity_key(sent), hard=hard, etag=etag)
@@ -139,7 +152,7 @@ class EntityWrites:
         async def build() -> JsonAnswer:
             return self._answers.one(request, view, deleted=True)
 
-        return await self._answers.room_of(request).hold(build, patient=True)
+        return await room.hold(build, patient=True)
 
 
 def _reference(sent: Any) -> Any:
