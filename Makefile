@@ -76,7 +76,7 @@ bench-search: install ## Measures the search index of 4 million assets (1 h, 8 G
 restarts: install ## Restarts servers under callers, and counts their errors.
 	$(BIN)/python -m benchmarks.restarts
 
-watching: install ## Kills servers and watchers, and compares what they saw.
+watching: install ## Kills servers under writers of both doors and watchers, and compares what they saw.
 	$(BIN)/python -m benchmarks.watching
 
 fuzz: install ## Sends 230,000 malformed calls and 10,000 HTTP requests to each database, and compares 2,000 sequences with a model (1 h).

@@ -7,11 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import grpc.aio
-from sqlalchemy import text
+from sqlalchemy import literal, select
 
+from benchmarks.told import differences, stored_versions
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.tables import (
+    CHART,
+    CHART_HISTORY,
+    DASHBOARD,
+    DASHBOARD_HISTORY,
+    ENTITY,
+    ENTITY_CHANGE,
+    REMOVED,
+)
 from dashboardcatalog.v1 import entity_pb2, watch_pb2
 from dashboardcatalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
+
+BEFORE = "before"
+"""Id of the calls that have written before any watcher began."""
 
 _ASSETS = (entity_pb2.KIND_DASHBOARD, entity_pb2.KIND_CHART)
 
@@ -122,13 +135,18 @@ class Watched:
                 self.states[change.id] = round(change.version, 1), change.dashboard.description
 
 
-async def compare(run: Any, watchers: Sequence[Watched]) -> bool:
-    """Prints what happened and what is wrong with it, and returns whether nothing is."""
+async def compare(run: Any, watchers: Sequence[Watched], problems: Sequence[str]) -> bool:
+    """Prints what happened and what is wrong with it, also what is known to be, and returns whether nothing is."""
     rows, states = await _stored(run.database)
     print(f"written: {dict(run.written)}; kills of servers: {[server.kills for server in run.servers]}")
     print(f"stored: {len(rows):,} changes, {sum(row.what == 'removed' for row in rows):,} of them removals")
     bugs = sum(server.log.read_text().count('"event": "bug"') for server in run.servers)
-    is_right = not bugs
+    run.ledger.show()
+    problems = [*problems, *differences(run.ledger, await stored_versions(run.database))]
+    print(f"{len(run.ledger.told):,} answers {'right' if not problems else 'WRONG'}")
+    for problem in problems[:20]:
+        print(f"    {problem}")
+    is_right = not bugs and not problems
     for watcher in watchers:
         problems = [*watcher.problems, *_problems(watcher, rows)]
         if watcher.kind.startswith("beginning"):
@@ -161,23 +179,20 @@ class _Row(NamedTuple):
 
 async def _stored(database: Database) -> tuple[list[_Row], dict[str, tuple[float, str]]]:
     """Returns all changes in the order of their numbers, and version and description of each dashboard."""
-    tables = ("dashboard", "dashboard_history", "chart", "chart_history")
-    parts = [
-        "SELECT service_id, change_number, '{kind}' AS kind, id, version::text AS what, call_id FROM {table}".format(
-            kind=table.partition("_")[0], table=table
-        )
-        for table in tables
-    ]
-    parts.append("SELECT service_id, change_number, kind, id, 'removed', call_id FROM removed")
-    catalog = "'00000000-0000-0000-0000-000000000000'::uuid"
-    parts.append(f"SELECT {catalog}, change_number, kind, id, '0', call_id FROM entity_change")
-    changes = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS change ORDER BY change_number"
+    changes: list[tuple[str, int, str, str, str, str]] = []
     async with database.read() as connection:
-        names = {row.id: row.fqn for row in await connection.execute(text("SELECT id, fqn FROM entity"))}
-        found = await connection.execute(text(changes))
-        rows = [_Row(names.get(row[0], ""), row[1], row[2], str(row[3]), row[4], row[5]) for row in found]
-        dashboards = await connection.execute(text("SELECT id, version, description FROM dashboard"))
-        return rows, {str(row.id): (round(row.version / 10, 1), row.description) for row in dashboards}
+        found = await connection.execute(select(ENTITY.c.id, ENTITY.c.fqn))
+        names = {row.id: row.fqn for row in found}
+        for table in (DASHBOARD, DASHBOARD_HISTORY, CHART, CHART_HISTORY, REMOVED, ENTITY_CHANGE):
+            kind = table.c.kind if "kind" in table.c else literal(table.name.partition("_")[0])
+            service = table.c.service_id if "service_id" in table.c else literal(None)
+            what = table.c.version if "version" in table.c else literal("removed" if table is REMOVED else "0")
+            columns = (service, table.c.change_number, kind, table.c.id, what, table.c.call_id)
+            found = await connection.execute(select(*columns))
+            changes += [(names.get(row[0], ""), row[1], row[2], str(row[3]), str(row[4]), row[5]) for row in found]
+        dashboards = await connection.execute(select(DASHBOARD.c.id, DASHBOARD.c.version, DASHBOARD.c.description))
+        states = {str(row.id): (round(row.version / 10, 1), row.description or "") for row in dashboards}
+    return [_Row(*change) for change in sorted(changes, key=lambda change: change[1])], states
 
 
 def _problems(watcher: Watched, rows: Sequence[_Row]) -> Iterator[str]:
@@ -209,6 +224,6 @@ def _is_wanted(watcher: Watched, row: _Row) -> bool:
 def _is_before(watcher: Watched, row: _Row) -> bool:
     """Says whether a change happened before the watcher began, so that it gets nothing of it."""
     if not watcher.kind.startswith("beginning"):
-        return row.kind == "bi_service"
+        return row.call_id == BEFORE
     # It is delivered as it was when the watcher began, which is not before its removal if that came first.
     return row.what == "removed"
