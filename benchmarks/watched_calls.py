@@ -167,7 +167,9 @@ class Calls:
                 self._sessions.append(message.started.session_id)
             for result in message.progress.results:
                 if result.outcome in _WRITTEN:
-                    self._ledger.told.append(Told(call, result.id, _number(result), names.edition))
+                    is_kept = "description" in result.kept_fields
+                    told = Told(call, result.id, _number(result), "" if is_kept else names.edition)
+                    self._ledger.told.append(told)
 
         await self._stream("BulkUpsert", self._dashboards.BulkUpsert, iter([request]), call, take)
 
