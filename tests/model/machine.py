@@ -1,8 +1,9 @@
 """Random sequences of calls, each answered by a server and by the model, which must agree."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -13,8 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.model.catalog import MISSING, Actor, Asset, Catalog, Refusal, Spec, Thing, Written
+from tests.model.http_door import STATUSES, HttpDoor, HttpRefused
 from tests.model.remote import Remote
-from tests.model.views import answered, change_of, difference, expected, sent
+from tests.model.views import (
+    answered,
+    answered_by_http,
+    change_of,
+    difference,
+    expected,
+    expected_by_http,
+    sent,
+    shown_values,
+)
 from tests.service.caller import Caller, Json, Refused
 
 EDITS, INGESTS = Actor("admin"), Actor("loader", ingests=True)
@@ -24,6 +35,7 @@ LOWER = {"dashboard": "dashboards", "chart": "charts"}
 
 kinds = st.sampled_from(["dashboard", "dashboard", "chart"])
 actors = st.sampled_from([EDITS, INGESTS])
+doors = st.booleans()
 service_numbers = st.sampled_from([0, 0, 0, 1])
 places = st.integers(0, 2)
 
@@ -98,9 +110,12 @@ class CatalogMachine(RuleBasedStateMachine):
 
     # Writes.
 
-    @rule(write=writes)
-    def create(self, write: Any) -> None:
+    @rule(write=writes, by_http=doors)
+    def create(self, write: Any, by_http: bool) -> None:
         spec = self._spec(*write[:4])
+        if by_http:
+            self._agree_by_http(lambda: self.model.create(EDITS, spec), self._door(EDITS).write("create", spec))
+            return
         self._agree(
             lambda: self.model.create(EDITS, spec),
             self.server.edits,
@@ -108,16 +123,24 @@ class CatalogMachine(RuleBasedStateMachine):
             {spec.kind: sent(spec)},
         )
 
-    @rule(write=writes, actor=actors)
-    def upsert(self, write: Any, actor: Actor) -> None:
+    @rule(write=writes, actor=actors, by_http=doors)
+    def upsert(self, write: Any, actor: Actor, by_http: bool) -> None:
         spec = self._spec(*write)
+        if by_http:
+            # PUT has no mask.
+            spec = replace(spec, mask=frozenset())
+            self._agree_by_http(lambda: self.model.upsert(actor, spec), self._door(actor).write("upsert", spec))
+            return
         request = {spec.kind: sent(spec), "update_mask": ",".join(sorted(spec.mask))}
         self._agree(lambda: self.model.upsert(actor, spec), self._caller(actor), f"upsert_{spec.kind}", request)
 
-    @rule(write=writes, actor=actors)
-    def update(self, write: Any, actor: Actor) -> None:
+    @rule(write=writes, actor=actors, by_http=doors)
+    def update(self, write: Any, actor: Actor, by_http: bool) -> None:
         spec = self._spec(*write)
         if not spec.mask:
+            return
+        if by_http:
+            self._patch(spec, actor)
             return
         fields = {name: value for name, value in sent(spec).items() if name not in ("name", "service")}
         request = {
@@ -127,32 +150,54 @@ class CatalogMachine(RuleBasedStateMachine):
         }
         self._agree(lambda: self.model.update(actor, spec), self._caller(actor), f"update_{spec.kind}", request)
 
-    @rule(kind=kinds, service=service_numbers, place=places, actor=actors)
-    def delete(self, kind: str, service: int, place: int, actor: Actor) -> None:
+    def _patch(self, spec: Spec, actor: Actor) -> None:
+        """Patches what is not so already: a patch that changes nothing writes nothing."""
+        asset = self.model.find(spec.kind, spec.service, spec.name)
+        if asset is not None:
+            now, then = expected(asset), shown_values(spec)
+            spec = replace(spec, mask=frozenset(name for name in spec.mask if now[name] != then[name]))
+            if not spec.mask:
+                return
+        request = self._door(actor).patch(spec, asset.now.values if asset else {})
+        self._agree_by_http(lambda: self.model.update(actor, spec), request)
+
+    @rule(kind=kinds, service=service_numbers, place=places, actor=actors, by_http=doors)
+    def delete(self, kind: str, service: int, place: int, actor: Actor, by_http: bool) -> None:
         def act() -> Asset:
             asset = self.model.live(kind, self.services[service], self._name(kind, place))
             self.model.delete(actor, asset)
             return asset
 
-        self._agree(act, self._caller(actor), f"delete_{kind}", self._key(kind, service, place))
+        key = self._key(kind, service, place)
+        if by_http:
+            self._agree_by_http(act, self._door(actor).delete(kind, key["fully_qualified_name"]))
+        else:
+            self._agree(act, self._caller(actor), f"delete_{kind}", key)
 
-    @rule(kind=kinds, service=service_numbers, place=places)
-    def restore(self, kind: str, service: int, place: int) -> None:
+    @rule(kind=kinds, service=service_numbers, place=places, by_http=doors)
+    def restore(self, kind: str, service: int, place: int, by_http: bool) -> None:
         def act() -> Asset:
             asset = self.model.found(kind, self.services[service], self._name(kind, place))
             self.model.restore(EDITS, asset)
             return asset
 
-        self._agree(act, self.server.edits, f"restore_{kind}", self._key(kind, service, place))
+        if by_http:
+            there = self.model.find(kind, self.services[service], self._name(kind, place))
+            self._agree_by_http(act, self._door(EDITS).restore(kind, there.id if there else str(uuid4())))
+        else:
+            self._agree(act, self.server.edits, f"restore_{kind}", self._key(kind, service, place))
 
-    @rule(kind=kinds, service=service_numbers, place=places)
-    def remove(self, kind: str, service: int, place: int) -> None:
+    @rule(kind=kinds, service=service_numbers, place=places, by_http=doors)
+    def remove(self, kind: str, service: int, place: int, by_http: bool) -> None:
         def act() -> None:
             asset = self.model.found(kind, self.services[service], self._name(kind, place))
             self.model.remove(asset)
 
-        request = {**self._key(kind, service, place), "hard": True}
-        self._agree(act, self.server.edits, f"delete_{kind}", request)
+        key = self._key(kind, service, place)
+        if by_http:
+            self._agree_by_http(act, self._door(EDITS).delete(kind, key["fully_qualified_name"], hard=True))
+        else:
+            self._agree(act, self.server.edits, f"delete_{kind}", {**key, "hard": True})
 
     @rule(kind=kinds, service=service_numbers, place=places, new=places)
     def rename(self, kind: str, service: int, place: int, new: int) -> None:
@@ -249,6 +294,22 @@ class CatalogMachine(RuleBasedStateMachine):
                     self._note(asset)
                 wanted = [expected(asset) for asset in sorted(assets, key=lambda a: a.now.name)]
                 compare([answered(each, kind) for each in listed], wanted)
+
+    @rule(kind=kinds, service=service_numbers)
+    def read_by_http(self, kind: str, service: int) -> None:
+        """Lists a BI service by HTTP, with every version of everything."""
+        door, there = self._door(EDITS), self.services[service]
+        listed = self._run(door.everything(kind, there.fqn))
+        assets = [a for a in self.model.assets if a.kind == kind and a.service is there]
+        for asset in assets:
+            self._note(asset)
+        wanted = sorted(assets, key=lambda a: a.now.name)
+        compare([answered_by_http(each, kind) for each in listed], [expected_by_http(asset) for asset in wanted])
+        for asset in assets:
+            versions = self._run(door.versions(kind, asset.id))
+            numbers = range(len(asset.versions), 0, -1)
+            wanted_versions = [expected_by_http(asset, number) for number in numbers]
+            compare([answered_by_http(each, kind) for each in versions], wanted_versions)
 
     @rule(kind=kinds, service=service_numbers, place=places, from_=st.integers(1, 4), to=st.integers(1, 4))
     def versions(self, kind: str, service: int, place: int, from_: int, to: int) -> None:
@@ -362,6 +423,24 @@ class CatalogMachine(RuleBasedStateMachine):
             compare(view, expected(decided))
         return dict(answer)
 
+    def _agree_by_http(self, decide: Any, request: Coroutine[Any, Any, Json]) -> None:
+        """Lets the model decide, sends the request, and compares, as far as HTTP answers the same."""
+        try:
+            decided = decide()
+        except Refusal as refusal:
+            with pytest.raises(HttpRefused) as caught:
+                self._run(request)
+            compare(caught.value.status, STATUSES[refusal.code])
+            return
+        answer = self._run(request)
+        if isinstance(decided, Written):
+            compare("outcome" in answer, decided.outcome == "CREATED")
+            decided = decided.asset
+        if decided is not None:
+            view = answered_by_http(answer[decided.kind], decided.kind)
+            decided.id = decided.id or view["id"]
+            compare(view, expected_by_http(decided))
+
     def _pages(self, rpc: str, several: str, request: Json) -> list[Json]:
         found: list[Json] = []
         token = ""
@@ -417,6 +496,9 @@ class CatalogMachine(RuleBasedStateMachine):
 
     def _caller(self, actor: Actor) -> Caller:
         return self.server.ingests if actor.ingests else self.server.edits
+
+    def _door(self, actor: Actor) -> HttpDoor:
+        return self.server.ingests_by_http if actor.ingests else self.server.edits_by_http
 
     def _run(self, work: Any) -> Any:
         return self.server.run(work)

@@ -9,7 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
+
 from dashboard_catalog.server import CatalogServer
+from tests.model.http_door import HttpDoor
+from tests.patience import PATIENCE
 from tests.service.caller import Json, Service
 from tests.service.indexing import indexing
 from tests.service.servers import running
@@ -37,11 +41,18 @@ class Remote:
         edits: An administrator.
         ingests: A bot.
         views: A caller who may view what `permit` says.
+        edits_by_http: The administrator at the other door.
+        ingests_by_http: The bot at the other door.
         sequences: Numbers the sequences, so that each has names of its own.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, server: CatalogServer, service: Service, policies: Path
+        self,
+        loop: asyncio.AbstractEventLoop,
+        server: CatalogServer,
+        service: Service,
+        policies: Path,
+        client: httpx.AsyncClient,
     ) -> None:
         self._loop = loop
         self._server = server
@@ -49,6 +60,8 @@ class Remote:
         self.edits = service.caller("admin", "admin")
         self.ingests = service.caller("loader", "ingestion_bot")
         self.views = service.caller("vera", "viewer")
+        self.edits_by_http = HttpDoor(client, service.token("admin", "admin"))
+        self.ingests_by_http = HttpDoor(client, service.token("loader", "ingestion_bot"))
         self.sequences = count()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -89,9 +102,12 @@ def remote(database_url: str, folder: Path) -> Iterator[Remote]:
 async def _started(
     stack: AsyncExitStack, loop: asyncio.AbstractEventLoop, database_url: str, data: Path, policies: Path
 ) -> Remote:
-    server, service = await stack.enter_async_context(running(database_url, data, policy_dir=policies))
+    running_server = running(database_url, data, policy_dir=policies, http_address="127.0.0.1:0")
+    server, service = await stack.enter_async_context(running_server)
     await stack.enter_async_context(indexing(server.database, server.index.folder))
-    started = Remote(loop, server, service, policies)
+    assert server.http
+    client = httpx.AsyncClient(base_url=f"http://{server.http.address}", timeout=PATIENCE)
+    started = Remote(loop, server, service, policies, await stack.enter_async_context(client))
     added = await started.edits.bulk([{"entity": entity} for entity in ENTITIES])
     assert not added.failures
     return started

@@ -70,6 +70,30 @@ def answered(asset: Json, kind: str) -> Json:
     return view
 
 
+def expected_by_http(asset: Asset, number: int | None = None) -> Json:
+    """Returns a version of an asset as HTTP shows it, where clients cannot read what has no id or no type."""
+    view = expected(asset, number)
+    del view["edited"]
+    if "charts" in view:
+        charts = asset.versions[view["version"] - 1].values.get("charts", ())
+        view["charts"] = [chart.fqn for chart in charts if not chart.removed]
+    return view
+
+
+def answered_by_http(asset: Json, kind: str) -> Json:
+    """Returns an asset as a server has answered it over HTTP."""
+    view = answered(asset, kind)
+    del view["edited"]
+    return view
+
+
+def shown_values(spec: Spec) -> Json:
+    """Returns the fields of a spec as callers see them once they are written."""
+    names = fields_of(spec.kind)
+    shown_there = {name: shown(name, spec.values.get(name)) for name in names if name != "charts"}
+    return {**shown_there, "charts": sent(spec).get("charts", [])}
+
+
 def change_of(description: Json) -> Json:
     """Returns a change description as {field: (old, new)}; a list that got a new order is its two lists."""
     change: Json = {}
