@@ -207,5 +207,8 @@ async def test_versions_and_refusals(connect: Connect, superset: Caller) -> None
             await client.put(root, json=new, headers={"if-match": '"x"'}),
         ):
             assert stale.status_code == stale.json()["code"] == 412
+        for method, place, sent in (("PUT", root, new), ("PATCH", path, []), ("DELETE", path, None)):
+            refused = await client.request(method, place, json=sent, headers={"if-match": f'"{"x" * 129}"'})
+            assert refused.json() == {"code": 400, "message": "If-Match: must be at most 128 characters, has 129"}
     async with connect("eve") as client:
         assert [(await client.put(root, json=new)).status_code, (await client.delete(path)).status_code] == [403, 403]

@@ -18,6 +18,7 @@ from dashboard_catalog.http.edge.calls import HttpCall
 from dashboard_catalog.sources.items.messages import convert
 from dashboard_catalog.sources.kinds import Kind
 from dashboardcatalog.v1 import bulk_pb2, dashboard_pb2, entity_pb2
+from dashboardcatalog.v1.dashboard_service_pb2 import UpsertDashboardRequest
 
 M = TypeVar("M", bound=Message)
 
@@ -25,6 +26,7 @@ _SPEC = dashboard_pb2.DashboardSpec.DESCRIPTOR.fields_by_name
 MAX_CHARTS = rules_of(_SPEC["charts"]).repeated.max_items
 MAX_OWNERS = rules_of(_SPEC["owners"]).repeated.max_items
 """How many of them there may be; no more domains or parents either."""
+MAX_ETAG = rules_of(UpsertDashboardRequest.DESCRIPTOR.fields_by_name["etag"]).string.max_len
 
 # What takes long to convert if there is much of it. A longer list of each is refused by the contract as well.
 _LISTS = ("charts", "domains", "owners", "parents", "tags")
@@ -144,6 +146,14 @@ def _too_large(kind: str, body: dict[str, Any]) -> Iterator[Violation]:
 
 
 def expected_etag(request: Request) -> str:
-    """Returns the etag in `If-Match`; empty if any will do."""
+    """Returns the etag in `If-Match`; empty if any will do.
+
+    Raises:
+        CatalogError: INVALID_ARGUMENT if it is too long to be one.
+    """
     sent = request.headers.get("if-match", "*").strip()
-    return "" if sent == "*" else sent.removeprefix("W/").strip('"')
+    etag = "" if sent == "*" else sent.removeprefix("W/").strip('"')
+    if len(etag) > MAX_ETAG:
+        text = f"must be at most {MAX_ETAG} characters, has {len(etag):,}"
+        raise invalid([Violation("If-Match", ViolationReason.TOO_LONG, text)])
+    return etag
