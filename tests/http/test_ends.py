@@ -31,12 +31,17 @@ async def sends_much(scope: Any, receive: Any, send: Any) -> None:
     await Response(b"x" * 20_000_000)(scope, receive, send)
 
 
+async def waits(_scope: Any, _receive: Any, _send: Any) -> None:
+    await asyncio.Event().wait()
+
+
 @pytest.mark.parametrize(
     ("application", "sent", "status", "code"),
     [
         (fails, b"GET / HTTP/1.1\r\n", b"HTTP/1.1 500", "INTERNAL"),
         (reads, b"PUT / HTTP/1.1\r\ncontent-length: 9\r\n", b"HTTP/1.1 408", "UNAVAILABLE"),
         (sends_much, b"GET / HTTP/1.1\r\n", b"HTTP/1.1 200", "CANCELLED"),
+        (waits, b"GET / HTTP/1.1\r\n", b"", "CANCELLED"),
     ],
 )
 async def test_a_request_always_ends(application: Any, sent: bytes, status: bytes, code: str) -> None:
@@ -57,6 +62,10 @@ async def test_a_request_always_ends(application: Any, sent: bytes, status: byte
     await port.start()
     reader, writer = await asyncio.open_connection(*port._listener.getsockname(), limit=2_000)
     writer.write(sent + b"host: a\r\n\r\n")
+    if not status:
+        # It leaves without an answer.
+        await until(lambda: gate.running)
+        writer.transport.abort()
     with capture_logs() as logged:
         await until(lambda: lines)
     assert ("bug" in [line["event"] for line in logged]) is (code == "INTERNAL")

@@ -7,14 +7,14 @@
 4. Authenticate: by the headers alone.
 5. Admit: within the limit of the server, and within the share of the caller, which both doors have in common.
 6. Read: only now is the body taken from the network, up to a limit, and only so long.
-7. Serve: the application finds the route and answers.
+7. Serve: the application finds the route and answers. A read ends when its client leaves.
 
 A few paths skip 4 to 6: probes and documentation are read without a token, also while the server is full or drains.
 """
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any, Protocol
 
 import structlog
@@ -143,10 +143,34 @@ class HttpEdge:
         async def read() -> Message:
             return parts.pop() if parts else await receive()
 
+        serving = self._application(scope, read, observed.send)
         try:
-            await self._application(scope, read, observed.send)
+            await (_until_gone(serving, receive) if scope["method"] == "GET" else serving)
         finally:
             call.end()
+
+
+async def _until_gone(serving: Awaitable[None], receive: Receive) -> None:
+    """Serves a read, as long as its client is there. A write goes on: it must not depend on who waits for its answer.
+
+    Raises:
+        ClientGone: If the client has closed the connection.
+    """
+    served, gone = asyncio.ensure_future(serving), asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait((served, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not served.done():
+            raise ClientGone
+        served.result()
+    finally:
+        served.cancel()
+        gone.cancel()
+        await asyncio.gather(served, gone, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _answer(failure: CatalogError, scope: Scope, receive: Receive, observed: "_Observation") -> None:
