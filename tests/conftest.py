@@ -5,6 +5,7 @@ says which: `@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 that needs it. The migrations run once on each.
 """
 
+import gc
 import logging
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("catalog")
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector from looking through thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,11 +73,13 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: PostgresServer) -> ReusedDatabase:
+def migrated_postgres(postgres: PostgresServer) -> Iterator[ReusedDatabase]:
     """The database that one test after the other gets."""
     postgres.execute("CREATE DATABASE migrated")
     _upgrade(postgres.url("migrated"))
-    return ReusedDatabase(postgres, "migrated")
+    database = ReusedDatabase(postgres, "migrated")
+    yield database
+    database.close()
 
 
 @pytest.fixture(params=DATABASES)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,10 +78,46 @@ class PostgresServer:
         Raises:
             subprocess.CalledProcessError: If one fails; later statements are not run.
         """
-        options = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--host={self.folder}"]
         commands = [f"--command={statement}" for statement in statements]
-        address = ["--username=postgres", f"--dbname={database}"]
-        subprocess.run([self.programs / "psql", *options, *address, *commands], check=True)
+        subprocess.run([*self._psql(database), *commands], check=True)
+
+    def client(self, database: str) -> "PostgresClient":
+        """Returns a superuser's connection to a database."""
+        return PostgresClient(self._psql(database))
+
+    def _psql(self, database: str) -> list[str]:
+        options = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--host={self.folder}"]
+        return [str(self.programs / "psql"), *options, "--username=postgres", f"--dbname={database}"]
+
+
+class PostgresClient:
+    """A connection to PostgreSQL that stays open until a statement fails.
+
+    Args:
+        psql: The command that connects.
+    """
+
+    _DONE = "done\n"
+
+    def __init__(self, psql: Sequence[str]) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(psql, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+
+    def runs(self, statement: str) -> bool:
+        """Returns whether a statement without rows succeeds; if it does not, the connection is closed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{statement};\n\\echo {self._DONE}")
+            self._process.stdin.flush()
+        succeeds = self._process.stdout.readline() == self._DONE
+        if not succeeds:
+            self.close()
+        return succeeds
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._process.communicate()
 
 
 @contextmanager

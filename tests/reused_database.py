@@ -1,9 +1,8 @@
 """A database of PostgreSQL that test after test uses, because to create one takes longer than most tests."""
 
-import subprocess
 from uuid import uuid4
 
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresClient, PostgresServer
 
 # Rows that the migrations insert are kept in a schema of their own, which no test looks at.
 _KEEP = """
@@ -20,12 +19,18 @@ CREATE FUNCTION fresh.shape() RETURNS text LANGUAGE sql AS $$
         UNION ALL SELECT setconfig::text FROM pg_db_role_setting
     ) AS parts(part)
 $$;
-CREATE TABLE fresh.names AS SELECT tablename FROM pg_tables WHERE schemaname = 'public';
+CREATE TABLE fresh.names AS SELECT tablename, false AS has_rows FROM pg_tables WHERE schemaname = 'public';
 DO $$
-DECLARE one text;
+DECLARE
+    one text;
+    found boolean;
 BEGIN
     FOR one IN SELECT tablename FROM fresh.names LOOP
-        EXECUTE format('CREATE TABLE fresh.%I AS TABLE public.%I', 'rows of ' || one, one);
+        EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', one) INTO found;
+        IF found THEN
+            EXECUTE format('CREATE TABLE fresh.%I AS TABLE public.%I', 'rows of ' || one, one);
+            UPDATE fresh.names SET has_rows = true WHERE tablename = one;
+        END IF;
     END LOOP;
 END $$;
 CREATE TABLE fresh.first AS SELECT fresh.shape();
@@ -36,6 +41,7 @@ _RENEW = """
 DO $$
 DECLARE
     one text;
+    restored boolean;
     used boolean;
 BEGIN
     FOR one IN
@@ -47,12 +53,14 @@ BEGIN
     IF fresh.shape() <> (SELECT shape FROM fresh.first) THEN
         RAISE EXCEPTION 'the tables are not what they were';
     END IF;
-    FOR one IN SELECT tablename FROM fresh.names LOOP
+    FOR one, restored IN SELECT tablename, has_rows FROM fresh.names LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', one) INTO used;
         IF used THEN
             EXECUTE format('TRUNCATE public.%I RESTART IDENTITY CASCADE', one);
         END IF;
-        EXECUTE format('INSERT INTO public.%I TABLE fresh.%I', one, 'rows of ' || one);
+        IF restored THEN
+            EXECUTE format('INSERT INTO public.%I TABLE fresh.%I', one, 'rows of ' || one);
+        END IF;
     END LOOP;
 END $$
 """
@@ -70,18 +78,32 @@ class ReusedDatabase:
         self._server = server
         self._template = template
         self._name = ""
+        # Stays connected, because most of what a new connection needs for this is to look up the tables.
+        self._client: PostgresClient | None = None
 
     def renewed(self) -> str:
         """Returns its URL, after everything that earlier tests have left in it is gone."""
         if not self._name:
             self._create()
-        try:
-            self._server.execute(_RENEW, database=self._name)
-        except subprocess.CalledProcessError:
+        # A test may have closed all connections.
+        elif not (self._runs(_RENEW) or self._runs(_RENEW)):
             # A test has left changes behind, on purpose or because it failed.
             self._server.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
             self._create()
         return self._server.url(self._name)
+
+    def close(self) -> None:
+        """Closes its connection."""
+        if self._client is not None:
+            self._client.close()
+
+    def _runs(self, statement: str) -> bool:
+        """Returns whether a statement succeeds; after one that does not, the next has a new connection."""
+        self._client = self._client or self._server.client(self._name)
+        if self._client.runs(statement):
+            return True
+        self._client = None
+        return False
 
     def _create(self) -> None:
         self._name = f"test_{uuid4().hex}"

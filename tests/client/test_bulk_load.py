@@ -84,11 +84,11 @@ async def test_an_item_that_is_too_large_fails_alone_at_any_size(server: Restart
 
 async def test_a_load_survives_restarts_of_the_server(server: Restarting) -> None:
     async with connect_async(server.address, token=server.token) as catalog:
-        load = catalog.bulk_upsert(_items(12_000, 2_000), give_up_seconds=60)
+        load = catalog.bulk_upsert(_items(6_000, 1_000), give_up_seconds=60)
 
         async def restart() -> None:
-            for _ in range(3):
-                await asyncio.sleep(0.3)
+            for _ in range(2):
+                await asyncio.sleep(0.2)
                 await server.stop()
                 await server.start()
 
@@ -98,7 +98,7 @@ async def test_a_load_survives_restarts_of_the_server(server: Restarting) -> Non
 
     assert failed == [f"nowhere.bad{number}" for number in range(5)]
     assert load.summary is not None
-    assert (load.summary.created, load.summary.updated, load.summary.failed) == (14_001, 0, 5)
+    assert (load.summary.created, load.summary.updated, load.summary.failed) == (7_001, 0, 5)
 
 
 async def test_another_process_continues_a_session_and_gets_its_failures(server: Restarting) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
+from itertools import count, product
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,9 +66,13 @@ def counts(load: BulkLoad) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    "code",
-    [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL],
-    ids=lambda code: code.name,
+    ("database_url", "code"),
+    [
+        *product(["sqlite"], [grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL]),
+        *product(["sqlite", "postgresql"], [grpc.StatusCode.UNAVAILABLE]),
+    ],
+    indirect=["database_url"],
+    ids=str,
 )
 async def test_a_stream_may_be_cut_before_any_response(
     catalog: AsyncCatalogClient, proxy: CuttingProxy, code: grpc.StatusCode

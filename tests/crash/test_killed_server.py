@@ -21,8 +21,8 @@ from tests.crash.killable import Failpoint, Killable, killable
 from tests.crash.loads import Load
 from tests.service.caller import Caller
 
-ITEMS = int(os.environ.get("CRASH_ITEMS", "8400"))
-KILLS = int(os.environ.get("CRASH_KILLS", "3"))
+ITEMS = int(os.environ.get("CRASH_ITEMS", "6300"))
+KILLS = int(os.environ.get("CRASH_KILLS", "2"))
 # Enough for one chunk to be sent, however many items are waiting for others.
 _BETWEEN_KILLS = 2_100
 # The first write of a server opens the session, and the second one is a chunk.

@@ -7,14 +7,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
 import pytest
+from typer.testing import CliRunner
 
+from dashboard_catalog.cli.app import app
+from dashboard_catalog.running import announced
+from dashboard_catalog.server import build, prepare
+from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.file_claim import claimed
 from dashboardcatalog.v1 import catalog_service_pb2_grpc, search_pb2
+from tests.cli.background import in_background
 from tests.patience import PATIENCE
+from tests.service.indexing import indexing
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "examples" / "run.py"
@@ -82,14 +91,39 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(run_sample: Start, port: int, tmp_path: Path, migrated_sqlite: Path) -> str:
-    """The address at which the sample is served, and can be searched."""
-    (tmp_path / ".data").mkdir(mode=0o700)
-    shutil.copy(migrated_sqlite, tmp_path / ".data" / "catalog.db")
-    until_it_serves(run_sample())
-    address = f"127.0.0.1:{port}"
-    _until_it_finds(address, (tmp_path / ".data" / "admin.token").read_text().strip())
-    return address
+def served(
+    tmp_path: Path,
+    http_port: int,
+    environment: dict[str, str],
+    migrated_sqlite: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[str]:
+    """The address at which the sample is served, and can be searched.
+
+    It is what `make run` serves, but within this process: `test_run` runs the real one.
+    """
+    monkeypatch.setenv("XDG_STATE_HOME", environment["XDG_STATE_HOME"])
+    addresses = {"address": "127.0.0.1:0", "http_address": f"127.0.0.1:{http_port}"}
+    settings = Settings.load({**addresses, "data_dir": tmp_path / ".data"})
+    settings.data_dir.mkdir(mode=0o700)
+    shutil.copy(migrated_sqlite, settings.data_dir / "catalog.db")
+    prepare(settings)
+    token = settings.data_dir / "admin.token"
+    with claimed(settings.database_url), in_background(_catalog(settings)) as address, announced(address, token.parent):
+        connection = ["--address", address, "--token-file", str(token)]
+        assert CliRunner().invoke(app, ["ingest", str(ROOT / "examples" / "sample"), *connection]).exit_code == 0
+        (settings.data_dir / "address").write_text(f"{address}\n")
+        _until_it_finds(address, token.read_text().strip())
+        yield address
+
+
+@asynccontextmanager
+async def _catalog(settings: Settings) -> AsyncIterator[str]:
+    server = await build(settings)
+    await server.start()
+    async with indexing(server.database, server.index.folder):
+        yield server.address
+    await server.drain(0)
 
 
 def _until_it_finds(address: str, token: str) -> None:

@@ -8,4 +8,4 @@ from tests.model.remote import remote
 
 def test_a_server_and_the_model_agree(database_url: str, tmp_path: Path) -> None:
     with remote(database_url, tmp_path) as server:
-        check(server, sequences=10, steps=12, repeatable=True)
+        check(server, sequences=6, steps=12, repeatable=True)

@@ -16,9 +16,9 @@ from dashboardcatalog.v1.dashboard_pb2 import DashboardSpec
 from dashboardcatalog.v1.entity_pb2 import BiService, Entity
 from tests.service.caller import Caller, Service
 
-CHARTS = 1_000
-DASHBOARDS = 300
-EDITS = 200
+CHARTS = 400
+DASHBOARDS = 120
+EDITS = 80
 
 
 def _items(service: str) -> list[Any]:

@@ -21,7 +21,7 @@ from dashboard_catalog.server import CatalogServer
 from dashboard_catalog.store import postgresql_connections
 from dashboard_catalog.store.database import Database, TimeLimits
 from tests.conftest import DATABASES, sqlite_url
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.postgres import PostgresServer
 from tests.service.caller import Json, Refused, Service
 from tests.service.servers import running
@@ -147,7 +147,7 @@ def _read_only(postgres: PostgresServer, database_url: str, *, on: bool) -> None
     name = database_url.partition("@/")[2].partition("?")[0]
     postgres.execute(
         f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if on else 'off'}",
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+        f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'",
     )
 
 
@@ -182,6 +182,8 @@ async def test_a_server_is_not_healthy_while_writes_cannot_succeed(
     with structlog.testing.capture_logs() as lines:
         await asyncio.to_thread(fault, postgres, database_url, on=True)
         await status_becomes(service, HealthCheckResponse.NOT_SERVING)
+        # It may have noticed at first only that its connections are gone.
+        await until(lambda: any(problem in line.get("problem", "") for line in lines))
         assert await unavailable(admin.upsert_dashboard(dashboard=dashboard("d")))
         stream = await admin.bulk([{"dashboard": dashboard("e")}])
         assert stream.refused is not None
@@ -191,6 +193,5 @@ async def test_a_server_is_not_healthy_while_writes_cannot_succeed(
         await status_becomes(service, HealthCheckResponse.SERVING)
         assert not await unavailable(admin.upsert_dashboard(dashboard=dashboard("d")))
     changes = [line.get("problem", "") for line in lines if line["event"] in {"database_unusable", "database_usable"}]
-    assert any(problem in change for change in changes)
     assert changes[-1] == ""
     assert "bug" not in {line["event"] for line in lines}

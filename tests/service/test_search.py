@@ -385,6 +385,7 @@ async def test_results_are_shown_as_they_are_stored(admin: Searcher, searched: S
 async def test_names_of_every_kind_are_found_as_they_are_written(admin: Searcher) -> None:
     for name in ("-minus", "owner:ann", 'say "hi"', "***", "a.b", "Zoë Über", "kind:chart x"):
         await admin.caller.upsert_entity(entity={"team": {"name": name}})
+        await until_indexed(admin)
         assert name in await admin.names(name)
         assert name in await admin.names(name.upper(), kinds=["KIND_TEAM"])
         await admin.caller.delete_entity(kind="KIND_TEAM", fully_qualified_name=quote(name), hard=True)

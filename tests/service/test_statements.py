@@ -14,7 +14,7 @@ from dashboard_catalog.errors import CatalogError
 from tests.service.caller import Caller, Json, Service
 from tests.service.counting import counted
 
-SIZES = (1, 400)
+SIZES = (1, 150)
 MOST = 40
 
 Items = Callable[[Sequence[int]], list[Json]]
