@@ -1,5 +1,11 @@
-"""A database of PostgreSQL that test after test uses, because to create one takes longer than most tests."""
+"""Databases that test after test uses, because to create one takes longer than most tests.
 
+So does to fill one. So each keeps what many tests begin with, once the first of them has written it.
+"""
+
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
 from uuid import uuid4
 
 from tests.postgres import PostgresClient, PostgresServer
@@ -36,7 +42,7 @@ END $$;
 CREATE TABLE fresh.first AS SELECT fresh.shape();
 """
 # Drops the tables of the last test, and restores the rows of the others. It is an error if the last test has changed
-# anything else. Most tables are empty after most tests, and finding that out is much cheaper than truncating them.
+# anything else. Most tables have few rows or none after most tests; to find them out is much cheaper than to truncate.
 _RENEW = """
 DO $$
 DECLARE
@@ -44,6 +50,8 @@ DECLARE
     restored boolean;
     used boolean;
 BEGIN
+    -- Rows are deleted in any order, whatever refers to them.
+    SET LOCAL session_replication_role = replica;
     FOR one IN
         SELECT tablename FROM pg_tables
         WHERE schemaname = 'public' AND tablename NOT IN (SELECT tablename FROM fresh.names)
@@ -55,8 +63,10 @@ BEGIN
     END IF;
     FOR one, restored IN SELECT tablename, has_rows FROM fresh.names LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', one) INTO used;
-        IF used THEN
-            EXECUTE format('TRUNCATE public.%I RESTART IDENTITY CASCADE', one);
+        IF used AND pg_relation_size(format('public.%I', one)) < 100000 THEN
+            EXECUTE format('DELETE FROM public.%I', one);
+        ELSIF used THEN
+            EXECUTE format('TRUNCATE public.%I CASCADE', one);
         END IF;
         IF restored THEN
             EXECUTE format('INSERT INTO public.%I TABLE fresh.%I', one, 'rows of ' || one);
@@ -66,8 +76,33 @@ END $$
 """
 
 
+# Keeps the rows that there are now, and puts them back into a database that is as good as new.
+_KEEP_ROWS = """
+DROP SCHEMA IF EXISTS kept CASCADE;
+CREATE SCHEMA kept;
+DO $$
+DECLARE one text;
+BEGIN
+    FOR one IN SELECT tablename FROM fresh.names LOOP
+        EXECUTE format('CREATE TABLE kept.%I AS TABLE public.%I', one, one);
+    END LOOP;
+END $$
+"""
+_PUT_ROWS = """
+DO $$
+DECLARE one text;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR one IN SELECT tablename FROM fresh.names LOOP
+        EXECUTE format('DELETE FROM public.%I', one);
+        EXECUTE format('INSERT INTO public.%I TABLE kept.%I', one, one);
+    END LOOP;
+END $$
+"""
+
+
 class ReusedDatabase:
-    """A copy of a migrated database that can be made as good as new.
+    """A copy of a migrated PostgreSQL database that can be made as good as new.
 
     Args:
         server: Where it is.
@@ -80,6 +115,12 @@ class ReusedDatabase:
         self._name = ""
         # Stays connected, because most of what a new connection needs for this is to look up the tables.
         self._client: PostgresClient | None = None
+        self._keeps = False
+
+    @property
+    def url(self) -> str:
+        """Its URL."""
+        return self._server.url(self._name)
 
     def renewed(self) -> str:
         """Returns its URL, after everything that earlier tests have left in it is gone."""
@@ -90,7 +131,16 @@ class ReusedDatabase:
             # A test has left changes behind, on purpose or because it failed.
             self._server.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
             self._create()
-        return self._server.url(self._name)
+        return self.url
+
+    def keep(self) -> None:
+        """Remembers the rows that it has now."""
+        self._server.execute(_KEEP_ROWS, database=self._name)
+        self._keeps = True
+
+    def put_back(self) -> bool:
+        """Restores the remembered rows, and returns whether there are any."""
+        return self._keeps and self._runs(_PUT_ROWS)
 
     def close(self) -> None:
         """Closes its connection."""
@@ -107,5 +157,45 @@ class ReusedDatabase:
 
     def _create(self) -> None:
         self._name = f"test_{uuid4().hex}"
+        self._keeps = False
         self._server.execute(f"CREATE DATABASE {self._name} TEMPLATE {self._template}")
         self._server.execute(_KEEP, database=self._name)
+
+
+class ReusedFile:
+    """The same for an SQLite file, which a server may have open.
+
+    Args:
+        template: The file that it is a copy of.
+        folder: Where it is; for nothing else.
+    """
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        self._template = template
+        self._file = folder / "catalog.db"
+        self._kept = folder / "kept.db"
+
+    @property
+    def url(self) -> str:
+        """Its URL."""
+        return f"sqlite+aiosqlite:///{self._file}"
+
+    def renewed(self) -> str:
+        """Returns its URL, after everything that earlier tests have left in it is gone."""
+        _copy(self._template, self._file)
+        return self.url
+
+    def keep(self) -> None:
+        """Remembers the rows that it has now."""
+        _copy(self._file, self._kept)
+
+    def put_back(self) -> bool:
+        """Restores the remembered rows, and returns whether there are any."""
+        if self._kept.exists():
+            _copy(self._kept, self._file)
+        return self._kept.exists()
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(connect(source)) as whole, closing(connect(target)) as copy:
+        whole.backup(copy)

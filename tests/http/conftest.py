@@ -1,50 +1,38 @@
-"""A server with its HTTP door, and clients of it."""
+"""Clients of the HTTP door of servers that the tests share, as in `tests/service`."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx
 import pytest
 
-from dashboard_catalog.auth.issuing import issue_token
-from dashboard_catalog.auth.signing_key import load_or_create_key
-from dashboard_catalog.server import CatalogServer, build
-from dashboard_catalog.settings import Settings
+from dashboard_catalog.server import CatalogServer
 from tests.http.models import problem_of
-from tests.service.caller import Caller, Service
+from tests.service.caller import Service
+from tests.service.conftest import admin, database_url, service, shared_servers, shared_sqlite, superset
+from tests.service.servers import SharedServer
+
+__all__ = ["admin", "database_url", "service", "shared_servers", "shared_sqlite", "superset"]
 
 Connect = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-async def server(database_url: str, tmp_path: Path) -> AsyncIterator[CatalogServer]:
-    """A running server."""
-    given = {"address": "127.0.0.1:0", "http_address": "127.0.0.1:0", "data_dir": tmp_path / "data"}
-    server = await build(Settings.load(given | {"database_url": database_url}))
-    await server.start()
-    yield server
-    await server.drain(seconds=1)
+def server(service: Service, database_url: str, shared_servers: dict[str, SharedServer]) -> CatalogServer:
+    """The server behind `service`."""
+    server = shared_servers[database_url.partition("+")[0]].server
+    assert server.address == service.address
+    return server
 
 
 @pytest.fixture
-async def superset(server: CatalogServer, tmp_path: Path) -> AsyncIterator[Caller]:
-    """The admin over gRPC, in a catalog with BI service `superset` and everything that assets can refer to."""
-    async with Service(server.address, load_or_create_key(tmp_path / "data"), server.database, server.index) as service:
-        admin = service.caller("admin", "admin")
-        await admin.add_small_catalog()
-        yield admin
-
-
-@pytest.fixture
-def connect(server: CatalogServer, tmp_path: Path) -> Connect:
+def connect(server: CatalogServer, service: Service) -> Connect:
     """Makes clients: `connect("ann", "data_steward")`, or without a token."""
-    key = load_or_create_key(tmp_path / "data")
 
     def connect(subject: str | None = None, *roles: str) -> httpx.AsyncClient:
         assert server.http
         headers = {}
         if subject:
-            token = issue_token(key, subject, roles, bot="ingestion_bot" in roles)
+            token = service.token(subject, *roles, bot="ingestion_bot" in roles)
             headers["authorization"] = f"Bearer {token}"
         hooks = {"response": [_check_answer]}
         return httpx.AsyncClient(base_url=f"http://{server.http.address}", headers=headers, event_hooks=hooks)

@@ -4,7 +4,9 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -12,6 +14,7 @@ from dashboard_catalog.http.edge.edge import OPEN_PATHS
 from dashboard_catalog.server import CatalogServer
 from tests.http.conftest import Connect
 from tests.patience import PATIENCE
+from tests.service.servers import running
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -166,8 +169,11 @@ async def test_every_request_leaves_a_line_that_names_its_route_and_not_its_path
     assert "secret-name" not in str(lines)
 
 
-async def test_draining_refuses_new_requests(connect: Connect, server: CatalogServer) -> None:
-    async with connect("ann") as client:
+async def test_draining_refuses_new_requests(database_url: str, tmp_path: Path) -> None:
+    async with running(database_url, tmp_path / "data", http_address="127.0.0.1:0") as (server, service):
+        assert server.http
+        headers = {"authorization": f"Bearer {service.token('ann')}"}
+        client = httpx.AsyncClient(base_url=f"http://{server.http.address}", headers=headers)
         await client.get("/healthz")
         server._gate.drain()
         # The second comes over a new connection, because the first one is closed after the answer.
@@ -178,3 +184,4 @@ async def test_draining_refuses_new_requests(connect: Connect, server: CatalogSe
         await server._health.drain()
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()) == (503, {"code": 503, "message": "the server is stopping"})
+        await client.aclose()

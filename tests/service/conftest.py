@@ -4,52 +4,48 @@ The tests of a worker share one server per database, because starting one takes 
 its catalog empty, and has a channel of its own.
 """
 
+import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
 
 import pytest
 
 from dashboard_catalog.index.searching import SearchIndex
-from tests.conftest import DATABASES, sqlite_url
+from tests.conftest import DATABASES
 from tests.patience import until
-from tests.reused_database import ReusedDatabase
+from tests.reused_database import ReusedDatabase, ReusedFile
 from tests.service.caller import Caller, Service
 from tests.service.indexing import indexing
 from tests.service.servers import SharedServer
 
 
 @pytest.fixture(scope="session")
-def shared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> ReusedFile:
     """The SQLite file that one test after the other gets."""
-    return tmp_path_factory.mktemp("shared") / "catalog.db"
+    return ReusedFile(migrated_sqlite, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated database without rows, which a server may have open already."""
-    return _renewed(request.param, request)
+    return shared_database(request.param, request).renewed()
 
 
 @pytest.fixture
 def other_database_url(request: pytest.FixtureRequest, database_url: str) -> str:
     """The same of the other kind."""
     (kind,) = {*DATABASES} - {database_url.partition("+")[0]}
-    return _renewed(kind, request)
+    return shared_database(kind, request).renewed()
 
 
-def _renewed(kind: str, request: pytest.FixtureRequest) -> str:
-    if kind == "postgresql":
-        reused: ReusedDatabase = request.getfixturevalue("migrated_postgres")
-        return reused.renewed()
-    file: Path = request.getfixturevalue("shared_sqlite")
-    migrated: Path = request.getfixturevalue("migrated_sqlite")
-    with closing(connect(migrated)) as source, closing(connect(file)) as target:
-        source.backup(target)
-    return sqlite_url(file)
+def shared_database(kind: str, request: pytest.FixtureRequest) -> ReusedDatabase | ReusedFile:
+    """Returns what the tests of this process share."""
+    shared: ReusedDatabase | ReusedFile = request.getfixturevalue(
+        "shared_sqlite" if kind == "sqlite" else "migrated_postgres"
+    )
+    return shared
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +100,12 @@ def bot(service: Service) -> Caller:
 
 
 @pytest.fixture
-async def superset(admin: Caller) -> Caller:
+async def superset(admin: Caller, database_url: str, request: pytest.FixtureRequest) -> Caller:
     """The admin, in a catalog with BI service `superset`, charts c1 to c3 and everything that assets can refer to."""
-    await admin.add_small_catalog()
+    shared = shared_database(database_url.partition("+")[0], request)
+    if shared.url != database_url:
+        await admin.add_small_catalog()
+    elif not await asyncio.to_thread(shared.put_back):
+        await admin.add_small_catalog()
+        await asyncio.to_thread(shared.keep)
     return admin

@@ -44,6 +44,12 @@ class SharedServer:
         self._running = AsyncExitStack()
         self._server: CatalogServer | None = None
 
+    @property
+    def server(self) -> CatalogServer:
+        """The server, once a test has asked for its service."""
+        assert self._server is not None
+        return self._server
+
     async def stop(self) -> None:
         """Stops it if it runs."""
         await self._running.aclose()
@@ -61,7 +67,8 @@ class SharedServer:
         if self._server is None or self._database_url != database_url:
             # A test may have spoilt the database, so that there is another one now.
             await self.stop()
-            started = await self._running.enter_async_context(running(database_url, self._folder))
+            served = running(database_url, self._folder, http_address="127.0.0.1:0")
+            started = await self._running.enter_async_context(served)
             self._server, self._database_url = started[0], database_url
         return self._server
 

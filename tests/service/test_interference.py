@@ -12,7 +12,7 @@ from dashboard_catalog.auth.policy_files import DEFAULT_FOLDER
 from dashboard_catalog.catalog.reading.feed import positions
 from dashboard_catalog.catalog.reading.feed.positions import Place
 from tests.service.caller import Caller, Json, Service
-from tests.service.conftest import _renewed
+from tests.service.conftest import shared_database
 from tests.service.exports import as_json, export
 from tests.service.indexing import indexing
 from tests.service.searching import Searcher, until_indexed
@@ -240,7 +240,7 @@ async def test_hidden_things_change_no_answer(
     callers = ["half", "charter", "owner"] if kind == "sqlite" else ["limited"]
     told: list[dict[str, Transcript]] = []
     for more in (False, True):
-        url = _renewed(kind, request) if more else database_url
+        url = shared_database(kind, request).renewed() if more else database_url
         async with filled(url, tmp_path / str(more), more=more) as (service, ids):
             told.append({name: Transcript(ids) for name in callers})
             for name, transcript in told[-1].items():
