@@ -77,7 +77,8 @@ async def test_other_calls_of_a_batch_are_answered(service: Service, superset: C
     answers = await asyncio.gather(*calls, return_exceptions=True)
 
     refused = {index: answer for index, answer in enumerate(answers) if isinstance(answer, Exception)}
-    assert refused.keys() == {7, 30}
+    # Either of the two may come first.
+    assert refused.keys() in ({3, 30}, {7, 30})
     for error in refused.values():
         assert isinstance(error, Refused)
         assert (error.code, error.reason) == ("FAILED_PRECONDITION", "DATABASE_REFUSED")

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from dashboard_catalog.catalog import catalog
 from dashboard_catalog.catalog.model.qualified_names import quote
 from dashboardcatalog.v1.dashboard_service_pb2 import DeleteDashboardRequest
 from tests.conftest import DATABASES, sqlite_url
+from tests.patience import PATIENCE
 from tests.postgres import PostgresServer
 from tests.service.caller import Refused, Service
 from tests.service.counting import reads
@@ -36,6 +38,12 @@ async def searched(searched_url: str, tmp_path_factory: pytest.TempPathFactory) 
         await fill(admin)
         await until_indexed(Searcher(admin))
         yield service
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets searches wait for the indexer as long as it takes on a slow machine."""
+    monkeypatch.setattr(catalog, "_WAIT_SECONDS", PATIENCE)
 
 
 @pytest.fixture
@@ -385,7 +393,6 @@ async def test_results_are_shown_as_they_are_stored(admin: Searcher, searched: S
 async def test_names_of_every_kind_are_found_as_they_are_written(admin: Searcher) -> None:
     for name in ("-minus", "owner:ann", 'say "hi"', "***", "a.b", "Zoë Über", "kind:chart x"):
         await admin.caller.upsert_entity(entity={"team": {"name": name}})
-        await until_indexed(admin)
         assert name in await admin.names(name)
         assert name in await admin.names(name.upper(), kinds=["KIND_TEAM"])
         await admin.caller.delete_entity(kind="KIND_TEAM", fully_qualified_name=quote(name), hard=True)
