@@ -150,7 +150,7 @@ def test_what_items_need_is_created_on_request(run: Run, tmp_path: Path) -> None
     created = run("ingest", lacking, "--missing=create", "--dry-run").stdout
     absent = "Left out, because it does not exist here"
     assert f"{absent} and could not be created: dashboard.owners (2), dashboard.charts (1)\n" in created
-    assert "Users and a team are not created as owners of the same asset" in created
+    assert "Users and a team were not created as owners of the same asset" in created
     assert "Would be created, because items need it: 1 tag\n" in created
     dropped = run("ingest", lacking, "--missing=drop").stdout
     counted = "dashboard.owners (2), dashboard.charts (1), dashboard.domain (1), dashboard.tags (1)"

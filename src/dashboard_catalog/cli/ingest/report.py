@@ -179,7 +179,7 @@ class Report:
             hint = "; to create owners, tags and domains, add --missing create" if can_create else ""
             yield f"Left out, because {reason}: {_counted(self.left_out)}{hint}"
         if self.mixes_owners and any(path.endswith(".owners") for path in self.left_out):
-            yield "Users and a team are not created as owners of the same asset: it has users or one team as owners"
+            yield "Users and a team were not created as owners of the same asset: users own it, or one team"
         counts = [f"{count:,} {_plural(kind, count)}" for kind, count in self.created_references.items()]
         if made := [*self.created, *counts]:
             yield f"{'Would be created' if dry_run else 'Created'}, because items need it: {', '.join(made)}"
