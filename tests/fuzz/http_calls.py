@@ -78,9 +78,10 @@ class HttpFuzz:
             reader, writer = await asyncio.open_connection(self._host, int(self._port), limit=MAX_ANSWER_BYTES)
             try:
                 writer.write(sent.content)
-                answer = await _read(reader)
+                has_body = not sent.content.startswith(b"HEAD ")
+                answer = await _read(reader, has_body=has_body)
                 while answer.status == 100:
-                    answer = await _read(reader)
+                    answer = await _read(reader, has_body=has_body)
                 return answer
             finally:
                 writer.transport.abort()
@@ -109,12 +110,12 @@ class HttpFuzz:
 _GET_DESCRIPTION = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 
 
-async def _read(reader: asyncio.StreamReader) -> Answer:
+async def _read(reader: asyncio.StreamReader, *, has_body: bool) -> Answer:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
     length = headers.get("content-length", "0")
     status = int(head[0].split(" ")[1])
-    if status == 100:
+    if status == 100 or not has_body:
         return Answer(status, headers, b"")
     body = await reader.read() if "connection" in headers else await reader.readexactly(int(length))
     return Answer(status, headers, body)
