@@ -99,6 +99,8 @@ class CatalogServer:
         """The address that it listens on, with the port that the system chose."""
         self.http = http
         """The HTTP door, if there is one."""
+        self.catalog = behind.catalog
+        """What its doors serve."""
         self._server = server
         self._access_log = behind.access_log
         self._gate = behind.gate

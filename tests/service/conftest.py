@@ -18,7 +18,7 @@ from tests.patience import until
 from tests.reused_database import ReusedDatabase, ReusedFile
 from tests.service.caller import Caller, Service
 from tests.service.indexing import indexing
-from tests.service.servers import SharedServer
+from tests.service.servers import SharedServer, running
 
 
 @pytest.fixture(scope="session")
@@ -109,3 +109,13 @@ async def superset(admin: Caller, database_url: str, request: pytest.FixtureRequ
         await admin.add_small_catalog()
         await asyncio.to_thread(shared.keep)
     return admin
+
+
+@pytest.fixture
+async def two_servers(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Caller, Caller]]:
+    """Admins of two servers on one database that contains the small catalog."""
+    folder = tmp_path / "shared"
+    async with running(database_url, folder) as (_, one), running(database_url, folder) as (_, other):
+        callers = one.caller("admin", "admin"), other.caller("root", "admin")
+        await callers[0].add_small_catalog()
+        yield callers

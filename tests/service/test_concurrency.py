@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +14,6 @@ from dashboard_catalog.store.tables import CHART, DASHBOARD, DASHBOARD_HISTORY, 
 from tests.patience import PATIENCE
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.counting import counted
-from tests.service.servers import running
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -130,16 +128,6 @@ async def _change_numbers(database: Database) -> list[tuple[UUID, int]]:
             for table in (DASHBOARD, DASHBOARD_HISTORY, CHART)
             for row in await connection.execute(select(table.c.service_id, table.c.change_number))
         ]
-
-
-@pytest.fixture
-async def two_servers(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Caller, Caller]]:
-    """Admins of two servers on one database that contains the small catalog."""
-    folder = tmp_path / "shared"
-    async with running(database_url, folder) as (_, one), running(database_url, folder) as (_, other):
-        callers = one.caller("admin", "admin"), other.caller("root", "admin")
-        await callers[0].add_small_catalog()
-        yield callers
 
 
 @pytest.fixture

@@ -74,6 +74,8 @@ async def test_a_chunk_of_one_service_takes_the_same_statements_at_any_size(
             first += size
             for earlier in before:
                 assert (await caller.bulk(earlier(numbers))).failures == {}
+            # The server remembers everything that a chunk refers to, at each size.
+            assert (await bot.bulk(_dashboards([10_000 + first]))).failures == {}
             with counted(service.database) as counted_calls:
                 bulk = await caller.bulk(items(numbers))
             assert sum(bulk.counts.values()) == len(items(numbers))

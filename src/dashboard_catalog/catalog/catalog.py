@@ -19,6 +19,7 @@ from dashboard_catalog.catalog.batching import CallBatcher
 from dashboard_catalog.catalog.bulk.admission import check_may_override
 from dashboard_catalog.catalog.indexing.recent_writes import After, RecentWrites
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.remembered import Memory
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,
@@ -73,6 +74,7 @@ class Catalog:
     """Dashboards, charts and the entities that they refer to, in one database under one set of policies.
 
     Attributes:
+        memory: What the process remembers of the database, if it may.
         recent_writes: What the callers have just written. Their searches wait for it.
         sessions: The bulk sessions.
     """
@@ -84,7 +86,8 @@ class Catalog:
         self.recent_writes = RecentWrites(database, index.complete_until)
         database.on_commit(lambda _: index.note_change())
         self._authorizer = authorizer
-        self._pipeline = Pipeline(authorizer)
+        self.memory = None if database.pgbouncer else Memory()
+        self._pipeline = Pipeline(authorizer, self.memory)
         self._watches = Watches(database, authorizer)
         self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes)
         self._writes: CallBatcher[Write, _Answer] = CallBatcher(self._write_batch, _removes_or_restores)

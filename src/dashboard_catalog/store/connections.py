@@ -40,6 +40,11 @@ class ReadConnection:
         self._limit = limit
         self.dialect = connection.dialect
 
+    @property
+    def notes(self) -> dict[Any, Any]:
+        """Notes about the driver's connection. They are gone when another one takes its place."""
+        return self._connection.info
+
     async def execute(self, statement: Query, parameters: Parameters | None = None) -> CursorResult[*Columns]:
         """Runs a statement that changes nothing and returns its result."""
         async with self._limit():
@@ -61,15 +66,17 @@ class WriteConnection(ReadConnection):
             find that part, and to write the others.
         locked_at: The last change number of each BI service before the transaction, as `locks.lock_service` adds it.
         advanced: The last change number that the transaction has stored in each BI service, as `locks.advance` adds it.
+        committed: What to call when the transaction has been committed.
     """
 
-    __slots__ = ("advanced", "isolates", "locked_at")
+    __slots__ = ("advanced", "committed", "isolates", "locked_at")
 
     def __init__(self, connection: AsyncConnection, limit: TimeLimit, *, isolates: bool = False) -> None:
         super().__init__(connection, limit)
         self.isolates = isolates
         self.locked_at: dict[UUID, int] = {}
         self.advanced: dict[UUID, int] = {}
+        self.committed: list[Callable[[], None]] = []
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

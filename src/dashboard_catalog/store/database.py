@@ -63,6 +63,7 @@ class Database:
         limits: How long the database may take.
 
     Attributes:
+        pgbouncer: Whether its connections may lead to another server from one transaction to the next.
         doubted: Set while it is not known whether the database takes writes: at first, and after it could not be used.
     """
 
@@ -70,6 +71,7 @@ class Database:
         self, url: str, *, pgbouncer: bool = False, pool_size: int = 10, limits: TimeLimits | None = None
     ) -> None:
         self.is_sqlite = is_sqlite(url)
+        self.pgbouncer = pgbouncer
         self.doubted = asyncio.Event()
         self.doubted.set()
         self._limits = limits or TimeLimits()
@@ -172,6 +174,8 @@ class Database:
             result = await work(connection)
             if commit:
                 await connection.commit()
+                for committed in connection.committed:
+                    committed()
                 if connection.advanced:
                     for listener in self._listeners:
                         listener(connection.advanced)

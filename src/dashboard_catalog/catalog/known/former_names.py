@@ -68,6 +68,14 @@ class FormerNames:
         for kind, name, id_ in found:
             self._ids[service_id, kind][name] = id_
 
+    def note_none(self, service_id: UUID) -> None:
+        """Notes that nothing in a BI service had another name before."""
+        self._complete.add(service_id)
+
+    def has_none(self, service_id: UUID) -> bool:
+        """Says whether it is known that nothing in a BI service had another name before."""
+        return service_id in self._complete and not any(ids for (of, _), ids in self._ids.items() if of == service_id)
+
     def find(self, service_id: UUID, kind: str, name: str) -> UUID | None:
         """Returns the id of the thing that had this name before, if that is known."""
         return self._ids[service_id, kind].get(name) if self.any else None

@@ -6,11 +6,12 @@ so that a later item finds it.
 
 from collections import ChainMap, defaultdict
 from collections.abc import Collection, Iterable, MutableMapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.assumed import Assumed, KnownChart
 from dashboard_catalog.catalog.known.former_names import FormerNames
+from dashboard_catalog.catalog.known.remembered import RememberedService
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
@@ -22,6 +23,16 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class EntitySource(Protocol):
+    """Where entities without their descriptions come from: the database, or what the process remembers of it."""
+
+    async def by_fqns(self, connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
+        """Returns the entities of any kind that have one of these fully qualified names, deleted or not."""
+
+    async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
+        """Returns the entities that have one of these ids, deleted or not."""
+
+
 class KnownEntities:
     """Entities by id and by name, and charts by name.
 
@@ -31,10 +42,15 @@ class KnownEntities:
     Attributes:
         missing: Kind and fully qualified name of what writes left out because it does not exist.
         former: What had other names before.
+        source: Where entities are looked up.
+        charts_read: The charts of each remembered BI service that were read from the database, by name.
     """
 
     def __init__(self, assumed: Assumed | None = None) -> None:
         self.former = FormerNames()
+        self.source: EntitySource = entities
+        self.charts_read: dict[UUID, dict[str, KnownChart]] = {}
+        self._remembered: dict[UUID, RememberedService] = {}
         self._assumed = assumed or Assumed()
         self._by_id = layered(self._assumed.entities_by_id)
         self._by_fqn = layered(self._assumed.entities)
@@ -51,8 +67,8 @@ class KnownEntities:
 
         They have no descriptions, which nothing that refers to them needs.
         """
-        found = await entities.by_fqns(connection, set(fqns))
-        found += await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id})
+        found = await self.source.by_fqns(connection, set(fqns))
+        found += await self.source.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id})
         await self._add_loaded(connection, found)
 
     async def load_whole(self, connection: ReadConnection, fqns: Iterable[str]) -> None:
@@ -93,14 +109,16 @@ class KnownEntities:
 
     async def load_by_id(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the entities of these ids that are not yet known, and nothing else."""
-        for record in await entities.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id}):
+        for record in await self.source.by_ids(connection, {id_ for id_ in ids if id_ not in self._by_id}):
             self.add(record)
 
     async def load_charts(self, connection: ReadConnection, keys: Iterable[AssetName]) -> None:
         """Loads charts of BI services that are known."""
         wanted = [key for key in keys if key not in self._charts]
         services = {name: service for name in {key.service for key in wanted} if (service := self.any_service(name))}
-        ids = {service.id for service in services.values()}
+        if self._remembered:
+            wanted = [key for key in wanted if not self._recall_chart(services.get(key.service), key.name)]
+        ids = {services[name].id for name in {key.service for key in wanted} if name in services}
         for row in await chart_keys(connection, ids, {key.name for key in wanted}):
             self._add_loaded_chart(self._by_id[row[0]].name, row)
         missing: dict[UUID, list[str]] = defaultdict(list)
@@ -112,6 +130,25 @@ class KnownEntities:
         for service_id, chart_names in missing.items():
             renamed |= set((await self.former.load_assets(connection, service_id, "chart", chart_names)).values())
         await self.load_charts_by_id(connection, renamed - self._chart_names.keys())
+
+    def remember(self, service_id: UUID, remembered: RememberedService | None) -> None:
+        """Uses what is remembered of a BI service whose lock is held, and collects what should be remembered."""
+        self.charts_read[service_id] = {}
+        if remembered is None:
+            return
+        self._remembered[service_id] = remembered
+        if remembered.has_no_former_names:
+            self.former.note_none(service_id)
+
+    def _recall_chart(self, service: EntityRecord | None, name: str) -> bool:
+        """Makes a chart known if it is remembered, and says whether it is."""
+        remembered = self._remembered.get(service.id) if service else None
+        chart = remembered.chart(name) if remembered else None
+        if service is None or chart is None:
+            return False
+        self._charts[service.name, name] = chart
+        self._chart_services[chart.id] = service.id
+        return True
 
     async def load_charts_by_id(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
         """Loads charts by id, with their BI services, so that their names are known."""
@@ -125,8 +162,10 @@ class KnownEntities:
     def _add_loaded_chart(self, service: str, row: Sequence[Any]) -> None:
         service_id, name, id_, deleted, deleted_by_edit = row
         # The changes of the batch are newer than what is stored.
-        self._charts.setdefault((service, name), KnownChart(id_, deleted, deleted_by_edit))
+        chart = self._charts.setdefault((service, name), KnownChart(id_, deleted, deleted_by_edit))
         self._chart_services[id_] = service_id
+        if service_id in self.charts_read:
+            self.charts_read[service_id][name] = chart
 
     async def load_chart_services(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the BI services of the charts of these ids that are not yet known."""

@@ -18,6 +18,7 @@ from dashboard_catalog.catalog.authorization import AssetResources
 from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets
+from dashboard_catalog.catalog.known.remembered import Memory
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -42,6 +43,7 @@ from dashboard_catalog.catalog.writing.isolation import isolated
 from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.present_names import in_present_names
 from dashboard_catalog.catalog.writing.referenced import Referenced
+from dashboard_catalog.catalog.writing.remembering import Remembering
 from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
@@ -83,12 +85,16 @@ class Batch:
 class Pipeline:
     """Applies batches of writes.
 
+    Args:
+        memory: What the process remembers of the database, if anything.
+
     Attributes:
         authorizer: Decides who may do what.
     """
 
-    def __init__(self, authorizer: Authorizer) -> None:
+    def __init__(self, authorizer: Authorizer, memory: Memory | None = None) -> None:
         self.authorizer = authorizer
+        self._memory = memory
 
     async def run(self, connection: WriteConnection, batch: Batch, sight: Sight | None = None) -> list[Result]:
         """Applies a batch in the transaction of `connection` and returns the result of each write, in their order.
@@ -108,7 +114,9 @@ class Pipeline:
         return await isolated(connection, batch.writes, run)
 
     async def _run(self, connection: WriteConnection, batch: Batch, sight: Sight) -> list[Result]:
-        return await _Run(self.authorizer, batch, sight, reader=connection, writer=connection).all()
+        # A transaction that isolates may undo a part of what it has written.
+        memory = None if connection.isolates else self._memory
+        return await _Run(self.authorizer, batch, sight, memory, reader=connection, writer=connection).all()
 
     async def rehearse(self, connection: ReadConnection, batch: Batch) -> list[Result]:
         """Returns what `run` would return. Writes nothing and takes no locks."""
@@ -125,6 +133,7 @@ class _Run:
         authorizer: Decides who may do what.
         batch: The writes.
         sight: What the writers may view. Knows the things that the batch refers to.
+        memory: What the process remembers, if the batch may use that and add to it.
         reader: The connection to read with.
         writer: The same connection, to lock and to store with; None for a rehearsal.
     """
@@ -134,6 +143,7 @@ class _Run:
         authorizer: Authorizer,
         batch: Batch,
         sight: Sight,
+        memory: Memory | None = None,
         *,
         reader: ReadConnection,
         writer: WriteConnection | None,
@@ -154,6 +164,7 @@ class _Run:
         self._deletion = AssetDeletion(permissions, self._known, self._working)
         self._entity_writes = EntityWrites(authorizer, sight, self._working.now)
         self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._lookup, self._deletion)
+        self._remembering = Remembering(memory, writer, self._known, self._working) if memory and writer else None
         self._results: dict[int, Result] = {}
         # The charts that writes referred to since other calls had a turn.
         self._weight = 0
@@ -170,6 +181,8 @@ class _Run:
             await locks.lock_catalog(self._writer, to_write=removes or bool(self._entities))
         if self._entities:
             await self._write_entities()
+        elif self._remembering:
+            await self._remembering.use_entities()
         if self._assets or self._deferred:
             await self._write_assets()
         self._batch.missing.update(self._known.missing)
@@ -283,6 +296,8 @@ class _Run:
         for service_id in sorted(named.union(located)):
             last = await locks.lock_service(self._writer, service_id) if self._writer else 0
             self._working.add_service(service_id, last)
+            if self._remembering:
+                self._remembering.use_service(service_id, last)
 
     async def _find_unchanged(self) -> None:
         """Answers the items that are equal to what is stored, and reads the others in full."""

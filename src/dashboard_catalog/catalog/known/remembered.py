@@ -1,0 +1,225 @@
+"""What a process remembers from one transaction to the next: entities, and charts of BI services.
+
+Every change of a BI service or of an entity takes the next number of its sequence. So what was true after change 17
+stays true as long as 17 is the last change. A transaction that holds the lock of a sequence reads that number, and uses
+what is remembered of the sequence only if it was true after exactly this change. When another process has changed
+anything, the numbers differ.
+
+A database that has lost commits reaches a number twice, with other things: after a failover to a standby that was
+behind, a crash with `synchronous_commit=off`, or a backup in the place of a SQLite file. Each of them closes the
+connections. `Database.doubted` may not show it, because the pool replaces a connection that the server has closed while
+it was idle. So everything is forgotten when a connection is used for the first time. Whatever is remembered was then
+committed while each connection in use was open, to a server that has run since. Behind PgBouncer a connection proves
+nothing, and nothing may be remembered. A backup may also be restored into the tables of a running server. So nothing
+counts that was last confirmed more than a minute ago.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from uuid import UUID
+
+from dashboard_catalog.catalog.known.assumed import KnownChart
+from dashboard_catalog.store import entities
+from dashboard_catalog.store.column_types import uuid_of
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.records import EntityRecord
+
+MAX_CHARTS = 100_000
+"""How many charts are remembered at most; they take about 20 MB."""
+
+_MAX_SERVICES = 64
+_MAX_ENTITIES = 10_000
+# Length as a text. The configuration of a custom property may have 64 KiB.
+_MAX_ATTRIBUTES = 2_000
+_CONFIRMED_SECONDS = 60.0
+
+
+class RememberedEntities:
+    """Entities as they are after one change of the catalog's sequence, without their descriptions.
+
+    Args:
+        number: Of the change.
+        confirmed_at: When a transaction last found this number.
+    """
+
+    def __init__(self, number: int, confirmed_at: float) -> None:
+        self.number = number
+        self.confirmed_at = confirmed_at
+        self._by_id: dict[UUID, EntityRecord] = {}
+        # Every entity of the name, of whatever kind.
+        self._by_fqn: dict[str, list[EntityRecord]] = {}
+
+    def get(self, id_: UUID) -> EntityRecord | None:
+        """Returns the entity of this id, if it is remembered."""
+        return self._by_id.get(id_)
+
+    def add(self, records: Iterable[EntityRecord]) -> None:
+        """Remembers entities that were read under the catalog's lock, or in the same snapshot as the number."""
+        self._by_id |= {record.id: record for record in records if self._has_room(record)}
+
+    async def by_fqns(self, connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
+        """Returns what `entities.by_fqns` does, and remembers it. The transaction holds the catalog's lock."""
+        found: list[EntityRecord] = []
+        missing = []
+        for fqn in fqns:
+            if named := self._by_fqn.get(fqn):
+                found += named
+            else:
+                missing.append(fqn)
+        read = await entities.by_fqns(connection, missing)
+        named_alike: dict[str, list[EntityRecord]] = {}
+        for record in read:
+            named_alike.setdefault(record.fqn, []).append(record)
+        self._by_fqn |= {fqn: alike for fqn, alike in named_alike.items() if all(map(self._has_room, alike))}
+        self.add(read)
+        return found + read
+
+    async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
+        """Returns what `entities.by_ids` does, and remembers it. The transaction holds the catalog's lock."""
+        found: list[EntityRecord] = []
+        missing = []
+        for id_ in ids:
+            if record := self._by_id.get(id_):
+                found.append(record)
+            else:
+                missing.append(id_)
+        read = await entities.by_ids(connection, missing)
+        self.add(read)
+        return found + read
+
+    def _has_room(self, record: EntityRecord) -> bool:
+        return len(self._by_id) < _MAX_ENTITIES and len(str(record.attributes)) <= _MAX_ATTRIBUTES
+
+
+class RememberedService:
+    """Live charts of a BI service as they are after one change of it.
+
+    Args:
+        number: Of the change.
+        confirmed_at: When a transaction last found this number.
+
+    Attributes:
+        has_no_former_names: Whether no asset of the service had another name before, as far as is known.
+    """
+
+    def __init__(self, number: int, confirmed_at: float) -> None:
+        self.number = number
+        self.confirmed_at = confirmed_at
+        self.has_no_former_names = False
+        # As bytes, which the garbage collector does not look at: there may be many.
+        self._newer: dict[str, bytes] = {}
+        self._older: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._newer) + len(self._older)
+
+    def chart(self, name: str) -> KnownChart | None:
+        """Returns the chart of this name, if it is remembered."""
+        id_ = self._newer.get(name) or self._older.get(name)
+        return KnownChart(uuid_of(id_), False, False) if id_ else None
+
+    def add(self, written: Mapping[str, KnownChart], read: Mapping[str, KnownChart]) -> None:
+        """Remembers live charts by name: those that were written, and others while there is room."""
+        if len(self) + len(read) <= MAX_CHARTS // 2:
+            self._newer |= _ids_of_live(read)
+        self._newer |= _ids_of_live(written)
+        for name, chart in written.items():
+            if chart.deleted:
+                self._newer.pop(name, None)
+                self._older.pop(name, None)
+        if len(self._newer) > MAX_CHARTS // 2:
+            self._older, self._newer = self._newer, {}
+
+
+def _ids_of_live(charts: Mapping[str, KnownChart]) -> dict[str, bytes]:
+    return {name: chart.id.bytes for name, chart in charts.items() if not chart.deleted}
+
+
+class Remembered:
+    """What was committed while all connections in use were open."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._entities = RememberedEntities(-1, now())
+        # The one that was written last comes last.
+        self._services: OrderedDict[UUID, RememberedService] = OrderedDict()
+
+    def entities(self, number: int) -> RememberedEntities:
+        """Returns the entities after a change of the catalog's sequence, as far as they are remembered.
+
+        Args:
+            number: Of the last change: as it is under the catalog's lock, or in the snapshot of a reader.
+        """
+        found = self._entities
+        if not self._counts(found, number):
+            found = self._entities = RememberedEntities(number, self._now())
+        found.confirmed_at = self._now()
+        return found
+
+    def service(self, id_: UUID, number: int) -> RememberedService | None:
+        """Returns what is remembered of a BI service, if anything is.
+
+        Args:
+            id_: Of the service.
+            number: Of its last change, under its lock.
+        """
+        found = self._services.get(id_)
+        return found if found and self._counts(found, number) else None
+
+    def keep(
+        self,
+        id_: UUID,
+        numbers: tuple[int, int],
+        written: Mapping[str, KnownChart],
+        read: Mapping[str, KnownChart],
+        *,
+        has_no_former_names: bool,
+    ) -> None:
+        """Remembers what a transaction has left in a BI service. It must have been committed.
+
+        Args:
+            id_: Of the service.
+            numbers: Of its last change before the transaction, and after it.
+            written: All charts of the service that have changed, by name. None of them has another name than before.
+            read: Other charts, as they were under the lock.
+            has_no_former_names: Whether no asset of the service had another name before.
+        """
+        before, after = numbers
+        service = self.service(id_, before) or RememberedService(after, self._now())
+        service.number, service.confirmed_at = after, self._now()
+        service.has_no_former_names = has_no_former_names
+        service.add(written, read)
+        self._services[id_] = service
+        self._services.move_to_end(id_)
+        while len(self._services) > 1 and self._is_full():
+            self._services.popitem(last=False)
+
+    def _counts(self, found: RememberedEntities | RememberedService, number: int) -> bool:
+        return found.number == number and self._now() - found.confirmed_at <= _CONFIRMED_SECONDS
+
+    def _is_full(self) -> bool:
+        return len(self._services) > _MAX_SERVICES or sum(map(len, self._services.values())) > MAX_CHARTS
+
+
+class Memory:
+    """The memory of a process for one database.
+
+    Args:
+        now: Returns a number of seconds that only grows.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._remembered = Remembered(now)
+
+    def recall(self, connection: ReadConnection) -> Remembered:
+        """Returns what a transaction may use, and what it may add to. Must be called when the transaction begins."""
+        if self not in connection.notes:
+            connection.notes[self] = True
+            self.forget()
+        return self._remembered
+
+    def forget(self) -> None:
+        """Starts again with nothing. Transactions that have begun keep what they have recalled."""
+        self._remembered = Remembered(self._now)

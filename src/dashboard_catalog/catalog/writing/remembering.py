@@ -1,0 +1,65 @@
+"""What one batch uses of the memory of its process, and adds to it."""
+
+from uuid import UUID
+
+from dashboard_catalog.catalog.known.assumed import KnownChart
+from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.remembered import Memory
+from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND
+from dashboard_catalog.catalog.writing.working_set import WorkingSet
+from dashboard_catalog.store import locks
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.records import CATALOG_ID
+
+
+class Remembering:
+    """Lets a batch know at once what its process remembers, and remembers what the batch has left.
+
+    Only what was committed may be remembered. So nothing is used of a sequence that the transaction has changed before.
+
+    Args:
+        memory: Of the process.
+        connection: The transaction of the batch, which has just begun.
+        known_entities: What the batch knows.
+        working: The assets of the batch.
+    """
+
+    def __init__(
+        self, memory: Memory, connection: WriteConnection, known_entities: KnownEntities, working: WorkingSet
+    ) -> None:
+        self._remembered = memory.recall(connection)
+        self._connection = connection
+        self._known = known_entities
+        self._working = working
+        self._locked_at: dict[UUID, int] = {}
+        connection.committed.append(self._keep)
+
+    async def use_entities(self) -> None:
+        """Uses the entities that are remembered. The batch holds the catalog's lock and writes none itself."""
+        if CATALOG_ID not in self._connection.advanced:
+            number = await locks.last_change(self._connection, CATALOG_ID)
+            self._known.source = self._remembered.entities(number)
+
+    def use_service(self, id_: UUID, last_change: int) -> None:
+        """Uses what is remembered of a BI service whose lock the batch has taken."""
+        if id_ not in self._connection.advanced:
+            self._locked_at[id_] = last_change
+            self._known.remember(id_, self._remembered.service(id_, last_change))
+
+    def _keep(self) -> None:
+        """Remembers the charts of the BI services as the transaction has left them."""
+        last = self._working.changes.last_numbers()
+        for id_, locked_at in self._locked_at.items():
+            changes = [self._working.changes.of(kind.table, id_) for kind in ASSET_KINDS.values()]
+            # Names that come or go are rare, and the next batch starts again.
+            if any(of.names or of.removed for of in changes):
+                continue
+            charts = self._working.changes.of(CHART_KIND.table, id_)
+            written = [*charts.new.values(), *(after for _, after in charts.changed.values())]
+            self._remembered.keep(
+                id_,
+                (locked_at, last.get(id_, locked_at)),
+                {record.name: KnownChart.of(record) for record in written},
+                self._known.charts_read[id_],
+                has_no_former_names=self._known.former.has_none(id_),
+            )

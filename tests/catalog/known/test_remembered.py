@@ -1,0 +1,136 @@
+"""What counts as remembered, and how much is."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dashboard_catalog.catalog.known import remembered
+from dashboard_catalog.catalog.known.assumed import KnownChart
+from dashboard_catalog.catalog.known.remembered import Memory, Remembered
+from dashboard_catalog.catalog.model.ids import new_id
+from dashboard_catalog.store.records import EntityRecord
+
+SERVICE = UUID(int=1)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Connection:
+    """Stands for a connection: it has nothing but notes."""
+
+    def __init__(self) -> None:
+        self.notes: dict[Any, Any] = {}
+
+
+def _charts(*names: str, deleted: bool = False) -> dict[str, KnownChart]:
+    return {name: KnownChart(new_id(), deleted, deleted_by_edit=False) for name in names}
+
+
+def _keep(one: Remembered, numbers: tuple[int, int], service: UUID = SERVICE, **charts: dict[str, KnownChart]) -> None:
+    given = {"written": {}, "read": {}, **charts}
+    one.keep(service, numbers, given["written"], given["read"], has_no_former_names=True)
+
+
+def _known(one: Remembered, number: int, *names: str) -> list[KnownChart | None]:
+    service = one.service(SERVICE, number)
+    return [service.chart(name) for name in names] if service else []
+
+
+def _tag(**attributes: Any) -> EntityRecord:
+    written: dict[str, Any] = {"change_number": 1, "updated_at": datetime.now(UTC), "updated_by": "ann", "call_id": ""}
+    return EntityRecord(id=new_id(), kind="tag", name="t", fqn="c.t", attributes=attributes, **written)
+
+
+def test_charts_count_only_after_the_change_that_left_them() -> None:
+    one, charts = Remembered(Clock()), _charts("a", "b", "c")
+    _keep(one, (3, 5), written=charts)
+
+    assert _known(one, 5, *charts) == list(charts.values())
+    assert one.service(SERVICE, 4) is one.service(SERVICE, 6) is one.service(UUID(int=2), 5) is None
+
+    # Another transaction goes on from there.
+    later = _charts("d")
+    _keep(one, (5, 8), written=later | _charts("b", deleted=True))
+    assert _known(one, 8, "a", "b", "d") == [charts["a"], None, later["d"]]
+
+    # Another process has written in between.
+    _keep(one, (9, 9), read=later)
+    assert _known(one, 9, "a", "d") == [None, later["d"]]
+
+
+def test_entities_count_only_after_the_change_that_left_them() -> None:
+    one, tag = Remembered(Clock()), _tag()
+    one.entities(7).add([tag])
+
+    assert one.entities(7).get(tag.id) is tag
+    assert one.entities(8).get(tag.id) is None
+    assert one.entities(7).get(tag.id) is None
+
+
+def test_what_nobody_has_confirmed_for_a_minute_does_not_count() -> None:
+    clock, tag = Clock(), _tag()
+    one = Remembered(clock)
+    _keep(one, (1, 2), written=_charts("a"))
+    one.entities(7).add([tag])
+
+    for _ in range(3):
+        clock.now += 50
+        _keep(one, (2, 2))
+        assert one.entities(7).get(tag.id) is tag
+    clock.now += 61
+
+    assert one.service(SERVICE, 2) is None
+    assert one.entities(7).get(tag.id) is None
+
+
+def test_a_new_connection_makes_everything_forgotten() -> None:
+    memory: Any = Memory()
+    first, second = Connection(), Connection()
+    before = memory.recall(first)
+    assert memory.recall(first) is before
+    after = memory.recall(second)
+
+    # What a transaction still adds that began before is lost.
+    _keep(before, (1, 2), written=_charts("a"))
+
+    assert after is not before
+    assert memory.recall(first) is after
+    assert after.service(SERVICE, 2) is None
+
+
+def test_a_process_remembers_only_so_many_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MAX_CHARTS", 10)
+    one = Remembered(Clock())
+    names = [f"c{number}" for number in range(40)]
+    for number, name in enumerate(names):
+        _keep(one, (number, number + 1), written=_charts(name), read=_charts(f"read{number}"))
+        service = one.service(SERVICE, number + 1)
+        assert service is not None
+        assert len(service) <= 11
+
+    # The newest are there, and what was only read does not push them out.
+    assert all(_known(one, 40, *names[-5:]))
+    assert not any(_known(one, 40, *names[:-12]))
+
+    for other in range(2, 6):
+        _keep(one, (0, 1), UUID(int=other), written=_charts(*map(str, range(4))))
+    assert one.service(SERVICE, 40) is None
+    assert one.service(UUID(int=5), 1)
+
+
+def test_large_entities_are_not_remembered_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "_MAX_ENTITIES", 2)
+    known = Remembered(Clock()).entities(1)
+    large, *small = _tag(config={"values": ["x" * 3_000]}), _tag(), _tag(), _tag()
+    for tag in (large, *small):
+        known.add([tag])
+
+    assert [known.get(tag.id) for tag in (large, *small)] == [None, *small[:2], None]

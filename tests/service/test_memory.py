@@ -1,0 +1,179 @@
+"""What a server remembers of earlier writes is never stale, whatever another server has changed in the database."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.service.caller import Caller, Json, Refused, Service
+from tests.service.counting import counted
+
+Change = Callable[[], Awaitable[Any]]
+
+
+class Writer:
+    """Writes dashboards through one server, each of which refers to something."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._count = 0
+
+    async def finds(self, service: str = "superset", *, validate_only: bool = False, **fields: Any) -> Any:
+        """Creates a dashboard and returns the ids of what it refers to, or the reason of each violation."""
+        self._count += 1
+        spec = {"name": f"d{self._count}", "service": service, **fields}
+        try:
+            answer = await self._caller.create_dashboard(dashboard=spec, validate_only=validate_only)
+        except Refused as refused:
+            return refused.violations
+        dashboard = answer["dashboard"]
+        return [one.get("id") or one["tagFQN"] for field in fields for one in dashboard.get(_plural(field), ())]
+
+
+def _plural(field: str) -> str:
+    return "domains" if field == "domain" else field
+
+
+async def _id(call: Awaitable[Json], kind: str) -> str:
+    return str((await call)[kind]["id"])
+
+
+def _chart(name: str) -> Json:
+    return {"chart": {"name": name, "service": "superset"}}
+
+
+async def test_charts_that_another_server_has_changed(two_servers: tuple[Caller, Caller]) -> None:
+    one, other = two_servers
+    writer, found = Writer(one), {}
+    first = {n: await _id(one.create_chart(**_chart(f"n{n}")), "chart") for n in range(6)}
+    named = [{"fully_qualified_name": f"superset.n{n}"} for n in range(6)]
+
+    async def after(case: str, change: Change, chart: str) -> None:
+        # Otherwise there is nothing that could be stale.
+        assert await writer.finds(charts=["superset.n0"]) == [first[0]]
+        await change()
+        found[case] = await writer.finds(charts=[chart])
+
+    await after("deleted", lambda: other.delete_chart(**named[1]), "superset.n1")
+    await after("restored", lambda: other.restore_chart(**named[1]), "superset.n1")
+    await after("removed", lambda: other.delete_chart(**named[2], hard=True), "superset.n2")
+    again = await _id(other.create_chart(**_chart("n2")), "chart")
+    found["created again"] = await writer.finds(charts=["superset.n2"])
+    await after("renamed", lambda: other.rename_chart(**named[3], new_name="m3"), "superset.n3")
+    found["renamed, by its new name"] = await writer.finds(charts=["superset.m3"])
+    ingested = await one.bulk([{"dashboard": {"name": "i", "service": "superset", "charts": ["superset.n3"]}}])
+    dashboard = (await one.get_dashboard(fully_qualified_name="superset.i"))["dashboard"]
+    found["renamed, ingested by its former name"] = [chart["id"] for chart in dashboard["charts"]]
+    await other.rename_chart(**named[4], new_name="m4")
+    taken = await _id(other.create_chart(**_chart("n4")), "chart")
+    found["another one by a former name"] = await writer.finds(charts=["superset.n4"])
+    await after("of a deleted dashboard", lambda: _deleted_with_its_dashboard(other), "superset.n5")
+
+    assert not ingested.failures
+    assert found == {
+        "deleted": {"dashboard.charts[0]": "DELETED_REFERENCE"},
+        "restored": [first[1]],
+        "removed": {"dashboard.charts[0]": "UNKNOWN_REFERENCE"},
+        "created again": [again],
+        "renamed": {"dashboard.charts[0]": "UNKNOWN_REFERENCE"},
+        "renamed, by its new name": [first[3]],
+        "renamed, ingested by its former name": [first[3]],
+        "another one by a former name": [taken],
+        "of a deleted dashboard": {"dashboard.charts[0]": "DELETED_REFERENCE"},
+    }
+
+
+async def _deleted_with_its_dashboard(caller: Caller) -> None:
+    await caller.create_dashboard(dashboard={"name": "gone", "service": "superset", "charts": ["superset.n5"]})
+    await caller.delete_dashboard(fully_qualified_name="superset.gone")
+
+
+async def test_entities_that_another_server_has_changed(two_servers: tuple[Caller, Caller]) -> None:
+    one, other = two_servers
+    writer, found = Writer(one), {}
+    everything: Json = {
+        "owners": [{"type": "user", "name": "bob"}],
+        "domain": "finance.tax",
+        "tags": [{"tagFQN": "PII.Email"}, {"tagFQN": "PII.Phone"}],
+    }
+
+    async def after(case: str, change: Change, **fields: Any) -> None:
+        # Otherwise there is nothing that could be stale. Without writing, so that the entities can be removed.
+        await writer.finds(validate_only=True, **everything)
+        await change()
+        found[case] = await writer.finds(validate_only=True, **fields)
+
+    def named(kind: str, fqn: str) -> Json:
+        return {"kind": f"KIND_{kind}", "fully_qualified_name": fqn}
+
+    def upsert(kind: str, **fields: Any) -> Change:
+        return lambda: other.upsert_entity(entity={kind: fields})
+
+    email: Json = {"tags": [{"tagFQN": "PII.Email"}]}
+    owner: Json = {"owners": [{"type": "user", "name": "bob"}]}
+    await after("deleted", lambda: other.delete_entity(**named("TAG", "PII.Email")), **email)
+    await after("restored", upsert("tag", name="Email", classification="PII"), **email)
+    await after("disabled", upsert("tag", name="Email", classification="PII", disabled=True), **email)
+    await after("removed", lambda: other.delete_entity(**named("USER", "bob"), hard=True), **owner)
+    again = (await other.upsert_entity(entity={"user": {"name": "bob"}}))["entity"]["user"]["id"]
+    found["created again"] = await writer.finds(validate_only=True, **owner)
+    exclusive = upsert("classification", name="PII", mutuallyExclusive=True)
+    await after("made exclusive", exclusive, tags=[{"tagFQN": "PII.Phone"}, {"tagFQN": "PII.Email"}])
+    await after(
+        "renamed", lambda: other.rename_entity(**named("DOMAIN", "finance"), new_name="money"), domain="finance.tax"
+    )
+    await after("service deleted", lambda: other.delete_entity(**named("BI_SERVICE", "superset")), **owner)
+    await after("service restored", upsert("biService", name="superset", serviceType="Superset"), **owner)
+    await after(
+        "service renamed", lambda: other.rename_entity(**named("BI_SERVICE", "superset"), new_name="preset"), **owner
+    )
+    found["service by its new name"] = await writer.finds("preset", **owner)
+
+    assert found == {
+        "deleted": {"dashboard.tags[0].tag_fqn": "DELETED_REFERENCE"},
+        "restored": ["PII.Email"],
+        "disabled": {"dashboard.tags[0].tag_fqn": "DISABLED_TAG"},
+        "removed": {"dashboard.owners[0]": "UNKNOWN_REFERENCE"},
+        "created again": [again],
+        "made exclusive": {"dashboard.tags[1].tag_fqn": "MUTUALLY_EXCLUSIVE"},
+        "renamed": {"dashboard.domain": "UNKNOWN_REFERENCE"},
+        "service deleted": {"dashboard.service": "DELETED_REFERENCE"},
+        "service restored": [again],
+        "service renamed": {"dashboard.service": "UNKNOWN_REFERENCE"},
+        "service by its new name": [again],
+    }
+
+
+@pytest.mark.usefixtures("superset")
+async def test_what_is_remembered_is_not_read_again(service: Service, admin: Caller) -> None:
+    spec: Json = {
+        "service": "superset",
+        "charts": ["superset.c1", "superset.c2"],
+        "owners": [{"type": "user", "name": "ann"}],
+        "domain": "finance.tax",
+        "tags": [{"tagFQN": "PII.Email"}],
+        "extension": {"costCentre": "X"},
+    }
+    await admin.create_dashboard(dashboard={"name": "d1", **spec})
+
+    with counted(service.database) as counted_calls:
+        await admin.create_dashboard(dashboard={"name": "d2", **spec})
+
+    read = [text for text in counted_calls.statements if text.startswith("SELECT")]
+    assert not [text for text in read if "FROM entity" in text or "FROM former_name" in text]
+    # The response shows the charts as they are.
+    assert len([text for text in read if "FROM chart" in text]) == 1
+
+
+@pytest.mark.usefixtures("superset")
+async def test_what_was_only_validated_is_not_remembered(admin: Caller) -> None:
+    writer = Writer(admin)
+    await writer.finds(charts=["superset.c1"])
+
+    await admin.create_chart(**_chart("new"), validate_only=True)
+    await admin.bulk([_chart("bulk")], options={"validate_only": True})
+
+    assert await writer.finds(charts=["superset.new", "superset.bulk"]) == {
+        "dashboard.charts[0]": "UNKNOWN_REFERENCE",
+        "dashboard.charts[1]": "UNKNOWN_REFERENCE",
+    }
