@@ -231,6 +231,8 @@ async def test_creation_takes_one_more_commit_however_much_is_missing(service: S
     taken: list[tuple[int, int]] = []
     for first, size, missing in ((0, 5, True), (100, 300, True), (1000, 300, False), (2000, 300, False)):
         policy = "CREATE" if first < 2000 else "FAIL"
+        # So that the server remembers what exists.
+        await _load(bot, *items(first + 5000, 5, missing=False), missing=policy, service="superset")
         with counted(service.database) as calls:
             loaded = await _load(bot, *items(first, size, missing=missing), missing=policy, service="superset")
         assert (loaded.counts, _left_out(loaded)) == ({"created": size}, {})
