@@ -5,7 +5,7 @@ run statements on them. A function that takes a `ReadConnection` does not write 
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,10 @@ Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause | TextualSelect
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 TimeLimit = Callable[[], AbstractAsyncContextManager[Any]]
 """Makes a block that waits for the database fail when it takes too long, and drops its connection."""
+
+# Makes a savepoint fail rather than what follows it: SQLite's driver sends what it has kept, and PostgreSQL checks what
+# it would check at the commit.
+_LAST_CHECK = {"sqlite": text("SELECT 1"), "postgresql": text("SET CONSTRAINTS ALL IMMEDIATE")}
 
 
 class ReadConnection:
@@ -91,9 +95,7 @@ class WriteConnection(ReadConnection):
             with translated():
                 async with _limited(self._connection.begin_nested(), self._limit):
                     yield
-                    if self.dialect.name == "postgresql":
-                        # Constraints that are checked at the commit refuse the block, too.
-                        await self.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+                    await self.execute(_LAST_CHECK[self.dialect.name])
         except DuplicateKey as error:
             self.advanced = advanced
             raise Refused(error.__cause__ or error) from error
@@ -106,10 +108,19 @@ class WriteConnection(ReadConnection):
         async with self._limit():
             return await self._connection.execute(statement, parameters)
 
-    async def execute_rows(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
-        """Runs SQL once per row; its placeholders and the values of the rows are in the driver's own form."""
-        async with self._limit():
-            await self._connection.exec_driver_sql(sql, rows)
+    async def run(self, statement: Executable, parameters: Parameters | None = None) -> None:
+        """Runs a statement whose result nobody reads, once for each mapping in a list of parameters.
+
+        On SQLite it waits for the next statement that is executed, or for the commit. An error appears there, too.
+        """
+        with self._kept():
+            await self.execute(statement, parameters)
+
+    async def run_rows(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        """Like `run`, for SQL whose placeholders are in the driver's own form, as are the values of the rows."""
+        with self._kept():
+            async with self._limit():
+                await self._connection.exec_driver_sql(sql, rows)
 
     async def copy_rows(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
         """Copies rows into a table of PostgreSQL; their values are in the driver's own form.
@@ -134,6 +145,10 @@ class WriteConnection(ReadConnection):
         """Ends the transaction, and keeps what it has written."""
         async with self._limit():
             await self._connection.commit()
+
+    def _kept(self) -> AbstractContextManager[None]:
+        """Lets SQLite's driver keep the statements of the block for later."""
+        return driver_of(self._connection).keeping() if self.dialect.name == "sqlite" else nullcontext()
 
 
 @asynccontextmanager

@@ -39,7 +39,7 @@ class RecordStatement:
         if isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
             await _copy(connection, self._statement.table, rows)
         else:
-            await connection.execute_rows(form.sql, rows)
+            await connection.run_rows(form.sql, rows)
 
     def _form(self, dialect: Dialect) -> _Form:
         form = self._forms.get(dialect.name)

@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any, cast
 from weakref import WeakSet
 
-import aiosqlite
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,11 +24,10 @@ from sqlalchemy.pool import QueuePool
 from dashboard_catalog.store.connections import TimeLimit, driver_of
 from dashboard_catalog.store.driver_errors import DAMAGED, MOVED, makes_connections_useless, problem_of
 from dashboard_catalog.store.file_use import FileUse
+from dashboard_catalog.store.sqlite_driver import CLOSE_SECONDS, SqliteDriver
 from dashboard_catalog.store.sqlite_file import sqlite_file
 
 _BUSY_SECONDS = 2
-# A thread that waits for a dead disk cannot be stopped. It ends with the process.
-_CLOSE_SECONDS = 1.0
 # By default SQLite copies its log into the database file every 1,000 pages, which is about every chunk of a load. With
 # a longer log, a page that many chunks write is copied once for all of them. The log takes 32 MB.
 _PRAGMAS = (
@@ -80,7 +78,7 @@ class SqliteConnections:
 
         @event.listens_for(engine.sync_engine, "begin")
         def _on_begin(connection: Any) -> None:
-            connection.exec_driver_sql(begin)
+            connection.connection.driver_connection.begin(begin)
 
         @event.listens_for(engine.sync_engine, "checkout")
         def _on_checkout(_connection: object, _record: object, _proxy: object) -> None:
@@ -124,7 +122,7 @@ class SqliteConnections:
             return
         idle = [engine for engine in engines for _ in range(cast("QueuePool", engine.pool).checkedin())]
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 for engine in idle:
                     # Taking one out closes it, because the file is not in place. Disposing of the pool instead would
                     # forget those who wait for a connection.
@@ -162,9 +160,9 @@ class SqliteConnections:
             return None
         return found.st_dev, found.st_ino
 
-    def _connect(self, _file: str, **options: Any) -> "_Connection":
+    def _connect(self, _file: str, **options: Any) -> SqliteDriver:
         """Returns a connection that opens the file when it is awaited, in a thread of its own."""
-        return _Connection(partial(self._open_file, options), iter_chunk_size=64)
+        return SqliteDriver(partial(self._open_file, options))
 
     def _open_file(self, options: dict[str, Any]) -> "_OpenFile":
         with self._opening:
@@ -187,42 +185,6 @@ class SqliteConnections:
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
         return connection
-
-
-class _Connection(aiosqlite.Connection):
-    """A connection and its thread, which never keep the process from ending."""
-
-    def __init__(self, open_file: Callable[[], "_OpenFile"], **options: Any) -> None:
-        super().__init__(self._open, **options)
-        self._thread.daemon = True
-        self._open_file = open_file
-        self._opened: _OpenFile | None = None
-
-    def stop(self) -> asyncio.Future[Any] | None:
-        """Ends the thread when it has done everything else, and closes the connection."""
-        self._tx.put_nowait((None, self._close_unclaimed))
-        return super().stop()
-
-    def interrupt_now(self) -> None:
-        """Ends the statement that is running, unless it waits for the disk."""
-        if self._connection is not None:
-            self._connection.interrupt()
-
-    async def close(self) -> None:
-        """Closes the connection; waits a moment for that at most."""
-        if (closing := self.stop()) is not None:
-            await asyncio.wait({closing}, timeout=_CLOSE_SECONDS)
-
-    # These run in the thread.
-
-    def _open(self) -> "_OpenFile":
-        self._opened = self._open_file()
-        return self._opened
-
-    def _close_unclaimed(self) -> None:
-        """Closes what was opened for somebody who was cancelled meanwhile, and so never got it."""
-        if self._connection is None and self._opened is not None:
-            self._opened.close()
 
 
 class _OpenFile(sqlite3.Connection):
@@ -262,7 +224,7 @@ class _InterruptedAfter:
     def __init__(self, seconds: float, interrupt: Callable[[], None]) -> None:
         self._seconds = seconds
         self._interrupt = interrupt
-        self._timeout = asyncio.timeout(seconds + _CLOSE_SECONDS)
+        self._timeout = asyncio.timeout(seconds + CLOSE_SECONDS)
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()

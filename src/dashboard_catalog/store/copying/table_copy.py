@@ -76,7 +76,7 @@ class TableCopy:
         if target.dialect.name == "postgresql":
             await target.copy_rows(self.table.name, list(self.table.c.keys()), rows)
         else:
-            await target.execute_rows(insert(self.table).compile(dialect=target.dialect).string, rows)
+            await target.run_rows(insert(self.table).compile(dialect=target.dialect).string, rows)
         if assets := _ASSETS.get(self.table.name):
             for service_id, keys in groupby(map(self._key_of, page.rows), itemgetter(0)):
                 await assets.references.add(target, service_id, [key[1] for key in keys])
