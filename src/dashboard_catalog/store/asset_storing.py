@@ -106,12 +106,12 @@ class _Statements(Generic[A]):
     ) -> None:
         for table in tables if ids else ():
             has_id = any_of(table.c.id, bindparam("ids", ids, UUID_LIST))
-            await connection.execute(delete(table).where(table.c.service_id == service_id, has_id))
+            await connection.run(delete(table).where(table.c.service_id == service_id, has_id))
 
     async def _store_history(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         """Stores older versions, before the updates that overwrite their rows."""
         if names := [record.name for record in changes.superseded.values()]:
-            await connection.execute(self.copy_to_history, {"service_id": changes.service_id, "names": names})
+            await connection.run(self.copy_to_history, {"service_id": changes.service_id, "names": names})
         await self.insert_history.run(connection, changes.history)
 
     async def _update(self, connection: WriteConnection, changed: Iterable[tuple[A, A]]) -> None:

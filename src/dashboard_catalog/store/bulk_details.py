@@ -25,7 +25,7 @@ async def failure_bytes_of(connection: ReadConnection, owner: str) -> int:
 
 async def add_failures(connection: WriteConnection, records: Sequence[FailureRecord]) -> None:
     """Stores refused items."""
-    await connection.execute(insert(FAILURE), list(map(_failure_row, records)))
+    await connection.run(insert(FAILURE), list(map(_failure_row, records)))
 
 
 async def failures(
@@ -44,7 +44,7 @@ async def failures(
 
 async def add_mentions(connection: WriteConnection, records: Sequence[MentionRecord]) -> None:
     """Stores the assets that a chunk mentioned."""
-    await connection.execute(insert(MENTION), list(map(_mention_row, records)))
+    await connection.run(insert(MENTION), list(map(_mention_row, records)))
 
 
 async def mentions(connection: ReadConnection, session: SessionRecord) -> list[tuple[str, bytes]]:
@@ -58,4 +58,4 @@ async def remove(connection: WriteConnection, service_id: UUID, session_ids: Col
     """Removes the refused items and the mentions of sessions of one BI service."""
     for table in (FAILURE, MENTION):
         ids = any_of(table.c.session_id, bindparam("ids", list(session_ids), UUID_LIST))
-        await connection.execute(delete(table).where(table.c.service_id == service_id, ids))
+        await connection.run(delete(table).where(table.c.service_id == service_id, ids))

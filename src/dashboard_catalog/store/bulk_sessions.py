@@ -78,13 +78,13 @@ async def lock(connection: WriteConnection, service_id: UUID, session_id: UUID) 
 
 async def add(connection: WriteConnection, record: SessionRecord) -> None:
     """Stores a new session."""
-    await connection.execute(insert(SESSION), _named(record))
+    await connection.run(insert(SESSION), _named(record))
 
 
 async def save(connection: WriteConnection, record: SessionRecord) -> None:
     """Stores the new values of a session that this transaction has locked."""
     row = _named(record)
-    await connection.execute(_update, row | {"b_service_id": row.pop("service_id"), "b_id": row.pop("id")})
+    await connection.run(_update, row | {"b_service_id": row.pop("service_id"), "b_id": row.pop("id")})
 
 
 def state_of(session: SessionRecord, now: datetime) -> SessionState:
@@ -169,5 +169,5 @@ async def expire(connection: WriteConnection, before: datetime, limit: int) -> i
     old = select(c.service_id, c.id).where(c.updated_at < before, c.details_expired).limit(limit)
     found = list(await connection.execute(old.with_for_update(skip_locked=True)))
     for service_id, session_id in found:
-        await connection.execute(delete(SESSION).where(c.service_id == service_id, c.id == session_id))
+        await connection.run(delete(SESSION).where(c.service_id == service_id, c.id == session_id))
     return len(found)

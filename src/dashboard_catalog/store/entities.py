@@ -97,15 +97,15 @@ async def save(
         changes: What has changed, in the order of the numbers; an entity that has changed twice is in it twice.
     """
     if new:
-        await connection.execute(insert(ENTITY), [_named(record) for record in new])
+        await connection.run(insert(ENTITY), [_named(record) for record in new])
     if services := [record.id for record in new if record.kind == "bi_service"]:
-        await connection.execute(insert(SERVICE_SEQUENCE), [{"service_id": id_, "last_change": 0} for id_ in services])
+        await connection.run(insert(SERVICE_SEQUENCE), [{"service_id": id_, "last_change": 0} for id_ in services])
     if changed:
         rows = [_named(record) | {"b_id": record.id} for record in changed]
         for row in rows:
             del row["id"], row["kind"]
-        await connection.execute(_update, rows)
-    await connection.execute(insert(ENTITY_CHANGE), [_named_change(change) for change in changes])
+        await connection.run(_update, rows)
+    await connection.run(insert(ENTITY_CHANGE), [_named_change(change) for change in changes])
     await advance(connection, CATALOG_ID, changes[-1].change_number)
 
 
@@ -114,8 +114,8 @@ async def remove(connection: WriteConnection, removed: RemovedRecord) -> None:
 
     The change numbers of a BI service stay: whoever follows its changes may not have got all removals yet.
     """
-    await connection.execute(delete(ENTITY).where(ENTITY.c.id == removed.id))
-    await connection.execute(delete(ENTITY_CHANGE).where(ENTITY_CHANGE.c.id == removed.id))
+    await connection.run(delete(ENTITY).where(ENTITY.c.id == removed.id))
+    await connection.run(delete(ENTITY_CHANGE).where(ENTITY_CHANGE.c.id == removed.id))
     await former_names.remove_of(connection, CATALOG_ID, [removed.id])
-    await connection.execute(insert(REMOVED), _named_removal(removed))
+    await connection.run(insert(REMOVED), _named_removal(removed))
     await advance(connection, CATALOG_ID, removed.change_number)

@@ -95,12 +95,12 @@ async def store(connection: WriteConnection, service_id: UUID, kind: str, names:
     """Stores whose former names some names are from now on; None for names that something has taken."""
     if not names:
         return
-    await connection.execute(_free, {"service_id": service_id, "kinds": [kind], "names": list(names)})
+    await connection.run(_free, {"service_id": service_id, "kinds": [kind], "names": list(names)})
     rows = [{"service_id": service_id, "kind": kind, "name": name, "id": id_} for name, id_ in names.items() if id_]
     if rows:
-        await connection.execute(insert(FORMER_NAME), rows)
+        await connection.run(insert(FORMER_NAME), rows)
 
 
 async def remove_of(connection: WriteConnection, service_id: UUID, ids: Iterable[UUID]) -> None:
     """Removes the former names of things that are removed for good."""
-    await connection.execute(_free_all, {"service_id": service_id, "ids": list(ids)})
+    await connection.run(_free_all, {"service_id": service_id, "ids": list(ids)})

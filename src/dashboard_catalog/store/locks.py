@@ -51,5 +51,5 @@ async def last_change(connection: ReadConnection, service_id: UUID) -> int:
 
 async def advance(connection: WriteConnection, service_id: UUID, last_change: int) -> None:
     """Stores the last change number of a BI service that this transaction has locked."""
-    await connection.execute(_advance, {"b_service_id": service_id, "last_change": last_change})
+    await connection.run(_advance, {"b_service_id": service_id, "last_change": last_change})
     connection.advanced[service_id] = last_change

@@ -45,7 +45,7 @@ class ReferenceRows:
 
     async def add(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
         """Adds the rows of stored assets, which must not have any."""
-        await connection.execute(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
+        await connection.run(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
 
     async def remove(self, connection: WriteConnection, records: Iterable[Any]) -> None:
         """Removes the rows of assets; `records` are the assets as they were when the rows were added."""
@@ -55,7 +55,7 @@ class ReferenceRows:
             if (targets := list(_targets(connection.dialect.name, one)))
         ]
         if rows:
-            await connection.execute(self._remove, rows)
+            await connection.run(self._remove, rows)
 
     def of(self, ids: Sequence[UUID], *, once: bool = True) -> Select[Any]:
         """Returns the statement for (name, service_id, deleted) of the assets that refer to any of `ids`.
