@@ -1,6 +1,8 @@
 """Errors of both databases' drivers: the work is run again, UNAVAILABLE, refused, or a bug that passes."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 
 import pytest
 from sqlalchemy import text
@@ -9,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.assets import CHARTS
-from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable, Refused
 from tests.store.database_work import chart, check_unavailable, rows, statements, storing
@@ -229,6 +231,36 @@ async def _check_refused(database: Database, statement: str) -> None:
     assert "the text" not in raised.value.message
     assert isolated == [False, True]
     assert await rows(database) == []
+
+
+async def _times(reading: AbstractAsyncContextManager[ReadConnection]) -> list[datetime]:
+    """Returns when the transactions of two statements began."""
+    async with reading as connection:
+        return [(await connection.execute(text("SELECT now()"))).scalar_one() for _ in range(2)]
+
+
+@ON_POSTGRESQL
+async def test_statements_of_a_read_stand_alone_unless_they_need_a_transaction(
+    database: Database, database_url: str
+) -> None:
+    first, second = await _times(database.read())
+    assert first < second
+    first, second = await _times(database.read_transaction())
+    assert first == second
+    pooled = Database(database_url, pgbouncer=True)
+    first, second = await _times(pooled.read())
+    assert first == second
+    await pooled.close()
+
+
+async def test_a_connection_that_was_read_from_writes_in_a_transaction(database_url: str) -> None:
+    single = Database(database_url, pool_size=1)
+    await single.write(statements("CREATE TABLE t (a INTEGER, b INTEGER)"))
+    assert await rows(single) == []
+    with pytest.raises(CatalogError):
+        await single.write(statements("INSERT INTO t VALUES (1, 1)", "INSERT INTO t SELECT b FROM missing"))
+    assert await rows(single) == []
+    await single.close()
 
 
 @ON_POSTGRESQL

@@ -111,16 +111,37 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadConnection]:
-        """Opens a transaction for reading.
+        """Opens a connection for reading. On PostgreSQL, each statement sees what is committed when it begins.
 
         Raises:
             CatalogError: UNAVAILABLE if the database is away or too busy.
         """
+        async with self._read(self._standing_alone) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read_transaction(self) -> AsyncIterator[ReadConnection]:
+        """Opens a transaction for reading.
+
+        Raises:
+            CatalogError: As `read`.
+        """
+        async with self._read(ReadConnection) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _read(
+        self, kind: Callable[[AsyncConnection, TimeLimit], ReadConnection]
+    ) -> AsyncIterator[ReadConnection]:
         try:
-            async with self._transaction(self._readers, ReadConnection) as connection:
+            async with self._transaction(self._readers, kind) as connection:
                 yield connection
         except LostRace as error:
             raise _too_busy() from error
+
+    def _standing_alone(self, connection: AsyncConnection, limit: TimeLimit) -> ReadConnection:
+        self._source.stand_alone(connection)
+        return ReadConnection(connection, limit)
 
     async def write(self, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
         """Runs `work` in a transaction, commits it and returns its result.

@@ -51,6 +51,7 @@ class PostgresqlConnections:
 
     def __init__(self, url: str, *, pgbouncer: bool, seconds: float) -> None:
         self._url = url
+        self._pgbouncer = pgbouncer
         self._seconds = seconds
         self._open: WeakSet[asyncpg.Connection] = WeakSet()
         self._connect_args: dict[str, Any] = {
@@ -91,6 +92,7 @@ class PostgresqlConnections:
             # would cost a round trip per transaction.
             if connection.driver_connection.is_closed():
                 raise DisconnectionError
+            connection.autocommit = False
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def _on_error(context: Any) -> None:
@@ -102,6 +104,15 @@ class PostgresqlConnections:
         """Returns what limits how long a connection waits. One that waits too long is dropped: its server is silent."""
         driver = driver_of(connection)
         return partial(_DroppedAfter, self._seconds, driver.terminate)
+
+    def stand_alone(self, connection: AsyncConnection) -> None:
+        """Lets each statement stand alone while the connection is checked out, which saves BEGIN and ROLLBACK.
+
+        PgBouncer would send the preparation and the execution of such a statement over different connections.
+        """
+        if not self._pgbouncer and connection.sync_connection is not None:
+            driver: Any = connection.sync_connection.connection.dbapi_connection
+            driver.autocommit = True
 
     def problem(self) -> str | None:
         """Returns None: only the server itself knows what is wrong with it."""

@@ -103,6 +103,9 @@ class SqliteConnections:
         driver = driver_of(connection)
         return partial(_InterruptedAfter, self._seconds, driver.interrupt_now)
 
+    def stand_alone(self, connection: AsyncConnection) -> None:
+        """Does nothing: a transaction costs no round trip."""
+
     def is_in_place(self) -> bool:
         """Says whether the path leads to the file that is open."""
         return self._identity() == self._opened

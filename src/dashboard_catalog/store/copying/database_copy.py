@@ -49,7 +49,7 @@ async def copy_database(source: Side, target: Side, shown: Shown) -> None:
     """
     async with _opened(source) as reading, _opened(target) as writing:
         with source.explained():
-            async with reading.read() as connection:
+            async with reading.read_transaction() as connection:
                 total, fingerprint = await _look_at(connection, source)
                 copy = _Copy(connection, writing, target, shown)
                 await copy.begin(source, fingerprint)
