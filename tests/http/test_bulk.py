@@ -9,7 +9,6 @@ from structlog.testing import capture_logs
 
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.catalog.model.commands import AssetWrite, WrittenAsset
-from dashboard_catalog.catalog.writing import pipeline
 from dashboard_catalog.catalog.writing.asset_writes import AssetWrites
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
@@ -126,7 +125,7 @@ async def test_other_calls_have_turns_while_large_dashboards_are_written(
     applied_after: list[int] = []
     del superset
     monkeypatch.setattr(AssetWrites, "apply", applied)
-    monkeypatch.setattr(pipeline, "CHARTS_AT_ONCE", 120)
+    monkeypatch.setattr("dashboard_catalog.catalog.writing.turns.CHARTS_AT_ONCE", 120)
     async with connect("robot", "ingestion_bot") as client:
         answer = await put_all(client, "dashboards", bodies)
     assert answer["numberOfRowsFailed"] == 20

@@ -35,8 +35,9 @@ def _charts(*names: str, deleted: bool = False) -> dict[str, KnownChart]:
 
 
 def _keep(one: Remembered, numbers: tuple[int, int], service: UUID = SERVICE, **charts: dict[str, KnownChart]) -> None:
-    given = {"written": {}, "read": {}, **charts}
-    one.keep(service, numbers, given["written"], given["read"], has_no_former_names=True)
+    written, read = charts.get("written", {}), charts.get("read", {})
+    ids = {name: None if chart.deleted else chart.id for name, chart in written.items()}
+    one.keep(service, numbers, ids, read, has_no_former_names=True)
 
 
 def _known(one: Remembered, number: int, *names: str) -> list[KnownChart | None]:
@@ -114,7 +115,7 @@ def test_a_process_remembers_only_so_many_charts(monkeypatch: pytest.MonkeyPatch
         _keep(one, (number, number + 1), written=_charts(name), read=_charts(f"read{number}"))
         service = one.service(SERVICE, number + 1)
         assert service is not None
-        assert len(service) <= 11
+        assert service.size <= 11
 
     # The newest are there, and what was only read does not push them out.
     assert all(_known(one, 40, *names[-5:]))

@@ -5,7 +5,7 @@ so that a later item finds it.
 """
 
 from collections import ChainMap, defaultdict
-from collections.abc import Collection, Iterable, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -117,7 +117,7 @@ class KnownEntities:
         wanted = [key for key in keys if key not in self._charts]
         services = {name: service for name in {key.service for key in wanted} if (service := self.any_service(name))}
         if self._remembered:
-            wanted = [key for key in wanted if not self._recall_chart(services.get(key.service), key.name)]
+            wanted = self._recall_charts(wanted, services)
         ids = {services[name].id for name in {key.service for key in wanted} if name in services}
         for row in await chart_keys(connection, ids, {key.name for key in wanted}):
             self._add_loaded_chart(self._by_id[row[0]].name, row)
@@ -140,15 +140,23 @@ class KnownEntities:
         if remembered.has_no_former_names:
             self.former.note_none(service_id)
 
-    def _recall_chart(self, service: EntityRecord | None, name: str) -> bool:
-        """Makes a chart known if it is remembered, and says whether it is."""
-        remembered = self._remembered.get(service.id) if service else None
-        chart = remembered.chart(name) if remembered else None
-        if service is None or chart is None:
-            return False
-        self._charts[service.name, name] = chart
-        self._chart_services[chart.id] = service.id
-        return True
+    def _recall_charts(self, keys: Sequence[AssetName], services: Mapping[str, EntityRecord]) -> list[AssetName]:
+        """Makes the charts known that are remembered, and returns the names of the others.
+
+        Args:
+            services: The BI services of the charts, by the names in `keys`.
+        """
+        missing = []
+        for key in keys:
+            service = services.get(key.service)
+            remembered = self._remembered.get(service.id) if service else None
+            chart = remembered.chart(key.name) if remembered is not None else None
+            if service is None or chart is None:
+                missing.append(key)
+            else:
+                self._charts[service.name, key.name] = chart
+                self._chart_services[chart.id] = service.id
+        return missing
 
     async def load_charts_by_id(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
         """Loads charts by id, with their BI services, so that their names are known."""
@@ -275,6 +283,10 @@ class KnownEntities:
     def chart(self, key: AssetName) -> KnownChart | None:
         """Returns the chart of this name."""
         return self._charts.get(key)
+
+    def charts(self, keys: Iterable[AssetName]) -> list[KnownChart | None]:
+        """Returns the charts of these names."""
+        return list(map(self._charts.get, keys))
 
     def chart_name(self, id_: UUID) -> AssetName | None:
         """Returns the name of a chart that was loaded, if it exists."""

@@ -111,7 +111,9 @@ class RememberedService:
         self._newer: dict[str, bytes] = {}
         self._older: dict[str, bytes] = {}
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many charts are remembered."""
         return len(self._newer) + len(self._older)
 
     def chart(self, name: str) -> KnownChart | None:
@@ -119,21 +121,18 @@ class RememberedService:
         id_ = self._newer.get(name) or self._older.get(name)
         return KnownChart(uuid_of(id_), False, False) if id_ else None
 
-    def add(self, written: Mapping[str, KnownChart], read: Mapping[str, KnownChart]) -> None:
+    def add(self, written: Mapping[str, UUID | None], read: Mapping[str, KnownChart]) -> None:
         """Remembers live charts by name: those that were written, and others while there is room."""
-        if len(self) + len(read) <= MAX_CHARTS // 2:
-            self._newer |= _ids_of_live(read)
-        self._newer |= _ids_of_live(written)
-        for name, chart in written.items():
-            if chart.deleted:
+        if self.size + len(read) <= MAX_CHARTS // 2:
+            self._newer |= {name: chart.id.bytes for name, chart in read.items() if not chart.deleted}
+        for name, id_ in written.items():
+            if id_:
+                self._newer[name] = id_.bytes
+            else:
                 self._newer.pop(name, None)
                 self._older.pop(name, None)
         if len(self._newer) > MAX_CHARTS // 2:
             self._older, self._newer = self._newer, {}
-
-
-def _ids_of_live(charts: Mapping[str, KnownChart]) -> dict[str, bytes]:
-    return {name: chart.id.bytes for name, chart in charts.items() if not chart.deleted}
 
 
 class Remembered:
@@ -165,13 +164,13 @@ class Remembered:
             number: Of its last change, under its lock.
         """
         found = self._services.get(id_)
-        return found if found and self._counts(found, number) else None
+        return found if found is not None and self._counts(found, number) else None
 
     def keep(
         self,
         id_: UUID,
         numbers: tuple[int, int],
-        written: Mapping[str, KnownChart],
+        written: Mapping[str, UUID | None],
         read: Mapping[str, KnownChart],
         *,
         has_no_former_names: bool,
@@ -181,7 +180,8 @@ class Remembered:
         Args:
             id_: Of the service.
             numbers: Of its last change before the transaction, and after it.
-            written: All charts of the service that have changed, by name. None of them has another name than before.
+            written: Ids of all charts of the service that have changed, by name; None for one that is deleted now. None
+                of them has another name than before.
             read: Other charts, as they were under the lock.
             has_no_former_names: Whether no asset of the service had another name before.
         """
@@ -199,7 +199,7 @@ class Remembered:
         return found.number == number and self._now() - found.confirmed_at <= _CONFIRMED_SECONDS
 
     def _is_full(self) -> bool:
-        return len(self._services) > _MAX_SERVICES or sum(map(len, self._services.values())) > MAX_CHARTS
+        return len(self._services) > _MAX_SERVICES or sum(one.size for one in self._services.values()) > MAX_CHARTS
 
 
 class Memory:

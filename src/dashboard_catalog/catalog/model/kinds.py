@@ -52,8 +52,10 @@ class AssetKind:
 
     def same(self, field: str, one: Any, other: Any) -> bool:
         """Says whether two values of a field, neither tags nor extension, look the same to readers."""
-        default = self.defaults.get(field)
-        if (default if one is None else one) == (default if other is None else other):
+        if one is None or other is None:
+            default = self.defaults.get(field)
+            return bool((default if one is None else one) == (default if other is None else other))
+        if one == other:
             return True
         return field in _UNORDERED and set(one) == set(other)
 

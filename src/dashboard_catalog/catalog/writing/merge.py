@@ -4,7 +4,7 @@ An edit that sets, changes or clears a stewarded part marks it as decided by peo
 marked parts alone and refreshes everything else.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -47,7 +47,7 @@ def merge(
     kind: AssetKind,
     record: AssetRecord,
     values: Mapping[str, Any],
-    mask: Iterable[str],
+    mask: Collection[str],
     *,
     edits: bool,
     known_entities: KnownEntities,
@@ -65,7 +65,7 @@ def merge(
         hidden: What the writer may not view of the asset; it stays. None if there is nothing.
     """
     merging = _Merging(kind, record, edits, known_entities, hidden)
-    for name in {**values, **dict.fromkeys(sorted(mask))}:
+    for name in dict.fromkeys([*values, *sorted(mask)]) if mask else values:
         if name == "tags":
             merging.tags(values.get(name, []))
         elif name == "extension":

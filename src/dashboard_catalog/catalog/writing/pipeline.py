@@ -44,6 +44,7 @@ from dashboard_catalog.catalog.writing.permissions import WritePermissions
 from dashboard_catalog.catalog.writing.present_names import in_present_names
 from dashboard_catalog.catalog.writing.referenced import Referenced
 from dashboard_catalog.catalog.writing.remembering import Remembering
+from dashboard_catalog.catalog.writing.turns import Turns
 from dashboard_catalog.catalog.writing.unchanged import UnchangedLookup
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
@@ -51,9 +52,6 @@ from dashboard_catalog.store import locks
 from dashboard_catalog.store.asset_storing import store_changes
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.records import AssetRecord
-
-CHARTS_AT_ONCE = 5_000
-"""How many charts the writes of a batch may refer to between two turns of other calls."""
 
 Written = WrittenAsset | Unchanged | WrittenEntity
 Result = Written | CatalogError
@@ -166,8 +164,7 @@ class _Run:
         self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._lookup, self._deletion)
         self._remembering = Remembering(memory, writer, self._known, self._working) if memory and writer else None
         self._results: dict[int, Result] = {}
-        # The charts that writes referred to since other calls had a turn.
-        self._weight = 0
+        self._turns = Turns()
         self._unchanged = UnchangedLookup(authorizer, self._known, resources, sight)
         writes = dict(enumerate(batch.writes))
         self._deferred = {index: write for index, write in writes.items() if isinstance(write, DeferredUpsert)}
@@ -236,16 +233,10 @@ class _Run:
             for index, write in self._assets.items():
                 if write.kind is kind and index not in self._results:
                     self._results[index] = self._apply(write)
-                    await self._give_way_after(write)
+                    if self._turns.are_due(write):
+                        await asyncio.sleep(0)
         if self._writer:
             await store_changes(self._writer, self._working.changes)
-
-    async def _give_way_after(self, write: AssetWrite | None) -> None:
-        """Lets other calls have a turn, now and then: the writes of a batch may refer to a million charts together."""
-        self._weight += len(write.values.get("charts", ())) if write else 0
-        if self._weight > CHARTS_AT_ONCE:
-            self._weight = 0
-            await asyncio.sleep(0)
 
     def _apply(self, write: AssetWrite) -> Result:
         try:
@@ -313,7 +304,8 @@ class _Run:
                     self._results[index] = unchanged
                 else:
                     self._read(index, write)
-                    await self._give_way_after(self._assets.get(index))
+                    if index in self._assets and self._turns.are_due(self._assets[index]):
+                        await asyncio.sleep(0)
         # In the order they were sent.
         self._assets = dict(sorted(self._assets.items()))
 

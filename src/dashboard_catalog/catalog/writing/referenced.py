@@ -78,7 +78,9 @@ class Referenced:
         owners = {
             (owner.type, owner.fqn or names.quote(owner.name)) for owner in self._owners if owner.fqn or owner.name
         }
-        return owners | self._named | {("bi_service", names.quote(chart.service)) for chart in self.charts}
+        # A load names the same BI service for many thousands of charts.
+        services = {chart.service for chart in self.charts}
+        return owners | self._named | {("bi_service", names.quote(service)) for service in services}
 
     def fqns(self) -> set[str]:
         """Returns the fully qualified names of entities of all kinds."""

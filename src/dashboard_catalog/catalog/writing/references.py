@@ -156,12 +156,13 @@ class _Resolver:
         del self.resolved.dropped[dropped:]
 
     def _charts(self, charts: Mapping[AssetName, int]) -> list[UUID]:
-        known = [self._known.chart(key) for key in charts]
+        known = self._known.charts(charts)
         if not self._hidden.shows_charts(self._write, charts):
             known = [self._hidden.chart(self._write, key) for key in charts]
-        if not self._known.any_failed("chart") and all(chart and not chart.deleted for chart in known):
+        ids = [chart.id for chart in known if chart is not None and not chart.deleted]
+        if len(ids) == len(known) and not self._known.any_failed("chart"):
             # The common case: there is nothing to say about any of them.
-            return [chart.id for chart in known if chart]
+            return ids
         held = set(self._held("charts"))
         ids = []
         worded = _WORDED_CHARTS if self._only_counts_charts() else len(charts)
@@ -211,7 +212,8 @@ class _Resolver:
         }
         if ViolationReason.OWNER_RULE in self._write.drops:
             found = {id_: record for id_, record in found.items() if self._may_own(record)}
-        self._note_missing_owners(owners)
+        if len(found) < len(owners):
+            self._note_missing_owners(owners)
         held = found if self._preserves else self._held("owners")
         self.resolved.violations += check_owners(list(found.values()), held)
         return list(found)
@@ -241,6 +243,8 @@ class _Resolver:
             problem = Violation(path, ViolationReason.CONFLICTING_PARTS, "id and name do not belong together")
             self._drops(_owner_part(sent.type, sent.name or fqn), problem)
             return None
+        if self._is_fine(sent.type, record):
+            return record
         shown = self._shown_by_id(sent, fqn) if sent.id else fqn
         part = _owner_part(sent.type, record.name if record else sent.name or fqn or sent.id)
         return self._usable(record, sent.type, shown, _Place(path, part), self._held("owners"))
@@ -250,6 +254,10 @@ class _Resolver:
         named = self._known.find(sent.type, fqn) if fqn else None
         hint = f"; {label_of(sent.type)} {fqn} has another id, so leave the id out" if named else ""
         return f"with the id {sent.id}{hint}"
+
+    def _is_fine(self, kind: str, record: EntityRecord | None) -> bool:
+        """Says whether there is nothing to say about a reference. Otherwise, `_usable` decides."""
+        return record is not None and not record.deleted and not self._known.has_failed(kind, record.fqn)
 
     def _usable(
         self, record: EntityRecord | None, kind: str, shown: str, place: _Place, held: Collection[UUID]
@@ -264,17 +272,19 @@ class _Resolver:
         return record
 
     def _domain(self, fqn: str) -> Any:
-        held = [self._stored.domain] if self._stored and self._stored.domain else []
-        record = self._usable(self._known.find("domain", fqn), "domain", fqn, _Place("domain", "domain"), held)
+        record = self._known.find("domain", fqn)
+        if not self._is_fine("domain", record):
+            held = [self._stored.domain] if self._stored and self._stored.domain else []
+            record = self._usable(record, "domain", fqn, _Place("domain", "domain"), held)
         return record.id if record else NOT_WRITTEN
 
     def _tags(self, tags: Mapping[str, tuple[int, SentLabel]]) -> list[TagLabel]:
         labels: list[TagLabel] = []
         held = {*self._held("tags"), *self._decided.tags}
         for fqn, (index, sent) in tags.items():
-            path, part = f"tags[{index}].tag_fqn", f"tags.{fqn}"
-            found = self._known.find("tag", fqn)
-            record = self._usable(found, "tag", fqn, _Place(path, part), held)
+            record = found = self._known.find("tag", fqn)
+            if not self._is_fine("tag", record):
+                record = self._usable(record, "tag", fqn, _tag_place(fqn, index), held)
             if record is None:
                 if found is None and self._has_room(fqn, tags):
                     self.resolved.missing.add(("tag", fqn))
@@ -282,6 +292,7 @@ class _Resolver:
             if self._preserves:
                 held.add(record.id)
             if record.attributes["disabled"] and record.id not in held:
+                path, part = _tag_place(fqn, index)
                 disabled = Violation(path, ViolationReason.DISABLED_TAG, f"tag {fqn} is disabled")
                 if self._drops(part, disabled):
                     continue
@@ -289,6 +300,7 @@ class _Resolver:
             rival = next((label.tag for label in labels if label.exclusive_group == group), None) if group else None
             # Both may be older than the rule: what is held is never refused.
             if rival and not {rival.id, record.id} <= held:
+                path, part = _tag_place(fqn, index)
                 text = f"tags {rival.fqn} and {fqn} are mutually exclusive"
                 if self._drops(part, Violation(path, ViolationReason.MUTUALLY_EXCLUSIVE, text)):
                     continue
@@ -333,6 +345,10 @@ class _Resolver:
         "tags": _tags,
         "extension": _extension,
     }
+
+
+def _tag_place(fqn: str, index: int) -> _Place:
+    return _Place(f"tags[{index}].tag_fqn", f"tags.{fqn}")
 
 
 def _owner_part(kind: str, name: str) -> str:

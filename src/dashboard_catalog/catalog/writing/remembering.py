@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from dashboard_catalog.catalog.known.assumed import KnownChart
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.remembered import Memory
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND
@@ -59,7 +58,7 @@ class Remembering:
             self._remembered.keep(
                 id_,
                 (locked_at, last.get(id_, locked_at)),
-                {record.name: KnownChart.of(record) for record in written},
+                {record.name: None if record.deleted else record.id for record in written},
                 self._known.charts_read[id_],
                 has_no_former_names=self._known.former.has_none(id_),
             )

@@ -139,10 +139,9 @@ class WorkingSet:
 
     def touch(self, kind: AssetKind, record: AssetRecord, **values: Any) -> None:
         """Stores marks, digest and the like without a version."""
-        if all(getattr(record, name) == value for name, value in values.items()):
-            return
-        self._set(record, values)
-        self.changes.of(kind.table, record.service_id).touch(record)
+        if changes := {name: value for name, value in values.items() if getattr(record, name) != value}:
+            self._set(record, changes)
+            self.changes.of(kind.table, record.service_id).touch(record)
 
     def remove(self, kind: AssetKind, record: AssetRecord, service: EntityRecord, writer: Writer) -> None:
         """Removes an asset of a BI service with its history, also what the batch has added to that."""
