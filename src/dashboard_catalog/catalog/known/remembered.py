@@ -38,6 +38,9 @@ _CONFIRMED_SECONDS = 60.0
 class RememberedEntities:
     """Entities as they are after one change of the catalog's sequence, without their descriptions.
 
+    Writers use `by_fqns` and `by_ids`, under the catalog's lock. A reader reads the number in the same snapshot as what
+    refers to the entities, uses `get`, and reads the others itself.
+
     Args:
         number: Of the change.
         confirmed_at: When a transaction last found this number.
