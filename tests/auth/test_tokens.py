@@ -179,6 +179,28 @@ async def test_an_own_token_has_no_leeway_and_expires_even_in_the_cache(
     assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
 
 
+async def test_only_a_verified_token_is_recalled(
+    authenticator: Authenticator, key: SigningKey, jwks_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = issue_token(key, "bob", [], lifetime=timedelta(minutes=1)), sign(ED25519, "EdDSA", "e")
+    for sent in (None, "", "Bearer ", "Bearer \u00e9", f"Bearer {own}"):
+        assert authenticator.recall(sent) is None
+    both = [await authenticator.authenticate(f"Bearer {token}") for token in (own, other)]
+    assert [authenticator.recall(f"Bearer {token}") for token in (own, other)] == both
+    for sent in (own, f"Basic {own}", f"Bearer {own}x", f"Bearer {own[:-1]}"):
+        assert authenticator.recall(sent) is None
+    publish(jwks_path, jwk(P256, kid="p"))
+    assert authenticator.recall(f"Bearer {other}") is None
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(minutes=1)
+
+    monkeypatch.setattr(tokens, "datetime", Later)
+    assert authenticator.recall(f"Bearer {own}") is None
+
+
 async def test_the_cache_of_tokens_is_bounded(key: SigningKey) -> None:
     authenticator = Authenticator(key, tokens_kept=3)
     tokens = [issue_token(key, f"user{number}", []) for number in range(6)]
