@@ -309,13 +309,14 @@ async def test_a_client_that_goes_while_it_is_refused_is_no_error() -> None:
     async def abort(*_args: Any) -> None:
         raise grpc.aio.InternalError("the client has gone")
 
-    context: Any = SimpleNamespace(
-        abort=abort, peer=str, invocation_metadata=tuple, set_trailing_metadata=lambda _trailers: None
-    )
+    async def admit(*_args: Any) -> None:
+        raise CatalogError(Reason.NOT_FOUND, "there is none")
+
+    context: Any = SimpleNamespace(abort=abort, peer=str, set_trailing_metadata=lambda _trailers: None)
     log = AccessLog()
-    observed = Observation("x/Y", context, ids=CallIds(), access_log=log, quiet=False)
+    observed = Observation(unknown_method("/x/Y"), (), admit, ids=CallIds(), access_log=log)
     with structlog.testing.capture_logs() as lines:
         # gRPC would log what this raises with a traceback.
-        await observed.refuse(CatalogError(Reason.NOT_FOUND, "there is none"))
+        await observed.stream_unary(None, context)
         log.flush()
     assert [(line["event"], line["code"]) for line in lines] == [("call", "NOT_FOUND")]

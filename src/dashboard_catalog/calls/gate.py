@@ -56,7 +56,8 @@ class Gate:
         Raises:
             CatalogError: DRAINING or TOO_MANY_CALLS. Then the call is not counted.
         """
-        self.check_room()
+        if self._running >= self._limit or self.drained.done():
+            self.check_room()
         self._running += 1
 
     def leave(self) -> None:

@@ -20,17 +20,15 @@ is full or drains. They have a few places of their own, which nobody can hold ag
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Never, Protocol
 
 import grpc
 import grpc.aio
-import structlog
 from google.protobuf.message import Message
 
-from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.calls.access_log import AccessLog
 from dashboard_catalog.calls.call import Call, log_as
@@ -44,17 +42,18 @@ from dashboard_catalog.rpc.edge.bodies import Bodies
 from dashboard_catalog.rpc.edge.context import END_SECONDS, CallContext, Context, GrpcContext
 from dashboard_catalog.rpc.edge.decoding import decode
 from dashboard_catalog.rpc.edge.lifetime import Lifetime, Patience
-from dashboard_catalog.rpc.edge.method import Handler, Method, method_of, unknown_method
+from dashboard_catalog.rpc.edge.method import Method, method_of, unknown_method
 from dashboard_catalog.rpc.edge.observation import Observation
 from dashboard_catalog.rpc.edge.places import Places
 from dashboard_catalog.rpc.edge.request_stream import Read, RequestStream
 from dashboard_catalog.rpc.edge.watchers import Watchers
 
-_log = structlog.get_logger("dashboard_catalog.rpc")
-
 
 class Authenticates(Protocol):
     """Finds who calls."""
+
+    def recall(self, authorization: str | None) -> Principal | None:
+        """Returns the caller with this metadata if it needs no waiting; otherwise None."""
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Returns the caller with this metadata; raises `CatalogError` if it does not authenticate anybody."""
@@ -114,7 +113,7 @@ class Edge(grpc.GenericRpcHandler):
         self._open_bodies = Bodies(budgets.patience.first, budgets.open_reads)
         self._services: list[grpc.GenericRpcHandler] = []
         self._ids = CallIds()
-        self._handlers: dict[str, Handler] = {}
+        self._methods: dict[str, Method] = {}
         self.access_log = AccessLog()
         """Must be flushed when the server has stopped."""
 
@@ -129,78 +128,56 @@ class Edge(grpc.GenericRpcHandler):
         costs a look at all of them.
         """
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
-        """Returns the handler of a method with the edge around it; also for a method that does not exist."""
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """Returns the handler of one call, with the edge around its method; also if there is no such method."""
         path = handler_call_details.method
-        known = self._handlers.get(path)
-        if known is not None:
-            return known
+        method = self._methods.get(path) or self._find(path, handler_call_details)
+        metadata = handler_call_details.invocation_metadata
+        return Observation(method, metadata, self._admit, ids=self._ids, access_log=self.access_log)
+
+    def _find(self, path: str, handler_call_details: grpc.HandlerCallDetails) -> Method:
         found = (service.service(handler_call_details) for service in self._services)
         handler = next((one for one in found if one is not None), None)
         if handler is None:
             # Not kept: callers can make up any number of names.
-            return self._around(unknown_method(path), None)
-        method = method_of(path, handler, self._open_services)
-        self._handlers[path] = self._around(method, handler.response_serializer)
-        return self._handlers[path]
-
-    def _around(self, method: Method, serialize: Callable[[Any], bytes] | None) -> Handler:
-        async def serve(_requests: Any, context: GrpcContext) -> Any:
-            return await self._observe(method, context)
-
-        return method.handler(serve, serialize)
-
-    async def _observe(self, method: Method, context: GrpcContext) -> Any:
-        observed = Observation(method.name, context, ids=self._ids, access_log=self.access_log, quiet=method.is_open)
-        failure: CatalogError
-        try:
-            response = await self._admit(method, context, observed)
-        except grpc.aio.AbortError:
-            observed.log()
-            raise
-        except asyncio.CancelledError:
-            observed.log("CANCELLED")
-            raise
-        except CatalogError as error:
-            if isinstance(error, ActionDenied):
-                error.log(observed.call_id)
-            failure = error
-        except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
-            _log.exception("bug", call_id=observed.call_id, method=method.name)
-            failure = _bug(observed.call_id)
-        else:
-            observed.log()
-            return response
-        # A client that does not read may keep the status from leaving. The traceback would keep what the call had read.
-        failure.__traceback__ = failure.__context__ = failure.__cause__ = None
-        return await observed.refuse(failure)
+            return unknown_method(path)
+        method = self._methods[path] = method_of(path, handler, self._open_services)
+        return method
 
     async def _admit(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
         if method.is_open:
             return await self._serve_open(method, context, observed)
-        places = self._watchers if method.is_watch else self._gate
-        places.check_room()
-        principal = await self._authenticator.authenticate(observed.authorization())
-        observed.subject = principal.subject
-        call = Call(principal, observed.call_id, method.name)
         if method.is_watch:
-            self._watchers.enter(principal.subject)
-            try:
-                return await self._serve(method, context, observed, call)
-            finally:
-                self._watchers.leave(principal.subject)
+            return await self._watch(method, context, observed)
+        self._gate.check_room()
+        authorization = observed.authorization()
+        principal = self._authenticator.recall(authorization) or await self._authenticator.authenticate(authorization)
+        observed.subject = principal.subject
         self._gate.enter()
         try:
             self._take_share(principal.subject, streams=not method.is_unary)
-            return await self._serve(method, context, observed, call)
+            call = Call(principal, observed.call_id, method.name)
+            if not method.is_unary:
+                return await self._serve_stream(method, context, call)
+            log_as(call)
+            raw = await self._bodies.read(context, observed)
+            request = await _no_message() if raw is grpc.aio.EOF else decode(raw, method.parse)
+            return await method.serve(_validated(request), CallContext(call, context, None))
         finally:
             self._gate.leave()
 
-    async def _serve(self, method: Method, context: GrpcContext, observed: Observation, call: Call) -> Any:
+    async def _watch(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
+        self._watchers.check_room()
+        principal = await self._authenticator.authenticate(observed.authorization())
+        observed.subject = principal.subject
+        self._watchers.enter(principal.subject)
+        try:
+            return await self._serve_stream(method, context, Call(principal, observed.call_id, method.name))
+        finally:
+            self._watchers.leave(principal.subject)
+
+    async def _serve_stream(self, method: Method, context: GrpcContext, call: Call) -> Any:
         log_as(call)
-        if method.is_unary:
-            request = await _decode(method, await self._bodies.read(context, observed))
-            return await method.serve(_validated(request), CallContext(call, context, None))
         lifetime = Lifetime(self._gate, call.principal, self._patience)
         return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
 
@@ -216,7 +193,8 @@ class Edge(grpc.GenericRpcHandler):
 
     async def _serve_open(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
         if method.is_unary:
-            request = await _decode(method, await self._open_bodies.read(context, observed))
+            raw = await self._open_bodies.read(context, observed)
+            request = await _no_message() if raw is grpc.aio.EOF else decode(raw, method.parse)
             return await method.serve(request, context)
         async with self._open_streams.taken(context.peer()):
             lifetime = Lifetime(self._gate, None, self._patience)
@@ -232,7 +210,8 @@ async def _serve_stream(
         await context.send_initial_metadata(())
         received: Any = RequestStream(read, method.parse, lifetime)
     else:
-        message = await _decode(method, await lifetime.arrival(read()))
+        raw = await lifetime.arrival(read())
+        message = await _no_message() if raw is grpc.aio.EOF else decode(raw, method.parse)
         received = message if method.is_open else _validated(message)
     response = method.serve(received, servicer_context)
     if hasattr(response, "__aiter__"):
@@ -240,16 +219,14 @@ async def _serve_stream(
     return await response
 
 
-async def _decode(method: Method, raw: Any) -> Message:
-    """Returns the one message of a method that takes one.
+async def _no_message() -> Never:
+    """Refuses a call of a method that takes one message, and whose client has ended it without one.
 
     Raises:
-        CatalogError: MALFORMED_REQUEST, also if there is none, or MESSAGE_TOO_LARGE.
+        CatalogError: MALFORMED_REQUEST.
     """
-    if raw is grpc.aio.EOF:
-        await asyncio.sleep(END_SECONDS)
-        raise CatalogError(Reason.MALFORMED_REQUEST, "the call ended without a message")
-    return decode(raw, method.parse)
+    await asyncio.sleep(END_SECONDS)
+    raise CatalogError(Reason.MALFORMED_REQUEST, "the call ended without a message")
 
 
 def _validated(request: Message) -> Message:
@@ -267,7 +244,3 @@ async def _write_all(responses: Any, context: Context, lifetime: Lifetime) -> No
     async with lifetime.limit(), aclosing(responses):
         async for response in responses:
             await context.write(response)
-
-
-def _bug(call_id: str) -> CatalogError:
-    return CatalogError(Reason.BUG, f"internal error; the server log has details for call {call_id}")

@@ -29,6 +29,7 @@ class Method:
         is_open: Whether everybody may call it at any time.
         parse: Reads a request from its bytes.
         serve: Method of the servicer.
+        serialize: Turns a response into bytes; None if there is none.
         requests_stream: Whether it takes a stream.
         responses_stream: Whether it returns one.
         is_watch: Whether its calls are watchers.
@@ -38,6 +39,7 @@ class Method:
     is_open: bool
     parse: Parse
     serve: Serve
+    serialize: Callable[[Any], bytes] | None
     requests_stream: bool
     responses_stream: bool
     is_watch: bool = False
@@ -46,16 +48,6 @@ class Method:
     def is_unary(self) -> bool:
         """Whether it takes one request and returns one response."""
         return not (self.requests_stream or self.responses_stream)
-
-    def handler(self, serve: Serve, serialize: Callable[[Any], bytes] | None) -> Handler:
-        """Returns the handler that has gRPC call `serve`.
-
-        For gRPC, the requests of every method are a stream, which looks the same on the wire. Otherwise, it would read
-        the request of a unary method, however large and slow, before anybody knows who calls. And it would never
-        answer a call that ends without a request.
-        """
-        make = grpc.stream_stream_rpc_method_handler if self.responses_stream else grpc.stream_unary_rpc_method_handler
-        return make(serve, request_deserializer=None, response_serializer=serialize)
 
 
 def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Method:
@@ -73,6 +65,7 @@ def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Met
         is_open=name.rpartition("/")[0] in open_services,
         parse=cast("Parse", handler.request_deserializer),
         serve=serve,
+        serialize=handler.response_serializer,
         requests_stream=handler.request_streaming,
         responses_stream=handler.response_streaming,
         is_watch=is_watch(serve),
@@ -87,4 +80,4 @@ def unknown_method(path: str) -> Method:
     async def refuse(_requests: AsyncIterator[Message], _context: object) -> None:
         raise CatalogError(Reason.UNKNOWN_METHOD, f"there is no method {shown}", metadata={"method": shown})
 
-    return Method(shown.removeprefix("/"), True, Message.FromString, refuse, True, True)
+    return Method(shown.removeprefix("/"), True, Message.FromString, refuse, None, True, True)

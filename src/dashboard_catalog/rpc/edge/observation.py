@@ -3,52 +3,134 @@
 This is the only place that sees the metadata of a call. The token goes to the authenticator and nowhere else.
 """
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
+import structlog
 
+from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.calls.access_log import AccessLog
 from dashboard_catalog.calls.call_ids import CallIds
 from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.edge.context import CALL_ID_METADATA, GrpcContext
+from dashboard_catalog.rpc.edge.method import Method
+
+Admit: TypeAlias = "Callable[[Method, GrpcContext, Observation], Awaitable[Any]]"
 
 DETAILS_METADATA = "grpc-status-details-bin"
 PUSHBACK_METADATA = "grpc-retry-pushback-ms"
+
+_log = structlog.get_logger("dashboard_catalog.rpc")
 
 _CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class Observation:
-    """One call, from its beginning to its log line.
+    """One call, from its beginning to its log line: steps 1 to 3 of the edge.
+
+    It is also the `grpc.RpcMethodHandler` of the call: gRPC hands over the metadata when it asks for a handler, and
+    would read them again for the context.
+
+    For gRPC, the requests of every method are a stream, which looks the same on the wire. Otherwise, it would read the
+    request of a unary method, however large and slow, before anybody knows who calls. And it would never answer a call
+    that ends without a request.
 
     Attributes:
         call_id: The `x-request-id` of the caller if it is usable, or a new id. It is returned in the trailers.
         subject: The caller, once known.
     """
 
-    def __init__(self, method: str, context: GrpcContext, *, ids: CallIds, access_log: AccessLog, quiet: bool) -> None:
+    __slots__ = (
+        "_access_log",
+        "_admit",
+        "_authorizations",
+        "_began",
+        "_context",
+        "_logged",
+        "_method",
+        "call_id",
+        "response_serializer",
+        "response_streaming",
+        "subject",
+    )
+
+    request_streaming = True
+    request_deserializer = None
+
+    def __init__(
+        self,
+        method: Method,
+        metadata: Iterable[tuple[str, Any]],
+        admit: Admit,
+        *,
+        ids: CallIds,
+        access_log: AccessLog,
+    ) -> None:
+        """Begins to observe a call.
+
+        Args:
+            method: What is called.
+            metadata: What the caller has sent before its request.
+            admit: Takes the call through the other steps of the edge, and returns its response.
+            ids: For a caller who has sent no usable id.
+            access_log: Gets the log line.
+        """
         self._began = time.perf_counter()
         self._method = method
-        self._context = context
+        self._admit = admit
         self._access_log = access_log
-        self._quiet = quiet
         self._logged = False
         self._authorizations: list[str] = []
+        self.response_streaming = method.responses_stream
+        self.response_serializer = method.serialize
         self.subject: str | None = None
         sent_id = None
-        metadata: Any = context.invocation_metadata() or ()
         for name, value in metadata:
             if name == "authorization":
                 self._authorizations.append(value)
             elif name == CALL_ID_METADATA:
                 sent_id = value
         self.call_id = ids.of(sent_id)
+
+    async def stream_unary(self, _requests: object, context: GrpcContext) -> Any:
+        """Serves the call. Returns its response; None for a method that streams its responses.
+
+        Raises:
+            grpc.aio.AbortError: If the call ends with an error, which the client has got.
+        """
+        self._context = context
         context.set_trailing_metadata(((CALL_ID_METADATA, self.call_id),))
+        failure: CatalogError
+        try:
+            response = await self._admit(self._method, context, self)
+        except grpc.aio.AbortError:
+            self.log()
+            raise
+        except asyncio.CancelledError:
+            self.log("CANCELLED")
+            raise
+        except CatalogError as error:
+            if isinstance(error, ActionDenied):
+                error.log(self.call_id)
+            failure = error
+        except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
+            _log.exception("bug", call_id=self.call_id, method=self._method.name)
+            failure = _bug(self.call_id)
+        else:
+            self.log()
+            return response
+        # A client that does not read may keep the status from leaving. The traceback would keep what the call had read.
+        failure.__traceback__ = failure.__context__ = failure.__cause__ = None
+        return await self.refuse(failure)
+
+    stream_stream = stream_unary
 
     def authorization(self) -> str | None:
         """Returns the `authorization` metadata as sent, or None if the caller sent none.
@@ -99,9 +181,9 @@ class Observation:
             return
         self._logged = True
         self._access_log.add(
-            quiet=self._quiet,
+            quiet=self._method.is_open,
             call_id=self.call_id,
-            method=self._method,
+            method=self._method.name,
             code=code or _code_name(self._context.code()),
             reason=reason,
             subject=self.subject,
@@ -113,3 +195,7 @@ class Observation:
 def _code_name(code: Any) -> str:
     """Returns the name of a code as a context returns it: None, a number or a `StatusCode`."""
     return code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES.get(code or 0, str(code))
+
+
+def _bug(call_id: str) -> CatalogError:
+    return CatalogError(Reason.BUG, f"internal error; the server log has details for call {call_id}")
