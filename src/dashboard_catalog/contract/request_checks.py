@@ -27,10 +27,13 @@ _WHOLES = frozenset({*ASSET_MESSAGES, "entity", "entity.entity"})
 
 def shape_violations(request: Message) -> list[Violation]:
     """Returns what is wrong with a request; empty if its annotations hold, for its servicer to read it."""
-    violations = Violations(violations_of(request))
+    found = violations_of(request)
+    if not found:
+        return found
+    violations = Violations(found)
     read = _READERS.get(request.DESCRIPTOR.name)
     # A request without its asset or entity cannot be read.
-    if violations and read is not None and not any(violation.field in _WHOLES for violation in violations):
+    if read is not None and not any(violation.field in _WHOLES for violation in violations):
         violations.gather(lambda: read(request, _NOBODY))
     return violations
 

@@ -194,7 +194,9 @@ class Observation:
 
 def _code_name(code: Any) -> str:
     """Returns the name of a code as a context returns it: None, a number or a `StatusCode`."""
-    return code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES.get(code or 0, str(code))
+    if code is None:
+        return "OK"
+    return code.name if isinstance(code, grpc.StatusCode) else _CODE_NAMES.get(code, str(code))
 
 
 def _bug(call_id: str) -> CatalogError:
