@@ -5,7 +5,8 @@ These are its steps, and the reasons for their order:
 1. Identify: the id of the call comes first, because every later step returns and logs it.
 2. Observe: every call leaves one log line, however it ends. So this step surrounds all others.
 3. Map errors: surrounds every step that can fail. A `CatalogError` becomes a status with details. An `AbortError` and a
-   cancellation pass. Anything else is a bug, and the caller learns only the id of the call.
+   cancellation pass. Anything else is a bug, and the caller learns only the id of the call. `observation.py` has these
+   three steps.
 4. Authenticate: by the headers alone, so that strangers cost little, learn nothing and hold no place. It costs nothing
    to find that the server drains or is full, so an overloaded server refuses a call before it verifies a signature.
 5. Admit: within the limit of the server, and within the share of the caller. Watchers have limits of their own.
