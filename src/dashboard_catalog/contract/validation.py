@@ -13,6 +13,7 @@ from protovalidate import Validator
 from protovalidate import Violation as BrokenRule
 
 from dashboard_catalog.contract.limits import rules_of
+from dashboard_catalog.contract.quick_check import is_certainly_valid
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
 
@@ -40,7 +41,7 @@ def violations_of(message: Message, prefix: str = "") -> list[Violation]:
         message: Any message of the contract.
         prefix: Path of the message in the request, such as `items[3]`. It precedes the paths of the fields.
     """
-    if not _VALIDATOR.collect_violations(message, fail_fast=True):
+    if is_certainly_valid(message) or not _VALIDATOR.collect_violations(message, fail_fast=True):
         return []
     bounded = type(message)()
     bounded.CopyFrom(message)
