@@ -22,6 +22,7 @@ from dashboard_catalog.contract import masks, wire
 from dashboard_catalog.contract.asset_specs import asset_write
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.contract.kinds import AssetMessages
+from dashboard_catalog.contract.spec_reading import read_spec
 from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation, Violations, invalid
 
@@ -61,7 +62,7 @@ class AssetRequests:
         key = violations.gather(lambda: key_of(request))
         mask = self._mask(request, violations)
         spec = getattr(request, self._kind.name)
-        values = parsed_spec(wire.spec_values(spec), of_spec)
+        values = parsed_spec(read_spec(spec).values, of_spec)
         identity = _identity(spec, of_spec)
         violations.add(of_spec, self._kind.name)
         release = _release(request, self._kind, self._spec, violations) if request.HasField("release") else None

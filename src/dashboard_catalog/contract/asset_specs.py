@@ -5,37 +5,50 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Writer
+from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key, parsed_spec
-from dashboard_catalog.contract import wire
+from dashboard_catalog.contract.spec_reading import SentSpec, read_spec
 from dashboard_catalog.errors import Violation, invalid
 
 
 def asset_write(
-    kind: AssetKind,
-    spec: Any,
-    verb: Verb,
-    writer: Writer,
-    mask: frozenset[str] = frozenset(),
-    *,
-    digest: bytes | None = None,
+    kind: AssetKind, spec: Any, verb: Verb, writer: Writer, mask: frozenset[str] = frozenset()
 ) -> AssetWrite:
     """Returns the write that a spec asks for.
-
-    Args:
-        digest: Digest of the spec, if it is known already. Only an upsert by ingestion has one.
 
     Raises:
         CatalogError: INVALID_ARGUMENT with everything that is wrong with the shape of the spec.
     """
+    is_ingested = writer.ingests and verb is Verb.UPSERT
+    digest = digest_of(spec, digest_start(mask, writer)) if is_ingested else None
+    return write_of(kind, read_spec(spec), verb, writer, mask, digest=digest)
+
+
+def write_of(
+    kind: AssetKind,
+    sent: SentSpec,
+    verb: Verb,
+    writer: Writer,
+    mask: frozenset[str],
+    *,
+    digest: bytes | None,
+    key: AssetName | None = None,
+) -> AssetWrite:
+    """Returns the write that a spec asks for which has been read already.
+
+    Args:
+        digest: Digest of the spec, for an upsert by ingestion.
+        key: What the spec names, if that has been read too.
+
+    Raises:
+        CatalogError: As `asset_write`.
+    """
     violations: list[Violation] = []
-    key = asset_key(spec.service, spec.name, violations)
-    values = parsed_spec(wire.spec_values(spec), violations)
+    key = key or asset_key(sent.service, sent.name, violations)
+    values = parsed_spec(sent.values, violations)
     if violations or key is None:
         raise invalid([violation.under(kind.name) for violation in violations])
-    if digest is None and writer.ingests and verb is Verb.UPSERT:
-        digest = digest_of(spec, digest_start(mask, writer))
     return AssetWrite(kind=kind, verb=verb, writer=writer, key=key, values=values, mask=mask, digest=digest)
 
 

@@ -1,5 +1,7 @@
 """From an item of a bulk stream to what the catalog is asked for."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
@@ -16,11 +18,12 @@ from dashboard_catalog.catalog.model.commands import (
 )
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, DASHBOARD_KIND, ENTITY_KINDS, AssetKind
 from dashboard_catalog.catalog.model.spec_parsing import asset_key
-from dashboard_catalog.contract.asset_specs import asset_write, digest_of
+from dashboard_catalog.contract.asset_specs import asset_write, digest_of, write_of
 from dashboard_catalog.contract.bulk_options import BulkOptions
 from dashboard_catalog.contract.entity_requests import entity_write
 from dashboard_catalog.contract.limits import MAX_ITEM_BYTES, MAX_NAME_CHARACTERS
 from dashboard_catalog.contract.preserved import preserved_of
+from dashboard_catalog.contract.spec_reading import read_spec
 from dashboard_catalog.contract.validation import violations_of
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, Violations, invalid
@@ -105,16 +108,11 @@ def _is_too_many_marks(violation: Violation) -> bool:
 def _asset_write(
     sent: bulk_pb2.BulkUpsertItem, kind: AssetKind, named: AssetName | str, options: BulkOptions
 ) -> AssetWrite | DeferredUpsert:
-    spec, mask, writer = getattr(sent, kind.name), options.masks[kind.name], options.writer
+    spec, writer = getattr(sent, kind.name), options.writer
     digest = digest_of(spec, options.digest_starts[kind.name])
 
     def read() -> AssetWrite:
-        violations = Violations(violations_of(sent))
-        write = violations.gather(lambda: asset_write(kind, spec, Verb.UPSERT, writer, mask, digest=digest))
-        if write is None or violations:
-            raise invalid(violations)
-        write.drops = options.drops
-        return write
+        return _upsert(spec, kind, named, digest, options)
 
     # The database looks up a deferred item before it is read. So its name must be one that every database takes, and it
     # must not need a separate permission.
@@ -128,6 +126,24 @@ def _asset_write(
         reader=read,
         refers_elsewhere=lambda: _refers_elsewhere(spec, named.service),
     )
+
+
+def _upsert(spec: Any, kind: AssetKind, named: AssetName | str, digest: bytes, options: BulkOptions) -> AssetWrite:
+    sent, mask = read_spec(spec), options.masks[kind.name]
+    key = named if isinstance(named, AssetName) else None
+    read = partial(write_of, kind, sent, Verb.UPSERT, options.writer, mask, key=key, digest=digest)
+    write = read() if sent.is_certainly_valid else _checked(read, violations_of(spec, kind.name))
+    write.drops = options.drops
+    return write
+
+
+def _checked(read: Callable[[], AssetWrite], found: Sequence[Violation]) -> AssetWrite:
+    """Returns what `read` returns, if nothing is wrong with it and there are no other violations."""
+    violations = Violations(found)
+    write = violations.gather(read)
+    if write is None or violations:
+        raise invalid(violations)
+    return write
 
 
 def _refers_elsewhere(spec: Any, service: str) -> bool:

@@ -5,7 +5,7 @@ place, where the validator first copies the whole message. A message that does n
 decides.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from operator import attrgetter
 
@@ -17,10 +17,6 @@ from dashboard_catalog.contract.limits import rules_of
 from dashboard_catalog.contract.value_checks import Check, all_of, list_checks, longest_text, never, value_checks
 
 Texts = tuple[str, ...]
-
-# Owners and tags recur in a load. This many short ones take little memory.
-_REMEMBERED = 2_048
-_SHORT = 1_024
 
 
 def is_certainly_valid(message: Message) -> bool:
@@ -35,16 +31,13 @@ def _check_of(type_: Descriptor) -> Check | None:
     held = _held_by(type_)
     if not any(map(_has_rules, {type_, *held})):
         return None
-    options = type_.GetOptions()
-    if type_ in held or options.map_entry or options.HasExtension(validate_pb2.message):
+    if type_ in held or type_.GetOptions().map_entry:
         return never
-    others = [check for field in type_.fields for check in _field_checks(field)]
-    others += [check for oneof in type_.oneofs if (check := _oneof_check(oneof)) is not None]
-    texts = [field for field in type_.fields if _is_text(field) and rules_of(field).ByteSize()]
-    texts.sort(key=lambda field: longest_text(rules_of(field)))
+    texts = [field for field in type_.fields if is_text(field) and rules_of(field).ByteSize()]
+    others = other_checks(type_)
     if not texts:
         return all_of(others)
-    get, hold = _texts_of(texts), _hold(texts, remember=not others)
+    get, hold = texts_of([field.name for field in texts]), texts_check(texts)
     return all_of([lambda message: hold(get(message)), *others])
 
 
@@ -67,55 +60,60 @@ def _has_rules(type_: Descriptor) -> bool:
     )
 
 
-def _is_text(field: FieldDescriptor) -> bool:
+def is_text(field: FieldDescriptor) -> bool:
+    """Says whether a field is a single text."""
     return field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated
 
 
-def _texts_of(fields: Sequence[FieldDescriptor]) -> Callable[[Message], Texts]:
-    names = [field.name for field in fields]
+def texts_of(names: Sequence[str]) -> Callable[[Message], Texts]:
+    """Returns a function that returns the texts in some fields of a message."""
     # With one name, attrgetter returns no tuple.
     return attrgetter(*names) if len(names) > 1 else lambda message: (getattr(message, names[0]),)
 
 
-def _hold(fields: Sequence[FieldDescriptor], *, remember: bool) -> Callable[[Texts], bool]:
-    """Returns the check of the texts in some fields, which looks at all of them together.
-
-    Args:
-        fields: The fields, from the shortest texts to the longest.
-        remember: Whether to remember what passes, if it is short.
-    """
-    limits = [longest_text(rules_of(field)) for field in fields]
+def texts_check(fields: Sequence[FieldDescriptor]) -> Callable[[Texts], bool]:
+    """Returns the check of the texts in some fields of one message, which looks at all of them together."""
+    limits = sorted((longest_text(rules_of(field)), place) for place, field in enumerate(fields))
     special = [(place, check) for place, field in enumerate(fields) for check in _checks(field, absent=True)]
 
     def hold(texts: Texts) -> bool:
         whole = "".join(texts)
-        for text, longest in zip(texts, limits, strict=True):
+        for longest, place in limits:
             if longest >= len(whole):
                 break
-            if len(text) > longest:
+            if len(texts[place]) > longest:
                 return False
         for place, check in special:
             if not check(texts[place]):
                 return False
         return "\0" not in whole
 
-    return _remembering(hold) if remember and sum(limits) <= _SHORT else hold
+    return hold
 
 
-def _remembering(hold: Callable[[Texts], bool]) -> Callable[[Texts], bool]:
-    passed: set[Texts] = set()
+def texts_alone_check(type_: Descriptor, names: Sequence[str]) -> Callable[[Texts], bool]:
+    """Returns the check of a message by some of its texts. It passes nothing if rules are about anything else."""
+    fields = [type_.fields_by_name[name] for name in names]
+    others = [field for field in type_.fields if field.name not in names and rules_of(field).ByteSize()]
+    return never if others or other_checks(type_) else texts_check(fields)
 
-    def hold_again(texts: Texts) -> bool:
-        if texts in passed:
-            return True
-        if not hold(texts):
-            return False
-        if len(passed) >= _REMEMBERED:
-            passed.clear()
-        passed.add(texts)
-        return True
 
-    return hold_again
+def other_checks(type_: Descriptor, without: Collection[str] = ()) -> list[Check]:
+    """Returns the checks that are not about single texts, each of a whole message.
+
+    Args:
+        type_: The type.
+        without: Lists that are checked elsewhere.
+    """
+    checks = [check for oneof in type_.oneofs if (check := _oneof_check(oneof)) is not None]
+    if type_.GetOptions().HasExtension(validate_pb2.message):
+        checks.append(never)
+    for field in type_.fields:
+        if rules_of(field).required:
+            checks.append(_required_check(field))
+        if field.name not in without and (check := _field_check(field)) is not None:
+            checks.append(check)
+    return checks
 
 
 def _checks(field: FieldDescriptor, *, absent: bool) -> list[Check]:
@@ -127,7 +125,7 @@ def _checks(field: FieldDescriptor, *, absent: bool) -> list[Check]:
     checks = value_checks(field, rules_of(field))
     if field.message_type is not None and (inner := _check_of(field.message_type)) is not None:
         checks.append(inner)
-    return [check for check in checks if absent is (not field.has_presence or (_is_text(field) and check("")))]
+    return [check for check in checks if absent is (not field.has_presence or (is_text(field) and check("")))]
 
 
 def _oneof_check(oneof: OneofDescriptor) -> Check | None:
@@ -152,22 +150,29 @@ def _oneof_check(oneof: OneofDescriptor) -> Check | None:
     return check
 
 
-def _field_checks(field: FieldDescriptor) -> Iterator[Check]:
-    """Yields the checks of a field that are no checks of texts or of a `oneof`, as checks of its message."""
-    name, get, has_presence = field.name, attrgetter(field.name), field.has_presence
-    if rules_of(field).required:
-        yield lambda message: message.HasField(name) if has_presence else bool(get(message))
-    if field.containing_oneof is not None or _is_text(field):
-        return
-    checks = _list_checks(field) if field.is_repeated else _checks(field, absent=not has_presence)
+def _required_check(field: FieldDescriptor) -> Check:
+    name = field.name
+    return (
+        (lambda message: message.HasField(name))
+        if field.has_presence
+        else (lambda message: bool(getattr(message, name)))
+    )
+
+
+def _field_check(field: FieldDescriptor) -> Check | None:
+    """Returns the check of a field, as one of its message; None if there is none or if it is made with other fields."""
+    if field.containing_oneof is not None or is_text(field):
+        return None
+    checks = _list_checks(field) if field.is_repeated else _checks(field, absent=not field.has_presence)
     if not checks:
-        return
-    hold = all_of(checks)
+        return None
+    name, get, hold = field.name, attrgetter(field.name), all_of(checks)
     if field.is_repeated:
         # A list in a message makes an element each time that somebody looks at it.
-        yield lambda message: hold(list(get(message)))
-    else:
-        yield lambda message: (has_presence and not message.HasField(name)) or hold(get(message))
+        return lambda message: hold(list(get(message)))
+    if field.has_presence:
+        return lambda message: not message.HasField(name) or hold(get(message))
+    return lambda message: hold(get(message))
 
 
 def _list_checks(field: FieldDescriptor) -> list[Check]:

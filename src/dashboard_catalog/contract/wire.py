@@ -1,10 +1,10 @@
-"""The one mapping between messages and what the catalog works with. Knows field names, no rules.
+"""The mapping between messages and what the catalog works with. Knows field names, no rules.
 
-Scalar fields map by their names, so a new one needs no line here.
+Scalar fields map by their names, so a new one needs no line here. `spec_reading` reads specs.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -15,14 +15,14 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dashboard_catalog.catalog.model import change, labels, version
-from dashboard_catalog.catalog.model.commands import Outcome, SentLabel, SentMarks, SentReference
+from dashboard_catalog.catalog.model.commands import Outcome, SentMarks
 from dashboard_catalog.catalog.model.etag import etag_of
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, ENTITY_KINDS
 from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.reading.views import AssetView, EntityView, Reference
 from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_MESSAGES, ENTITY_OUTPUT
 from dashboard_catalog.store.assets import LARGE
-from dashboardcatalog.v1 import asset_pb2, entity_pb2, reference_pb2
+from dashboardcatalog.v1 import asset_pb2, entity_pb2
 
 # OpenMetadata's names for kinds that references have.
 _REFERENCE_TYPES = {"bi_service": "dashboardService"}
@@ -60,17 +60,6 @@ def first_moment(timestamp: Timestamp) -> datetime:
     """
     moment = timestamp.ToDatetime(UTC)
     return moment + timedelta(microseconds=1) if timestamp.nanos % 1_000 else moment
-
-
-def spec_values(spec: Any) -> dict[str, Any]:
-    """Returns the fields that a spec sets, with references as sent; without name and service."""
-    values = {}
-    for field, value in spec.ListFields():
-        name = field.name
-        if name not in _IDENTITY:
-            read = _FROM_PROTO.get(name)
-            values[name] = read(value) if read else value
-    return values
 
 
 def entity_values(message: Message) -> dict[str, Any]:
@@ -114,26 +103,6 @@ def from_value(value: Value, largest_whole: float = math.inf) -> Any:
         case "list_value":
             return [from_value(item, largest_whole) for item in value.list_value.values]
     return None
-
-
-def _labels(sent: Iterable[reference_pb2.TagLabel]) -> list[SentLabel]:
-    default = labels.DEFAULT_LABEL
-    return [
-        SentLabel(label.tag_fqn, label.label_type or default.label_type, label.state or default.state) for label in sent
-    ]
-
-
-def _owners(owners: Iterable[reference_pb2.EntityReference]) -> list[SentReference]:
-    return [SentReference(o.type, o.id, o.name, o.fully_qualified_name) for o in owners]
-
-
-_FROM_PROTO: Mapping[str, Callable[[Any], Any]] = {
-    "charts": list,
-    "owners": _owners,
-    "tags": _labels,
-    "extension": from_struct,
-}
-_IDENTITY = frozenset({"name", "service"})
 
 
 # To messages.

@@ -1,19 +1,7 @@
-"""A field of a spec counts as set if it is present, even if its value is false."""
+"""How references in a spec are parsed."""
 
 from dashboard_catalog.catalog.model.commands import AssetName, SentLabel, SentReference
 from dashboard_catalog.catalog.model.spec_parsing import parsed_spec
-
-
-def test_false_and_zero_are_values() -> None:
-    assert parsed_spec({"certified": False, "views": 0, "share": 0.0}, []) == {
-        "certified": False,
-        "views": 0,
-        "share": 0.0,
-    }
-
-
-def test_empty_texts_lists_and_structs_are_absent() -> None:
-    assert parsed_spec({"description": "", "owners": [], "charts": [], "extension": {}}, []) == {}
 
 
 def test_duplicates_are_dropped_after_the_first() -> None:

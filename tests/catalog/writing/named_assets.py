@@ -124,7 +124,7 @@ class NamedAssets:
         return AssetName(SERVICE, f"{self._life}-{name}")
 
     def _sent(self, spec: Spec) -> dict[str, Any]:
-        sent = dict(spec)
+        sent = {field: value for field, value in spec.items() if value}
         if "charts" in sent:
             sent["charts"] = [f"{SERVICE}.{self._life}-{name}" for name in sent["charts"]]
         if "owners" in sent:

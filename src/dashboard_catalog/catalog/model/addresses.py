@@ -7,4 +7,4 @@ _USER_INFO = re.compile(r"^(?P<start>(?i:https?:)?[/\\]{2,})[^/?#\\]*@")
 
 def without_user(url: str) -> str:
     """Returns an address without a user name and a password."""
-    return _USER_INFO.sub(r"\g<start>", url)
+    return _USER_INFO.sub(r"\g<start>", url) if "@" in url else url
