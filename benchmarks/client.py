@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import AsyncExitStack
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack
 from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +13,7 @@ import grpc
 import grpc.aio
 import uvloop
 
-from benchmarks import processor
+from benchmarks import connections, processor
 from dashboardcatalog.v1 import bulk_pb2, watch_pb2
 
 T = TypeVar("T")
@@ -41,8 +42,10 @@ class Sent(NamedTuple):
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:
-    """Calls a function of this module in a new process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    """Calls a function of these modules in a new process: a copy of one that has imported them and done nothing."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments).result()
 
 
@@ -54,15 +57,37 @@ def send_stream(address: str, token: str, messages: Sequence[bytes]) -> Sent:
     """
     with grpc.insecure_channel(address) as channel:
         grpc.channel_ready_future(channel).result(30)
+        return _send([channel], token, [messages])
+
+
+def send_streams(address: str, token: str, streams: Sequence[Sequence[bytes]], workers: Sequence[int]) -> Sent:
+    """Sends streams through BulkUpsert at the same time, each on its own connection; see `send_stream`.
+
+    Args:
+        workers: The ids of the server's processes. Each gets as many streams as the others, or one more.
+    """
+    with ExitStack() as stack:
+        channels = connections.spread(stack, address, workers, len(streams))
+        return _send(channels, token, streams)
+
+
+def _send(channels: Sequence[grpc.Channel], token: str, streams: Sequence[Sequence[bytes]]) -> Sent:
+    def send(channel: grpc.Channel, messages: Sequence[bytes]) -> bytes:
         call: Any = channel.stream_stream(BULK)
-        began, cpu_began = time.perf_counter(), time.process_time()
         *_, last = call(iter(messages), metadata=metadata(token))
+        return bytes(last)
+
+    with ThreadPoolExecutor(len(channels)) as pool:
+        began, cpu_began = time.perf_counter(), time.process_time()
+        ends = list(pool.map(send, channels, streams))
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
-    summary = bulk_pb2.BulkUpsertResponse.FromString(last).summary
-    counts = {field.name: value for field, value in summary.ListFields()}
-    if summary.failed:
-        raise RuntimeError(f"items failed: {counts}")
-    return Sent(seconds, cpu, counts)
+    counts: Counter[str] = Counter()
+    for end in ends:
+        summary = bulk_pb2.BulkUpsertResponse.FromString(end).summary
+        counts.update({field.name: value for field, value in summary.ListFields() if isinstance(value, int)})
+    if counts["failed"]:
+        raise RuntimeError(f"items failed: {dict(counts)}")
+    return Sent(seconds, cpu, dict(counts))
 
 
 def call_often(address: str, token: str, method: str, requests: Sequence[bytes], callers: int) -> Sent:

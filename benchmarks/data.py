@@ -1,4 +1,4 @@
-"""The data to load: a BI service with dashboards of 5 charts, an owner and 2 tags each, as serialized messages."""
+"""The data to load: BI services with dashboards of 5 charts, an owner and 2 tags each, as serialized messages."""
 
 import json
 import random
@@ -33,23 +33,25 @@ Item: TypeAlias = bulk_pb2.BulkUpsertItem
 
 def entities() -> list[Item]:
     """Returns the entities that assets refer to: the service, users, and tags of one classification."""
-    found = [
-        entity_pb2.Entity(bi_service=entity_pb2.BiService(name=SERVICE, service_type="Superset")),
-        entity_pb2.Entity(classification=entity_pb2.Classification(name="Area")),
-    ]
+    found = [entity_pb2.Entity(classification=entity_pb2.Classification(name="Area"))]
     found += [entity_pb2.Entity(user=entity_pb2.User(name=f"user-{number}")) for number in range(USERS)]
     found += [entity_pb2.Entity(tag=entity_pb2.Tag(name=word, classification="Area")) for word in _WORDS]
-    return [Item(entity=entity) for entity in found]
+    return [_bi_service(SERVICE), *(Item(entity=entity) for entity in found)]
 
 
-def charts(count: int, edition: int = 1) -> list[Item]:
+def charts(count: int, edition: int = 1, service: str = SERVICE) -> list[Item]:
     """Returns `count` charts; another edition has the same names and other descriptions."""
-    return [Item(chart=_chart(number, edition)) for number in range(count)]
+    return [Item(chart=_chart(number, edition, service)) for number in range(count)]
 
 
-def dashboards(count: int, edition: int = 1) -> list[Item]:
+def dashboards(count: int, edition: int = 1, service: str = SERVICE) -> list[Item]:
     """Returns `count` dashboards, each with its own charts; see `charts` for editions."""
-    return [Item(dashboard=_dashboard(number, edition)) for number in range(count)]
+    return [Item(dashboard=_dashboard(number, edition, service)) for number in range(count)]
+
+
+def whole(service: str, count: int) -> list[Item]:
+    """Returns a BI service with `count` dashboards and their charts, as one load would bring them."""
+    return [_bi_service(service), *charts(count * CHARTS, service=service), *dashboards(count, service=service)]
 
 
 def copies(items: Sequence[Item], count: int) -> list[Item]:
@@ -98,11 +100,15 @@ def _edited(item: Item, edition: str) -> Item:
     return edited
 
 
-def _chart(number: int, edition: int) -> chart_pb2.ChartSpec:
+def _bi_service(name: str) -> Item:
+    return Item(entity=entity_pb2.Entity(bi_service=entity_pb2.BiService(name=name, service_type="Superset")))
+
+
+def _chart(number: int, edition: int, service: str) -> chart_pb2.ChartSpec:
     topic = _topic(number)
     return chart_pb2.ChartSpec(
         name=_chart_name(number),
-        service=SERVICE,
+        service=service,
         display_name=f"{topic} {number}",
         description=_DESCRIPTION.format(topic, edition),
         chart_type="Line",
@@ -112,17 +118,17 @@ def _chart(number: int, edition: int) -> chart_pb2.ChartSpec:
     )
 
 
-def _dashboard(number: int, edition: int) -> dashboard_pb2.DashboardSpec:
+def _dashboard(number: int, edition: int, service: str) -> dashboard_pb2.DashboardSpec:
     topic = _topic(number)
     return dashboard_pb2.DashboardSpec(
         name=f"{topic.replace(' ', '-')}-{number}",
-        service=SERVICE,
+        service=service,
         display_name=f"{topic} {number}",
         description=_DESCRIPTION.format(topic, edition),
         dashboard_type="Dashboard",
         source_url=f"https://superset.example.org/superset/dashboard/{number}/",
         project=_WORDS[number % len(_WORDS)],
-        charts=[f"{SERVICE}.{_chart_name(number * CHARTS + place)}" for place in range(CHARTS)],
+        charts=[f"{service}.{_chart_name(number * CHARTS + place)}" for place in range(CHARTS)],
         owners=[_owner(number)],
         tags=_tags(number),
     )

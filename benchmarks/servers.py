@@ -29,6 +29,7 @@ class Server:
     Attributes:
         postgres: The process of the database; None for SQLite, which runs in the server's process.
         http_address: Address of the HTTP door; empty if there is none.
+        workers: The processes that serve, if they are others than `pid`, which supervises them then.
     """
 
     address: str
@@ -36,11 +37,12 @@ class Server:
     pid: int
     postgres: int | None
     http_address: str = ""
+    workers: tuple[int, ...] = ()
 
     def cpu(self) -> tuple[float, float]:
         """Returns the processor time of the server and of its database so far."""
         database = processor.seconds_of_tree(self.postgres) if self.postgres else 0.0
-        return processor.seconds_of(self.pid), database
+        return sum(map(processor.seconds_of, self.workers or [self.pid])), database
 
 
 class EchoServer(NamedTuple):
@@ -54,7 +56,7 @@ class EchoServer(NamedTuple):
 
 @contextmanager
 def catalog_server(
-    folder: Path, database_url: str, postgres: PostgresServer | None, *, http: bool = False
+    folder: Path, database_url: str, postgres: PostgresServer | None, *, http: bool = False, workers: int = 1
 ) -> Iterator[Server]:
     """Runs `dashboard-catalog serve` with its own data folder until the end of the block, also with HTTP if wanted."""
     data = folder / "data"
@@ -63,12 +65,15 @@ def catalog_server(
         "data-dir": data,
         "database-url": database_url,
         "log-format": "json",
+        "workers": workers,
     }
     options |= {"http-address": "127.0.0.1:0"} if http else {}
     flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    with _serving([*_SERVE, *flags], folder / "server.log") as (pid, line):
+    log = folder / "server.log"
+    with _serving([*_SERVE, *flags], log, workers) as (pid, line):
         database = processor.postmaster_of(postgres) if postgres else None
-        yield Server(line["address"], _token(data), pid, database, line.get("http_address", ""))
+        serving = tuple(started["pid"] for started in _lines(log, "worker_started"))
+        yield Server(line["address"], _token(data), pid, database, line.get("http_address", ""), serving)
 
 
 @contextmanager
@@ -96,8 +101,11 @@ def comparison_server(folder: Path, database: str, postgres: PostgresServer) -> 
 
 
 @contextmanager
-def _serving(arguments: list[str], log: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Runs Python until the end of the block, and yields its process and the log line that says that it serves.
+def _serving(arguments: list[str], log: Path, workers: int = 1) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Runs Python until the end of the block, and yields its process and a log line that says that it serves.
+
+    Args:
+        workers: How many such lines there are when it does.
 
     Raises:
         RuntimeError: With its log, if it does not start.
@@ -106,20 +114,25 @@ def _serving(arguments: list[str], log: Path) -> Iterator[tuple[int, dict[str, A
     with log.open("wb") as errors:
         process = subprocess.Popen([sys.executable, *arguments], env=environment, stderr=errors)
     try:
-        yield process.pid, _serving_line(process, log)
+        yield process.pid, _serving_line(process, log, workers)
     finally:
         process.terminate()
         process.wait()
 
 
-def _serving_line(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+def _serving_line(process: subprocess.Popen[bytes], log: Path, workers: int) -> dict[str, Any]:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        for line in log.read_text().splitlines():
-            if '"serving"' in line:
-                return dict(json.loads(line))
+        if len(lines := _lines(log, "serving")) == workers:
+            return lines[0]
         time.sleep(0.05)
     raise RuntimeError(log.read_text())
+
+
+def _lines(log: Path, event: str) -> list[dict[str, Any]]:
+    """Returns the complete lines of a log about an event."""
+    complete = log.read_text().rpartition("\n")[0].splitlines()
+    return [dict(json.loads(line)) for line in complete if f'"{event}"' in line]
 
 
 def _token(data: Path) -> str:
