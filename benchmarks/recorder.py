@@ -1,6 +1,6 @@
-"""The lines of the table, and a recorder for them."""
+"""The measurements of one turn, and a recorder for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -27,14 +27,24 @@ class Size:
     calls: int
     callers: int
 
+    @property
+    def calls_alone(self) -> int:
+        """Number of calls by a single caller."""
+        return max(2, self.calls // 10)
+
+    @property
+    def calls_compared(self) -> int:
+        """Number of unary calls to the comparison, which is slow."""
+        return max(2, self.calls // 5)
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One line of the table.
+    """One measurement.
 
     Attributes:
         cpu: Seconds of client, server and database.
-        note: What the table shows beside it, instead of ratios to the floors.
+        each: Milliseconds of each call, where latencies matter.
     """
 
     database: str
@@ -42,37 +52,66 @@ class Measure:
     items: int
     seconds: float
     cpu: tuple[float, float, float] = (0, 0, 0)
-    note: str | None = None
+    each: Sequence[float] = ()
 
     @property
     def rate(self) -> float:
         """Items per second."""
         return self.items / self.seconds
 
+    @property
+    def cpu_each(self) -> tuple[float, ...]:
+        """Microseconds per item of client, server and database."""
+        return tuple(seconds / self.items * 1e6 for seconds in self.cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What was measured on one database in one round.
+
+    Attributes:
+        memory: The maximum memory of the catalog's server, in MiB.
+    """
+
+    database: str
+    measures: Sequence[Measure]
+    memory: int
+
 
 class Recorder:
-    """Records the work of one server on one database.
+    """Records the work of servers beside one database.
 
     Attributes:
         measures: The measurements so far.
         database: Name of the database.
     """
 
-    def __init__(self, database: str, server: Server, watch: Watch) -> None:
+    def __init__(self, database: str, watch: Watch) -> None:
         self.measures: list[Measure] = []
         self.database = database
-        self._server = server
         self._watch = watch
 
-    def beside(self, server: Server) -> "Recorder":
-        """Returns a recorder for another server that is measured beside this one."""
-        return Recorder(self.database, server, self._watch)
+    def record(
+        self,
+        server: Server,
+        work: str,
+        items: int,
+        send: Callable[[], Sent],
+        *,
+        has_latencies: bool = False,
+        database: str | None = None,
+    ) -> None:
+        """Adds the measurement of the work that `send` causes in a server.
 
-    def record(self, work: str, items: int, send: Callable[[], Sent], note: Callable[[], str] | None = None) -> None:
-        """Adds a line for the work that `send` causes in the server; `note` is called after it."""
-        before = self._server.cpu()
-        with self._watch(self._server, f"{self.database} {work}", items):
+        Args:
+            has_latencies: Whether the latencies of calls matter.
+            database: For work that has nothing to do with the database: empty.
+        """
+        before = server.cpu()
+        with self._watch(server, f"{self.database} {work}", items):
             sent = send()
-        server, database = (after - start for after, start in zip(self._server.cpu(), before, strict=True))
-        cpu = sent.cpu, server, database
-        self.measures.append(Measure(self.database, work, items, sent.seconds, cpu, note() if note else None))
+        of_server, of_database = (after - start for after, start in zip(server.cpu(), before, strict=True))
+        cpu = sent.cpu, of_server, of_database
+        each = sent.each if has_latencies else ()
+        place = self.database if database is None else database
+        self.measures.append(Measure(place, work, items, sent.seconds, cpu, each))

@@ -1,101 +1,127 @@
-"""The table: absolute figures, and ratios to the floors of the same run with their goals."""
+"""Prints a run: a table for people, in Markdown unless it goes to a terminal, and sentences about goals and changes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.comparison.measures import COMPARED
-from benchmarks.doors import DOOR, FLOOR
-from benchmarks.measures import Measured
-from benchmarks.recorder import Measure
+from benchmarks.changes import Changes
+from benchmarks.figures import GOALS, Goal, goal_of, shown
+from benchmarks.medians import Spread
+from benchmarks.run import Row, Run
 
-_BULK = ("first load", "nothing changed", "everything changed")
-_COLUMNS = ("database", "work", "per second", "ratios, each with its goal", "client", "server", "database")
-
-
-class Goal(NamedTuple):
-    """A minimum for the ratio of a rate to another rate."""
-
-    floor: str
-    least: float
+# Markdown has no lines within a cell, so a file gets the width of the longest row.
+_FILE_WIDTH, _NARROWEST, _WIDEST = 240, 100, 180
+# The conditions that begin a line.
+_BEGIN_LINES = ("commit", "rounds")
+_COLUMNS = ("database", "work", "per second", "+/-", "beside it (goal)", "client", "server", "database")
+_CHANGES = ("rate", "server")
 
 
-# The goals; SQLite is also compared with PostgreSQL.
-_GOALS: Mapping[str, Sequence[Goal]] = {
-    "first load": (Goal("bare", 0.25), Goal("same", 0.5)),
-    "nothing changed": (Goal("bare", 0.8),),
-    "everything changed": (Goal("bare", 0.15),),
-    "upsert": (Goal("echo", 0.6),),
-    "get": (Goal("echo", 0.7),),
-    "update": (Goal("echo", 0.6),),
-}
-
-
-def show(echo: Sequence[Measure], databases: Iterable[Measured]) -> None:
-    """Prints the table.
+def show(run: Run, baseline: Run | None, console: Console | None = None) -> None:
+    """Prints a run.
 
     Args:
-        echo: The echo on a plain server, and behind the edge.
+        baseline: An earlier run. Each row then shows its change.
+        console: Where to print it.
     """
-    table = Table(*_COLUMNS, box=box.MARKDOWN)
-    for column in table.columns[2:3] + table.columns[4:]:
-        column.justify = "right"
-    for measure in echo:
-        _add(table, measure, "")
-    elsewhere: dict[str, float] = {}
-    memory = []
-    for measured in databases:
-        name = measured.measures[0].database
-        for measure in measured.measures:
-            if measure.note is not None:
-                _add(table, measure, "; ".join(filter(None, (_of_doors(measure, measured.measures), measure.note))))
-                continue
-            kind = "dashboard" if "dashboard" in measure.work else "chart"
-            by_floor = measured.floors[kind]._asdict().items()
-            floors = {floor_name: floor.rows / floor.seconds for floor_name, floor in by_floor}
-            rates = {**floors, "echo": echo[0].rate}
-            ratios = [*_ratios(measure, rates, elsewhere.get(measure.work)), *_compared(measure, measured.comparison)]
-            _add(table, measure, ", ".join(ratios))
-            elsewhere.setdefault(measure.work, measure.rate)
-        for measure in measured.comparison:
-            _add(table, measure, "")
-        for kind, rates_of in measured.floors.items():
-            for floor, (rows, seconds, program, server) in rates_of._asdict().items():
-                _add(table, Measure(name, f"{floor}: {kind}s", rows, seconds, (program, 0, server)), "")
-        memory.append(f"{name} {measured.memory} MiB")
-    console = Console(width=180)
-    console.print(table)
-    console.print(
-        f"client, server, database: microseconds of processor time an item. Server's peak memory: {', '.join(memory)}."
+    console = console or _console()
+    changes = Changes(run, baseline) if baseline else None
+    for line in _head(run):
+        console.print(line, highlight=False)
+    console.print(_table(run, changes, is_terminal=console.is_terminal))
+    for line in (*_legend(run), *_goals(run), *(_changes(changes) if changes else ())):
+        console.print(line, highlight=False)
+
+
+def _console() -> Console:
+    console = Console()
+    width = min(max(console.width, _NARROWEST), _WIDEST) if console.is_terminal else _FILE_WIDTH
+    return Console(width=width)
+
+
+def _head(run: Run) -> Iterator[str]:
+    lines: list[list[str]] = [[]]
+    for name, value in run.conditions.items():
+        if name in _BEGIN_LINES:
+            lines.append([])
+        lines[-1].append(f"{name} {value}")
+    yield from ("; ".join(line) for line in lines if line)
+
+
+def _table(run: Run, changes: Changes | None, *, is_terminal: bool) -> Table:
+    columns = [*_COLUMNS, *(_CHANGES if changes else ())]
+    table = Table(*columns, box=box.SIMPLE_HEAD if is_terminal else box.MARKDOWN, pad_edge=not is_terminal)
+    for column in [*table.columns[2:4], *table.columns[5:]]:
+        column.justify, column.no_wrap = "right", True
+    for row in run.rows:
+        cells = _cells(row)
+        table.add_row(*cells, *(_change(changes, row) if changes else ()))
+    return table
+
+
+def _cells(row: Row) -> Iterator[str]:
+    yield row.database
+    yield row.work
+    yield f"{row.rate.median:,.0f}"
+    yield f"{row.rate.deviation:.0%}" if row.rate.deviation else ""
+    yield ", ".join(_with_goal(row, name, value) for name, value in row.figures.items())
+    yield from (f"{cpu.median:,.0f}" for cpu in row.cpu.values())
+
+
+def _with_goal(row: Row, name: str, value: Spread) -> str:
+    text = shown(name, value.median)
+    goal = goal_of(row.database, row.work, name)
+    if goal is None:
+        return text
+    return f"{text} ({goal.limit:,g}{'' if goal.is_met_by(value.median) else ' missed'})"
+
+
+def _change(changes: Changes, row: Row) -> tuple[str, str]:
+    change = changes.of(row)
+    if change is None:
+        return "new", ""
+    server = "" if change.server is None else f"{change.server:+.0%}"
+    return f"{change.rate:+.0%}{'!' if change.is_slower else ''}", server
+
+
+def _legend(run: Run) -> Iterator[str]:
+    memory = ", ".join(f"{name} {size} MiB" for name, size in run.memory.items())
+    yield (
+        "per second: median of all rounds; +/-: the largest distance from it. client, server, database: median of "
+        f"microseconds of processor time per item. The server's peak memory: {memory}."
     )
 
 
-def _add(table: Table, measure: Measure, ratios: str) -> None:
-    cpu = [f"{seconds / measure.items * 1e6:,.0f}" for seconds in measure.cpu]
-    table.add_row(measure.database, measure.work, f"{measure.rate:,.0f}", ratios, *cpu)
+def _goals(run: Run) -> Iterator[str]:
+    found = list(_measured(run))
+    missed = [
+        f"{_name(row)}: {_with_goal(row, goal.figure, value)}"
+        for row, goal, value in found
+        if not goal.is_met_by(value.median)
+    ]
+    yield f"Goals: {len(found) - len(missed)} of {len(found)} met."
+    reached = {id(goal) for _, goal, _ in found}
+    unmeasured = [f"{goal.work} ({goal.figure})" for goal in GOALS if id(goal) not in reached]
+    if unmeasured:
+        yield f"Goals for what was not measured: {', '.join(unmeasured)}."
 
 
-def _ratios(measure: Measure, rates: Mapping[str, float], elsewhere: float | None) -> list[str]:
-    goals = next(goals for work, goals in _GOALS.items() if measure.work.endswith(work))
-    shown = [f"{measure.rate / rates[goal.floor]:.2f} of {goal.floor} ({goal.least})" for goal in goals]
-    if elsewhere is not None:
-        at_least = " (1.0)" if measure.work.endswith(_BULK) else ""
-        shown.append(f"{measure.rate / elsewhere:.2f} of PostgreSQL{at_least}")
-    return shown
+def _measured(run: Run) -> Iterator[tuple[Row, Goal, Spread]]:
+    for row in run.rows:
+        for name, value in row.figures.items():
+            if goal := goal_of(row.database, row.work, name):
+                yield row, goal, value
 
 
-def _of_doors(measure: Measure, measures: Iterable[Measure]) -> str:
-    """Returns the ratios of work at the HTTP door to the same by gRPC, and with no catalog; empty for other work."""
-    work = measure.work.removeprefix(DOOR)
-    others = {"gRPC": f"unary {work}", "HTTP alone": f"{FLOOR}{work}"}
-    rates = {other.work: other.rate for other in measures}
-    return ", ".join(f"{measure.rate / rates[name]:.2f} of {of}" for of, name in others.items() if name in rates)
+def _changes(changes: Changes) -> Iterator[str]:
+    slower = [f"{_name(row)} {change.rate:+.0%}" for row, change in changes.slower()]
+    yield f"Slower than the baseline by more than noise: {'; '.join(slower) or 'nothing'}."
+    if missing := changes.missing():
+        yield f"In the baseline only: {'; '.join(map(_name, missing))}."
+    yield from changes.conditions()
 
 
-def _compared(measure: Measure, comparison: Iterable[Measure]) -> Iterator[str]:
-    for other in comparison:
-        if other.work == COMPARED + measure.work:
-            yield f"{measure.rate / other.rate:.1f} x the comparison"
+def _name(row: Row) -> str:
+    return f"{row.database} {row.work}".strip()

@@ -1,6 +1,5 @@
 """What searches look like, and how long each takes."""
 
-import statistics
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ import grpc
 
 from benchmarks import client
 from benchmarks.client import Sent
+from benchmarks.medians import percentiles
 from dashboardcatalog.v1 import search_pb2
 
 SEARCH = "/dashboardcatalog.v1.CatalogService/Search"
@@ -58,8 +58,8 @@ def run(address: str, token: str, requests: Sequence[bytes]) -> Searched:
 
 def latency(each: Sequence[float]) -> str:
     """Returns the median and the 99th percentile of milliseconds, to print."""
-    percentiles = statistics.quantiles(each, n=100)
-    return f"p50 {percentiles[49]:.1f} ms, p99 {percentiles[98]:.1f} ms"
+    median, highest = percentiles(each)
+    return f"p50 {median:.1f} ms, p99 {highest:.1f} ms"
 
 
 def _wait_until_indexed(call: Any, headers: Sequence[tuple[str, str]]) -> None:

@@ -1,6 +1,7 @@
 """Measures the comparison: the same dashboards as the catalog's, on the same PostgreSQL server."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -8,34 +9,53 @@ from benchmarks import data
 from benchmarks.client import Sent, apart
 from benchmarks.comparison.seed import seed
 from benchmarks.data import Item
+from benchmarks.figures import COMPARED
 from benchmarks.http_client import put
-from benchmarks.recorder import Measure, Recorder, Size, Watch
+from benchmarks.recorder import Recorder, Size
 from benchmarks.servers import Server, comparison_server
 from tests.postgres import PostgresServer
 
-COMPARED = "comparison: "
-"""What stands before the name of the catalog's work."""
-
 ONE = "/v1/dashboards"
 BULK = "/v1/dashboards/bulk"
-_DATABASE = "comparison"
+_SEEDED, _DATABASE = "comparison_seeded", "comparison"
 
 
-def on_postgresql(folder: Path, postgres: PostgresServer, size: Size, watch: Watch) -> list[Measure]:
-    """Measures the service with its own database."""
-    postgres.execute(f"CREATE DATABASE {_DATABASE}")
-    seed(postgres.url(_DATABASE), data.entities(), data.charts(size.items * data.CHARTS))
-    first, changed = data.dashboards(size.items), data.dashboards(size.items, edition=2)
-    with comparison_server(folder, _DATABASE, postgres) as server:
-        recorder = Recorder("PostgreSQL", server, watch)
-        for work, items in (("first load", first), ("nothing changed", first), ("everything changed", changed)):
-            send = partial(_put, server, BULK, bulk_bodies(items, size.chunk), 1)
-            recorder.record(f"{COMPARED}bulk dashboards, {work}", size.items, send)
-        new = data.copies(first, size.calls)
-        recorder.record(
-            f"{COMPARED}unary upsert", size.calls, partial(_put, server, ONE, data.json_bodies(new), size.callers)
-        )
-        return recorder.measures
+class Comparison:
+    """The service, which does the same work as the catalog."""
+
+    def __init__(self, recorder: Recorder, server: Server, size: Size) -> None:
+        self._recorder = recorder
+        self._server = server
+        self._size = size
+
+    def bulk(self, work: str, items: Sequence[Item]) -> None:
+        """Records lists of dashboards, one after the other on one connection."""
+        send = partial(_put, self._server, BULK, bulk_bodies(items, self._size.chunk), 1)
+        self._recorder.record(self._server, f"{COMPARED}{work}", len(items), send)
+
+    def unary(self, work: str, items: Sequence[Item]) -> None:
+        """Records dashboards in calls of their own."""
+        send = partial(_put, self._server, ONE, data.json_bodies(items), self._size.callers)
+        self._recorder.record(self._server, f"{COMPARED}{work}", len(items), send)
+
+
+def prepare(postgres: PostgresServer, size: Size) -> None:
+    """Creates the database that each measurement gets a copy of."""
+    postgres.execute(f"CREATE DATABASE {_SEEDED}")
+    seed(postgres.url(_SEEDED), data.entities(), data.charts(size.items * data.CHARTS))
+
+
+@contextmanager
+def fresh(folder: Path, postgres: PostgresServer) -> Iterator[Server]:
+    """Runs the service on a copy of the prepared database until the end of the block."""
+    postgres.execute(f"CREATE DATABASE {_DATABASE} TEMPLATE {_SEEDED} STRATEGY file_copy")
+    try:
+        with comparison_server(folder, _DATABASE, postgres) as server:
+            # So that no statement runs for the first time.
+            _put(server, BULK, bulk_bodies(data.copies(data.dashboards(1), 1), 1), 1)
+            yield server
+    finally:
+        postgres.execute(f"DROP DATABASE {_DATABASE} WITH (FORCE)")
 
 
 def bulk_bodies(items: Sequence[Item], size: int) -> list[bytes]:
