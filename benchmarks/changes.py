@@ -1,8 +1,10 @@
 """What has changed since an earlier run."""
 
 from collections.abc import Iterator
+from statistics import median
 from typing import NamedTuple
 
+from benchmarks.figures import is_beside
 from benchmarks.run import Row, Run
 
 NOISE = 0.05
@@ -45,10 +47,15 @@ class Changes:
         return Change(rate, more, rate <= -NOISE and not row.rate.overlaps(before.rate))
 
     def slower(self) -> Iterator[tuple[Row, Change]]:
-        """Yields the rows that are slower by more than noise."""
+        """Yields the rows of the catalog's own work that are slower by more than noise."""
         for row in self._run.rows:
-            if (change := self.of(row)) and change.is_slower:
+            if (change := self.of(row)) and change.is_slower and not is_beside(row.work):
                 yield row, change
+
+    def of_machine(self) -> float | None:
+        """Returns the median change of the rates of everything else, as a share; None if nothing else is in both."""
+        changes = [change.rate for row in self._run.rows if is_beside(row.work) and (change := self.of(row))]
+        return median(changes) if changes else None
 
     def missing(self) -> list[Row]:
         """Returns the rows of the earlier run that this one does not have."""

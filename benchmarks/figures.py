@@ -75,7 +75,7 @@ GOALS = (
 
 def is_beside(work: str) -> bool:
     """Returns whether work is only there to compare the catalog with it."""
-    return work.startswith((DOOR_FLOOR, COMPARED, "bare: ", "same: "))
+    return work.startswith((ECHO, DOOR_FLOOR, COMPARED, "bare: ", "same: "))
 
 
 def goal_of(database: str, work: str, figure: str) -> Goal | None:

@@ -15,8 +15,8 @@ from benchmarks.run import Row, Run
 _FILE_WIDTH, _NARROWEST, _WIDEST = 240, 100, 180
 # The conditions that begin a line.
 _BEGIN_LINES = ("commit", "rounds")
-_COLUMNS = ("database", "work", "per second", "+/-", "beside it (goal)", "client", "server", "database")
-_CHANGES = ("rate", "server")
+_COLUMNS = ("work", "per second", "beside it (goal)", "microseconds")
+_CHANGE = "change (server)"
 
 
 def show(run: Run, baseline: Run | None, console: Console | None = None) -> None:
@@ -51,23 +51,24 @@ def _head(run: Run) -> Iterator[str]:
 
 
 def _table(run: Run, changes: Changes | None, *, is_terminal: bool) -> Table:
-    columns = [*_COLUMNS, *(_CHANGES if changes else ())]
+    columns = [*_COLUMNS, *([_CHANGE] if changes else [])]
     table = Table(*columns, box=box.SIMPLE_HEAD if is_terminal else box.MARKDOWN, pad_edge=not is_terminal)
-    for column in [*table.columns[2:4], *table.columns[5:]]:
+    for column in (table.columns[1], *table.columns[3:]):
         column.justify, column.no_wrap = "right", True
+    database = ""
     for row in run.rows:
-        cells = _cells(row)
-        table.add_row(*cells, *(_change(changes, row) if changes else ()))
+        if row.database != database:
+            database = row.database
+            table.add_row(database if is_terminal else f"**{database}**", style="bold")
+        table.add_row(*_cells(row), *([_change(changes, row)] if changes else ()))
     return table
 
 
 def _cells(row: Row) -> Iterator[str]:
-    yield row.database
     yield row.work
-    yield f"{row.rate.median:,.0f}"
-    yield f"{row.rate.deviation:.0%}" if row.rate.deviation else ""
+    yield f"{row.rate.median:,.0f}" + (f" ±{row.rate.deviation:3.0%}" if row.rate.deviation else "")
     yield ", ".join(_with_goal(row, name, value) for name, value in row.figures.items())
-    yield from (f"{cpu.median:,.0f}" for cpu in row.cpu.values())
+    yield " + ".join(f"{cpu.median:,.0f}" for cpu in row.cpu.values())
 
 
 def _with_goal(row: Row, name: str, value: Spread) -> str:
@@ -78,19 +79,19 @@ def _with_goal(row: Row, name: str, value: Spread) -> str:
     return f"{text} ({goal.limit:,g}{'' if goal.is_met_by(value.median) else ' missed'})"
 
 
-def _change(changes: Changes, row: Row) -> tuple[str, str]:
+def _change(changes: Changes, row: Row) -> str:
     change = changes.of(row)
     if change is None:
-        return "new", ""
-    server = "" if change.server is None else f"{change.server:+.0%}"
-    return f"{change.rate:+.0%}{'!' if change.is_slower else ''}", server
+        return "new"
+    server = "" if change.server is None else f" ({change.server:+.0%})"
+    return f"{change.rate:+.0%}{'!' if change.is_slower else ''}{server}"
 
 
 def _legend(run: Run) -> Iterator[str]:
     memory = ", ".join(f"{name} {size} MiB" for name, size in run.memory.items())
     yield (
-        "per second: median of all rounds; +/-: the largest distance from it. client, server, database: median of "
-        f"microseconds of processor time per item. The server's peak memory: {memory}."
+        "Medians of all rounds, ± the largest distance from them. Microseconds: processor time per item of client + "
+        f"server + database. The server's peak memory: {memory}."
     )
 
 
@@ -116,6 +117,9 @@ def _measured(run: Run) -> Iterator[tuple[Row, Goal, Spread]]:
 
 
 def _changes(changes: Changes) -> Iterator[str]:
+    yield "Change: of the rate since the baseline, and of the server's processor time."
+    if (machine := changes.of_machine()) is not None:
+        yield f"What the catalog is compared with: {machine:+.0%} in the median, so much has the machine changed."
     slower = [f"{_name(row)} {change.rate:+.0%}" for row, change in changes.slower()]
     yield f"Slower than the baseline by more than noise: {'; '.join(slower) or 'nothing'}."
     if missing := changes.missing():
