@@ -9,8 +9,8 @@ from benchmarks.recorder import Recorder, Size
 from benchmarks.servers import Server
 
 AT_ONCE = (1, 2, 4)
-# All loads of one measurement have together this share of the dashboards of other loads, with five charts each.
-_SHARE = 2
+# All loads of one measurement have together a third of the dashboards of other loads, with five charts each.
+_SHARE = 3
 
 
 def measure_loads(recorder: Recorder, server: Server, size: Size) -> None:

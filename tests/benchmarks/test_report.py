@@ -91,8 +91,9 @@ def test_a_row_is_slower_only_if_that_is_more_than_noise(
     assert bool(list(changes.slower())) == is_slower
 
 
-def test_work_without_a_server_shows_only_the_change_of_its_rate() -> None:
-    lines = printed(run(row("bare: charts", [10], server=0)), run(row("bare: charts", [20], server=0)))
+def test_floors_show_the_change_of_the_machine_and_not_of_the_catalog() -> None:
+    floors = [row("bare: charts", [rate], server=0) for rate in (10, 20)]
+    lines = printed(run(floors[0], row(FIRST, [100])), run(floors[1], row(FIRST, [100])))
     assert cells(lines, "bare: charts")[-1] == "-50%!"
     assert "Slower than the baseline by more than noise: nothing." in lines
     assert any("compared with: -50% in the median" in line for line in lines)
