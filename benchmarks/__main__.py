@@ -19,14 +19,15 @@ _DATABASES = ("postgresql", "sqlite")
 
 
 def main() -> None:
-    arguments = _arguments()
+    arguments = parse()
     run = _measure(arguments)
     if arguments.output:
         run.save(arguments.output)
     report.show(run, arguments.baseline)
 
 
-def _arguments() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Returns the arguments, of this process by default. Refuses files that could not be read or written at the end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=_DATABASES, help="one database; both by default")
     parser.add_argument("--rounds", type=_positive, default=3, help="how often everything is measured (%(default)s)")
@@ -37,14 +38,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=_new_file, metavar="FILE", help="write the figures to a file, as JSON")
     parser.add_argument("--baseline", type=_run, metavar="FILE", help="show the changes since the run of a file")
     parser.add_argument("--profile", type=Path, metavar="FOLDER", help="say where the time goes; keeps stacks there")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least 1")
+    return int(text)
 
 
 def _new_file(text: str) -> Path:

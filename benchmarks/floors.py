@@ -120,11 +120,11 @@ class _Clock:
 def _transactions(tables: Sequence[tuple[str, list[Row]]], chunk: int) -> Sequence[Sequence[tuple[str, Sequence[Row]]]]:
     """Returns the rows of each transaction by table. The first table has `chunk` rows in each but the last."""
     count = -(-len(tables[0][1]) // chunk)
-    parts = ([(name, some) for some in _parts(rows, count)] for name, rows in tables)
-    return list(zip(*parts, strict=True))
+    divided = ([(name, some) for some in parts(rows, count)] for name, rows in tables)
+    return list(zip(*divided, strict=True))
 
 
-def _parts(rows: Sequence[Row], count: int) -> Iterator[Sequence[Row]]:
-    """Yields rows in a number of parts of the same size."""
+def parts(rows: Sequence[Row], count: int) -> Iterator[Sequence[Row]]:
+    """Yields rows in a number of parts of almost the same size."""
     for number in range(count):
         yield rows[len(rows) * number // count : len(rows) * (number + 1) // count]
