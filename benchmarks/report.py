@@ -104,9 +104,9 @@ def _goals(run: Run) -> Iterator[str]:
     ]
     yield f"Goals: {len(found) - len(missed)} of {len(found)} met."
     reached = {id(goal) for _, goal, _ in found}
-    unmeasured = [f"{goal.work} ({goal.figure})" for goal in GOALS if id(goal) not in reached]
+    unmeasured = dict.fromkeys(goal.work for goal in GOALS if id(goal) not in reached)
     if unmeasured:
-        yield f"Goals for what was not measured: {', '.join(unmeasured)}."
+        yield f"These goals were not measured, at least on one database: {'; '.join(unmeasured)}."
 
 
 def _measured(run: Run) -> Iterator[tuple[Row, Goal, Spread]]:
@@ -119,7 +119,7 @@ def _measured(run: Run) -> Iterator[tuple[Row, Goal, Spread]]:
 def _changes(changes: Changes) -> Iterator[str]:
     yield "Change: of the rate since the baseline, and of the server's processor time."
     if (machine := changes.of_machine()) is not None:
-        yield f"What the catalog is compared with: {machine:+.0%} in the median, so much has the machine changed."
+        yield f"Floors, the comparison and empty calls: {machine:+.0%} in the median. So much has the machine changed."
     slower = [f"{_name(row)} {change.rate:+.0%}" for row, change in changes.slower()]
     yield f"Slower than the baseline by more than noise: {'; '.join(slower) or 'nothing'}."
     if missing := changes.missing():

@@ -52,7 +52,7 @@ def test_goals_for_what_was_not_measured_are_named() -> None:
     every = [Row(goal.database, goal.work, one, {}, {goal.figure: one}) for goal in GOALS]
     assert not any("not measured" in line for line in printed(run(*every)))
     (line,) = (line for line in printed(run(*every[1:])) if "not measured" in line)
-    assert line == f"Goals for what was not measured: {EDGE} (of echo)."
+    assert line == f"These goals were not measured, at least on one database: {EDGE}."
 
 
 def test_each_row_shows_its_change_since_the_baseline() -> None:
@@ -96,7 +96,7 @@ def test_floors_show_the_change_of_the_machine_and_not_of_the_catalog() -> None:
     lines = printed(run(floors[0], row(FIRST, [100])), run(floors[1], row(FIRST, [100])))
     assert cells(lines, "bare: charts")[-1] == "-50%!"
     assert "Slower than the baseline by more than noise: nothing." in lines
-    assert any("compared with: -50% in the median" in line for line in lines)
+    assert any("empty calls: -50% in the median." in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [120, 180])
