@@ -103,7 +103,8 @@ def _turns(
 
 def _watch(profiler: Profiler | None) -> Watch:
     def watch(server: Server, name: str, items: int) -> AbstractContextManager[None]:
-        return profiler.watch(server.pid, name, items) if profiler else nullcontext()
+        pid, *_ = server.workers or (server.pid,)
+        return profiler.watch(pid, name, items) if profiler else nullcontext()
 
     return watch
 

@@ -84,13 +84,7 @@ class _Beside(NamedTuple):
 class _Bench:
     """The works of one turn. The indexer rests while something other than the catalog is measured."""
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        fresh: Fresh,
-        beside: "_Beside",
-        size: Size,
-    ) -> None:
+    def __init__(self, recorder: Recorder, fresh: Fresh, beside: _Beside, size: Size) -> None:
         self._recorder = recorder
         self._fresh = fresh
         self._server = fresh.server
@@ -162,10 +156,10 @@ class _Bench:
 
     def _unary(self, known: Sequence[Item], calls: int, suffix: str, callers: int) -> None:
         """Measures the echo, plain and behind the edge, and calls of the catalog, with a number of callers."""
-        edition = 10 + callers
+        edition = 11 if suffix else 10
         new = data.copies(known, calls)
         for item in new:
-            item.dashboard.name += f"-{callers}"
+            item.dashboard.name += f"-{edition}"
         echo, empty = self._beside.echo, [Empty().SerializeToString()] * (calls if callers > 1 else calls * _EMPTY)
         with self._paused():
             for work, address in ((ECHO, echo.plain), (EDGE, echo.edged)):
