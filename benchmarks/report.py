@@ -83,8 +83,13 @@ def _change(changes: Changes, row: Row) -> str:
     change = changes.of(row)
     if change is None:
         return "new"
-    server = "" if change.server is None else f" ({change.server:+.0%})"
-    return f"{change.rate:+.0%}{'!' if change.is_slower else ''}{server}"
+    server = "" if change.server is None else f" ({_percent(change.server)})"
+    return f"{_percent(change.rate)}{'!' if change.is_slower else ''}{server}"
+
+
+def _percent(share: float) -> str:
+    """Returns a change as text, without a minus before zero."""
+    return f"{round(share, 2) + 0.0:+.0%}"
 
 
 def _legend(run: Run) -> Iterator[str]:
@@ -119,8 +124,9 @@ def _measured(run: Run) -> Iterator[tuple[Row, Goal, Spread]]:
 def _changes(changes: Changes) -> Iterator[str]:
     yield "Change: of the rate since the baseline, and of the server's processor time."
     if (machine := changes.of_machine()) is not None:
-        yield f"Floors, the comparison and empty calls: {machine:+.0%} in the median. So much has the machine changed."
-    slower = [f"{_name(row)} {change.rate:+.0%}" for row, change in changes.slower()]
+        text = f"Floors, the comparison and empty calls: {_percent(machine)} in the median."
+        yield f"{text} So much has the machine changed."
+    slower = [f"{_name(row)} {_percent(change.rate)}" for row, change in changes.slower()]
     yield f"Slower than the baseline by more than noise: {'; '.join(slower) or 'nothing'}."
     if missing := changes.missing():
         yield f"In the baseline only: {'; '.join(map(_name, missing))}."

@@ -59,14 +59,20 @@ def test_each_row_shows_its_change_since_the_baseline() -> None:
     before = run(
         row(FIRST, [9_000, 10_000, 11_000]),
         row("unary get", [100]),
+        row("search", [1_000]),
         row("unary update", [50]),
         Python="3.12",
         commit="def",
     )
-    now = run(row(FIRST, [8_000, 8_100, 8_900], server=150), row("unary get", [103], server=90), row("new work", [1]))
+    now = run(
+        row(FIRST, [8_000, 8_100, 8_900], server=150),
+        row("unary get", [103], server=90),
+        row("new work", [1]),
+        row("search", [999]),
+    )
     lines = printed(now, before)
-    shown = [cells(lines, work)[-1] for work in (FIRST, "unary get", "new work")]
-    assert shown == ["-19%! (+50%)", "+3% (-10%)", "new"]
+    shown = [cells(lines, work)[-1] for work in (FIRST, "unary get", "search", "new work")]
+    assert shown == ["-19%! (+50%)", "+3% (-10%)", "+0% (+0%)", "new"]
     assert f"Slower than the baseline by more than noise: PostgreSQL {FIRST} -19%." in lines
     assert "In the baseline only: PostgreSQL unary update." in lines
     assert [line for line in lines if line.endswith("in the baseline")] == ["Python: 3.11.7, and 3.12 in the baseline"]
