@@ -16,7 +16,7 @@ from dashboard_catalog.contract.kinds import ASSET_MESSAGES, ENTITY_OUTPUT
 from dashboard_catalog.contract.limits import MAX_ASSET_BYTES, MAX_MESSAGE_ITEMS
 from dashboard_catalog.contract.pages import portions
 from dashboard_catalog.contract.wanted import wanted_of
-from dashboardcatalog.v1 import bulk_pb2, export_pb2, reference_pb2
+from dashboardcatalog.v1 import asset_pb2, bulk_pb2, export_pb2, reference_pb2
 
 # Fields of a spec that are not plain values of the record.
 _MADE = frozenset({"name", "service", "charts", "owners", "domain", "tags", "extension"})
@@ -86,7 +86,7 @@ def _preserved_asset(view: AssetView, former: Sequence[str]) -> bulk_pb2.Preserv
         former_names=former,
     )
     if record.edited:
-        preserved.edited.CopyFrom(wire.edited_message(record.edited, view.references))
+        preserved.edited.CopyFrom(asset_pb2.Edited(**wire.edited_fields(record.edited, view.references)))
     if record.change:
         preserved.change_description.CopyFrom(wire.change_message(view))
     return preserved

@@ -33,11 +33,19 @@ def shown_asset(view: AssetView, only: frozenset[str] | None) -> Any:
     Args:
         only: The fields to show; None for all.
     """
-    fields = wire.asset_fields(view)
-    resource = ASSET_MESSAGES[view.kind.name].resource
-    asset = resource(**{name: value for name, value in fields.items() if only is None or name in only})
+    asset = ASSET_MESSAGES[view.kind.name].resource(**shown_fields(view, only))
     fit(asset)
     return asset
+
+
+def shown_fields(view: AssetView, only: frozenset[str] | None) -> dict[str, Any]:
+    """Returns the fields of the message of an asset, by name, to build a response without copying the message.
+
+    Args:
+        only: The fields to show; None for all.
+    """
+    fields = wire.asset_fields(view)
+    return fields if only is None else {name: value for name, value in fields.items() if name in only}
 
 
 def shown_entity(view: EntityView, only: frozenset[str] | None) -> entity_pb2.Entity:

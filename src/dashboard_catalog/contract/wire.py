@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dashboard_catalog.catalog.model import change, labels, version
@@ -114,7 +114,10 @@ def outcome_message(outcome: Outcome) -> "asset_pb2.Outcome.ValueType":
 
 
 def asset_fields(view: AssetView) -> dict[str, Any]:
-    """Returns the fields of the message of an asset, by name, to build a response without copying a message."""
+    """Returns the fields of the message of an asset by name, those of the messages in it too.
+
+    The message that has such a field is built of them without copying any other message.
+    """
     if not view.is_shown:
         return _asset_identity(view)
     record, known = view.record, view.references
@@ -122,25 +125,25 @@ def asset_fields(view: AssetView) -> dict[str, Any]:
     if record.extension:
         fields["extension"] = to_struct(record.extension)
     if record.change:
-        fields["change_description"] = change_message(view)
+        fields["change_description"] = change_fields(view)
     if record.edited:
-        fields["edited"] = edited_message(record.edited, known)
+        fields["edited"] = edited_fields(record.edited, known)
     if view.kind.holds_charts:
         fields["charts"] = _references(record.charts, known)
+    if record.domain:
+        fields["domains"] = _references([record.domain], known)
     for name, default in view.kind.defaults.items():
         fields.setdefault(name, default)
-    return fields | {
-        "id": str(record.id),
-        "fully_qualified_name": view.fqn,
-        "service": _reference(known[record.service_id]),
-        "service_type": view.service.attributes["service_type"],
-        "owners": _references(record.owners, known),
-        "domains": _references([record.domain] if record.domain else [], known),
-        "tags": _tags(labels.decode(record.tags, record.tag_labels), known),
-        "version": version.as_number(record.version),
-        "updated_at": to_timestamp(record.updated_at),
-        "etag": etag_of(record),
-    }
+    fields["id"] = str(record.id)
+    fields["fully_qualified_name"] = view.fqn
+    fields["service"] = _reference(known[record.service_id])
+    fields["service_type"] = view.service.attributes["service_type"]
+    fields["owners"] = _references(record.owners, known)
+    fields["tags"] = _tags(labels.decode(record.tags, record.tag_labels), known)
+    fields["version"] = version.as_number(record.version)
+    fields["updated_at"] = _timestamp_fields(record.updated_at)
+    fields["etag"] = etag_of(record)
+    return fields
 
 
 def unwanted_columns(fields: frozenset[str]) -> frozenset[str]:
@@ -184,7 +187,7 @@ def entity_message(view: EntityView) -> entity_pb2.Entity:
         display_name=record.display_name,
         description=record.description,
         deleted=record.deleted,
-        updated_at=to_timestamp(record.updated_at),
+        updated_at=_timestamp_fields(record.updated_at),
         updated_by=record.updated_by,
     )
     return entity_pb2.Entity(**{record.kind: one})
@@ -192,8 +195,12 @@ def entity_message(view: EntityView) -> entity_pb2.Entity:
 
 def to_timestamp(moment: datetime) -> Timestamp:
     """Returns an aware moment as a timestamp."""
+    return Timestamp(**_timestamp_fields(moment))
+
+
+def _timestamp_fields(moment: datetime) -> dict[str, int]:
     since = moment - EPOCH
-    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
+    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1_000}
 
 
 def from_timestamp(sent: Timestamp) -> datetime:
@@ -203,37 +210,37 @@ def from_timestamp(sent: Timestamp) -> datetime:
 
 def to_struct(values: Mapping[str, Any]) -> Struct:
     """Returns plain values as a struct."""
-    return Struct(fields={key: to_value(value) for key, value in values.items()})
+    # Always as a message: where others expect a struct, some versions of protobuf take its fields for its values.
+    return Struct(fields={key: _value_fields(value) for key, value in values.items()})
 
 
-def to_value(value: Any) -> Value:
-    """Returns a plain value as a message."""
+def _value_fields(value: Any) -> dict[str, Any]:
+    """Returns the fields of a plain value as a `Value`."""
     match value:
-        case None:
-            return Value(null_value=0)  # type: ignore[arg-type]
-        case bool():
-            return Value(bool_value=value)
-        case int() | float():
-            return Value(number_value=value)
         case str():
-            return Value(string_value=value)
+            return {"string_value": value}
+        case None:
+            return {"null_value": 0}
+        case bool():
+            return {"bool_value": value}
+        case int() | float():
+            return {"number_value": value}
         case dict():
-            return Value(struct_value=to_struct(value))
-    return Value(list_value=ListValue(values=[to_value(item) for item in value]))
+            return {"struct_value": to_struct(value)}
+    return {"list_value": {"values": [_value_fields(item) for item in value]}}
 
 
 def _reference(reference: Reference) -> dict[str, Any]:
-    type_ = _REFERENCE_TYPES.get(reference.kind, reference.kind)
-    if reference.hidden:
+    id_, kind, name, fqn, display_name, deleted, hidden = reference
+    type_ = _REFERENCE_TYPES.get(kind, kind)
+    if hidden:
         return {"type": type_, "hidden": True}
-    return {
-        "id": str(reference.id),
-        "type": type_,
-        "name": reference.name,
-        "fully_qualified_name": reference.fqn,
-        "display_name": reference.display_name or "",
-        "deleted": reference.deleted,
-    }
+    fields = {"id": str(id_), "type": type_, "name": name, "fully_qualified_name": fqn}
+    if display_name:
+        fields["display_name"] = display_name
+    if deleted:
+        fields["deleted"] = True
+    return fields
 
 
 def _references(ids: Iterable[UUID], known: Mapping[UUID, Reference]) -> list[dict[str, Any]]:
@@ -249,30 +256,34 @@ def _tags(held: Mapping[UUID, labels.Label], known: Mapping[UUID, Reference]) ->
     return sorted(tags, key=itemgetter("tag_fqn"))
 
 
-def edited_message(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> asset_pb2.Edited:
-    """Returns the message of stored marks."""
+def edited_fields(edited: Mapping[str, list[str]], known: Mapping[UUID, Reference]) -> dict[str, Any]:
+    """Returns the fields of the message of stored marks."""
     marks = Marks.decode(edited)
-    return asset_pb2.Edited(
-        fields=marks.fields,
+    return {
+        "fields": list(marks.fields),
         # A tag that has been removed for good has no name any more.
-        tags=sorted(known[tag].fqn for tag in marks.tags if tag in known),
-        extension_keys=sorted(marks.extension_keys),
-    )
+        "tags": sorted(known[tag].fqn for tag in marks.tags if tag in known),
+        "extension_keys": sorted(marks.extension_keys),
+    }
 
 
 def change_message(view: AssetView) -> asset_pb2.ChangeDescription:
     """Returns the message of what a version changed."""
+    return asset_pb2.ChangeDescription(**change_fields(view))
+
+
+def change_fields(view: AssetView) -> dict[str, Any]:
+    """Returns the fields of the message of what a version changed."""
     description = change.decode(view.record.change, lambda id_: _named_in_change(id_, view.references))
-    change_of = asset_pb2.FieldChange
-    return asset_pb2.ChangeDescription(
-        previous_version=version.as_number(description.previous),
-        fields_added=[change_of(name=name, new_value=to_value(new)) for name, _, new in description.added],
-        fields_updated=[
-            change_of(name=name, old_value=to_value(old), new_value=to_value(new))
+    return {
+        "previous_version": version.as_number(description.previous),
+        "fields_added": [{"name": name, "new_value": _value_fields(new)} for name, _, new in description.added],
+        "fields_updated": [
+            {"name": name, "old_value": _value_fields(old), "new_value": _value_fields(new)}
             for name, old, new in description.updated
         ],
-        fields_deleted=[change_of(name=name, old_value=to_value(old)) for name, old, _ in description.deleted],
-    )
+        "fields_deleted": [{"name": name, "old_value": _value_fields(old)} for name, old, _ in description.deleted],
+    }
 
 
 def _named_in_change(id_: UUID, known: Mapping[UUID, Reference]) -> Any:

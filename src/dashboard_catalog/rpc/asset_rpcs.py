@@ -3,7 +3,7 @@
 Each is check, call, convert. A servicer passes the request, its context, and the message to respond with.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -17,7 +17,7 @@ from dashboard_catalog.contract.fitting import fit, fit_change, fit_names
 from dashboard_catalog.contract.kinds import AssetMessages
 from dashboard_catalog.contract.missing import unless_missing
 from dashboard_catalog.contract.pages import fill_page
-from dashboard_catalog.contract.shown import shown_asset
+from dashboard_catalog.contract.shown import shown_asset, shown_fields
 from dashboard_catalog.rpc.edge.context import Context, call_context, caller_of
 from dashboard_catalog.rpc.freshness import show_after
 
@@ -88,7 +88,7 @@ class AssetRpcs:
 
         async def build() -> R:
             view = await self._catalog.get_asset(read, room)
-            return response(**{self._name: shown_asset(view, fields or None)})
+            return self._answer(response, shown_fields(view, fields or None))
 
         return await room.hold(build)
 
@@ -137,8 +137,12 @@ class AssetRpcs:
         show_after(self._catalog, context)
 
         async def build() -> R:
-            answer = response(**{self._name: wire.asset_fields(view)}, **fields)
-            fit(getattr(answer, self._name))
-            return answer
+            return self._answer(response, wire.asset_fields(view), **fields)
 
         return await self._room.of(call_context(context)).hold(build, patient=True)
+
+    def _answer(self, response: Response[R], shown: Mapping[str, Any], **fields: Any) -> R:
+        """Returns a response with an asset, as far as it is not too large."""
+        answer = response(**{self._name: shown}, **fields)
+        fit(getattr(answer, self._name))
+        return answer
