@@ -20,9 +20,9 @@ _keys = select(*_key_columns).where(
     any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
 )
 _keys_of = select(*_key_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
-_references = select(CHART.c.service_id, CHART.c.name, CHART.c.id, CHART.c.display_name, CHART.c.deleted).where(
-    any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST))
-)
+_reference_columns = [CHART.c[name] for name in ("service_id", "name", "id", "display_name", "deleted")]
+_reference_reader = Reader[Sequence[Any]](_reference_columns)
+_references = select(*_reference_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
 _holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted)
 
 
@@ -41,9 +41,9 @@ async def chart_keys_of(connection: ReadConnection, ids: Iterable[UUID]) -> list
     return await _key_reader.all(connection, _keys_of, {"ids": list(ids)})
 
 
-async def chart_references(connection: ReadConnection, ids: Iterable[UUID]) -> list[Any]:
+async def chart_references(connection: ReadConnection, ids: Iterable[UUID]) -> list[Sequence[Any]]:
     """Returns rows (service_id, name, id, display_name, deleted) of the charts with these ids."""
-    return list((await connection.execute(_references, {"ids": list(ids)})).all())
+    return await _reference_reader.all(connection, _references, {"ids": list(ids)})
 
 
 async def holder_ids(connection: ReadConnection, service_id: UUID, chart_ids: Iterable[UUID]) -> list[UUID]:

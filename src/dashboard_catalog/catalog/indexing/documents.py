@@ -49,12 +49,16 @@ async def _chart_names(connection: ReadConnection, rows: Sequence[AssetRow]) -> 
     names: dict[UUID, list[str]] = defaultdict(list)
     for some in _with_few_charts(rows):
         charts = await chart_references(connection, {id_ for row in some for id_ in row.charts or ()})
-        held = {chart.id: chart for chart in charts if not chart.deleted}
+        held = {
+            id_: (service_id, [name, display_name] if display_name else [name])
+            for service_id, name, id_, display_name, deleted in charts
+            if not deleted
+        }
         for row in some:
             for id_ in row.charts or ():
-                chart = held.get(id_)
-                if chart is not None and chart.service_id == row.service_id:
-                    names[row.id] += [chart.name, chart.display_name] if chart.display_name else [chart.name]
+                service_id, shown = held.get(id_, (None, []))
+                if service_id == row.service_id:
+                    names[row.id] += shown
     return names
 
 

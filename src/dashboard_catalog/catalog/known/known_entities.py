@@ -178,7 +178,7 @@ class KnownEntities:
     async def load_chart_services(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
         """Loads the BI services of the charts of these ids that are not yet known."""
         if wanted := [id_ for id_ in ids if id_ not in self._chart_services]:
-            self._chart_services |= {row.id: row.service_id for row in await chart_references(connection, wanted)}
+            self._chart_services |= {row[2]: row[0] for row in await chart_references(connection, wanted)}
             await self.load_by_id(connection, self._chart_services.values())
 
     async def _add_loaded(self, connection: ReadConnection, found: Iterable[EntityRecord]) -> None:

@@ -119,7 +119,7 @@ async def asset_views(
         references[id_] = Reference(id_, "chart", name, fqn, display_name, deleted)
     views = [AssetView(kind, record, known[record.service_id], references) for record in records]
     if any(map(sight.is_limited, viewers)):
-        services = {row.id: known[row.service_id] for row in charts}
+        services = {row[2]: known[row[0]] for row in charts}
         chart_services = {id_: services.get(id_) for id_ in chart_ids}
         return await limited_views(connection, views, viewers, sight, chart_services)
     return views
