@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.service.caller import Caller, Json, Refused, Service
-from tests.service.counting import counted
+from tests.service.counting import counted, reads
 
 Change = Callable[[], Awaitable[Any]]
 
@@ -142,6 +142,74 @@ async def test_entities_that_another_server_has_changed(two_servers: tuple[Calle
         "service renamed": {"dashboard.service": "UNKNOWN_REFERENCE"},
         "service by its new name": [again],
     }
+
+
+async def test_reads_after_another_server_has_changed_entities(two_servers: tuple[Caller, Caller]) -> None:
+    one, other = two_servers
+    spec: Json = {"service": "superset", "domain": "finance.tax", "tags": [{"tagFQN": "PII.Email"}]}
+    spec["owners"] = [{"type": "user", "name": "bob"}]
+    id_ = await _id(one.create_dashboard(dashboard={"name": "d", **spec}), "dashboard")
+    by_id: Json = {"id": id_}
+    by_name: Json = {"fully_qualified_name": "superset.d"}
+    found: dict[str, Any] = {}
+
+    async def after(case: str, change: Change, shown: Callable[[Json], Any], key: Json | None = None) -> None:
+        # Otherwise there is nothing that could be stale.
+        await one.get_dashboard(**by_name)
+        await change()
+        try:
+            found[case] = shown((await one.get_dashboard(**(key or by_name)))["dashboard"])
+        except Refused as refused:
+            found[case] = refused.reason
+
+    def rename(kind: str, fqn: str, new_name: str) -> Change:
+        return lambda: other.rename_entity(kind=f"KIND_{kind}", fully_qualified_name=fqn, new_name=new_name)
+
+    def upsert(kind: str, **fields: Any) -> Change:
+        return lambda: other.upsert_entity(entity={kind: fields})
+
+    def owner(dashboard: Json) -> Any:
+        return [dashboard["owners"][0].get(part) for part in ("name", "displayName", "deleted")]
+
+    await after("owner named", upsert("user", name="bob", displayName="Bob"), owner)
+    deletion = {"kind": "KIND_USER", "fully_qualified_name": "bob"}
+    await after("owner deleted", lambda: other.delete_entity(**deletion), owner, by_id)
+    await after("tag renamed", rename("TAG", "PII.Email", "Mail"), lambda d: d["tags"][0]["tagFQN"])
+    await after("domain renamed", rename("DOMAIN", "finance", "money"), lambda d: d["domains"][0]["fullyQualifiedName"])
+    type_ = upsert("biService", name="superset", serviceType="Preset")
+    await after("service of another type", type_, lambda d: d["serviceType"])
+    await after("service renamed", rename("BI_SERVICE", "superset", "preset"), lambda d: d["name"])
+    by_name = {"fully_qualified_name": "preset.d"}
+    await after("renamed back", rename("BI_SERVICE", "preset", "superset"), lambda d: d["name"])
+    by_name = {"fully_qualified_name": "superset.d"}
+    found["by its name of today"] = (await one.get_dashboard(**by_name))["dashboard"]["id"]
+
+    assert found == {
+        "owner named": ["bob", "Bob", None],
+        "owner deleted": ["bob", "Bob", True],
+        "tag renamed": "PII.Mail",
+        "domain renamed": "money.tax",
+        "service of another type": "Preset",
+        "service renamed": "NOT_FOUND",
+        "renamed back": "NOT_FOUND",
+        "by its name of today": id_,
+    }
+
+
+@pytest.mark.usefixtures("superset")
+async def test_a_read_asks_for_the_asset_and_its_charts_and_nothing_else(service: Service, admin: Caller) -> None:
+    spec: Json = {"owners": [{"type": "user", "name": "ann"}], "tags": [{"tagFQN": "PII.Email"}]}
+    await admin.create_dashboard(
+        dashboard={"name": "d", "service": "superset", "charts": ["superset.c1"], "domain": "finance.tax", **spec}
+    )
+    shown = [await admin.get_dashboard(fully_qualified_name="superset.d")]
+
+    with reads(service) as statements:
+        shown += [await admin.get_dashboard(fully_qualified_name="superset.d")]
+        shown += [await admin.get_dashboard(id=shown[0]["dashboard"]["id"])]
+
+    assert shown == [shown[0]] * 3
+    assert len(statements) == 4, statements
 
 
 @pytest.mark.usefixtures("superset")

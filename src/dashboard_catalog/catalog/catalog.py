@@ -364,7 +364,7 @@ class Catalog:
 
     async def _read_batch(self, reads: Sequence[AssetRead]) -> list[_Found]:
         async with self._database.read() as connection:
-            return await read_assets(connection, self._authorizer, reads)
+            return await read_assets(connection, self._authorizer, reads, self.memory)
 
 
 def _removes_or_restores(write: Write) -> bool:

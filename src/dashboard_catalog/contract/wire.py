@@ -211,7 +211,8 @@ def from_timestamp(sent: Timestamp) -> datetime:
 def to_struct(values: Mapping[str, Any]) -> Struct:
     """Returns plain values as a struct."""
     # Always as a message: where others expect a struct, some versions of protobuf take its fields for its values.
-    return Struct(fields={key: _value_fields(value) for key, value in values.items()})
+    fields: Any = {key: _value_fields(value) for key, value in values.items()}
+    return Struct(fields=fields)
 
 
 def _value_fields(value: Any) -> dict[str, Any]:
@@ -235,7 +236,7 @@ def _reference(reference: Reference) -> dict[str, Any]:
     type_ = _REFERENCE_TYPES.get(kind, kind)
     if hidden:
         return {"type": type_, "hidden": True}
-    fields = {"id": str(id_), "type": type_, "name": name, "fully_qualified_name": fqn}
+    fields: dict[str, Any] = {"id": str(id_), "type": type_, "name": name, "fully_qualified_name": fqn}
     if display_name:
         fields["display_name"] = display_name
     if deleted:

@@ -4,17 +4,18 @@
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, literal_column, or_, select
 
 from dashboard_catalog.store.column_types import INTEGER_LIST, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
 from dashboard_catalog.store.conditions import any_of, any_pair_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
-from dashboard_catalog.store.records import AssetRecord, ChartRecord, DashboardRecord
+from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, ChartRecord, DashboardRecord
 from dashboard_catalog.store.reference_rows import ReferenceRows
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import (
@@ -24,9 +25,14 @@ from dashboard_catalog.store.tables import (
     DASHBOARD,
     DASHBOARD_HISTORY,
     DASHBOARD_REFERENCE,
+    SERVICE_SEQUENCE,
 )
 
 A = TypeVar("A", bound=AssetRecord)
+
+_last_entity_change = (
+    select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == CATALOG_ID).scalar_subquery()
+)
 
 LARGE = frozenset({"description", "extension", "edited", "change", "charts"})
 """The columns whose values may be large."""
@@ -107,6 +113,12 @@ class AssetTable(Generic[A]):
             history.c.service_id == bindparam("service_id"), any_pair_of(history.c.id, history.c.version, *pairs)
         )
         self._partial_version = select(*self._partial_history.columns(history.c)).where(*is_version)
+
+    @cached_property
+    def _dated_reader(self) -> Reader[tuple[Partial[A], int]]:
+        missing: ColumnElement[int] = literal_column("0")
+        columns = [*self.table.c, missing, _last_entity_change]
+        return Reader(columns, lambda row: (Partial(self.from_row(row[:-2]), row[-2]), row[-1]))
 
     def select(self) -> Select[Any]:
         """Returns a statement that reads whole rows, for the caller to add conditions to."""
@@ -239,6 +251,19 @@ class AssetTable(Generic[A]):
         """Returns what `by_names` does, without large values."""
         parameters = {"service_id": service_id, "names": names}
         return await self.partial.all(connection, self._partial_with_names, parameters)
+
+    async def dated_by_names(
+        self, connection: ReadConnection, service_id: UUID, names: Sequence[str]
+    ) -> list[tuple[Partial[A], int]]:
+        """Returns what `partial_by_names` does, each row with the last change number of entities at that moment."""
+        parameters = {"service_id": service_id, "names": names}
+        statement = self._partial_with_names.add_columns(_last_entity_change)
+        return await self._dated_reader.all(connection, statement, parameters)
+
+    async def dated_by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[tuple[Partial[A], int]]:
+        """Returns what `partial_by_ids` does, each row with the last change number of entities at that moment."""
+        statement = self._partial_by_ids.add_columns(_last_entity_change)
+        return await self._dated_reader.all(connection, statement, {"ids": list(ids)})
 
     async def partial_by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[Partial[A]]:
         """Returns what `by_ids` does, without large values."""

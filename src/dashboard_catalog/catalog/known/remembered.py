@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.assumed import KnownChart
+from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.column_types import uuid_of
 from dashboard_catalog.store.connections import ReadConnection
@@ -61,6 +62,19 @@ class RememberedEntities:
         """Remembers entities that were read under the catalog's lock, or in the same snapshot as the number."""
         self._by_id |= {record.id: record for record in records if self._has_room(record)}
 
+    def service(self, name: str) -> EntityRecord | None:
+        """Returns the BI service of this raw name, if it is remembered."""
+        alike = self._by_fqn.get(names.quote(name), ())
+        return next((record for record in alike if record.kind == "bi_service"), None)
+
+    def add_named(self, read: Iterable[EntityRecord]) -> None:
+        """Remembers entities like `add`: all that there are of their names, of whatever kind."""
+        named_alike: dict[str, list[EntityRecord]] = {}
+        for record in read:
+            named_alike.setdefault(record.fqn, []).append(record)
+        self._by_fqn |= {fqn: alike for fqn, alike in named_alike.items() if all(map(self._has_room, alike))}
+        self.add(read)
+
     async def by_fqns(self, connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
         """Returns what `entities.by_fqns` does, and remembers it. The transaction holds the catalog's lock."""
         found: list[EntityRecord] = []
@@ -71,11 +85,7 @@ class RememberedEntities:
             else:
                 missing.append(fqn)
         read = await entities.by_fqns(connection, missing)
-        named_alike: dict[str, list[EntityRecord]] = {}
-        for record in read:
-            named_alike.setdefault(record.fqn, []).append(record)
-        self._by_fqn |= {fqn: alike for fqn, alike in named_alike.items() if all(map(self._has_room, alike))}
-        self.add(read)
+        self.add_named(read)
         return found + read
 
     async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
@@ -146,6 +156,11 @@ class Remembered:
         self._entities = RememberedEntities(-1, now())
         # The one that was written last comes last.
         self._services: OrderedDict[UUID, RememberedService] = OrderedDict()
+
+    @property
+    def last_entities(self) -> RememberedEntities:
+        """The entities after the change that was the last one when the process last looked; use it only to guess."""
+        return self._entities
 
     def entities(self, number: int) -> RememberedEntities:
         """Returns the entities after a change of the catalog's sequence, as far as they are remembered.

@@ -10,6 +10,8 @@ from dashboard_catalog.auth.policies import ActionDenied, Authorizer
 from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.authorization import absent_asset, answer_if_absent, viewed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.known.read_entities import ReadEntities
+from dashboard_catalog.catalog.known.remembered import Memory, Remembered
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind
@@ -19,10 +21,18 @@ from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.locks import last_change
 from dashboard_catalog.store.partial_rows import Partial
-from dashboard_catalog.store.records import AssetRecord, EntityRecord
+from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, EntityRecord
 
 _Row = Partial[AssetRecord]
+
+
+class _Wanted(NamedTuple):
+    """The keys of the assets that callers ask for: names by BI service, and ids."""
+
+    names: Mapping[str, Sequence[str]]
+    ids: Sequence[UUID]
 
 
 class _Stored(NamedTuple):
@@ -67,7 +77,7 @@ class LargeAsset(NamedTuple):
 
 
 async def read_assets(
-    connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead]
+    connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead], memory: Memory | None = None
 ) -> list[AssetView | LargeAsset | CatalogError]:
     """Returns the asset of each read, or the error that it ends with, in the order of the reads.
 
@@ -75,10 +85,11 @@ async def read_assets(
 
     Args:
         reads: Of one kind, at least one.
+        memory: What the process remembers of the database, if anything.
     """
     kind = reads[0].kind
     sight = Sight(authorizer, KnownEntities())
-    stored = await _load(connection, sight.known, kind, [read.key for read in reads])
+    stored = await _load(connection, sight.known, kind, [read.key for read in reads], memory)
     found: list[AssetRecord | LargeAsset | CatalogError] = []
     for read in reads:
         try:
@@ -124,25 +135,82 @@ async def read_large_asset(connection: ReadConnection, authorizer: Authorizer, l
 
 
 async def _load(
-    connection: ReadConnection, known_entities: KnownEntities, kind: AssetKind, keys: Sequence[AssetKey]
+    connection: ReadConnection,
+    known_entities: KnownEntities,
+    kind: AssetKind,
+    keys: Sequence[AssetKey],
+    memory: Memory | None = None,
 ) -> _Stored:
     """Returns the newest versions of assets by key, and makes their BI services known."""
-    by_service: dict[str, list[str]] = defaultdict(list)
-    for key in keys:
-        if isinstance(key, AssetName):
-            by_service[key.service].append(key.name)
-    await known_entities.load(connection, fqns=[names.quote(service) for service in by_service])
+    wanted = _wanted(keys)
+    remembered = memory.recall(connection) if memory else None
+    rows = await _guessed(connection, known_entities, kind, wanted, remembered) if remembered else None
+    if rows is None:
+        if remembered:
+            number = await last_change(connection, CATALOG_ID)
+            known_entities.source = ReadEntities(remembered.entities(number))
+        rows = await _found(connection, known_entities, kind, wanted)
+    await known_entities.load(connection, ids={row.record.service_id for row in rows})
     stored: dict[AssetKey, _Row] = {}
-    for service_name, asset_names in by_service.items():
-        if service := known_entities.service(service_name):
-            for row in await kind.table.partial_by_names(connection, service.id, asset_names):
-                stored[AssetName(service_name, row.record.name)] = row
-    if ids := [key for key in keys if isinstance(key, UUID)]:
-        stored |= {row.record.id: row for row in await kind.table.partial_by_ids(connection, ids)}
-    await known_entities.load(connection, ids={row.record.service_id for row in stored.values()})
+    for row in rows:
+        service = known_entities.get(row.record.service_id)
+        if service and service.name in wanted.names:
+            stored[AssetName(service.name, row.record.name)] = row
+        stored[row.record.id] = row
     missing = [key for key in keys if isinstance(key, AssetName) and key not in stored]
     moved = await _find_moved(connection, known_entities, kind, missing) if missing else {}
     return _Stored(stored, moved)
+
+
+def _wanted(keys: Iterable[AssetKey]) -> _Wanted:
+    by_service: dict[str, list[str]] = defaultdict(list)
+    ids = []
+    for key in keys:
+        if isinstance(key, AssetName):
+            by_service[key.service].append(key.name)
+        else:
+            ids.append(key)
+    return _Wanted(by_service, ids)
+
+
+async def _found(
+    connection: ReadConnection, known_entities: KnownEntities, kind: AssetKind, wanted: _Wanted
+) -> list[_Row]:
+    """Returns the newest versions of assets."""
+    await known_entities.load(connection, fqns=[names.quote(service) for service in wanted.names])
+    rows: list[_Row] = []
+    for service_name, asset_names in wanted.names.items():
+        if service := known_entities.service(service_name):
+            rows += await kind.table.partial_by_names(connection, service.id, asset_names)
+    return rows + (await kind.table.partial_by_ids(connection, wanted.ids) if wanted.ids else [])
+
+
+async def _guessed(
+    connection: ReadConnection,
+    known_entities: KnownEntities,
+    kind: AssetKind,
+    wanted: _Wanted,
+    remembered: Remembered,
+) -> list[_Row] | None:
+    """Returns what `_found` does, if the process remembers the BI services and no entity has changed since.
+
+    Each row comes with the number of the last change of entities, so this costs no statement of its own.
+    """
+    guess = remembered.last_entities
+    services = {name: service for name in wanted.names if (service := guess.service(name))}
+    if len(services) < len(wanted.names):
+        return None
+    dated: list[tuple[_Row, int]] = []
+    for name, asset_names in wanted.names.items():
+        dated += await kind.table.dated_by_names(connection, services[name].id, asset_names)
+    dated += await kind.table.dated_by_ids(connection, wanted.ids) if wanted.ids else ()
+    numbers = {number for _, number in dated}
+    if len(numbers) != 1 or (entities := remembered.entities(numbers.pop())) is not guess:
+        return None
+    known_entities.source = ReadEntities(entities)
+    for service in services.values():
+        known_entities.add(service)
+    return [row for row, _ in dated]
 
 
 async def _find_moved(

@@ -1,0 +1,47 @@
+"""What a reader uses of the entities that its process remembers. It holds no lock, so entities may change meanwhile."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from dashboard_catalog.catalog.known.remembered import RememberedEntities
+from dashboard_catalog.store import entities, locks
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
+
+
+class ReadEntities:
+    """The entities of one read: those that are remembered, and others from the database.
+
+    What is read is remembered only if the number of the last change is still the same afterwards: then nothing has
+    changed in between.
+
+    Args:
+        remembered: Entities after a change that was the last one when the read began.
+    """
+
+    def __init__(self, remembered: RememberedEntities) -> None:
+        self._remembered = remembered
+
+    async def by_fqns(self, connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
+        """Returns what `entities.by_fqns` does."""
+        read = await entities.by_fqns(connection, fqns)
+        if read and await self._is_same(connection):
+            self._remembered.add_named(read)
+        return read
+
+    async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
+        """Returns what `entities.by_ids` does."""
+        found: list[EntityRecord] = []
+        missing = []
+        for id_ in ids:
+            if record := self._remembered.get(id_):
+                found.append(record)
+            else:
+                missing.append(id_)
+        read = await entities.by_ids(connection, missing)
+        if read and await self._is_same(connection):
+            self._remembered.add(read)
+        return found + read
+
+    async def _is_same(self, connection: ReadConnection) -> bool:
+        return await locks.last_change(connection, CATALOG_ID) == self._remembered.number
