@@ -132,6 +132,19 @@ async def test_an_asset_can_take_the_name_of_one_that_is_removed_with_it(charts:
     assert stored.references == [("c", BOB)]
 
 
+async def test_assets_can_swap_their_names_and_leave_others_alone(charts: Charts) -> None:
+    one, two, other = charts.new("one", owners=[ANN]), charts.new("two", owners=[BOB]), charts.new("other")
+    await charts.store()
+
+    charts.changed(charts.changed(one, name="three"), name="two")
+    charts.changed(two, name="one")
+    stored = await charts.store()
+
+    assert stored.rows == sorted([(one.id, 3, None), (two.id, 2, None), (other.id, 1, None)], key=str)
+    assert stored.history == sorted([(one.id, 1, None), (one.id, 2, None), (two.id, 1, None)], key=str)
+    assert stored.references == [("one", BOB), ("two", ANN)]
+
+
 async def test_an_asset_that_is_created_and_removed_together_is_not_stored(charts: Charts) -> None:
     charts.changes.remove(charts.changed(charts.new("c", owners=[ANN])))
 

@@ -16,8 +16,8 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite import aiosqlite
 
 from dashboard_catalog.store import charts, entities, feed_statements, hierarchies
-from dashboard_catalog.store.asset_storing import _statements
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
+from dashboard_catalog.store.current_rows import UpdatedRows
 from dashboard_catalog.store.list_filters import ListFilters
 from dashboard_catalog.store.list_order import ListOrder
 from dashboard_catalog.store.list_statements import ListStatements
@@ -48,8 +48,8 @@ STATEMENTS: dict[str, ClauseElement] = {
         "partial_version": table._partial_version,
         "versions": table._versions,
         "ingested": table._ingested,
-        "copy_to_history": _statements(table).copy_to_history,
-        "update": _statements(table).update._statement,
+        "copy_to_history": UpdatedRows(table).copy_to_history,
+        "update": UpdatedRows(table).update._statement,
         "references.remove": table.references._remove,
         "references.add": table.references._add["sqlite"],
     }.items()

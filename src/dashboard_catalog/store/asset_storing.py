@@ -4,13 +4,12 @@ This is the only module that writes them. It decides which statements run and in
 depends on the kinds and BI services, never on the number of assets.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, insert, select
 
 from dashboard_catalog.store import former_names
 from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
@@ -18,6 +17,7 @@ from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.column_types import UUID_LIST
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.current_rows import CurrentRows, ReplacedRows, UpdatedRows, delete_rows, updating
 from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.record_statements import RecordStatement
 from dashboard_catalog.store.records import AssetRecord
@@ -27,9 +27,6 @@ A = TypeVar("A", bound=AssetRecord)
 
 # Columns that are no part of a version.
 _UNVERSIONED = ("edited", "digest", "source_hash", "ingested")
-_FIXED = ("service_id", "name", "id")
-# The columns that lists look assets up by. SQLite rewrites each index whose columns a statement sets, changed or not.
-_INDEXED = ("owners", "tags", "charts", "domain", "project", "deleted")
 
 
 async def store_changes(connection: WriteConnection, changes: AssetChanges) -> None:
@@ -51,34 +48,19 @@ class _Statements(Generic[A]):
         self._kind = table.table.name
         self._references = table.references
         self._tables = table.table, table.history
-        c = table.table.c
-        indexed = [name for name in table.columns if name in _INDEXED]
-        changing = [name for name in table.columns if name not in _FIXED]
-        self._indexed_values = attrgetter(*indexed)
-        self._row = (c.service_id == bindparam("b_service_id")) & (c.name == bindparam("b_name"))
-        self.insert = RecordStatement(insert(table.table))
-        self.insert_history = RecordStatement(insert(table.history))
-        self.insert_removals = RecordStatement(insert(REMOVED))
-        self.copy_to_history = insert(table.history).from_select(table.columns, table.with_names)
-        self.update = self._updating(changing)
-        self.update_in_place = self._updating([name for name in changing if name not in indexed])
-        self.update_unversioned = self._updating(_UNVERSIONED)
-
-    def _updating(self, names: Iterable[str]) -> RecordStatement:
-        values: dict[str, Any] = {name: bindparam(name) for name in names}
-        return RecordStatement(update(self._tables[0]).where(self._row).values(values))
+        self._rows: dict[str, CurrentRows] = {"postgresql": ReplacedRows(table), "sqlite": UpdatedRows(table)}
+        self._insert_history = RecordStatement(insert(table.history))
+        self._insert_removals = RecordStatement(insert(REMOVED))
+        self._update_unversioned = updating(table.table, _UNVERSIONED)
 
     async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         await self._name_sessions(connection, changes)
         # A new asset may have the name of one that is removed or renamed.
         await self._remove(connection, changes.service_id, changes.removed)
-        await self.insert_removals.run(connection, changes.removals)
-        await self._store_history(connection, changes)
-        renamed, others = _split(changes.changed.values())
-        await self._delete(connection, self._tables[:1], changes.service_id, [record.id for record in renamed])
-        await self.insert.run(connection, [*changes.new.values(), *renamed])
-        await self._update(connection, others)
-        await self.update_unversioned.run(connection, list(changes.touched.values()))
+        await self._insert_removals.run(connection, changes.removals)
+        await self._insert_history.run(connection, changes.history)
+        await self._rows[connection.dialect.name].store(connection, changes)
+        await self._update_unversioned.run(connection, list(changes.touched.values()))
         await self._store_references(connection, changes)
         await former_names.store(connection, changes.service_id, self._kind, changes.names)
 
@@ -98,30 +80,9 @@ class _Statements(Generic[A]):
         if not removed:
             return
         await self._references.remove(connection, removed.values())
-        await self._delete(connection, self._tables, service_id, list(removed))
+        for table in self._tables:
+            await delete_rows(connection, table, service_id, list(removed))
         await former_names.remove_of(connection, service_id, removed)
-
-    async def _delete(
-        self, connection: WriteConnection, tables: Iterable[Table], service_id: UUID, ids: Sequence[UUID]
-    ) -> None:
-        for table in tables if ids else ():
-            has_id = any_of(table.c.id, bindparam("ids", ids, UUID_LIST))
-            await connection.run(delete(table).where(table.c.service_id == service_id, has_id))
-
-    async def _store_history(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
-        """Stores older versions, before the updates that overwrite their rows."""
-        if names := [record.name for record in changes.superseded.values()]:
-            await connection.run(self.copy_to_history, {"service_id": changes.service_id, "names": names})
-        await self.insert_history.run(connection, changes.history)
-
-    async def _update(self, connection: WriteConnection, changed: Iterable[tuple[A, A]]) -> None:
-        moved: list[A] = []
-        in_place: list[A] = []
-        for before, after in changed:
-            same = self._indexed_values(before) == self._indexed_values(after)
-            (in_place if same else moved).append(after)
-        await self.update.run(connection, moved)
-        await self.update_in_place.run(connection, in_place)
 
     async def _store_references(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         """Makes assets that are new or changed be found by what they refer to now."""
@@ -131,21 +92,6 @@ class _Statements(Generic[A]):
         names = [record.name for record in [*changes.new.values(), *[after for _, after in outdated]]]
         if names:
             await self._references.add(connection, changes.service_id, names)
-
-
-def _split(changed: Iterable[tuple[A, A]]) -> tuple[list[A], list[tuple[A, A]]]:
-    """Returns the assets that have another name now, and the changes of the others.
-
-    The name is part of the key. Rows that are inserted anew can swap their names; rows that are updated cannot.
-    """
-    renamed: list[A] = []
-    others: list[tuple[A, A]] = []
-    for before, after in changed:
-        if before.name == after.name:
-            others.append((before, after))
-        else:
-            renamed.append(after)
-    return renamed, others
 
 
 @cache

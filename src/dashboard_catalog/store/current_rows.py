@@ -1,0 +1,123 @@
+"""Writes the rows of assets that are new or changed, and moves the rows that they replace into the history.
+
+PostgreSQL writes an updated row into all indexes, since some of them hold its time and its change number. So an update
+saves nothing there, and COPY is faster. SQLite writes only the indexes whose columns a statement sets.
+"""
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+
+from dashboard_catalog.store.asset_changes import KindChanges
+from dashboard_catalog.store.assets import AssetTable
+from dashboard_catalog.store.column_types import UUID_LIST
+from dashboard_catalog.store.conditions import any_of
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.record_statements import RecordStatement
+from dashboard_catalog.store.records import AssetRecord
+
+A = TypeVar("A", bound=AssetRecord)
+
+_FIXED = ("service_id", "name", "id")
+# The columns that lists look assets up by. SQLite rewrites each index whose columns a statement sets, changed or not.
+_INDEXED = ("owners", "tags", "charts", "domain", "project", "deleted")
+
+
+class CurrentRows(Protocol):
+    """The rows of one kind of asset."""
+
+    async def store(self, connection: WriteConnection, changes: KindChanges[Any]) -> None:
+        """Writes what is new or changed. Rows that are superseded become history."""
+
+
+class ReplacedRows:
+    """The rows on PostgreSQL: those of changed assets are deleted and written again.
+
+    Attributes:
+        move_to_history: Statement that moves the rows of a `service_id` that have one of `ids`.
+    """
+
+    def __init__(self, table: AssetTable[Any]) -> None:
+        self._table = table.table
+        self._insert = RecordStatement(insert(table.table))
+        c = table.table.c
+        has_id = any_of(c.id, bindparam("ids", type_=UUID_LIST))
+        moved = delete(table.table).where(c.service_id == bindparam("service_id"), has_id).returning(*c).cte("moved")
+        self.move_to_history = insert(table.history).from_select(table.columns, select(*moved.c))
+
+    async def store(self, connection: WriteConnection, changes: KindChanges[Any]) -> None:
+        """Deletes the rows before it writes any, so that assets can swap their names."""
+        if superseded := list(changes.superseded):
+            await connection.run(self.move_to_history, {"service_id": changes.service_id, "ids": superseded})
+        others = [id_ for id_ in changes.changed if id_ not in changes.superseded]
+        await delete_rows(connection, self._table, changes.service_id, others)
+        await self._insert.run(connection, [*changes.new.values(), *[after for _, after in changes.changed.values()]])
+
+
+class UpdatedRows(Generic[A]):
+    """The rows on SQLite: those of changed assets are updated, with as few indexes as possible.
+
+    Attributes:
+        copy_to_history: Statement that copies the rows of a `service_id` that have one of `names`.
+        update: Statement that sets all columns of a row.
+    """
+
+    def __init__(self, table: AssetTable[A]) -> None:
+        self._table = table.table
+        indexed = [name for name in table.columns if name in _INDEXED]
+        changing = [name for name in table.columns if name not in _FIXED]
+        self._indexed_values = attrgetter(*indexed)
+        self._insert = RecordStatement(insert(table.table))
+        self.copy_to_history = insert(table.history).from_select(table.columns, table.with_names)
+        self.update = updating(table.table, changing)
+        self._update_in_place = updating(table.table, [name for name in changing if name not in indexed])
+
+    async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
+        """Copies older versions before the updates that overwrite their rows."""
+        if names := [record.name for record in changes.superseded.values()]:
+            await connection.run(self.copy_to_history, {"service_id": changes.service_id, "names": names})
+        renamed, others = _split(changes.changed.values())
+        await delete_rows(connection, self._table, changes.service_id, [record.id for record in renamed])
+        await self._insert.run(connection, [*changes.new.values(), *renamed])
+        await self._update(connection, others)
+
+    async def _update(self, connection: WriteConnection, changed: Iterable[tuple[A, A]]) -> None:
+        moved: list[A] = []
+        in_place: list[A] = []
+        for before, after in changed:
+            same = self._indexed_values(before) == self._indexed_values(after)
+            (in_place if same else moved).append(after)
+        await self.update.run(connection, moved)
+        await self._update_in_place.run(connection, in_place)
+
+
+def updating(table: Table, names: Iterable[str]) -> RecordStatement:
+    """Returns the statement that sets some columns of the row that has the service and the name of a record."""
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    row = (table.c.service_id == bindparam("b_service_id")) & (table.c.name == bindparam("b_name"))
+    return RecordStatement(update(table).where(row).values(values))
+
+
+async def delete_rows(connection: WriteConnection, table: Table, service_id: UUID, ids: Sequence[UUID]) -> None:
+    """Deletes the rows of a BI service that have one of these ids. Does nothing when there are none."""
+    if ids:
+        has_id = any_of(table.c.id, bindparam("ids", ids, UUID_LIST))
+        await connection.run(delete(table).where(table.c.service_id == service_id, has_id))
+
+
+def _split(changed: Iterable[tuple[A, A]]) -> tuple[list[A], list[tuple[A, A]]]:
+    """Returns the assets that have another name now, and the changes of the others.
+
+    The name is part of the key. Rows that are inserted anew can swap their names; rows that are updated cannot.
+    """
+    renamed: list[A] = []
+    others: list[tuple[A, A]] = []
+    for before, after in changed:
+        if before.name == after.name:
+            others.append((before, after))
+        else:
+            renamed.append(after)
+    return renamed, others
