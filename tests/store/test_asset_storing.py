@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
 from dashboard_catalog.store.asset_storing import store_changes
@@ -16,7 +16,7 @@ from dashboard_catalog.store.records import CATALOG_ID, ChartRecord
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, CHART_REFERENCE, SERVICE_SEQUENCE
 from tests.store.database_work import chart
 
-ANN, BOB = UUID(int=1), UUID(int=2)
+ANN, BOB, TAG = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
 class Stored(NamedTuple):
@@ -49,6 +49,11 @@ class Charts:
         after = dataclasses.replace(record, version=record.version + 1, **values)
         self.changes.change(record, after)
         return after
+
+    async def forget_reference_to(self, id_: UUID) -> None:
+        """Deletes what finds charts by one of their references, so that a test sees what is written again."""
+        gone = delete(CHART_REFERENCE).where(CHART_REFERENCE.c.target_id == id_)
+        await self._database.write(lambda connection: connection.execute(gone))
 
     async def store(self) -> Stored:
         """Stores the changes and returns everything that is stored."""
@@ -130,6 +135,18 @@ async def test_an_asset_can_take_the_name_of_one_that_is_removed_with_it(charts:
 
     assert stored.rows == [(created.id, 1, None)]
     assert stored.references == [("c", BOB)]
+
+
+async def test_only_the_references_that_differ_are_written(charts: Charts) -> None:
+    record = charts.new("c", owners=[ANN], tags=[TAG])
+    await charts.store()
+    await charts.forget_reference_to(ANN)
+
+    changed = charts.changed(record, owners=[ANN, BOB], tags=[])
+    assert (await charts.store()).references == [("c", BOB)]
+
+    charts.changed(changed, deleted=True)
+    assert (await charts.store()).references == [("c", ANN), ("c", BOB)]
 
 
 async def test_assets_can_swap_their_names_and_leave_others_alone(charts: Charts) -> None:

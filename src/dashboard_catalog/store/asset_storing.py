@@ -61,7 +61,8 @@ class _Statements(Generic[A]):
         await self._insert_history.run(connection, changes.history)
         await self._rows[connection.dialect.name].store(connection, changes)
         await self._update_unversioned.run(connection, list(changes.touched.values()))
-        await self._store_references(connection, changes)
+        await self._references.change(connection, changes.changed.values())
+        await self._references.add(connection, changes.service_id, [record.name for record in changes.new.values()])
         await former_names.store(connection, changes.service_id, self._kind, changes.names)
 
     async def _name_sessions(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
@@ -83,15 +84,6 @@ class _Statements(Generic[A]):
         for table in self._tables:
             await delete_rows(connection, table, service_id, list(removed))
         await former_names.remove_of(connection, service_id, removed)
-
-    async def _store_references(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
-        """Makes assets that are new or changed be found by what they refer to now."""
-        dialect = connection.dialect.name
-        outdated = [pair for pair in changes.changed.values() if self._references.differ(dialect, *pair)]
-        await self._references.remove(connection, [before for before, _ in outdated])
-        names = [record.name for record in [*changes.new.values(), *[after for _, after in outdated]]]
-        if names:
-            await self._references.add(connection, changes.service_id, names)
 
 
 @cache

@@ -5,16 +5,26 @@ that hold a chart. SQLite cannot index a list, so there charts have such rows, t
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, Table, TextClause, bindparam, delete, select, text
+from sqlalchemy import Select, Table, TextClause, bindparam, delete, insert, select, text
 
 from dashboard_catalog.store.column_types import ID, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.conditions import any_of, overlaps
 from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.record_statements import RecordStatement
 
 _LISTS = {"postgresql": ("owners", "tags"), "sqlite": ("owners", "tags", "charts")}
+
+
+class _Reference(NamedTuple):
+    """A row of the table."""
+
+    service_id: UUID
+    target_id: UUID
+    deleted: bool
+    name: str
 
 
 class ReferenceRows:
@@ -35,27 +45,42 @@ class ReferenceRows:
             c.deleted == bindparam("b_deleted"),
             any_of(c.target_id, bindparam("targets", type_=UUID_LIST)),
         )
+        self._insert = RecordStatement(insert(rows))
         self._add = {"postgresql": self._add_on_postgresql(), "sqlite": self._add_on_sqlite()}
-
-    def differ(self, dialect: str, one: Any, other: Any) -> bool:
-        """Returns whether two versions of an asset need different rows."""
-        if one.deleted != other.deleted or one.name != other.name:
-            return True
-        return _targets(dialect, one) != _targets(dialect, other)
 
     async def add(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
         """Adds the rows of stored assets, which must not have any."""
-        await connection.run(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
+        if names:
+            await connection.run(self._add[connection.dialect.name], {"service_id": service_id, "names": names})
+
+    async def change(self, connection: WriteConnection, changed: Iterable[tuple[Any, Any]]) -> None:
+        """Replaces the rows that differ between two versions of assets: as they are stored, and as they are now."""
+        dialect = connection.dialect.name
+        pairs = [pair for pair in changed if _may_differ(dialect, *pair)]
+        before = [_rows(dialect, one) for one, _ in pairs]
+        after = [_rows(dialect, other) for _, other in pairs]
+        await self._remove_rows(connection, [had - has for had, has in zip(before, after, strict=True)])
+        added = [row for had, has in zip(before, after, strict=True) for row in has - had]
+        await self._insert.run(connection, added)
 
     async def remove(self, connection: WriteConnection, records: Iterable[Any]) -> None:
         """Removes the rows of assets; `records` are the assets as they were when the rows were added."""
-        rows = [
-            {"b_service_id": one.service_id, "b_name": one.name, "b_deleted": one.deleted, "targets": targets}
-            for one in records
-            if (targets := list(_targets(connection.dialect.name, one)))
+        await self._remove_rows(connection, [_rows(connection.dialect.name, one) for one in records])
+
+    async def _remove_rows(self, connection: WriteConnection, of_assets: Iterable[set[_Reference]]) -> None:
+        """Removes rows; the rows of each set belong to one asset and differ only in their targets."""
+        removed = [
+            {
+                "b_service_id": one.service_id,
+                "b_name": one.name,
+                "b_deleted": one.deleted,
+                "targets": [row.target_id for row in rows],
+            }
+            for rows in of_assets
+            for one in list(rows)[:1]
         ]
-        if rows:
-            await connection.run(self._remove, rows)
+        if removed:
+            await connection.run(self._remove, removed)
 
     def of(self, ids: Sequence[UUID], *, once: bool = True) -> Select[Any]:
         """Returns the statement for (name, service_id, deleted) of the assets that refer to any of `ids`.
@@ -79,16 +104,17 @@ class ReferenceRows:
         return fenced(held)
 
     def _add_on_postgresql(self) -> TextClause:
+        # No id is in a list twice, or in two lists.
         lists = " || ".join(_LISTS["postgresql"])
         return text(
             f"INSERT INTO {self.rows.name} (service_id, target_id, deleted, name)"
             " SELECT one.service_id, target.id, one.deleted, one.name"
-            f" FROM {self.table.name} AS one CROSS JOIN LATERAL (SELECT DISTINCT unnest({lists}) AS id)"
-            " AS target WHERE one.service_id = :service_id AND one.name = ANY (:names)"
+            f" FROM {self.table.name} AS one CROSS JOIN LATERAL unnest({lists}) AS target (id)"
+            " WHERE one.service_id = :service_id AND one.name = ANY (:names)"
         ).bindparams(bindparam("service_id", type_=ID), bindparam("names", type_=TEXT_LIST))
 
     def _add_on_sqlite(self) -> TextClause:
-        # No id is in a list twice, or in two lists. Joining the lists first would cost a third more.
+        # Joining the lists first would cost a third more.
         each = " UNION ALL ".join(
             "SELECT one.service_id, target.value, one.deleted, one.name"
             f" FROM {self.table.name} AS one, json_each(one.{name}) AS target"
@@ -101,8 +127,17 @@ class ReferenceRows:
         )
 
 
-def _targets(dialect: str, record: Any) -> set[UUID]:
-    return {id_ for name in _LISTS[dialect] for id_ in getattr(record, name, ())}
+def _rows(dialect: str, record: Any) -> set[_Reference]:
+    """Returns the rows of an asset."""
+    targets = (id_ for name in _LISTS[dialect] for id_ in getattr(record, name, ()))
+    return {_Reference(record.service_id, id_, record.deleted, record.name) for id_ in targets}
+
+
+def _may_differ(dialect: str, one: Any, other: Any) -> bool:
+    """Returns whether two versions of an asset may need different rows; lists that are copied are compared quickly."""
+    if one.deleted != other.deleted or one.name != other.name:
+        return True
+    return any(getattr(one, name, None) != getattr(other, name, None) for name in _LISTS[dialect])
 
 
 def fenced(keys: Select[Any]) -> Select[Any]:
