@@ -110,16 +110,16 @@ class _Resolver:
 
     def resolve(self, values: Mapping[str, Any]) -> Resolved:
         resolved = self.resolved
-        for name, value in values.items():
-            resolver = self._RESOLVERS.get(name)
-            if resolver is None:
-                resolved.values[name] = value
+        resolved.values.update(values)
+        for name, resolver in self._RESOLVERS.items():
+            if name not in values:
                 continue
             before, dropped = len(resolved.violations), len(resolved.dropped)
-            found = resolver(self, value)
+            found = resolver(self, values[name])
+            resolved.values[name] = found
             # A list of which nothing is left is absent, as it would be without what is dropped.
-            if found is not NOT_WRITTEN and (found or len(resolved.dropped) == dropped):
-                resolved.values[name] = found
+            if found is NOT_WRITTEN or (not found and len(resolved.dropped) > dropped):
+                del resolved.values[name]
             if name in self._decided.fields:
                 self._forgive(before, dropped, name)
         return resolved
