@@ -128,7 +128,7 @@ async def test_a_transaction_that_could_not_be_rolled_back_does_not_leak_into_th
 ) -> None:
     async def work(connection: WriteConnection) -> None:
         await connection.execute(INSERT, {"a": 1})
-        opened: Any = driver(connection)._conn
+        opened: Any = driver(connection)._connection
         rollback = opened.rollback
 
         def failing() -> None:

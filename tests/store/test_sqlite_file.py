@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import suppress
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,11 @@ async def test_a_write_to_a_file_that_goes_away_meanwhile_is_not_acknowledged(
     async def work(connection: WriteConnection) -> None:
         await connection.execute(text("INSERT INTO t VALUES (1, 0)"))
         if during_commit:
-            driver = driver_of(connection._connection)
-            await driver.set_trace_callback(lambda statement: delete(file) if statement == "COMMIT" else None)
+            thread = driver_of(connection._connection)._thread
+            on_statement = methodcaller(
+                "set_trace_callback", lambda statement: delete(file) if statement == "COMMIT" else None
+            )
+            await thread.run(on_statement)
         else:
             delete(file)
 

@@ -54,7 +54,7 @@ class TimeLimits:
 
 
 class Database:
-    """One database: PostgreSQL through asyncpg, or one SQLite file through aiosqlite.
+    """One database: PostgreSQL through asyncpg, or one SQLite file.
 
     Args:
         url: `postgresql+asyncpg://...` or `sqlite+aiosqlite:///FILE`.

@@ -24,8 +24,9 @@ from sqlalchemy.pool import QueuePool
 from dashboard_catalog.store.connections import TimeLimit, driver_of
 from dashboard_catalog.store.driver_errors import DAMAGED, MOVED, makes_connections_useless, problem_of
 from dashboard_catalog.store.file_use import FileUse
-from dashboard_catalog.store.sqlite_driver import CLOSE_SECONDS, SqliteDriver
+from dashboard_catalog.store.sqlite_driver import SqliteDriver
 from dashboard_catalog.store.sqlite_file import sqlite_file
+from dashboard_catalog.store.sqlite_thread import CLOSE_SECONDS
 
 _BUSY_SECONDS = 2
 # By default SQLite copies its log into the database file every 1,000 pages, which is about every chunk of a load. With

@@ -1,22 +1,19 @@
-"""One connection to SQLite and its thread, with few crossings between the event loop and the thread.
+"""A connection to SQLite as SQLAlchemy expects it, with few crossings between the event loop and the thread.
 
 A statement crosses once: the thread runs it and returns its rows. The statement that begins a transaction, and those
 whose results nobody reads, cross together with the next one, or with the commit. Nobody waits for a rollback.
 """
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from operator import methodcaller
 from typing import Any, NamedTuple, Self, TypeVar
 
-import aiosqlite
+from dashboard_catalog.store.sqlite_thread import SqliteThread
 
 T = TypeVar("T")
-
-CLOSE_SECONDS = 1.0
-"""How long to wait for a thread. One that waits for a dead disk cannot be stopped; it ends with the process."""
 
 # Limits the memory of a transaction that writes a lot.
 _MOST_KEPT_ROWS = 10_000
@@ -39,18 +36,15 @@ class Answer(NamedTuple):
     rows: Sequence[Any] = ()
 
 
-class SqliteDriver(aiosqlite.Connection):
-    """A connection and its thread, which never keeps the process from ending.
+class SqliteDriver:
+    """A connection and its thread. SQLAlchemy uses it like a connection of aiosqlite.
 
     Args:
         open_file: Opens the connection, in the thread.
     """
 
     def __init__(self, open_file: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(self._open, iter_chunk_size=64)
-        self._thread.daemon = True
-        self._open_file = open_file
-        self._opened: sqlite3.Connection | None = None
+        self._thread = SqliteThread(open_file)
         self._unsent: list[Statement] = []
         self._unsent_rows = 0
         self._keeps = False
@@ -84,6 +78,19 @@ class SqliteDriver(aiosqlite.Connection):
 
     # SQLAlchemy calls these.
 
+    def __await__(self) -> Generator[Any, None, Self]:
+        yield from self._thread.start().__await__()
+        return self
+
+    @property
+    def _connection(self) -> sqlite3.Connection | None:
+        """The connection while it is open. SQLAlchemy knows it by this name."""
+        return self._thread.connection
+
+    async def create_function(self, *args: Any, **options: Any) -> None:
+        """Adds a function to SQL."""
+        await self._thread.run(methodcaller("create_function", *args, **options))
+
     def cursor(self) -> Any:
         """Returns a cursor for one statement."""
         return _Cursor(self)
@@ -95,48 +102,30 @@ class SqliteDriver(aiosqlite.Connection):
     async def rollback(self) -> None:
         """Undoes what the transaction has written. Returns at once, since whatever is sent later runs later."""
         self._take_unsent()
-        self._tx.put_nowait((None, self._conn.rollback))
+        self._thread.run_later(methodcaller("rollback"))
 
-    def stop(self) -> asyncio.Future[Any] | None:
+    def stop(self) -> None:
         """Ends the thread when it has done everything else, and closes the connection."""
-        self._tx.put_nowait((None, self._close_unclaimed))
-        return super().stop()
+        self._thread.stop()
 
     async def close(self) -> None:
         """Closes the connection; waits a moment for that at most."""
-        if (closing := self.stop()) is not None:
-            await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        await self._thread.close()
 
-    # These can be called at any time.
+    # This can be called at any time.
 
     def interrupt_now(self) -> None:
         """Ends the statement that is running, unless it waits for the disk."""
         if self._connection is not None:
             self._connection.interrupt()
 
-    async def _in_thread(self, function: Callable[[sqlite3.Connection, Sequence[Statement]], T]) -> T:
+    async def _in_thread(self, function: Callable[[Sequence[Statement], sqlite3.Connection], T]) -> T:
         """Runs a function in the thread, with what is to be sent."""
-        if not self._running:
-            # SQLAlchemy knows this text.
-            raise ValueError("Connection closed")
-        answered: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._tx.put_nowait((answered, partial(function, self._conn, self._take_unsent())))
-        return await answered
+        return await self._thread.run(partial(function, self._take_unsent()))
 
     def _take_unsent(self) -> Sequence[Statement]:
         unsent, self._unsent, self._unsent_rows = self._unsent, [], 0
         return unsent
-
-    # These run in the thread.
-
-    def _open(self) -> sqlite3.Connection:
-        self._opened = self._open_file()
-        return self._opened
-
-    def _close_unclaimed(self) -> None:
-        """Closes what was opened for somebody who was cancelled meanwhile, and so never got it."""
-        if self._connection is None and self._opened is not None:
-            self._opened.close()
 
 
 class _Cursor:
@@ -166,7 +155,10 @@ class _Cursor:
         """Does nothing: the thread has closed its own cursor."""
 
 
-def _run(connection: sqlite3.Connection, statements: Sequence[Statement]) -> Answer:
+# These run in the thread.
+
+
+def _run(statements: Sequence[Statement], connection: sqlite3.Connection) -> Answer:
     """Runs statements and returns the answer of the last one."""
     if connection.in_transaction and statements[0].sql.startswith("BEGIN"):
         # The rollback before, for which nobody has waited, has failed. If it fails again, somebody learns of it.
@@ -180,10 +172,10 @@ def _run(connection: sqlite3.Connection, statements: Sequence[Statement]) -> Ans
     return answer
 
 
-def _commit(connection: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+def _commit(statements: Sequence[Statement], connection: sqlite3.Connection) -> None:
     try:
         if statements:
-            _run(connection, statements)
+            _run(statements, connection)
         connection.commit()
     except BaseException:
         # To SQLAlchemy, the transaction has ended.
