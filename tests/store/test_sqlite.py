@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,23 @@ async def test_writers_of_one_process_queue_and_readers_do_not_wait_for_them(dat
     await asyncio.gather(*[database.write(work) for _ in range(100)], *reads)
 
     assert len(await rows(database)) == 100
+
+
+@pytest.mark.parametrize("page_bytes", [4096, 8192])
+async def test_new_files_have_larger_pages_and_the_log_is_as_long_with_any(database_url: str, page_bytes: int) -> None:
+    url = database_url.replace("catalog.db", "new.db")
+    if page_bytes == 4096:
+        with closing(sqlite3.connect(sqlite_file(url))) as older:
+            older.execute("PRAGMA page_size=4096")
+            older.execute("VACUUM")
+    await asyncio.to_thread(migrate.upgrade, url)
+
+    database = Database(url)
+    async with database.read() as connection:
+        [pages] = (await connection.execute(text("PRAGMA wal_autocheckpoint"))).one()
+        assert (await connection.execute(text("PRAGMA page_size"))).one() == (page_bytes,)
+    await database.close()
+    assert pages * page_bytes == pytest.approx(32_000_000, abs=page_bytes)
 
 
 def test_only_its_owner_can_read_a_new_file(tmp_path: Path, database_url: str) -> None:

@@ -29,15 +29,10 @@ from dashboard_catalog.store.sqlite_file import sqlite_file
 from dashboard_catalog.store.sqlite_thread import CLOSE_SECONDS
 
 _BUSY_SECONDS = 2
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY")
 # By default SQLite copies its log into the database file every 1,000 pages, which is about every chunk of a load. With
-# a longer log, a page that many chunks write is copied once for all of them. The log takes 32 MB.
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "wal_autocheckpoint=8000",
-    "cache_size=-16384",
-    "temp_store=MEMORY",
-)
+# a longer log, a page that many chunks write is copied once for all of them.
+_LOG_BYTES = 32_000_000
 
 _Identity = tuple[int, int]
 
@@ -188,6 +183,8 @@ class SqliteConnections:
         with _closed_on_error(connection):
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
+            [page_bytes] = connection.execute("PRAGMA page_size").fetchone()
+            connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // page_bytes}")
         return connection
 
 
