@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -166,15 +167,10 @@ async def test_an_expired_token_with_another_key_is_invalid(authenticator: Authe
 async def test_an_own_token_has_no_leeway_and_expires_even_in_the_cache(
     authenticator: Authenticator, key: SigningKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return super().now(tz) + timedelta(hours=1)
-
     token = issue_token(key, "bob", [], lifetime=timedelta(hours=1))
     first = await authenticator.authenticate(f"Bearer {token}")
     assert await authenticator.authenticate(f"Bearer {token}") is first
-    monkeypatch.setattr(tokens, "datetime", Later)
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(time=lambda: time.time() + 3_600))
     assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
     assert await reason(authenticator, token) is Reason.TOKEN_EXPIRED
 
@@ -191,13 +187,7 @@ async def test_only_a_verified_token_is_recalled(
         assert authenticator.recall(sent) is None
     publish(jwks_path, jwk(P256, kid="p"))
     assert authenticator.recall(f"Bearer {other}") is None
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return super().now(tz) + timedelta(minutes=1)
-
-    monkeypatch.setattr(tokens, "datetime", Later)
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(time=lambda: time.time() + 60))
     assert authenticator.recall(f"Bearer {own}") is None
 
 

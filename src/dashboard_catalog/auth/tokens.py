@@ -5,8 +5,9 @@ keys also apply to cached tokens. `issuing` issues tokens, and `external_issuer`
 """
 
 import hashlib
+import math
+import time
 from collections import OrderedDict
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from dashboard_catalog.auth.claims import ClaimNames
@@ -41,6 +42,8 @@ class _Verified(NamedTuple):
     principal: Principal
     issuer: TrustedIssuer
     keys: KeySet
+    # As POSIX time, which is compared with the clock at each call.
+    expires_at: float
 
 
 class Authenticator:
@@ -86,8 +89,8 @@ class Authenticator:
         verified = self._verified.get(digest)
         if verified is None:
             return None
-        principal = verified.principal
-        if verified.issuer.keys.current() is not verified.keys or _has_expired(principal):
+        principal, issuer, keys, expires_at = verified
+        if issuer.keys.current() is not keys or expires_at <= time.time():
             del self._verified[digest]
             return None
         self._verified.move_to_end(digest)
@@ -105,9 +108,10 @@ class Authenticator:
             principal = verify(unverified, issuer, keys)
         if principal is None:
             refuse("the signature of the token is wrong: the token was changed, or another server issued it")
-        if _has_expired(principal):
+        expires_at = math.inf if principal.expires_at is None else principal.expires_at.timestamp()
+        if expires_at <= time.time():
             raise CatalogError(Reason.TOKEN_EXPIRED, "the token has expired")
-        self._remember(_digest(token), _Verified(principal, issuer, keys))
+        self._remember(_digest(token), _Verified(principal, issuer, keys, expires_at))
         return principal
 
     def _remember(self, digest: bytes, verified: _Verified) -> None:
@@ -119,10 +123,6 @@ class Authenticator:
 def own_issuer(key: SigningKey) -> TrustedIssuer:
     """Returns the catalog itself as an issuer. It has no leeway, because it issues and verifies by the same clock."""
     return TrustedIssuer(OWN_ISSUER, OWN_AUDIENCE, OwnKeys(key), ClaimNames(), leeway=0)
-
-
-def _has_expired(principal: Principal) -> bool:
-    return principal.expires_at is not None and principal.expires_at <= datetime.now(UTC)
 
 
 def _digest(token: str) -> bytes:
