@@ -40,6 +40,8 @@ class Gate:
         Raises:
             CatalogError: DRAINING or TOO_MANY_CALLS.
         """
+        if self._running < self._limit and not self.drained.done():
+            return
         self.check_not_draining()
         if self._running >= self._limit:
             raise CatalogError(
@@ -56,8 +58,7 @@ class Gate:
         Raises:
             CatalogError: DRAINING or TOO_MANY_CALLS. Then the call is not counted.
         """
-        if self._running >= self._limit or self.drained.done():
-            self.check_room()
+        self.check_room()
         self._running += 1
 
     def leave(self) -> None:

@@ -32,6 +32,7 @@ class Method:
         serialize: Turns a response into bytes; None if there is none.
         requests_stream: Whether it takes a stream.
         responses_stream: Whether it returns one.
+        is_unary: Whether it takes one request and returns one response.
         is_watch: Whether its calls are watchers.
     """
 
@@ -42,12 +43,8 @@ class Method:
     serialize: Callable[[Any], bytes] | None
     requests_stream: bool
     responses_stream: bool
+    is_unary: bool = False
     is_watch: bool = False
-
-    @property
-    def is_unary(self) -> bool:
-        """Whether it takes one request and returns one response."""
-        return not (self.requests_stream or self.responses_stream)
 
 
 def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Method:
@@ -68,6 +65,7 @@ def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Met
         serialize=handler.response_serializer,
         requests_stream=handler.request_streaming,
         responses_stream=handler.response_streaming,
+        is_unary=not (handler.request_streaming or handler.response_streaming),
         is_watch=is_watch(serve),
     )
 

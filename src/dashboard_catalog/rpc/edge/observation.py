@@ -50,11 +50,12 @@ class Observation:
     __slots__ = (
         "_access_log",
         "_admit",
-        "_authorizations",
+        "_authorization",
         "_began",
         "_context",
         "_logged",
         "_method",
+        "_sent_twice",
         "call_id",
         "response_serializer",
         "response_streaming",
@@ -87,17 +88,19 @@ class Observation:
         self._admit = admit
         self._access_log = access_log
         self._logged = False
-        self._authorizations: list[str] = []
+        self._authorization: str | None = None
+        self._sent_twice = False
         self.response_streaming = method.responses_stream
         self.response_serializer = method.serialize
         self.subject: str | None = None
         sent_id = None
         for name, value in metadata:
             if name == "authorization":
-                self._authorizations.append(value)
+                self._sent_twice = self._authorization is not None
+                self._authorization = value
             elif name == CALL_ID_METADATA:
                 sent_id = value
-        self.call_id = ids.of(sent_id)
+        self.call_id = ids.of(sent_id) if sent_id else ids.new()
 
     async def stream_unary(self, _requests: object, context: GrpcContext) -> Any:
         """Serves the call. Returns its response; None for a method that streams its responses.
@@ -139,9 +142,9 @@ class Observation:
             CatalogError: TOKEN_MALFORMED if the caller sent it twice. Proxies and servers would not agree on which one
                 counts.
         """
-        if len(self._authorizations) > 1:
+        if self._sent_twice:
             raise CatalogError(Reason.TOKEN_MALFORMED, "the call has more than one authorization entry")
-        return self._authorizations[0] if self._authorizations else None
+        return self._authorization
 
     async def end(self, error: CatalogError) -> None:
         """Ends the call with the status of an error, from outside of the task that serves it.
