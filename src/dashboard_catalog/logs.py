@@ -7,12 +7,14 @@ the values of variables, because some contain tokens.
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import structlog
 from structlog.typing import EventDict, Processor
+
+T = TypeVar("T")
 
 # One encoder for all lines: `json.dumps` would make another one for each.
 _encode = json.JSONEncoder(default=repr).encode
@@ -29,9 +31,9 @@ def configure(level: str, style: str, *, context: Sequence[Processor] = (), stre
     """
     stream = stream or sys.stderr
     colors = stream.isatty()
-    as_json = style == "json" or (style == "auto" and not colors)
-    shared = [*context, *_processors(as_json)]
-    renderer = _as_json if as_json else _console(colors)
+    json_lines = style == "json" or (style == "auto" and not colors)
+    shared = [*context, *_processors(json_lines)]
+    renderer = _render_json if json_lines else _console(colors)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -55,44 +57,46 @@ def silenced() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def write_all(lines: Iterable[tuple[int, EventDict]]) -> None:
+def write_all(lines: Iterable[tuple[int, T]], fields: Callable[[T], EventDict], json_of: Callable[[T], str]) -> None:
     """Writes many lines at once: those whose level is enabled.
 
     Args:
-        lines: Level and fields of each line. They are written as they are, so `level` and `timestamp` must be among
-            them. All lines begin with the same field. No value may be a list of mappings.
+        lines: Level and content of each line.
+        fields: Returns the fields of a line. They are written as they are, so `level` and `timestamp` must be among
+            them.
+        json_of: Returns what `as_json` would return for these fields, and may cost less.
     """
     is_enabled = structlog.get_logger().bind().is_enabled_for
     enabled = [line for level, line in lines if is_enabled(level)]
     settings = structlog.get_config()
-    if rendered := _rendered(settings["processors"][-1], enabled):
-        settings["logger_factory"]().msg(rendered)
+    renderer = settings["processors"][-1]
+    rendered = map(json_of, enabled) if renderer is _render_json else _rendered(renderer, map(fields, enabled))
+    if text := "\n".join(rendered):
+        settings["logger_factory"]().msg(text)
 
 
-def _rendered(renderer: Processor, lines: list[EventDict]) -> str:
-    if renderer is _as_json and lines:
-        # One call of the encoder costs less than one per line. What is looked for is never found within a value: there,
-        # a quote follows a backslash, and no letter follows the quote after a value.
-        start = f'{{"{next(iter(lines[0]))}": '
-        return _encode(lines)[1:-1].replace(f"}}, {start}", f"}}\n{start}")
-    rendered: list[str] = []
+def _rendered(renderer: Processor, lines: Iterable[EventDict]) -> Iterator[str]:
     for line in lines:
         with suppress(structlog.DropEvent):
-            rendered.append(str(renderer(None, line["level"], line)))
-    return "\n".join(rendered)
+            yield str(renderer(None, line["level"], line))
 
 
-def _as_json(_logger: object, _level: str, line: EventDict) -> str:
+def as_json(line: EventDict) -> str:
+    """Returns a line as it is written for programs."""
     return _encode(line)
 
 
-def _processors(as_json: bool) -> list[Processor]:
+def _render_json(_logger: object, _level: str, line: EventDict) -> str:
+    return _encode(line)
+
+
+def _processors(json_lines: bool) -> list[Processor]:
     processors: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.MaybeTimeStamper(fmt="iso"),
     ]
     # The console renderer formats exceptions itself.
-    return [*processors, structlog.processors.format_exc_info] if as_json else processors
+    return [*processors, structlog.processors.format_exc_info] if json_lines else processors
 
 
 def _console(colors: bool) -> Processor:

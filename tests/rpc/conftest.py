@@ -200,7 +200,7 @@ async def serving(
             await server.stop(None)
             edge.access_log.flush()
             # A call may end after its server, and would be logged in the next test.
-            setattr(edge.access_log, "add", lambda **_: None)  # noqa: B010 - a method, to mypy
+            setattr(edge.access_log, "add", lambda _: None)  # noqa: B010 - a method, to mypy
 
 
 @pytest.fixture

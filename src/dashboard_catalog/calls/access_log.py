@@ -7,9 +7,10 @@ are only rendered, because the other processors of the log would add nothing to 
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard_catalog import logs
 
@@ -21,32 +22,95 @@ _LEVELS = {"INTERNAL": logging.ERROR, "UNAVAILABLE": logging.WARNING, "RESOURCE_
 _LEVEL_NAMES = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 
 
+class CallLine(NamedTuple):
+    """What the log says of one call. A tuple, since a dictionary would cost more between the steps of a call.
+
+    Attributes:
+        call_id: Id of the call.
+        seconds: Duration.
+        method: What was called.
+        code: Name of the code that the call ended with.
+        reason: Reason of the error, if any.
+        subject: The caller, if known.
+        peer: Address of the caller.
+        quiet: Whether the line is only of interest for debugging.
+        more: Further fields, if any.
+    """
+
+    call_id: str
+    seconds: float
+    method: str
+    code: str
+    reason: str | None
+    subject: str | None
+    peer: str
+    quiet: bool
+    more: Mapping[str, Any] | None = None
+
+
 class AccessLog:
     """Collects the lines of calls and writes them soon afterwards."""
 
     def __init__(self) -> None:
-        self._lines: list[tuple[int, int, dict[str, Any]]] = []
+        # With the time at which each call ended, in nanoseconds.
+        self._lines: list[tuple[int, CallLine]] = []
 
-    def add(self, *, quiet: bool, **line: Any) -> None:
-        """Takes the line of a call that has just ended.
-
-        Args:
-            quiet: Whether the line is only of interest for debugging.
-            line: Fields of the line. `code`, the name of the code that the call ended with, is required.
-        """
+    def add(self, line: CallLine) -> None:
+        """Takes the line of a call that has just ended."""
         if not self._lines:
             asyncio.get_running_loop().call_later(WAIT_SECONDS, self.flush)
-        level = logging.DEBUG if quiet else _LEVELS.get(line["code"], logging.INFO)
-        self._lines.append((level, time.time_ns(), line))
+        self._lines.append((time.time_ns(), line))
 
     def flush(self) -> None:
         """Writes what has been collected."""
         lines, self._lines = self._lines, []
-        for level, ended, line in lines:
-            line["event"] = "call"
-            line["level"] = _LEVEL_NAMES[level]
-            line["timestamp"] = _timestamp(ended)
-        logs.write_all((level, line) for level, _, line in lines)
+        logs.write_all([(_level(line), (ended, line)) for ended, line in lines], _fields, _as_json)
+
+
+def _level(line: CallLine) -> int:
+    return logging.DEBUG if line.quiet else _LEVELS.get(line.code, logging.INFO)
+
+
+def _fields(ended_line: tuple[int, CallLine]) -> dict[str, Any]:
+    """Returns the fields of a line, in the order of the log."""
+    ended, line = ended_line
+    return {
+        "call_id": line.call_id,
+        "method": line.method,
+        "code": line.code,
+        "reason": line.reason,
+        "subject": line.subject,
+        "peer": line.peer,
+        "duration_ms": round(line.seconds * 1_000, 2),
+        **(line.more or {}),
+        "event": "call",
+        "level": _LEVEL_NAMES[_level(line)],
+        "timestamp": _timestamp(ended),
+    }
+
+
+def _as_json(ended_line: tuple[int, CallLine]) -> str:
+    """Returns the same fields as JSON. Takes a third of the time, because most of a line is that of many others."""
+    ended, line = ended_line
+    if line.more:
+        return logs.as_json(_fields(ended_line))
+    start, end = _recurring(line[2:])
+    # The id of a call has only characters that JSON takes as they are.
+    milliseconds = round(line.seconds * 1_000, 2)
+    return f'{{"call_id": "{line.call_id}{start}"duration_ms": {milliseconds}, {end}{_timestamp(ended)}"}}'
+
+
+@lru_cache(maxsize=1_024)
+def _recurring(shape: tuple[Any, ...]) -> tuple[str, str]:
+    """Returns what is the same in the lines of many calls: between id and duration, and between duration and time.
+
+    Args:
+        shape: All fields of a `CallLine` but the first two.
+    """
+    line = logs.as_json(_fields((0, CallLine("", 0.0, *shape))))
+    # Never found within a value, where a backslash precedes each quote.
+    start, end = line.split('"duration_ms": 0.0, ')
+    return start.removeprefix('{"call_id": "'), end.removesuffix(f'{_timestamp(0)}"}}')
 
 
 def _timestamp(nanoseconds: int) -> str:

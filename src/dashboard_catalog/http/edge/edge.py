@@ -15,7 +15,7 @@ A few paths skip 4 to 6: probes and documentation are read without a token, also
 import asyncio
 import time
 from collections.abc import Awaitable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from starlette.datastructures import Headers
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard_catalog.auth.policies import ActionDenied
 from dashboard_catalog.auth.principal import Principal
-from dashboard_catalog.calls.access_log import AccessLog
+from dashboard_catalog.calls.access_log import AccessLog, CallLine
 from dashboard_catalog.calls.call_ids import CallIds
 from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
@@ -99,7 +99,7 @@ class HttpEdge:
             await self._admit(scope, receive, observed)
             failure = scope.get(FAILURE)
         except (ClientGone, asyncio.CancelledError):
-            self._access_log.add(**observed.line("CANCELLED"))
+            observed.log("CANCELLED", self._access_log)
             # The port closes the connection of a request that ends with an exception.
             raise
         except CatalogError as error:
@@ -109,7 +109,7 @@ class HttpEdge:
         if isinstance(failure, ActionDenied):
             failure.log(observed.call_id)
         code = failure.code.value if failure else "OK"
-        self._access_log.add(**observed.line(code, failure.reason.value if failure else None))
+        observed.log(code, self._access_log, failure.reason.value if failure else None)
         if failure is not None and not observed.has_begun:
             await _answer(failure, scope, receive, observed)
 
@@ -254,20 +254,21 @@ class _Observation:
         _log.exception("bug", call_id=self.call_id, method=self._name())
         return bug(self.call_id)
 
-    def line(self, code: str, reason: str | None = None) -> dict[str, Any]:
-        """Returns the fields of the log line."""
-        client = self._scope.get("client") or ("unknown", 0)
-        return {
-            "quiet": self.is_open and code == "OK",
-            "call_id": self.call_id,
-            "method": self._name(),
-            "code": code,
-            "reason": reason,
-            "subject": self.subject,
-            "peer": f"{client[0]}:{client[1]}",
-            "duration_ms": round((time.perf_counter() - self._began) * 1_000, 2),
-            **({"dropped": dict(self.call.dropped)} if self.call and self.call.dropped else {}),
-        }
+    def log(self, code: str, access_log: AccessLog, reason: str | None = None) -> None:
+        """Leaves the log line."""
+        host, port = self._scope.get("client") or ("unknown", 0)
+        line = CallLine(
+            call_id=self.call_id,
+            seconds=time.perf_counter() - self._began,
+            method=self._name(),
+            code=code,
+            reason=reason,
+            subject=self.subject,
+            peer=f"{host}:{port}",
+            quiet=self.is_open and code == "OK",
+            more={"dropped": dict(self.call.dropped)} if self.call and self.call.dropped else None,
+        )
+        access_log.add(line)
 
     def _name(self) -> str:
         """Returns the route and not the path, which has names in it and can be anything."""

@@ -14,7 +14,7 @@ import grpc.aio
 import structlog
 
 from dashboard_catalog.auth.policies import ActionDenied
-from dashboard_catalog.calls.access_log import AccessLog
+from dashboard_catalog.calls.access_log import AccessLog, CallLine
 from dashboard_catalog.calls.call_ids import CallIds
 from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.error_codes import Reason
@@ -183,16 +183,18 @@ class Observation:
         if self._logged:
             return
         self._logged = True
-        self._access_log.add(
-            quiet=self._method.is_open,
-            call_id=self.call_id,
-            method=self._method.name,
-            code=code or _code_name(self._context.code()),
-            reason=reason,
-            subject=self.subject,
-            peer=self._context.peer(),
-            duration_ms=round((time.perf_counter() - self._began) * 1_000, 2),
+        # By position, which costs half as much as by name.
+        line = CallLine(
+            self.call_id,
+            time.perf_counter() - self._began,
+            self._method.name,
+            code or _code_name(self._context.code()),
+            reason,
+            self.subject,
+            self._context.peer(),
+            self._method.is_open,
         )
+        self._access_log.add(line)
 
 
 def _code_name(code: Any) -> str:
