@@ -9,6 +9,7 @@ import pytest
 from dashboard_catalog.catalog.known import remembered
 from dashboard_catalog.catalog.known.assumed import KnownChart
 from dashboard_catalog.catalog.known.remembered import Memory, Remembered
+from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.store.records import EntityRecord
 
@@ -42,7 +43,8 @@ def _keep(one: Remembered, numbers: tuple[int, int], service: UUID = SERVICE, **
 
 def _known(one: Remembered, number: int, *names: str) -> list[KnownChart | None]:
     service = one.service(SERVICE, number)
-    return [service.chart(name) for name in names] if service else []
+    keys = [AssetName("superset", name) for name in names]
+    return service.charts(keys) if service else []
 
 
 def _tag(**attributes: Any) -> EntityRecord:

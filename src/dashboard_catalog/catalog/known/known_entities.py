@@ -147,15 +147,19 @@ class KnownEntities:
             services: The BI services of the charts, by the names in `keys`.
         """
         missing = []
-        for key in keys:
-            service = services.get(key.service)
+        for service_name, named in _by_service(keys).items():
+            service = services.get(service_name)
             remembered = self._remembered.get(service.id) if service else None
-            chart = remembered.chart(key.name) if remembered is not None else None
-            if service is None or chart is None:
-                missing.append(key)
-            else:
-                self._charts[service.name, key.name] = chart
-                self._chart_services[chart.id] = service.id
+            if service is None or remembered is None:
+                missing += named
+                continue
+            has_same_name = service.name == service_name
+            for key, chart in zip(named, remembered.charts(named), strict=True):
+                if chart is None:
+                    missing.append(key)
+                else:
+                    self._charts[key if has_same_name else (service.name, key.name)] = chart
+                    self._chart_services[chart.id] = service.id
         return missing
 
     async def load_charts_by_id(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
@@ -314,6 +318,13 @@ class KnownEntities:
         """Returns the fully qualified name of a record, or a row, with `service_id` and `name`."""
         service = self._by_id.get(asset.service_id)
         return names.join(service.name if service else str(asset.service_id), asset.name)
+
+
+def _by_service(keys: Iterable[AssetName]) -> dict[str, list[AssetName]]:
+    found: dict[str, list[AssetName]] = defaultdict(list)
+    for key in keys:
+        found[key.service].append(key)
+    return found
 
 
 def _names_above(kind: str, fqn: str) -> list[tuple[str, str]]:

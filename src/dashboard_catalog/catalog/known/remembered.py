@@ -17,10 +17,12 @@ counts that was last confirmed more than a minute ago.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.assumed import KnownChart
 from dashboard_catalog.catalog.model import qualified_names as names
+from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.column_types import uuid_of
 from dashboard_catalog.store.connections import ReadConnection
@@ -34,6 +36,9 @@ _MAX_ENTITIES = 10_000
 # Length as a text. The configuration of a custom property may have 64 KiB.
 _MAX_ATTRIBUTES = 2_000
 _CONFIRMED_SECONDS = 60.0
+
+# Makes a `KnownChart` of a tuple, several times as fast as the class does. A load recalls each chart.
+_live_chart = partial(tuple.__new__, KnownChart)
 
 
 class RememberedEntities:
@@ -129,10 +134,11 @@ class RememberedService:
         """How many charts are remembered."""
         return len(self._newer) + len(self._older)
 
-    def chart(self, name: str) -> KnownChart | None:
-        """Returns the chart of this name, if it is remembered."""
-        id_ = self._newer.get(name) or self._older.get(name)
-        return KnownChart(uuid_of(id_), False, False) if id_ else None
+    def charts(self, keys: Iterable[AssetName]) -> list[KnownChart | None]:
+        """Returns the charts of these names, None for those that are not remembered."""
+        newer, older = self._newer, self._older
+        ids = [newer.get(key.name) or older.get(key.name) for key in keys]
+        return [_live_chart((uuid_of(id_), False, False)) if id_ else None for id_ in ids]
 
     def add(self, written: Mapping[str, UUID | None], read: Mapping[str, KnownChart]) -> None:
         """Remembers live charts by name: those that were written, and others while there is room."""
