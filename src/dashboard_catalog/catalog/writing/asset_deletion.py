@@ -36,14 +36,14 @@ class AssetDeletion:
         self._taken_along: dict[UUID, list[UUID]] = defaultdict(list)
         self._affected: list[str] = []
 
-    async def load(self, connection: ReadConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
+    async def load(self, connection: ReadConnection, writes: Iterable[tuple[AssetWrite, AssetRecord]]) -> None:
         """Loads the charts that the writes may delete or restore, and who else holds them."""
         comes_back: dict[UUID, set[UUID]] = defaultdict(set)
         at_stake: set[UUID] = set()
         for write, stored in writes:
-            if stored is not None and write.verb is Verb.DELETE:
+            if write.verb is Verb.DELETE:
                 at_stake |= set(stored.charts) if isinstance(stored, DashboardRecord) else {stored.id}
-            if stored is not None and stored.deleted and write.kind.holds_charts:
+            if stored.deleted and write.kind.holds_charts:
                 comes_back[stored.service_id].add(stored.id)
         charts: list[AssetRecord] = []
         for service_id, ids in comes_back.items():

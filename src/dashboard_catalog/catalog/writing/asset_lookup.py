@@ -24,7 +24,8 @@ class AssetLookup:
 
         What ingestion loads under a former name is the renamed asset. Nobody else reaches it by that name.
         """
-        return self.named(write) or (self.renamed(write) if write.follows_renames else None)
+        found = self.named(write)
+        return self.renamed(write) if found is None and self._known.former.any and write.follows_renames else found
 
     def named(self, write: AssetWrite | DeferredUpsert) -> AssetRecord | None:
         """Returns the asset that has the id or the name that a write names, deleted or not."""

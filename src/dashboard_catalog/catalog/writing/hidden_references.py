@@ -26,13 +26,9 @@ class HiddenReferences:
         self._targets = targets
         self._values = HiddenValues(sight, targets)
 
-    async def load(self, connection: ReadConnection, writes: Iterable[tuple[AssetWrite, AssetRecord | None]]) -> None:
+    async def load(self, connection: ReadConnection, writes: Iterable[tuple[AssetWrite, AssetRecord]]) -> None:
         """Loads what the writes of limited callers could take away from the assets as they are stored."""
-        limited = [
-            (write, stored)
-            for write, stored in writes
-            if stored is not None and self._sight.is_limited(write.writer.principal)
-        ]
+        limited = [(write, stored) for write, stored in writes if self._sight.is_limited(write.writer.principal)]
         charts = {id_ for write, stored in limited if _writes(write, "charts") for id_ in getattr(stored, "charts", ())}
         if charts:
             await self._sight.known.load_chart_services(connection, charts)

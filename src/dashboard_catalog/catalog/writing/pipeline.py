@@ -226,7 +226,7 @@ class _Run:
         await self._load_references(versions)
         if self._batch.is_chunk and self._known.former.any:
             self._refuse_contradictions(asset_items(self._batch.writes, self._results, self._known, self._lookup))
-        stored = [(write, self._lookup.target(write)) for write in self._assets.values()]
+        stored = self._stored()
         await self._hidden.load(self._connection, stored)
         await self._deletion.load(self._connection, stored)
         for kind in ASSET_KINDS.values():
@@ -237,6 +237,13 @@ class _Run:
                         await asyncio.sleep(0)
         if self._writer:
             await store_changes(self._writer, self._working.changes)
+
+    def _stored(self) -> list[tuple[AssetWrite, AssetRecord]]:
+        """Returns the writes that change an asset which is stored, with it."""
+        if not self._working.records():
+            return []
+        found = ((write, self._lookup.target(write)) for write in self._assets.values())
+        return [(write, stored) for write, stored in found if stored is not None]
 
     def _apply(self, write: AssetWrite) -> Result:
         try:
