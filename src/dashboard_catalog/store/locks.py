@@ -6,12 +6,13 @@ other. It holds them until it ends. SQLite has only one writer at a time, so the
 
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, literal_column, select, update
 
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.tables import SERVICE_SEQUENCE
 
 _last_change = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == bindparam("id"))
+_locked_last_change = _last_change.with_for_update()
 _advance = (
     update(SERVICE_SEQUENCE)
     .where(SERVICE_SEQUENCE.c.service_id == bindparam("b_service_id"))
@@ -19,6 +20,8 @@ _advance = (
 )
 # Any fixed number serves. This one looks like "dashboard catalog", for whoever reads pg_locks.
 _CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
+_lock_to_write = select(func.pg_advisory_xact_lock(literal_column(str(_CATALOG_LOCK))))
+_lock_to_rely = select(func.pg_advisory_xact_lock_shared(literal_column(str(_CATALOG_LOCK))))
 
 
 async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
@@ -28,8 +31,7 @@ async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
         to_write: Whether this transaction writes entities itself. Then it also waits for those that rely on them.
     """
     if connection.dialect.name == "postgresql":
-        function = func.pg_advisory_xact_lock if to_write else func.pg_advisory_xact_lock_shared
-        await connection.execute(select(function(bindparam("key", _CATALOG_LOCK))))
+        await connection.execute(_lock_to_write if to_write else _lock_to_rely)
 
 
 async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
@@ -39,7 +41,7 @@ async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
         service_id: Of a service that exists, or `CATALOG_ID` for the change numbers of entities.
     """
     # The migrations add the row of `CATALOG_ID`, and `entities.save` adds the row of each service.
-    last = int((await connection.execute(_last_change.with_for_update(), {"id": service_id})).scalar_one())
+    last = int((await connection.execute(_locked_last_change, {"id": service_id})).scalar_one())
     connection.locked_at.setdefault(service_id, last)
     return last
 
