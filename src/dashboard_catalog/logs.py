@@ -9,6 +9,8 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TextIO, TypeVar
 
 import structlog
@@ -73,6 +75,18 @@ def write_all(lines: Iterable[tuple[int, T]], fields: Callable[[T], EventDict], 
     rendered = map(json_of, enabled) if renderer is _render_json else _rendered(renderer, map(fields, enabled))
     if text := "\n".join(rendered):
         settings["logger_factory"]().msg(text)
+
+
+def timestamp(nanoseconds: int) -> str:
+    """Returns a time since 1970 as lines show it, for `write_all`."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{_second(seconds)}.{rest // 1_000:06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    """Returns the beginning of a timestamp, up to the second: the same for thousands of lines."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _rendered(renderer: Processor, lines: Iterable[EventDict]) -> Iterator[str]:

@@ -26,7 +26,7 @@ def audited(lines: Lines, event: str = "written") -> Lines:
     """Takes the lines of an event from the log, without fields that are empty or the same in all lines."""
     taken = [line for line in lines if line["event"] == event]
     lines.clear()
-    same = ("event", "log_level", "method")
+    same = ("event", "level", "log_level", "method", "timestamp")
     return [{key: line[key] for key in line if key not in same and line[key] not in (None, ())} for line in taken]
 
 

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -85,7 +84,7 @@ def _fields(ended_line: tuple[int, CallLine]) -> dict[str, Any]:
         **(line.more or {}),
         "event": "call",
         "level": _LEVEL_NAMES[_level(line)],
-        "timestamp": _timestamp(ended),
+        "timestamp": logs.timestamp(ended),
     }
 
 
@@ -97,7 +96,7 @@ def _as_json(ended_line: tuple[int, CallLine]) -> str:
     start, end = _recurring(line[2:])
     # The id of a call has only characters that JSON takes as they are.
     milliseconds = round(line.seconds * 1_000, 2)
-    return f'{{"call_id": "{line.call_id}{start}"duration_ms": {milliseconds}, {end}{_timestamp(ended)}"}}'
+    return f'{{"call_id": "{line.call_id}{start}"duration_ms": {milliseconds}, {end}{logs.timestamp(ended)}"}}'
 
 
 @lru_cache(maxsize=1_024)
@@ -110,15 +109,4 @@ def _recurring(shape: tuple[Any, ...]) -> tuple[str, str]:
     line = logs.as_json(_fields((0, CallLine("", 0.0, *shape))))
     # Never found within a value, where a backslash precedes each quote.
     start, end = line.split('"duration_ms": 0.0, ')
-    return start.removeprefix('{"call_id": "'), end.removesuffix(f'{_timestamp(0)}"}}')
-
-
-def _timestamp(nanoseconds: int) -> str:
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{_second(seconds)}.{rest // 1_000:06d}Z"
-
-
-@lru_cache(maxsize=8)
-def _second(seconds: int) -> str:
-    """Returns the beginning of a timestamp, up to the second: the same for thousands of lines."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return start.removeprefix('{"call_id": "'), end.removesuffix(f'{logs.timestamp(0)}"}}')
