@@ -25,9 +25,8 @@ from dashboard_catalog.store.list_statements import ListStatements
 TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
 BOTH = frozenset(TABLES)
 STATEMENTS: dict[str, ClauseElement] = {
-    "chart_keys": charts._keys,
-    "chart_keys_of": charts._keys_of,
-    "chart_references": charts._references,
+    "charts_of_names": charts._by_names,
+    "charts_of_ids": charts._by_ids,
     "entities.by_fqns": entities._undescribed.where(entities._has_fqn),
     "entities.by_ids": entities._undescribed.where(entities._has_id),
     "feed.changes": feed_statements.changes(BOTH, of_entities=False, as_of=False, sized=True),

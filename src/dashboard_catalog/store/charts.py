@@ -13,37 +13,29 @@ from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, DASHBOARD
 
-_key_columns = [CHART.c[name] for name in ("service_id", "name", "id", "deleted", "deleted_by_edit")]
-_key_reader = Reader[Sequence[Any]](_key_columns)
-_keys = select(*_key_columns).where(
+_columns = [CHART.c[name] for name in ("service_id", "name", "id", "display_name", "deleted", "deleted_by_edit")]
+_reader = Reader[Sequence[Any]](_columns)
+_by_names = select(*_columns).where(
     any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
     any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
 )
-_keys_of = select(*_key_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
-_reference_columns = [CHART.c[name] for name in ("service_id", "name", "id", "display_name", "deleted")]
-_reference_reader = Reader[Sequence[Any]](_reference_columns)
-_references = select(*_reference_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
+_by_ids = select(*_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
 _holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted)
 
 
-async def chart_keys(
+async def charts_of_names(
     connection: ReadConnection, service_ids: Iterable[UUID], names: Iterable[str]
 ) -> list[Sequence[Any]]:
-    """Returns rows (service_id, name, id, deleted, deleted_by_edit) of the charts of these names in these services."""
+    """Returns rows as `charts_of_ids`, of the charts of these names in these BI services."""
     parameters = {"service_ids": list(service_ids), "names": list(names)}
     if not parameters["service_ids"]:
         return []
-    return await _key_reader.all(connection, _keys, parameters)
+    return await _reader.all(connection, _by_names, parameters)
 
 
-async def chart_keys_of(connection: ReadConnection, ids: Iterable[UUID]) -> list[Sequence[Any]]:
-    """Returns rows as `chart_keys`, of the charts with these ids."""
-    return await _key_reader.all(connection, _keys_of, {"ids": list(ids)})
-
-
-async def chart_references(connection: ReadConnection, ids: Iterable[UUID]) -> list[Sequence[Any]]:
-    """Returns rows (service_id, name, id, display_name, deleted) of the charts with these ids."""
-    return await _reference_reader.all(connection, _references, {"ids": list(ids)})
+async def charts_of_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[Sequence[Any]]:
+    """Returns rows (service_id, name, id, display_name, deleted, deleted_by_edit) of the charts with these ids."""
+    return await _reader.all(connection, _by_ids, {"ids": list(ids)})
 
 
 async def holder_ids(connection: ReadConnection, service_id: UUID, chart_ids: Iterable[UUID]) -> list[UUID]:

@@ -32,13 +32,12 @@ class Connection:
 
 
 def _charts(*names: str, deleted: bool = False) -> dict[str, KnownChart]:
-    return {name: KnownChart(new_id(), deleted, deleted_by_edit=False) for name in names}
+    return {name: KnownChart(new_id(), None, deleted, deleted_by_edit=False) for name in names}
 
 
 def _keep(one: Remembered, numbers: tuple[int, int], service: UUID = SERVICE, **charts: dict[str, KnownChart]) -> None:
     written, read = charts.get("written", {}), charts.get("read", {})
-    ids = {name: None if chart.deleted else chart.id for name, chart in written.items()}
-    one.keep(service, numbers, ids, read, has_no_former_names=True)
+    one.keep(service, numbers, written, read, has_no_former_names=True)
 
 
 def _known(one: Remembered, number: int, *names: str) -> list[KnownChart | None]:
@@ -67,6 +66,20 @@ def test_charts_count_only_after_the_change_that_left_them() -> None:
     # Another process has written in between.
     _keep(one, (9, 9), read=later)
     assert _known(one, 9, "a", "d") == [None, later["d"]]
+
+
+@pytest.mark.parametrize("kind", ["written", "read"])
+def test_charts_are_remembered_with_display_names_that_take_little_memory(kind: str) -> None:
+    one = Remembered(Clock())
+    texts = {"none": None, "empty": "", "short": "Ünsere Gäste", "long": "x" * 10_000}
+    charts = {name: KnownChart(new_id(), text, False, False) for name, text in texts.items()}
+    none: dict[str, KnownChart] = {}
+    one.keep(SERVICE, (3, 5), **{"written": none, "read": none, kind: charts}, has_no_former_names=True)
+    assert _known(one, 5, *charts) == [charts["none"], charts["empty"], charts["short"], None]
+
+    # One that gets a long display name must not keep the one before.
+    _keep(one, (5, 6), written={"short": charts["short"]._replace(display_name="x" * 10_000)})
+    assert _known(one, 6, "short") == [None]
 
 
 def test_entities_count_only_after_the_change_that_left_them() -> None:

@@ -8,7 +8,7 @@ from dashboard_catalog.error_codes import ViolationReason
 from dashboard_catalog.errors import Violation
 from tests.catalog.model.records import SERVICE
 
-LIVE, DELETED = (KnownChart(SERVICE, deleted, deleted_by_edit=False) for deleted in (False, True))
+LIVE, DELETED = (KnownChart(SERVICE, None, deleted, deleted_by_edit=False) for deleted in (False, True))
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_every_kind_that_a_reference_may_have_is_named() -> None:
 def test_ingestion_leaves_out_references_to_what_people_deleted(
     deleted: bool, by_edit: bool, edits: bool, failed: bool, left_out: bool
 ) -> None:
-    assert is_left_out(KnownChart(SERVICE, deleted, by_edit), edits=edits, failed=failed) == left_out
+    assert is_left_out(KnownChart(SERVICE, None, deleted, by_edit), edits=edits, failed=failed) == left_out
     assert not is_left_out(None, edits=edits, failed=failed)

@@ -11,16 +11,17 @@ MAX_ASSUMED = 1_000_000
 
 
 class KnownChart(NamedTuple):
-    """As much of a chart as a reference needs."""
+    """As much of a chart as a reference needs, and a view of what refers to it."""
 
     id: UUID
+    display_name: str | None
     deleted: bool
     deleted_by_edit: bool
 
     @classmethod
     def of(cls, record: AssetRecord) -> "KnownChart":
         """Returns what a record says."""
-        return cls(record.id, record.deleted, record.deleted_by_edit)
+        return cls(record.id, record.display_name, record.deleted, record.deleted_by_edit)
 
 
 class KnownAsset(NamedTuple):

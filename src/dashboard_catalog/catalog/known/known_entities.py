@@ -15,7 +15,7 @@ from dashboard_catalog.catalog.known.remembered import RememberedService
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
-from dashboard_catalog.store.charts import chart_keys, chart_keys_of, chart_references
+from dashboard_catalog.store.charts import charts_of_ids, charts_of_names
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, EntityRecord
 
@@ -119,7 +119,7 @@ class KnownEntities:
         if self._remembered:
             wanted = self._recall_charts(wanted, services)
         ids = {services[name].id for name in {key.service for key in wanted} if name in services}
-        for row in await chart_keys(connection, ids, {key.name for key in wanted}):
+        for row in await charts_of_names(connection, ids, {key.name for key in wanted}):
             self._add_loaded_chart(self._by_id[row[0]].name, row)
         missing: dict[UUID, list[str]] = defaultdict(list)
         for key in wanted:
@@ -164,7 +164,7 @@ class KnownEntities:
 
     async def load_charts_by_id(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
         """Loads charts by id, with their BI services, so that their names are known."""
-        rows = await chart_keys_of(connection, ids) if ids else []
+        rows = await charts_of_ids(connection, ids) if ids else []
         await self.load_by_id(connection, {row[0] for row in rows})
         for row in rows:
             name = AssetName(self._by_id[row[0]].name, row[1])
@@ -172,18 +172,29 @@ class KnownEntities:
             self._add_loaded_chart(name.service, row)
 
     def _add_loaded_chart(self, service: str, row: Sequence[Any]) -> None:
-        service_id, name, id_, deleted, deleted_by_edit = row
+        service_id, name = row[:2]
         # The changes of the batch are newer than what is stored.
-        chart = self._charts.setdefault((service, name), KnownChart(id_, deleted, deleted_by_edit))
-        self._chart_services[id_] = service_id
+        chart = self._charts.setdefault((service, name), KnownChart(*row[2:]))
+        self._chart_services[row[2]] = service_id
         if service_id in self.charts_read:
             self.charts_read[service_id][name] = chart
 
-    async def load_chart_services(self, connection: ReadConnection, ids: Iterable[UUID]) -> None:
+    async def load_chart_services(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
         """Loads the BI services of the charts of these ids that are not yet known."""
         if wanted := [id_ for id_ in ids if id_ not in self._chart_services]:
-            self._chart_services |= {row[2]: row[0] for row in await chart_references(connection, wanted)}
+            self._chart_services |= {row[2]: row[0] for row in await charts_of_ids(connection, wanted)}
             await self.load_by_id(connection, self._chart_services.values())
+
+    async def chart_rows(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[Sequence[Any]]:
+        """Returns rows as `charts_of_ids`, of the charts of these ids that exist; reads only those not yet known."""
+        wanted = set(ids) & self._chart_services.keys()
+        known = [
+            (self._chart_services[chart.id], name, *chart)
+            for (_, name), chart in self._charts.items()
+            if chart.id in wanted
+        ]
+        missing = set(ids) - {row[2] for row in known}
+        return known + (await charts_of_ids(connection, missing) if missing else [])
 
     async def _add_loaded(self, connection: ReadConnection, found: Iterable[EntityRecord]) -> None:
         for record in found:
@@ -203,6 +214,11 @@ class KnownEntities:
         """Makes a chart known as it is now."""
         self._charts[self._by_id[record.service_id].name, record.name] = KnownChart.of(record)
         self._chart_services[record.id] = record.service_id
+
+    def remove_chart(self, record: AssetRecord) -> None:
+        """Makes known that a chart is no more."""
+        self._charts.pop((self._by_id[record.service_id].name, record.name), None)
+        self._chart_services.pop(record.id, None)
 
     def rename_chart(self, before: AssetName, record: AssetRecord) -> None:
         """Makes a chart known under its new name."""

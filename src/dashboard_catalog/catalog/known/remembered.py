@@ -26,12 +26,16 @@ from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.store import entities
 from dashboard_catalog.store.column_types import uuid_of
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.records import EntityRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 MAX_CHARTS = 100_000
-"""How many charts are remembered at most; they take about 20 MB."""
+"""How many charts are remembered at most; they take about 20 MB, at most 40."""
+
+_Chart = KnownChart | AssetRecord
 
 _MAX_SERVICES = 64
+# Most display names take less. With the longest, charts could take a hundred times as much memory.
+_MAX_PACKED = 200
 _MAX_ENTITIES = 10_000
 # Length as a text. The configuration of a custom property may have 64 KiB.
 _MAX_ATTRIBUTES = 2_000
@@ -110,6 +114,21 @@ class RememberedEntities:
         return len(self._by_id) < _MAX_ENTITIES and len(str(record.attributes)) <= _MAX_ATTRIBUTES
 
 
+def _packed(chart: _Chart) -> bytes | None:
+    """Returns the id and the display name of a chart; None for one that is not remembered."""
+    if chart.deleted:
+        return None
+    if chart.display_name is None:
+        return chart.id.bytes
+    packed = b"%b:%b" % (chart.id.bytes, chart.display_name.encode())
+    return packed if len(packed) <= _MAX_PACKED else None
+
+
+def _unpacked(packed: bytes) -> KnownChart:
+    display_name = packed[17:].decode() if len(packed) > 16 else None
+    return _live_chart((uuid_of(packed[:16]), display_name, False, False))
+
+
 class RememberedService:
     """Live charts of a BI service as they are after one change of it.
 
@@ -137,16 +156,16 @@ class RememberedService:
     def charts(self, keys: Iterable[AssetName]) -> list[KnownChart | None]:
         """Returns the charts of these names, None for those that are not remembered."""
         newer, older = self._newer, self._older
-        ids = [newer.get(key.name) or older.get(key.name) for key in keys]
-        return [_live_chart((uuid_of(id_), False, False)) if id_ else None for id_ in ids]
+        found = [newer.get(key.name) or older.get(key.name) for key in keys]
+        return [_unpacked(packed) if packed else None for packed in found]
 
-    def add(self, written: Mapping[str, UUID | None], read: Mapping[str, KnownChart]) -> None:
+    def add(self, written: Mapping[str, _Chart], read: Mapping[str, KnownChart]) -> None:
         """Remembers live charts by name: those that were written, and others while there is room."""
         if self.size + len(read) <= MAX_CHARTS // 2:
-            self._newer |= {name: chart.id.bytes for name, chart in read.items() if not chart.deleted}
-        for name, id_ in written.items():
-            if id_:
-                self._newer[name] = id_.bytes
+            self._newer |= {name: packed for name, chart in read.items() if (packed := _packed(chart))}
+        for name, chart in written.items():
+            if packed := _packed(chart):
+                self._newer[name] = packed
             else:
                 self._newer.pop(name, None)
                 self._older.pop(name, None)
@@ -194,7 +213,7 @@ class Remembered:
         self,
         id_: UUID,
         numbers: tuple[int, int],
-        written: Mapping[str, UUID | None],
+        written: Mapping[str, _Chart],
         read: Mapping[str, KnownChart],
         *,
         has_no_former_names: bool,
@@ -204,8 +223,7 @@ class Remembered:
         Args:
             id_: Of the service.
             numbers: Of its last change before the transaction, and after it.
-            written: Ids of all charts of the service that have changed, by name; None for one that is deleted now. None
-                of them has another name than before.
+            written: All charts of the service that have changed, by name. None of them has another name than before.
             read: Other charts, as they were under the lock.
             has_no_former_names: Whether no asset of the service had another name before.
         """

@@ -17,7 +17,6 @@ from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.visibility.hidden_values import HiddenValues
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.store import entities
-from dashboard_catalog.store.charts import chart_references
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import AssetRecord, DashboardRecord, EntityRecord
 
@@ -100,13 +99,13 @@ async def asset_views(
         kind: Of the assets.
         records: The assets.
         viewers: Who sees each asset.
-        sight: What the viewers may view. Entities that it knows are not read again.
+        sight: What the viewers may view. Entities and charts that it knows are not read again.
         with_charts: Whether to read the charts of dashboards.
     """
     if not records:
         return []
     chart_ids = chart_ids_in(records) if with_charts else set()
-    charts = await chart_references(connection, chart_ids) if chart_ids else []
+    charts = await sight.known.chart_rows(connection, chart_ids)
     entity_ids = referred_ids(records).union(*map(other_ids_in, records), (row[0] for row in charts))
     await sight.known.load_by_id(connection, entity_ids)
     known = {id_: entity for id_ in entity_ids if (entity := sight.known.get(id_))}
@@ -114,7 +113,7 @@ async def asset_views(
         id_: Reference(id_, entity.kind, entity.name, entity.fqn, entity.display_name, entity.deleted)
         for id_, entity in known.items()
     }
-    for service_id, name, id_, display_name, deleted in charts:
+    for service_id, name, id_, display_name, deleted, _ in charts:
         fqn = names.join(known[service_id].name, name)
         references[id_] = Reference(id_, "chart", name, fqn, display_name, deleted)
     views = [AssetView(kind, record, known[record.service_id], references) for record in records]

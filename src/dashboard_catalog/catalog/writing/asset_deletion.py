@@ -87,7 +87,10 @@ class AssetDeletion:
         self, write: AssetWrite, kind: AssetKind, record: AssetRecord, changes: Mapping[str, Any]
     ) -> AssetRecord:
         # Without its digest the next load takes a full look at it.
-        return self._working.change(kind, record, {**changes, "digest": None}, write.writer)
+        changed = self._working.change(kind, record, {**changes, "digest": None}, write.writer)
+        if kind is CHART_KIND:
+            self._known.add_chart(changed)
+        return changed
 
     def restore(self, write: AssetWrite, stored: AssetRecord) -> AssetRecord:
         """Restores what was deleted with an asset, then the asset, and returns the asset."""
@@ -101,7 +104,7 @@ class AssetDeletion:
             chart = self._working.get(id_)
             comes = chart is not None and chart.deleted and chart.deleted_with == stored.id
             if chart and comes and self._permissions.allows(write, CHART_KIND, Action.RESTORE, chart):
-                self._known.add_chart(self._change(write, CHART_KIND, chart, RESTORED))
+                self._change(write, CHART_KIND, chart, RESTORED)
                 self._affected.append(self._known.fqn_of(chart))
 
     def remove(self, write: AssetWrite, stored: AssetRecord) -> None:
@@ -128,6 +131,8 @@ class AssetDeletion:
         if service is None:
             raise LookupError(record.service_id)
         self._working.remove(kind, record, service, write.writer)
+        if kind is CHART_KIND:
+            self._known.remove_chart(record)
 
     def take_affected(self) -> tuple[str, ...]:
         """Returns the names of the charts that were deleted or restored since the last call."""

@@ -253,8 +253,7 @@ class _Run:
             return error
         if written.former_fqn and write.kind is CHART_KIND:
             self._known.rename_chart(AssetName(*names.split(written.former_fqn, 2)), written.record)
-        elif write.kind is CHART_KIND:
-            # Also a chart that the write removes: such writes never share a batch with writes that refer to charts.
+        elif write.kind is CHART_KIND and not write.hard:
             self._known.add_chart(written.record)
         self._targets.add(write.kind.name, written.fqn, written.record)
         if self._batch.assumed is not None and not self._batch.probes:

@@ -58,7 +58,7 @@ class Remembering:
             self._remembered.keep(
                 id_,
                 (locked_at, last.get(id_, locked_at)),
-                {record.name: None if record.deleted else record.id for record in written},
+                {record.name: record for record in written},
                 self._known.charts_read[id_],
                 has_no_former_names=self._known.former.has_none(id_),
             )
