@@ -1,17 +1,21 @@
 """The orders of a list of assets, and the positions that its pages begin after."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy import ColumnElement, bindparam, func, select, tuple_
 
-from dashboard_catalog.store.column_types import ID, KEY_TEXT
+from dashboard_catalog.store.column_types import ID, KEY_TEXT, TIMESTAMP
 from dashboard_catalog.store.records import AssetRecord
 
 Position = tuple[str | datetime, UUID]
 """The last asset of the previous page: (name, service id), or (time, id)."""
+
+# Before and after all values. No name has more than 256 characters.
+_ENDS_OF_NAMES = ("", "\U0010ffff" * 257)
+_ENDS_OF_TIMES = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,19 @@ class ListOrder:
             key, types = tuple_(columns.name, columns.service_id), [KEY_TEXT, ID]
         end = tuple_(*position, types=types)
         return key < end if self.descending else key > end
+
+    def is_until(self, columns: Any, keys: Any, place: int) -> ColumnElement[bool]:
+        """Returns the condition that a row does not come after the key in a place, apart from ties.
+
+        If there are not so many keys, all rows fulfil it.
+
+        Args:
+            columns: Of the row.
+            keys: A subquery of keys.
+            place: Counts from 1.
+        """
+        main, end = ("updated_at", _ENDS_OF_TIMES) if self.by_time else ("name", _ENDS_OF_NAMES)
+        type_ = TIMESTAMP if self.by_time else KEY_TEXT
+        ordered = select(keys.c[main]).order_by(*self.columns(keys.c)).limit(1).offset(place - 1)
+        last = func.coalesce(ordered.scalar_subquery(), bindparam(None, end[not self.descending], type_))
+        return columns[main] >= last if self.descending else columns[main] <= last

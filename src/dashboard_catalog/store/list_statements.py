@@ -9,18 +9,14 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
-    bindparam,
-    column,
     func,
     intersect,
     literal_column,
     select,
-    true,
     union_all,
 )
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.column_types import ID, UUID_LIST
 from dashboard_catalog.store.list_filters import (
     Filter,
     ListFilters,
@@ -30,6 +26,7 @@ from dashboard_catalog.store.list_filters import (
     narrowing_filters,
 )
 from dashboard_catalog.store.list_order import ListOrder, Position
+from dashboard_catalog.store.merged_ranges import first_keys
 
 
 class ListStatements:
@@ -127,8 +124,8 @@ class ListStatements:
     def _keys_of_state(self, deleted: bool, limit: int | None) -> Any:
         """Returns the statement for the keys of live or of deleted assets that all filters find."""
         finding = self._finding or self._narrowing[:1] or [any_asset(self._table)]
-        if len(finding) == 1 and finding[0].values and limit and self._dialect == "postgresql":
-            return self._first(self._value_by_value(finding[0], deleted, limit), limit)
+        if len(finding) == 1 and finding[0].values and limit:
+            return self._first(self._merged(finding[0], deleted, limit), limit)
         ranges = [self._range(each, deleted) for each in finding]
         return self._first(ranges[0] if len(ranges) == 1 else intersect(*ranges), limit)
 
@@ -136,15 +133,15 @@ class ListStatements:
         c = found.keys_once().subquery().c
         return select(c.name, c.service_id).where(self._state(found, c, deleted), *self._narrowed(c, found))
 
-    def _value_by_value(self, found: Filter, deleted: bool, limit: int) -> Select[Any]:
-        """Returns the statement for the first keys of each value of a filter."""
-        ids = bindparam(None, list(found.values), UUID_LIST)
-        value = func.unnest(ids).table_valued(column("id", ID)).render_derived()
+    def _merged(self, found: Filter, deleted: bool, limit: int) -> Select[Any]:
+        """Returns the statement for the first keys of all values of a filter."""
         c = found.column.table.c
-        state, narrowed = self._state(found, c, deleted), self._narrowed(c, found)
-        keys = select(c.name, c.service_id).where(found.column == value.c.id, state, *narrowed)
-        each = self._first(keys, limit).lateral()
-        return select(each.c.name, each.c.service_id).select_from(value.join(each, true())).distinct()
+
+        def range_of(value: ColumnElement[Any]) -> Select[Any]:
+            state, narrowed = self._state(found, c, deleted), self._narrowed(c, found)
+            return select(c.name, c.service_id).where(found.column == value, state, *narrowed)
+
+        return first_keys(self._dialect, found.values, range_of, self._order, limit)
 
     def _state(self, found: Filter, columns: Any, deleted: bool) -> Any:
         if found.column is self._columns.service_id:
