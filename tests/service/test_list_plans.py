@@ -35,8 +35,9 @@ OWN_FILTERS: dict[str, list[Json]] = {
 }
 ORDERS = ["name", "name desc", "updated_at", "updated_at desc"]
 STATES = ["DELETED_EXCLUDE", "DELETED_INCLUDE", "DELETED_ONLY"]
-# The limits for "few" and for the rows to try: only sorted ranges, a mixture, and only rows.
-PLANS = [(-1, 0), (4, 20), (-1, 1_000)]
+# The limits for "few", for the rows to try at first and later, and for the matches whose BI services are looked for:
+# only sorted ranges, mixtures, and only rows.
+PLANS = [(-1, 0, 0, 0), (4, 2, 20, 1_000), (-1, 2, 1_000, 15), (-1, 1_000, 1_000, 0)]
 COUNT, PAGE = 40, 12
 DELETED = [number for number in range(COUNT) if number % 7 < 3]
 EDITED = [number for number in range(COUNT) if number % 4 == 1]
@@ -161,10 +162,12 @@ async def test_a_list_is_the_same_with_every_query_plan(
     names = expected(rows, kind, requests, held)
     assert len({tuple(found) for found in names}) > 30
 
-    for few, next_ in PLANS:
+    for few, at_first, next_, many in PLANS:
         monkeypatch.setattr(lists, "_FEW", few)
         monkeypatch.setattr(lists, "_NEXT_BY_NAME", next_)
+        monkeypatch.setattr(lists, "_NEXT_AT_FIRST", at_first)
         monkeypatch.setattr(lists, "_NEXT_BY_TIME", next_)
+        monkeypatch.setattr(lists, "_MANY", many)
         for request, found in zip(requests, names, strict=True):
             actual = await walked(superset, kind, **request)
-            assert [row["fullyQualifiedName"] for row in actual] == found, (few, next_, request)
+            assert [row["fullyQualifiedName"] for row in actual] == found, (few, at_first, next_, many, request)

@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import ClauseElement
@@ -85,10 +86,42 @@ def test_lists_of_what_lacks_a_part_and_by_writer_or_time_read_an_index_in_their
 ) -> None:
     order = ListOrder(by_time=not filters.missing)
     statements = ListStatements("sqlite", TABLES[kind], filters, order)
-    sql = str((statements.by_time() if order.by_time else statements.keys(51)).compile(dialect=aiosqlite.dialect()))
+    sql = str((statements.by_time(51) if order.by_time else statements.keys(51)).compile(dialect=aiosqlite.dialect()))
 
     plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
 
     assert any(f"INDEX {kind}_{index} " in step for step in plan), plan
     # The index has the order of the list.
     assert not [step for step in plan if "TEMP B-TREE" in step], plan
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_lists_of_bi_services_by_time_read_an_index_in_their_order(file: sqlite3.Connection, kind: str) -> None:
+    of_services = ListFilters(services=[UUID(int=1), UUID(int=2)])
+    statement = ListStatements("sqlite", TABLES[kind], of_services, ListOrder(by_time=True)).by_time(51)
+    sql = str(statement.compile(dialect=aiosqlite.dialect()))
+
+    plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
+
+    read = [step for step in plan if step.startswith(f"SEARCH {kind} ")]
+    assert {step.split(" INDEX ")[1].split()[0] for step in read} == {f"{kind}_by_service_time", f"{kind}_id"}, plan
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [ListFilters(tags=[UUID(int=1)]), ListFilters(domains=[UUID(int=1)]), ListFilters(updated_by="ann", project="x")],
+    ids=["tag", "domain", "writer and project"],
+)
+def test_the_next_rows_of_a_list_are_read_in_its_order(file: sqlite3.Connection, filters: ListFilters) -> None:
+    order = ListOrder(by_time=True, descending=True)
+    statements = ListStatements("sqlite", DASHBOARDS, filters, order)
+    index = "by_writer" if filters.updated_by else "by_time"
+    for services, expected in (([], index), ([UUID(int=1), UUID(int=2)], "by_service_time")):
+        sql = str(statements.among_next(5_000, 51, services).compile(dialect=aiosqlite.dialect()))
+
+        plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
+
+        read = [step for step in plan if " INDEX " in step]
+        assert read
+        assert {step.split(" INDEX ")[1].split()[0] for step in read} == {f"dashboard_{expected}"}, plan
+        assert not [step for step in plan if "TEMP B-TREE" in step], plan

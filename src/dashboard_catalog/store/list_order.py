@@ -25,10 +25,13 @@ class ListOrder:
     by_time: bool = False
     descending: bool = False
 
+    def keys(self, columns: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+        """Returns those of the given columns that a list is ordered by."""
+        return (columns.updated_at, columns.id) if self.by_time else (columns.name, columns.service_id)
+
     def columns(self, columns: Any) -> list[ColumnElement[Any]]:
         """Returns the expressions for ORDER BY, over the given columns."""
-        parts = (columns.updated_at, columns.id) if self.by_time else (columns.name, columns.service_id)
-        return [part.desc() if self.descending else part for part in parts]
+        return [part.desc() if self.descending else part for part in self.keys(columns)]
 
     def position(self, record: AssetRecord) -> Position:
         """Returns the position of an asset."""
@@ -50,11 +53,12 @@ class ListOrder:
 
         Args:
             columns: Of the row.
-            keys: A subquery of keys.
+            keys: A statement for keys, in no order.
             place: Counts from 1.
         """
         main, end = ("updated_at", _ENDS_OF_TIMES) if self.by_time else ("name", _ENDS_OF_NAMES)
         type_ = TIMESTAMP if self.by_time else KEY_TEXT
-        ordered = select(keys.c[main]).order_by(*self.columns(keys.c)).limit(1).offset(place - 1)
-        last = func.coalesce(ordered.scalar_subquery(), bindparam(None, end[not self.descending], type_))
-        return columns[main] >= last if self.descending else columns[main] <= last
+        in_place = keys.order_by(*self.columns(keys.selected_columns)).limit(1).offset(place - 1).cte()
+        last = select(in_place.c[main]).scalar_subquery()
+        until = func.coalesce(last, bindparam(None, end[not self.descending], type_))
+        return columns[main] >= until if self.descending else columns[main] <= until

@@ -6,7 +6,9 @@ a filter that finds few are read instead; if there is no such filter, the next r
 those do not fill the page, all rows that match. docs/decisions/0001 has the figures.
 """
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, select
 
@@ -21,6 +23,10 @@ from dashboard_catalog.store.partial_rows import Partial
 _FEW = 2_000
 # How many of the next rows are read: in the order of time they lie side by side, by name all over the table.
 _NEXT_BY_TIME, _NEXT_BY_NAME = 20_000, 2_000
+# How many of them are read before it is known which BI services the matches belong to.
+_NEXT_AT_FIRST = 5_000
+# That is only found out for a filter that finds no more than this.
+_MANY = 50_000
 # The next rows by name would rarely fill a larger page.
 _LARGEST_PAGE_OF_NEXT = 101
 
@@ -47,13 +53,35 @@ async def page(
         sizes = list((await connection.execute(statements.sizes(_FEW + 1))).one())
         if min(sizes) <= _FEW:
             return await table.partial.all(connection, statements.found_by(sizes.index(min(sizes))).limit(limit))
-        if order.by_time or (statements.merges_or_sorts and limit <= _LARGEST_PAGE_OF_NEXT):
-            next_rows = statements.among_next(_NEXT_BY_TIME if order.by_time else _NEXT_BY_NAME)
-            found = await table.partial.all(connection, next_rows.limit(limit))
-            if len(found) == limit:
-                return found
-    statement = statements.by_time().limit(limit) if order.by_time else statements.by_name(limit)
+        found = await _among_next(connection, table, statements, order, limit)
+        if len(found) == limit:
+            return found
+    statement = statements.by_time(limit) if order.by_time else statements.by_name(limit)
     return await table.partial.all(connection, statement)
+
+
+async def _among_next(
+    connection: ReadConnection, table: AssetTable[Any], statements: ListStatements, order: ListOrder, limit: int
+) -> list[Partial[Any]]:
+    """Returns the first matches among a number of the next rows; none if it does not pay to read these."""
+    if not order.by_time:
+        pays = statements.merges_or_sorts and limit <= _LARGEST_PAGE_OF_NEXT
+        return await table.partial.all(connection, statements.among_next(_NEXT_BY_NAME, limit)) if pays else []
+    found = await table.partial.all(connection, statements.among_next(_NEXT_AT_FIRST, limit))
+    if len(found) == limit:
+        return found
+    services = await _services(connection, statements)
+    return await table.partial.all(connection, statements.among_next(_NEXT_BY_TIME, limit, services))
+
+
+async def _services(connection: ReadConnection, statements: ListStatements) -> Sequence[UUID]:
+    """Returns the BI services of all matches; none if that is not known, because each filter finds too many."""
+    known = []
+    for statement in statements.services(_MANY + 1):
+        numbers = {row.service_id: row.number for row in await connection.execute(statement)}
+        if sum(numbers.values()) <= _MANY:
+            known.append(set(numbers))
+    return sorted(set.intersection(*known)) if known else []
 
 
 async def total(connection: ReadConnection, table: AssetTable[Any], filters: ListFilters) -> int:

@@ -5,6 +5,7 @@ Some conditions are written in a form that no index serves, so that the planner 
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -27,6 +28,10 @@ from dashboard_catalog.store.list_filters import (
 )
 from dashboard_catalog.store.list_order import ListOrder, Position
 from dashboard_catalog.store.merged_ranges import first_keys
+from dashboard_catalog.store.next_rows import matching_next, matching_next_on_sqlite
+
+# A statement that merges more ranges takes long to plan.
+_MOST_RANGES = 16
 
 
 class ListStatements:
@@ -52,6 +57,7 @@ class ListStatements:
         self._table = table
         self._columns = table.table.c
         self._deleted = filters.deleted
+        self._services = filters.services
         self._order = order
         self._after = after
         self._without = without
@@ -64,8 +70,15 @@ class ListStatements:
     def needs_sizes(self) -> bool:
         """Whether the list is more than one sorted range. Then it pays to ask how much each filter finds."""
         if self._order.by_time:
-            return len(self._all) > len(self._of_time)
+            return len(self._all) > len(self._of_time) and not self._is_of_services
         return bool(self._of_time) or (len(self._all) > 1 and bool(self._finding))
+
+    @property
+    def _is_of_services(self) -> bool:
+        """Whether the list is about some BI services and nothing else."""
+        c = self._columns
+        others = [each for each in self._all if each.column is not c.service_id and not each.of_state]
+        return bool(self._services) and not others
 
     @property
     def merges_or_sorts(self) -> bool:
@@ -90,29 +103,47 @@ class ListStatements:
         rows = self._rows_of(keys.offset(0).subquery()).where(*self._after_position(self._columns))
         return rows.where(*self._conditions(self._columns)).order_by(*self._order.columns(self._columns))
 
-    def among_next(self, count: int) -> Select[Any]:
-        """Returns the statement for those of the next `count` rows that match all filters."""
+    def services(self, most: int) -> Iterator[Select[Any]]:
+        """Yields a statement per filter for the BI services of what it finds, and how much it finds in each.
+
+        Args:
+            most: How much is counted of all services together.
+        """
         c = self._columns
-        rows = self._table.select().where(*self._after_position(c))
-        if self._order.by_time:
-            rows = rows.where(*[each.condition(c) for each in self._of_time])
-        else:
-            rows = rows.where(c.deleted == boolean(self._deleted[0]))
-        next_rows = rows.order_by(*self._order.columns(c)).limit(count).subquery()
-        matching = select(*self._shown(next_rows.c)).where(*self._conditions(next_rows.c))
-        return matching.order_by(*self._order.columns(next_rows.c))
+        for each in self._all:
+            if not each.by_time and each.column is not c.service_id:
+                found = each.keys.limit(literal_column(str(most))).subquery()
+                yield select(found.c.service_id, func.count().label("number")).group_by(found.c.service_id)
+
+    def among_next(self, count: int, limit: int, services: Sequence[UUID] = ()) -> Any:
+        """Returns the statement for the first of the next `count` rows that match all filters, up to `limit`.
+
+        Args:
+            count: How many rows to read.
+            limit: Maximum number of rows to return.
+            services: The BI services that all matches belong to, as far as known, if the list is in the order of time.
+        """
+        ranges = list(self._next_ranges(services or self._services or ()))
+        read = matching_next if self._dialect == "postgresql" else matching_next_on_sqlite
+        table = self._table.table
+        found = read(table, ranges, self._order, count, shown=self._shown, matching=self._conditions)
+        return found.limit(limit)
 
     def by_name(self, limit: int) -> Select[Any]:
         """Returns the statement for the rows of a page by name: where the ranges meet."""
         keys = self.keys(limit).subquery()
         return self._rows_of(keys).order_by(*self._order.columns(keys.c))
 
-    def by_time(self) -> Select[Any]:
-        """Returns the statement for all rows that match, in the order of time."""
+    def by_time(self, limit: int) -> Select[Any]:
+        """Returns the statement for the rows of a page in the order of time."""
         c = self._columns
-        found = self.needs_sizes
-        rows = self._rows_of(self.keys(None).offset(0).subquery()) if found else select(*self._shown(c))
-        return rows.where(*self._after_position(c), *self._conditions(c)).order_by(*self._order.columns(c))
+        if self._is_of_services:
+            keys = self._keys_of_services(limit).subquery()
+            rows = select(*self._shown(c)).join(keys, c.id == keys.c.id)
+            return rows.order_by(*self._order.columns(keys.c))
+        rows = self._rows_of(self.keys(None).offset(0).subquery()) if self.needs_sizes else select(*self._shown(c))
+        matching = rows.where(*self._after_position(c), *self._conditions(c))
+        return matching.order_by(*self._order.columns(c)).limit(limit)
 
     def keys(self, limit: int | None) -> Any:
         """Returns the statement for (name, service_id) of all assets that match, or of the first `limit` by name."""
@@ -142,6 +173,35 @@ class ListStatements:
             return select(c.name, c.service_id).where(found.column == value, state, *narrowed)
 
         return first_keys(self._dialect, found.values, range_of, self._order, limit)
+
+    def _keys_of_services(self, limit: int) -> Any:
+        """Returns the statement for (updated_at, id) of the first `limit` by time of some BI services."""
+        c = self._columns
+
+        def of_state(deleted: bool) -> Select[Any]:
+            def range_of(service_id: ColumnElement[Any]) -> Select[Any]:
+                keys = select(c.updated_at, c.id)
+                return keys.where(c.service_id == service_id, c.deleted == boolean(deleted), *self._after_position(c))
+
+            return first_keys(self._dialect, self._services or (), range_of, self._order, limit)
+
+        states = [of_state(deleted) for deleted in self._deleted]
+        return self._first(states[0] if len(states) == 1 else union_all(*states), limit)
+
+    def _next_ranges(self, services: Sequence[UUID]) -> Iterator[list[ColumnElement[bool]]]:
+        """Yields the conditions of each range of rows that an index holds in the order of the list."""
+        c = self._columns
+        position = list(self._after_position(c))
+        if not self._order.by_time:
+            yield [c.deleted == boolean(self._deleted[0]), *position]
+            return
+        times = [each.condition(c) for each in self._of_time]
+        if not 0 < len(services) <= _MOST_RANGES:
+            yield [*times, *position]
+            return
+        for service_id in services:
+            for deleted in self._deleted:
+                yield [c.service_id == service_id, c.deleted == boolean(deleted), *times, *position]
 
     def _state(self, found: Filter, columns: Any, deleted: bool) -> Any:
         if found.column is self._columns.service_id:

@@ -36,7 +36,7 @@ def first_keys(dialect: str, values: Sequence[UUID], range_of: Range, order: Lis
 
     if len(values) == 1:
         return of_each(ids, lambda value: ordered(range_of(value), limit))
-    few = of_each(ids, lambda value: ordered(range_of(value), limit // len(values) + 2)).subquery()
+    few = of_each(ids, lambda value: ordered(range_of(value), limit // len(values) + 2))
 
     def until_full(value: ColumnElement[Any]) -> Select[Any]:
         keys = range_of(value)

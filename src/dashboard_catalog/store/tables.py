@@ -66,6 +66,7 @@ def _asset_indexes(kind: str) -> list[Index]:
         Index(f"{kind}_id", "id"),
         Index(f"{kind}_by_name", "deleted", "name", "service_id"),
         Index(f"{kind}_by_time", "updated_at", "id"),
+        Index(f"{kind}_by_service_time", "service_id", "deleted", "updated_at", "id"),
         _by_change(kind),
         _listed_by(kind, "domain"),
         Index(f"{kind}_by_writer", "updated_by", "updated_at", "id"),
