@@ -61,4 +61,5 @@ class ListOrder:
         in_place = keys.order_by(*self.columns(keys.selected_columns)).limit(1).offset(place - 1).cte()
         last = select(in_place.c[main]).scalar_subquery()
         until = func.coalesce(last, bindparam(None, end[not self.descending], type_))
-        return columns[main] >= until if self.descending else columns[main] <= until
+        key: ColumnElement[Any] = columns[main]
+        return key >= until if self.descending else key <= until

@@ -158,7 +158,13 @@ class ListStatements:
         if len(finding) == 1 and finding[0].values and limit:
             return self._first(self._merged(finding[0], deleted, limit), limit)
         ranges = [self._range(each, deleted) for each in finding]
-        return self._first(ranges[0] if len(ranges) == 1 else intersect(*ranges), limit)
+        if len(ranges) == 1:
+            return self._first(ranges[0], limit)
+        common = intersect(*ranges)
+        if limit is None and self._dialect == "sqlite":
+            # Without an order, SQLite copies the ranges instead of merging them; without a limit, it drops the order.
+            return common.order_by(*ListOrder().columns(common.selected_columns)).limit(-1)
+        return self._first(common, limit)
 
     def _range(self, found: Filter, deleted: bool) -> Select[Any]:
         c = found.keys_once().subquery().c
