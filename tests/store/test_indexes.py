@@ -74,8 +74,8 @@ def test_no_statement_of_a_call_scans_a_whole_table(file: sqlite3.Connection, st
 
 LISTED = {
     **{f"without_{part}": ListFilters(missing=(part,)) for part in ("description", "owners", "domain", "tags")},
-    "by_writer": ListFilters(updated_by="ann"),
-    "by_time": ListFilters(updated_after=datetime(2026, 1, 1, tzinfo=UTC)),
+    "by_writer_time": ListFilters(updated_by="ann"),
+    "by_state_time": ListFilters(updated_after=datetime(2026, 1, 1, tzinfo=UTC)),
 }
 
 
@@ -115,7 +115,7 @@ def test_lists_of_bi_services_by_time_read_an_index_in_their_order(file: sqlite3
 def test_the_next_rows_of_a_list_are_read_in_its_order(file: sqlite3.Connection, filters: ListFilters) -> None:
     order = ListOrder(by_time=True, descending=True)
     statements = ListStatements("sqlite", DASHBOARDS, filters, order)
-    index = "by_writer" if filters.updated_by else "by_time"
+    index = "by_writer_time" if filters.updated_by else "by_state_time"
     for services, expected in (([], index), ([UUID(int=1), UUID(int=2)], "by_service_time")):
         sql = str(statements.among_next(5_000, 51, services).compile(dialect=aiosqlite.dialect()))
 

@@ -104,7 +104,7 @@ def narrowing_filters(table: AssetTable[Any], filters: ListFilters) -> list[Filt
     if filters.services is not None:
         found.append(_one_of(table, "service_id", filters.services))
     if filters.name_prefix:
-        found.append(_named(table, filters.name_prefix, filters.deleted))
+        found.append(_named(table, filters))
     if False not in filters.deleted:
         found.append(replace(_of_rows(table, lambda c: c.deleted == true()), of_state=True))
     return found
@@ -143,16 +143,20 @@ def _written(table: AssetTable[Any], filters: ListFilters) -> Filter:
     def condition(c: Any) -> ColumnElement[bool]:
         return and_(*conditions(c))
 
-    return Filter(fenced(_of_rows(table, condition).keys), condition, by_time=True)
+    keys = _of_rows(table, condition).keys.where(_in_states(table, filters))
+    return Filter(fenced(keys), condition, by_time=True)
 
 
-def _named(table: AssetTable[Any], prefix: str, deleted: Sequence[bool]) -> Filter:
+def _named(table: AssetTable[Any], filters: ListFilters) -> Filter:
     def condition(c: Any) -> ColumnElement[bool]:
-        return begins_with(c.name, prefix)
+        return begins_with(c.name, filters.name_prefix)
 
-    # The index by name begins with the state.
-    states = table.table.c.deleted.in_(map(boolean, deleted))
-    return Filter(_of_rows(table, condition).keys.where(states), condition)
+    return Filter(_of_rows(table, condition).keys.where(_in_states(table, filters)), condition)
+
+
+def _in_states(table: AssetTable[Any], filters: ListFilters) -> ColumnElement[bool]:
+    """Returns the condition on `deleted`, for indexes that have it before the column that a filter compares."""
+    return table.table.c.deleted.in_(map(boolean, filters.deleted))
 
 
 def _one_of(table: AssetTable[Any], name: str, ids: Sequence[UUID]) -> Filter:

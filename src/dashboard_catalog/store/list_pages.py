@@ -24,7 +24,7 @@ _FEW = 2_000
 # How many of the next rows are read: in the order of time they lie side by side, by name all over the table.
 _NEXT_BY_TIME, _NEXT_BY_NAME = 20_000, 2_000
 # How many of them are read before it is known which BI services the matches belong to.
-_NEXT_AT_FIRST = 5_000
+_NEXT_AT_FIRST = 2_000
 # That is only found out for a filter that finds no more than this.
 _MANY = 50_000
 # The next rows by name would rarely fill a larger page.

@@ -28,7 +28,7 @@ from dashboard_catalog.store.list_filters import (
 )
 from dashboard_catalog.store.list_order import ListOrder, Position
 from dashboard_catalog.store.merged_ranges import first_keys
-from dashboard_catalog.store.next_rows import matching_next, matching_next_on_sqlite
+from dashboard_catalog.store.next_rows import matching_next, matching_next_on_sqlite, merged
 
 # A statement that merges more ranges takes long to plan.
 _MOST_RANGES = 16
@@ -70,7 +70,7 @@ class ListStatements:
     def needs_sizes(self) -> bool:
         """Whether the list is more than one sorted range. Then it pays to ask how much each filter finds."""
         if self._order.by_time:
-            return len(self._all) > len(self._of_time) and not self._is_of_services
+            return not (self._is_of_services or all(each.by_time or each.of_state for each in self._all))
         return bool(self._of_time) or (len(self._all) > 1 and bool(self._finding))
 
     @property
@@ -134,15 +134,18 @@ class ListStatements:
         keys = self.keys(limit).subquery()
         return self._rows_of(keys).order_by(*self._order.columns(keys.c))
 
-    def by_time(self, limit: int) -> Select[Any]:
+    def by_time(self, limit: int) -> Any:
         """Returns the statement for the rows of a page in the order of time."""
         c = self._columns
         if self._is_of_services:
             keys = self._keys_of_services(limit).subquery()
-            rows = select(*self._shown(c)).join(keys, c.id == keys.c.id)
-            return rows.order_by(*self._order.columns(keys.c))
-        rows = self._rows_of(self.keys(None).offset(0).subquery()) if self.needs_sizes else select(*self._shown(c))
-        matching = rows.where(*self._after_position(c), *self._conditions(c))
+            found = select(*self._shown(c)).join(keys, c.id == keys.c.id)
+            return found.order_by(*self._order.columns(keys.c))
+        if not self.needs_sizes:
+            rows = [select(*self._shown(c)).where(*each) for each in self._next_ranges(())]
+            return merged(rows, self._order).limit(limit)
+        found = self._rows_of(self.keys(None).offset(0).subquery())
+        matching = found.where(*self._after_position(c), *self._conditions(c))
         return matching.order_by(*self._order.columns(c)).limit(limit)
 
     def keys(self, limit: int | None) -> Any:
@@ -197,17 +200,13 @@ class ListStatements:
     def _next_ranges(self, services: Sequence[UUID]) -> Iterator[list[ColumnElement[bool]]]:
         """Yields the conditions of each range of rows that an index holds in the order of the list."""
         c = self._columns
-        position = list(self._after_position(c))
-        if not self._order.by_time:
-            yield [c.deleted == boolean(self._deleted[0]), *position]
-            return
-        times = [each.condition(c) for each in self._of_time]
-        if not 0 < len(services) <= _MOST_RANGES:
-            yield [*times, *position]
-            return
-        for service_id in services:
-            for deleted in self._deleted:
-                yield [c.service_id == service_id, c.deleted == boolean(deleted), *times, *position]
+        times = [each.condition(c) for each in self._of_time] if self._order.by_time else []
+        common = [*times, *self._after_position(c)]
+        are_merged = self._order.by_time and 0 < len(services) <= _MOST_RANGES
+        of_services = [[c.service_id == service_id] for service_id in services] if are_merged else [[]]
+        for deleted in self._deleted:
+            for of_service in of_services:
+                yield [*of_service, c.deleted == boolean(deleted), *common]
 
     def _state(self, found: Filter, columns: Any, deleted: bool) -> Any:
         if found.column is self._columns.service_id:

@@ -14,6 +14,12 @@ from dashboard_catalog.store.list_order import ListOrder
 Conditions = Sequence[ColumnElement[bool]]
 
 
+def merged(statements: Sequence[Select[Any]], order: ListOrder) -> Any:
+    """Returns the statement for the rows of several statements, in the order of a list."""
+    rows = _together(statements)
+    return rows.order_by(*order.columns(rows.selected_columns))
+
+
 def matching_next(
     table: Table,
     ranges: Sequence[Conditions],
@@ -33,7 +39,7 @@ def matching_next(
         shown: Returns what to select, from the columns of a row.
         matching: Returns the conditions on a row.
     """
-    rows = _merged([select(*table.c).where(*each) for each in ranges], order).limit(count).subquery()
+    rows = merged([select(*table.c).where(*each) for each in ranges], order).limit(count).subquery()
     return select(*shown(rows.c)).where(*matching(rows.c)).order_by(*order.columns(rows.c))
 
 
@@ -55,12 +61,7 @@ def matching_next_on_sqlite(
     until = order.is_until(c, _together([select(*order.keys(c)).where(*each) for each in ranges]), count)
     # Otherwise SQLite would read an index that a condition can use.
     conditions = list(matching(_Unindexed(c)))
-    return _merged([select(*shown(c)).where(*each, until, *conditions) for each in ranges], order)
-
-
-def _merged(statements: Sequence[Select[Any]], order: ListOrder) -> Any:
-    rows = _together(statements)
-    return rows.order_by(*order.columns(rows.selected_columns))
+    return merged([select(*shown(c)).where(*each, until, *conditions) for each in ranges], order)
 
 
 def _together(statements: Sequence[Select[Any]]) -> Any:

@@ -65,16 +65,21 @@ def _asset_indexes(kind: str) -> list[Index]:
     return [
         Index(f"{kind}_id", "id"),
         Index(f"{kind}_by_name", "deleted", "name", "service_id"),
-        Index(f"{kind}_by_time", "updated_at", "id"),
-        Index(f"{kind}_by_service_time", "service_id", "deleted", "updated_at", "id"),
+        _by_time(kind, "state"),
+        _by_time(kind, "service", "service_id"),
+        _by_time(kind, "writer", "updated_by"),
         _by_change(kind),
         _listed_by(kind, "domain"),
-        Index(f"{kind}_by_writer", "updated_by", "updated_at", "id"),
         _without(kind, "description", Text()),
         _without(kind, "owners", UUID_LIST),
         _without(kind, "domain", ID),
         _without(kind, "tags", UUID_LIST),
     ]
+
+
+def _by_time(kind: str, of: str, *columns: str) -> Index:
+    """Returns the index that holds the live and the deleted assets of each value in the order of time."""
+    return Index(f"{kind}_by_{of}_time", *columns, "deleted", "updated_at", "id")
 
 
 def _by_change(table: str) -> Index:

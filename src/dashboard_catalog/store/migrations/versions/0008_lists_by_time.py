@@ -1,4 +1,4 @@
-"""An index for lists of the assets of some BI services in the order of time.
+"""Indexes of live and of deleted assets in the order of time: of all, of one writer and of one BI service.
 
 Revision: 0008
 Follows: 0007
@@ -11,8 +11,17 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+KINDS = ("dashboard", "chart")
+TIMES = ["deleted", "updated_at", "id"]
+
 
 def upgrade() -> None:
-    """Creates the index."""
-    for kind in ("dashboard", "chart"):
-        op.create_index(f"{kind}_by_service_time", kind, ["service_id", "deleted", "updated_at", "id"])
+    """Replaces the indexes by time. Servers of the version before still work, but sort lists by time themselves."""
+    for kind in KINDS:
+        op.create_index(f"{kind}_by_state_time", kind, TIMES)
+        op.create_index(f"{kind}_by_writer_time", kind, ["updated_by", *TIMES])
+        op.create_index(f"{kind}_by_service_time", kind, ["service_id", *TIMES])
+    # At the end, because nobody can read the table from then on until the transaction is over.
+    for kind in KINDS:
+        op.drop_index(f"{kind}_by_time", kind)
+        op.drop_index(f"{kind}_by_writer", kind)
