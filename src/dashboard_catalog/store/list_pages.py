@@ -76,11 +76,12 @@ async def _among_next(
 
 async def _services(connection: ReadConnection, statements: ListStatements) -> Sequence[UUID]:
     """Returns the BI services of all matches; none if that is not known, because each filter finds too many."""
-    known = []
-    for statement in statements.services(_MANY + 1):
-        numbers = {row.service_id: row.number for row in await connection.execute(statement)}
-        if sum(numbers.values()) <= _MANY:
-            known.append(set(numbers))
+    sizes = (await connection.execute(statements.sizes(_MANY + 1))).one()
+    known = [
+        set((await connection.execute(statements.services(place))).scalars())
+        for place, size in enumerate(sizes)
+        if size <= _MANY
+    ]
     return sorted(set.intersection(*known)) if known else []
 
 

@@ -103,17 +103,14 @@ class ListStatements:
         rows = self._rows_of(keys.offset(0).subquery()).where(*self._after_position(self._columns))
         return rows.where(*self._conditions(self._columns)).order_by(*self._order.columns(self._columns))
 
-    def services(self, most: int) -> Iterator[Select[Any]]:
-        """Yields a statement per filter for the BI services of what it finds, and how much it finds in each.
+    def services(self, place: int) -> Select[Any]:
+        """Returns the statement for the BI services of all that a filter finds.
 
         Args:
-            most: How much is counted of all services together.
+            place: Which filter, in the order of `sizes`.
         """
-        c = self._columns
-        for each in self._all:
-            if not each.by_time and each.column is not c.service_id:
-                found = each.keys.limit(literal_column(str(most))).subquery()
-                yield select(found.c.service_id, func.count().label("number")).group_by(found.c.service_id)
+        found = self._all[place].keys.subquery()
+        return select(found.c.service_id).distinct()
 
     def among_next(self, count: int, limit: int, services: Sequence[UUID] = ()) -> Any:
         """Returns the statement for the first of the next `count` rows that match all filters, up to `limit`.
