@@ -125,3 +125,13 @@ def test_the_next_rows_of_a_list_are_read_in_its_order(file: sqlite3.Connection,
         assert read
         assert {step.split(" INDEX ")[1].split()[0] for step in read} == {f"dashboard_{expected}"}, plan
         assert not [step for step in plan if "TEMP B-TREE" in step], plan
+
+
+def test_counting_what_was_written_at_a_time_or_later_begins_at_that_time(file: sqlite3.Connection) -> None:
+    filters = ListFilters(updated_after=datetime(2026, 1, 1, tzinfo=UTC), deleted=(False, True))
+    statement = ListStatements("sqlite", DASHBOARDS, filters, ListOrder()).sizes(2_001)
+    sql = str(statement.compile(dialect=aiosqlite.dialect()))
+
+    plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
+
+    assert any("INDEX dashboard_by_state_time (deleted=? AND updated_at>?)" in step for step in plan), plan
