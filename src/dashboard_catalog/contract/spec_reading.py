@@ -49,30 +49,34 @@ def read_spec(spec: Any) -> SentSpec:
     return _reader_of(spec.DESCRIPTOR).read(spec)
 
 
+_Read = Callable[[Any], tuple[Any, bool]]
+
+
 class _Reader:
     """Reads the specs of one kind of assets."""
 
     def __init__(self, type_: Descriptor) -> None:
         texts = [field for field in type_.fields if is_text(field)]
-        lists = [field for field in type_.fields if field.is_repeated]
-        self._names = [field.name for field in texts]
-        self._texts = texts_of(self._names)
+        lists = [field.name for field in type_.fields if field.is_repeated]
+        self._texts = texts_of([field.name for field in texts])
         self._texts_hold = texts_check(texts)
-        self._lists = [(field.name, _list_reader(field)) for field in lists]
-        self._others = [_other_reader(field) for field in type_.fields if field not in texts and field not in lists]
-        self._others_hold = all_of(other_checks(type_, without=[field.name for field in lists]))
+        self._others_hold = all_of(other_checks(type_, without=lists))
+        # In the order of the fields, in which problems are named: the name, and what reads it if it is no text.
+        self._fields = [(field.name, None if field in texts else _reader_of_field(field)) for field in type_.fields]
 
     def read(self, spec: Any) -> SentSpec:
         texts = self._texts(spec)
         is_valid = self._texts_hold(texts) and self._others_hold(spec)
-        # Presence counts, not truth: false and 0 are values, an empty text or list is none.
-        values: dict[str, Any] = {name: text for name, text in zip(self._names, texts, strict=True) if text}
-        for field, read_list in self._lists:
-            if sent := getattr(spec, field):
-                values[field], is_valid_list = read_list(sent)
-                is_valid = is_valid and is_valid_list
-        for field, is_set, read in self._others:
-            if is_set(spec) and (value := read(getattr(spec, field))) != {}:
+        values: dict[str, Any] = {}
+        next_text = iter(texts).__next__
+        for field, read in self._fields:
+            if read is None:
+                if text := next_text():
+                    values[field] = text
+                continue
+            value, holds = read(spec)
+            is_valid = is_valid and holds
+            if value is not None:
                 values[field] = value
         return SentSpec(values.pop("name", ""), values.pop("service", ""), values, is_valid)
 
@@ -82,15 +86,20 @@ def _reader_of(type_: Descriptor) -> _Reader:
     return _Reader(type_)
 
 
-def _other_reader(field: FieldDescriptor) -> tuple[str, Callable[[Any], bool], Callable[[Any], Any]]:
-    """Returns the name of a field, what says whether a spec sets it, and what makes a plain value of its value."""
+def _reader_of_field(field: FieldDescriptor) -> _Read:
+    """Returns what reads a field of a spec: its value, and whether that certainly keeps the rules of a list.
+
+    The value is None if it is absent. Presence counts, not truth: false and 0 are values, an empty list is none.
+    """
     name = field.name
+    if field.is_repeated:
+        read_list = _list_reader(field)
+        return lambda spec: read_list(sent) if (sent := getattr(spec, name)) else (None, True)
     is_set = (lambda spec: spec.HasField(name)) if field.has_presence else (lambda spec: bool(getattr(spec, name)))
-    return (
-        name,
-        is_set,
-        (lambda value: value) if field.message_type is None else _MESSAGES[field.message_type.full_name],
-    )
+    if field.message_type is None:
+        return lambda spec: (getattr(spec, name) if is_set(spec) else None, True)
+    make = _MESSAGES[field.message_type.full_name]
+    return lambda spec: (make(getattr(spec, name)) or None if is_set(spec) else None, True)
 
 
 def _list_reader(field: FieldDescriptor) -> Callable[[Sequence[Any]], tuple[list[Any], bool]]:

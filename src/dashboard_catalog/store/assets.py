@@ -96,9 +96,8 @@ class AssetTable(Generic[A]):
         )
         self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
         self._services_of = select(c.service_id).where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
-        self._taken_along = self.select().where(
-            in_service, c.deleted, any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
-        )
+        taken_along = any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
+        self._taken_along = self.select().where(in_service, c.deleted, taken_along).order_by(c.name)
         partial = select(*self.partial.columns(c))
         self._partial_with_names = partial.where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
         self._partial_by_ids = partial.where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
@@ -183,7 +182,7 @@ class AssetTable(Generic[A]):
         return present | {name: by_id[id_] for name, id_ in renamed.items() if id_ in by_id}
 
     async def taken_along(self, connection: ReadConnection, service_id: UUID, ids: Iterable[UUID]) -> list[A]:
-        """Returns the assets that were deleted along with one of these ids, and are still deleted."""
+        """Returns the assets that were deleted along with one of these ids, and are still deleted, by name."""
         return await self.fetch(connection, self._taken_along, {"service_id": service_id, "ids": list(ids)})
 
     async def ingested_names(self, connection: ReadConnection, service_id: UUID) -> list[tuple[str, int]]:
