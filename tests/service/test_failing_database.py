@@ -23,7 +23,7 @@ from dashboard_catalog.store.database import Database, TimeLimits
 from tests.conftest import DATABASES, sqlite_url
 from tests.patience import PATIENCE, until
 from tests.postgres import PostgresServer
-from tests.service.caller import Json, Refused, Service
+from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.servers import running
 from tests.service.streams import Stream
 from tests.store.freezing import Freezer, freezing
@@ -78,6 +78,12 @@ async def unavailable(call: Any) -> bool:
     return True
 
 
+async def create_superset(admin: Caller) -> None:
+    """Creates the BI service, however often a slow disk makes a probe fail meanwhile."""
+    while await unavailable(admin.upsert_entity(entity=SUPERSET)):
+        pass
+
+
 async def status_becomes(service: Service, status: int) -> None:
     """Waits until the health of the server has this status."""
     async with grpc.aio.insecure_channel(service.address) as channel, asyncio.timeout(PATIENCE):
@@ -109,7 +115,7 @@ async def test_nobody_waits_for_good_for_a_database_that_has_fallen_silent(
         asyncio.timeout(PATIENCE),
     ):
         admin, bot = service.caller("admin", "admin"), service.caller("loader", "ingestion_bot")
-        await admin.upsert_entity(entity=SUPERSET)
+        await create_superset(admin)
         async with Stream(bot) as stream:
             await stream.send(*items[:2], options=options)
             await stream.read_until(2)
@@ -176,7 +182,7 @@ async def test_a_server_is_not_healthy_while_writes_cannot_succeed(
     service: Service, database_url: str, fault: Fault, problem: str, postgres: PostgresServer
 ) -> None:
     admin = service.caller("admin", "admin")
-    await admin.upsert_entity(entity=SUPERSET)
+    await create_superset(admin)
     await status_becomes(service, HealthCheckResponse.SERVING)
 
     with structlog.testing.capture_logs() as lines:
