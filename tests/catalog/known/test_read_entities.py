@@ -37,11 +37,11 @@ async def test_what_may_have_changed_during_a_read_is_not_remembered(monkeypatch
 
     assert await read.by_ids(CONNECTION, [stored.id]) == [stored]
     assert await read.by_fqns(CONNECTION, [stored.fqn]) == [stored]
-    assert remembered.get(stored.id) is None
+    assert remembered.recall([stored.id]) == ([], [stored.id])
 
     last_change = 7
     assert await read.by_ids(CONNECTION, [stored.id]) == [stored]
-    assert remembered.get(stored.id) is stored
+    assert remembered.recall([stored.id]) == ([stored], [])
     asked = 0
     assert await read.by_ids(CONNECTION, [stored.id, uuid4()]) == [stored, stored]
     assert asked == 1

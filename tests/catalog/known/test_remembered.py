@@ -86,9 +86,9 @@ def test_entities_count_only_after_the_change_that_left_them() -> None:
     one, tag = Remembered(Clock()), _tag()
     one.entities(7).add([tag])
 
-    assert one.entities(7).get(tag.id) is tag
-    assert one.entities(8).get(tag.id) is None
-    assert one.entities(7).get(tag.id) is None
+    assert one.entities(7).recall([tag.id]) == ([tag], [])
+    assert one.entities(8).recall([tag.id]) == ([], [tag.id])
+    assert one.entities(7).recall([tag.id]) == ([], [tag.id])
 
 
 def test_what_nobody_has_confirmed_for_a_minute_does_not_count() -> None:
@@ -100,11 +100,11 @@ def test_what_nobody_has_confirmed_for_a_minute_does_not_count() -> None:
     for _ in range(3):
         clock.now += 50
         _keep(one, (2, 2))
-        assert one.entities(7).get(tag.id) is tag
+        assert one.entities(7).recall([tag.id]) == ([tag], [])
     clock.now += 61
 
     assert one.service(SERVICE, 2) is None
-    assert one.entities(7).get(tag.id) is None
+    assert one.entities(7).recall([tag.id]) == ([], [tag.id])
 
 
 def test_a_new_connection_makes_everything_forgotten() -> None:
@@ -149,4 +149,4 @@ def test_large_entities_are_not_remembered_and_not_too_many(monkeypatch: pytest.
     for tag in (large, *small):
         known.add([tag])
 
-    assert [known.get(tag.id) for tag in (large, *small)] == [None, *small[:2], None]
+    assert known.recall([large.id, *(tag.id for tag in small)]) == (small[:2], [large.id, small[2].id])

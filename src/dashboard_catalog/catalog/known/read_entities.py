@@ -31,13 +31,7 @@ class ReadEntities:
 
     async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
         """Returns what `entities.by_ids` does."""
-        found: list[EntityRecord] = []
-        missing = []
-        for id_ in ids:
-            if record := self._remembered.get(id_):
-                found.append(record)
-            else:
-                missing.append(id_)
+        found, missing = self._remembered.recall(ids)
         read = await entities.by_ids(connection, missing)
         if read and await self._is_same(connection):
             self._remembered.add(read)

@@ -63,10 +63,6 @@ class RememberedEntities:
         # Every entity of the name, of whatever kind.
         self._by_fqn: dict[str, list[EntityRecord]] = {}
 
-    def get(self, id_: UUID) -> EntityRecord | None:
-        """Returns the entity of this id, if it is remembered."""
-        return self._by_id.get(id_)
-
     def add(self, records: Iterable[EntityRecord]) -> None:
         """Remembers entities that were read under the catalog's lock, or in the same snapshot as the number."""
         self._by_id |= {record.id: record for record in records if self._has_room(record)}
@@ -99,6 +95,13 @@ class RememberedEntities:
 
     async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
         """Returns what `entities.by_ids` does, and remembers it. The transaction holds the catalog's lock."""
+        found, missing = self.recall(ids)
+        read = await entities.by_ids(connection, missing)
+        self.add(read)
+        return found + read
+
+    def recall(self, ids: Iterable[UUID]) -> tuple[list[EntityRecord], list[UUID]]:
+        """Returns the entities of these ids that are remembered, and the ids of the others."""
         found: list[EntityRecord] = []
         missing = []
         for id_ in ids:
@@ -106,9 +109,7 @@ class RememberedEntities:
                 found.append(record)
             else:
                 missing.append(id_)
-        read = await entities.by_ids(connection, missing)
-        self.add(read)
-        return found + read
+        return found, missing
 
     def _has_room(self, record: EntityRecord) -> bool:
         return len(self._by_id) < _MAX_ENTITIES and len(str(record.attributes)) <= _MAX_ATTRIBUTES
