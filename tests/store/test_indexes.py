@@ -34,7 +34,7 @@ STATEMENTS: dict[str, ClauseElement] = {
     "feed.changes as of a number": feed_statements.changes(BOTH, of_entities=False, as_of=True, sized=True),
     "feed.changes of entities": feed_statements.changes(frozenset({"user"}), of_entities=True, as_of=True, sized=True),
     "feed.traces": feed_statements.traces("sqlite"),
-    "feed.versions": feed_statements.versions("dashboard"),
+    "feed.versions": feed_statements.versions("sqlite", "dashboard"),
     "lines_above": hierarchies._ABOVE["sqlite"],
     "lines_below": hierarchies._BELOW["sqlite"],
 } | {

@@ -4,12 +4,10 @@ This is the only module that writes them. It decides which statements run and in
 depends on the kinds and BI services, never on the number of assets.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from dashboard_catalog.store import former_names
 from dashboard_catalog.store.asset_changes import AssetChanges, KindChanges
@@ -24,6 +22,8 @@ from dashboard_catalog.store.records import AssetRecord
 from dashboard_catalog.store.tables import REMOVED
 
 A = TypeVar("A", bound=AssetRecord)
+
+_ids = bindparam("ids", type_=UUID_LIST)
 
 # Columns that are no part of a version.
 _UNVERSIONED = ("edited", "digest", "source_hash", "ingested")
@@ -47,7 +47,7 @@ class _Statements(Generic[A]):
     def __init__(self, table: AssetTable[A]) -> None:
         self._kind = table.table.name
         self._references = table.references
-        self._tables = table.table, table.history
+        self._table, self._history = table.table, table.history
         self._rows: dict[str, CurrentRows] = {"postgresql": ReplacedRows(table), "sqlite": UpdatedRows(table)}
         self._insert_history = RecordStatement(insert(table.history))
         self._insert_removals = RecordStatement(insert(REMOVED))
@@ -56,7 +56,7 @@ class _Statements(Generic[A]):
     async def store(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
         await self._name_sessions(connection, changes)
         # A new asset may have the name of one that is removed or renamed.
-        await self._remove(connection, changes.service_id, changes.removed)
+        await self._remove(connection, changes)
         await self._insert_removals.run(connection, changes.removals)
         await self._insert_history.run(connection, changes.history)
         await self._rows[connection.dialect.name].store(connection, changes)
@@ -69,21 +69,24 @@ class _Statements(Generic[A]):
         """Adds the bulk sessions that wrote an asset to what is left of it."""
         if not changes.removals:
             return
-        removed = {removal.id: removal for removal in changes.removals}
-        ids = bindparam("ids", list(removed), UUID_LIST)
-        for table in self._tables:
-            c = table.c
-            wrote = select(c.id, c.session_id).where(c.service_id == changes.service_id, any_of(c.id, ids)).distinct()
-            for row in await connection.execute(wrote.where(c.session_id.is_not(None))):
-                removed[row.id].session_ids.append(row.session_id)
+        session_ids = {id_: {record.session_id} for id_, record in changes.removed.items()}
+        c = self._history.c
+        wrote = select(c.id, c.session_id).where(c.service_id == changes.service_id, any_of(c.id, _ids)).distinct()
+        for row in await connection.execute(wrote, {"ids": list(session_ids)}):
+            session_ids[row.id].add(row.session_id)
+        for removal in changes.removals:
+            removal.session_ids += filter(None, session_ids[removal.id])
 
-    async def _remove(self, connection: WriteConnection, service_id: UUID, removed: Mapping[UUID, A]) -> None:
-        if not removed:
+    async def _remove(self, connection: WriteConnection, changes: KindChanges[A]) -> None:
+        if not changes.removed:
             return
-        await self._references.remove(connection, removed.values())
-        for table in self._tables:
-            await delete_rows(connection, table, service_id, list(removed))
-        await former_names.remove_of(connection, service_id, removed)
+        records = list(changes.removed.values())
+        await self._references.remove(connection, records)
+        await delete_rows(connection, self._table, records)
+        c = self._history.c
+        older = delete(self._history).where(c.service_id == changes.service_id, any_of(c.id, _ids))
+        await connection.run(older, {"ids": list(changes.removed)})
+        await former_names.remove_of(connection, changes.service_id, changes.removed)
 
 
 @cache

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, Table, bindparam, literal_column, 
 
 from dashboard_catalog.store.column_types import INTEGER_LIST, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
-from dashboard_catalog.store.conditions import any_of, any_pair_of
+from dashboard_catalog.store.conditions import any_of, any_pair_of, equals_unindexed
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, ChartRecord, DashboardRecord
@@ -92,7 +92,9 @@ class AssetTable(Generic[A]):
             in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)), *is_recognisable
         )
         self._ingested_by_ids = select(*ingested_columns).where(
-            in_service, any_of(c.id, bindparam("ids", type_=UUID_LIST)), *is_recognisable
+            equals_unindexed(c.service_id, bindparam("service_id")),
+            any_of(c.id, bindparam("ids", type_=UUID_LIST)),
+            *is_recognisable,
         )
         self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
         self._services_of = select(c.service_id).where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))

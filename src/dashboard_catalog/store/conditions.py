@@ -21,6 +21,15 @@ def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     return (column >= prefix) & (column < end)
 
 
+def equals_unindexed(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Returns the condition that a column that is never null equals a value, in a form that no index serves.
+
+    PostgreSQL then finds the rows by the other conditions. It could take an index that begins with the BI service for
+    the shorter way, because its statistics do not know yet that the service is large.
+    """
+    return column.is_not_distinct_from(value)
+
+
 class _Condition(FunctionElement[bool]):
     type = Boolean()
     # Without this, SQLAlchemy writes `... = 1` for SQLite, and no index can serve that comparison.
@@ -66,6 +75,17 @@ class has_key(_Condition):  # noqa: N801
     """True if a document column has a top-level key."""
 
     name = "has_key"
+    inherit_cache = True
+
+
+class is_positive(_Condition):  # noqa: N801
+    """True of each row, since the column is always positive. It says which index the statement is meant for.
+
+    PostgreSQL uses some indexes only for statements with such a condition: those of `tables` that begin with the BI
+    service.
+    """
+
+    name = "is_positive"
     inherit_cache = True
 
 
@@ -144,6 +164,18 @@ def _holds_sqlite(element: holds, compiler: SQLCompiler, **kw: Any) -> str:
     column, value = _operands(element, compiler, **kw)
     # The ids are all as long, and parsing the list as JSON takes five times as long.
     return f"instr({column}, {value})"
+
+
+@compiles(is_positive)
+def _is_positive(element: is_positive, compiler: SQLCompiler, **kw: Any) -> str:
+    (column,) = _operands(element, compiler, **kw)
+    return f"{column} > 0"
+
+
+@compiles(is_positive, "sqlite")
+def _is_positive_sqlite(*_: object, **__: object) -> str:
+    # Another lower bound could take the place of the one that a range has.
+    return "1"
 
 
 @compiles(has_key)

@@ -7,13 +7,12 @@ saves nothing there, and COPY is faster. SQLite writes only the indexes whose co
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
-from uuid import UUID
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 
 from dashboard_catalog.store.asset_changes import KindChanges
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.column_types import UUID_LIST
+from dashboard_catalog.store.column_types import TEXT_LIST
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.record_statements import RecordStatement
@@ -37,23 +36,23 @@ class ReplacedRows:
     """The rows on PostgreSQL: those of changed assets are deleted and written again.
 
     Attributes:
-        move_to_history: Statement that moves the rows of a `service_id` that have one of `ids`.
+        move_to_history: Statement that moves the rows of a `service_id` that have one of `names`.
     """
 
     def __init__(self, table: AssetTable[Any]) -> None:
         self._table = table.table
         self._insert = RecordStatement(insert(table.table))
         c = table.table.c
-        has_id = any_of(c.id, bindparam("ids", type_=UUID_LIST))
-        moved = delete(table.table).where(c.service_id == bindparam("service_id"), has_id).returning(*c).cte("moved")
+        has_name = any_of(c.name, bindparam("names", type_=TEXT_LIST))
+        moved = delete(table.table).where(c.service_id == bindparam("service_id"), has_name).returning(*c).cte("moved")
         self.move_to_history = insert(table.history).from_select(table.columns, select(*moved.c))
 
     async def store(self, connection: WriteConnection, changes: KindChanges[Any]) -> None:
         """Deletes the rows before it writes any, so that assets can swap their names."""
-        if superseded := list(changes.superseded):
-            await connection.run(self.move_to_history, {"service_id": changes.service_id, "ids": superseded})
-        others = [id_ for id_ in changes.changed if id_ not in changes.superseded]
-        await delete_rows(connection, self._table, changes.service_id, others)
+        if superseded := [record.name for record in changes.superseded.values()]:
+            await connection.run(self.move_to_history, {"service_id": changes.service_id, "names": superseded})
+        others = [before for id_, (before, _) in changes.changed.items() if id_ not in changes.superseded]
+        await delete_rows(connection, self._table, others)
         await self._insert.run(connection, [*changes.new.values(), *[after for _, after in changes.changed.values()]])
 
 
@@ -80,8 +79,8 @@ class UpdatedRows(Generic[A]):
         if names := [record.name for record in changes.superseded.values()]:
             await connection.run(self.copy_to_history, {"service_id": changes.service_id, "names": names})
         renamed, others = _split(changes.changed.values())
-        await delete_rows(connection, self._table, changes.service_id, [record.id for record in renamed])
-        await self._insert.run(connection, [*changes.new.values(), *renamed])
+        await delete_rows(connection, self._table, [before for before, _ in renamed])
+        await self._insert.run(connection, [*changes.new.values(), *(after for _, after in renamed)])
         await self._update(connection, others)
 
     async def _update(self, connection: WriteConnection, changed: Iterable[tuple[A, A]]) -> None:
@@ -101,23 +100,20 @@ def updating(table: Table, names: Iterable[str]) -> RecordStatement:
     return RecordStatement(update(table).where(row).values(values))
 
 
-async def delete_rows(connection: WriteConnection, table: Table, service_id: UUID, ids: Sequence[UUID]) -> None:
-    """Deletes the rows of a BI service that have one of these ids. Does nothing when there are none."""
-    if ids:
-        has_id = any_of(table.c.id, bindparam("ids", ids, UUID_LIST))
-        await connection.run(delete(table).where(table.c.service_id == service_id, has_id))
+async def delete_rows(connection: WriteConnection, table: Table, records: Sequence[AssetRecord]) -> None:
+    """Deletes the rows of assets of one BI service, which `records` hold. Does nothing when there are none."""
+    if records:
+        has_name = any_of(table.c.name, bindparam("names", [record.name for record in records], TEXT_LIST))
+        await connection.run(delete(table).where(table.c.service_id == records[0].service_id, has_name))
 
 
-def _split(changed: Iterable[tuple[A, A]]) -> tuple[list[A], list[tuple[A, A]]]:
-    """Returns the assets that have another name now, and the changes of the others.
+def _split(changed: Iterable[tuple[A, A]]) -> tuple[list[tuple[A, A]], list[tuple[A, A]]]:
+    """Returns the changes of the assets that get another name, and those of the others.
 
     The name is part of the key. Rows that are inserted anew can swap their names; rows that are updated cannot.
     """
-    renamed: list[A] = []
+    renamed: list[tuple[A, A]] = []
     others: list[tuple[A, A]] = []
     for before, after in changed:
-        if before.name == after.name:
-            others.append((before, after))
-        else:
-            renamed.append(after)
+        (others if before.name == after.name else renamed).append((before, after))
     return renamed, others

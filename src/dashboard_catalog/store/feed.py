@@ -113,8 +113,8 @@ async def asset_versions(
     connection: ReadConnection, kind: str, service_id: UUID, numbers: Iterable[int]
 ) -> list[AssetRecord]:
     """Returns the versions that these changes of a BI service made, except what has been removed for good since."""
-    parameters = {"service_id": service_id, "numbers": list(numbers)}
-    return await _version_reader(kind).all(connection, feed_statements.versions(kind), parameters)
+    statement = feed_statements.versions(connection.dialect.name, kind)
+    return await _version_reader(kind).all(connection, statement, {"service_id": service_id, "numbers": list(numbers)})
 
 
 async def entity_versions(connection: ReadConnection, numbers: Iterable[int]) -> list[EntityRecord]:

@@ -26,13 +26,14 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     union_all,
 )
 
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, LARGE, AssetTable
 from dashboard_catalog.store.column_types import ID, NUMBER_LIST, TEXT_LIST, TIMESTAMP, UUID_LIST
 from dashboard_catalog.store.columns import column_names
-from dashboard_catalog.store.conditions import any_of
+from dashboard_catalog.store.conditions import any_of, is_positive
 from dashboard_catalog.store.described_changes import previous_name, restores
 from dashboard_catalog.store.large_values import missing_bytes
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
@@ -130,18 +131,11 @@ def changes(kinds: frozenset[str], *, of_entities: bool, as_of: bool, sized: boo
 
 
 @cache
-def versions(kind: str) -> Select[Any]:
+def versions(dialect: str, kind: str) -> Select[Any]:
     """Returns the statement that reads the whole versions that changes `numbers` of `service_id` have made."""
     asset = ASSETS[kind]
-    parts = [
-        select(*table.c).where(
-            table.c.service_id == bindparam("service_id"),
-            any_of(table.c.change_number, bindparam("numbers", type_=NUMBER_LIST)),
-        )
-        for table in (asset.table, asset.history)
-    ]
-    found = union_all(*parts).subquery("version_of_any_age")
-    return select(*found.c)
+    found = union_all(*(_versions(dialect, table) for table in (asset.table, asset.history)))
+    return select(*found.subquery("version_of_any_age").c)
 
 
 @cache
@@ -150,6 +144,17 @@ def traces(dialect: str) -> Select[Any]:
     of_services = [*(table for asset in ASSETS.values() for table in (asset.table, asset.history)), REMOVED]
     found = union_all(*(_traces(dialect, table) for table in (*of_services, ENTITY_CHANGE))).subquery("trace")
     return select(*found.c)
+
+
+def _versions(dialect: str, table: Table) -> Select[Any]:
+    c, numbers = table.c, bindparam("numbers", type_=NUMBER_LIST)
+    found = select(*c).where(c.service_id == bindparam("service_id"), is_positive(c.change_number))
+    if dialect == "sqlite":
+        return found.where(any_of(c.change_number, numbers))
+    # One number after the other. Together, they look dearer to PostgreSQL than all assets of a new BI service.
+    one = func.unnest(numbers).table_valued(column("number", BigInteger())).render_derived()
+    of_one = found.where(c.change_number == one.c.number).offset(0).lateral()
+    return select(*of_one.c).select_from(one.join(of_one, true()))
 
 
 def _asset_changes(kind: str, table: Table, *, as_of: bool, sized: bool) -> Select[Any]:
@@ -251,16 +256,16 @@ def _one_of(column_: ColumnElement[str], kinds: frozenset[str]) -> ColumnElement
     return column_.in_([literal_column(f"'{kind}'", Text()) for kind in sorted(kinds)])
 
 
-def _in_stretch(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _in_stretch(table: Table) -> tuple[ColumnElement[bool], ...]:
     number = table.c.change_number
-    return number > bindparam("after"), number <= bindparam("until")
+    return number > bindparam("after"), number <= bindparam("until"), is_positive(number)
 
 
 def _traces(dialect: str, table: Table) -> Select[Any]:
     c, (from_, service_id, number) = table.c, _places(dialect)
     sequence = service_id == (bindparam("catalog_id", CATALOG_ID, ID) if table is ENTITY_CHANGE else c.service_id)
     found = select(service_id.label("service_id"), c.id, c.updated_at, c.call_id)
-    return found.select_from(from_.join(table, and_(sequence, c.change_number == number)))
+    return found.select_from(from_.join(table, and_(sequence, c.change_number == number, is_positive(c.change_number))))
 
 
 def _places(dialect: str) -> tuple[FromClause, ColumnElement[Any], ColumnElement[Any]]:

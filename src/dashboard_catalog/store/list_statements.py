@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from dashboard_catalog.store.assets import AssetTable
+from dashboard_catalog.store.conditions import is_positive
 from dashboard_catalog.store.list_filters import (
     Filter,
     ListFilters,
@@ -187,7 +188,8 @@ class ListStatements:
         def of_state(deleted: bool) -> Select[Any]:
             def range_of(service_id: ColumnElement[Any]) -> Select[Any]:
                 keys = select(c.updated_at, c.id)
-                return keys.where(c.service_id == service_id, c.deleted == boolean(deleted), *self._after_position(c))
+                of_service = (c.service_id == service_id, is_positive(c.version))
+                return keys.where(*of_service, c.deleted == boolean(deleted), *self._after_position(c))
 
             return first_keys(self._dialect, self._services or (), range_of, self._order, limit)
 
@@ -200,7 +202,8 @@ class ListStatements:
         times = [each.condition(c) for each in self._of_time] if self._order.by_time else []
         common = [*times, *self._after_position(c)]
         are_merged = self._order.by_time and 0 < len(services) <= _MOST_RANGES
-        of_services = [[c.service_id == service_id] for service_id in services] if are_merged else [[]]
+        by_service = is_positive(c.version)
+        of_services = [[c.service_id == service_id, by_service] for service_id in services] if are_merged else [[]]
         for deleted in self._deleted:
             for of_service in of_services:
                 yield [*of_service, c.deleted == boolean(deleted), *common]

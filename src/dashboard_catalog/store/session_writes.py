@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Select, bindparam, case, desc, func, literal_
 
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.column_types import ID, UUID_LIST
-from dashboard_catalog.store.conditions import any_of, overlaps
+from dashboard_catalog.store.conditions import any_of, equals_unindexed, is_positive, overlaps
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.tables import ENTITY_CHANGE, REMOVED
 
@@ -107,7 +107,12 @@ def _versions(kind: str, rows: Any, limit: int) -> Select[Any]:
     c = rows.c
     selected = select(literal_column(f"'{kind}'").label("kind"), c.id, c.version, c.change_number)
     return (
-        selected.where(c.service_id == _service_id, c.session_id == _session_id, c.change_number.between(_first, _last))
+        selected.where(
+            c.service_id == _service_id,
+            c.session_id == _session_id,
+            c.change_number.between(_first, _last),
+            is_positive(c.change_number),
+        )
         .order_by(c.change_number.desc())
         .limit(limit)
     )
@@ -117,14 +122,15 @@ async def spans(
     connection: ReadConnection, table: AssetTable[Any], of: SessionRange, ids: Collection[UUID]
 ) -> list[Span]:
     """Returns the spans of the assets of these ids in the BI service."""
+    now, then = table.table.c, table.history.c
     wanted = bindparam("ids", list(ids), UUID_LIST)
     current, older = (
         select(
             c.id, c.version, c.change_number, c.session_id, literal_column(is_current).label("is_current"), *shown
-        ).where(c.service_id == _service_id, any_of(c.id, wanted))
-        for c, is_current, shown in (
-            (table.table.c, "1", (table.table.c.name, table.table.c.deleted)),
-            (table.history.c, "0", (table.history.c.name, table.history.c.deleted)),
+        ).where(in_service, any_of(c.id, wanted))
+        for c, in_service, is_current, shown in (
+            (now, equals_unindexed(now.service_id, _service_id), "1", (now.name, now.deleted)),
+            (then, then.service_id == _service_id, "0", (then.name, then.deleted)),
         )
     )
     all_ = union_all(current, older).subquery().c
