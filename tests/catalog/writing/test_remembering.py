@@ -1,5 +1,6 @@
 """Only what was committed is remembered, and only as long as the database cannot have lost it."""
 
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from dashboard_catalog.catalog.known.remembered import Memory
 from dashboard_catalog.catalog.model.commands import AssetName, AssetWrite, EntityWrite, SentReference, Verb, Writer
 from dashboard_catalog.catalog.model.kinds import CHART_KIND, DASHBOARD_KIND, ENTITY_KINDS
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline
+from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
@@ -137,3 +139,14 @@ async def _reconnect(database: Database) -> None:
             await database.write(statements("SELECT pg_terminate_backend(pg_backend_pid())"))
         except CatalogError:
             return
+
+
+async def test_a_batch_leaves_nothing_to_the_garbage_collector(servers: tuple[Server, Server]) -> None:
+    one, _ = servers
+    gc.collect()
+    gc.disable()
+    try:
+        await one.create_charts("new")
+        assert not [left for left in gc.get_objects() if type(left) is WorkingSet]
+    finally:
+        gc.enable()

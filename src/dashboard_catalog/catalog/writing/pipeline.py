@@ -178,8 +178,8 @@ class _Run:
             await locks.lock_catalog(self._writer, to_write=removes or bool(self._entities))
         if self._entities:
             await self._write_entities()
-        elif self._remembering:
-            await self._remembering.use_entities()
+        elif self._remembering and self._writer:
+            await self._remembering.use_entities(self._writer)
         if self._assets or self._deferred:
             await self._write_assets()
         self._batch.missing.update(self._known.missing)
@@ -293,8 +293,8 @@ class _Run:
         for service_id in sorted(named.union(located)):
             last = await locks.lock_service(self._writer, service_id) if self._writer else 0
             self._working.add_service(service_id, last)
-            if self._remembering:
-                self._remembering.use_service(service_id, last)
+            if self._remembering and self._writer:
+                self._remembering.use_service(self._writer, service_id, last)
 
     async def _find_unchanged(self) -> None:
         """Answers the items that are equal to what is stored, and reads the others in full."""

@@ -27,21 +27,21 @@ class Remembering:
         self, memory: Memory, connection: WriteConnection, known_entities: KnownEntities, working: WorkingSet
     ) -> None:
         self._remembered = memory.recall(connection)
-        self._connection = connection
         self._known = known_entities
         self._working = working
         self._locked_at: dict[UUID, int] = {}
+        # Nothing here may refer to the connection: a cycle would leave the whole batch to the garbage collector.
         connection.committed.append(self._keep)
 
-    async def use_entities(self) -> None:
+    async def use_entities(self, connection: WriteConnection) -> None:
         """Uses the entities that are remembered. The batch holds the catalog's lock and writes none itself."""
-        if CATALOG_ID not in self._connection.advanced:
-            number = await locks.last_change(self._connection, CATALOG_ID)
+        if CATALOG_ID not in connection.advanced:
+            number = await locks.last_change(connection, CATALOG_ID)
             self._known.source = self._remembered.entities(number)
 
-    def use_service(self, id_: UUID, last_change: int) -> None:
+    def use_service(self, connection: WriteConnection, id_: UUID, last_change: int) -> None:
         """Uses what is remembered of a BI service whose lock the batch has taken."""
-        if id_ not in self._connection.advanced:
+        if id_ not in connection.advanced:
             self._locked_at[id_] = last_change
             self._known.remember(id_, self._remembered.service(id_, last_change))
 
