@@ -14,6 +14,7 @@ from uuid import UUID
 from dashboard_catalog.catalog.model import labels
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.properties.extension_rules import same_json
+from dashboard_catalog.store.column_types import uuid_of
 from dashboard_catalog.store.records import AssetRecord
 
 _PARTS = ("added", "updated", "deleted")
@@ -91,7 +92,7 @@ def decode(stored: Mapping[str, Any], fqn_of: FqnOf) -> ChangeDescription:
     """Returns a stored description with names in place of ids."""
 
     def shown(stored_id: str | dict[str, Any]) -> Any:
-        return fqn_of(UUID(hex=stored_id)) if isinstance(stored_id, str) else stored_id["shown"]
+        return fqn_of(uuid_of(stored_id)) if isinstance(stored_id, str) else stored_id["shown"]
 
     def named(name: str, value: Any) -> Any:
         if name in _REFERENCE_FIELDS:
@@ -180,13 +181,13 @@ def with_property_values(stored: Mapping[str, Any], shown: Callable[[str, Any], 
 def chart_ids(stored: Mapping[str, Any] | None) -> Iterator[UUID]:
     """Yields the ids of the charts that a stored description names."""
     for _, item in _items(stored, ("charts",)):
-        yield UUID(hex=item)
+        yield uuid_of(item)
 
 
 def entity_ids(stored: Mapping[str, Any] | None) -> Iterator[UUID]:
     """Yields the ids of the owners, domains and tags that a stored description names."""
     for name, item in _items(stored, (*_ENTITY_FIELDS, "tags")):
-        yield UUID(hex=item[0] if name == "tags" else item)
+        yield uuid_of(item[0] if name == "tags" else item)
 
 
 def _items(stored: Mapping[str, Any] | None, names: Iterable[str]) -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 from uuid import UUID
 
+from dashboard_catalog.store.column_types import uuid_of
+
 STEWARDED_FIELDS = ("display_name", "description", "owners", "domain")
 """Fields that ingestion leaves alone once an edit has set, changed or cleared them.
 
@@ -44,8 +46,7 @@ class Marks:
         """Returns the marks that a column holds. The caller may change them."""
         if not stored:
             return cls()
-        tags = (UUID(hex=tag) for tag in stored.get("tags", ()))
-        return cls(stored.get("fields", ()), tags, stored.get("extension_keys", ()))
+        return cls(stored.get("fields", ()), map(uuid_of, stored.get("tags", ())), stored.get("extension_keys", ()))
 
     def encode(self) -> Stored:
         """Returns what the column holds."""
