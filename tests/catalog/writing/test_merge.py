@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
+from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND, AssetKind
+from dashboard_catalog.catalog.model.labels import Label
 from dashboard_catalog.catalog.model.stewardship import Marks
 from dashboard_catalog.catalog.writing.merge import Merge, merge
+from dashboard_catalog.catalog.writing.references import TagLabel
+from dashboard_catalog.store.records import EntityRecord
 from tests.catalog.model.records import dashboard
 
 
@@ -52,3 +56,29 @@ def test_each_kind_has_its_stewarded_fields() -> None:
     marked = dashboard(project="A", edited=Marks(["project"]).encode())
     ingested = merge(stewarding, marked, {"project": "B"}, (), edits=False, known_entities=KnownEntities())
     assert (ingested.changes, ingested.kept) == ({}, ["project"])
+
+
+def test_ingestion_gives_a_blank_asset_the_same_values_as_an_edit() -> None:
+    blank = dashboard(change_number=0)
+    stamp: Any = {"change_number": 1, "updated_at": blank.updated_at, "updated_by": "ann", "call_id": "call"}
+    tag = EntityRecord(id=new_id(), kind="tag", name="Email", fqn="PII.Email", **stamp)
+    sent = {
+        "display_name": "A",
+        "dashboard_type": "Dashboard",
+        "project": False,
+        "owners": [new_id()],
+        "charts": [],
+        "tags": [TagLabel(tag, None, Label("Derived", "Suggested"))],
+        "extension": {"b": 1, "none": None, "a": {"deep": [0]}},
+        "source_hash": "1",
+    }
+    known = KnownEntities()
+
+    ingested = merge(DASHBOARD_KIND, blank, sent, ["domain"], edits=False, known_entities=known)
+
+    edited = merge(DASHBOARD_KIND, blank, sent, ["domain"], edits=True, known_entities=known)
+    assert ingested.changes == edited.changes
+    assert list(ingested.changes["extension"]) == ["a", "b"]
+    assert {"dashboard_type", "charts", "source_hash", "domain"}.isdisjoint(ingested.changes)
+    assert not ingested.marks.encode()
+    assert edited.marks.encode()

@@ -206,8 +206,8 @@ class AssetWrites:
             self._working.create_preserved(write.kind, record, columns, write.writer)
             self._working.keep_names(write.kind, record, write.preserved.former_names)
             return self._written(write, record, Outcome.CREATED, (), resolved.dropped)
-        self._working.create(write.kind, record, merged.changes, write.writer)
-        self._store_unversioned(write, record, resolved, merged, changed=True)
+        columns = merged.changes | self._unversioned(write, record, resolved, merged, changed=True)
+        self._working.create(write.kind, record, columns, write.writer)
         return self._written(write, record, Outcome.CREATED, [*merged.kept, *resolved.left_out], resolved.dropped)
 
     def _service_problems(self, write: AssetWrite, name: str, service: EntityRecord | None) -> list[Violation]:
@@ -242,11 +242,12 @@ class AssetWrites:
             outcome = Outcome.RESTORED
         if changes:
             stored = self._working.change(write.kind, stored, changes, write.writer)
-        self._store_unversioned(write, stored, resolved, merged, changed=bool(changes))
+        unversioned = self._unversioned(write, stored, resolved, merged, changed=bool(changes))
+        self._working.touch(write.kind, stored, unversioned)
         if write.release:
             edited = released(stored, write.release, self._known).encode()
             if edited != stored.edited:
-                self._working.touch(write.kind, stored, edited=edited, digest=None)
+                self._working.touch(write.kind, stored, {"edited": edited, "digest": None})
         return self._written(write, stored, outcome, [*merged.kept, *resolved.left_out], resolved.dropped)
 
     def _resolved(self, write: AssetWrite, stored: AssetRecord | None) -> Resolved:
@@ -271,10 +272,10 @@ class AssetWrites:
             return []
         return self._merge(write, stored, self._resolved(write, stored)).kept
 
-    def _store_unversioned(
+    def _unversioned(
         self, write: AssetWrite, record: AssetRecord, resolved: Resolved, merged: Merge, *, changed: bool
-    ) -> None:
-        """Stores what is not part of the version: marks, source_hash, and the digest while it is valid."""
+    ) -> dict[str, Any]:
+        """Returns what is not part of the version: marks, source_hash, and the digest while it is valid."""
         # Only now: nothing is created for a write that is refused.
         self._known.missing |= resolved.missing
         edited = merged.marks.encode()
@@ -285,14 +286,8 @@ class AssetWrites:
         if write.digest and (resolved.left_out or resolved.dropped or merged.kept_hidden):
             # The next load must look at what was left out: it may exist by then, or the writer may view it.
             digest = None
-        self._working.touch(
-            write.kind,
-            record,
-            edited=edited,
-            digest=digest,
-            source_hash=source_hash,
-            ingested=record.ingested or write.writer.ingests,
-        )
+        ingested = record.ingested or write.writer.ingests
+        return {"edited": edited, "digest": digest, "source_hash": source_hash, "ingested": ingested}
 
     def _live(self, write: AssetWrite, action: Action, *, or_deleted: bool = False) -> AssetRecord:
         """Returns the asset that a write is about.

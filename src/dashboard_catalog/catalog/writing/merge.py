@@ -14,7 +14,7 @@ from dashboard_catalog.catalog.model import labels
 from dashboard_catalog.catalog.model.commands import SentMarks
 from dashboard_catalog.catalog.model.kinds import AssetKind
 from dashboard_catalog.catalog.model.labels import Label
-from dashboard_catalog.catalog.model.stewardship import Marks
+from dashboard_catalog.catalog.model.stewardship import NO_MARKS, Marks
 from dashboard_catalog.catalog.properties.extension_rules import same_json
 from dashboard_catalog.catalog.visibility.hidden_parts import HiddenParts
 from dashboard_catalog.catalog.writing.references import TagLabel
@@ -57,13 +57,15 @@ def merge(
 
     Args:
         kind: Of the asset.
-        record: The asset as it is stored.
+        record: The asset as it is stored; a blank one for a new asset.
         values: The fields that the write sets, with references resolved.
         mask: Fields that are written even without a value, which clears them.
         edits: Whether the writer writes as people do: over marks, and setting them.
         known_entities: Holds the tags of the asset.
         hidden: What the writer may not view of the asset; it stays. None if there is nothing.
     """
+    if not (record.change_number or edits or hidden):
+        return Merge(NO_MARKS, _first_values(kind, values))
     merging = _Merging(kind, record, edits, known_entities, hidden)
     for name in dict.fromkeys([*values, *sorted(mask)]) if mask else values:
         if name == "tags":
@@ -79,6 +81,20 @@ def released(record: AssetRecord, release: SentMarks, known_entities: KnownEntit
     """Returns the marks of an asset without those that `release` gives back to ingestion."""
     tags = [tag.id for fqn in release.tags if (tag := known_entities.find("tag", fqn))]
     return Marks.decode(record.edited).without(Marks(release.fields, tags, release.extension_keys))
+
+
+def _first_values(kind: AssetKind, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what ingestion changes of a blank asset, as `_Merging` would: there is nothing to compare with."""
+    changes: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "tags":
+            changes |= labels.encode({label.tag.id: label.label for label in value}) if value else {}
+        elif name == "extension":
+            first = {key: value[key] for key in sorted(value) if value[key] is not None}
+            changes |= {"extension": first} if first else {}
+        elif name != "source_hash" and value != ([] if name in _LISTS else kind.defaults.get(name)):
+            changes[name] = value
+    return changes
 
 
 class _Merging:

@@ -137,7 +137,7 @@ class WorkingSet:
         self.changes.of(kind.table, after.service_id).change(before, after)
         return after
 
-    def touch(self, kind: AssetKind, record: AssetRecord, **values: Any) -> None:
+    def touch(self, kind: AssetKind, record: AssetRecord, values: Mapping[str, Any]) -> None:
         """Stores marks, digest and the like without a version."""
         if changes := {name: value for name, value in values.items() if getattr(record, name) != value}:
             self._set(record, changes)
