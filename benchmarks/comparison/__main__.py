@@ -33,7 +33,7 @@ def _spare_collector() -> None:
     """Runs the garbage collector as rarely as the catalog does; with its defaults, a list took two thirds more time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(100_000, 20, 20)
 
 
 if __name__ == "__main__":
