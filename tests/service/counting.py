@@ -1,13 +1,12 @@
 """Counts the statements that a server sends to its database."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import TableClause, event
+from sqlalchemy import Engine, event
 
-from dashboard_catalog.store import record_statements
-from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.database import Database
 from tests.service.caller import Service
 
@@ -43,13 +42,6 @@ def counted(database: Database) -> Iterator[Counted]:
     """Counts what writers send to a database while the block runs."""
     engine = database._writers.sync_engine
     found = Counted()
-    copy = record_statements._copy
-
-    # SQLAlchemy does not see this call.
-    async def copied(connection: WriteConnection, table: TableClause, rows: Sequence[Any]) -> None:
-        found.statements.append(f"COPY {table.name}")
-        await copy(connection, table, list(rows))
-
     listeners: list[tuple[str, Callable[..., None]]] = [
         ("before_cursor_execute", found.statement),
         ("commit", found.commit),
@@ -57,11 +49,10 @@ def counted(database: Database) -> Iterator[Counted]:
     ]
     for name, listener in listeners:
         event.listen(engine, name, listener)
-    record_statements._copy = copied
     try:
-        yield found
+        with _direct(engine, found.statements.append):
+            yield found
     finally:
-        record_statements._copy = copy
         for name, listener in listeners:
             event.remove(engine, name, listener)
 
@@ -77,5 +68,23 @@ def reads(service: Service) -> Iterator[list[str]]:
 
     engine = service.database._readers.sync_engine
     event.listen(engine, "before_cursor_execute", add)
-    yield statements
+    with _direct(engine, statements.append):
+        yield statements
     event.remove(engine, "before_cursor_execute", add)
+
+
+@contextmanager
+def _direct(engine: Engine, add: Callable[[str], None]) -> Iterator[None]:
+    """Adds what the connections of an engine send without SQLAlchemy."""
+    direct = ReadConnection._direct
+
+    async def added(self: ReadConnection, call: Any, sql: str, *args: Any, **options: Any) -> Any:
+        if self._connection.sync_engine is engine:
+            add(f"COPY {sql}" if "columns" in options else sql)
+        return await direct(self, call, sql, *args, **options)
+
+    ReadConnection._direct = added  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ReadConnection._direct = direct  # type: ignore[method-assign]

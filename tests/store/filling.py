@@ -9,9 +9,10 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Integer, La
 from sqlalchemy.dialects.postgresql import JSONB
 
 from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.conversions import Row
 from dashboard_catalog.store.copying.table_copy import copied_tables
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.rows import Reader, Row
+from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import METADATA, SERVICE_SEQUENCE
 
 _TEXTS = ("", "plain", "quo\"te's \\ % :name", "Ünïcödé 日本語 🎉\u2028", "line\nbreak\ttab", "'; DROP TABLE chart; --")

@@ -29,12 +29,12 @@ from tests.store.database_work import chart
 DIALECT = create_async_engine("postgresql+asyncpg://").dialect
 NAMED = [table for table in METADATA.sorted_tables if "name" in table.primary_key.columns]
 BY_NAME: dict[str, ClauseElement] = {
-    "charts_of_names": charts._by_names,
+    "charts_of_names": charts._by_names.statement,
     "by_names": CHARTS.with_names,
-    "partial_by_names": CHARTS._partial_with_names,
-    "ingested": CHARTS._ingested,
-    "move_to_history": ReplacedRows(CHARTS).move_to_history,
-    "references.add": CHARTS.references._add["postgresql"],
+    "partial_by_names": CHARTS._partial_by_names.statement,
+    "ingested": CHARTS._ingested_by_names.statement,
+    "move_to_history": ReplacedRows(CHARTS).move_to_history.statement,
+    "references.add": CHARTS.references._add["postgresql"].statement,
 }
 IN_ORDER: dict[str, tuple[ClauseElement, str]] = {
     "feed.changes": (

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from dashboard_catalog.store.column_types import INTEGER_LIST, TEXT_LIST, UUID_L
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
 from dashboard_catalog.store.conditions import any_of, any_pair_of, equals_unindexed
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, ChartRecord, DashboardRecord
 from dashboard_catalog.store.reference_rows import ReferenceRows
@@ -84,42 +84,45 @@ class AssetTable(Generic[A]):
         self._partial_history = PartialReader(history, self.from_row, LARGE)
         c = table.c
         in_service = c.service_id == bindparam("service_id")
-        self.with_names = self.select().where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
-        ingested_columns = [c[name] for name in Ingested._fields]
-        self._ingested_reader = Reader(ingested_columns, Ingested._make)
-        is_recognisable = (c.digest.is_not(None), c.edited.is_(None), ~c.deleted)
-        self._ingested = select(*ingested_columns).where(
-            in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)), *is_recognisable
-        )
-        self._ingested_by_ids = select(*ingested_columns).where(
-            equals_unindexed(c.service_id, bindparam("service_id")),
-            any_of(c.id, bindparam("ids", type_=UUID_LIST)),
-            *is_recognisable,
-        )
-        self._by_ids = self.select().where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
-        self._services_of = select(c.service_id).where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
+        has_name = any_of(c.name, bindparam("names", type_=TEXT_LIST))
+        has_id = any_of(c.id, bindparam("ids", type_=UUID_LIST))
+        self.with_names = self.select().where(in_service, has_name)
+        self._by_names = FixedStatement(self.with_names)
+        self._by_ids = FixedStatement(self.select().where(has_id))
+        self._services_of = select(c.service_id).where(has_id)
         taken_along = any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
-        self._taken_along = self.select().where(in_service, c.deleted, taken_along).order_by(c.name)
+        self._taken_along = FixedStatement(self.select().where(in_service, c.deleted, taken_along).order_by(c.name))
         partial = select(*self.partial.columns(c))
-        self._partial_with_names = partial.where(in_service, any_of(c.name, bindparam("names", type_=TEXT_LIST)))
-        self._partial_by_ids = partial.where(any_of(c.id, bindparam("ids", type_=UUID_LIST)))
-        is_version = (
-            history.c.service_id == bindparam("service_id"),
-            history.c.id == bindparam("id"),
-            history.c.version == bindparam("version"),
-        )
-        self._version = select(*history.c).where(*is_version)
-        pairs = bindparam("ids", type_=UUID_LIST), bindparam("versions", type_=INTEGER_LIST)
-        self._versions = select(*history.c).where(
-            history.c.service_id == bindparam("service_id"), any_pair_of(history.c.id, history.c.version, *pairs)
-        )
-        self._partial_version = select(*self._partial_history.columns(history.c)).where(*is_version)
-
-    @cached_property
-    def _dated_reader(self) -> Reader[tuple[Partial[A], int]]:
+        self._partial_by_names = FixedStatement(partial.where(in_service, has_name))
+        self._partial_by_ids = FixedStatement(partial.where(has_id))
+        dated = partial.add_columns(_last_entity_change)
         missing: ColumnElement[int] = literal_column("0")
-        columns = [*self.table.c, missing, _last_entity_change]
-        return Reader(columns, lambda row: (Partial(self.from_row(row[:-2]), row[-2]), row[-1]))
+        self._dated_reader = Reader([*c, missing, _last_entity_change], self._dated)
+        self._dated_by_names = FixedStatement(dated.where(in_service, has_name))
+        self._dated_by_ids = FixedStatement(dated.where(has_id))
+        self._prepare_ingested(has_name, has_id)
+        self._prepare_versions()
+
+    def _prepare_ingested(self, has_name: ColumnElement[bool], has_id: ColumnElement[bool]) -> None:
+        c = self.table.c
+        columns = [c[name] for name in Ingested._fields]
+        found = select(*columns).where(c.digest.is_not(None), c.edited.is_(None), ~c.deleted)
+        self._ingested_reader = Reader(columns, Ingested._make)
+        self._ingested_by_names = FixedStatement(found.where(c.service_id == bindparam("service_id"), has_name))
+        in_service = equals_unindexed(c.service_id, bindparam("service_id"))
+        self._ingested_by_ids = FixedStatement(found.where(in_service, has_id))
+
+    def _prepare_versions(self) -> None:
+        c = self.history.c
+        in_service = c.service_id == bindparam("service_id")
+        is_version = (in_service, c.id == bindparam("id"), c.version == bindparam("version"))
+        self._version = FixedStatement(select(*c).where(*is_version))
+        self._partial_version = FixedStatement(select(*self._partial_history.columns(c)).where(*is_version))
+        pairs = bindparam("ids", type_=UUID_LIST), bindparam("versions", type_=INTEGER_LIST)
+        self._versions = select(*c).where(in_service, any_pair_of(c.id, c.version, *pairs))
+
+    def _dated(self, row: Sequence[Any]) -> tuple[Partial[A], int]:
+        return Partial(self.from_row(row[:-2]), row[-2]), row[-1]
 
     def select(self) -> Select[Any]:
         """Returns a statement that reads whole rows, for the caller to add conditions to."""
@@ -130,19 +133,22 @@ class AssetTable(Generic[A]):
         return self.from_row(self.to_row(record))
 
     async def fetch(
-        self, connection: ReadConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
+        self,
+        connection: ReadConnection,
+        statement: Select[Any] | FixedStatement,
+        parameters: dict[str, Any] | None = None,
     ) -> list[A]:
         """Returns the records of a statement made by `select`."""
         return await self._reader.all(connection, statement, parameters)
 
     async def by_names(self, connection: ReadConnection, service_id: UUID, names: Sequence[str]) -> list[A]:
         """Returns the assets of a BI service that have one of these names, deleted or not."""
-        return await self.fetch(connection, self.with_names, {"service_id": service_id, "names": names})
+        return await self.fetch(connection, self._by_names, {"service_id": service_id, "names": names})
 
     async def ingested(self, connection: ReadConnection, service_id: UUID, names: Sequence[str]) -> list[Ingested]:
         """Returns the live assets of a BI service that have one of these names, a digest and no marks."""
         parameters = {"service_id": service_id, "names": names}
-        return await self._ingested_reader.all(connection, self._ingested, parameters)
+        return await self._ingested_reader.all(connection, self._ingested_by_names, parameters)
 
     async def ingested_by_ids(
         self, connection: ReadConnection, service_id: UUID, ids: Iterable[UUID]
@@ -251,20 +257,18 @@ class AssetTable(Generic[A]):
     ) -> list[Partial[A]]:
         """Returns what `by_names` does, without large values."""
         parameters = {"service_id": service_id, "names": names}
-        return await self.partial.all(connection, self._partial_with_names, parameters)
+        return await self.partial.all(connection, self._partial_by_names, parameters)
 
     async def dated_by_names(
         self, connection: ReadConnection, service_id: UUID, names: Sequence[str]
     ) -> list[tuple[Partial[A], int]]:
         """Returns what `partial_by_names` does, each row with the last change number of entities at that moment."""
         parameters = {"service_id": service_id, "names": names}
-        statement = self._partial_with_names.add_columns(_last_entity_change)
-        return await self._dated_reader.all(connection, statement, parameters)
+        return await self._dated_reader.all(connection, self._dated_by_names, parameters)
 
     async def dated_by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[tuple[Partial[A], int]]:
         """Returns what `partial_by_ids` does, each row with the last change number of entities at that moment."""
-        statement = self._partial_by_ids.add_columns(_last_entity_change)
-        return await self._dated_reader.all(connection, statement, {"ids": list(ids)})
+        return await self._dated_reader.all(connection, self._dated_by_ids, {"ids": list(ids)})
 
     async def partial_by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[Partial[A]]:
         """Returns what `by_ids` does, without large values."""

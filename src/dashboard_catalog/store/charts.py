@@ -10,16 +10,19 @@ from dashboard_catalog.store.assets import DASHBOARDS
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, DASHBOARD
 
 _columns = [CHART.c[name] for name in ("service_id", "name", "id", "display_name", "deleted", "deleted_by_edit")]
 _reader = Reader[Sequence[Any]](_columns)
-_by_names = select(*_columns).where(
-    any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
-    any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
+_by_names = FixedStatement(
+    select(*_columns).where(
+        any_of(CHART.c.service_id, bindparam("service_ids", type_=UUID_LIST)),
+        any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
+    )
 )
-_by_ids = select(*_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST)))
+_by_ids = FixedStatement(select(*_columns).where(any_of(CHART.c.id, bindparam("ids", type_=UUID_LIST))))
 _holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted)
 
 

@@ -4,22 +4,33 @@ The rules pass these around without knowing what is inside. Only `Database` open
 run statements on them. A function that takes a `ReadConnection` does not write and does not wait for locks.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause, TextualSelect, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard_catalog.store.driver_errors import DuplicateKey, Refused, translated
+from dashboard_catalog.store.driver_errors import (
+    DuplicateKey,
+    Refused,
+    makes_connections_useless,
+    problem_of,
+    translated,
+)
+from dashboard_catalog.store.fixed_statements import FixedStatement
+
+T = TypeVar("T")
 
 Columns = tuple[Any, ...]
 Query = Select[*Columns] | CompoundSelect[*Columns] | TextClause | TextualSelect
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 TimeLimit = Callable[[], AbstractAsyncContextManager[Any]]
 """Makes a block that waits for the database fail when it takes too long, and drops its connection."""
+IsReady = Callable[[], bool]
+"""Says whether the driver can take a statement without SQLAlchemy."""
 
 # Makes a savepoint fail rather than what follows it: SQLite's driver sends what it has kept, and PostgreSQL checks what
 # it would check at the commit.
@@ -32,16 +43,19 @@ class ReadConnection:
     Args:
         connection: SQLAlchemy's connection, which begins a transaction with its first statement.
         limit: Surrounds each statement, commit and rollback.
+        is_ready: Says whether the driver can take a statement without SQLAlchemy.
 
     Attributes:
         dialect: SQLAlchemy's dialect of the database.
     """
 
-    __slots__ = ("_connection", "_limit", "dialect")
+    __slots__ = ("_connection", "_driver", "_is_ready", "_limit", "dialect")
 
-    def __init__(self, connection: AsyncConnection, limit: TimeLimit) -> None:
+    def __init__(self, connection: AsyncConnection, limit: TimeLimit, is_ready: IsReady) -> None:
         self._connection = connection
+        self._driver = driver_of(connection)
         self._limit = limit
+        self._is_ready = is_ready
         self.dialect = connection.dialect
 
     @property
@@ -53,6 +67,35 @@ class ReadConnection:
         """Runs a statement that changes nothing and returns its result."""
         async with self._limit():
             return await self._connection.execute(statement, parameters)
+
+    async def fetch(
+        self, statement: FixedStatement, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Runs a statement and returns its rows, as the driver returns them."""
+        sql, values = statement.form(self.dialect)
+        given = values(parameters or {})
+        async with self._limit():
+            if self._is_ready():
+                return await self._direct(self._driver.fetch, sql, *given)
+            result = await self._connection.exec_driver_sql(sql, given)
+            return list(result.cursor.fetchall()) if result.returns_rows else []
+
+    async def _direct(self, call: Callable[..., Awaitable[T]], *args: Any, **options: Any) -> T:
+        """Calls the driver, and drops the connection where SQLAlchemy would.
+
+        Raises:
+            DisconnectionError: If the connection is closed.
+            Exception: The driver's own errors.
+        """
+        try:
+            return await call(*args, **options)
+        except BaseException as error:
+            is_closed, is_cancelled = self._driver.is_closed(), not isinstance(error, Exception)
+            if is_closed or is_cancelled or makes_connections_useless(error):
+                await self._connection.invalidate(error)
+            if is_closed and not is_cancelled and not problem_of(error):
+                raise DisconnectionError from error
+            raise
 
     async def rollback(self) -> None:
         """Ends the transaction, and undoes what it has written. Does nothing if it has ended."""
@@ -75,8 +118,10 @@ class WriteConnection(ReadConnection):
 
     __slots__ = ("advanced", "committed", "isolates", "locked_at")
 
-    def __init__(self, connection: AsyncConnection, limit: TimeLimit, *, isolates: bool = False) -> None:
-        super().__init__(connection, limit)
+    def __init__(
+        self, connection: AsyncConnection, limit: TimeLimit, is_ready: IsReady, *, isolates: bool = False
+    ) -> None:
+        super().__init__(connection, limit, is_ready)
         self.isolates = isolates
         self.locked_at: dict[UUID, int] = {}
         self.advanced: dict[UUID, int] = {}
@@ -108,19 +153,28 @@ class WriteConnection(ReadConnection):
         async with self._limit():
             return await self._connection.execute(statement, parameters)
 
-    async def run(self, statement: Executable, parameters: Parameters | None = None) -> None:
+    async def run(self, statement: Executable | FixedStatement, parameters: Parameters | None = None) -> None:
         """Runs a statement whose result nobody reads, once for each mapping in a list of parameters.
 
         On SQLite it waits for the next statement that is executed, or for the commit. An error appears there, too.
         """
         with self._kept():
-            await self.execute(statement, parameters)
+            if not isinstance(statement, FixedStatement):
+                await self.execute(statement, parameters)
+            elif isinstance(parameters, Sequence):
+                sql, values = statement.form(self.dialect)
+                await self.run_rows(sql, list(map(values, parameters)))
+            else:
+                await self.fetch(statement, parameters)
 
     async def run_rows(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         """Like `run`, for SQL whose placeholders are in the driver's own form, as are the values of the rows."""
         with self._kept():
             async with self._limit():
-                await self._connection.exec_driver_sql(sql, rows)
+                if self._is_ready():
+                    await self._direct(self._driver.executemany, sql, rows)
+                else:
+                    await self._connection.exec_driver_sql(sql, rows)
 
     async def copy_rows(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
         """Copies rows into a table of PostgreSQL; their values are in the driver's own form.
@@ -129,17 +183,11 @@ class WriteConnection(ReadConnection):
             PostgresError: The driver's own errors, since COPY bypasses SQLAlchemy.
             DisconnectionError: If the connection is closed.
         """
-        driver = driver_of(self._connection)
-        if not driver.is_in_transaction():
+        if not self._driver.is_in_transaction():
             # SQLAlchemy begins the transaction with its first statement, and COPY is not one of SQLAlchemy's.
             await self.execute(text("SELECT 1"))
-        try:
-            async with self._limit():
-                await driver.copy_records_to_table(table, records=rows, columns=columns)
-        except Exception as error:
-            if driver.is_closed():
-                raise DisconnectionError from error
-            raise
+        async with self._limit():
+            await self._direct(self._driver.copy_records_to_table, table, records=rows, columns=columns)
 
     async def commit(self) -> None:
         """Ends the transaction, and keeps what it has written."""
@@ -148,7 +196,7 @@ class WriteConnection(ReadConnection):
 
     def _kept(self) -> AbstractContextManager[None]:
         """Lets SQLite's driver keep the statements of the block for later."""
-        return driver_of(self._connection).keeping() if self.dialect.name == "sqlite" else nullcontext()
+        return self._driver.keeping() if self.dialect.name == "sqlite" else nullcontext()
 
 
 @asynccontextmanager

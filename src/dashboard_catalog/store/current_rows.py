@@ -15,6 +15,7 @@ from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.column_types import TEXT_LIST
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.record_statements import RecordStatement
 from dashboard_catalog.store.records import AssetRecord
 
@@ -45,7 +46,8 @@ class ReplacedRows:
         c = table.table.c
         has_name = any_of(c.name, bindparam("names", type_=TEXT_LIST))
         moved = delete(table.table).where(c.service_id == bindparam("service_id"), has_name).returning(*c).cte("moved")
-        self.move_to_history = insert(table.history).from_select(table.columns, select(*moved.c))
+        moving = insert(table.history).from_select(table.columns, select(*moved.c))
+        self.move_to_history = FixedStatement(moving)
 
     async def store(self, connection: WriteConnection, changes: KindChanges[Any]) -> None:
         """Deletes the rows before it writes any, so that assets can swap their names."""
@@ -70,7 +72,7 @@ class UpdatedRows(Generic[A]):
         changing = [name for name in table.columns if name not in _FIXED]
         self._indexed_values = attrgetter(*indexed)
         self._insert = RecordStatement(insert(table.table))
-        self.copy_to_history = insert(table.history).from_select(table.columns, table.with_names)
+        self.copy_to_history = FixedStatement(insert(table.history).from_select(table.columns, table.with_names))
         self.update = updating(table.table, changing)
         self._update_in_place = updating(table.table, [name for name in changing if name not in indexed])
 

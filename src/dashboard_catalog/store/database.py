@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.store.connections import ReadConnection, TimeLimit, WriteConnection
+from dashboard_catalog.store.connections import IsReady, ReadConnection, TimeLimit, WriteConnection
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable, DuplicateKey, LostRace, Refused, translated
 from dashboard_catalog.store.notifications import CONNECTIONS, Notifications
 from dashboard_catalog.store.postgresql_connections import STATEMENT_SECONDS, PostgresqlConnections
@@ -116,7 +116,7 @@ class Database:
         Raises:
             CatalogError: UNAVAILABLE if the database is away or too busy.
         """
-        async with self._read(self._standing_alone) as connection:
+        async with self._read(alone=True) as connection:
             yield connection
 
     @asynccontextmanager
@@ -126,22 +126,16 @@ class Database:
         Raises:
             CatalogError: As `read`.
         """
-        async with self._read(ReadConnection) as connection:
+        async with self._read() as connection:
             yield connection
 
     @asynccontextmanager
-    async def _read(
-        self, kind: Callable[[AsyncConnection, TimeLimit], ReadConnection]
-    ) -> AsyncIterator[ReadConnection]:
+    async def _read(self, *, alone: bool = False) -> AsyncIterator[ReadConnection]:
         try:
-            async with self._transaction(self._readers, kind) as connection:
+            async with self._transaction(self._readers, ReadConnection, alone=alone) as connection:
                 yield connection
         except LostRace as error:
             raise _too_busy() from error
-
-    def _standing_alone(self, connection: AsyncConnection, limit: TimeLimit) -> ReadConnection:
-        self._source.stand_alone(connection)
-        return ReadConnection(connection, limit)
 
     async def write(self, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
         """Runs `work` in a transaction, commits it and returns its result.
@@ -204,14 +198,22 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(
-        self, engine: AsyncEngine, kind: Callable[[AsyncConnection, TimeLimit], C]
+        self, engine: AsyncEngine, kind: Callable[[AsyncConnection, TimeLimit, IsReady], C], *, alone: bool = False
     ) -> AsyncIterator[C]:
-        """Opens a transaction, and rolls back what it has not committed."""
+        """Opens a transaction, and rolls back what it has not committed.
+
+        Args:
+            engine: Where it gets its connection.
+            kind: What it can do.
+            alone: Whether its statements may stand alone instead.
+        """
         try:
             with translated():
                 connection = await engine.connect().start()
                 try:
-                    transaction = kind(connection, self._source.limit(connection))
+                    if alone:
+                        self._source.stand_alone(connection)
+                    transaction = kind(connection, self._source.limit(connection), self._source.readiness(connection))
                     try:
                         yield transaction
                     finally:
@@ -219,8 +221,10 @@ class Database:
                 finally:
                     # Waits for nothing, since the transaction has ended or its connection was dropped.
                     await connection.close()
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
             self.doubted.set()
+            if error.__cause__:
+                self._source.failed(error.__cause__)
             raise
 
     async def probe(self) -> str | None:

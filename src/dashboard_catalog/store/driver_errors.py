@@ -3,6 +3,7 @@
 This is the only place that knows SQLSTATE codes and SQLite's names of errors.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -72,11 +73,11 @@ _REFUSED_NAMES = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLIT
 # SQLite has one code for wrong statements and for functions that refuse their arguments. These are its texts for the
 # former.
 _BUG_TEXTS = ("no such ", "syntax error", "has no column named", "values were supplied")
-# COPY bypasses SQLAlchemy, and so do its errors.
-_COPY_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+# COPY and fixed statements bypass SQLAlchemy, and so do their errors.
+_DIRECT_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
 # What asyncpg raises for a statement that meets the end of its connection. SQLAlchemy does not know it.
 _ENDING = asyncpg.InternalClientError
-_DRIVER_ERRORS = (TimeoutError, DBAPIError, OSError, PoolTimeoutError, DisconnectionError, _ENDING, *_COPY_ERRORS)
+_DRIVER_ERRORS = (TimeoutError, DBAPIError, OSError, PoolTimeoutError, DisconnectionError, _ENDING, *_DIRECT_ERRORS)
 
 
 class LostRace(Exception):
@@ -152,11 +153,10 @@ def problem_of(error: BaseException) -> str | None:
         return _SILENT
     if isinstance(error, OSError | DisconnectionError | _ENDING):
         return _UNREACHABLE
-    if isinstance(error, DBAPIError):
-        if str(error.orig).startswith("no such table"):
-            return NO_TABLES
-        if error.connection_invalidated:
-            return _UNREACHABLE
+    if _sqlite_name_of(error) and str(getattr(error, "orig", error)).startswith("no such table"):
+        return NO_TABLES
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return _UNREACHABLE
     return None
 
 

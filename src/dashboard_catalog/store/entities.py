@@ -10,6 +10,7 @@ from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, named_row, record_maker
 from dashboard_catalog.store.conditions import any_of, overlaps
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord, RemovedRecord
@@ -23,6 +24,7 @@ _partial = PartialReader(ENTITY, record_maker(EntityRecord), ("description", "at
 _has_fqn = any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST))
 _has_id = any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST))
 _undescribed = select(*_partial.whole_columns({"description"}))
+_by_fqns, _by_ids = FixedStatement(_undescribed.where(_has_fqn)), FixedStatement(_undescribed.where(_has_id))
 _children = select(ENTITY.c.kind, ENTITY.c.fqn, func.count().over().label("of_all")).where(
     overlaps(ENTITY.c.parents, bindparam("ids", type_=UUID_LIST))
 )
@@ -39,13 +41,13 @@ async def by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[Entit
     They have no descriptions, which nothing that refers to them shows.
     """
     wanted = list(fqns)
-    return await _reader.all(connection, _undescribed.where(_has_fqn), {"fqns": wanted}) if wanted else []
+    return await _reader.all(connection, _by_fqns, {"fqns": wanted}) if wanted else []
 
 
 async def by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
     """Returns the entities that have one of these ids, deleted or not, without their descriptions."""
     wanted = list(ids)
-    return await _reader.all(connection, _undescribed.where(_has_id), {"ids": wanted}) if wanted else []
+    return await _reader.all(connection, _by_ids, {"ids": wanted}) if wanted else []
 
 
 async def whole_by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:

@@ -15,7 +15,9 @@ from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.records import CATALOG_ID
+from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, FORMER_NAME
 
 _c = FORMER_NAME.c
@@ -24,14 +26,15 @@ _named = (
     any_of(_c.kind, bindparam("kinds", type_=TEXT_LIST)),
     any_of(_c.name, bindparam("names", type_=TEXT_LIST)),
 )
-_find = select(_c.kind, _c.name, _c.id).where(*_named)
+_find = FixedStatement(select(_c.kind, _c.name, _c.id).where(*_named))
 _some = select(_c.kind, _c.name, _c.id).where(_c.service_id == bindparam("service_id"))
 _by_ids = select(_c.id, _c.name).where(
     _c.service_id == bindparam("service_id"),
     _c.kind == bindparam("kind"),
     any_of(_c.id, bindparam("ids", type_=UUID_LIST)),
 )
-_free = delete(FORMER_NAME).where(*_named)
+_found = Reader[tuple[str, str, UUID]]((_c.kind, _c.name, _c.id), tuple)
+_free = FixedStatement(delete(FORMER_NAME).where(*_named))
 _free_all = delete(FORMER_NAME).where(
     _c.service_id == bindparam("service_id"), any_of(_c.id, bindparam("ids", type_=UUID_LIST))
 )
@@ -53,13 +56,12 @@ async def find(
         names: Names of assets, or fully qualified names of entities.
     """
     parameters = {"service_id": service_id, "kinds": list(kinds), "names": list(names)}
-    return [(row.kind, row.name, row.id) for row in await connection.execute(_find, parameters)]
+    return await _found.all(connection, _find, parameters)
 
 
 async def some(connection: ReadConnection, service_id: UUID, limit: int) -> list[tuple[str, str, UUID]]:
     """Returns (kind, name, id) of things that had other names before, up to `limit` of them."""
-    rows = await connection.execute(_some.limit(limit), {"service_id": service_id})
-    return [(row.kind, row.name, row.id) for row in rows]
+    return await _found.all(connection, _some.limit(limit), {"service_id": service_id})
 
 
 async def by_present_names(

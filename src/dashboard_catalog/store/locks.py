@@ -9,19 +9,20 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, literal_column, select, update
 
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.tables import SERVICE_SEQUENCE
 
-_last_change = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == bindparam("id"))
-_locked_last_change = _last_change.with_for_update()
-_advance = (
+_find = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == bindparam("id"))
+_last_change, _locked_last_change = FixedStatement(_find), FixedStatement(_find.with_for_update())
+_advance = FixedStatement(
     update(SERVICE_SEQUENCE)
     .where(SERVICE_SEQUENCE.c.service_id == bindparam("b_service_id"))
     .values(last_change=bindparam("last_change"))
 )
 # Any fixed number serves. This one looks like "dashboard catalog", for whoever reads pg_locks.
 _CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
-_lock_to_write = select(func.pg_advisory_xact_lock(literal_column(str(_CATALOG_LOCK))))
-_lock_to_rely = select(func.pg_advisory_xact_lock_shared(literal_column(str(_CATALOG_LOCK))))
+_lock_to_write = FixedStatement(select(func.pg_advisory_xact_lock(literal_column(str(_CATALOG_LOCK)))))
+_lock_to_rely = FixedStatement(select(func.pg_advisory_xact_lock_shared(literal_column(str(_CATALOG_LOCK)))))
 
 
 async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
@@ -31,7 +32,7 @@ async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
         to_write: Whether this transaction writes entities itself. Then it also waits for those that rely on them.
     """
     if connection.dialect.name == "postgresql":
-        await connection.execute(_lock_to_write if to_write else _lock_to_rely)
+        await connection.fetch(_lock_to_write if to_write else _lock_to_rely)
 
 
 async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
@@ -41,14 +42,15 @@ async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
         service_id: Of a service that exists, or `CATALOG_ID` for the change numbers of entities.
     """
     # The migrations add the row of `CATALOG_ID`, and `entities.save` adds the row of each service.
-    last = int((await connection.execute(_locked_last_change, {"id": service_id})).scalar_one())
-    connection.locked_at.setdefault(service_id, last)
-    return last
+    [[last]] = await connection.fetch(_locked_last_change, {"id": service_id})
+    connection.locked_at.setdefault(service_id, int(last))
+    return int(last)
 
 
 async def last_change(connection: ReadConnection, service_id: UUID) -> int:
     """Returns the last change number of a BI service, without waiting for writers; 0 if it has just been removed."""
-    return int((await connection.execute(_last_change, {"id": service_id})).scalar_one_or_none() or 0)
+    rows = await connection.fetch(_last_change, {"id": service_id})
+    return int(rows[0][0]) if rows else 0
 
 
 async def advance(connection: WriteConnection, service_id: UUID, last_change: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Select, Table, literal_column, null
 
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.large_values import missing_bytes, unless_large
 from dashboard_catalog.store.rows import Reader
 
@@ -58,7 +59,10 @@ class PartialReader(Generic[R]):
         return [null().label(column.name) if column.name in without else column for column in self._table.c]
 
     async def all(
-        self, connection: ReadConnection, statement: Select[Any], parameters: dict[str, Any] | None = None
+        self,
+        connection: ReadConnection,
+        statement: Select[Any] | FixedStatement,
+        parameters: dict[str, Any] | None = None,
     ) -> list[Partial[R]]:
         """Returns the rows of a statement that selects `columns`."""
         return await self._reader.all(connection, statement, parameters)

@@ -54,6 +54,8 @@ class PostgresqlConnections:
         self._pgbouncer = pgbouncer
         self._seconds = seconds
         self._open: WeakSet[asyncpg.Connection] = WeakSet()
+        # They are closed instead of being used again.
+        self._useless: WeakSet[asyncpg.Connection] = WeakSet()
         self._connect_args: dict[str, Any] = {
             "timeout": _CONNECT_SECONDS,
             "command_timeout": seconds,
@@ -92,7 +94,8 @@ class PostgresqlConnections:
         def _on_checkout(connection: Any, _record: object, _proxy: object) -> None:
             # The driver notices when the server closes an idle connection, for example to restart. Asking the server
             # would cost a round trip per transaction.
-            if connection.driver_connection.is_closed():
+            driver = connection.driver_connection
+            if driver.is_closed() or driver in self._useless:
                 raise DisconnectionError
             connection.autocommit = False
 
@@ -115,6 +118,21 @@ class PostgresqlConnections:
         if not self._pgbouncer and connection.sync_connection is not None:
             driver: Any = connection.sync_connection.connection.dbapi_connection
             driver.autocommit = True
+
+    def readiness(self, connection: AsyncConnection) -> Callable[[], bool]:
+        """Returns what says whether the driver can take a statement.
+
+        SQLAlchemy begins a transaction with its first statement, and handles prepared statements as PgBouncer needs it.
+        """
+        if self._pgbouncer or connection.sync_connection is None:
+            return lambda: False
+        driver: Any = connection.sync_connection.connection.dbapi_connection
+        return (lambda: True) if driver.autocommit else driver.driver_connection.is_in_transaction
+
+    def failed(self, error: BaseException) -> None:
+        """Draws the conclusions from an error that SQLAlchemy has not seen."""
+        if makes_connections_useless(error):
+            self._useless.update(self._open)
 
     def problem(self) -> str | None:
         """Returns None: only the server itself knows what is wrong with it."""

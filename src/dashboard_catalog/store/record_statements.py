@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Dialect, Insert, TableClause, Update
 
 from dashboard_catalog.store.connections import WriteConnection
-from dashboard_catalog.store.rows import Row, row_writer
+from dashboard_catalog.store.conversions import Row, row_writer
 
 
 class _Form(NamedTuple):

@@ -13,6 +13,7 @@ from sqlalchemy import Select, Table, TextClause, bindparam, delete, insert, sel
 from dashboard_catalog.store.column_types import ID, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.conditions import any_of, overlaps
 from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.record_statements import RecordStatement
 
 _LISTS = {"postgresql": ("owners", "tags"), "sqlite": ("owners", "tags", "charts")}
@@ -39,14 +40,17 @@ class ReferenceRows:
         self.table = table
         self.rows = rows
         c = rows.c
-        self._remove = delete(rows).where(
-            c.service_id == bindparam("b_service_id"),
-            c.name == bindparam("b_name"),
-            c.deleted == bindparam("b_deleted"),
-            any_of(c.target_id, bindparam("targets", type_=UUID_LIST)),
+        self._remove = FixedStatement(
+            delete(rows).where(
+                c.service_id == bindparam("b_service_id"),
+                c.name == bindparam("b_name"),
+                c.deleted == bindparam("b_deleted"),
+                any_of(c.target_id, bindparam("targets", type_=UUID_LIST)),
+            )
         )
         self._insert = RecordStatement(insert(rows))
-        self._add = {"postgresql": self._add_on_postgresql(), "sqlite": self._add_on_sqlite()}
+        adding = {"postgresql": self._add_on_postgresql(), "sqlite": self._add_on_sqlite()}
+        self._add = {dialect: FixedStatement(statement) for dialect, statement in adding.items()}
 
     async def add(self, connection: WriteConnection, service_id: UUID, names: Sequence[str]) -> None:
         """Adds the rows of stored assets, which must not have any."""

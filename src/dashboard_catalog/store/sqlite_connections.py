@@ -52,6 +52,9 @@ class SqliteConnections:
         self._opening = Lock()
         self._use = FileUse(self._path)
         self._open: WeakSet[_OpenFile] = WeakSet()
+        self._drivers: WeakSet[SqliteDriver] = WeakSet()
+        # They are closed instead of being used again.
+        self._useless: WeakSet[SqliteDriver] = WeakSet()
         # The file that the open connections have opened.
         self._opened: _Identity | None = None
         self._damaged: _Identity | None = None
@@ -77,8 +80,8 @@ class SqliteConnections:
             connection.connection.driver_connection.begin(begin)
 
         @event.listens_for(engine.sync_engine, "checkout")
-        def _on_checkout(_connection: object, _record: object, _proxy: object) -> None:
-            if not self.is_in_place():
+        def _on_checkout(connection: Any, _record: object, _proxy: object) -> None:
+            if not self.is_in_place() or connection.driver_connection in self._useless:
                 raise DisconnectionError
 
         @event.listens_for(engine.sync_engine, "checkin")
@@ -88,8 +91,7 @@ class SqliteConnections:
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def _on_error(context: Any) -> None:
-            if problem_of(context.original_exception) == DAMAGED:
-                self._damaged = self._opened
+            self._note_damage(context.original_exception)
             context.is_disconnect = context.is_disconnect or makes_connections_useless(context.original_exception)
 
         return engine
@@ -101,6 +103,23 @@ class SqliteConnections:
 
     def stand_alone(self, connection: AsyncConnection) -> None:
         """Does nothing: a transaction costs no round trip."""
+
+    def readiness(self, connection: AsyncConnection) -> Callable[[], bool]:
+        """Returns what begins a transaction, which waits for nothing, and says that the driver can take statements."""
+        checked_out = connection.sync_connection
+
+        def is_ready() -> bool:
+            if checked_out is not None and not checked_out.in_transaction():
+                checked_out.begin()
+            return True
+
+        return is_ready
+
+    def failed(self, error: BaseException) -> None:
+        """Draws the conclusions from an error that SQLAlchemy has not seen."""
+        self._note_damage(error)
+        if makes_connections_useless(error):
+            self._useless.update(self._drivers)
 
     def is_in_place(self) -> bool:
         """Says whether the path leads to the file that is open."""
@@ -152,6 +171,10 @@ class SqliteConnections:
             if not self._open:
                 self._use.end()
 
+    def _note_damage(self, error: BaseException) -> None:
+        if problem_of(error) == DAMAGED:
+            self._damaged = self._opened
+
     def _identity(self) -> _Identity | None:
         try:
             found = self._path.stat()
@@ -161,7 +184,9 @@ class SqliteConnections:
 
     def _connect(self, _file: str, **options: Any) -> SqliteDriver:
         """Returns a connection that opens the file when it is awaited, in a thread of its own."""
-        return SqliteDriver(partial(self._open_file, options))
+        driver = SqliteDriver(partial(self._open_file, options))
+        self._drivers.add(driver)
+        return driver
 
     def _open_file(self, options: dict[str, Any]) -> "_OpenFile":
         with self._opening:

@@ -76,6 +76,20 @@ class SqliteDriver:
             return Answer()
         return await self._in_thread(_run)
 
+    # These are named as in asyncpg.
+
+    async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
+        """Runs a statement and returns its rows."""
+        return (await self.send(Statement(sql, values))).rows
+
+    async def executemany(self, sql: str, rows: Sequence[Any]) -> None:
+        """Runs a statement once with each row of values."""
+        await self.send(Statement(sql, rows, many=True))
+
+    def is_closed(self) -> bool:
+        """Says whether nothing can be sent any more."""
+        return self._connection is None
+
     # SQLAlchemy calls these.
 
     def __await__(self) -> Generator[Any, None, Self]:

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dashboard_catalog.store.assets import CHARTS, DASHBOARDS, AssetTable
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.conversions import Row, row_writer
 from dashboard_catalog.store.large_values import missing_bytes
-from dashboard_catalog.store.rows import Reader, Row, row_writer
+from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import METADATA
 
 _PAGE_ROWS = 2_000
