@@ -142,6 +142,19 @@ async def test_a_connection_that_is_killed_is_unavailable_and_another_one_works(
         assert await rows(database) == []
 
 
+@ON_POSTGRESQL
+async def test_a_connection_that_was_closed_before_a_statement_is_unavailable(database: Database) -> None:
+    async def read() -> None:
+        async with database.read() as connection:
+            driver_of(connection._connection).terminate()
+            await connection.fetch(ALL)
+
+    with pytest.raises(CatalogError) as raised:
+        await read()
+    check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+    assert await rows(database) == []
+
+
 async def test_connections_are_replaced_after_an_error_that_makes_all_of_them_useless(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
