@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import migrate, sqlite_connections
-from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.sqlite_file import sqlite_file
 from tests.store.database_work import check_unavailable, rows, statements
@@ -95,7 +95,17 @@ async def test_new_files_have_larger_pages_and_the_log_is_as_long_with_any(datab
         [pages] = (await connection.execute(text("PRAGMA wal_autocheckpoint"))).one()
         assert (await connection.execute(text("PRAGMA page_size"))).one() == (page_bytes,)
     await database.close()
-    assert pages * page_bytes == pytest.approx(32_000_000, abs=page_bytes)
+    assert pages * page_bytes == pytest.approx(64_000_000, abs=page_bytes)
+
+
+async def test_only_the_connection_that_writes_has_a_cache_for_what_a_chunk_changes(database: Database) -> None:
+    async def cached(connection: ReadConnection) -> int:
+        [pages] = (await connection.execute(text("PRAGMA cache_size"))).one()
+        return -1024 * int(pages)
+
+    async with database.read() as connection:
+        assert await cached(connection) == 16 * 1024 * 1024
+    assert await database.write(cached) == 32 * 1024 * 1024
 
 
 def test_only_its_owner_can_read_a_new_file(tmp_path: Path, database_url: str) -> None:

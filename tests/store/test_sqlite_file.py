@@ -257,10 +257,10 @@ async def test_a_file_is_closed_for_a_caller_who_was_cancelled_while_it_was_open
     opening, cancelled = threading.Event(), threading.Event()
     open_file = source._open_file
 
-    def slowly(options: dict[str, Any]) -> Any:
+    def slowly(*given: Any) -> Any:
         opening.set()
         cancelled.wait(PATIENCE)
-        return open_file(options)
+        return open_file(*given)
 
     monkeypatch.setattr(source, "_open_file", slowly)
     reading = asyncio.create_task(rows(database))

@@ -78,10 +78,10 @@ class Database:
         self._source: SqliteConnections | PostgresqlConnections
         if self.is_sqlite:
             self._source = file = SqliteConnections(url, seconds=self._limits.statement)
-            self._readers = file.engine("BEGIN", pool_size)
+            self._readers = file.engine(pool_size)
             # With one connection, the writers of this process queue for it and never meet SQLITE_BUSY.
-            self._writers = file.engine("BEGIN IMMEDIATE", 1)
-            probing = file.engine("BEGIN", 1)
+            self._writers = file.engine(1, writes=True)
+            probing = file.engine(1)
         else:
             self._source = server = PostgresqlConnections(url, pgbouncer=pgbouncer, seconds=self._limits.statement)
             self._readers = self._writers = server.engine(pool_size)

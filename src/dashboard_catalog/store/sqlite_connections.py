@@ -29,10 +29,13 @@ from dashboard_catalog.store.sqlite_file import sqlite_file
 from dashboard_catalog.store.sqlite_thread import CLOSE_SECONDS
 
 _BUSY_SECONDS = 2
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY")
-# By default SQLite copies its log into the database file every 1,000 pages, which is about every chunk of a load. With
-# a longer log, a page that many chunks write is copied once for all of them.
-_LOG_BYTES = 32_000_000
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY")
+# A chunk of 1,000 items changes most pages of some indexes. What does not fit into the writer's cache goes to the log
+# before the commit, is read again, and goes there once more.
+_READER_KIBIBYTES, _WRITER_KIBIBYTES = 16_384, 32_768
+# By default SQLite copies its log into the database file every 1,000 pages. A chunk can write more than twice as many.
+# With a longer log, a page that many chunks write is copied once for all of them.
+_LOG_BYTES = 64_000_000
 
 _Identity = tuple[int, int]
 
@@ -59,20 +62,22 @@ class SqliteConnections:
         self._opened: _Identity | None = None
         self._damaged: _Identity | None = None
 
-    def engine(self, begin: str, pool_size: int) -> AsyncEngine:
+    def engine(self, pool_size: int, *, writes: bool = False) -> AsyncEngine:
         """Returns a pool of connections.
 
         Args:
-            begin: The statement that begins a transaction.
             pool_size: Maximum number of connections.
+            writes: Whether they are for writing: their transactions begin with the write lock.
         """
+        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        connect = partial(self._connect, _WRITER_KIBIBYTES if writes else _READER_KIBIBYTES)
         engine = create_async_engine(
             self._url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=60,
             pool_reset_on_return=None,
-            connect_args={"timeout": _BUSY_SECONDS, "async_creator_fn": self._connect},
+            connect_args={"timeout": _BUSY_SECONDS, "async_creator_fn": connect},
         )
 
         @event.listens_for(engine.sync_engine, "begin")
@@ -182,13 +187,13 @@ class SqliteConnections:
             return None
         return found.st_dev, found.st_ino
 
-    def _connect(self, _file: str, **options: Any) -> SqliteDriver:
-        """Returns a connection that opens the file when it is awaited, in a thread of its own."""
-        driver = SqliteDriver(partial(self._open_file, options))
+    def _connect(self, kibibytes: int, _file: str, **options: Any) -> SqliteDriver:
+        """Returns a connection with a cache of some size, in a thread of its own. It opens the file when awaited."""
+        driver = SqliteDriver(partial(self._open_file, kibibytes, options))
         self._drivers.add(driver)
         return driver
 
-    def _open_file(self, options: dict[str, Any]) -> "_OpenFile":
+    def _open_file(self, kibibytes: int, options: dict[str, Any]) -> "_OpenFile":
         with self._opening:
             found = self._identity()
             is_another = self._opened is not None and found != self._opened
@@ -206,7 +211,7 @@ class SqliteConnections:
             self._open.add(connection)
             self._opened = found
         with _closed_on_error(connection):
-            for pragma in _PRAGMAS:
+            for pragma in (*_PRAGMAS, f"cache_size=-{kibibytes}"):
                 connection.execute(f"PRAGMA {pragma}")
             [page_bytes] = connection.execute("PRAGMA page_size").fetchone()
             connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // page_bytes}")
