@@ -11,6 +11,7 @@ from functools import partial
 from operator import methodcaller
 from typing import Any, NamedTuple, Self, TypeVar
 
+from dashboard_catalog.store.sqlite_blocks import run_many
 from dashboard_catalog.store.sqlite_thread import SqliteThread
 
 T = TypeVar("T")
@@ -179,7 +180,10 @@ def _run(statements: Sequence[Statement], connection: sqlite3.Connection) -> Ans
         connection.rollback()
     answer = Answer()
     for sql, parameters, many in statements:
-        cursor = connection.executemany(sql, parameters) if many else connection.execute(sql, parameters)
+        if many:
+            answer = Answer(rowcount=run_many(connection, sql, parameters))
+            continue
+        cursor = connection.execute(sql, parameters)
         rows = cursor.fetchall() if cursor.description else ()
         answer = Answer(cursor.description, cursor.rowcount, cursor.lastrowid, rows)
         cursor.close()
