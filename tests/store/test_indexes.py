@@ -142,3 +142,14 @@ def test_counting_what_was_written_at_a_time_or_later_begins_at_that_time(file: 
     plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
 
     assert any("INDEX dashboard_by_state_time (deleted=? AND updated_at>?)" in step for step in plan), plan
+
+
+def test_several_domains_among_other_filters_are_not_looked_for_among_all_names(file: sqlite3.Connection) -> None:
+    filters = ListFilters(tags=[UUID(int=1)], domains=[UUID(int=2), UUID(int=3)])
+    statement = ListStatements("sqlite", DASHBOARDS, filters, ListOrder()).keys(51)
+    sql = str(statement.compile(dialect=aiosqlite.dialect()))
+
+    plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
+
+    assert [step for step in plan if "COVERING INDEX dashboard_by_domain (domain=?)" in step], plan
+    assert not [step for step in plan if "INDEX dashboard_by_name" in step], plan

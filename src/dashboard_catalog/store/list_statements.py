@@ -169,7 +169,11 @@ class ListStatements:
 
     def _range(self, found: Filter, deleted: bool) -> Select[Any]:
         c = found.keys_once().subquery().c
-        return select(c.name, c.service_id).where(self._state(found, c, deleted), *self._narrowed(c, found))
+        state = self._state(found, c, deleted)
+        if len(found.values) > 1 and not found.repeats:
+            # The keys of several domains are sorted anyway.
+            state = self._unindexed_state(c, deleted)
+        return select(c.name, c.service_id).where(state, *self._narrowed(c, found))
 
     def _merged(self, found: Filter, deleted: bool, limit: int) -> Select[Any]:
         """Returns the statement for the first keys of all values of a filter."""
@@ -209,10 +213,15 @@ class ListStatements:
                 yield [*of_service, c.deleted == boolean(deleted), *common]
 
     def _state(self, found: Filter, columns: Any, deleted: bool) -> Any:
-        if found.column is self._columns.service_id:
-            # No index serves this form. The index by name would be walked past the names of all other services.
-            return columns.deleted.is_not(boolean(not deleted))
-        return columns.deleted == boolean(deleted)
+        unindexed = found.column is self._columns.service_id
+        return self._unindexed_state(columns, deleted) if unindexed else columns.deleted == boolean(deleted)
+
+    def _unindexed_state(self, columns: Any, deleted: bool) -> ColumnElement[bool]:
+        """Returns a condition on the state that no index serves.
+
+        Otherwise the index by name might be walked past the names of all other assets.
+        """
+        return columns.deleted.is_not(boolean(not deleted))
 
     def _first(self, keys: Any, limit: int | None) -> Any:
         return keys if limit is None else keys.order_by(*self._order.columns(keys.selected_columns)).limit(limit)
