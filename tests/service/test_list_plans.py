@@ -165,9 +165,17 @@ async def test_a_list_is_the_same_with_every_query_plan(
     for few, at_first, next_, many in PLANS:
         monkeypatch.setattr(lists, "_FEW", few)
         monkeypatch.setattr(lists, "_NEXT_BY_NAME", next_)
+        monkeypatch.setattr(lists, "_NEXT_BY_NAME_OF_ONE", next_)
         monkeypatch.setattr(lists, "_NEXT_AT_FIRST", at_first)
         monkeypatch.setattr(lists, "_NEXT_BY_TIME", next_)
         monkeypatch.setattr(lists, "_MANY", many)
         for request, found in zip(requests, names, strict=True):
             actual = await walked(superset, kind, **request)
             assert [row["fullyQualifiedName"] for row in actual] == found, (few, at_first, next_, many, request)
+    # Pages so small are full of the next names of the only BI service.
+    monkeypatch.setitem(globals(), "PAGE", 2)
+    of_one = {"service": "superset", "updated_after": min(row["updatedAt"] for row in rows)}
+    small = [{**of_one, "order_by": order, "deleted": state} for order in ORDERS[:2] for state in STATES]
+    for request, found in zip(small, expected(rows, kind, small, held), strict=True):
+        assert len(found) > 2, request
+        assert [row["fullyQualifiedName"] for row in await walked(superset, kind, **request)] == found, request

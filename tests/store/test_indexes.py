@@ -153,3 +153,20 @@ def test_several_domains_among_other_filters_are_not_looked_for_among_all_names(
 
     assert [step for step in plan if "COVERING INDEX dashboard_by_domain (domain=?)" in step], plan
     assert not [step for step in plan if "INDEX dashboard_by_name" in step], plan
+
+
+def test_the_next_names_of_what_was_written_in_one_bi_service_are_read_in_its_order(file: sqlite3.Connection) -> None:
+    filters = ListFilters(updated_after=datetime(2026, 1, 1, tzinfo=UTC))
+    statements = ListStatements("sqlite", DASHBOARDS, filters, ListOrder(), after=("a", UUID(int=1)))
+    for statement, index in (
+        (statements.services_of_time(2), "dashboard_by_service_time (service_id=? AND deleted=? AND updated_at>?)"),
+        (statements.among_next(5_000, 51, [UUID(int=1)]), "sqlite_autoindex_dashboard_1 (service_id=? AND name>"),
+    ):
+        sql = str(statement.compile(dialect=aiosqlite.dialect()))
+
+        plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", ["x"] * sql.count("?"))]
+
+        read = [step for step in plan if step.startswith("SEARCH dashboard")]
+        assert read
+        assert all(f"INDEX {index}" in step for step in read), plan
+        assert not [step for step in plan if "TEMP B-TREE" in step], plan

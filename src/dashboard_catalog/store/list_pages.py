@@ -23,6 +23,8 @@ from dashboard_catalog.store.partial_rows import Partial
 _FEW = 2_000
 # How many of the next rows are read: in the order of time they lie side by side, by name all over the table.
 _NEXT_BY_TIME, _NEXT_BY_NAME = 20_000, 2_000
+# The same for the names of the only BI service in which anything was written in a span of time.
+_NEXT_BY_NAME_OF_ONE = 5_000
 # How many of them are read before it is known which BI services the matches belong to.
 _NEXT_AT_FIRST = 2_000
 # That is only found out for a filter that finds no more than this.
@@ -65,13 +67,23 @@ async def _among_next(
 ) -> list[Partial[Any]]:
     """Returns the first matches among a number of the next rows; none if it does not pay to read these."""
     if not order.by_time:
-        pays = statements.merges_or_sorts and limit <= _LARGEST_PAGE_OF_NEXT
-        return await table.partial.all(connection, statements.among_next(_NEXT_BY_NAME, limit)) if pays else []
+        if not statements.merges_or_sorts or limit > _LARGEST_PAGE_OF_NEXT:
+            return []
+        written = await _written(connection, statements) if statements.is_of_a_time else []
+        count = _NEXT_BY_NAME_OF_ONE if written else _NEXT_BY_NAME
+        return await table.partial.all(connection, statements.among_next(count, limit, written))
     found = await table.partial.all(connection, statements.among_next(_NEXT_AT_FIRST, limit))
     if len(found) == limit:
         return found
     services = await _services(connection, statements)
     return await table.partial.all(connection, statements.among_next(_NEXT_BY_TIME, limit, services))
+
+
+async def _written(connection: ReadConnection, statements: ListStatements) -> Sequence[UUID]:
+    """Returns the only BI service in which anything was written in the list's span of time; none if there are more."""
+    found = list((await connection.execute(statements.services_of_time(2))).scalars())
+    # PostgreSQL merges no ranges of the primary key: it does not see that each of them is in the order of names.
+    return found if len(found) == 1 else []
 
 
 async def _services(connection: ReadConnection, statements: ListStatements) -> Sequence[UUID]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Select,
+    bindparam,
     func,
     intersect,
     literal_column,
@@ -18,7 +19,8 @@ from sqlalchemy import (
 )
 
 from dashboard_catalog.store.assets import AssetTable
-from dashboard_catalog.store.conditions import is_positive
+from dashboard_catalog.store.column_types import UUID_LIST
+from dashboard_catalog.store.conditions import any_of, is_positive
 from dashboard_catalog.store.list_filters import (
     Filter,
     ListFilters,
@@ -30,6 +32,7 @@ from dashboard_catalog.store.list_filters import (
 from dashboard_catalog.store.list_order import ListOrder, Position
 from dashboard_catalog.store.merged_ranges import first_keys
 from dashboard_catalog.store.next_rows import matching_next, matching_next_on_sqlite, merged
+from dashboard_catalog.store.tables import ENTITY
 
 # A statement that merges more ranges takes long to plan.
 _MOST_RANGES = 16
@@ -66,6 +69,7 @@ class ListStatements:
         self._narrowing = narrowing_filters(table, filters)
         self._all = [*self._finding, *self._narrowing]
         self._of_time = [each for each in self._finding if each.by_time]
+        self._times = () if filters.updated_by else tuple(each.condition(self._columns) for each in self._of_time)
 
     @property
     def needs_sizes(self) -> bool:
@@ -113,15 +117,30 @@ class ListStatements:
         found = self._all[place].keys.subquery()
         return select(found.c.service_id).distinct()
 
+    @property
+    def is_of_a_time(self) -> bool:
+        """Whether the list holds what was written in a span of time, by anybody."""
+        return bool(self._times)
+
+    def services_of_time(self, most: int) -> Select[Any]:
+        """Returns the statement for the BI services in which anything was written in the span of time, up to `most`."""
+        c, id_ = self._columns, ENTITY.c.id
+        there = (is_positive(c.version), c.deleted.in_(map(boolean, self._deleted)), *self._times)
+        # Neither planner joins a limited subquery, so each service is looked up by itself.
+        written = select(c.service_id).where(c.service_id == id_, *there).limit(1).scalar_subquery()
+        among = [any_of(id_, bindparam(None, list(self._services), UUID_LIST))] if self._services else []
+        return select(id_).where(ENTITY.c.kind == "bi_service", *among, written.is_not(None)).limit(most)
+
     def among_next(self, count: int, limit: int, services: Sequence[UUID] = ()) -> Any:
         """Returns the statement for the first of the next `count` rows that match all filters, up to `limit`.
 
         Args:
             count: How many rows to read.
             limit: Maximum number of rows to return.
-            services: The BI services that all matches belong to, as far as known, if the list is in the order of time.
+            services: The BI services that all matches belong to, as far as known; one if the list is by name.
         """
-        ranges = list(self._next_ranges(services or self._services or ()))
+        known = services or (self._services if self._order.by_time else ())
+        ranges = list(self._next_ranges(known or ()))
         read = matching_next if self._dialect == "postgresql" else matching_next_on_sqlite
         table = self._table.table
         found = read(table, ranges, self._order, count, shown=self._shown, matching=self._conditions)
@@ -205,7 +224,11 @@ class ListStatements:
         c = self._columns
         times = [each.condition(c) for each in self._of_time] if self._order.by_time else []
         common = [*times, *self._after_position(c)]
-        are_merged = self._order.by_time and 0 < len(services) <= _MOST_RANGES
+        if services and not self._order.by_time:
+            # The primary key holds the names of a service, in any state.
+            yield from ([c.service_id == service_id, *common] for service_id in services)
+            return
+        are_merged = 0 < len(services) <= _MOST_RANGES
         by_service = is_positive(c.version)
         of_services = [[c.service_id == service_id, by_service] for service_id in services] if are_merged else [[]]
         for deleted in self._deleted:
@@ -216,7 +239,7 @@ class ListStatements:
         unindexed = found.column is self._columns.service_id
         return self._unindexed_state(columns, deleted) if unindexed else columns.deleted == boolean(deleted)
 
-    def _unindexed_state(self, columns: Any, deleted: bool) -> ColumnElement[bool]:
+    def _unindexed_state(self, columns: Any, deleted: bool) -> Any:
         """Returns a condition on the state that no index serves.
 
         Otherwise the index by name might be walked past the names of all other assets.
