@@ -64,7 +64,7 @@ generate: install ## Regenerates generated/ from the contract.
 examples: install ## Runs clients in other languages; needs Go, Node, Java.
 	$(BIN)/python examples/clients/run.py
 
-bench: install ## Measures speed against the limits of this machine (8 min).
+bench: install ## Measures speed against the limits of this machine (12 min).
 	$(BIN)/python -m benchmarks
 
 bench-scale: install ## Measures lists of a million dashboards (20 min, 8 GB).
