@@ -4,19 +4,13 @@ On PostgreSQL, COPY writes new rows.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Dialect, Insert, TableClause, Update
+from sqlalchemy import BindParameter, Dialect, Insert, TableClause, Update
 
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.conversions import Row, row_writer
-
-
-class _Form(NamedTuple):
-    """A statement in one dialect, and the function that turns a record into its parameters."""
-
-    sql: str
-    row: Callable[[Any], Row]
+from dashboard_catalog.store.fixed_statements import FixedStatement
 
 
 class RecordStatement:
@@ -28,31 +22,23 @@ class RecordStatement:
 
     def __init__(self, statement: Insert | Update) -> None:
         self._statement = statement
-        self._forms: dict[str, _Form] = {}
+        self._fixed = FixedStatement(statement, _record_writer)
 
     async def run(self, connection: WriteConnection, records: Sequence[Any]) -> None:
         """Runs the statement once per record. Does nothing when there are none."""
         if not records:
             return
-        form = self._form(connection.dialect)
-        rows = list(map(form.row, records))
+        sql, values = self._fixed.form(connection.dialect)
+        rows = list(map(values, records))
         if isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
             await _copy(connection, self._statement.table, rows)
         else:
-            await connection.run_rows(form.sql, rows)
-
-    def _form(self, dialect: Dialect) -> _Form:
-        form = self._forms.get(dialect.name)
-        if form is None:
-            form = self._forms[dialect.name] = _form(self._statement, dialect)
-        return form
+            await connection.run_rows(sql, rows)
 
 
-def _form(statement: Insert | Update, dialect: Dialect) -> _Form:
-    compiled = statement.compile(dialect=dialect)
-    parameters = compiled.positiontup or []
-    fields = [name.removeprefix("b_") for name in parameters]
-    return _Form(compiled.string, row_writer(fields, [compiled.binds[name].type for name in parameters], dialect))
+def _record_writer(parameters: Sequence[BindParameter[Any]], dialect: Dialect) -> Callable[[Any], Row]:
+    fields = [parameter.key.removeprefix("b_") for parameter in parameters]
+    return row_writer(fields, [parameter.type for parameter in parameters], dialect)
 
 
 async def _copy(connection: WriteConnection, table: TableClause, rows: list[Row]) -> None:
