@@ -27,7 +27,7 @@ HEAVY = f"{SERVER} httpx grpc jwt cedarpy structlog dashboardcatalog"
 def test_a_command_does_not_load_what_others_need() -> None:
     # Each loads more than those before.
     callers = ["search", "stats", "history", "diff", "update", "rename", "revert", "delete", "restore", "sessions"]
-    callers = [f"{name} --help" for name in (*callers, "watch", "export", "list")] + ["get x", "ingest -"]
+    callers = [f"{name} --help" for name in (*callers, "watch", "export", "list")] + ["health", "get x", "ingest -"]
     lines = ["--version", "--help", *callers, "token issue --help", "serve --help"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     environment["DASHBOARD_CATALOG_ADDRESS"] = "127.0.0.1:1"

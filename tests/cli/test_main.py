@@ -14,7 +14,9 @@ def test_the_version_is_printed(run: Run) -> None:
     assert run("--version").stdout.strip().count(".") >= 1
 
 
-@pytest.mark.parametrize("command", ["serve", "ingest", "get", "list", "token issue", "db upgrade", "db check"])
+@pytest.mark.parametrize(
+    "command", ["serve", "health", "ingest", "get", "list", "token issue", "db upgrade", "db check"]
+)
 def test_every_option_of_every_command_has_help(run: Run, command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0
@@ -25,7 +27,7 @@ def test_every_option_of_every_command_has_help(run: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "serve", "ingest", "get", "list", "token", "token issue", "db", "db upgrade", "db check"]
+    "command", ["", "serve", "health", "ingest", "get", "list", "token", "token issue", "db", "db upgrade", "db check"]
 )
 def test_every_help_ends_with_an_example_and_fits_80_columns(run: Run, command: str) -> None:
     text = run(*command.split(), "--help").stdout

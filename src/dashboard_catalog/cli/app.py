@@ -27,6 +27,14 @@ COMMANDS = Listed(
             ),
             "dashboard_catalog.cli.serve:serve",
         ),
+        "health": Listed(
+            "Check that a server is healthy.",
+            (
+                "dashboard-catalog health",
+                "dashboard-catalog health --address catalog.example.com:50051 --tls-ca system",
+            ),
+            "dashboard_catalog.cli.health:health",
+        ),
         "ingest": Listed(
             "Load dashboards, charts and the entities that they refer to.",
             (

@@ -15,7 +15,7 @@ from dashboard_catalog.cli.credentials import Token, find_certificates, find_tok
 from dashboard_catalog.cli.endings import CommandError
 from dashboard_catalog.cli.failures import Failure, failure_of_call
 from dashboard_catalog.cli.options import Named
-from dashboard_catalog.cli.reaching import why_not_reached
+from dashboard_catalog.cli.reaching import AddressOption, TlsCaOption, why_not_reached
 from dashboard_catalog.environment import DEFAULT_ADDRESS, environment_name
 from dashboard_catalog.running import running_servers
 from dashboard_catalog_client.channel import target_of
@@ -39,12 +39,7 @@ _DATA_DIR = environment_name("data_dir")
 class ConnectionOptions:
     """The options of every client command."""
 
-    address: Annotated[
-        str,
-        typer.Option(
-            envvar=environment_name("address"), help="Address of the server: HOST:PORT. Without a port, it is 50051."
-        ),
-    ] = DEFAULT_ADDRESS
+    address: AddressOption = DEFAULT_ADDRESS
     token: Annotated[
         str | None,
         typer.Option(
@@ -55,14 +50,7 @@ class ConnectionOptions:
     token_file: Annotated[
         Path | None, typer.Option(envvar=environment_name("token_file"), help="File that contains the token.")
     ] = None
-    tls_ca: Annotated[
-        str | None,
-        typer.Option(
-            envvar=environment_name("tls_ca"),
-            metavar="FILE",
-            help="Use TLS and trust the certificates in this PEM file; 'system' means those of the system.",
-        ),
-    ] = None
+    tls_ca: TlsCaOption = None
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Allow sending the token to another machine without TLS.")
     ] = False

@@ -1,7 +1,7 @@
 """How a command ends: its exit status, and what it says about an error. One place for all commands.
 
-Exit status 0: success. 1: some items failed or were skipped. 2: wrong use, or the command failed. 3: nothing to load.
-130: Ctrl-C. 141: nobody reads the output any more.
+Exit status 0: success. 1: some items failed or were skipped, or a server is not healthy. 2: wrong use, or the command
+failed. 3: nothing to load. 130: Ctrl-C. 141: nobody reads the output any more.
 """
 
 import errno

@@ -1,14 +1,33 @@
-"""Says why a server cannot be reached, where gRPC does not: with or without TLS, and what is wrong with a certificate.
+"""The options that say where a server is, and why it cannot be reached: TLS or not, what is wrong with a certificate.
 
-After a failed call it connects once more, by itself, and looks at what answers.
+gRPC does not say why. So after a failed call, this module connects once more and looks at what answers.
 """
 
 import socket
 import ssl
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from dashboard_catalog.cli.credentials import SYSTEM
+from dashboard_catalog.environment import environment_name
+
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        envvar=environment_name("address"), help="Address of the server: HOST:PORT. Without a port, it is 50051."
+    ),
+]
+
+TlsCaOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar=environment_name("tls_ca"),
+        metavar="FILE",
+        help="Use TLS and trust the certificates in this PEM file; 'system' means those of the system.",
+    ),
+]
 
 SECONDS = 3
 """Timeout of the connection."""

@@ -1,0 +1,68 @@
+"""`dashboard-catalog health` says whether a server should get calls, as an exit status."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from tests.cli.background import in_background
+from tests.cli.conftest import Run
+from tests.cli.small_catalog import SmallCatalog
+
+
+@asynccontextmanager
+async def not_serving() -> AsyncIterator[str]:
+    """A server that reports that it is not healthy."""
+    server = grpc.aio.server()
+    servicer = health.aio.HealthServicer()
+    await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_healthy_server_is_status_0_without_any_token(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_CATALOG_TOKEN_FILE", "/nowhere")
+    result = run("health")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "SERVING\n", "")
+
+
+def test_a_server_on_all_addresses_is_asked_on_loopback(run: Run, server: str) -> None:
+    assert run("health", "--address", server.replace("127.0.0.1", "0.0.0.0")).exit_code == 0  # noqa: S104
+
+
+def test_a_server_that_should_get_no_calls_is_status_1(run: Run) -> None:
+    with in_background(not_serving()) as address:
+        result = run("health", "--address", address)
+    text = f"Error: the server at {address} is NOT_SERVING: it cannot use its database, or it is stopping\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", text)
+
+
+def test_no_server_is_status_1(run: Run) -> None:
+    result = run("health", "--address", "127.0.0.1:1")
+    assert (result.exit_code, result.stderr) == (1, "Error: no server answers at 127.0.0.1:1\n")
+
+
+def test_another_server_is_status_1(run: Run, small: SmallCatalog) -> None:
+    result = run("health")
+    assert result.exit_code == 1
+    assert "does not report its health: UNIMPLEMENTED" in result.stderr
+    assert not small.authorizations
+
+
+@pytest.mark.parametrize("flags", [["--address", "https://127.0.0.1"], ["--tls-ca", "/nowhere"]])
+def test_wrong_use_is_status_2(run: Run, flags: list[str]) -> None:
+    result = run("health", *flags)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {flags[0]}: ")
+
+
+def test_a_server_without_tls_is_named(run: Run, server: str) -> None:
+    result = run("health", "--tls-ca", "system")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: the server at {server} does not use TLS: call it without --tls-ca\n"
