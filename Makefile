@@ -9,11 +9,11 @@ PROTOC := grpcio-tools==1.74.0
 # Ports of `make run`. Not taken from the environment, where the names have other meanings.
 PORT = 50051
 HTTP_PORT = 8585
-# The folders with Python, as far as they exist.
-PYTHON_FOLDERS := $(wildcard src client/src tests benchmarks examples protos)
+# What has Python in it, as far as it exists.
+PYTHON_FOLDERS := $(wildcard hatch_build.py src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format typecheck contract generate examples bench bench-scale bench-search restarts watching fuzz constraints clean
+.PHONY: help install run test check lint format typecheck contract generate examples dist dist-check bench bench-scale bench-search restarts watching fuzz constraints clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ install: $(INSTALLED) ## Creates or updates the environment in .venv.
 
 # An environment variable passes the constraints, so that they hold for isolated builds too. grpcio-tools is installed
 # without its dependencies, since it asks for an older protobuf than the server runs on.
-$(INSTALLED): pyproject.toml client/pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml hatch_build.py client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	@echo 'Creating the environment in .venv ...'
 	@$(PYTHON) -m venv .venv
@@ -64,6 +64,14 @@ generate: install ## Regenerates generated/ from the contract.
 examples: install ## Runs clients in other languages; needs Go, Node, Java.
 	$(BIN)/python examples/clients/run.py
 
+dist: install ## Builds wheels and source distributions of the server and the client in dist/.
+	rm -rf dist
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m build --outdir dist client
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m build --outdir dist .
+
+dist-check: dist ## Installs what is in dist/ into empty environments, and tries it there (3 min).
+	$(BIN)/python -m tests.packaging dist
+
 bench: install ## Measures speed against the limits of this machine (12 min).
 	$(BIN)/python -m benchmarks
 
@@ -87,7 +95,7 @@ fuzz: install ## Sends 230,000 malformed calls and 10,000 HTTP requests to each 
 constraints: ## Updates constraints.txt to the newest allowed versions.
 	rm -rf .venv-constraints
 	$(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable ./client --editable '.[dev]' hatchling
+	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable ./client --editable '.[dev]'
 	.venv-constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip --exclude setuptools > constraints.txt
 	rm -rf .venv-constraints
 
