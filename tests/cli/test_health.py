@@ -2,24 +2,32 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 import pytest
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
+from tests.certificates import write_certificate
 from tests.cli.background import in_background
 from tests.cli.conftest import Run
 from tests.cli.small_catalog import SmallCatalog
 
+Pair = tuple[bytes, bytes]
+
 
 @asynccontextmanager
-async def not_serving() -> AsyncIterator[str]:
-    """A server that reports that it is not healthy."""
+async def reporting(status: HealthCheckResponse.ServingStatus.ValueType, pair: Pair | None) -> AsyncIterator[str]:
+    """A server that reports this status, with TLS if it has a pair of key and certificate."""
     server = grpc.aio.server()
     servicer = health.aio.HealthServicer()
-    await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    await servicer.set("", status)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    if pair:
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     yield f"127.0.0.1:{port}"
     await server.stop(None)
@@ -37,10 +45,19 @@ def test_a_server_on_all_addresses_is_asked_on_loopback(run: Run, server: str) -
 
 
 def test_a_server_that_should_get_no_calls_is_status_1(run: Run) -> None:
-    with in_background(not_serving()) as address:
+    with in_background(reporting(HealthCheckResponse.NOT_SERVING, None)) as address:
         result = run("health", "--address", address)
     text = f"Error: the server at {address} is NOT_SERVING: it cannot use its database, or it is stopping\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", text)
+
+
+def test_a_server_with_tls_is_asked_with_tls(run: Run, tmp_path: Path) -> None:
+    write_certificate(tmp_path, "served")
+    pair = (tmp_path / "key.pem").read_bytes(), (tmp_path / "cert.pem").read_bytes()
+    with in_background(reporting(HealthCheckResponse.SERVING, pair)) as address:
+        everywhere = address.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
+        assert run("health", "--address", everywhere, "--tls-ca", tmp_path / "cert.pem").exit_code == 0
+        assert run("health", "--address", everywhere).exit_code == 1
 
 
 def test_no_server_is_status_1(run: Run) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.conftest import ROOT
 
-TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "client/README.md")
+TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "client/README.md", "deploy/README.md")
 DOCUMENTS = [*(ROOT / name for name in TOP), *sorted(ROOT.glob("docs/**/*.md"))]
 LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#\s]*)(?:#(?P<heading>[^)]*))?\)")
 HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
