@@ -18,8 +18,8 @@ def main(dist: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="dist-") as name:
             folder = Path(name)
             server, client = new_environment(folder / "server"), new_environment(folder / "client")
-            install(server, *files)
-            install(client, files[0])
+            install(server, "--no-compile", *files)
+            install(client, "--no-compile", files[0])
             folder.joinpath("home").mkdir()
             printed = use(server, client, folder / "home")
         print("\n".join(f"{step}: {text.splitlines()[-1]}" for step, text in printed.items()), flush=True)

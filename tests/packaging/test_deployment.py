@@ -191,7 +191,7 @@ def test_the_kustomization_names_every_manifest_except_the_example() -> None:
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
 def test_kubectl_builds_the_manifests_with_one_image() -> None:
-    command = ["kubectl", "kustomize", DEPLOY / "kubernetes"]
+    command = ["kubectl", "kustomize", str(DEPLOY / "kubernetes")]
     built = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert len(list(yaml.safe_load_all(built))) == len(re.findall("^kind: ", built, re.MULTILINE)) == 7
     assert set(re.findall("image: (.*)", built)) == {"registry.example.com/dashboard-catalog:your-tag"}
