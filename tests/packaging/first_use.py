@@ -83,8 +83,12 @@ def _serving(command: Path, folder: Path, variables: dict[str, str]) -> Iterator
         process.wait()
 
 
+# Python compiles every module at the first start.
+_START_SECONDS = 5 * PATIENCE
+
+
 def _line(log: Path, event: str, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + _START_SECONDS
     while time.monotonic() < ends and process.poll() is None:
         for line in log.read_text().splitlines():
             if line.endswith("}") and (entry := json.loads(line))["event"] == event:
