@@ -13,7 +13,7 @@ HTTP_PORT = 8585
 PYTHON_FOLDERS := $(wildcard hatch_build.py src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format typecheck contract generate examples dist dist-check bench bench-scale bench-search restarts watching fuzz constraints clean
+.PHONY: help install run test check lint format typecheck contract generate examples dist dist-check bench bench-scale bench-search restarts watching fuzz upgrades constraints clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ fuzz: install ## Sends 230,000 malformed calls and 10,000 HTTP requests to each 
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz --door http --calls 10000
 	$(BIN)/python -m tests.model
+
+upgrades: install ## Runs the servers of all earlier schemas beside one of today, on upgraded databases (10 min).
+	$(BIN)/python -m tests.upgrades
 
 constraints: ## Updates constraints.txt to the newest allowed versions.
 	rm -rf .venv-constraints
