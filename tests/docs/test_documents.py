@@ -37,17 +37,23 @@ def test_the_examples_of_a_document_print_what_it_shows(
     text = document.read_text()
     shown = {ADDRESS: served, HTTP_ADDRESS: f"127.0.0.1:{http_port}"}
     if DATABASE in text:
-        database = empty_database(request.getfixturevalue("postgres"))
-        shown |= {DATABASE_WITHOUT_PASSWORD: database, DATABASE: database}
+        server: PostgresServer = request.getfixturevalue("postgres")
+        shown |= databases(server)
+        environment = {**environment, "PATH": f"{server.programs}:{environment['PATH']}"}
     with Session(checkout, shown, environment) as session:
         different = list(session.follow(text))
     assert not different, "\n\n".join(different)
 
 
-def empty_database(server: PostgresServer) -> str:
-    """Returns the address of a database without tables, as the commands show it."""
+def databases(server: PostgresServer) -> dict[str, str]:
+    """Returns the addresses of a database without tables and of one that does not exist yet, by those in documents."""
     server.execute("CREATE DATABASE documents")
-    return Settings.load({"database_url": server.url("documents")}).shown_database_url
+    found = {}
+    for name, shown in (("documents", "catalog"), ("restored", "restored")):
+        url = Settings.load({"database_url": server.url(name)}).shown_database_url
+        for address in (DATABASE_WITHOUT_PASSWORD, DATABASE):
+            found[address.removesuffix("catalog") + shown] = url
+    return found
 
 
 def test_differences_from_a_document_are_found(tmp_path: Path) -> None:

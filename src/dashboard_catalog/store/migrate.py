@@ -33,6 +33,9 @@ class SchemaLater(SchemaError):
 def upgrade(url: str) -> None:
     """Runs the migrations that the database lacks. Does nothing when there are none.
 
+    If it is interrupted, the database has the schema of before or, on PostgreSQL, one between it and that of this
+    version. The next upgrade goes on from there.
+
     Raises:
         SchemaLater: When the database has a later schema; it stays unchanged. A server can run with it, see `check`.
         SchemaError: When the catalog cannot use the database; it stays unchanged.
@@ -43,7 +46,8 @@ def upgrade(url: str) -> None:
     if not found.is_known:
         raise SchemaLater(f"the schema is at {found.revision}, which this version does not know: it goes up to {head}")
     if not found.is_recorded or found.revision != head:
-        command.upgrade(_config(url), "head")
+        for revision in _steps(url, found):
+            command.upgrade(_config(url), revision)
         check(url)
 
 
@@ -110,6 +114,20 @@ def _finished(url: str) -> tuple[Found, str]:
     if found.is_unfinished:
         raise SchemaError("the database holds an unfinished copy: run `db copy` with the same databases again")
     return found, head
+
+
+def _steps(url: str, found: Found) -> list[str]:
+    """Returns the revisions to migrate to, each in a transaction of its own.
+
+    On PostgreSQL, each migration of a database in use is one. A migration ends with what locks out readers, and they
+    would otherwise wait until the migrations after it are done.
+    """
+    if is_sqlite(url) or found.revision is None:
+        return ["head"]
+    scripts = ScriptDirectory.from_config(_config(url))
+    missing = scripts.iterate_revisions("head", found.revision)
+    # One is enough to record the revision in the catalog's own table.
+    return [script.revision for script in missing][::-1] or ["head"]
 
 
 def _config(url: str) -> Config:

@@ -1,4 +1,4 @@
-"""Runs all missing migrations in one transaction, on the database that `store.migrate` has configured."""
+"""Runs the migrations up to a revision in one transaction, on the database that `store.migrate` has configured."""
 
 import asyncio
 

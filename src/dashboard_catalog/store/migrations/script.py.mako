@@ -13,11 +13,11 @@ ${imports if imports else ""}
 #    what they can ignore: a table, an index, or a column that is nullable or has a server default. It renames, drops
 #    or restricts nothing that they use. A change that does takes two releases: add the new form and use it, and drop
 #    the old form when no server uses it any more.
-# 2. All missing migrations run in one transaction, which holds its locks until it commits. So it must not rewrite or
-#    fill a large table. Adding a column that is nullable or has a constant default does neither.
+# 2. It runs in one transaction, which holds its locks until it commits. So it must not rewrite or fill a large table.
+#    Adding a column that is nullable or has a constant default does neither.
 # 3. CREATE INDEX blocks the writers of its table, and CONCURRENTLY does not work in a transaction. For a large table,
-#    create the index here with `if_not_exists=True`, and let the changelog tell operators to build it CONCURRENTLY,
-#    under the same name, before they upgrade.
+#    create the index here with `if_not_exists=True`, and add it to the statements in `docs/operations.md`, which
+#    operators can run CONCURRENTLY before they upgrade.
 # 4. It runs on PostgreSQL and SQLite alike. SQLite can add tables, columns and indexes, and little else.
 # 5. A column of an asset goes into both of its tables, `KIND` and `KIND_history`.
 # 6. The key of a table that has rows per BI service begins with `service_id`.

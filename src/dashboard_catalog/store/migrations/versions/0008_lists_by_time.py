@@ -18,9 +18,9 @@ TIMES = ["deleted", "updated_at", "id"]
 def upgrade() -> None:
     """Replaces the indexes by time. Servers of the version before still work, but sort lists by time themselves."""
     for kind in KINDS:
-        op.create_index(f"{kind}_by_state_time", kind, TIMES)
-        op.create_index(f"{kind}_by_writer_time", kind, ["updated_by", *TIMES])
-        op.create_index(f"{kind}_by_service_time", kind, ["service_id", *TIMES])
+        op.create_index(f"{kind}_by_state_time", kind, TIMES, if_not_exists=True)
+        op.create_index(f"{kind}_by_writer_time", kind, ["updated_by", *TIMES], if_not_exists=True)
+        op.create_index(f"{kind}_by_service_time", kind, ["service_id", *TIMES], if_not_exists=True)
     # At the end, because nobody can read the table from then on until the transaction is over.
     for kind in KINDS:
         op.drop_index(f"{kind}_by_time", kind)

@@ -27,14 +27,20 @@ class _Index(NamedTuple):
 
 def upgrade() -> None:
     """Replaces the indexes. Servers of the version before still work, but read changes more slowly."""
-    op.create_index("former_name_by_id", "former_name", ["id", "service_id"])
+    op.create_index("former_name_by_id", "former_name", ["id", "service_id"], if_not_exists=True)
     op.drop_index("former_name_id", "former_name")
     if op.get_bind().dialect.name != "postgresql":
         # SQLite always finds assets by their key.
         return
     indexes = list(_indexes())
     for index in indexes:
-        op.create_index(f"{index.name}_new", index.table, index.columns, postgresql_where=sa.text(index.where))
+        op.create_index(
+            f"{index.name}_new",
+            index.table,
+            index.columns,
+            postgresql_where=sa.text(index.where),
+            if_not_exists=True,
+        )
     # At the end, because nobody can read the tables from then on until the transaction is over.
     for index in indexes:
         op.drop_index(index.name, index.table)
