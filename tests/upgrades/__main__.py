@@ -82,6 +82,7 @@ def _prove(revision: str, kind: str, postgres: PostgresServer, folder: Path) -> 
                 with code.serving(data, url) as serving:
                     _visit_at_once({serving: names})
         servers.close()
+        migrate.upgrade(url)
         check_whole(contents(url), alone=[f"by-{name}" for name in ("old", "new", "older")])
         asyncio.run(_use(url, folder))
 

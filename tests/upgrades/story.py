@@ -162,7 +162,7 @@ class Caller:
             list(self.stream(rpc, **request)) if rpc == "RevertSession" else self.call(rpc, **request)
         except grpc.RpcError as error:
             # Some versions declare RPCs that they do not have yet, and answer INTERNAL.
-            return error.code() is grpc.StatusCode.NOT_FOUND  # type: ignore[attr-defined]
+            return error.code() is grpc.StatusCode.NOT_FOUND
         return True
 
     def load(
@@ -238,7 +238,8 @@ def _load(admin: Caller, bot: Caller) -> None:
 def _edit(steward: Caller, bot: Caller) -> None:
     d1 = {"name": "d1", "service": "superset"}
     texts = [{"description": f"edited {number} {HARD_TEXT}"} for number in range(3)]
-    for spec in (*texts, {"displayName": ""}, {"tags": [{"tagFQN": "Tier.Silver"}]}):
+    specs: list[Json] = [*texts, {"displayName": ""}, {"tags": [{"tagFQN": "Tier.Silver"}]}]
+    for spec in specs:
         key: Json = {"fullyQualifiedName": "superset.d1", "updateMask": ",".join(spec)}
         steward.call("UpdateDashboard", **key, dashboard=spec)
     steward.call("UpsertDashboard", dashboard={**d1, "extension": {"p-string": "by hand"}}, updateMask="extension")

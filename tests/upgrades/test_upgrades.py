@@ -155,3 +155,22 @@ def test_an_upgrade_finds_the_indexes_that_operators_have_created_before(
 
     assert migrate.drift(url) == []
     assert query(url, created) == before
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_an_upgrade_records_what_servers_without_a_feed_have_made_of_entities(filled: Filled, kind: str) -> None:
+    url = filled(kind, "0007")
+    migrate.upgrade(url)
+    before = contents(url)
+    newest = {row["change_number"] for row in before["entity"]}
+    # Such a server writes only the entity.
+    query(url, "DELETE FROM entity_change WHERE id IN (SELECT id FROM entity WHERE name IN ('ann', 'sales'))")
+
+    migrate.upgrade(url)
+    migrate.upgrade(url)
+
+    after = contents(url)
+    assert newest <= {row["change_number"] for row in after["entity_change"]}
+    recorded = [(row["fqn"], row["change"]) for row in after["entity_change"] if row["name"] in ("ann", "sales")]
+    assert sorted(recorded) == [("ann", "created"), ("sales", "created")]
+    check_whole(after)

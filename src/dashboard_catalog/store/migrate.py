@@ -11,15 +11,26 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Index
+from sqlalchemy import Connection, Index, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
 from dashboard_catalog.store.schema import VERSION_TABLE, Found, SchemaError, find_schema
 from dashboard_catalog.store.sqlite_file import create_private, is_sqlite, sqlite_file
-from dashboard_catalog.store.tables import METADATA
+from dashboard_catalog.store.tables import ENTITY, METADATA
 
 T = TypeVar("T")
+
+_ENTITY_COLUMNS = ", ".join(ENTITY.c.keys())
+# Such a server takes the number of a change, but leaves no row of it.
+_MISSING_CHANGES = text(
+    f"INSERT INTO entity_change ({_ENTITY_COLUMNS}, change, by_ingestion)"  # noqa: S608 - of names of columns
+    f" SELECT {_ENTITY_COLUMNS}, CASE WHEN deleted THEN 'deleted'"
+    " WHEN EXISTS (SELECT 1 FROM entity_change AS earlier WHERE earlier.id = entity.id) THEN 'updated'"
+    " ELSE 'created' END, false FROM entity"
+    " WHERE NOT EXISTS (SELECT 1 FROM entity_change AS same WHERE same.change_number = entity.change_number)"
+    " ON CONFLICT DO NOTHING"
+)
 
 
 class SchemaOutdated(SchemaError):
@@ -36,6 +47,8 @@ def upgrade(url: str) -> None:
     If it is interrupted, the database has the schema of before or, on PostgreSQL, one between it and that of this
     version. The next upgrade goes on from there.
 
+    It also records the newest change of entities that a server without a feed has written since the last upgrade.
+
     Raises:
         SchemaLater: When the database has a later schema; it stays unchanged. A server can run with it, see `check`.
         SchemaError: When the catalog cannot use the database; it stays unchanged.
@@ -49,6 +62,7 @@ def upgrade(url: str) -> None:
         for revision in _steps(url, found):
             command.upgrade(_config(url), revision)
         check(url)
+    on_connection(url, _record_missing_changes)
 
 
 def check(url: str) -> bool:
@@ -114,6 +128,11 @@ def _finished(url: str) -> tuple[Found, str]:
     if found.is_unfinished:
         raise SchemaError("the database holds an unfinished copy: run `db copy` with the same databases again")
     return found, head
+
+
+def _record_missing_changes(connection: Connection) -> None:
+    connection.execute(_MISSING_CHANGES)
+    connection.commit()
 
 
 def _steps(url: str, found: Found) -> list[str]:
