@@ -224,7 +224,8 @@ def _shown(asset: Json) -> tuple[Any, ...]:
 
 
 def _version(asset: Json) -> int:
-    return round(asset["version"] * 10)
+    version: float = asset["version"]
+    return round(version * 10)
 
 
 def _change(change: Json) -> tuple[str, int]:
