@@ -88,7 +88,8 @@ async def connect_async(
     """Opens a client for asyncio; the end of the block closes it.
 
     Args:
-        address: HOST:PORT. Without a port, it is 50051.
+        address: HOST:PORT. Without a port, it is 50051. Several servers are IP addresses with commas between them; if
+            one fails, another one is used.
         token: A token, or a function that returns the one to use now.
         credentials: Credentials for TLS, such as `grpc.ssl_channel_credentials()`. Without them, tokens are sent to
             this machine only.

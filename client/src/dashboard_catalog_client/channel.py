@@ -41,7 +41,9 @@ DEFAULT_PORT = 50_051
 
 # Forms of a gRPC target that are passed on as they are.
 _URI = re.compile(r"(?:unix|unix-abstract|dns|ipv4|ipv6|vsock|xds|passthrough):")
-_HOST_AND_PORT = re.compile(r"(?P<host>(?![0-9]+$)[^\s:/\[\]]+|\[[^\s\[\]]+\])(?::(?P<port>[0-9]{1,5}))?")
+# Before addresses, of which there may be several.
+_LIST = re.compile(r"^ipv[46]:")
+_HOST_AND_PORT = re.compile(r"(?P<host>(?![0-9]+$)[^\s:/,\[\]]+|\[[^\s\[\]]+\])(?::(?P<port>[0-9]{1,5}))?")
 
 Token = str | Callable[[], str] | None
 """A token, or a function that returns the one to use now."""
@@ -114,18 +116,18 @@ def check_safe(address: str, token: Token, *, encrypted: bool, insecure: bool) -
 
 
 def is_loopback(address: str) -> bool:
-    """Says whether a gRPC address is certainly on this machine."""
+    """Says whether a gRPC address is certainly on this machine; of several addresses, whether each of them is."""
+    address = address.strip()
     if address.startswith(("unix:", "unix-abstract:")):
         return True
-    host = _host(address)
-    try:
-        return ip_address(host).is_loopback or ip_address(host).is_unspecified
-    except ValueError:
-        return host == "localhost"
+    return all(map(_is_loopback_host, map(_host, _LIST.sub("", address).split(","))))
 
 
 def target_of(address: str) -> str:
     """Returns the address for a call: with a port, and on loopback if the server listens on all addresses.
+
+    Several addresses, with commas between them, are servers of which one is used. They must be IP addresses of one
+    version, since gRPC looks up one name only.
 
     Raises:
         ValueError: If it is none.
@@ -133,18 +135,38 @@ def target_of(address: str) -> str:
     address = address.strip()
     if _URI.match(address):
         return address
-    found = _HOST_AND_PORT.fullmatch(f"[{address}]" if _is_ipv6(address) else address)
+    if "," not in address:
+        return _one_target(address)
+    targets = [_one_target(each.strip()) for each in address.split(",")]
+    versions = {_version(_host(target)) for target in targets}
+    if versions not in ({4}, {6}):
+        raise ValueError(
+            f"{address!r} has several addresses: all of them must be IPv4 addresses, or all IPv6 addresses"
+        )
+    return f"ipv{versions.pop()}:{','.join(targets)}"
+
+
+def _one_target(address: str) -> str:
+    found = _HOST_AND_PORT.fullmatch(f"[{address}]" if _version(address) == 6 else address)
     port = int(found["port"] or DEFAULT_PORT) if found else 0
     if not found or not 0 < port <= 65_535:
         raise ValueError(f"{address!r} is not an address: expected HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
     return f"{found['host']}:{port}".replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
 
 
-def _is_ipv6(address: str) -> bool:
+def _version(host: str) -> int:
+    """Returns 4 or 6 for an IP address, and 0 for anything else."""
     try:
-        return ip_address(address).version == 6
+        return ip_address(host).version
     except ValueError:
-        return False
+        return 0
+
+
+def _is_loopback_host(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        return host == "localhost"
 
 
 def _host(address: str) -> str:

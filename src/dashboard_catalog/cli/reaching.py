@@ -16,7 +16,9 @@ from dashboard_catalog.environment import environment_name
 AddressOption = Annotated[
     str,
     typer.Option(
-        envvar=environment_name("address"), help="Address of the server: HOST:PORT. Without a port, it is 50051."
+        envvar=environment_name("address"),
+        help="Address of the server: HOST:PORT. Without a port, it is 50051. Several servers are IP addresses with "
+        "commas between them.",
     ),
 ]
 
