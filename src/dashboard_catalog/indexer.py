@@ -27,7 +27,7 @@ def run_indexer(settings: Settings) -> None:
 
 
 async def _index(settings: Settings, stop_requested: asyncio.Event) -> None:
-    database = Database(settings.database_url, pgbouncer=settings.pgbouncer, pool_size=1)
+    database = Database(settings.database_url, pool_size=1)
     indexing = asyncio.create_task(Indexer(database, IndexFolder(settings.search_index_dir)).run())
     stopping = asyncio.create_task(stop_requested.wait())
     try:

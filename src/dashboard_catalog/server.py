@@ -229,7 +229,8 @@ def _prepare_schema(settings: Settings) -> None:
     except SchemaError:
         raise
     except Exception as error:  # noqa: BLE001 - the database may come back; until then the server is not healthy
-        _log.warning("schema_not_checked", database=settings.shown_database_url, problem=type(error).__name__)
+        problem = problem_of(error) or type(error).__name__
+        _log.warning("schema_not_checked", database=settings.shown_database_url, problem=problem)
 
 
 def _upgrade_file(settings: Settings) -> None:
@@ -262,7 +263,7 @@ async def build(
     """
     authenticator = _authenticator(settings)
     authorizer = Authorizer(settings.policy_dir)
-    database = database or Database(settings.database_url, pgbouncer=settings.pgbouncer)
+    database = database or Database(settings.database_url)
     gate = Gate(settings.max_concurrent_calls)
     # One caller must leave room for others.
     shares = Shares(max(1, settings.max_concurrent_calls // 2), max(1, settings.max_concurrent_calls // 4))

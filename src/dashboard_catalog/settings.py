@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dashboard_catalog.database_url import normal_url, parsed, shown_url
 from dashboard_catalog.environment import (
     DEFAULT_ADDRESS,
     ENVIRONMENT,
@@ -24,16 +25,6 @@ from dashboard_catalog.environment import (
     environment_name,
 )
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
-
-# The drivers that the store is written for.
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-}
-_ESCAPES = "in the user name and the password, write @ as %40, : as %3A and / as %2F"
 _HOST_AND_PORT = re.compile(r"(?:(?P<name>(?![0-9]+$)[^\s:/\[\]]+)|\[(?P<ipv6>[^\s\[\]]+)\])(?::(?P<port>[0-9]{1,5}))?")
 _DEFAULT_PORT = DEFAULT_ADDRESS.rpartition(":")[2]
 _DEFAULT_HTTP_PORT = "8585"
@@ -131,14 +122,15 @@ class Settings(BaseSettings):
         default_factory=default_data_dir,
         description="Folder for the signing key, the admin token and the SQLite database.",
     )
+    # Before the URL, which contains it.
+    pgbouncer: bool = Field(
+        False, description="Connect through PgBouncer in transaction mode, so use nothing that outlives a transaction."
+    )
     database_url: str = Field(
         "",
         repr=False,
-        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, optionally with "
-        "?host=/SOCKET/FOLDER. By default, the SQLite file catalog.db in the data folder.",
-    )
-    pgbouncer: bool = Field(
-        False, description="Do not use prepared statements. Needed behind PgBouncer in transaction mode."
+        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, also with several hosts (HOST,HOST) "
+        "or with ?host=/SOCKET/FOLDER. By default, the SQLite file catalog.db in the data folder.",
     )
     workers: int = Field(
         1,
@@ -235,9 +227,9 @@ class Settings(BaseSettings):
             if "data_dir" not in info.data:
                 # Its own problem is reported.
                 return text
-            url = _parsed("sqlite://").set(database=str(info.data["data_dir"] / "catalog.db"))
+            url = parsed("sqlite://").set(database=str(info.data["data_dir"] / "catalog.db"))
             text = url.render_as_string()
-        return _normal_database_url(text)
+        return normal_url(text, pgbouncer=bool(info.data.get("pgbouncer")))
 
     @field_validator("jwks")
     @classmethod
@@ -292,45 +284,11 @@ class Settings(BaseSettings):
     @property
     def shown_database_url(self) -> str:
         """The URL of the database as people write it, without its password and driver: for logs and errors."""
-        url = _parsed(self.database_url).difference_update_query(["password"])
-        return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+        return shown_url(self.database_url)
 
 
 # A problem calls a setting by the name of its field, in capitals.
 _FIELD = re.compile(rf"\b(?:{'|'.join(map(str.upper, Settings.model_fields))})\b")
-
-
-def _parsed(url: str) -> "URL":
-    """Returns the parsed URL of a database.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    # Imported here, since it is slow to load, and the help of a command does not need it.
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
-
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError):
-        # Not chained, because the original message may contain a password.
-        raise ValueError(f"must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE; {_ESCAPES}") from None
-
-
-def _normal_database_url(text: str) -> str:
-    url = _parsed(text)
-    if not text.startswith("sqlite") and "@" in f"{url.host}{url.database}":
-        # The rest of a password with an @ would count as the host, which is shown.
-        raise ValueError(f"has more than one @; {_ESCAPES}")
-    driver = _DRIVERS.get(url.get_backend_name())
-    if driver is None or url.drivername not in {url.get_backend_name(), driver}:
-        raise ValueError(f"{url.drivername} is not supported: must start with sqlite:/// or postgresql://")
-    if driver.startswith("sqlite") and url.database in {None, "", ":memory:"}:
-        raise ValueError("SQLite needs a file: sqlite:///FILE")
-    if "sslmode" in url.query:
-        # psql and other drivers use this name.
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
-    return url.set(drivername=driver).render_as_string(hide_password=False)
 
 
 def _problem(error: Any) -> str:

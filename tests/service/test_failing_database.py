@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import grpc.aio
 import pytest
 import structlog
-from grpc_health.v1 import health_pb2_grpc
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from dashboard_catalog import server
 from dashboard_catalog.rpc.health import DatabaseHealth
@@ -24,6 +22,7 @@ from tests.conftest import DATABASES, sqlite_url
 from tests.patience import PATIENCE, until
 from tests.postgres import PostgresServer
 from tests.service.caller import Caller, Json, Refused, Service
+from tests.service.health import status_becomes
 from tests.service.servers import running
 from tests.service.streams import Stream
 from tests.store.freezing import Freezer, freezing
@@ -82,17 +81,6 @@ async def create_superset(admin: Caller) -> None:
     """Creates the BI service, however often a slow disk makes a probe fail meanwhile."""
     while await unavailable(admin.upsert_entity(entity=SUPERSET)):
         pass
-
-
-async def status_becomes(service: Service, status: int) -> None:
-    """Waits until the health of the server has this status."""
-    async with grpc.aio.insecure_channel(service.address) as channel, asyncio.timeout(PATIENCE):
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        watch = stub.Watch(HealthCheckRequest())
-        async for response in watch:
-            if response.status == status:
-                break
-        watch.cancel()
 
 
 @asynccontextmanager

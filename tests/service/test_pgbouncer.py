@@ -1,33 +1,158 @@
-"""The service behind a connection pooler in transaction mode: it works without prepared statements."""
+"""The service behind a real PgBouncer in transaction mode, whose two connections all statements share."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
+import grpc.aio
 import pytest
+import structlog
+from sqlalchemy import text
 
+from dashboard_catalog.server import prepare
+from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.driver_errors import NEEDS_PGBOUNCER
+from tests.patience import PATIENCE, until
+from tests.pgbouncer import PgBouncer, needs_pgbouncer, pgbouncer
+from tests.postgres import PostgresServer
+from tests.service.caller import Caller, Json, Refused
 from tests.service.servers import running
+from tests.service.watching import watching
+
+CALLERS = 32
+# So that PgBouncer takes connections of a server that does not know about it.
+IGNORED = {
+    "ignore_startup_parameters": "jit, enable_seqscan, statement_timeout, idle_in_transaction_session_timeout, "
+    "tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count, tcp_user_timeout"
+}
+SPEC: Json = {
+    "service": "superset",
+    "charts": ["superset.c1"],
+    "owners": [{"type": "user", "name": "ann"}],
+    "tags": [{"tagFQN": "PII.Email"}],
+    "extension": {"costCentre": "X"},
+}
+
+pytestmark = needs_pgbouncer
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_everything_works_with_the_setting_for_pgbouncer(database_url: str, tmp_path: Path) -> None:
-    async with running(database_url, tmp_path / "data", pgbouncer=True) as (_, service):
+@pytest.fixture
+def name(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database of this test."""
+    request.getfixturevalue("migrated_postgres")
+    name = f"pooled_{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+    yield name
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def pooler(postgres: PostgresServer) -> Iterator[PgBouncer]:
+    with pgbouncer(postgres) as pooler:
+        yield pooler
+
+
+async def test_everything_works_over_two_connections(pooler: PgBouncer, name: str, tmp_path: Path) -> None:
+    given = {"database_url": pooler.url(name), "data_dir": tmp_path / "data", "pgbouncer": True}
+    with structlog.testing.capture_logs() as lines:
+        await asyncio.to_thread(prepare, Settings.load(given))
+    assert "schema_not_checked" not in {line["event"] for line in lines}
+
+    async with running(pooler.url(name), tmp_path / "data", pgbouncer=True) as (server, service):
         admin = service.caller("admin", "admin")
         await admin.add_small_catalog()
-        spec = {
-            "service": "superset",
-            "charts": ["superset.c1"],
-            "owners": [{"type": "user", "name": "ann"}],
-            "tags": [{"tagFQN": "PII.Email"}],
-            "extension": {"costCentre": "X"},
-        }
-        await asyncio.gather(*[admin.create_dashboard(dashboard={"name": f"d{n}", **spec}) for n in range(50)])
-        bulk = await admin.bulk([{"dashboard": {"name": f"d{n}", **spec, "project": "P"}} for n in range(100)])
+        async with watching(admin, kinds=["KIND_DASHBOARD"]) as watcher:
+            await watcher.read()
+            await asyncio.gather(*[_use(admin, number) for number in range(CALLERS)])
+            bulk = await admin.bulk([{"dashboard": {"name": f"d{n}", **SPEC, "project": "P"}} for n in range(100)])
+            watched = await watcher.take(CALLERS + 100)
         found = await admin.list_dashboards(
             owner="user:ann", tag="PII", project="P", name_prefix="d", include_total=True
         )
-        await admin.delete_dashboard(fully_qualified_name="superset.d1")
-        restored = await admin.restore_dashboard(fully_qualified_name="superset.d1")
+        left = await _prepared_statements(server.database)
 
-    assert bulk.counts == {"created": 50, "updated": 50}
+    assert bulk.counts == {"created": 100 - CALLERS, "updated": CALLERS}
     assert (found["total"], len(found["dashboards"])) == ("100", 50)
-    assert restored["dashboard"]["version"] == 0.4
+    assert Counter(line.split()[0] for line in watched)["created"] == 100
+    assert left == set()
+
+
+async def _use(admin: Caller, number: int) -> None:
+    """Makes calls of all kinds, one after the other."""
+    name = f"d{number}"
+    await admin.create_dashboard(dashboard={"name": name, **SPEC})
+    found = await admin.get_dashboard(fully_qualified_name=f"superset.{name}")
+    assert [chart["name"] for chart in found["dashboard"]["charts"]] == ["c1"]
+    await admin.list_dashboards(owner="user:ann")
+
+
+async def _prepared_statements(database: Database) -> set[str]:
+    """Returns the names of the prepared statements on all connections of PgBouncer."""
+    names: set[str] = set()
+    async with database.read() as one, database.read() as other:
+        for connection in (one, other):
+            # Both transactions are open, so they have different connections.
+            names |= set((await connection.execute(text("SELECT name FROM pg_prepared_statements"))).scalars())
+    return names
+
+
+async def test_nothing_acknowledged_is_lost_when_pgbouncer_is_restarted_under_callers(
+    pooler: PgBouncer, name: str, tmp_path: Path
+) -> None:
+    acknowledged: list[str] = []
+    refused: list[Refused] = []
+    stopping = asyncio.Event()
+
+    async def write(caller: Caller, number: int) -> None:
+        attempt = 0
+        while not stopping.is_set():
+            attempt += 1
+            try:
+                await caller.upsert_dashboard(dashboard={"name": f"d{number}.{attempt}", "service": "superset"})
+                acknowledged.append(f"d{number}.{attempt}")
+            except Refused as error:
+                refused.append(error)
+                await asyncio.sleep(0.05)
+
+    async with running(pooler.url(name), tmp_path / "data", pgbouncer=True) as (_, service):
+        admin = service.caller("admin", "admin")
+        await admin.upsert_entity(entity={"biService": {"name": "superset", "serviceType": "Superset"}})
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+            for number in range(CALLERS):
+                tasks.create_task(write(admin, number))
+            await until(lambda: len(acknowledged) >= CALLERS)
+            await asyncio.to_thread(pooler.stop)
+            await until(lambda: refused)
+            before = len(acknowledged)
+            await asyncio.to_thread(pooler.start)
+            await until(lambda: len(acknowledged) >= before + CALLERS)
+            stopping.set()
+        async with service.database.read() as connection:
+            stored = set((await connection.execute(text("SELECT name FROM dashboard"))).scalars())
+
+    assert {(error.code, error.reason) for error in refused} == {("UNAVAILABLE", "DATABASE_UNAVAILABLE")}
+    assert set(acknowledged) <= stored
+
+
+@pytest.mark.parametrize("settings", [{}, IGNORED], ids=["parameters refused", "parameters ignored"])
+async def test_a_server_without_the_setting_says_that_it_needs_it(
+    postgres: PostgresServer, name: str, settings: dict[str, str], tmp_path: Path
+) -> None:
+    with pgbouncer(postgres, **settings) as pooler, structlog.testing.capture_logs() as lines:
+        async with running(pooler.url(name), tmp_path / "data") as (_, service):
+            admin = service.caller("admin", "admin")
+
+            async def call_until_the_reason_is_logged() -> None:
+                while not any(line.get("problem") == NEEDS_PGBOUNCER for line in lines):
+                    with suppress(Refused, grpc.aio.AioRpcError):
+                        await admin.upsert_entity(entity={"biService": {"name": "s", "serviceType": "Superset"}})
+                    with suppress(Refused, grpc.aio.AioRpcError):
+                        await admin.list_dashboards(name_prefix="d")
+
+            async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+                for _ in range(4):
+                    tasks.create_task(call_until_the_reason_is_logged())

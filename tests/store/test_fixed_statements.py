@@ -209,7 +209,7 @@ async def test_behind_pgbouncer_everything_goes_through_sqlalchemy(
 ) -> None:
     monkeypatch.delattr(asyncpg.Connection, "fetch")
     monkeypatch.delattr(asyncpg.Connection, "executemany")
-    pooled = Database(database_url, pgbouncer=True, pool_size=1)
+    pooled = Database(f"{database_url}&pgbouncer=true", pool_size=1)
 
     async def work(connection: WriteConnection) -> None:
         await connection.execute(text("SELECT 1"))

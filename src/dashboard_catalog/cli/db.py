@@ -41,6 +41,7 @@ def _on_database(settings: Settings, work: Callable[[str], bool | None]) -> None
     import asyncpg  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
+    from dashboard_catalog.store.driver_errors import cause_of  # noqa: PLC0415
     from dashboard_catalog.store.schema import SchemaError  # noqa: PLC0415
 
     if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
@@ -48,9 +49,7 @@ def _on_database(settings: Settings, work: Callable[[str], bool | None]) -> None
     try:
         is_later = work(settings.database_url)
     except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # The driver's error; SQLAlchemy's also has the statement.
-        cause = getattr(error, "orig", None) or error
-        raise CommandError(f"{settings.shown_database_url} cannot be used: {cause}") from error
+        raise CommandError(f"{settings.shown_database_url} cannot be used: {cause_of(error)}") from error
     except SchemaError as error:
         raise CommandError(f"{settings.shown_database_url}: {error}") from error
     schema = "a later schema, which this version can use" if is_later else "the schema of this version"
@@ -73,4 +72,4 @@ def _sqlite_file(settings: Settings) -> Path | None:
 
 
 for command in (upgrade, check):
-    with_signature(command, options_of(("database_url", "data_dir")))
+    with_signature(command, options_of(("database_url", "pgbouncer", "data_dir")))

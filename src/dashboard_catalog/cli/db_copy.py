@@ -27,6 +27,14 @@ def copy(
             metavar="TO", help="An empty database, or one with an unfinished copy of FROM.", show_default=False
         ),
     ],
+    pgbouncer: Annotated[
+        bool | None,
+        typer.Option(
+            "--pgbouncer/--no-pgbouncer",
+            envvar=environment_name("pgbouncer"),
+            help="Connect to PostgreSQL through PgBouncer in transaction mode.",
+        ),
+    ] = None,
 ) -> None:
     """Copy everything, with history, into an empty database.
 
@@ -38,7 +46,7 @@ def copy(
     # Imported here, since it is slow to load and `--help` does not need it.
     from dashboard_catalog.store.copying.sides import CopyError, prepared  # noqa: PLC0415
 
-    of_source, of_target = _side(source, "FROM"), _side(target, "TO")
+    of_source, of_target = _side(source, "FROM", pgbouncer), _side(target, "TO", pgbouncer)
     began = time.monotonic()
     with logs.silenced(), progress("Copying", "rows") as shown:
         counted = _Counted(shown)
@@ -53,13 +61,13 @@ def copy(
     output.say(f"{counted.rows:,} rows copied from {of_source.shown} to {of_target.shown} in {seconds:,.1f} s.")
 
 
-def _side(url: str, name: str) -> "Side":
+def _side(url: str, name: str, pgbouncer: bool | None) -> "Side":
     from dashboard_catalog.store.copying.sides import Side  # noqa: PLC0415
 
     try:
         # What a server would need beside the database does not matter.
         settings = Settings.load(
-            {"database_url": url, "address": "127.0.0.1:0", "workers": 1},
+            {"database_url": url, "address": "127.0.0.1:0", "workers": 1, "pgbouncer": bool(pgbouncer)},
             lambda field: name if field == "database_url" else environment_name(field),
         )
     except SettingsError as error:

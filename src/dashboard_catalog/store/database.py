@@ -21,6 +21,7 @@ from dashboard_catalog.store.connections import IsReady, ReadConnection, TimeLim
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable, DuplicateKey, LostRace, Refused, translated
 from dashboard_catalog.store.notifications import CONNECTIONS, Notifications
 from dashboard_catalog.store.postgresql_connections import STATEMENT_SECONDS, PostgresqlConnections
+from dashboard_catalog.store.postgresql_engines import is_behind_pgbouncer
 from dashboard_catalog.store.probe import Probe
 from dashboard_catalog.store.sqlite_connections import SqliteConnections
 from dashboard_catalog.store.sqlite_file import is_sqlite
@@ -57,8 +58,7 @@ class Database:
     """One database: PostgreSQL through asyncpg, or one SQLite file.
 
     Args:
-        url: `postgresql+asyncpg://...` or `sqlite+aiosqlite:///FILE`.
-        pgbouncer: Whether PgBouncer pools transactions in front of PostgreSQL.
+        url: `postgresql+asyncpg://...` or `sqlite+aiosqlite:///FILE`, from the settings.
         pool_size: Number of connections to keep.
         limits: How long the database may take.
 
@@ -67,11 +67,9 @@ class Database:
         doubted: Set while it is not known whether the database takes writes: at first, and after it could not be used.
     """
 
-    def __init__(
-        self, url: str, *, pgbouncer: bool = False, pool_size: int = 10, limits: TimeLimits | None = None
-    ) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, limits: TimeLimits | None = None) -> None:
         self.is_sqlite = is_sqlite(url)
-        self.pgbouncer = pgbouncer
+        self.pgbouncer = not self.is_sqlite and is_behind_pgbouncer(url)
         self.doubted = asyncio.Event()
         self.doubted.set()
         self._limits = limits or TimeLimits()
@@ -83,7 +81,7 @@ class Database:
             self._writers = file.engine(1, writes=True)
             probing = file.engine(1)
         else:
-            self._source = server = PostgresqlConnections(url, pgbouncer=pgbouncer, seconds=self._limits.statement)
+            self._source = server = PostgresqlConnections(url, seconds=self._limits.statement)
             self._readers = self._writers = server.engine(pool_size)
             probing = server.engine(1)
         self._engines: tuple[AsyncEngine, ...] = (self._readers, self._writers, probing)
@@ -95,7 +93,7 @@ class Database:
         if isinstance(self._source, PostgresqlConnections):
             telling = self._source.engine(CONNECTIONS)
             self._engines += (telling,)
-            self._notifications = notifications = Notifications(telling, listens=not pgbouncer)
+            self._notifications = notifications = Notifications(telling, listens=not self.pgbouncer)
             self.on_commit(lambda _: notifications.committed())
 
     def on_commit(self, listener: Callable[[Advanced], None]) -> None:

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from dashboard_catalog.environment import environment_name
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 
@@ -29,11 +30,15 @@ MOVED = "the file was deleted, moved or replaced while the server uses it"
 DAMAGED = "the file is damaged, or no SQLite database"
 _SILENT = "the database does not answer"
 _UNREACHABLE = "the database cannot be reached"
+NEEDS_PGBOUNCER = f"PgBouncer in transaction mode is in front of PostgreSQL: set {environment_name('pgbouncer')}=true"
 
 # Why a database cannot be used, by the beginning of an SQLSTATE. The first that fits counts.
 _STATES: Mapping[str, str] = {
     "08": "the connection to PostgreSQL failed",
     "25006": READ_ONLY,
+    # A prepared statement is gone, or another client has one of its name.
+    "26000": NEEDS_PGBOUNCER,
+    "42P05": NEEDS_PGBOUNCER,
     "25P03": "PostgreSQL ended a transaction that was idle for too long",
     "25P04": "PostgreSQL ended a transaction that took too long",
     "28": "PostgreSQL refuses the user or the password",
@@ -73,6 +78,8 @@ _REFUSED_NAMES = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLIT
 # SQLite has one code for wrong statements and for functions that refuse their arguments. These are its texts for the
 # former.
 _BUG_TEXTS = ("no such ", "syntax error", "has no column named", "values were supplied")
+# PgBouncer's own errors have no other code.
+_POOLER_ERROR = "08P01"
 # COPY and fixed statements bypass SQLAlchemy, and so do their errors.
 _DIRECT_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
 # What asyncpg raises for a statement that meets the end of its connection. SQLAlchemy does not know it.
@@ -147,6 +154,8 @@ def translation_of(error: BaseException) -> LostRace | Refused | DatabaseUnavail
 
 def problem_of(error: BaseException) -> str | None:
     """Returns why a database that answered with this error cannot be used, or None if the error says something else."""
+    if _is_refused_setting(error):
+        return NEEDS_PGBOUNCER
     if problem := _entry(_STATES, _state_of(error)) or _entry(_NAMES, _sqlite_name_of(error)):
         return problem
     if isinstance(error, PoolTimeoutError | TimeoutError):
@@ -160,9 +169,23 @@ def problem_of(error: BaseException) -> str | None:
     return None
 
 
+def cause_of(error: BaseException) -> object:
+    """Returns what people are told about an error of a driver: what it says, without the statement.
+
+    The driver explains prepared statements to programmers, in many lines.
+    """
+    problem = problem_of(error)
+    return problem if problem == NEEDS_PGBOUNCER else getattr(error, "orig", None) or error
+
+
 def makes_connections_useless(error: BaseException) -> bool:
     """Says whether the connections that exist should be replaced after this error."""
     return _code_of(error).startswith(_USELESS_AFTER)
+
+
+def _is_refused_setting(error: BaseException) -> bool:
+    """Says whether a connection was refused for the settings that it wants. Only PgBouncer does that."""
+    return _state_of(error) == _POOLER_ERROR and "unsupported startup parameter" in str(error)
 
 
 def _entry(table: Mapping[str, str], code: str) -> str | None:

@@ -12,10 +12,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Index, text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.schema import SchemaItem
 
 from dashboard_catalog.store.schema import VERSION_TABLE, Found, SchemaError, find_schema
+from dashboard_catalog.store.single_connection import single_connection
 from dashboard_catalog.store.sqlite_file import create_private, is_sqlite, sqlite_file
 from dashboard_catalog.store.tables import ENTITY, METADATA
 
@@ -85,12 +85,8 @@ def on_connection(url: str, ask: Callable[[Connection], T]) -> T:
     """Returns what `ask` returns for a connection to the database, which is closed then."""
 
     async def run() -> T:
-        engine = create_async_engine(url)
-        try:
-            async with engine.connect() as connection:
-                return await connection.run_sync(ask)
-        finally:
-            await engine.dispose()
+        async with single_connection(url) as connection:
+            return await connection.run_sync(ask)
 
     return asyncio.run(run())
 

@@ -8,16 +8,16 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
-from uuid import uuid4
 from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dashboard_catalog.store.connections import TimeLimit, driver_of
 from dashboard_catalog.store.driver_errors import makes_connections_useless
+from dashboard_catalog.store.postgresql_engines import is_behind_pgbouncer, postgresql_engine
 
 STATEMENT_SECONDS = 60
 """How long PostgreSQL lets a statement run."""
@@ -25,7 +25,6 @@ STATEMENT_SECONDS = 60
 APPLICATION_NAME = "dashboard-catalog"
 """What PostgreSQL shows for the connections of this program."""
 
-_CONNECT_SECONDS = 10
 # The server drops a transaction that has lost its client, and with it the locks that other writers wait for.
 _IDLE_SECONDS = 15
 # A host that is gone is noticed after 30 seconds without traffic, or 15 seconds after something was sent.
@@ -43,51 +42,29 @@ class PostgresqlConnections:
     """All connections of this process to a server.
 
     Args:
-        url: `postgresql+asyncpg://...`.
-        pgbouncer: Whether PgBouncer pools transactions in front of the database. Then a prepared statement must not
-            outlive its transaction.
+        url: `postgresql+asyncpg://...`, from the settings.
         seconds: How long the server may take to answer.
     """
 
-    def __init__(self, url: str, *, pgbouncer: bool, seconds: float) -> None:
+    def __init__(self, url: str, *, seconds: float) -> None:
         self._url = url
-        self._pgbouncer = pgbouncer
+        self._pgbouncer = is_behind_pgbouncer(url)
         self._seconds = seconds
         self._open: WeakSet[asyncpg.Connection] = WeakSet()
         # They are closed instead of being used again.
         self._useless: WeakSet[asyncpg.Connection] = WeakSet()
-        self._connect_args: dict[str, Any] = {
-            "timeout": _CONNECT_SECONDS,
-            "command_timeout": seconds,
-            "async_creator_fn": self._connect,
-        }
-        if pgbouncer:
-            self._connect_args |= {
-                "statement_cache_size": 0,
-                "prepared_statement_cache_size": 0,
-                "prepared_statement_name_func": lambda: f"__{uuid4()}__",
-            }
-        else:
-            # `jit` costs more than it saves on statements that take milliseconds. A plan that was made while a table
-            # was small is kept when it has grown, so it must not read the whole table.
-            self._connect_args["server_settings"] = {
-                "application_name": APPLICATION_NAME,
-                "statement_timeout": str(STATEMENT_SECONDS * 1_000),
-                "idle_in_transaction_session_timeout": str(int(_IDLE_SECONDS * 1_000)),
-                "jit": "off",
-                "enable_seqscan": "off",
-                **_SERVER_KEEPALIVE,
-            }
 
     def engine(self, pool_size: int) -> AsyncEngine:
         """Returns a pool of connections; under load there may be twice as many as `pool_size`."""
-        engine = create_async_engine(
+        engine = postgresql_engine(
             self._url,
+            self._opened,
+            server_settings=_server_settings(),
+            command_timeout=self._seconds,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=30,
             pool_reset_on_return=None,
-            connect_args=self._connect_args,
         )
 
         @event.listens_for(engine.sync_engine, "checkout")
@@ -146,11 +123,9 @@ class PostgresqlConnections:
         for connection in list(self._open):
             connection.terminate()
 
-    async def _connect(self, *args: Any, **options: Any) -> asyncpg.Connection:
-        connection = await asyncpg.connect(*args, **options)
+    def _opened(self, connection: asyncpg.Connection) -> None:
         self._open.add(connection)
         _keep_alive(connection)
-        return connection
 
 
 class _DroppedAfter:
@@ -170,6 +145,19 @@ class _DroppedAfter:
 
     async def __aexit__(self, *_: object) -> None:
         self._timer.cancel()
+
+
+def _server_settings() -> dict[str, str]:
+    # `jit` costs more than it saves on statements that take milliseconds. A plan that was made while a table was small
+    # is kept when it has grown, so it must not read the whole table.
+    return {
+        "application_name": APPLICATION_NAME,
+        "statement_timeout": str(STATEMENT_SECONDS * 1_000),
+        "idle_in_transaction_session_timeout": str(int(_IDLE_SECONDS * 1_000)),
+        "jit": "off",
+        "enable_seqscan": "off",
+        **_SERVER_KEEPALIVE,
+    }
 
 
 def _keep_alive(connection: asyncpg.Connection) -> None:

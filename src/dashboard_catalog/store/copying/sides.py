@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import migrate
-from dashboard_catalog.store.driver_errors import DatabaseUnavailable, Refused
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable, Refused, cause_of
 from dashboard_catalog.store.file_claim import FileInUse, claimed
 from dashboard_catalog.store.postgresql_connections import APPLICATION_NAME
 from dashboard_catalog.store.records import CATALOG_ID
@@ -62,8 +62,7 @@ class Side:
         except CatalogError as error:
             raise CopyError(f"{self.shown}: {_problem(error)}") from error
         except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            # The driver's error; SQLAlchemy's also has the statement.
-            raise CopyError(f"{self.shown} cannot be used: {getattr(error, 'orig', None) or error}") from error
+            raise CopyError(f"{self.shown} cannot be used: {cause_of(error)}") from error
 
 
 @contextmanager

@@ -4,9 +4,9 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection, bindparam, func, select
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store.schema import VERSION_TABLE, find_schema
+from dashboard_catalog.store.single_connection import single_connection
 from dashboard_catalog.store.tables import METADATA
 
 # Any fixed number serves. It follows the number of the catalog's lock in `store/locks.py`.
@@ -35,12 +35,8 @@ def _lock(connection: Connection) -> None:
 
 
 async def _connect_and_run(url: str) -> None:
-    engine = create_async_engine(url)
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_run)
-    finally:
-        await engine.dispose()
+    async with single_connection(url) as connection, connection.begin():
+        await connection.run_sync(_run)
 
 
 asyncio.run(_connect_and_run(context.config.attributes["url"]))
