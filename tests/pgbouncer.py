@@ -66,7 +66,7 @@ def pgbouncer(server: PostgresServer, **settings: str) -> Iterator[PgBouncer]:
     assert _PROGRAM is not None
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
         folder = Path(name)
-        folder.joinpath("users").write_text('"postgres" ""\n')
+        folder.joinpath("users").write_text('"postgres" ""\n"catalog" ""\n')
         folder.joinpath("pgbouncer.ini").write_text(_configuration(folder, server, settings))
         give_to_nobody(folder)
         running = PgBouncer(folder, [_PROGRAM, str(folder / "pgbouncer.ini")])

@@ -22,7 +22,7 @@ _DRIVERS = {
 }
 _ESCAPES = "in the user name and the password, write @ as %40, : as %3A and / as %2F"
 # SQLAlchemy does not understand several hosts in this place, where libpq has them.
-_HOSTS = re.compile(r"(?P<before>\w+(?:\+\w+)?://(?:[^@]*@)?)(?P<hosts>[^@/?]*,[^@/?]*)(?P<after>[/?].*)?")
+_HOSTS = re.compile(r"(?P<before>\w+(?:\+\w+)?://(?:[^@]*@)?)(?P<hosts>[^@/?]*,[^@/?]*)(?P<after>[/?][^@]*)?")
 # The folder of a socket, a name or an IPv4 address, or an IPv6 address, which needs no brackets if no port follows.
 _HOST_AND_PORT = re.compile(
     r"(?P<host>/.*?|[^\s:\[\]/]+|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?|(?P<ipv6>[0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*)"
@@ -125,7 +125,8 @@ def _hosts(query: Mapping[str, str | tuple[str, ...]]) -> Iterator[tuple[str, st
     for place, text in enumerate(hosts):
         found = _HOST_AND_PORT.fullmatch(text)
         if found is None and len(hosts) > 1:
-            raise ValueError(f"{text!r} is not a host: must be HOST, HOST:PORT, [IPV6]:PORT or the folder of a socket")
+            # It may be a password that was not escaped.
+            raise ValueError(f"host {place + 1} must be HOST, HOST:PORT, [IPV6]:PORT or the folder of a socket")
         if found is not None:
             port = found["port"] or (ports[place % len(ports)] if ports else _DEFAULT_PORT)
             yield found["ipv6"] or found["host"].strip("[]"), port

@@ -1,6 +1,7 @@
 """The commands of `db` through a real PgBouncer, which gives each transaction another connection."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -8,6 +9,8 @@ from uuid import uuid4
 import pytest
 
 from dashboard_catalog.store import migrate
+from dashboard_catalog.store.conversions import Row
+from dashboard_catalog.store.driver_errors import NEEDS_PGBOUNCER
 from tests.cli.conftest import COMMAND, Run
 from tests.conftest import sqlite_url
 from tests.pgbouncer import PgBouncer, needs_pgbouncer, pgbouncer
@@ -67,17 +70,23 @@ def test_a_catalog_is_copied_in_and_out(
     for source, target in ((f"sqlite:///{filled}", pooler.url(name)), (pooler.url(name), f"sqlite:///{copy}")):
         copied = run("db", "copy", source, target, "--pgbouncer")
         assert copied.exit_code == 0, copied.output
-    assert asyncio.run(contents(sqlite_url(copy))) == asyncio.run(contents(sqlite_url(filled)))
+    assert _rows(copy) == _rows(filled)
 
 
-def test_without_the_setting_the_commands_name_it(run: Run, pooler: PgBouncer, name: str) -> None:
-    url = ["--database-url", pooler.url(name)]
-    results = [run("db", command, *url) for command in ("upgrade", "upgrade", "check", "check")]
-    failed = [result.stderr for result in results if result.exit_code]
-    assert failed
-    for text in failed:
-        assert text.count("\n") == 1
-        assert "set DASHBOARD_CATALOG_PGBOUNCER=true" in text
+def _rows(file: Path) -> dict[str, list[Row]]:
+    """Returns what is copied; rows that make lists fast follow from it."""
+    found = asyncio.run(contents(sqlite_url(file)))
+    return {name: rows for name, rows in found.items() if not name.endswith("_reference")}
+
+
+def test_without_the_setting_the_commands_name_it(pooler: PgBouncer, name: str) -> None:
+    # In processes of their own, whose drivers give statements the same names.
+    command = [*COMMAND, "db", "check", "--database-url", pooler.url(name)]
+    results = [subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(2)]
+
+    assert [result.returncode for result in results] == [2, 2]
+    assert "the database has no schema yet" in results[0].stderr
+    assert results[1].stderr.endswith(": " + NEEDS_PGBOUNCER + "\n")
 
 
 def test_the_settings_of_the_documentation_reach_each_connection(pooler: PgBouncer, postgres: PostgresServer) -> None:
