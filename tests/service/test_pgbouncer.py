@@ -1,17 +1,18 @@
 """The service behind a real PgBouncer in transaction mode, whose two connections all statements share."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-import grpc.aio
 import pytest
 import structlog
 from sqlalchemy import text
 
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.server import prepare
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.database import Database
@@ -138,21 +139,25 @@ async def test_nothing_acknowledged_is_lost_when_pgbouncer_is_restarted_under_ca
     assert set(acknowledged) <= stored
 
 
-@pytest.mark.parametrize("settings", [{}, IGNORED], ids=["parameters refused", "parameters ignored"])
-async def test_a_server_without_the_setting_says_that_it_needs_it(
-    postgres: PostgresServer, name: str, settings: dict[str, str], tmp_path: Path
-) -> None:
-    with pgbouncer(postgres, **settings) as pooler, structlog.testing.capture_logs() as lines:
+async def test_a_server_without_the_setting_says_that_it_needs_it(pooler: PgBouncer, name: str, tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
         async with running(pooler.url(name), tmp_path / "data") as (_, service):
-            admin = service.caller("admin", "admin")
+            with pytest.raises(Refused) as raised:
+                await service.caller("admin", "admin").list_dashboards(name_prefix="d")
+    assert raised.value.reason == "DATABASE_UNAVAILABLE"
+    assert NEEDS_PGBOUNCER in {line.get("problem") for line in lines}
 
-            async def call_until_the_reason_is_logged() -> None:
-                while not any(line.get("problem") == NEEDS_PGBOUNCER for line in lines):
-                    with suppress(Refused, grpc.aio.AioRpcError):
-                        await admin.upsert_entity(entity={"biService": {"name": "s", "serviceType": "Superset"}})
-                    with suppress(Refused, grpc.aio.AioRpcError):
-                        await admin.list_dashboards(name_prefix="d")
 
-            async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
-                for _ in range(4):
-                    tasks.create_task(call_until_the_reason_is_logged())
+async def test_a_prepared_statement_of_another_connection_says_so_too(postgres: PostgresServer, name: str) -> None:
+    statement = text("SELECT 1")
+    with pgbouncer(postgres, **IGNORED) as pooler, structlog.testing.capture_logs() as lines:
+        database = Database(pooler.url(name), pool_size=2)
+        async with asyncio.timeout(PATIENCE):
+            while not lines:
+                with suppress(CatalogError):
+                    # Which of them gets which connection of PgBouncer differs from time to time.
+                    async with database.read_transaction() as one, database.read_transaction() as other:
+                        for connection in random.sample((one, other), 2):
+                            await connection.execute(statement)
+        await database.close()
+    assert {line["problem"] for line in lines} == {NEEDS_PGBOUNCER}
