@@ -22,6 +22,9 @@ from dashboard_catalog.store.driver_errors import (
 )
 from dashboard_catalog.store.fixed_statements import FixedStatement
 
+DISTRIBUTED = "distributed"
+"""The note of a connection that leads to a PostgreSQL cluster, whose tables may be spread over several nodes."""
+
 T = TypeVar("T")
 
 Columns = tuple[Any, ...]
@@ -62,6 +65,11 @@ class ReadConnection:
     def notes(self) -> dict[Any, Any]:
         """Notes about the driver's connection. They are gone when another one takes its place."""
         return self._connection.info
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether the database may be a cluster, so that a lock or a failover of one node does not show on others."""
+        return DISTRIBUTED in self._connection.info
 
     async def execute(self, statement: Query, parameters: Parameters | None = None) -> CursorResult[*Columns]:
         """Runs a statement that changes nothing and returns its result."""

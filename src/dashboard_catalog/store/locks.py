@@ -2,11 +2,13 @@
 
 A transaction takes its locks in this order: the catalog, then its BI services sorted by id. So no two wait for each
 other. It holds them until it ends. SQLite has only one writer at a time, so there is nothing to lock.
+
+docs/decisions/0007 says why the lock of the catalog is what it is on one PostgreSQL server and on a cluster.
 """
 
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, func, literal_column, select, text, update
 
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
@@ -23,6 +25,10 @@ _advance = FixedStatement(
 _CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
 _lock_to_write = FixedStatement(select(func.pg_advisory_xact_lock(literal_column(str(_CATALOG_LOCK)))))
 _lock_to_rely = FixedStatement(select(func.pg_advisory_xact_lock_shared(literal_column(str(_CATALOG_LOCK)))))
+# On a cluster, the lock of a table. To rely takes it on the node of the connection and reaches no other node: there is
+# no row to find. To write takes it on every node, and holds it there until what it has written there is visible.
+_lock_nodes_to_write = FixedStatement(text(f"LOCK TABLE {SERVICE_SEQUENCE.name} IN EXCLUSIVE MODE"))
+_lock_node_to_rely = FixedStatement(text(f"SELECT FROM {SERVICE_SEQUENCE.name} WHERE false FOR KEY SHARE"))
 
 
 async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
@@ -31,7 +37,9 @@ async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
     Args:
         to_write: Whether this transaction writes entities itself. Then it also waits for those that rely on them.
     """
-    if connection.dialect.name == "postgresql":
+    if connection.is_distributed:
+        await connection.fetch(_lock_nodes_to_write if to_write else _lock_node_to_rely)
+    elif connection.dialect.name == "postgresql":
         await connection.fetch(_lock_to_write if to_write else _lock_to_rely)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from dashboard_catalog.store.connections import TimeLimit, driver_of
+from dashboard_catalog.store.connections import DISTRIBUTED, TimeLimit, driver_of
 from dashboard_catalog.store.driver_errors import makes_connections_useless
 from dashboard_catalog.store.postgresql_engines import is_behind_pgbouncer, postgresql_engine
 
@@ -25,6 +25,11 @@ STATEMENT_SECONDS = 60
 APPLICATION_NAME = "dashboard-catalog"
 """What PostgreSQL shows for the connections of this program."""
 
+# A statement without parameters, and only its status is read. So PgBouncer cannot split it.
+_FINDS_CITUS, _FOUND = "SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus'", "SELECT 1"
+# Citus hides its shards in every look at the system catalog. The driver's look at types then takes seconds, not
+# milliseconds, in the first transaction of each connection.
+_HIDES_NOTHING = "SET citus.override_table_visibility TO off"
 # The server drops a transaction that has lost its client, and with it the locks that other writers wait for.
 _IDLE_SECONDS = 15
 # A host that is gone is noticed after 30 seconds without traffic, or 15 seconds after something was sent.
@@ -53,6 +58,7 @@ class PostgresqlConnections:
         self._open: WeakSet[asyncpg.Connection] = WeakSet()
         # They are closed instead of being used again.
         self._useless: WeakSet[asyncpg.Connection] = WeakSet()
+        self._distributed: WeakSet[asyncpg.Connection] = WeakSet()
 
     def engine(self, pool_size: int) -> AsyncEngine:
         """Returns a pool of connections; under load there may be twice as many as `pool_size`."""
@@ -66,6 +72,11 @@ class PostgresqlConnections:
             pool_timeout=30,
             pool_reset_on_return=None,
         )
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def _on_connect(connection: Any, record: Any) -> None:
+            if connection.driver_connection in self._distributed:
+                record.info[DISTRIBUTED] = True
 
         @event.listens_for(engine.sync_engine, "checkout")
         def _on_checkout(connection: Any, _record: object, _proxy: object) -> None:
@@ -123,9 +134,13 @@ class PostgresqlConnections:
         for connection in list(self._open):
             connection.terminate()
 
-    def _opened(self, connection: asyncpg.Connection) -> None:
+    async def _opened(self, connection: asyncpg.Connection) -> None:
         self._open.add(connection)
         _keep_alive(connection)
+        if await connection.execute(_FINDS_CITUS) == _FOUND:
+            self._distributed.add(connection)
+            if not self._pgbouncer:
+                await connection.execute(_HIDES_NOTHING)
 
 
 class _DroppedAfter:

@@ -3,7 +3,7 @@
 So all of them follow what the URL says: whether PgBouncer is in between, and which hosts there are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import asyncpg
@@ -36,7 +36,7 @@ def is_behind_pgbouncer(url: str) -> bool:
 
 def postgresql_engine(
     url: str,
-    opened: Callable[[asyncpg.Connection], None] = lambda _: None,
+    opened: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
     *,
     server_settings: Mapping[str, str] | None = None,
     command_timeout: float | None = None,
@@ -46,7 +46,7 @@ def postgresql_engine(
 
     Args:
         url: `postgresql+asyncpg://...`, from the settings.
-        opened: Called with each connection that was opened.
+        opened: Called with each connection that was opened, before it is used.
         server_settings: Settings of PostgreSQL for each connection. PgBouncer refuses them, so they are left out there.
         command_timeout: How long a statement may take, in seconds.
         pool: Options of the pool.
@@ -54,7 +54,12 @@ def postgresql_engine(
 
     async def connect(*args: Any, **options: Any) -> asyncpg.Connection:
         connection = await hosts.connect(*args, **options)
-        opened(connection)
+        if opened:
+            try:
+                await opened(connection)
+            except BaseException:
+                connection.terminate()
+                raise
         return connection
 
     hosts = _Hosts()

@@ -25,10 +25,11 @@ class Clock:
 
 
 class Connection:
-    """Stands for a connection: it has nothing but notes."""
+    """Stands for a connection: it has nothing but notes, and leads to one server or to a cluster."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_distributed: bool = False) -> None:
         self.notes: dict[Any, Any] = {}
+        self.is_distributed = is_distributed
 
 
 def _charts(*names: str, deleted: bool = False) -> dict[str, KnownChart]:
@@ -105,6 +106,13 @@ def test_what_nobody_has_confirmed_for_a_minute_does_not_count() -> None:
 
     assert one.service(SERVICE, 2) is None
     assert one.entities(7).recall([tag.id]) == ([], [tag.id])
+
+
+def test_nothing_is_remembered_of_a_cluster() -> None:
+    memory: Any = Memory()
+
+    assert memory.recall(Connection()) is not None
+    assert memory.recall(Connection(is_distributed=True)) is None
 
 
 def test_a_new_connection_makes_everything_forgotten() -> None:

@@ -10,7 +10,8 @@ behind, a crash with `synchronous_commit=off`, or a backup in the place of a SQL
 connections. `Database.doubted` may not show it, because the pool replaces a connection that the server has closed while
 it was idle. So everything is forgotten when a connection is used for the first time. Whatever is remembered was then
 committed while each connection in use was open, to a server that has run since. Behind PgBouncer a connection proves
-nothing, and nothing may be remembered. A backup may also be restored into the tables of a running server. So nothing
+nothing, and nothing may be remembered. Nor may it on a cluster, where a connection leads to one node and does not show
+that another one has failed over. A backup may also be restored into the tables of a running server. So nothing
 counts that was last confirmed more than a minute ago.
 """
 
@@ -256,8 +257,13 @@ class Memory:
         self._now = now
         self._remembered = Remembered(now)
 
-    def recall(self, connection: ReadConnection) -> Remembered:
-        """Returns what a transaction may use, and what it may add to. Must be called when the transaction begins."""
+    def recall(self, connection: ReadConnection) -> Remembered | None:
+        """Returns what a transaction may use, and what it may add to; None if it may do neither.
+
+        Must be called when the transaction begins.
+        """
+        if connection.is_distributed:
+            return None
         if self not in connection.notes:
             connection.notes[self] = True
             self.forget()

@@ -162,7 +162,10 @@ class _Run:
         self._deletion = AssetDeletion(permissions, self._known, self._working)
         self._entity_writes = EntityWrites(authorizer, sight, self._working.now)
         self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._lookup, self._deletion)
-        self._remembering = Remembering(memory, writer, self._known, self._working) if memory and writer else None
+        remembered = memory.recall(writer) if memory and writer else None
+        self._remembering = (
+            Remembering(remembered, writer, self._known, self._working) if remembered and writer else None
+        )
         self._results: dict[int, Result] = {}
         self._turns = Turns()
         self._unchanged = UnchangedLookup(authorizer, self._known, resources, sight)

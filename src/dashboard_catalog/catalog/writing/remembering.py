@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.known.remembered import Memory
+from dashboard_catalog.catalog.known.remembered import Remembered
 from dashboard_catalog.catalog.model.kinds import ASSET_KINDS, CHART_KIND
 from dashboard_catalog.catalog.writing.working_set import WorkingSet
 from dashboard_catalog.store import locks
@@ -17,16 +17,16 @@ class Remembering:
     Only what was committed may be remembered. So nothing is used of a sequence that the transaction has changed before.
 
     Args:
-        memory: Of the process.
+        remembered: By the process.
         connection: The transaction of the batch, which has just begun.
         known_entities: What the batch knows.
         working: The assets of the batch.
     """
 
     def __init__(
-        self, memory: Memory, connection: WriteConnection, known_entities: KnownEntities, working: WorkingSet
+        self, remembered: Remembered, connection: WriteConnection, known_entities: KnownEntities, working: WorkingSet
     ) -> None:
-        self._remembered = memory.recall(connection)
+        self._remembered = remembered
         self._known = known_entities
         self._working = working
         self._locked_at: dict[UUID, int] = {}
