@@ -37,24 +37,32 @@ class ReplacedRows:
     """The rows on PostgreSQL: those of changed assets are deleted and written again.
 
     Attributes:
-        move_to_history: Statement that moves the rows of a `service_id` that have one of `names`.
+        move_to_history: Statement that deletes the rows of a `service_id` that have one of `names`, and copies those
+            that have one of `superseded` into the history.
     """
 
     def __init__(self, table: AssetTable[Any]) -> None:
         self._table = table.table
         self._insert = RecordStatement(insert(table.table))
         c = table.table.c
+        in_service = c.service_id == bindparam("service_id")
+        is_superseded = any_of(c.name, bindparam("superseded", type_=TEXT_LIST))
+        copied = insert(table.history).from_select(table.columns, select(*c).where(in_service, is_superseded))
         has_name = any_of(c.name, bindparam("names", type_=TEXT_LIST))
-        moved = delete(table.table).where(c.service_id == bindparam("service_id"), has_name).returning(*c).cte("moved")
-        moving = insert(table.history).from_select(table.columns, select(*moved.c))
-        self.move_to_history = FixedStatement(moving)
+        # Not the other way round: a cluster would bring the rows that a deletion returns to the node of the connection,
+        # and copy them from there.
+        moved = delete(table.table).where(in_service, has_name).add_cte(copied.cte("copied"))
+        self.move_to_history = FixedStatement(moved)
 
     async def store(self, connection: WriteConnection, changes: KindChanges[Any]) -> None:
         """Deletes the rows before it writes any, so that assets can swap their names."""
+        replaced = [before for before, _ in changes.changed.values()]
         if superseded := [record.name for record in changes.superseded.values()]:
-            await connection.run(self.move_to_history, {"service_id": changes.service_id, "names": superseded})
-        others = [before for id_, (before, _) in changes.changed.items() if id_ not in changes.superseded]
-        await delete_rows(connection, self._table, others)
+            names = [record.name for record in replaced]
+            parameters = {"service_id": changes.service_id, "names": names, "superseded": superseded}
+            await connection.run(self.move_to_history, parameters)
+        else:
+            await delete_rows(connection, self._table, replaced)
         await self._insert.run(connection, [*changes.new.values(), *[after for _, after in changes.changed.values()]])
 
 
