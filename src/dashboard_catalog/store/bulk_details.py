@@ -6,14 +6,15 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, insert, select
 
 from dashboard_catalog.store.column_types import UUID_LIST
-from dashboard_catalog.store.columns import named_row, record_maker
+from dashboard_catalog.store.columns import record_maker
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.record_statements import RecordStatement
 from dashboard_catalog.store.records import FailureRecord, MentionRecord, SessionRecord
 from dashboard_catalog.store.tables import FAILURE, MENTION, SESSION
 
 _failure_from_row = record_maker(FailureRecord)
-_failure_row, _mention_row = named_row(FailureRecord), named_row(MentionRecord)
+_insert_failures, _insert_mentions = RecordStatement(insert(FAILURE)), RecordStatement(insert(MENTION))
 
 
 async def failure_bytes_of(connection: ReadConnection, owner: str) -> int:
@@ -25,7 +26,7 @@ async def failure_bytes_of(connection: ReadConnection, owner: str) -> int:
 
 async def add_failures(connection: WriteConnection, records: Sequence[FailureRecord]) -> None:
     """Stores refused items."""
-    await connection.run(insert(FAILURE), list(map(_failure_row, records)))
+    await _insert_failures.run(connection, records)
 
 
 async def failures(
@@ -44,7 +45,7 @@ async def failures(
 
 async def add_mentions(connection: WriteConnection, records: Sequence[MentionRecord]) -> None:
     """Stores the assets that a chunk mentioned."""
-    await connection.run(insert(MENTION), list(map(_mention_row, records)))
+    await _insert_mentions.run(connection, records)
 
 
 async def mentions(connection: ReadConnection, session: SessionRecord) -> list[tuple[str, bytes]]:

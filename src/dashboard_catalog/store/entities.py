@@ -1,6 +1,7 @@
 """Reads and writes entities."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -13,13 +14,14 @@ from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.locks import advance
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
+from dashboard_catalog.store.record_statements import RecordStatement
 from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord, RemovedRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, ENTITY_CHANGE, REMOVED, SERVICE_SEQUENCE
 
 _reader = Reader(ENTITY.c, record_maker(EntityRecord))
 _columns = column_names(EntityRecord)
-_named, _named_change, _named_removal = named_row(EntityRecord), named_row(EntityChangeRecord), named_row(RemovedRecord)
+_named_removal = named_row(RemovedRecord)
 _partial = PartialReader(ENTITY, record_maker(EntityRecord), ("description", "attributes"))
 _has_fqn = any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST))
 _has_id = any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST))
@@ -28,11 +30,21 @@ _by_fqns, _by_ids = FixedStatement(_undescribed.where(_has_fqn)), FixedStatement
 _children = select(ENTITY.c.kind, ENTITY.c.fqn, func.count().over().label("of_all")).where(
     overlaps(ENTITY.c.parents, bindparam("ids", type_=UUID_LIST))
 )
-_update = (
+_insert, _insert_change = RecordStatement(insert(ENTITY)), RecordStatement(insert(ENTITY_CHANGE))
+_insert_sequence = RecordStatement(insert(SERVICE_SEQUENCE))
+_delete = FixedStatement(delete(ENTITY).where(_has_id))
+_update = RecordStatement(
     update(ENTITY)
     .where(ENTITY.c.id == bindparam("b_id"))
     .values({name: bindparam(name) for name in _columns if name not in ("id", "kind")})
 )
+
+
+class _Sequence(NamedTuple):
+    """The change numbers of a new BI service."""
+
+    service_id: UUID
+    last_change: int = 0
 
 
 async def by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
@@ -98,16 +110,15 @@ async def save(
         changed: Entities that are stored, as they will be.
         changes: What has changed, in the order of the numbers; an entity that has changed twice is in it twice.
     """
-    if new:
-        await connection.run(insert(ENTITY), [_named(record) for record in new])
-    if services := [record.id for record in new if record.kind == "bi_service"]:
-        await connection.run(insert(SERVICE_SEQUENCE), [{"service_id": id_, "last_change": 0} for id_ in services])
-    if changed:
-        rows = [_named(record) | {"b_id": record.id} for record in changed]
-        for row in rows:
-            del row["id"], row["kind"]
-        await connection.run(_update, rows)
-    await connection.run(insert(ENTITY_CHANGE), [_named_change(change) for change in changes])
+    # As with the rows of assets, COPY is faster than updates, on a cluster by far. SQLite updates in place.
+    replaces = connection.dialect.name == "postgresql"
+    if changed and replaces:
+        await connection.run(_delete, {"ids": [record.id for record in changed]})
+    await _insert.run(connection, [*new, *changed] if replaces else new)
+    await _insert_sequence.run(connection, [_Sequence(record.id) for record in new if record.kind == "bi_service"])
+    if not replaces:
+        await _update.run(connection, changed)
+    await _insert_change.run(connection, changes)
     await advance(connection, CATALOG_ID, changes[-1].change_number)
 
 

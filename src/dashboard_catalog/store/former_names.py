@@ -16,7 +16,8 @@ from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
-from dashboard_catalog.store.records import CATALOG_ID
+from dashboard_catalog.store.record_statements import RecordStatement
+from dashboard_catalog.store.records import CATALOG_ID, FormerNameRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, FORMER_NAME
 
@@ -34,6 +35,7 @@ _by_ids = select(_c.id, _c.name).where(
     any_of(_c.id, bindparam("ids", type_=UUID_LIST)),
 )
 _found = Reader[tuple[str, str, UUID]]((_c.kind, _c.name, _c.id), tuple)
+_insert = RecordStatement(insert(FORMER_NAME))
 _free = FixedStatement(delete(FORMER_NAME).where(*_named))
 _free_all = delete(FORMER_NAME).where(
     _c.service_id == bindparam("service_id"), any_of(_c.id, bindparam("ids", type_=UUID_LIST))
@@ -98,9 +100,10 @@ async def store(connection: WriteConnection, service_id: UUID, kind: str, names:
     if not names:
         return
     await connection.run(_free, {"service_id": service_id, "kinds": [kind], "names": list(names)})
-    rows = [{"service_id": service_id, "kind": kind, "name": name, "id": id_} for name, id_ in names.items() if id_]
-    if rows:
-        await connection.run(insert(FORMER_NAME), rows)
+    records = [
+        FormerNameRecord(service_id=service_id, kind=kind, name=name, id=id_) for name, id_ in names.items() if id_
+    ]
+    await _insert.run(connection, records)
 
 
 async def remove_of(connection: WriteConnection, service_id: UUID, ids: Iterable[UUID]) -> None:
