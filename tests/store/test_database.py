@@ -160,6 +160,23 @@ async def test_error_states_of_a_lost_race_are_run_again(database: Database) -> 
 
 
 @ON_POSTGRESQL
+async def test_a_cluster_that_loses_a_node_during_a_commit_is_unavailable_at_once(database: Database) -> None:
+    said = "could not commit transaction for shard 7 on at least one active node"
+    tries = 0
+
+    async def work(connection: WriteConnection) -> None:
+        nonlocal tries
+        tries += 1
+        await connection.execute(text(_raising("XX000").replace("the text", said)))
+
+    with pytest.raises(DatabaseUnavailable) as raised:
+        await database.write(work)
+    # It may have been committed.
+    assert tries == 1
+    assert said not in raised.value.message
+
+
+@ON_POSTGRESQL
 async def test_error_states_of_an_unusable_server_are_unavailable_at_once(database: Database) -> None:
     in_need = [
         "08006",

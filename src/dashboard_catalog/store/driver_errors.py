@@ -55,6 +55,12 @@ _STATES: Mapping[str, str] = {
     "XX001": "the data of PostgreSQL are damaged",
     "XX002": "an index of PostgreSQL is damaged",
 }
+# Why a cluster cannot be used, by a part of what it says with the code of internal errors, which says nothing.
+_INTERNAL = "XX000"
+_NODE_TEXTS: Mapping[str, str] = {
+    "could not commit transaction": "a node of the cluster failed during a commit",
+    "failure on connection marked as essential": "a node of the cluster failed",
+}
 # The same by the beginning of SQLite's name of an error.
 _NAMES: Mapping[str, str] = {
     "SQLITE_CANTOPEN": "the file cannot be opened",
@@ -105,7 +111,7 @@ class Refused(Exception):
 
     def __init__(self, error: BaseException) -> None:
         self.code = _code_of(error)
-        self.problem = str(getattr(error, "orig", None) or error)
+        self.problem = _text_of(error)
         super().__init__(self.code)
 
 
@@ -158,6 +164,8 @@ def problem_of(error: BaseException) -> str | None:
         return NEEDS_PGBOUNCER
     if problem := _entry(_STATES, _state_of(error)) or _entry(_NAMES, _sqlite_name_of(error)):
         return problem
+    if _state_of(error) == _INTERNAL:
+        return next((problem for said, problem in _NODE_TEXTS.items() if said in _text_of(error)), None)
     if isinstance(error, PoolTimeoutError | TimeoutError):
         return _SILENT
     if isinstance(error, OSError | DisconnectionError | _ENDING):
@@ -190,6 +198,11 @@ def _is_refused_setting(error: BaseException) -> bool:
 
 def _entry(table: Mapping[str, str], code: str) -> str | None:
     return next((entry for beginning, entry in table.items() if code.startswith(beginning)), None)
+
+
+def _text_of(error: BaseException) -> str:
+    """Returns what the database says."""
+    return str(getattr(error, "orig", None) or error)
 
 
 def _is_lost_race(error: BaseException) -> bool:
