@@ -26,6 +26,7 @@ from dashboard_catalog.calls.call import add_call
 from dashboard_catalog.calls.certificates import Certificate, CertificateError
 from dashboard_catalog.calls.gate import Gate
 from dashboard_catalog.calls.shares import Shares
+from dashboard_catalog.catalog.bulk.retention import keep_expiring
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.companion import accompanied
 from dashboard_catalog.http.door import Behind, HttpDoor
@@ -119,6 +120,7 @@ class CatalogServer:
         self._background = [
             asyncio.create_task(self._health.run()),
             asyncio.create_task(_follow_policies(self._authorizer)),
+            asyncio.create_task(keep_expiring(self.database)),
         ]
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:

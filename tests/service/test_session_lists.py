@@ -2,16 +2,23 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
+from structlog.testing import capture_logs
 
+from dashboard_catalog import server
+from dashboard_catalog.catalog.bulk.retention import expire_sessions, keep_expiring
 from dashboard_catalog.catalog.reading import page_tokens
-from tests.patience import PATIENCE
+from dashboard_catalog.store.tables import SESSION
+from tests.patience import PATIENCE, until
 from tests.service.assets import on_one_database
 from tests.service.caller import Caller, Json, Refused, Service
+from tests.service.servers import running
 from tests.service.streams import Stream
 
 pytestmark = pytest.mark.usefixtures("superset")
@@ -196,7 +203,11 @@ async def test_failures_are_kept_for_seven_days_and_sessions_for_ninety(bot: Cal
     before = await _rows(service, "bulk_failure"), await _rows(service, "bulk_session")
 
     new = await _load(bot, _chart("b"))
+    untouched = await _rows(service, "bulk_failure"), await _rows(service, "bulk_session")
+    await expire_sessions(service.database)
 
+    # No stream waits for what is old.
+    assert untouched == (2, 4)
     # With the session that made the catalog of this test.
     assert before == (2, 3)
     assert await _rows(service, "bulk_session") == 3
@@ -214,6 +225,25 @@ async def test_failures_are_kept_for_seven_days_and_sessions_for_ninety(bot: Cal
     again = await bot.bulk([_chart("")], options={"sessionId": old, "service": "superset", "sweep": {}})
     assert again.refused is None
     assert again.started["nextOffset"] == "2"
+
+
+async def test_a_server_expires_sessions_by_itself_also_after_it_has_failed_to(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "keep_expiring", partial(keep_expiring, every=0.05))
+    with capture_logs() as logged:
+        async with running(database_url, tmp_path / "data") as (_, service):
+            await _load(service.caller("loader", "admin"), _chart(""))
+            async with service.database._writers.begin() as connection:
+                await connection.execute(text("ALTER TABLE bulk_failure RENAME TO away"))
+                await connection.execute(update(SESSION).values(updated_at=datetime.now(UTC) - timedelta(days=91)))
+            await until(lambda: any(line["event"] == "sessions_not_expired" for line in logged))
+            async with service.database._writers.begin() as connection:
+                await connection.execute(text("ALTER TABLE away RENAME TO bulk_failure"))
+            while await _rows(service, "bulk_session"):  # noqa: ASYNC110 - only the database knows
+                await asyncio.sleep(0.01)
+
+            assert await _rows(service, "bulk_failure") == 0
 
 
 async def test_an_unfinished_session_that_is_resumed_too_late_begins_again(bot: Caller, service: Service) -> None:

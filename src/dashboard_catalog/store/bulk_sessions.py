@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, insert, or_, select, tuple_, union, update
 
 from dashboard_catalog.store.column_types import UUID_LIST
 from dashboard_catalog.store.columns import column_names, named_row, record_maker
@@ -147,27 +147,39 @@ def _of(services: Collection[UUID], name: str) -> ColumnElement[bool]:
     return condition
 
 
-async def lock_detailed(connection: WriteConnection, before: datetime, limit: int) -> list[SessionRecord]:
-    """Locks and returns up to `limit` sessions that keep something beside their rows, except those in use.
+async def expiring_in(connection: ReadConnection, details_before: datetime, before: datetime) -> list[UUID]:
+    """Returns the BI services, or `CATALOG_ID`, that have sessions to expire.
+
+    Args:
+        details_before: Of sessions that keep something beside their rows, and whose last chunk is older.
+        before: Of sessions whose last chunk is older.
+    """
+    c = SESSION.c
+    detailed = select(c.service_id).where(c.updated_at < details_before, ~c.details_expired)
+    found = await connection.execute(union(detailed, select(c.service_id).where(c.updated_at < before)))
+    return list(found.scalars())
+
+
+async def lock_detailed(
+    connection: WriteConnection, service_id: UUID, before: datetime, limit: int
+) -> list[SessionRecord]:
+    """Locks and returns up to `limit` sessions of a service that keep something beside their rows.
+
+    Those that are in use are left out: they may be about to begin again.
 
     Args:
         before: Of sessions whose last chunk is older.
     """
     c = SESSION.c
-    # A session that another transaction has locked may be about to begin again.
-    old = select(*c).where(c.updated_at < before, ~c.details_expired).limit(limit).with_for_update(skip_locked=True)
-    return [_from_row(row) for row in await connection.execute(old)]
+    old = select(*c).where(c.service_id == service_id, c.updated_at < before, ~c.details_expired).limit(limit)
+    return [_from_row(row) for row in await connection.execute(old.with_for_update(skip_locked=True))]
 
 
-async def expire(connection: WriteConnection, before: datetime, limit: int) -> int:
-    """Removes up to `limit` sessions that keep nothing beside their rows, and returns how many these were.
+async def remove_old(connection: WriteConnection, service_id: UUID, before: datetime) -> None:
+    """Removes the sessions of a service that keep nothing beside their rows.
 
     Args:
         before: Of sessions whose last chunk is older.
     """
     c = SESSION.c
-    old = select(c.service_id, c.id).where(c.updated_at < before, c.details_expired).limit(limit)
-    found = list(await connection.execute(old.with_for_update(skip_locked=True)))
-    for service_id, session_id in found:
-        await connection.run(delete(SESSION).where(c.service_id == service_id, c.id == session_id))
-    return len(found)
+    await connection.run(delete(SESSION).where(c.service_id == service_id, c.updated_at < before, c.details_expired))

@@ -8,7 +8,7 @@ from dashboard_catalog.catalog.authorization import foreign_session, swept_servi
 from dashboard_catalog.catalog.bulk.admission import check_may_load
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
 from dashboard_catalog.catalog.bulk.request import SessionRequest
-from dashboard_catalog.catalog.bulk.retention import begin_again, expire_sessions, is_too_old
+from dashboard_catalog.catalog.bulk.retention import begin_again, is_too_old
 from dashboard_catalog.catalog.bulk.session import Session, reverted
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
 from dashboard_catalog.error_codes import Reason, ViolationReason
@@ -46,7 +46,6 @@ async def begin_session(connection: WriteConnection, authorizer: Authorizer, req
     # Until the session is stored, its BI service must not be removed.
     await locks.lock_catalog(connection, to_write=False)
     await check_may_load(connection, authorizer, request)
-    await expire_sessions(connection)
     service = await _find_service(connection, authorizer, request)
     stored = await sessions.find(connection, request.id)
     if request.sweeps:
