@@ -59,15 +59,6 @@ async def test_an_index_finds_the_charts_of_some_names(
     assert all("service_id = " in condition and "name = ANY" in condition for condition in read.values()), read
 
 
-async def test_an_index_finds_each_reference_that_is_removed(migrated_postgres: ReusedDatabase) -> None:
-    statement = CHARTS.references._remove["postgresql"].statement
-
-    read = await _indexes(migrated_postgres.renewed(), statement, "chart_reference")
-
-    (condition,) = read.values()
-    assert all(f"{column} = " in condition for column in ("target_id", "deleted", "name", "service_id")), read
-
-
 @pytest.mark.parametrize(("statement", "index"), IN_ORDER.values(), ids=IN_ORDER)
 async def test_changes_and_lists_of_a_bi_service_are_read_in_their_order(
     migrated_postgres: ReusedDatabase, statement: ClauseElement, index: str

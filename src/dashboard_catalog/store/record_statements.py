@@ -13,6 +13,10 @@ from dashboard_catalog.store.conversions import Row, row_writer
 from dashboard_catalog.store.fixed_statements import FixedStatement
 
 
+# A commit in two phases takes about as long as this many statements.
+_FEW = 4
+
+
 class RecordStatement:
     """A statement that writes one record.
 
@@ -30,10 +34,15 @@ class RecordStatement:
             return
         sql, values = self._fixed.form(connection.dialect)
         rows = list(map(values, records))
-        if isinstance(self._statement, Insert) and connection.dialect.name == "postgresql":
+        if isinstance(self._statement, Insert) and _copies(connection, len(rows)):
             await _copy(connection, self._statement.table, rows)
         else:
             await connection.run_rows(sql, rows)
+
+
+def _copies(connection: WriteConnection, count: int) -> bool:
+    # After a COPY, a cluster commits in two phases, though only one node has anything to commit.
+    return connection.dialect.name == "postgresql" and (count > _FEW or not connection.is_distributed)
 
 
 def _record_writer(parameters: Sequence[BindParameter[Any]], dialect: Dialect) -> Callable[[Any], Row]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Boolean, Delete, Select, Table, TextClause, bindparam, delete, insert, select, text
+from sqlalchemy import ARRAY, Boolean, Select, Table, TextClause, bindparam, delete, insert, select, text
 
 from dashboard_catalog.store.column_types import ID, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.conditions import any_of, overlaps
@@ -39,8 +39,16 @@ class ReferenceRows:
     def __init__(self, table: Table, rows: Table) -> None:
         self.table = table
         self.rows = rows
-        removing = {"postgresql": self._remove_on_postgresql(), "sqlite": self._remove_on_sqlite()}
-        self._remove = {dialect: FixedStatement(statement) for dialect, statement in removing.items()}
+        c = rows.c
+        self._remove = FixedStatement(
+            delete(rows).where(
+                c.service_id == bindparam("b_service_id"),
+                c.name == bindparam("b_name"),
+                c.deleted == bindparam("b_deleted"),
+                any_of(c.target_id, bindparam("targets", type_=UUID_LIST)),
+            )
+        )
+        self._remove_at_once = FixedStatement(self._removal_on_cluster())
         self._insert = RecordStatement(insert(rows))
         adding = {"postgresql": self._add_on_postgresql(), "sqlite": self._add_on_sqlite()}
         self._add = {dialect: FixedStatement(statement) for dialect, statement in adding.items()}
@@ -56,27 +64,41 @@ class ReferenceRows:
         pairs = [pair for pair in changed if _may_differ(dialect, *pair)]
         before = [_rows(dialect, one) for one, _ in pairs]
         after = [_rows(dialect, other) for _, other in pairs]
-        removed = [row for had, has in zip(before, after, strict=True) for row in had - has]
-        await self._remove_rows(connection, removed)
+        await self._remove_rows(connection, [had - has for had, has in zip(before, after, strict=True)])
         added = [row for had, has in zip(before, after, strict=True) for row in has - had]
         await self._insert.run(connection, added)
 
     async def remove(self, connection: WriteConnection, records: Iterable[Any]) -> None:
         """Removes the rows of assets; `records` are the assets as they were when the rows were added."""
-        dialect = connection.dialect.name
-        await self._remove_rows(connection, [row for one in records for row in _rows(dialect, one)])
+        await self._remove_rows(connection, [_rows(connection.dialect.name, one) for one in records])
 
-    async def _remove_rows(self, connection: WriteConnection, removed: Sequence[_Reference]) -> None:
-        """Removes rows of one BI service."""
-        if not removed:
+    async def _remove_rows(self, connection: WriteConnection, of_assets: Sequence[set[_Reference]]) -> None:
+        """Removes rows of one BI service; the rows of each set belong to one asset and differ only in their targets."""
+        if connection.is_distributed:
+            await self._remove_rows_at_once(connection, [row for rows in of_assets for row in rows])
             return
-        statement = self._remove[connection.dialect.name]
-        if connection.dialect.name == "sqlite":
-            await connection.run(statement, [row._asdict() for row in removed])
-            return
-        services, targets, deleted, names = zip(*removed, strict=True)
-        parameters = {"service_id": services[0], "target_ids": targets, "deleted": deleted, "names": names}
-        await connection.run(statement, parameters)
+        removed = [
+            {
+                "b_service_id": one.service_id,
+                "b_name": one.name,
+                "b_deleted": one.deleted,
+                "targets": [row.target_id for row in rows],
+            }
+            for rows in of_assets
+            for one in list(rows)[:1]
+        ]
+        if removed:
+            await connection.run(self._remove, removed)
+
+    async def _remove_rows_at_once(self, connection: WriteConnection, removed: Sequence[_Reference]) -> None:
+        """Removes rows by one statement, since a cluster takes as long for one of many.
+
+        One server plans it once for all, and reads all references of a BI service for it if it had none then.
+        """
+        if removed:
+            services, targets, deleted, names = zip(*removed, strict=True)
+            parameters = {"service_id": services[0], "target_ids": targets, "deleted": deleted, "names": names}
+            await connection.run(self._remove_at_once, parameters)
 
     def of(self, ids: Sequence[UUID], *, once: bool = True) -> Select[Any]:
         """Returns the statement for (name, service_id, deleted) of the assets that refer to any of `ids`.
@@ -109,7 +131,7 @@ class ReferenceRows:
             " WHERE one.service_id = :service_id AND one.name = ANY (:names)"
         ).bindparams(bindparam("service_id", type_=ID), bindparam("names", type_=TEXT_LIST))
 
-    def _remove_on_postgresql(self) -> TextClause:
+    def _removal_on_cluster(self) -> TextClause:
         return text(
             f"DELETE FROM {self.rows.name} AS one"
             " USING unnest(:target_ids, :deleted, :names) AS gone (target_id, deleted, name)"
@@ -121,11 +143,6 @@ class ReferenceRows:
             bindparam("deleted", type_=ARRAY(Boolean())),
             bindparam("names", type_=TEXT_LIST),
         )
-
-    def _remove_on_sqlite(self) -> Delete:
-        c = self.rows.c
-        same = [c[name] == bindparam(name) for name in _Reference._fields]
-        return delete(self.rows).where(*same)
 
     def _add_on_sqlite(self) -> TextClause:
         # Joining the lists first would cost a third more.
