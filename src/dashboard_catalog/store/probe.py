@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from dashboard_catalog.store.connections import DISTRIBUTED
 from dashboard_catalog.store.driver_errors import NO_TABLES, READ_ONLY, DatabaseUnavailable, LostRace, translation_of
 from dashboard_catalog.store.records import CATALOG_ID
+from dashboard_catalog.store.schema import VERSION_TABLE
 from dashboard_catalog.store.tables import MENTION, SERVICE_SEQUENCE
 
 # Enough to need space on a disk.
@@ -22,6 +24,10 @@ _READS: dict[str, Any] = {
     "postgresql": _row.add_columns(func.current_setting("transaction_read_only").label("read_only")),
     "sqlite": _row,
 }
+# The node of the connection has this row, too. The row above may be on a node that is down, while others are not.
+_READ_OF_CLUSTER = select(func.current_setting("transaction_read_only").label("read_only")).select_from(
+    table(VERSION_TABLE)
+)
 
 
 class Probe:
@@ -56,16 +62,19 @@ class Probe:
 
     async def _read(self) -> None:
         async with self._connected() as connection:
-            row = (await connection.execute(_READS[connection.dialect.name])).one_or_none()
+            read = _READ_OF_CLUSTER if _is_cluster(connection) else _READS[connection.dialect.name]
+            row = (await connection.execute(read)).one_or_none()
             if row is None:
                 raise DatabaseUnavailable(NO_TABLES)
             if getattr(row, "read_only", "off") == "on":
                 raise DatabaseUnavailable(READ_ONLY)
 
     async def _write(self) -> None:
-        """Writes a row and removes it again, in one transaction."""
+        """Writes a row and removes it again, in one transaction. On a cluster, no row says anything about all nodes."""
         row = {"service_id": CATALOG_ID, "session_id": uuid4(), "item_offset": 0, "kind": "probe"}
         async with self._connected() as connection:
+            if _is_cluster(connection):
+                return
             await connection.execute(insert(MENTION).values(**row, digests=os.urandom(_WRITTEN_BYTES)))
             c = MENTION.c
             await connection.execute(
@@ -88,3 +97,7 @@ class Probe:
             if translation := translation_of(error):
                 raise translation from error
             raise
+
+
+def _is_cluster(connection: AsyncConnection) -> bool:
+    return DISTRIBUTED in connection.info
