@@ -12,7 +12,6 @@ from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.conversions import Row, row_writer
 from dashboard_catalog.store.fixed_statements import FixedStatement
 
-
 # A commit in two phases takes about as long as this many statements.
 _FEW = 4
 
