@@ -16,6 +16,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.given_database import GIVEN_URL, VARIABLE, GivenDatabase
 from tests.postgres import THROWAWAY, PostgresServer, postgres_server
 from tests.reused_database import ReusedDatabase
 
@@ -60,6 +61,8 @@ def log_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A server far from UTC, so that a time without a zone is noticed."""
+    if GIVEN_URL is not None:
+        pytest.skip(f"it needs a PostgreSQL server of its own, but {VARIABLE} provides a database")
     with postgres_server(**THROWAWAY, timezone="Pacific/Chatham", max_connections=200) as server:
         yield server
 
@@ -73,8 +76,14 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: PostgresServer) -> Iterator[ReusedDatabase]:
+def migrated_postgres(request: pytest.FixtureRequest) -> Iterator[ReusedDatabase | GivenDatabase]:
     """The database that one test after the other gets."""
+    if GIVEN_URL is not None:
+        provided = GivenDatabase(GIVEN_URL)
+        yield provided
+        provided.close()
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
     postgres.execute("CREATE DATABASE migrated")
     _upgrade(postgres.url("migrated"))
     database = ReusedDatabase(postgres, "migrated")
@@ -90,7 +99,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
         yield sqlite_url(file)
     else:
-        reused: ReusedDatabase = request.getfixturevalue("migrated_postgres")
+        reused: ReusedDatabase | GivenDatabase = request.getfixturevalue("migrated_postgres")
         yield reused.renewed()
 
 

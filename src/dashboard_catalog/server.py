@@ -52,6 +52,7 @@ from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.distribution.distribute import undistributed
 from dashboard_catalog.store.driver_errors import problem_of
 from dashboard_catalog.store.file_claim import FileInUse, claimed
 from dashboard_catalog.store.schema import SchemaError
@@ -227,7 +228,8 @@ def _prepare_schema(settings: Settings) -> None:
         _upgrade_file(settings)
         return
     try:
-        migrate.check(settings.database_url)
+        if not migrate.check(settings.database_url) and (names := undistributed(settings.database_url)):
+            _log.warning("tables_not_distributed", database=settings.shown_database_url, tables=names)
     except SchemaError:
         raise
     except Exception as error:  # noqa: BLE001 - the database may come back; until then the server is not healthy

@@ -14,6 +14,7 @@ import pytest
 
 from dashboard_catalog.index.searching import SearchIndex
 from tests.conftest import DATABASES
+from tests.given_database import GivenDatabase
 from tests.patience import until
 from tests.reused_database import ReusedDatabase, ReusedFile
 from tests.service.caller import Caller, Service
@@ -40,9 +41,9 @@ def other_database_url(request: pytest.FixtureRequest, database_url: str) -> str
     return shared_database(kind, request).renewed()
 
 
-def shared_database(kind: str, request: pytest.FixtureRequest) -> ReusedDatabase | ReusedFile:
+def shared_database(kind: str, request: pytest.FixtureRequest) -> ReusedDatabase | GivenDatabase | ReusedFile:
     """Returns what the tests of this process share."""
-    shared: ReusedDatabase | ReusedFile = request.getfixturevalue(
+    shared: ReusedDatabase | GivenDatabase | ReusedFile = request.getfixturevalue(
         "shared_sqlite" if kind == "sqlite" else "migrated_postgres"
     )
     return shared

@@ -183,7 +183,7 @@ COMMANDS = Listed(
             },
         ),
         "db": Listed(
-            "Upgrade, check or copy the database.",
+            "Upgrade, check, distribute or copy the database.",
             ("dashboard-catalog db upgrade --database-url postgresql://catalog@db/catalog",),
             group={
                 "upgrade": Listed(
@@ -198,6 +198,14 @@ COMMANDS = Listed(
                     "Check that the database has the schema of this version.",
                     ("dashboard-catalog db check --data-dir .data",),
                     "dashboard_catalog.cli.db:check",
+                ),
+                "distribute": Listed(
+                    "Spread the tables over a cluster of PostgreSQL servers with Citus.",
+                    (
+                        "dashboard-catalog db distribute --database-url postgresql://catalog@coordinator/catalog",
+                        "dashboard-catalog db distribute --shards 64",
+                    ),
+                    "dashboard_catalog.cli.db_distribute:distribute",
                 ),
                 "copy": Listed(
                     "Copy everything, with history, into an empty database.",

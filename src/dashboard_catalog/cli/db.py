@@ -1,6 +1,7 @@
 """`dashboard-catalog db`: the schema of the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,33 +28,53 @@ def upgrade(**given: Any) -> None:
 
 
 def check(**given: Any) -> None:
-    """Check that the database has the schema of this version. Exit status: 0 if it does, 2 if not."""
-    from dashboard_catalog.store import migrate  # noqa: PLC0415
+    """Check that the database has the schema of this version. Exit status: 0 if it does, 2 if not.
 
+    On a cluster whose tables are distributed, also check that all of them are.
+    """
     settings = load_without_listening(given)
     if (file := _sqlite_file(settings)) is not None and not file.exists():
         # SQLite would create the file.
         raise CommandError(f"{file} does not exist: run `db upgrade`")
-    _on_database(settings, migrate.check)
+    _on_database(settings, _checked)
 
 
-def _on_database(settings: Settings, work: Callable[[str], bool | None]) -> None:
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """Turns the errors of the database inside the block into a text for people."""
     import asyncpg  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     from dashboard_catalog.store.driver_errors import cause_of  # noqa: PLC0415
     from dashboard_catalog.store.schema import SchemaError  # noqa: PLC0415
 
-    if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
-        raise CommandError(f"the folder {file.parent} does not exist")
     try:
-        is_later = work(settings.database_url)
+        yield
     except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(f"{settings.shown_database_url} cannot be used: {cause_of(error)}") from error
     except SchemaError as error:
         raise CommandError(f"{settings.shown_database_url}: {error}") from error
+
+
+def _on_database(settings: Settings, work: Callable[[str], bool | None]) -> None:
+    if (file := _sqlite_file(settings)) is not None and not file.parent.is_dir():
+        raise CommandError(f"the folder {file.parent} does not exist")
+    with explained(settings):
+        is_later = work(settings.database_url)
     schema = "a later schema, which this version can use" if is_later else "the schema of this version"
     output.say(f"{settings.shown_database_url} has {schema}.")
+
+
+def _checked(url: str) -> bool:
+    """Checks the schema, and on a cluster that no table was left behind on one node."""
+    from dashboard_catalog.store import migrate  # noqa: PLC0415
+    from dashboard_catalog.store.distribution.distribute import undistributed  # noqa: PLC0415
+    from dashboard_catalog.store.schema import SchemaError  # noqa: PLC0415
+
+    is_later = migrate.check(url)
+    if not is_later and (names := undistributed(url)):
+        raise SchemaError(f"not distributed: {', '.join(names)}: run `db distribute`")
+    return is_later
 
 
 def _create_folder(folder: Path) -> None:

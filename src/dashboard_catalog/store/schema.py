@@ -22,6 +22,10 @@ VERSION_TABLE = "dashboard_catalog_version"
 COPY_TABLE = "dashboard_catalog_copy"
 """The table that marks a database that a copy has not filled completely."""
 
+# Any fixed number serves. It follows the number of the catalog's lock in `store/locks.py`.
+MIGRATION_LOCK = 0x0DA5_B0A2_D0CA_7A11
+"""The advisory lock of PostgreSQL that the process has that changes the tables."""
+
 _EARLIER_VERSION_TABLE = "alembic_version"
 _VERSION_COLUMN = "version_num"
 _OLDEST_POSTGRESQL = 15

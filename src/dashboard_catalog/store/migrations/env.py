@@ -5,12 +5,9 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection, bindparam, func, select
 
-from dashboard_catalog.store.schema import VERSION_TABLE, find_schema
+from dashboard_catalog.store.schema import MIGRATION_LOCK, VERSION_TABLE, find_schema
 from dashboard_catalog.store.single_connection import single_connection
 from dashboard_catalog.store.tables import METADATA
-
-# Any fixed number serves. It follows the number of the catalog's lock in `store/locks.py`.
-_LOCK = 0x0DA5_B0A2_D0CA_7A11
 
 
 def _run(connection: Connection) -> None:
@@ -28,7 +25,7 @@ def _run(connection: Connection) -> None:
 def _lock(connection: Connection) -> None:
     """Waits until no other process migrates the database."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(bindparam("key", _LOCK))))
+        connection.execute(select(func.pg_advisory_xact_lock(bindparam("key", MIGRATION_LOCK))))
     else:
         # The driver would not begin a transaction before the first INSERT.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
