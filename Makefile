@@ -9,11 +9,13 @@ PROTOC := grpcio-tools==1.74.0
 # Ports of `make run`. Not taken from the environment, where the names have other meanings.
 PORT = 50051
 HTTP_PORT = 8585
+# The database of `make acceptance`.
+DATABASE_URL =
 # What has Python in it, as far as it exists.
 PYTHON_FOLDERS := $(wildcard hatch_build.py src client/src tests benchmarks examples protos)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format typecheck contract generate examples dist dist-check bench bench-scale bench-search restarts watching fuzz upgrades constraints clean
+.PHONY: help install run test acceptance check lint format typecheck contract generate examples dist dist-check bench bench-scale bench-search restarts watching fuzz upgrades constraints clean
 
 help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +40,10 @@ run: install ## Starts a server, loads a sample, shows calls (PORT=50051, HTTP_P
 
 test: install ## Runs all tests, on SQLite and on PostgreSQL.
 	$(BIN)/python -m pytest
+
+acceptance: install ## Runs the tests of the server on a PostgreSQL of yours, and deletes all that it holds (DATABASE_URL=...).
+	@test -n '$(DATABASE_URL)' || { echo 'Which database? make acceptance DATABASE_URL=postgresql://...' >&2; exit 2; }
+	DASHBOARD_CATALOG_TEST_DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n 0 -k 'not sqlite' tests/service tests/http
 
 check: lint typecheck contract ## Runs what CI runs: lint, typecheck, contract, test.
 	@$(MAKE) --no-print-directory test

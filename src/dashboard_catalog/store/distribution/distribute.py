@@ -108,7 +108,9 @@ class _Distribution:
         for step in steps:
             self._take(step)
             moved = rows.get(step.table, 0)
-            self._shown.say(f"{step.table}: {step.done}" + (f", {moved:,} rows" if moved else ""))
+            self._shown.say(
+                f"{step.table}: {step.done}" + (f", {moved:,} {'row' if moved == 1 else 'rows'}" if moved else "")
+            )
             self._moved += moved
             if moved:
                 self._shown.done(self._moved)

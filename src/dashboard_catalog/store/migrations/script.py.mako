@@ -20,7 +20,8 @@ ${imports if imports else ""}
 #    operators can run CONCURRENTLY before they upgrade.
 # 4. It runs on PostgreSQL and SQLite alike. SQLite can add tables, columns and indexes, and little else.
 # 5. A column of an asset goes into both of its tables, `KIND` and `KIND_history`.
-# 6. The key of a table that has rows per BI service begins with `service_id`.
+# 6. The key of a table that has rows per BI service begins with `service_id`, and whatever else is unique there too.
+#    On a cluster, `db distribute` finds the place of a new table by its key.
 # 7. It imports nothing of this project. Tables and types change later; a migration must not.
 # 8. Once released, it never changes. Corrections are another migration.
 #
