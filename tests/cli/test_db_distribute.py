@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from dashboard_catalog.server import prepare
+from dashboard_catalog.settings import Settings
 from tests.cli.conftest import Run
 from tests.store.database_work import query
 
@@ -79,7 +83,7 @@ def test_a_cluster_gets_every_table_with_its_rows_once(run: Run, cluster: str) -
     assert query(cluster, "SELECT relreplident::text FROM pg_class WHERE oid = 'chart_reference'::regclass") == [("f",)]
 
 
-def test_a_table_that_a_migration_adds_is_named_until_it_is_distributed(run: Run, cluster: str) -> None:
+def test_a_table_that_a_migration_adds_is_named_until_it_is_distributed(run: Run, cluster: str, tmp_path: Path) -> None:
     assert run("db", "upgrade", "--database-url", cluster).exit_code == 0
     assert run("db", "check", "--database-url", cluster).exit_code == 0
     assert run("db", "distribute", "--database-url", cluster, "--shards", "4").exit_code == 0
@@ -88,6 +92,9 @@ def test_a_table_that_a_migration_adds_is_named_until_it_is_distributed(run: Run
     checked = run("db", "check", "--database-url", cluster)
     assert checked.exit_code == 2
     assert checked.stderr.endswith(": not distributed: removed: run `db distribute`\n")
+    with capture_logs() as logs:
+        prepare(Settings.load({"database_url": cluster, "data_dir": tmp_path}))
+    assert [log["tables"] for log in logs if log["event"] == "tables_not_distributed"] == [["removed"]]
     distributed = run("db", "distribute", "--database-url", cluster)
     assert distributed.stderr.startswith("removed: distributed by service_id\n")
     assert run("db", "check", "--database-url", cluster).exit_code == 0

@@ -96,7 +96,7 @@ class _Distribution:
         self._connection = connection
         self._shards = shards
         self._shown = shown
-        self._moved = 0
+        self._total = self._moved = 0
 
     def run(self) -> Distributed:
         """Checks everything, then takes one step after another."""
@@ -104,7 +104,8 @@ class _Distribution:
             cluster = self._checked()
             steps = self._steps()
             rows = {step.table: self._rows(step.table) for step in steps if step.moves_rows}
-        self._shown.begin(sum(rows.values()))
+        self._total = sum(rows.values())
+        self._shown.begin(self._total)
         for step in steps:
             self._take(step)
             moved = rows.get(step.table, 0)
@@ -145,7 +146,8 @@ class _Distribution:
                     self._connection.execute(text(statement))
 
     def _show_moving(self, rows: int) -> None:
-        self._shown.done(self._moved + rows)
+        # Rows that were written since they were counted are moved too.
+        self._shown.done(min(self._moved + rows, self._total))
 
 
 @contextmanager
