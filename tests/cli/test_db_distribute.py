@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 
 from dashboard_catalog.server import prepare
 from dashboard_catalog.settings import Settings
+from dashboard_catalog.store.schema import VERSION_TABLE
+from dashboard_catalog.store.tables import METADATA
 from tests.cli.conftest import Run
 from tests.store.database_work import query
 
@@ -111,5 +113,5 @@ def test_another_number_of_shards_changes_nothing(run: Run, cluster: str) -> Non
 
 
 def _drop_tables(url: str) -> None:
-    for [name] in query(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-        query(url, f"DROP TABLE {name} CASCADE")
+    for name in (*METADATA.tables, VERSION_TABLE):
+        query(url, f"DROP TABLE IF EXISTS {name} CASCADE")
