@@ -112,7 +112,7 @@ async def test_rows_without_their_large_values_say_how_much_is_missing(database:
 
     async with database.read() as connection:
         found = await DASHBOARDS.partial_by_names(connection, CATALOG_ID, list(rows))
-        whole = await DASHBOARDS.whole(connection, [record.id for record in records], {"description"})
+        whole = await DASHBOARDS.whole(connection, records, {"description"})
 
     partial = {row.record.name: row for row in found}
     assert partial["small"] == (records[0], 0)

@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, Select, Table, bindparam, literal_column, 
 
 from dashboard_catalog.store.column_types import INTEGER_LIST, TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.columns import column_names, record_maker, row_of
-from dashboard_catalog.store.conditions import any_of, any_pair_of, equals_unindexed
+from dashboard_catalog.store.conditions import any_of, any_pair_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
+from dashboard_catalog.store.places import has_id, is_within, within
 from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, ChartRecord, DashboardRecord
 from dashboard_catalog.store.reference_rows import ReferenceRows
 from dashboard_catalog.store.rows import Reader
@@ -85,32 +86,31 @@ class AssetTable(Generic[A]):
         c = table.c
         in_service = c.service_id == bindparam("service_id")
         has_name = any_of(c.name, bindparam("names", type_=TEXT_LIST))
-        has_id = any_of(c.id, bindparam("ids", type_=UUID_LIST))
         self.with_names = self.select().where(in_service, has_name)
         self._by_names = FixedStatement(self.with_names)
-        self._by_ids = FixedStatement(self.select().where(has_id))
-        self._services_of = select(c.service_id).where(has_id)
+        self._by_ids = FixedStatement(self.select().where(has_id(table)))
+        self._within = FixedStatement(self.select().where(is_within(table)))
+        self._services_of = select(c.service_id).where(has_id(table))
         taken_along = any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
         self._taken_along = FixedStatement(self.select().where(in_service, c.deleted, taken_along).order_by(c.name))
         partial = select(*self.partial.columns(c))
         self._partial_by_names = FixedStatement(partial.where(in_service, has_name))
-        self._partial_by_ids = FixedStatement(partial.where(has_id))
+        self._partial_by_ids = FixedStatement(partial.where(has_id(table)))
         dated = partial.add_columns(_last_entity_change)
         missing: ColumnElement[int] = literal_column("0")
         self._dated_reader = Reader([*c, missing, _last_entity_change], self._dated)
         self._dated_by_names = FixedStatement(dated.where(in_service, has_name))
-        self._dated_by_ids = FixedStatement(dated.where(has_id))
-        self._prepare_ingested(has_name, has_id)
+        self._dated_by_ids = FixedStatement(dated.where(has_id(table)))
+        self._prepare_ingested(has_name)
         self._prepare_versions()
 
-    def _prepare_ingested(self, has_name: ColumnElement[bool], has_id: ColumnElement[bool]) -> None:
+    def _prepare_ingested(self, has_name: ColumnElement[bool]) -> None:
         c = self.table.c
         columns = [c[name] for name in Ingested._fields]
         found = select(*columns).where(c.digest.is_not(None), c.edited.is_(None), ~c.deleted)
         self._ingested_reader = Reader(columns, Ingested._make)
         self._ingested_by_names = FixedStatement(found.where(c.service_id == bindparam("service_id"), has_name))
-        in_service = equals_unindexed(c.service_id, bindparam("service_id"))
-        self._ingested_by_ids = FixedStatement(found.where(in_service, has_id))
+        self._ingested_by_ids = FixedStatement(found.where(is_within(self.table)))
 
     def _prepare_versions(self) -> None:
         c = self.history.c
@@ -154,12 +154,15 @@ class AssetTable(Generic[A]):
         self, connection: ReadConnection, service_id: UUID, ids: Iterable[UUID]
     ) -> list[Ingested]:
         """Returns what `ingested` does, by ids."""
-        parameters = {"service_id": service_id, "ids": list(ids)}
-        return await self._ingested_reader.all(connection, self._ingested_by_ids, parameters)
+        return await self._ingested_reader.all(connection, self._ingested_by_ids, within([service_id], ids))
 
     async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[A]:
         """Returns the assets of any BI service that have one of these ids, deleted or not."""
         return await self.fetch(connection, self._by_ids, {"ids": list(ids)})
+
+    async def within(self, connection: ReadConnection, service_ids: Collection[UUID], ids: Iterable[UUID]) -> list[A]:
+        """Returns the assets of these BI services that have one of these ids, deleted or not."""
+        return await self.fetch(connection, self._within, within(service_ids, ids)) if service_ids else []
 
     async def services_of(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[UUID]:
         """Returns the BI services of the assets that have one of these ids, deleted or not."""
@@ -282,11 +285,13 @@ class AssetTable(Generic[A]):
         found = await self._partial_history.all(connection, self._partial_version, parameters)
         return found[0] if found else None
 
-    async def whole(self, connection: ReadConnection, ids: Iterable[UUID], without: Collection[str]) -> list[A]:
-        """Returns what `by_ids` does, without columns that nobody wants."""
-        statement = select(*self.partial.whole_columns(without))
-        statement = statement.where(any_of(self.table.c.id, bindparam("ids", type_=UUID_LIST)))
-        return await self.fetch(connection, statement, {"ids": list(ids)})
+    async def whole(self, connection: ReadConnection, records: Collection[A], without: Collection[str]) -> list[A]:
+        """Returns assets as they are stored now, with their large values, but without columns that nobody wants."""
+        if not records:
+            return []
+        statement = select(*self.partial.whole_columns(without)).where(is_within(self.table))
+        service_ids, ids = {record.service_id for record in records}, {record.id for record in records}
+        return await self.fetch(connection, statement, within(service_ids, ids))
 
 
 DASHBOARDS = AssetTable(DashboardRecord, DASHBOARD, DASHBOARD_HISTORY, DASHBOARD_REFERENCE)

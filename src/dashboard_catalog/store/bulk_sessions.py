@@ -52,11 +52,8 @@ class SessionPage:
 _from_row, _named = record_maker(SessionRecord), named_row(SessionRecord)
 _FIXED = ("service_id", "id")
 _find = select(*SESSION.c).where(SESSION.c.id == bindparam("id"))
-_lock = (
-    select(*SESSION.c)
-    .where(SESSION.c.service_id == bindparam("service_id"), SESSION.c.id == bindparam("id"))
-    .with_for_update()
-)
+_find_in = _find.where(SESSION.c.service_id == bindparam("service_id"))
+_lock = _find_in.with_for_update()
 _update = (
     update(SESSION)
     .where(SESSION.c.service_id == bindparam("b_service_id"), SESSION.c.id == bindparam("b_id"))
@@ -67,6 +64,12 @@ _update = (
 async def find(connection: ReadConnection, session_id: UUID) -> SessionRecord | None:
     """Returns the session of this id, of any BI service; None when there is none."""
     row = (await connection.execute(_find, {"id": session_id})).first()
+    return _from_row(row) if row else None
+
+
+async def find_in(connection: ReadConnection, service_id: UUID, session_id: UUID) -> SessionRecord | None:
+    """Returns the session of this id, if it is one of this BI service; `CATALOG_ID` stands for none."""
+    row = (await connection.execute(_find_in, {"service_id": service_id, "id": session_id})).first()
     return _from_row(row) if row else None
 
 

@@ -21,15 +21,6 @@ def begins_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     return (column >= prefix) & (column < end)
 
 
-def equals_unindexed(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Returns the condition that a column that is never null equals a value, in a form that no index serves.
-
-    PostgreSQL then finds the rows by the other conditions. It could take an index that begins with the BI service for
-    the shorter way, because its statistics do not know yet that the service is large.
-    """
-    return column.is_not_distinct_from(value)
-
-
 class _Condition(FunctionElement[bool]):
     type = Boolean()
     # Without this, SQLAlchemy writes `... = 1` for SQLite, and no index can serve that comparison.
@@ -40,6 +31,13 @@ class any_of(_Condition):  # noqa: N801 - reads as SQL does
     """True if a column equals an element of a bound list: `any_of(column, bindparam(..., type_=UUID_LIST))`."""
 
     name = "any_of"
+    inherit_cache = True
+
+
+class any_of_unindexed(_Condition):  # noqa: N801
+    """The same, for conditions beside which no index should find the rows; `places` says how on PostgreSQL."""
+
+    name = "any_of_unindexed"
     inherit_cache = True
 
 
@@ -110,6 +108,18 @@ def _any_of(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
 def _any_of_sqlite(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = _operands(element, compiler, **kw)
     return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(any_of_unindexed)
+def _any_of_unindexed(element: any_of_unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = _operands(element, compiler, **kw)
+    return f"{column} = ANY ({values})"
+
+
+@compiles(any_of_unindexed, "sqlite")
+def _any_of_unindexed_sqlite(element: any_of_unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = _operands(element, compiler, **kw)
+    return f"+{column} IN (SELECT value FROM json_each({values}))"
 
 
 @compiles(is_missing)

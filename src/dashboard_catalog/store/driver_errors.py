@@ -120,12 +120,14 @@ class DatabaseUnavailable(CatalogError):
 
     Attributes:
         problem: Why, for the people who run the server. Callers do not learn it.
+        is_partial: Whether the database answers, but cannot reach a node that holds a part of the data.
     """
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, *, is_partial: bool = False) -> None:
         text = "the database is not available; try again"
         super().__init__(Reason.DATABASE_UNAVAILABLE, text, retry_after=1.0)
         self.problem = problem
+        self.is_partial = is_partial
 
 
 @contextmanager
@@ -154,7 +156,7 @@ def translation_of(error: BaseException) -> LostRace | Refused | DatabaseUnavail
     if _is_lost_race(error):
         return DuplicateKey() if _is_duplicate(error) else LostRace()
     if problem := problem_of(error):
-        return DatabaseUnavailable(problem)
+        return DatabaseUnavailable(problem, is_partial=_is_of_a_node(error))
     return Refused(error) if _is_refused(error) else None
 
 
@@ -186,6 +188,11 @@ def cause_of(error: BaseException) -> object:
     return problem if problem == NEEDS_PGBOUNCER else getattr(error, "orig", None) or error
 
 
+def is_unsupported(error: BaseException) -> bool:
+    """Says whether the database understands a statement but cannot run it, as a distributed one may answer."""
+    return _state_of(error) == "0A000"
+
+
 def makes_connections_useless(error: BaseException) -> bool:
     """Says whether the connections that exist should be replaced after this error."""
     return _code_of(error).startswith(_USELESS_AFTER)
@@ -203,6 +210,12 @@ def _entry(table: Mapping[str, str], code: str) -> str | None:
 def _text_of(error: BaseException) -> str:
     """Returns what the database says."""
     return str(getattr(error, "orig", None) or error)
+
+
+def _is_of_a_node(error: BaseException) -> bool:
+    """Says whether a server has answered that a connection failed, which then is one of its own."""
+    driver_error = getattr(getattr(error, "orig", error), "__cause__", None) or error
+    return _state_of(error).startswith("08") and getattr(driver_error, "severity", None) is not None
 
 
 def _is_lost_race(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ Each thing that has not changed since is read where it is. Only the others are l
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,7 +16,8 @@ from dashboard_catalog.store.columns import record_maker
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.feed_statements import ENTITY_COLUMNS
-from dashboard_catalog.store.records import EntityRecord
+from dashboard_catalog.store.places import has_id, is_within, within
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, ENTITY_CHANGE
 
@@ -39,11 +40,11 @@ _parents = select(ENTITY_CHANGE.c.change_number, ENTITY_CHANGE.c.id, ENTITY_CHAN
     any_of(ENTITY_CHANGE.c.change_number, bindparam("numbers", type_=NUMBER_LIST))
 )
 _CHART_COLUMNS = ("id", "service_id", "name", "deleted", "change_number")
-_charts = select(*(CHART.c[name] for name in _CHART_COLUMNS)).where(any_of(CHART.c.id, _ids))
+_charts = select(*(CHART.c[name] for name in _CHART_COLUMNS))
 _older_charts = select(*(CHART_HISTORY.c[name] for name in _CHART_COLUMNS)).where(
     any_of(CHART_HISTORY.c.service_id, bindparam("service_ids", type_=UUID_LIST)), any_of(CHART_HISTORY.c.id, _ids)
 )
-_newest = select(DASHBOARD.c.id, DASHBOARD.c.version).where(any_of(DASHBOARD.c.id, _ids))
+_newest = select(DASHBOARD.c.id, DASHBOARD.c.version).where(is_within(DASHBOARD))
 
 
 class NamedChart(NamedTuple):
@@ -79,13 +80,22 @@ async def parents_of_versions(
 
 
 async def charts_as_of(
-    connection: ReadConnection, ids: Iterable[UUID], numbers: Mapping[UUID, int]
+    connection: ReadConnection, ids: Collection[UUID], service_ids: Collection[UUID], numbers: Mapping[UUID, int]
 ) -> list[NamedChart]:
-    """Returns charts as they were after a change of their BI service; those of other BI services as they are today."""
-    wanted = list(ids)
-    if not wanted:
+    """Returns charts as they were after a change of their BI service; those of other BI services as they are today.
+
+    Args:
+        connection: Where to read.
+        ids: Of the charts.
+        service_ids: The BI services of what refers to them, where most of them are.
+        numbers: The last change of each BI service that counts.
+    """
+    if not ids:
         return []
-    found = [NamedChart(*row) for row in await connection.execute(_charts, {"ids": wanted})]
+    rows = list(await connection.execute(_charts.where(is_within(CHART)), within(service_ids, ids)))
+    if missing := set(ids).difference(row.id for row in rows):
+        rows += await connection.execute(_charts.where(has_id(CHART)), {"ids": list(missing)})
+    found = [NamedChart(*row) for row in rows]
     changed = [chart for chart in found if chart.change_number > numbers.get(chart.service_id, chart.change_number)]
     if not changed:
         return found
@@ -99,6 +109,9 @@ async def charts_as_of(
     return [newest.get(chart.id, chart) for chart in found]
 
 
-async def newest_versions(connection: ReadConnection, ids: Iterable[UUID]) -> dict[UUID, int]:
+async def newest_versions(connection: ReadConnection, records: Collection[AssetRecord]) -> dict[UUID, int]:
     """Returns the newest version of dashboards, in tenths, by id."""
-    return {row.id: row.version for row in await connection.execute(_newest, {"ids": list(ids)})}
+    if not records:
+        return {}
+    wanted = within({record.service_id for record in records}, [record.id for record in records])
+    return {row.id: row.version for row in await connection.execute(_newest, wanted)}

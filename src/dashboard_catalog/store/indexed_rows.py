@@ -10,9 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Table, Text, bindparam, cast, func, null, select, tuple_
 
-from dashboard_catalog.store.column_types import UUID_LIST
-from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.places import has_id, is_within, within
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, DASHBOARD, ENTITY
 
@@ -73,12 +72,13 @@ class _Rows:
         self._key = key
         keys = [table.c[name] for name in key]
         after = tuple_(*keys) > tuple_(*(bindparam(name, type_=table.c[name].type) for name in key))
-        self._by_ids: Select[Any] = select(*columns).where(any_of(table.c.id, bindparam("ids", type_=UUID_LIST)))
+        condition = is_within(table) if "service_id" in table.c else has_id(table)
+        self._wanted: Select[Any] = select(*columns).where(condition)
         self._first: Select[Any] = select(*columns).order_by(*keys)
         self._next = self._first.where(after)
 
-    async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[Any]:
-        return await self._reader.all(connection, self._by_ids, {"ids": list(ids)})
+    async def wanted(self, connection: ReadConnection, parameters: dict[str, Any]) -> list[Any]:
+        return await self._reader.all(connection, self._wanted, parameters)
 
     async def page(self, connection: ReadConnection, last: Any, limit: int) -> list[Any]:
         if last is None:
@@ -102,13 +102,15 @@ class IndexedRows:
         }
         self._entities = _Rows(ENTITY, EntityRow, ("id",), description_length)
 
-    async def assets(self, connection: ReadConnection, kind: str, ids: Iterable[UUID]) -> list[AssetRow]:
-        """Returns the assets of a kind that have one of these ids, deleted or not."""
-        return await self._assets[kind].by_ids(connection, ids)
+    async def assets(
+        self, connection: ReadConnection, kind: str, service_id: UUID, ids: Iterable[UUID]
+    ) -> list[AssetRow]:
+        """Returns the assets of a kind in a BI service that have one of these ids, deleted or not."""
+        return await self._assets[kind].wanted(connection, within([service_id], ids))
 
     async def entities(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRow]:
         """Returns the entities of any kind that have one of these ids, deleted or not."""
-        return await self._entities.by_ids(connection, ids)
+        return await self._entities.wanted(connection, {"ids": list(ids)})
 
     async def asset_page(
         self, connection: ReadConnection, kind: str, last: AssetRow | None, limit: int

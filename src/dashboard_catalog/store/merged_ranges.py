@@ -3,6 +3,8 @@
 Neither database merges ranges that it finds by a list of values. So the statement looks at each range twice. The first
 look takes a few keys of each, which are enough to tell where the page ends at the latest. The second look ends there,
 so it finds little more than the page, however many ranges there are.
+
+A distributed database cannot run the statement for several values: it joins the values with limited subqueries.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +25,7 @@ def first_keys(dialect: str, values: Sequence[UUID], range_of: Range, order: Lis
 
     Args:
         dialect: `postgresql` or `sqlite`.
-        values: What the ranges are of.
+        values: What the ranges are of, several.
         range_of: Returns the range of a value.
         order: The order of the keys.
         limit: Number of keys in a page.
@@ -34,8 +36,6 @@ def first_keys(dialect: str, values: Sequence[UUID], range_of: Range, order: Lis
     def ordered(keys: Select[Any], most: int) -> Select[Any]:
         return keys.order_by(*order.columns(keys.selected_columns)).limit(most)
 
-    if len(values) == 1:
-        return of_each(ids, lambda value: ordered(range_of(value), limit))
     few = of_each(ids, lambda value: ordered(range_of(value), limit // len(values) + 2))
 
     def until_full(value: ColumnElement[Any]) -> Select[Any]:

@@ -11,8 +11,9 @@ from sqlalchemy import BigInteger, Select, bindparam, case, desc, func, literal_
 
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.column_types import ID, UUID_LIST
-from dashboard_catalog.store.conditions import any_of, equals_unindexed, is_positive, overlaps
+from dashboard_catalog.store.conditions import is_positive, overlaps
 from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.places import has_id, is_within, within
 from dashboard_catalog.store.tables import ENTITY_CHANGE, REMOVED
 
 
@@ -123,16 +124,12 @@ async def spans(
 ) -> list[Span]:
     """Returns the spans of the assets of these ids in the BI service."""
     now, then = table.table.c, table.history.c
-    wanted = bindparam("ids", list(ids), UUID_LIST)
     current, older = (
-        select(
-            c.id, c.version, c.change_number, c.session_id, literal_column(is_current).label("is_current"), *shown
-        ).where(in_service, any_of(c.id, wanted))
-        for c, in_service, is_current, shown in (
-            (now, equals_unindexed(now.service_id, _service_id), "1", (now.name, now.deleted)),
-            (then, then.service_id == _service_id, "0", (then.name, then.deleted)),
-        )
+        select(c.id, c.version, c.change_number, c.session_id, literal_column(is_current).label("is_current"), *shown)
+        for c, is_current, shown in ((now, "1", (now.name, now.deleted)), (then, "0", (then.name, then.deleted)))
     )
+    current = current.where(is_within(table.table))
+    older = older.where(then.service_id == _service_id, has_id(table.history))
     all_ = union_all(current, older).subquery().c
     is_written = (all_.session_id == _session_id) & all_.change_number.between(_first, _last)
     is_put_back = (all_.session_id == _session_id) & (all_.change_number > _last)
@@ -147,7 +144,7 @@ async def spans(
         func.sum(case((is_written, 1), else_=0)),
         func.sum(case((is_put_back, 1), else_=0)),
     ).group_by(all_.id)
-    rows = await connection.execute(statement, of.parameters)
+    rows = await connection.execute(statement, of.parameters | within([of.service_id], ids))
     return [Span(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
 
 

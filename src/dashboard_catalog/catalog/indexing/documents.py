@@ -7,7 +7,7 @@ from uuid import UUID
 from dashboard_catalog.catalog.known.property_texts import texts_in
 from dashboard_catalog.catalog.model.kinds import DASHBOARD_KIND
 from dashboard_catalog.index.fields import MAX_DESCRIPTION, Document
-from dashboard_catalog.store.charts import charts_of_ids
+from dashboard_catalog.store.charts import charts_within
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.indexed_rows import AssetRow, EntityRow, IndexedRows
 
@@ -48,7 +48,8 @@ async def _chart_names(connection: ReadConnection, rows: Sequence[AssetRow]) -> 
     """
     names: dict[UUID, list[str]] = defaultdict(list)
     for some in _with_few_charts(rows):
-        charts = await charts_of_ids(connection, {id_ for row in some for id_ in row.charts or ()})
+        services = {row.service_id for row in some}
+        charts = await charts_within(connection, services, {id_ for row in some for id_ in row.charts or ()})
         held = {
             id_: (service_id, [name, display_name] if display_name else [name])
             for service_id, name, id_, display_name, deleted, _ in charts

@@ -52,7 +52,7 @@ async def index_next(database: Database, writer: Writer, sequence: UUID, after: 
         rows, reached = await feed.read(connection, Stretch(sequence, after, until, _KINDS), _CHANGES_AT_ONCE)
         touched = _touched(rows)
         touched[DASHBOARD_KIND.name].update(await holder_ids(connection, sequence, _other_charts(rows)))
-    async for keys, documents in _present(database, touched):
+    async for keys, documents in _present(database, sequence, touched):
         await in_thread(writer.remove, keys)
         await in_thread(writer.add, documents)
     return Progress(reached, len(rows), rows[-1].updated_at if rows else None)
@@ -74,17 +74,17 @@ def _other_charts(rows: Iterable[FeedRow]) -> set[UUID]:
 
 
 async def _present(
-    database: Database, touched: dict[str, set[UUID]]
+    database: Database, sequence: UUID, touched: dict[str, set[UUID]]
 ) -> AsyncIterator[tuple[list[bytes], list[Document]]]:
     """Yields things in small numbers: their keys, and the documents of those that still exist."""
     for kind, ids in touched.items():
         remaining = iter(ids)
         while some := list(islice(remaining, _THINGS_AT_ONCE)):
-            yield [key_of(kind, id_) for id_ in some], await _documents(database, kind, some)
+            yield [key_of(kind, id_) for id_ in some], await _documents(database, kind, sequence, some)
 
 
-async def _documents(database: Database, kind: str, ids: Sequence[UUID]) -> list[Document]:
+async def _documents(database: Database, kind: str, sequence: UUID, ids: Sequence[UUID]) -> list[Document]:
     async with database.read() as connection:
         if kind not in ASSET_KINDS:
             return entity_documents(await ROWS.entities(connection, ids))
-        return await asset_documents(connection, kind, await ROWS.assets(connection, kind, ids))
+        return await asset_documents(connection, kind, await ROWS.assets(connection, kind, sequence, ids))

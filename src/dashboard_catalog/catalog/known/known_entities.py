@@ -129,7 +129,7 @@ class KnownEntities:
         renamed: set[UUID] = set()
         for service_id, chart_names in missing.items():
             renamed |= set((await self.former.load_assets(connection, service_id, "chart", chart_names)).values())
-        await self.load_charts_by_id(connection, renamed - self._chart_names.keys())
+        await self.load_charts_by_id(connection, renamed - self._chart_names.keys(), missing.keys())
 
     def remember(self, service_id: UUID, remembered: RememberedService | None) -> None:
         """Uses what is remembered of a BI service whose lock is held, and collects what should be remembered."""
@@ -162,9 +162,17 @@ class KnownEntities:
                     self._chart_services[chart.id] = service.id
         return missing
 
-    async def load_charts_by_id(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
-        """Loads charts by id, with their BI services, so that their names are known."""
-        rows = await charts_of_ids(connection, ids) if ids else []
+    async def load_charts_by_id(
+        self, connection: ReadConnection, ids: Collection[UUID], service_ids: Collection[UUID]
+    ) -> None:
+        """Loads charts by id, with their BI services, so that their names are known.
+
+        Args:
+            connection: Where to read.
+            ids: Of the charts.
+            service_ids: The BI services where most of them are.
+        """
+        rows = await charts_of_ids(connection, ids, service_ids) if ids else []
         await self.load_by_id(connection, {row[0] for row in rows})
         for row in rows:
             name = AssetName(self._by_id[row[0]].name, row[1])
@@ -179,14 +187,18 @@ class KnownEntities:
         if service_id in self.charts_read:
             self.charts_read[service_id][name] = chart
 
-    async def load_chart_services(self, connection: ReadConnection, ids: Collection[UUID]) -> None:
-        """Loads the BI services of the charts of these ids that are not yet known."""
+    async def load_chart_services(
+        self, connection: ReadConnection, ids: Collection[UUID], service_ids: Collection[UUID]
+    ) -> None:
+        """Loads the BI services of the charts of these ids that are not yet known; `service_ids` has most of them."""
         if wanted := [id_ for id_ in ids if id_ not in self._chart_services]:
-            self._chart_services |= {row[2]: row[0] for row in await charts_of_ids(connection, wanted)}
+            self._chart_services |= {row[2]: row[0] for row in await charts_of_ids(connection, wanted, service_ids)}
             await self.load_by_id(connection, self._chart_services.values())
 
-    async def chart_rows(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[Sequence[Any]]:
-        """Returns rows as `charts_of_ids`, of the charts of these ids that exist; reads only those not yet known."""
+    async def chart_rows(
+        self, connection: ReadConnection, ids: Collection[UUID], service_ids: Collection[UUID]
+    ) -> list[Sequence[Any]]:
+        """Returns what `charts_of_ids` does; reads only the charts that are not yet known."""
         wanted = set(ids) & self._chart_services.keys()
         known = [
             (self._chart_services[chart.id], name, *chart)
@@ -194,7 +206,7 @@ class KnownEntities:
             if chart.id in wanted
         ]
         missing = set(ids) - {row[2] for row in known}
-        return known + (await charts_of_ids(connection, missing) if missing else [])
+        return known + (await charts_of_ids(connection, missing, service_ids) if missing else [])
 
     async def _add_loaded(self, connection: ReadConnection, found: Iterable[EntityRecord]) -> None:
         for record in found:

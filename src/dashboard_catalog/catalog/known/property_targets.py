@@ -74,7 +74,9 @@ class PropertyTargets:
         services = {one.id: wanted for fqn, wanted in keys.items() if (one := self._known.find("bi_service", fqn))}
         tables: list[tuple[str, assets.AssetTable[Any]]] = [("dashboard", assets.DASHBOARDS), ("chart", assets.CHARTS)]
         for kind, table in tables:
-            found = await table.by_ids(connection, ids)
+            # Only assets are left to look for, in any BI service.
+            ids = {id_ for id_ in ids if self._known.get(id_) is None}
+            found = await table.by_ids(connection, ids) if ids else []
             for service_id, asset_names in services.items():
                 found += await table.by_names(connection, service_id, asset_names)
             await self._known.load(connection, ids={record.service_id for record in found})

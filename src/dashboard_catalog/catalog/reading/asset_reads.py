@@ -124,7 +124,7 @@ async def read_large_asset(connection: ReadConnection, authorizer: Authorizer, l
     table, record = large.read.kind.table, large.row.record
     whole: Any
     if large.is_newest:
-        whole = next(iter(await table.by_ids(connection, [record.id])), None)
+        whole = next(iter(await table.within(connection, [record.service_id], [record.id])), None)
     else:
         whole = await table.version(connection, record.service_id, record.id, record.version)
     if whole is None:

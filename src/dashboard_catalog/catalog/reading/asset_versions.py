@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
@@ -152,9 +151,8 @@ async def _whole(
     rows = list(rows)
     whole = {row.record.version: row.record for row in rows if not row.missing}
     if missing := [row.record for row in rows if row.missing]:
-        ids: set[UUID] = {record.id for record in missing}
         # The newest version may move to the history in between, so it is read first.
-        read = await table.whole(connection, ids, without)
+        read = await table.whole(connection, missing[:1], without)
         pairs = [(record.id, record.version) for record in missing]
         read += await table.versions(connection, missing[0].service_id, pairs, without)
         whole = {record.version: record for record in read} | whole

@@ -105,7 +105,7 @@ async def asset_views(
     if not records:
         return []
     chart_ids = chart_ids_in(records) if with_charts else set()
-    charts = await sight.known.chart_rows(connection, chart_ids)
+    charts = await sight.known.chart_rows(connection, chart_ids, {record.service_id for record in records})
     entity_ids = referred_ids(records).union(*map(other_ids_in, records), (row[0] for row in charts))
     await sight.known.load_by_id(connection, entity_ids)
     known = {id_: entity for id_ in entity_ids if (entity := sight.known.get(id_))}

@@ -40,16 +40,19 @@ class AssetDeletion:
         """Loads the charts that the writes may delete or restore, and who else holds them."""
         comes_back: dict[UUID, set[UUID]] = defaultdict(set)
         at_stake: set[UUID] = set()
+        services: set[UUID] = set()
         for write, stored in writes:
             if write.verb is Verb.DELETE:
                 at_stake |= set(stored.charts) if isinstance(stored, DashboardRecord) else {stored.id}
+                services.add(stored.service_id)
             if stored.deleted and write.kind.holds_charts:
                 comes_back[stored.service_id].add(stored.id)
         charts: list[AssetRecord] = []
         for service_id, ids in comes_back.items():
             charts += await CHART_KIND.table.taken_along(connection, service_id, ids)
         if at_stake:
-            charts += await CHART_KIND.table.by_ids(connection, at_stake)
+            # Those of other BI services stay as they are.
+            charts += await CHART_KIND.table.within(connection, services, at_stake)
         self._working.add(CHART_KIND, charts)
         # Their owners, domains and tags say who may delete or restore them.
         await self._known.load(connection, ids=referred_ids(charts) | {chart.service_id for chart in charts})

@@ -31,7 +31,8 @@ class HiddenReferences:
         limited = [(write, stored) for write, stored in writes if self._sight.is_limited(write.writer.principal)]
         charts = {id_ for write, stored in limited if _writes(write, "charts") for id_ in getattr(stored, "charts", ())}
         if charts:
-            await self._sight.known.load_chart_services(connection, charts)
+            services = {stored.service_id for _, stored in limited}
+            await self._sight.known.load_chart_services(connection, charts, services)
         for kind in {write.kind.name for write, _ in limited}:
             values = [
                 pair

@@ -8,7 +8,7 @@ One refused write fails alone, also one that the database refuses (`isolation`).
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from uuid import UUID
@@ -224,7 +224,7 @@ class _Run:
         located = await self._locate()
         await self._lock(located)
         await self._find_unchanged()
-        await self._load()
+        await self._load(located)
         versions = await self._load_versions()
         await self._load_references(versions)
         if self._batch.is_chunk and self._known.former.any:
@@ -325,11 +325,15 @@ class _Run:
             self._results[index] = error
             self._refused(deferred)
 
-    async def _load(self) -> None:
-        """Loads the assets that the batch names, by names of today and former ones, and those whose names it gives."""
+    async def _load(self, located: Collection[UUID]) -> None:
+        """Loads the assets that the batch names, by names of today and former ones, and those whose names it gives.
+
+        Args:
+            located: The BI services of the assets that are addressed by id.
+        """
         for kind, ids in self._ids().items():
             # Only now: before its service was locked, an asset could get another name.
-            self._working.add(kind, await kind.table.by_ids(self._connection, ids))
+            self._working.add(kind, await kind.table.within(self._connection, located, ids))
         wanted: dict[tuple[AssetKind, UUID], list[str]] = defaultdict(list)
         for write in self._assets.values():
             service_id = self._service_of(write)
@@ -358,7 +362,7 @@ class _Run:
         missing = [name for name in asset_names if self._working.find(kind, service_id, name) is None]
         renamed = await self._known.former.load_assets(self._connection, service_id, kind.name, missing)
         if ids := {id_ for id_ in renamed.values() if self._working.get(id_) is None}:
-            self._working.add(kind, await kind.table.by_ids(self._connection, ids))
+            self._working.add(kind, await kind.table.within(self._connection, [service_id], ids))
 
     def _refuse_contradictions(self, items: Iterable[NamedItem]) -> None:
         writes, offsets = self._batch.writes, self._batch.offsets
@@ -392,7 +396,7 @@ class _Run:
         await self._known.load(self._connection, fqns=referenced.fqns(), ids=referenced.ids())
         await self._known.load_former(self._connection, referenced.entities())
         await self._known.load_charts(self._connection, referenced.charts)
-        await self._known.load_charts_by_id(self._connection, referenced.chart_ids)
+        await self._known.load_charts_by_id(self._connection, referenced.chart_ids, referenced.chart_services)
         if referenced.pointers:
             await self._targets.load(self._connection, referenced.pointers)
 

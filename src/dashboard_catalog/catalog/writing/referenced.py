@@ -22,12 +22,14 @@ class Referenced:
     Attributes:
         charts: Names of charts.
         chart_ids: Ids of charts.
+        chart_services: BI services that most of these charts belong to.
         pointers: What values of custom properties may point to.
     """
 
     def __init__(self, stored: Iterable[AssetRecord]) -> None:
         self.charts: set[AssetName] = set()
         self.chart_ids: set[UUID] = set()
+        self.chart_services: set[UUID] = set()
         self.pointers: list[Pointer] = []
         self._ids = referred_ids(stored)
         self._fqns: set[str] = set()
@@ -40,6 +42,7 @@ class Referenced:
         """Adds what an older version refers to."""
         self._ids |= referred_ids([record])
         self.chart_ids.update(getattr(record, "charts", ()))
+        self.chart_services.add(record.service_id)
         self._add_extension(kind, record.extension)
 
     def add(self, write: AssetWrite) -> None:

@@ -250,7 +250,7 @@ class Export:
         self, connection: ReadConnection, records: Sequence[DashboardRecord]
     ) -> Sequence[DashboardRecord]:
         """Returns dashboards without deleted charts that they may have dropped before those charts were exported."""
-        newest = await exporting.newest_versions(connection, [record.id for record in records])
+        newest = await exporting.newest_versions(connection, records)
         changed = [record for record in records if newest.get(record.id) != record.version]
         deleted = await self._names().deleted_charts(connection, changed)
         for record in changed:

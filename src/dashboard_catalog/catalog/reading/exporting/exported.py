@@ -73,7 +73,7 @@ class Names:
         if not records:
             return []
         service_id = records[0].service_id
-        charts = await exporting.charts_as_of(connection, chart_ids_in(records), self._numbers)
+        charts = await exporting.charts_as_of(connection, chart_ids_in(records), [service_id], self._numbers)
         ids = referred_ids(records).union(*map(other_ids_in, records), (c.service_id for c in charts))
         known = await self._entities(connection, ids)
         if service_id not in known:
@@ -93,9 +93,10 @@ class Names:
         """Returns a BI service; None if it has been removed for good."""
         return (await self._entities(connection, [service_id])).get(service_id)
 
-    async def deleted_charts(self, connection: ReadConnection, records: Iterable[AssetRecord]) -> set[UUID]:
+    async def deleted_charts(self, connection: ReadConnection, records: Sequence[AssetRecord]) -> set[UUID]:
         """Returns the ids of the deleted charts that dashboards hold."""
-        charts = await exporting.charts_as_of(connection, chart_ids_in(records), self._numbers)
+        services = {record.service_id for record in records}
+        charts = await exporting.charts_as_of(connection, chart_ids_in(records), services, self._numbers)
         return {chart.id for chart in charts if chart.deleted}
 
     async def _entities(self, connection: ReadConnection, ids: Iterable[UUID]) -> dict[UUID, EntityRecord]:

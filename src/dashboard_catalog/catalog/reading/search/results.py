@@ -95,12 +95,12 @@ class Results:
 
     async def _views(self, connection: ReadConnection, kind: str, rows: Sequence[_Row]) -> Sequence[_View]:
         """Returns the views of rows of a kind that are still there, with their large values."""
-        missing = [row.record.id for row in rows if row.missing]
+        missing = [row.record for row in rows if row.missing]
         records = [row.record for row in rows if not row.missing]
         if kind not in ASSET_KINDS:
-            return await entity_views(connection, [*records, *await entities.whole_by_ids(connection, missing)])
-        if missing:
-            records += await ASSET_KINDS[kind].table.whole(connection, missing, self._unwanted)
+            ids = [record.id for record in missing]
+            return await entity_views(connection, [*records, *await entities.whole_by_ids(connection, ids)])
+        records += await ASSET_KINDS[kind].table.whole(connection, missing, self._unwanted)
         sight, viewers = Sight(self.authorizer, KnownEntities()), [self.request.principal] * len(records)
         return await asset_views(connection, ASSET_KINDS[kind], records, viewers, sight)
 
