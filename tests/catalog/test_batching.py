@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard_catalog.catalog.batching import CallBatcher
-from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 
 
 class Work:
@@ -19,12 +19,20 @@ class Work:
         batches: The batches that ran, in order.
     """
 
-    def __init__(self, mistakes: Sequence[int] = (), unavailable: Sequence[int] = (), seconds: float = 0) -> None:
+    def __init__(
+        self,
+        mistakes: Sequence[int] = (),
+        unavailable: Sequence[int] = (),
+        seconds: float = 0,
+        *,
+        is_partial: bool = False,
+    ) -> None:
         self.batches: list[list[int]] = []
         self.let = asyncio.Event()
         self._mistakes = mistakes
         self._unavailable = unavailable
         self._seconds = seconds
+        self._is_partial = is_partial
 
     async def run(self, items: Sequence[int]) -> list[int]:
         self.batches.append(list(items))
@@ -34,7 +42,7 @@ class Work:
         if set(items) & set(self._mistakes):
             raise ZeroDivisionError
         if set(items) & set(self._unavailable):
-            raise CatalogError(Reason.DATABASE_UNAVAILABLE, "away")
+            raise DatabaseUnavailable("away", is_partial=self._is_partial)
         return [item * item for item in items]
 
 
@@ -146,6 +154,18 @@ async def test_an_unavailable_database_fails_all_items_of_a_batch() -> None:
     assert answers[0] == 0
     assert all(isinstance(answer, CatalogError) for answer in answers[1:])
     assert work.batches == [[0], [1, 2, 3]]
+
+
+async def test_a_part_of_the_database_that_is_away_fails_only_the_items_that_need_it() -> None:
+    work = Work(unavailable=[2], is_partial=True)
+    batcher = CallBatcher(work.run, lambda _: None, part_of=lambda item: item % 2)
+    tasks = await _submitted(batcher, *range(5))
+    work.let.set()
+
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    failed = [place for place, answer in enumerate(answers) if isinstance(answer, DatabaseUnavailable)]
+    assert failed == [0, 2, 4]
+    assert work.batches == [[0, 1, 2, 3, 4], [0, 2, 4], [1, 3]]
 
 
 async def test_a_cancelled_caller_does_not_affect_the_others() -> None:

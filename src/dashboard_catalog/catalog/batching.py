@@ -1,12 +1,13 @@
 """Turns concurrent calls into batches: calls that arrive while a batch runs wait for the next one, together."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from typing import Generic, TypeVar
 
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 
 I = TypeVar("I")  # noqa: E741 - item
 O = TypeVar("O")  # noqa: E741 - outcome
@@ -28,6 +29,7 @@ class CallBatcher(Generic[I, O]):
         same_batch: Returns a value that all items of one batch must share.
         max_items: Maximum number of items in a batch.
         idle_turns: Number of turns without another item after which a batch starts.
+        part_of: Returns which part of the data an item needs. If a part is away, each runs again by itself.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class CallBatcher(Generic[I, O]):
         same_batch: Callable[[I], Hashable],
         max_items: int = 500,
         idle_turns: int = 150,
+        part_of: Callable[[I], Hashable] = lambda _: None,
     ) -> None:
         self._run = run
         self._same_batch = same_batch
+        self._part_of = part_of
         self._max_items = max_items
         self._idle_turns = idle_turns
         # Key of the last batch, if it was a lone caller's.
@@ -109,6 +113,11 @@ class CallBatcher(Generic[I, O]):
                 for one in batch:
                     await self._answer([one])
                 return
+            parts = self._parts(batch) if isinstance(error, DatabaseUnavailable) and error.is_partial else []
+            if len(parts) > 1:
+                # Together, because a node that does not answer may take as long as all others.
+                await asyncio.gather(*map(self._answer, parts))
+                return
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
@@ -116,3 +125,9 @@ class CallBatcher(Generic[I, O]):
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
+
+    def _parts(self, batch: Sequence[_Waiting[I, O]]) -> list[list[_Waiting[I, O]]]:
+        parts: dict[Hashable, list[_Waiting[I, O]]] = defaultdict(list)
+        for one in batch:
+            parts[self._part_of(one[0])].append(one)
+        return list(parts.values())

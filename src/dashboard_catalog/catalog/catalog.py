@@ -60,6 +60,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 _Answer = WriteAnswer[Any] | CatalogError
@@ -91,7 +92,9 @@ class Catalog:
         self._watches = Watches(database, authorizer)
         self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes)
         self._writes: CallBatcher[Write, _Answer] = CallBatcher(self._write_batch, _removes_or_restores)
-        self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(self._read_batch, lambda r: r.kind)
+        self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(
+            self._read_batch, lambda r: r.kind, part_of=_service_of
+        )
 
     async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:
         """Creates, upserts, updates, renames, deletes, restores or reverts an asset.
@@ -363,8 +366,22 @@ class Catalog:
         return results, await answers_to(connection, writes, results, sight)
 
     async def _read_batch(self, reads: Sequence[AssetRead]) -> list[_Found]:
+        try:
+            return await self._read(reads, self.memory)
+        except DatabaseUnavailable as error:
+            if not error.is_partial or self.memory is None:
+                raise
+        # What is remembered only counts together with the last change of entities, which may be the part that is away.
+        return await self._read(reads, None)
+
+    async def _read(self, reads: Sequence[AssetRead], memory: Memory | None) -> list[_Found]:
         async with self._database.read() as connection:
-            return await read_assets(connection, self._authorizer, reads, self.memory)
+            return await read_assets(connection, self._authorizer, reads, memory)
+
+
+def _service_of(read: AssetRead) -> str | None:
+    """Returns the BI service that a read names; None for one by id, which may be of any."""
+    return read.key.service if isinstance(read.key, AssetName) else None
 
 
 def _removes_or_restores(write: Write) -> bool:

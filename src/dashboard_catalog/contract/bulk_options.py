@@ -64,6 +64,7 @@ class BulkOptions:
             options=self._digest(),
             max_deleted_percent=self._max_deleted_percent() if self.sweeps else None,
             creates_of=partial(creating_writes, self.writer, service) if creates else None,
+            is_new=not self._sent.session_id,
         )
 
     def _digest(self) -> bytes:

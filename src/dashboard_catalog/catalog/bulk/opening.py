@@ -1,6 +1,7 @@
 """Opens the sessions of bulk streams: who may begin, resume or rehearse one, and when."""
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from dashboard_catalog.auth.policies import Authorizer
@@ -17,6 +18,7 @@ from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store import locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRecord
 
 
@@ -31,14 +33,29 @@ async def open_session(
             session is sweeping the service, or if the session has been reverted.
     """
 
-    async def work(connection: WriteConnection) -> SessionRecord:
-        return await begin_session(connection, authorizer, request)
+    async def work(connection: WriteConnection, *, elsewhere: bool = True) -> SessionRecord:
+        return await begin_session(connection, authorizer, request, elsewhere=elsewhere)
 
-    return Session(database, pipeline, request, await database.write(work))
+    try:
+        record = await database.write(work)
+    except DatabaseUnavailable as error:
+        if not error.is_partial:
+            raise
+        # While a part of the data is away, new sessions of the other BI services must still begin.
+        record = await database.write(partial(work, elsewhere=False))
+    return Session(database, pipeline, request, record)
 
 
-async def begin_session(connection: WriteConnection, authorizer: Authorizer, request: SessionRequest) -> SessionRecord:
+async def begin_session(
+    connection: WriteConnection, authorizer: Authorizer, request: SessionRequest, *, elsewhere: bool = True
+) -> SessionRecord:
     """Begins a session or resumes it, in the transaction of `connection`, and returns its row.
+
+    Args:
+        connection: The transaction.
+        authorizer: Decides who may begin one.
+        request: The session.
+        elsewhere: Whether to look for the session in all BI services. The one that it names comes first.
 
     Raises:
         CatalogError: As `open_session`.
@@ -47,7 +64,7 @@ async def begin_session(connection: WriteConnection, authorizer: Authorizer, req
     await locks.lock_catalog(connection, to_write=False)
     await check_may_load(connection, authorizer, request)
     service = await _find_service(connection, authorizer, request)
-    stored = await sessions.find(connection, request.id)
+    stored = await _stored(connection, request, service, elsewhere=elsewhere)
     if request.sweeps:
         await _check_no_other_sweep(connection, request, service)
     if stored is None:
@@ -56,6 +73,16 @@ async def begin_session(connection: WriteConnection, authorizer: Authorizer, req
         return record
     _check_may_resume(stored, request)
     return await _take_over(connection, stored)
+
+
+async def _stored(
+    connection: ReadConnection, request: SessionRequest, service: EntityRecord | None, *, elsewhere: bool
+) -> SessionRecord | None:
+    if request.is_new:
+        return None
+    stored = await sessions.find_in(connection, service.id if service else CATALOG_ID, request.id)
+    # It may have named its BI service before that existed, or name another one now.
+    return stored or (await sessions.find(connection, request.id) if elsewhere else None)
 
 
 async def open_rehearsal(

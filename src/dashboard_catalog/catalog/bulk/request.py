@@ -24,6 +24,7 @@ class SessionRequest:
         options: Digest of everything that must be the same when the session is resumed.
         max_deleted_percent: Limit of the sweep at the end of the session, or None for no sweep.
         creates_of: Returns what creates a thing that items refer to; None if the stream creates nothing.
+        is_new: Whether the server has chosen the id, so that no session has it yet.
     """
 
     id: UUID
@@ -32,6 +33,7 @@ class SessionRequest:
     options: bytes
     max_deleted_percent: int | None
     creates_of: CreatesOf | None = None
+    is_new: bool = False
 
     @property
     def sweeps(self) -> bool:

@@ -56,7 +56,7 @@ async def delete_stale(
             sweeping it.
     """
     writer = replace(stale.writer, ingests=True, session_id=(session_id := uuid4()))
-    request = SessionRequest(session_id, writer, stale.service, _OPTIONS, max_deleted_percent=100)
+    request = SessionRequest(session_id, writer, stale.service, _OPTIONS, max_deleted_percent=100, is_new=True)
 
     async def work(connection: WriteConnection) -> tuple[Swept, Advanced]:
         record = await begin_session(connection, pipeline.authorizer, request)
