@@ -126,11 +126,9 @@ class WriteConnection(ReadConnection):
 
     __slots__ = ("advanced", "committed", "isolates", "locked_at")
 
-    def __init__(
-        self, connection: AsyncConnection, limit: TimeLimit, is_ready: IsReady, *, isolates: bool = False
-    ) -> None:
+    def __init__(self, connection: AsyncConnection, limit: TimeLimit, is_ready: IsReady) -> None:
         super().__init__(connection, limit, is_ready)
-        self.isolates = isolates
+        self.isolates = False
         self.locked_at: dict[UUID, int] = {}
         self.advanced: dict[UUID, int] = {}
         self.committed: list[Callable[[], None]] = []

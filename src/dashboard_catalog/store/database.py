@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+from opentelemetry.trace import Span
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dashboard_catalog.error_codes import Reason
@@ -25,6 +26,8 @@ from dashboard_catalog.store.postgresql_engines import is_behind_pgbouncer
 from dashboard_catalog.store.probe import Probe
 from dashboard_catalog.store.sqlite_connections import SqliteConnections
 from dashboard_catalog.store.sqlite_file import is_sqlite
+from dashboard_catalog.store.traced_connections import TransactionSpans, traced
+from dashboard_catalog.tracing.spans import Spans, ended, recorded_span
 
 T = TypeVar("T")
 C = TypeVar("C", bound=ReadConnection)
@@ -61,18 +64,22 @@ class Database:
         url: `postgresql+asyncpg://...` or `sqlite+aiosqlite:///FILE`, from the settings.
         pool_size: Number of connections to keep.
         limits: How long the database may take.
+        spans: Makes the spans of transactions and statements, if there are any.
 
     Attributes:
         pgbouncer: Whether its connections may lead to another server from one transaction to the next.
         doubted: Set while it is not known whether the database takes writes: at first, and after it could not be used.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, limits: TimeLimits | None = None) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, limits: TimeLimits | None = None, spans: Spans | None = None
+    ) -> None:
         self.is_sqlite = is_sqlite(url)
         self.pgbouncer = not self.is_sqlite and is_behind_pgbouncer(url)
         self.doubted = asyncio.Event()
         self.doubted.set()
         self._limits = limits or TimeLimits()
+        self._spans = TransactionSpans(spans, url) if spans is not None else None
         self._source: SqliteConnections | PostgresqlConnections
         if self.is_sqlite:
             self._source = file = SqliteConnections(url, seconds=self._limits.statement)
@@ -170,7 +177,7 @@ class Database:
         isolates = False
         for attempt in range(_ATTEMPTS):
             try:
-                return await self._attempt(work, commit=commit, isolates=isolates)
+                return await self._attempt(work, attempt, commit=commit, isolates=isolates)
             except LostRace as error:
                 # A key that is still taken is not a race, but a constraint that the catalog does not know.
                 isolates = isolates or (attempt > 0 and isinstance(error, DuplicateKey))
@@ -182,8 +189,11 @@ class Database:
                 isolates = True
         raise _too_busy()
 
-    async def _attempt(self, work: Callable[[WriteConnection], Awaitable[T]], *, commit: bool, isolates: bool) -> T:
-        async with self._transaction(self._writers, partial(WriteConnection, isolates=isolates)) as connection:
+    async def _attempt(
+        self, work: Callable[[WriteConnection], Awaitable[T]], attempt: int, *, commit: bool, isolates: bool
+    ) -> T:
+        async with self._transaction(self._writers, WriteConnection, attempt=attempt + 1) as connection:
+            connection.isolates = isolates
             result = await work(connection)
             if commit:
                 await connection.commit()
@@ -194,17 +204,35 @@ class Database:
                         listener(connection.advanced)
             return result
 
-    @asynccontextmanager
-    async def _transaction(
-        self, engine: AsyncEngine, kind: Callable[[AsyncConnection, TimeLimit, IsReady], C], *, alone: bool = False
-    ) -> AsyncIterator[C]:
+    def _transaction(
+        self, engine: AsyncEngine, kind: type[C], *, alone: bool = False, attempt: int = 0
+    ) -> AbstractAsyncContextManager[C]:
         """Opens a transaction, and rolls back what it has not committed.
 
         Args:
             engine: Where it gets its connection.
             kind: What it can do.
             alone: Whether its statements may stand alone instead.
+            attempt: Number of the attempt to write, from 1.
         """
+        if self._spans is None or (parent := recorded_span()) is None:
+            return self._opened(engine, kind, alone=alone)
+        span = self._spans.begin(parent, "read" if alone else "transaction", attempt)
+        return self._traced(self._spans, span, engine, kind, alone=alone)
+
+    @asynccontextmanager
+    async def _traced(
+        self, spans: TransactionSpans, span: Span, engine: AsyncEngine, kind: type[C], *, alone: bool
+    ) -> AsyncIterator[C]:
+        with ended(span):
+            made = partial(traced, kind, spans.statements_of(span))
+            async with self._opened(engine, made, alone=alone) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _opened(
+        self, engine: AsyncEngine, kind: Callable[[AsyncConnection, TimeLimit, IsReady], C], *, alone: bool
+    ) -> AsyncIterator[C]:
         try:
             with translated():
                 connection = await engine.connect().start()

@@ -110,7 +110,7 @@ class Refused(Exception):
     """
 
     def __init__(self, error: BaseException) -> None:
-        self.code = _code_of(error)
+        self.code = code_of(error)
         self.problem = _text_of(error)
         super().__init__(self.code)
 
@@ -144,7 +144,7 @@ def translated() -> Iterator[None]:
     except _DRIVER_ERRORS as error:
         translation = translation_of(error)
         if isinstance(translation, DatabaseUnavailable):
-            problem, code = translation.problem, _code_of(error)
+            problem, code = translation.problem, code_of(error)
             _log.warning("database_unavailable", problem=problem, code=code, error=type(error).__name__)
         if translation:
             raise translation from error
@@ -195,7 +195,7 @@ def is_unsupported(error: BaseException) -> bool:
 
 def makes_connections_useless(error: BaseException) -> bool:
     """Says whether the connections that exist should be replaced after this error."""
-    return _code_of(error).startswith(_USELESS_AFTER)
+    return code_of(error).startswith(_USELESS_AFTER)
 
 
 def _is_refused_setting(error: BaseException) -> bool:
@@ -235,7 +235,8 @@ def _is_refused(error: BaseException) -> bool:
     return name.startswith(_REFUSED_NAMES)
 
 
-def _code_of(error: BaseException) -> str:
+def code_of(error: BaseException) -> str:
+    """Returns the SQLSTATE of an error, or SQLite's name of it; an empty text if it has none."""
     return _state_of(error) or _sqlite_name_of(error)
 
 
