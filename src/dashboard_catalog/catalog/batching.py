@@ -3,16 +3,21 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from typing import Generic, TypeVar
 
+from opentelemetry.trace import Span
+
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable
+from dashboard_catalog.tracing.spans import Spans, current, recorded_span
 
 I = TypeVar("I")  # noqa: E741 - item
 O = TypeVar("O")  # noqa: E741 - outcome
 
-_Waiting = tuple[I, asyncio.Future[O]]
+_Waiting = tuple[I, asyncio.Future[O], Span | None]
+"""An item, its answer, and the span of its call if that is recorded."""
 
 
 class CallBatcher(Generic[I, O]):
@@ -30,6 +35,8 @@ class CallBatcher(Generic[I, O]):
         max_items: Maximum number of items in a batch.
         idle_turns: Number of turns without another item after which a batch starts.
         part_of: Returns which part of the data an item needs. If a part is away, each runs again by itself.
+        spans: Makes the spans of batches, if there are any.
+        name: What a span calls a batch.
     """
 
     def __init__(
@@ -38,13 +45,18 @@ class CallBatcher(Generic[I, O]):
         same_batch: Callable[[I], Hashable],
         max_items: int = 500,
         idle_turns: int = 150,
+        *,
         part_of: Callable[[I], Hashable] = lambda _: None,
+        spans: Spans | None = None,
+        name: str = "batch",
     ) -> None:
         self._run = run
         self._same_batch = same_batch
         self._part_of = part_of
         self._max_items = max_items
         self._idle_turns = idle_turns
+        self._spans = spans
+        self._name = name
         # Key of the last batch, if it was a lone caller's.
         self._lone: Hashable | None = None
         self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}
@@ -56,15 +68,16 @@ class CallBatcher(Generic[I, O]):
         The item of a cancelled caller stays in a batch that runs: it may have been written already.
         """
         future: asyncio.Future[O] = asyncio.get_running_loop().create_future()
+        waiting = (item, future, None if self._spans is None else recorded_span())
         queue = self._waiting.get(key)
         if queue is None:
-            self._waiting[key] = deque([(item, future)])
+            self._waiting[key] = deque([waiting])
             # In an empty context: what a batch logs concerns all of its calls, not the one that started it.
             task = asyncio.create_task(self._work(key), context=Context())
             self._working.add(task)
             task.add_done_callback(self._working.discard)
         else:
-            queue.append((item, future))
+            queue.append(waiting)
         return await future
 
     async def _work(self, key: Hashable) -> None:
@@ -93,7 +106,7 @@ class CallBatcher(Generic[I, O]):
         batch: list[_Waiting[I, O]] = []
         shared: Hashable = None
         while queue and len(batch) < self._max_items:
-            item, future = queue[0]
+            item, future, _ = queue[0]
             if not future.cancelled():
                 same = self._same_batch(item)
                 if batch and same != shared:
@@ -106,7 +119,8 @@ class CallBatcher(Generic[I, O]):
     async def _answer(self, batch: Sequence[_Waiting[I, O]]) -> None:
         """Runs a batch and passes each caller its answer."""
         try:
-            answers = await self._run([item for item, _ in batch])
+            with nullcontext() if self._spans is None else self._traced(self._spans, batch):
+                answers = await self._run([item for item, *_ in batch])
         except Exception as error:  # noqa: BLE001 - the callers' to handle
             # A bug that one item triggers must not fail the others.
             if len(batch) > 1 and not isinstance(error, CatalogError):
@@ -118,11 +132,11 @@ class CallBatcher(Generic[I, O]):
                 # Together, because a node that does not answer may take as long as all others.
                 await asyncio.gather(*map(self._answer, parts))
                 return
-            for _, future in batch:
+            for _, future, _ in batch:
                 if not future.done():
                     future.set_exception(error)
         else:
-            for (_, future), answer in zip(batch, answers, strict=True):
+            for (_, future, _), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
 
@@ -131,3 +145,8 @@ class CallBatcher(Generic[I, O]):
         for one in batch:
             parts[self._part_of(one[0])].append(one)
         return list(parts.values())
+
+    def _traced(self, spans: Spans, batch: Sequence[_Waiting[I, O]]) -> AbstractContextManager[None]:
+        """Returns a block with the span of a batch, if any of its calls is recorded."""
+        span = spans.of_batch(self._name, [caller for *_, caller in batch])
+        return nullcontext() if span is None else current(span)

@@ -62,6 +62,7 @@ from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
+from dashboard_catalog.tracing.spans import Spans
 
 _Answer = WriteAnswer[Any] | CatalogError
 _Found = AssetView | LargeAsset | CatalogError
@@ -78,10 +79,14 @@ class Catalog:
         memory: What the process remembers of the database, if it may.
         recent_writes: What the callers have just written. Their searches wait for it.
         sessions: The bulk sessions.
+        spans: Makes the spans of batches and chunks, if there are any.
     """
 
-    def __init__(self, database: Database, authorizer: Authorizer, index: SearchIndex) -> None:
+    def __init__(
+        self, database: Database, authorizer: Authorizer, index: SearchIndex, spans: Spans | None = None
+    ) -> None:
         self._database = database
+        self.spans = spans
         self._searches = Searches(database, authorizer, index)
         self._index = index
         self.recent_writes = RecentWrites(database, index.complete_until)
@@ -91,9 +96,11 @@ class Catalog:
         self._pipeline = Pipeline(authorizer, self.memory)
         self._watches = Watches(database, authorizer)
         self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes)
-        self._writes: CallBatcher[Write, _Answer] = CallBatcher(self._write_batch, _removes_or_restores)
+        self._writes: CallBatcher[Write, _Answer] = CallBatcher(
+            self._write_batch, _removes_or_restores, spans=spans, name="write batch"
+        )
         self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(
-            self._read_batch, lambda r: r.kind, part_of=_service_of
+            self._read_batch, lambda r: r.kind, part_of=_service_of, spans=spans, name="read batch"
         )
 
     async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:

@@ -5,7 +5,7 @@ While one chunk is written, the next one is read and checked. No more than that 
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Self
 
 from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of
@@ -21,6 +21,7 @@ from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.rpc.bulk_order import MessageOrder, refused
 from dashboard_catalog.rpc.outbox import Outbox, Send
+from dashboard_catalog.tracing.spans import Spans
 from dashboardcatalog.v1 import bulk_pb2
 
 # Statuses of 4 KiB that fit into one response. The server holds them while the client does not read.
@@ -48,7 +49,7 @@ async def serve_bulk(
     session = await catalog.sessions.open(options.session_request(), validate_only=options.validate_only)
     try:
         await send(started_response(session.record))
-        await _serve(_Stream(options, session, chunks), messages, send)
+        await _serve(_Stream(options, session, chunks, catalog.spans), messages, send)
     finally:
         catalog.recent_writes.add(caller.principal, session.advanced)
         await session.close()
@@ -95,8 +96,11 @@ class _Messages:
 class _Stream:
     """The messages of one call. Each is a chunk of its session."""
 
-    def __init__(self, options: BulkOptions, session: Session | Rehearsal, chunks: asyncio.Semaphore) -> None:
+    def __init__(
+        self, options: BulkOptions, session: Session | Rehearsal, chunks: asyncio.Semaphore, spans: Spans | None
+    ) -> None:
         self._options = options
+        self._spans = spans
         self._chunks = chunks
         self.session = session
         self._order = MessageOrder(session.record.next_offset)
@@ -231,7 +235,8 @@ class _Stream:
             )
 
     async def _write(self, items: Sequence[ChunkItem], outbox: Outbox) -> None:
-        results = await self.session.write(items)
+        with self._traced(items):
+            results = await self.session.write(items)
         self._mostly_new = sum(isinstance(result, Unchanged) for result in results) * 2 < len(results)
         call_id = self._options.writer.call_id
         shown = (
@@ -240,6 +245,13 @@ class _Stream:
             if self._options.all_results or isinstance(result, CatalogError) or result.left_out
         )
         await outbox.progress(items[0].offset, self.session.record.next_offset, shown)
+
+    def _traced(self, items: Sequence[ChunkItem]) -> AbstractContextManager[None]:
+        """Returns a block with the span of a chunk, if there are spans."""
+        if self._spans is None:
+            return nullcontext()
+        of_chunk = {"dashboard_catalog.chunk.size": len(items), "dashboard_catalog.chunk.offset": items[0].offset}
+        return self._spans.within("chunk", of_chunk)
 
     async def _repeat(self, first: int, end: int, outbox: Outbox) -> None:
         """Sends the failures of items again that were written before."""

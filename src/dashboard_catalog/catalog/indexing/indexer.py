@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Never
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from dashboard_catalog.index.integrity import damage
 from dashboard_catalog.index.writer import Writer, WriterFailed
 from dashboard_catalog.store import feed
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.tracing.spans import Spans
 
 _LOOK_SECONDS = 0.2
 _SAY_SECONDS = 1.0
@@ -41,11 +42,13 @@ class Indexer:
     Args:
         database: What is indexed.
         folder: Where the index is.
+        spans: Makes a span whenever changes are indexed, if there are any.
     """
 
-    def __init__(self, database: Database, folder: IndexFolder) -> None:
+    def __init__(self, database: Database, folder: IndexFolder, spans: Spans | None = None) -> None:
         self._database = database
         self._folder = folder
+        self._spans = spans
         self._retry_seconds = _FIRST_RETRY_SECONDS
         self._waits = False
         # The build whose files this process has found whole.
@@ -99,7 +102,9 @@ class Indexer:
     async def _follow(self, name: str, writer: Writer, complete_until: float) -> None:
         await in_thread(self._folder.remove_others, name)
         self._waits, self._whole = False, name
-        await _Following(self._database, writer, self._folder, name, complete_until).run()
+        await _Following(
+            self._database, writer, self._folder, name=name, complete_until=complete_until, spans=self._spans
+        ).run()
 
     def _open(self) -> tuple[str, Writer] | None:
         """Opens the index that is in use; returns None if there is none that can be used."""
@@ -140,7 +145,14 @@ class _Following:
     """Follows the changes of a database in an index that is complete up to some time."""
 
     def __init__(
-        self, database: Database, writer: Writer, folder: IndexFolder, name: str, complete_until: float
+        self,
+        database: Database,
+        writer: Writer,
+        folder: IndexFolder,
+        *,
+        name: str,
+        complete_until: float,
+        spans: Spans | None,
     ) -> None:
         self._database = database
         self._writer = writer
@@ -152,6 +164,7 @@ class _Following:
         self._pace = Pace()
         self._said = Status("", building=False, checked_at=0.0)
         self._complained_at = 0.0
+        self._spans = spans
         self._began = time.monotonic()
 
     async def run(self) -> None:
@@ -167,12 +180,20 @@ class _Following:
             ahead = {id_: last for id_, last in present.items() if last > self._positions.get(id_, 0)}
             may_work = self._pace.may_work(sum(present.values()), time.monotonic())
             has_news = bool(ahead)
-            if may_work and await self._catch_up(ahead, looked_at):
+            with self._traced(ahead if may_work else {}):
+                has_caught_up = may_work and await self._catch_up(ahead, looked_at)
+            if has_caught_up:
                 self._complete_until = looked_at
                 ahead = {}
             await self._say(looked_at, is_behind=bool(ahead), has_news=has_news)
             if not (ahead and may_work):
                 await asyncio.sleep(_LOOK_SECONDS)
+
+    def _traced(self, ahead: Mapping[UUID, int]) -> AbstractContextManager[None]:
+        """Returns a block with a span of its own, if there are spans and something is ahead."""
+        if self._spans is None or not ahead:
+            return nullcontext()
+        return self._spans.alone("index changes", {"dashboard_catalog.index.sequences": len(ahead)})
 
     def _is_doubted(self) -> bool:
         return time.monotonic() - self._began >= _TRUST_SECONDS and self._folder.is_doubted()

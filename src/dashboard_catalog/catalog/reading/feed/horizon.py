@@ -7,6 +7,7 @@ earlier when the database says that there is something to see. It looks only whi
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from typing import Protocol
 from uuid import UUID
 
@@ -63,7 +64,8 @@ class Horizon:
         self._followers.add(follower)
         if self._looking is None:
             self._numbers, self._sum, self._policies = {}, 0, self._authorizer.revision
-            self._looking = asyncio.create_task(self._look_on())
+            # In an empty context: it looks for all followers, not for the call that came first.
+            self._looking = asyncio.create_task(self._look_on(), context=Context())
         try:
             yield
         finally:
