@@ -34,6 +34,7 @@ class CallLine(NamedTuple):
         peer: Address of the caller.
         quiet: Whether the line is only of interest for debugging.
         more: Further fields, if any.
+        trace_id: Id of the trace, if the call is recorded.
     """
 
     call_id: str
@@ -45,6 +46,7 @@ class CallLine(NamedTuple):
     peer: str
     quiet: bool
     more: Mapping[str, Any] | None = None
+    trace_id: str | None = None
 
 
 class AccessLog:

@@ -22,6 +22,7 @@ from dashboard_catalog.http.resources import asset_router, entity_router
 from dashboard_catalog.http.search.search import SearchRoutes
 from dashboard_catalog.http.system import Problem, system_router
 from dashboard_catalog.settings import Address
+from dashboard_catalog.tracing.spans import Spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Behind:
 
     Attributes:
         problem: Returns why the server should get no requests, for people; None if it should.
+        spans: Makes the spans of requests, if there are any.
     """
 
     catalog: Catalog
@@ -39,6 +41,7 @@ class Behind:
     shares: Shares
     access_log: AccessLog
     problem: Problem
+    spans: Spans | None = None
 
 
 class HttpDoor:
@@ -88,6 +91,7 @@ class HttpDoor:
             gate=behind.gate,
             shares=behind.shares,
             access_log=behind.access_log,
+            spans=behind.spans,
         )
         certificate = Certificate(*tls) if tls else None
         listener = bound(address, shares_address=shares_address)

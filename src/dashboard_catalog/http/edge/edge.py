@@ -1,7 +1,7 @@
 """The edge that every request passes before its route is looked for: the same steps as those of gRPC, in this order.
 
 1. Identify: the id of the call comes first, because every answer and every log line has it.
-2. Observe: every call leaves one log line, however it ends.
+2. Observe: every call leaves one log line and, if there are spans, one span, however it ends.
 3. Map errors: a `CatalogError` becomes a status and a JSON body. Anything else is a bug, and the caller learns only the
    id of the call.
 4. Authenticate: by the headers alone.
@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Iterator
 from typing import Protocol
 
 import structlog
+from opentelemetry.trace import Span
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +33,8 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.edge.bodies import closes, discard_body, has_body, has_two_lengths, read_body
 from dashboard_catalog.http.edge.calls import HttpCall, admit
 from dashboard_catalog.http.edge.errors import CALL_ID_HEADER, answer_to, bug
+from dashboard_catalog.http.edge.request_spans import begin, end, route_of
+from dashboard_catalog.tracing.spans import Spans, enter, trace_id_of
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api/v1/system/version"})
 """What can be read without a token."""
@@ -68,6 +71,7 @@ class HttpEdge:
         shares: For step 5, shared with the other doors.
         access_log: For step 2.
         client_seconds: How long a client may take to send a body, and to read a piece of an answer.
+        spans: For step 2, if calls have spans.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class HttpEdge:
         shares: Shares,
         access_log: AccessLog,
         client_seconds: float = CLIENT_SECONDS,
+        spans: Spans | None = None,
     ) -> None:
         self._application = application
         self._authenticator = authenticator
@@ -86,6 +91,7 @@ class HttpEdge:
         self._shares = shares
         self._access_log = access_log
         self._client_seconds = client_seconds
+        self._spans = spans
         self._ids = CallIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,6 +100,12 @@ class HttpEdge:
             # A copy: what is below knows by the original that it must not send the body.
             scope = {**scope, "method": "GET"}
         observed = _Observation(scope, send, self._ids, self._client_seconds)
+        try:
+            await self._observe(scope, receive, observed)
+        finally:
+            observed.end_span()
+
+    async def _observe(self, scope: Scope, receive: Receive, observed: "_Observation") -> None:
         failure: CatalogError | None = None
         try:
             await self._admit(scope, receive, observed)
@@ -120,6 +132,8 @@ class HttpEdge:
                 await discard_body(receive)
             await self._application(scope, receive, observed.send)
             return
+        if self._spans is not None:
+            observed.begin_span(self._spans)
         self._gate.check_room()
         principal = await self._authenticator.authenticate(observed.authorization())
         observed.subject = principal.subject
@@ -206,6 +220,19 @@ class _Observation:
         self.is_open = False
         self.has_read = False
         self.has_begun = False
+        self._status: int | None = None
+        self._span: Span | None = None
+        self._ended: tuple[str, str | None] = ("", None)
+
+    def begin_span(self, spans: Spans) -> None:
+        """Begins the span of the call, and makes it the parent of what the call does."""
+        self._span = begin(spans, self._scope, self.call_id)
+        enter(self._span)
+
+    def end_span(self) -> None:
+        """Ends the span, if there is one, when the answer has left or the client has gone."""
+        if self._span is not None:
+            end(self._span, self._scope, self._status, *self._ended)
 
     def authorization(self) -> str | None:
         """Returns the `authorization` header as sent, or None if the caller sent none.
@@ -232,6 +259,7 @@ class _Observation:
         """
         if message["type"] == "http.response.start":
             self.has_begun = True
+            self._status = message["status"]
             headers = ((CALL_ID_HEADER.encode(), self.call_id.encode()), (b"x-content-type-options", b"nosniff"))
             message["headers"] = [*message.get("headers", ()), *headers]
         elif len(message.get("body", b"")) > PIECE_BYTES:
@@ -256,6 +284,7 @@ class _Observation:
 
     def log(self, code: str, access_log: AccessLog, reason: str | None = None) -> None:
         """Leaves the log line."""
+        self._ended = code, reason
         host, port = self._scope.get("client") or ("unknown", 0)
         line = CallLine(
             call_id=self.call_id,
@@ -267,13 +296,13 @@ class _Observation:
             peer=f"{host}:{port}",
             quiet=self.is_open and code == "OK",
             more={"dropped": dict(self.call.dropped)} if self.call and self.call.dropped else None,
+            trace_id=trace_id_of(self._span),
         )
         access_log.add(line)
 
     def _name(self) -> str:
         """Returns the route and not the path, which has names in it and can be anything."""
-        route = getattr(self._scope.get("route"), "path_format", "(unknown path)")
-        return f"{self._scope['method']} {route}"
+        return f"{self._scope['method']} {route_of(self._scope) or '(unknown path)'}"
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

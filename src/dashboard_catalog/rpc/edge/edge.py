@@ -3,7 +3,8 @@
 These are its steps, and the reasons for their order:
 
 1. Identify: the id of the call comes first, because every later step returns and logs it.
-2. Observe: every call leaves one log line, however it ends. So this step surrounds all others.
+2. Observe: every call leaves one log line and, if there are spans, one span, however it ends. So this step surrounds
+   all others.
 3. Map errors: surrounds every step that can fail. A `CatalogError` becomes a status with details. An `AbortError` and a
    cancellation pass. Anything else is a bug, and the caller learns only the id of the call. `observation.py` has these
    three steps.
@@ -49,6 +50,7 @@ from dashboard_catalog.rpc.edge.observation import Observation
 from dashboard_catalog.rpc.edge.places import Places
 from dashboard_catalog.rpc.edge.request_stream import Read, RequestStream
 from dashboard_catalog.rpc.edge.watchers import Watchers
+from dashboard_catalog.tracing.spans import Spans
 
 
 class Authenticates(Protocol):
@@ -94,6 +96,8 @@ class Edge(grpc.GenericRpcHandler):
         shares: Shares,
         open_services: frozenset[str],
         budgets: Budgets = DEFAULTS,
+        *,
+        spans: Spans | None = None,
     ) -> None:
         """Makes an edge.
 
@@ -103,6 +107,7 @@ class Edge(grpc.GenericRpcHandler):
             shares: For step 5.
             open_services: Full names of the services that everybody may call at any time.
             budgets: For step 6, for watchers and for the open services.
+            spans: For step 2, if calls have spans.
         """
         self._authenticator = authenticator
         self._gate = gate
@@ -112,6 +117,7 @@ class Edge(grpc.GenericRpcHandler):
         self._patience = budgets.patience
         self._bodies = Bodies(budgets.patience.first)
         self._open_streams = Places(*budgets.open_streams)
+        self._spans = spans
         self._open_bodies = Bodies(budgets.patience.first, budgets.open_reads)
         self._services: list[grpc.GenericRpcHandler] = []
         self._ids = CallIds()
@@ -135,7 +141,7 @@ class Edge(grpc.GenericRpcHandler):
         path = handler_call_details.method
         method = self._methods.get(path) or self._find(path, handler_call_details)
         metadata = handler_call_details.invocation_metadata
-        return Observation(method, metadata, self._admit, ids=self._ids, access_log=self.access_log)
+        return Observation(method, metadata, self._admit, ids=self._ids, access_log=self.access_log, spans=self._spans)
 
     def _find(self, path: str, handler_call_details: grpc.HandlerCallDetails) -> Method:
         found = (service.service(handler_call_details) for service in self._services)

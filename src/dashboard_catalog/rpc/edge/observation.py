@@ -19,8 +19,10 @@ from dashboard_catalog.calls.call_ids import CallIds
 from dashboard_catalog.contract.status_details import status_of
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.rpc.edge.call_spans import begin, end
 from dashboard_catalog.rpc.edge.context import CALL_ID_METADATA, GrpcContext
 from dashboard_catalog.rpc.edge.method import Method
+from dashboard_catalog.tracing.spans import Spans, enter, trace_id_of
 
 Admit: TypeAlias = "Callable[[Method, GrpcContext, Observation], Awaitable[Any]]"
 
@@ -56,6 +58,7 @@ class Observation:
         "_logged",
         "_method",
         "_sent_twice",
+        "_span",
         "call_id",
         "response_serializer",
         "response_streaming",
@@ -73,6 +76,7 @@ class Observation:
         *,
         ids: CallIds,
         access_log: AccessLog,
+        spans: Spans | None = None,
     ) -> None:
         """Begins to observe a call.
 
@@ -82,6 +86,7 @@ class Observation:
             admit: Takes the call through the other steps of the edge, and returns its response.
             ids: For a caller who has sent no usable id.
             access_log: Gets the log line.
+            spans: Makes the span of the call, if there are any.
         """
         self._began = time.perf_counter()
         self._method = method
@@ -101,6 +106,7 @@ class Observation:
             elif name == CALL_ID_METADATA:
                 sent_id = value
         self.call_id = ids.of(sent_id) if sent_id else ids.new()
+        self._span = None if spans is None else begin(spans, method, metadata, self.call_id)
 
     async def stream_unary(self, _requests: object, context: GrpcContext) -> Any:
         """Serves the call. Returns its response; None for a method that streams its responses.
@@ -109,6 +115,8 @@ class Observation:
             grpc.aio.AbortError: If the call ends with an error, which the client has got.
         """
         self._context = context
+        if self._span is not None and not self._method.is_watch:
+            enter(self._span)
         context.set_trailing_metadata(((CALL_ID_METADATA, self.call_id),))
         failure: CatalogError
         try:
@@ -183,18 +191,23 @@ class Observation:
         if self._logged:
             return
         self._logged = True
+        code = code or _code_name(self._context.code())
         # By position, which costs half as much as by name.
         line = CallLine(
             self.call_id,
             time.perf_counter() - self._began,
             self._method.name,
-            code or _code_name(self._context.code()),
+            code,
             reason,
             self.subject,
             self._context.peer(),
             self._method.is_open,
+            None,
+            trace_id_of(self._span),
         )
         self._access_log.add(line)
+        if self._span is not None:
+            end(self._span, code, reason)
 
 
 def _code_name(code: Any) -> str:
