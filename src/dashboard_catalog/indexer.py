@@ -10,9 +10,11 @@ from contextlib import suppress
 from dashboard_catalog import logs
 from dashboard_catalog.catalog.indexing.indexer import Indexer
 from dashboard_catalog.index.folders import IndexFolder
+from dashboard_catalog.otlp.exporting import exporting
 from dashboard_catalog.processes import run_until_stopped
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.database import Database
+from dashboard_catalog.tracing.spans import Spans
 
 # It gets a tenth of a busy processor, and all of an idle one.
 _NICENESS = 10
@@ -27,8 +29,14 @@ def run_indexer(settings: Settings) -> None:
 
 
 async def _index(settings: Settings, stop_requested: asyncio.Event) -> None:
-    database = Database(settings.database_url, pool_size=1)
-    indexing = asyncio.create_task(Indexer(database, IndexFolder(settings.search_index_dir)).run())
+    async with exporting(os.environ) as export:
+        provider = export.tracer_provider
+        await _index_with(settings, stop_requested, Spans(provider) if provider else None)
+
+
+async def _index_with(settings: Settings, stop_requested: asyncio.Event, spans: Spans | None) -> None:
+    database = Database(settings.database_url, pool_size=1, spans=spans)
+    indexing = asyncio.create_task(Indexer(database, IndexFolder(settings.search_index_dir), spans).run())
     stopping = asyncio.create_task(stop_requested.wait())
     try:
         await asyncio.wait({indexing, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -4,6 +4,7 @@ This is the one place that knows every part. It gives each part what it needs, s
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
@@ -33,6 +34,8 @@ from dashboard_catalog.http.door import Behind, HttpDoor
 from dashboard_catalog.index.folders import IndexFolder
 from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.indexer import run_indexer
+from dashboard_catalog.otlp.exporting import check, exporting
+from dashboard_catalog.otlp.wanted import OtlpError
 from dashboard_catalog.processes import (
     COULD_NOT_START,
     WorkersFailed,
@@ -56,6 +59,7 @@ from dashboard_catalog.store.distribution.distribute import undistributed
 from dashboard_catalog.store.driver_errors import problem_of
 from dashboard_catalog.store.file_claim import FileInUse, claimed
 from dashboard_catalog.store.schema import SchemaError
+from dashboard_catalog.tracing.spans import Spans
 from dashboardcatalog.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
 
 # Kubernetes kills a process 30 seconds after it has asked it to stop. Everything else takes up to five more seconds.
@@ -165,6 +169,7 @@ def serve(settings: Settings) -> None:
     """
     logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
+        check(os.environ)
         if settings.tls_cert and settings.tls_key:
             # Only here: a worker that is replaced must start, even if the certificate has expired meanwhile.
             Certificate(settings.tls_cert, settings.tls_key).check_dates()
@@ -173,7 +178,7 @@ def serve(settings: Settings) -> None:
             _prepare_database(settings)
             with accompanied(run_indexer, settings):
                 _run(settings)
-    except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed, FileInUse) as error:
+    except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed, FileInUse, OtlpError) as error:
         raise StartError(str(error)) from error
 
 
@@ -249,7 +254,10 @@ def _upgrade_file(settings: Settings) -> None:
 
 
 async def build(
-    settings: Settings, servicers: AddServicers = add_servicers, database: Database | None = None
+    settings: Settings,
+    servicers: AddServicers = add_servicers,
+    database: Database | None = None,
+    spans: Spans | None = None,
 ) -> CatalogServer:
     """Puts the server of this process together and binds its addresses.
 
@@ -257,6 +265,7 @@ async def build(
         settings: Checked settings, for which `prepare` has run.
         servicers: Adds the servicers.
         database: The database; by default that of the settings.
+        spans: Makes the spans of calls, if there are to be any.
 
     Raises:
         StartError: If an address cannot be bound.
@@ -267,16 +276,16 @@ async def build(
     """
     authenticator = _authenticator(settings)
     authorizer = Authorizer(settings.policy_dir)
-    database = database or Database(settings.database_url)
+    database = database or Database(settings.database_url, spans=spans)
     gate = Gate(settings.max_concurrent_calls)
     # One caller must leave room for others.
     shares = Shares(max(1, settings.max_concurrent_calls // 2), max(1, settings.max_concurrent_calls // 4))
-    edge = Edge(authenticator, gate, shares, _OPEN_SERVICES)
+    edge = Edge(authenticator, gate, shares, _OPEN_SERVICES, spans=spans)
     server = new_server(edge, shares_address=settings.workers > 1)
     # For generated code, the edge is the server, because it finds the methods.
     by_name = cast("grpc.aio.Server", edge)
     index = SearchIndex(IndexFolder(settings.search_index_dir))
-    catalog, room = Catalog(database, authorizer, index), AnswerRoom()
+    catalog, room = Catalog(database, authorizer, index, spans), AnswerRoom()
     services = servicers(by_name, catalog, room)
     database_health = DatabaseHealth(services, database)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)
@@ -289,6 +298,7 @@ async def build(
         shares=shares,
         access_log=edge.access_log,
         problem=lambda: database_health.problem,
+        spans=spans,
     )
     return CatalogServer(
         server=server,
@@ -361,19 +371,21 @@ def _run_worker(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
         _run_process(settings, lambda _address, _data_dir: nullcontext())
-    except (StartError, KeyFileError, PolicyError, JwksError, CertificateError) as error:
+    except (StartError, KeyFileError, PolicyError, JwksError, CertificateError, OtlpError) as error:
         _log.error("worker_not_started", problem=str(error))
         raise SystemExit(COULD_NOT_START) from None
 
 
 def _run_process(settings: Settings, announce: Announce) -> None:
     async def main(stop_requested: asyncio.Event) -> None:
-        server = await build(settings)
-        with announce(server.address, settings.data_dir):
-            await server.start()
-            doors = {"http_address": server.http.address} if server.http else {}
-            _log.info("serving", address=server.address, **doors, database=settings.shown_database_url)
-            await stop_requested.wait()
-            await server.drain()
+        async with exporting(os.environ) as export:
+            provider = export.tracer_provider
+            server = await build(settings, spans=Spans(provider) if provider else None)
+            with announce(server.address, settings.data_dir):
+                await server.start()
+                doors = {"http_address": server.http.address} if server.http else {}
+                _log.info("serving", address=server.address, **doors, database=settings.shown_database_url)
+                await stop_requested.wait()
+                await server.drain()
 
     run_until_stopped(main)

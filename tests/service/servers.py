@@ -9,21 +9,25 @@ from typing import Any
 from dashboard_catalog.auth.signing_key import load_or_create_key
 from dashboard_catalog.server import CatalogServer, build
 from dashboard_catalog.settings import Settings
+from dashboard_catalog.tracing.spans import Spans
 from tests.service.caller import Service
 from tests.service.routing import watching_routes
 
 
 @asynccontextmanager
-async def running(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[tuple[CatalogServer, Service]]:
+async def running(
+    database_url: str, folder: Path, *, spans: Spans | None = None, **settings: Any
+) -> AsyncIterator[tuple[CatalogServer, Service]]:
     """Runs a server until the end of the block, unless it was drained before.
 
     Args:
         folder: Its data folder; servers that share it share their signing key.
+        spans: Makes the spans of calls.
         settings: Other settings, by field name.
     """
     key = load_or_create_key(folder)
     given = {"address": "127.0.0.1:0", "database_url": database_url, "data_dir": folder, **settings}
-    server = await build(Settings.load(given))
+    server = await build(Settings.load(given), spans=spans)
     await server.start()
     try:
         async with Service(server.address, key, server.database, server.index) as service:
@@ -37,10 +41,12 @@ class SharedServer:
 
     Args:
         folder: Its data folder.
+        spans: Makes the spans of calls.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, spans: Spans | None = None) -> None:
         self._folder = folder
+        self._spans = spans
         self._database_url = ""
         self._running = AsyncExitStack()
         self._server: CatalogServer | None = None
@@ -75,7 +81,7 @@ class SharedServer:
         if self._server is None or self._database_url != database_url:
             # A test may have spoilt the database, so that there is another one now.
             await self.stop()
-            served = running(database_url, self._folder, http_address="127.0.0.1:0")
+            served = running(database_url, self._folder, spans=self._spans, http_address="127.0.0.1:0")
             started = await self._running.enter_async_context(served)
             self._server, self._database_url = started[0], database_url
         if memory := self._server.catalog.memory:
