@@ -1,0 +1,71 @@
+"""What OpenTelemetry's variables ask for, and what becomes of what cannot be done."""
+
+import sys
+
+import pytest
+
+from dashboard_catalog import server
+from dashboard_catalog.otlp.exporting import check
+from dashboard_catalog.otlp.wanted import OtlpError, Wanted, wanted
+from dashboard_catalog.settings import Settings
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, (None, None)),
+        (ENDPOINT, ("http/protobuf", "http/protobuf")),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "true"}, (None, None)),
+        ({**ENDPOINT, "OTEL_METRICS_EXPORTER": "none"}, ("http/protobuf", None)),
+        ({**ENDPOINT, "OTEL_TRACES_EXPORTER": "none"}, (None, "http/protobuf")),
+        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, ("grpc", "grpc")),
+        ({**ENDPOINT, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc"}, ("http/protobuf", "grpc")),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, ("http/protobuf", None)),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, ("http/protobuf", None)),
+        ({"OTEL_METRICS_EXPORTER": "otlp"}, (None, "http/protobuf")),
+    ],
+)
+def test_the_variables_decide_what_is_sent(
+    environment: dict[str, str], expected: tuple[str | None, str | None]
+) -> None:
+    found = wanted(environment)
+    assert (found.traces, found.metrics) == expected
+
+
+def test_metrics_are_sent_once_a_minute_unless_a_variable_says_otherwise() -> None:
+    assert wanted(ENDPOINT) == Wanted("http/protobuf", "http/protobuf", 60.0)
+    assert wanted({**ENDPOINT, "OTEL_METRIC_EXPORT_INTERVAL": "1500"}).interval_seconds == 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_METRICS_EXPORTER", "prometheus"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "udp"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "soon"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
+    ],
+)
+@pytest.mark.usefixtures("log_as_before")
+def test_a_server_does_not_start_with_a_variable_that_it_does_not_understand(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each, given in {**ENDPOINT, name: value}.items():
+        monkeypatch.setenv(each, given)
+    with pytest.raises(server.StartError, match=f"^{name}: {value} is not "):
+        server.serve(Settings.load({"address": "127.0.0.1:0"}))
+
+
+def test_what_is_asked_for_and_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # None is what Python takes for a module that cannot be found.
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
+    monkeypatch.delitem(sys.modules, "dashboard_catalog.otlp.senders", raising=False)
+    monkeypatch.delattr("dashboard_catalog.otlp.senders", raising=False)
+    with pytest.raises(OtlpError, match=r"install dashboard-catalog\[otlp\], or set OTEL_SDK_DISABLED=true"):
+        check(ENDPOINT)
+    check({**ENDPOINT, "OTEL_SDK_DISABLED": "true"})
+    check({})
