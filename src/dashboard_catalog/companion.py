@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from threading import Thread
@@ -22,17 +22,28 @@ _LONGEST_DELAY_SECONDS = 60.0
 _HEALTHY_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
+Link = Callable[[], AbstractContextManager[Any]]
+
 _log = structlog.get_logger("dashboard_catalog.companion")
 
 
 @contextmanager
-def accompanied(target: Callable[..., None], *args: Any) -> Iterator[None]:
+def accompanied(
+    target: Callable[..., None],
+    *args: Any,
+    link: Link = nullcontext,
+    died: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Keeps a process of `target(*args)` running while the block runs.
 
     If this process is killed, `target` must end by itself, as `run_until_stopped` does.
+
+    Args:
+        link: Returns what each process gets as one more argument. Its block ends when the process has been started.
+        died: Called when a process has died, and another one will be started.
     """
     stopped, stopping = os.pipe()
-    keeper = Thread(target=_keep, args=(stopped, target, args), name="companion", daemon=True)
+    keeper = Thread(target=_keep, args=(stopped, target, args, link, died), name="companion", daemon=True)
     keeper.start()
     try:
         yield
@@ -42,15 +53,19 @@ def accompanied(target: Callable[..., None], *args: Any) -> Iterator[None]:
         os.close(stopped)
 
 
-def _keep(stopped: int, target: Callable[..., None], args: tuple[Any, ...]) -> None:
+def _keep(
+    stopped: int, target: Callable[..., None], args: tuple[Any, ...], link: Link, died: Callable[[], None]
+) -> None:
     """Starts a process, and another one whenever it dies, until the other end of the pipe `stopped` is closed."""
     # What this thread starts takes over its mask. A terminal sends SIGINT to all processes, but the server decides.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     delay = _FIRST_DELAY_SECONDS
     while True:
-        process = multiprocessing.get_context("spawn").Process(target=target, args=args)
         began = time.monotonic()
-        process.start()
+        with link() as linked:
+            given = args if linked is None else (*args, linked)
+            process = multiprocessing.get_context("spawn").Process(target=target, args=given)
+            process.start()
         if stopped in wait([process.sentinel, stopped]):
             _stop(process)
             return
@@ -62,6 +77,7 @@ def _keep(stopped: int, target: Callable[..., None], args: tuple[Any, ...]) -> N
             _log.info("companion_ended", pid=process.pid, retry_seconds=delay)
         else:
             _log.error("companion_died", pid=process.pid, exit_code=process.exitcode, retry_seconds=delay)
+            died()
         if wait([stopped], delay):
             return
         delay = min(delay * 2, _LONGEST_DELAY_SECONDS)

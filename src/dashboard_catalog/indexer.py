@@ -10,6 +10,8 @@ from contextlib import suppress
 from dashboard_catalog import logs
 from dashboard_catalog.catalog.indexing.indexer import Indexer
 from dashboard_catalog.index.folders import IndexFolder
+from dashboard_catalog.metrics.declared import Metrics
+from dashboard_catalog.metrics.exchange import Link, Member
 from dashboard_catalog.otlp.exporting import exporting
 from dashboard_catalog.processes import run_until_stopped
 from dashboard_catalog.settings import Settings
@@ -20,22 +22,33 @@ from dashboard_catalog.tracing.spans import Spans
 _NICENESS = 10
 
 
-def run_indexer(settings: Settings) -> None:
-    """Indexes until SIGTERM, or until the server has ended, however that happens."""
+def run_indexer(settings: Settings, link: Link | None = None) -> None:
+    """Indexes until SIGTERM, or until the server has ended, however that happens.
+
+    Args:
+        settings: Those of the server.
+        link: By which the server asks for its metrics.
+    """
     logs.configure(settings.log_level, settings.log_format)
     with suppress(OSError):
         os.nice(_NICENESS)
-    run_until_stopped(lambda stop_requested: _index(settings, stop_requested))
+    metrics = Metrics()
+    if link:
+        Member(link, metrics)
+    run_until_stopped(lambda stop_requested: _index(settings, metrics, stop_requested))
 
 
-async def _index(settings: Settings, stop_requested: asyncio.Event) -> None:
+async def _index(settings: Settings, metrics: Metrics, stop_requested: asyncio.Event) -> None:
     async with exporting(os.environ) as export:
+        export.send_metrics(metrics.registry.collect)
         provider = export.tracer_provider
-        await _index_with(settings, stop_requested, Spans(provider) if provider else None)
+        await _index_with(settings, metrics, stop_requested, Spans(provider) if provider else None)
 
 
-async def _index_with(settings: Settings, stop_requested: asyncio.Event, spans: Spans | None) -> None:
-    database = Database(settings.database_url, pool_size=1, spans=spans)
+async def _index_with(
+    settings: Settings, metrics: Metrics, stop_requested: asyncio.Event, spans: Spans | None
+) -> None:
+    database = Database(settings.database_url, pool_size=1, metrics=metrics, spans=spans)
     indexing = asyncio.create_task(Indexer(database, IndexFolder(settings.search_index_dir), spans).run())
     stopping = asyncio.create_task(stop_requested.wait())
     try:

@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -27,6 +27,8 @@ COULD_NOT_START = 2
 
 # A worker that dies sooner is not replaced either.
 _HEALTHY_SECONDS = 2.0
+
+Link = Callable[[int], AbstractContextManager[Any]]
 
 _log = structlog.get_logger("dashboard_catalog.workers")
 
@@ -71,21 +73,32 @@ def reserved(address: Address) -> Iterator[Address]:
         yield address.with_port(holder.getsockname()[1])
 
 
-def supervise(count: int, target: Callable[..., None], *args: Any) -> None:
+def supervise(
+    count: int,
+    target: Callable[..., None],
+    *args: Any,
+    link: Link = lambda _: nullcontext(),
+    died: Callable[[], None] = lambda: None,
+) -> None:
     """Runs `count` processes of `target(*args)`. After SIGTERM or SIGINT, stops them and waits until they have ended.
 
     A second signal kills them at once.
+
+    Args:
+        link: Returns what a process gets as one more argument, by its number. One that replaces another has the same
+            number. Its block ends when the process has been started.
+        died: Called when a process has died, before it is replaced.
 
     Raises:
         WorkersFailed: If a process dies soon after its start. All others have ended by then.
     """
     with _signals() as stop_requested:
-        workers = _Workers(target, args)
+        workers = _Workers(target, args, link)
         try:
-            for _ in range(count):
-                workers.start()
+            for number in range(count):
+                workers.start(number)
             while not workers.wait(stop_requested):
-                workers.replace_dead()
+                workers.replace_dead(died)
         finally:
             workers.stop()
             while workers.are_left() and not workers.wait(stop_requested):
@@ -94,21 +107,25 @@ def supervise(count: int, target: Callable[..., None], *args: Any) -> None:
 
 
 class _Workers:
-    """The worker processes, with the time when each was started."""
+    """The worker processes, with the number of each and the time when it was started."""
 
-    def __init__(self, target: Callable[..., None], args: tuple[Any, ...]) -> None:
+    def __init__(self, target: Callable[..., None], args: tuple[Any, ...], link: Link) -> None:
         self._spawn = multiprocessing.get_context("spawn")
         self._target = target
         self._args = args
-        self._started: dict[BaseProcess, float] = {}
+        self._link = link
+        self._started: dict[BaseProcess, tuple[int, float]] = {}
 
-    def start(self) -> None:
-        process = self._spawn.Process(target=self._target, args=self._args)
-        # A terminal sends SIGINT to all processes. The supervisor decides what it means for this one, from its start.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        self._started[process] = time.monotonic()
+    def start(self, number: int) -> None:
+        with self._link(number) as linked:
+            args = self._args if linked is None else (*self._args, linked)
+            process = self._spawn.Process(target=self._target, args=args)
+            # A terminal sends SIGINT to all processes. The supervisor decides what it means for this one, from its
+            # start.
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            process.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        self._started[process] = number, time.monotonic()
         _log.info("worker_started", pid=process.pid)
 
     def wait(self, stop_requested: int) -> bool:
@@ -119,13 +136,15 @@ class _Workers:
         ready = wait([*(process.sentinel for process in self._started), stop_requested])
         return stop_requested in ready and bool(os.read(stop_requested, 1))
 
-    def replace_dead(self) -> None:
+    def replace_dead(self, died: Callable[[], None]) -> None:
         for process in [process for process in self._started if not process.is_alive()]:
-            lived = time.monotonic() - self._started.pop(process)
+            number, began = self._started.pop(process)
+            lived = time.monotonic() - began
+            died()
             _log.error("worker_died", pid=process.pid, exit_code=process.exitcode)
             if lived < _HEALTHY_SECONDS or process.exitcode == COULD_NOT_START:
                 raise WorkersFailed("a worker ended soon after its start; see the log for the reason")
-            self.start()
+            self.start(number)
 
     def stop(self) -> None:
         for process in self._started:

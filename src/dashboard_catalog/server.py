@@ -30,10 +30,14 @@ from dashboard_catalog.calls.shares import Shares
 from dashboard_catalog.catalog.bulk.retention import keep_expiring
 from dashboard_catalog.catalog.catalog import Catalog
 from dashboard_catalog.companion import accompanied
+from dashboard_catalog.doors import StartError, bind, http_door, metrics_door
 from dashboard_catalog.http.door import Behind, HttpDoor
 from dashboard_catalog.index.folders import IndexFolder
 from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.indexer import run_indexer
+from dashboard_catalog.measuring import measure, measure_event_loop
+from dashboard_catalog.metrics.declared import Metrics
+from dashboard_catalog.metrics.exchange import Exchange, Gathers, Link, Member
 from dashboard_catalog.otlp.exporting import check, exporting
 from dashboard_catalog.otlp.wanted import OtlpError
 from dashboard_catalog.processes import (
@@ -49,7 +53,6 @@ from dashboard_catalog.rpc.chart_servicer import ChartServicer
 from dashboard_catalog.rpc.dashboard_servicer import DashboardServicer
 from dashboard_catalog.rpc.edge.edge import Edge
 from dashboard_catalog.rpc.health import DatabaseHealth
-from dashboard_catalog.rpc.tls import credentials
 from dashboard_catalog.rpc.transport import new_server
 from dashboard_catalog.running import announced
 from dashboard_catalog.settings import Settings
@@ -62,6 +65,8 @@ from dashboard_catalog.store.schema import SchemaError
 from dashboard_catalog.tracing.spans import Spans
 from dashboardcatalog.v1 import catalog_service_pb2_grpc, chart_service_pb2_grpc, dashboard_service_pb2_grpc
 
+__all__ = ["CatalogServer", "StartError", "add_servicers", "build", "prepare", "serve"]
+
 # Kubernetes kills a process 30 seconds after it has asked it to stop. Everything else takes up to five more seconds.
 DRAIN_SECONDS = 20.0
 POLICY_SECONDS = 1.0
@@ -72,10 +77,6 @@ _log = structlog.get_logger("dashboard_catalog.server")
 
 AddServicers = Callable[[grpc.aio.Server, Catalog, AnswerRoom], Sequence[str]]
 Announce = Callable[[str, Path], AbstractContextManager[None]]
-
-
-class StartError(Exception):
-    """The server cannot start. The message says why, for people."""
 
 
 def add_servicers(server: grpc.aio.Server, catalog: Catalog, room: AnswerRoom) -> Sequence[str]:
@@ -105,6 +106,8 @@ class CatalogServer:
         """The address that it listens on, with the port that the system chose."""
         self.http = http
         """The HTTP door, if there is one."""
+        self.metrics = behind.peers.metrics
+        """The metrics of this process."""
         self.catalog = behind.catalog
         """What its doors serve."""
         self._server = server
@@ -126,6 +129,7 @@ class CatalogServer:
             asyncio.create_task(self._health.run()),
             asyncio.create_task(_follow_policies(self._authorizer)),
             asyncio.create_task(keep_expiring(self.database)),
+            asyncio.create_task(measure_event_loop(self.metrics)),
         ]
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -176,16 +180,25 @@ def serve(settings: Settings) -> None:
         _prepare_files(settings)
         with _claimed_database(settings):
             _prepare_database(settings)
-            with accompanied(run_indexer, settings):
-                _run(settings)
+            exchange = Exchange("0" if settings.workers == 1 else "supervisor", Metrics())
+            died = exchange.metrics.processes.companion_deaths.inc
+            with accompanied(run_indexer, settings, link=lambda: exchange.joined("indexer"), died=died):
+                _run(settings, exchange)
     except (KeyFileError, PolicyError, JwksError, CertificateError, WorkersFailed, FileInUse, OtlpError) as error:
         raise StartError(str(error)) from error
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings, exchange: Exchange) -> None:
+    processes = exchange.metrics.processes
     if settings.workers == 1:
-        _run_process(settings, announced)
+        processes.worker_started()
+        _run_process(settings, announced, exchange)
         return
+
+    def link(number: int) -> AbstractContextManager[Link]:
+        processes.worker_started()
+        return exchange.joined(str(number))
+
     with ExitStack() as stack:
         address = stack.enter_context(reserved(settings.listen))
         stack.enter_context(announced(str(address), settings.data_dir))
@@ -193,7 +206,10 @@ def _run(settings: Settings) -> None:
         if settings.http_listen:
             http_address = stack.enter_context(reserved(settings.http_listen))
             shared = shared.model_copy(update={"http_address": str(http_address)})
-        supervise(settings.workers, _run_worker, shared)
+        if settings.metrics_listen:
+            metrics_address = stack.enter_context(reserved(settings.metrics_listen))
+            shared = shared.model_copy(update={"metrics_address": str(metrics_address)})
+        supervise(settings.workers, _run_worker, shared, link=link, died=processes.worker_died)
 
 
 def prepare(settings: Settings) -> None:
@@ -257,6 +273,7 @@ async def build(
     settings: Settings,
     servicers: AddServicers = add_servicers,
     database: Database | None = None,
+    peers: Gathers | None = None,
     spans: Spans | None = None,
 ) -> CatalogServer:
     """Puts the server of this process together and binds its addresses.
@@ -265,6 +282,7 @@ async def build(
         settings: Checked settings, for which `prepare` has run.
         servicers: Adds the servicers.
         database: The database; by default that of the settings.
+        peers: All processes of the server, for metrics; by default there is only this one.
         spans: Makes the spans of calls, if there are to be any.
 
     Raises:
@@ -274,18 +292,20 @@ async def build(
         JwksError: If the keys of the external issuer cannot be used.
         CertificateError: If the certificate cannot be used.
     """
-    authenticator = _authenticator(settings)
-    authorizer = Authorizer(settings.policy_dir)
-    database = database or Database(settings.database_url, spans=spans)
+    peers = peers or Exchange("0", Metrics())
+    metrics = peers.metrics
+    authenticator = _authenticator(settings, metrics)
+    authorizer = Authorizer(settings.policy_dir, metrics)
+    database = database or Database(settings.database_url, metrics=metrics, spans=spans)
     gate = Gate(settings.max_concurrent_calls)
     # One caller must leave room for others.
     shares = Shares(max(1, settings.max_concurrent_calls // 2), max(1, settings.max_concurrent_calls // 4))
-    edge = Edge(authenticator, gate, shares, _OPEN_SERVICES, spans=spans)
+    edge = Edge(authenticator, gate, shares, _OPEN_SERVICES, metrics=metrics, spans=spans)
     server = new_server(edge, shares_address=settings.workers > 1)
     # For generated code, the edge is the server, because it finds the methods.
     by_name = cast("grpc.aio.Server", edge)
     index = SearchIndex(IndexFolder(settings.search_index_dir))
-    catalog, room = Catalog(database, authorizer, index, spans), AnswerRoom()
+    catalog, room = Catalog(database, authorizer, index, metrics, spans), AnswerRoom()
     services = servicers(by_name, catalog, room)
     database_health = DatabaseHealth(services, database)
     health_pb2_grpc.add_HealthServicer_to_server(database_health.servicer, by_name)
@@ -298,8 +318,10 @@ async def build(
         shares=shares,
         access_log=edge.access_log,
         problem=lambda: database_health.problem,
+        peers=peers,
         spans=spans,
     )
+    measure(metrics, gate=gate, watchers=edge.watchers, health=database_health, index=index)
     return CatalogServer(
         server=server,
         behind=behind,
@@ -307,12 +329,12 @@ async def build(
         database_health=database_health,
         authorizer=authorizer,
         index=index,
-        address=_bind(server, settings),
-        http=_http_door(settings, behind),
+        address=bind(server, settings, metrics),
+        http=http_door(settings, behind),
     )
 
 
-def _authenticator(settings: Settings) -> Authenticator:
+def _authenticator(settings: Settings, metrics: Metrics) -> Authenticator:
     key = load_or_create_key(settings.data_dir)
     if not settings.jwks:
         return Authenticator(key)
@@ -323,38 +345,8 @@ def _authenticator(settings: Settings) -> Authenticator:
         settings.services_claim,
         settings.bot_claim,
     )
-    issuer = external_issuer(settings.jwks, settings.issuer or "", settings.audience or "", claims)
+    issuer = external_issuer(settings.jwks, settings.issuer or "", settings.audience or "", claims, metrics)
     return Authenticator(key, issuer)
-
-
-def _bind(server: grpc.aio.Server, settings: Settings) -> str:
-    target = str(settings.listen)
-    try:
-        if settings.tls_cert and settings.tls_key:
-            certificate = Certificate(settings.tls_cert, settings.tls_key)
-            port = server.add_secure_port(target, credentials(certificate))
-        else:
-            port = server.add_insecure_port(target)
-    except RuntimeError as error:
-        raise StartError(f"cannot listen at {target}: it is in use, or not an address of this machine") from error
-    return str(settings.listen.with_port(port))
-
-
-def _http_door(settings: Settings, behind: Behind) -> HttpDoor | None:
-    address = settings.http_listen
-    if address is None:
-        return None
-    tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-    try:
-        return HttpDoor(
-            address,
-            behind,
-            openmetadata_version=settings.http_openmetadata_version,
-            tls=tls,
-            shares_address=settings.workers > 1,
-        )
-    except OSError as error:
-        raise StartError(f"cannot listen at {address}: {error.strerror}") from error
 
 
 async def _follow_policies(authorizer: Authorizer) -> None:
@@ -364,28 +356,36 @@ async def _follow_policies(authorizer: Authorizer) -> None:
             await asyncio.to_thread(authorizer.reload_if_changed)
         except Exception:  # noqa: BLE001 - the policies in force stay, and the next attempt may succeed
             _log.exception("policies_not_followed")
+            authorizer.metrics.policies("failed")
 
 
-def _run_worker(settings: Settings) -> None:
+def _run_worker(settings: Settings, link: Link) -> None:
     """Runs one process of several. Its supervisor has prepared everything."""
     logs.configure(settings.log_level, settings.log_format, context=[add_call])
     try:
-        _run_process(settings, lambda _address, _data_dir: nullcontext())
+        _run_process(settings, lambda _address, _data_dir: nullcontext(), Member(link, Metrics()))
     except (StartError, KeyFileError, PolicyError, JwksError, CertificateError, OtlpError) as error:
         _log.error("worker_not_started", problem=str(error))
         raise SystemExit(COULD_NOT_START) from None
 
 
-def _run_process(settings: Settings, announce: Announce) -> None:
+def _run_process(settings: Settings, announce: Announce, peers: Gathers) -> None:
     async def main(stop_requested: asyncio.Event) -> None:
         async with exporting(os.environ) as export:
+            export.send_metrics(peers.metrics.registry.collect)
             provider = export.tracer_provider
-            server = await build(settings, spans=Spans(provider) if provider else None)
+            server = await build(settings, peers=peers, spans=Spans(provider) if provider else None)
+            metrics_port = metrics_door(settings, peers)
             with announce(server.address, settings.data_dir):
                 await server.start()
                 doors = {"http_address": server.http.address} if server.http else {}
+                if metrics_port:
+                    await metrics_port.start()
+                    doors["metrics_address"] = metrics_port.address
                 _log.info("serving", address=server.address, **doors, database=settings.shown_database_url)
                 await stop_requested.wait()
                 await server.drain()
+                if metrics_port:
+                    await metrics_port.stop()
 
     run_until_stopped(main)

@@ -28,6 +28,7 @@ from dashboard_catalog.environment import (
 _HOST_AND_PORT = re.compile(r"(?:(?P<name>(?![0-9]+$)[^\s:/\[\]]+)|\[(?P<ipv6>[^\s\[\]]+)\])(?::(?P<port>[0-9]{1,5}))?")
 _DEFAULT_PORT = DEFAULT_ADDRESS.rpartition(":")[2]
 _DEFAULT_HTTP_PORT = "8585"
+_DEFAULT_METRICS_PORT = "9464"
 # Only one process may write to a SQLite file.
 _ONE_PROCESS = "WORKERS: SQLite supports one server process only; use WORKERS=1, or PostgreSQL (DATABASE_URL)"
 
@@ -118,6 +119,11 @@ class Settings(BaseSettings):
         description="Version of OpenMetadata that the HTTP door answers. Its first two numbers must be those of the "
         "clients.",
     )
+    metrics_address: str = Field(
+        "",
+        description="Address at which Prometheus reads metrics without a token: HOST:PORT or [IPV6]:PORT. Off by "
+        "default. Only loopback is allowed, unless --insecure is given.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder for the signing key, the admin token and the SQLite database.",
@@ -150,7 +156,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="PEM file with the private key of the certificate.")
     insecure: bool = Field(
         False,
-        description="Allow listening beyond loopback without TLS, for a trusted network or behind a trusted proxy.",
+        description="Allow listening beyond loopback without TLS, and for metrics without a token: for a trusted "
+        "network, or behind a trusted proxy.",
     )
     jwks: str | None = Field(
         None,
@@ -215,6 +222,13 @@ class Settings(BaseSettings):
             raise ValueError("must be HOST:PORT or [IPV6]:PORT, such as 127.0.0.1:8585")
         return str(Address.parse(text, _DEFAULT_HTTP_PORT)) if text else ""
 
+    @field_validator("metrics_address")
+    @classmethod
+    def _check_metrics_address(cls, text: str) -> str:
+        if text.startswith("unix:"):
+            raise ValueError("must be HOST:PORT or [IPV6]:PORT, such as 127.0.0.1:9464")
+        return str(Address.parse(text, _DEFAULT_METRICS_PORT)) if text else ""
+
     @field_validator("data_dir")
     @classmethod
     def _resolve_folder(cls, folder: Path) -> Path:
@@ -258,6 +272,10 @@ class Settings(BaseSettings):
             "allow it with INSECURE": bool(
                 self.http_listen and not (self.http_listen.is_loopback or self.tls_cert or self.insecure)
             ),
+            f"METRICS_ADDRESS: {self.metrics_address} is open to other machines, and needs no token: use an address of "
+            "loopback, or allow it with INSECURE": bool(
+                self.metrics_listen and not (self.metrics_listen.is_loopback or self.insecure)
+            ),
         }
         return [text for text, broken in checks.items() if broken]
 
@@ -270,6 +288,11 @@ class Settings(BaseSettings):
     def http_listen(self) -> Address | None:
         """The parsed address of the HTTP door, if there is one."""
         return Address.parse(self.http_address) if self.http_address else None
+
+    @property
+    def metrics_listen(self) -> Address | None:
+        """The parsed address for metrics, if there is one."""
+        return Address.parse(self.metrics_address) if self.metrics_address else None
 
     @property
     def uses_sqlite(self) -> bool:

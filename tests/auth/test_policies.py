@@ -13,6 +13,7 @@ from dashboard_catalog.auth.policy_trial import find_crash
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.error_codes import Code, Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.metrics.declared import Metrics
 
 CONSUMER = Principal("carol", frozenset({"data_consumer"}), frozenset(), None, bot=False, expires_at=None)
 DASHBOARD = Resource("dashboard", "looker.sales", service="looker")
@@ -190,7 +191,7 @@ def test_a_denial_names_action_and_resource_and_its_handler_logs_it() -> None:
         authorizer.check(CONSUMER, Action.UPDATE, DASHBOARD)
     assert logs == []
     with capture_logs() as logs:
-        caught.value.log("call-1")
+        caught.value.log("call-1", Metrics().auth)
     assert caught.value.reason is Reason.ACTION_DENIED
     assert caught.value.code is Code.PERMISSION_DENIED
     assert caught.value.message == "carol may not update dashboard looker.sales"
@@ -215,7 +216,7 @@ def test_only_the_log_names_the_policy_that_forbids() -> None:
     with pytest.raises(ActionDenied) as caught:
         authorizer.check(limited, Action.VIEW, DASHBOARD)
     with capture_logs() as logs:
-        caught.value.log("call-1")
+        caught.value.log("call-1", Metrics().auth)
     assert logs[0]["policies"] == ("services-limit",)
     assert "services" not in caught.value.message
 
@@ -237,7 +238,7 @@ def test_a_denial_can_name_the_request_instead_of_the_action() -> None:
         Authorizer(None).check(CONSUMER, Action.UPDATE, DASHBOARD, "upsert")
     assert caught.value.metadata["action"] == "upsert"
     with capture_logs() as logs:
-        caught.value.log("call-1")
+        caught.value.log("call-1", Metrics().auth)
     assert logs[0]["action"] == "update"
 
 

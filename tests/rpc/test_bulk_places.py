@@ -12,6 +12,7 @@ from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog.bulk.session import Session
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.contract.caller import Caller
+from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.rpc.bulk_stream import serve_bulk
 from dashboard_catalog.store.records import CATALOG_ID, SessionRecord
 from dashboardcatalog.v1 import bulk_pb2
@@ -50,7 +51,7 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
 
     async def open_session(*_args: Any, **_options: Any) -> Session:
         pipeline: Any = None
-        return Session(database, pipeline, request, record)
+        return Session(database, pipeline, request, record, Metrics().bulk)
 
     async def send(_response: Any) -> None:
         pass
@@ -61,7 +62,10 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
             await asyncio.Event().wait()
 
     recent_writes = SimpleNamespace(add=lambda _caller, _advanced: None)
-    catalog: Any = SimpleNamespace(sessions=SimpleNamespace(open=open_session), recent_writes=recent_writes, spans=None)
+    sessions = SimpleNamespace(open=open_session)
+    catalog: Any = SimpleNamespace(
+        sessions=sessions, recent_writes=recent_writes, metrics=Metrics(), spans=None
+    )
     chunks = asyncio.Semaphore(1)
     stream = asyncio.create_task(serve_bulk(catalog, chunks, requests(), Caller(principal, "1"), send))
     async with asyncio.timeout(PATIENCE):

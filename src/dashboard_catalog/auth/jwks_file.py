@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from dashboard_catalog.auth.key_sets import LARGEST_DOCUMENT, JwksError, KeySet, parse_jwks
+from dashboard_catalog.metrics.declared import Metrics
 
 SECONDS_BETWEEN_CHECKS = 1.0
 
@@ -15,17 +16,19 @@ _log = structlog.get_logger("dashboard_catalog.audit")
 class JwksFile:
     """Keys in a file, which is read again when it changes."""
 
-    def __init__(self, path: Path, check_every: float = SECONDS_BETWEEN_CHECKS) -> None:
+    def __init__(self, path: Path, check_every: float = SECONDS_BETWEEN_CHECKS, metrics: Metrics | None = None) -> None:
         """Reads the file.
 
         Args:
             check_every: Seconds between two checks for a change.
+            metrics: Counts how often the keys are loaded.
 
         Raises:
             JwksError: If the file cannot be read or used.
         """
         self._path = path
         self._check_every = check_every
+        self._metrics = (metrics or Metrics()).keys
         self._checked_at = time.monotonic()
         self._stamp = self._read_stamp()
         self._keys = self._read()
@@ -51,6 +54,7 @@ class JwksFile:
             keys = self._read()
         except JwksError as error:
             _log.error("jwks_not_read", source=str(self._path), problem=str(error))
+            self._metrics.failed()
             return
         if keys != self._keys:
             self._keys = keys
@@ -71,4 +75,5 @@ class JwksFile:
         except JwksError as error:
             raise JwksError(f"{self._path}: {error}") from error
         _log.info("jwks_loaded", source=str(self._path), keys=len(keys.keys))
+        self._metrics.loaded()
         return keys

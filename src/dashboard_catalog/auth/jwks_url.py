@@ -12,6 +12,7 @@ import httpx
 import structlog
 
 from dashboard_catalog.auth.key_sets import LARGEST_DOCUMENT, JwksError, KeySet, parse_jwks
+from dashboard_catalog.metrics.declared import Metrics
 
 FETCH_SECONDS = 5.0
 SECONDS_BETWEEN_FETCHES = 30.0
@@ -29,6 +30,8 @@ class JwksUrl:
         fetch_at_most_every: float = SECONDS_BETWEEN_FETCHES,
         refresh_every: float = SECONDS_BETWEEN_REFRESHES,
         fetch_seconds: float = FETCH_SECONDS,
+        *,
+        metrics: Metrics | None = None,
     ) -> None:
         """Checks the URL; does not fetch it yet.
 
@@ -36,6 +39,7 @@ class JwksUrl:
             fetch_at_most_every: Seconds between two fetches at least.
             refresh_every: Age in seconds at which keys are refreshed.
             fetch_seconds: Time limit of a fetch.
+            metrics: Counts how often the keys are fetched.
 
         Raises:
             JwksError: If the URL is neither https nor http on loopback, or contains credentials.
@@ -46,6 +50,7 @@ class JwksUrl:
         self._fetch_at_most_every = fetch_at_most_every
         self._refresh_every = refresh_every
         self._fetch_seconds = fetch_seconds
+        self._metrics = (metrics or Metrics()).keys
         self._asked_at: float | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._keys = KeySet()
@@ -78,8 +83,10 @@ class JwksUrl:
             if keys != self._keys:
                 self._keys = keys
                 _log.info("jwks_loaded", source=self._source, keys=len(keys.keys))
+            self._metrics.loaded()
         except JwksError as error:
             _log.error("jwks_not_fetched", source=self._source, problem=str(error))
+            self._metrics.failed()
         finally:
             self._fetching = None
 

@@ -22,6 +22,7 @@ from dashboard_catalog.auth.possibilities import Possibilities
 from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.metrics.declared import AuthMetrics, Metrics
 
 __all__ = ["ActionDenied", "Authorizer", "PolicyError"]
 
@@ -60,9 +61,13 @@ class ActionDenied(CatalogError):
             "policies": policies,
         }
 
-    def log(self, call_id: str) -> None:
-        """Writes the audit line. Called where the error is returned to the caller, which happens once per denial."""
+    def log(self, call_id: str, metrics: AuthMetrics) -> None:
+        """Writes the audit line, and counts the denial.
+
+        Called where the error is returned to the caller, which happens once per denial.
+        """
         _log.warning("denied", call_id=call_id, **self._line)
+        metrics.denied.labels(self._line["action"]).inc()
 
     def answered_with(self, answer: CatalogError) -> Self:
         """Returns this denial with another answer: that for a thing that does not exist, if it must look like one.
@@ -78,15 +83,18 @@ class ActionDenied(CatalogError):
 class Authorizer:
     """Decides by the policies of a folder what a principal may do."""
 
-    def __init__(self, policy_dir: Path | None) -> None:
+    def __init__(self, policy_dir: Path | None, metrics: Metrics | None = None) -> None:
         """Loads the policies.
 
         Args:
             policy_dir: Folder of `*.cedar` files; None for the default policies of this package.
+            metrics: Counts how often they are loaded.
 
         Raises:
             PolicyError: If the policies cannot be read or do not match the schema.
         """
+        self.metrics = (metrics or Metrics()).auth
+        """Counts what the policies deny."""
         self._folder = DEFAULT_FOLDER if policy_dir is None else policy_dir
         self._replaceable = policy_dir is not None
         self._schema = read_schema()
@@ -148,10 +156,13 @@ class Authorizer:
                 self._decisions, self._possibilities = self._load()
             except PolicyError as error:
                 _log.error("policies_refused", folder=str(self._folder), problem=str(error))
+                self.metrics.policies("refused")
                 return False
             return True
 
     def _load(self) -> tuple[Decisions, Possibilities]:
         policies = read_policies(self._folder, self._schema)
+        decisions, possibilities = Decisions(policies), Possibilities(policies)
         _log.info("policies_loaded", folder=str(self._folder), policies=len(policies))
-        return Decisions(policies), Possibilities(policies)
+        self.metrics.policies("loaded")
+        return decisions, possibilities

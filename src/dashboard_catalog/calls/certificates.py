@@ -40,6 +40,8 @@ class Certificate:
         self._refused: tuple[int, ...] | None = None
         self.first = self._read()
         """What the files held at first."""
+        self.expires_at = _certificates(cert)[0].not_valid_after_utc
+        """When the certificate in use expires."""
 
     def context(self) -> ssl.SSLContext:
         """Returns a context of the standard library for the files as they are now."""
@@ -76,6 +78,7 @@ class Certificate:
             self._refused = stamp
             return None
         self._stamp = stamp
+        self.expires_at = _certificates(self._cert)[0].not_valid_after_utc
         _log.info("certificate_loaded", path=str(self._cert))
         return pem
 

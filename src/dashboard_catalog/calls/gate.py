@@ -30,6 +30,11 @@ class Gate:
         """Done as soon as the server drains. Wait for it beside other things, and never cancel it."""
 
     @property
+    def limit(self) -> int:
+        """Number of calls that run at once at most."""
+        return self._limit
+
+    @property
     def running(self) -> int:
         """Number of calls that run."""
         return self._running

@@ -17,6 +17,7 @@ from dashboard_catalog.catalog.model import version
 from dashboard_catalog.catalog.model.commands import AssetWrite, Verb, Write, Writer, WrittenAsset, WrittenEntity
 from dashboard_catalog.catalog.model.kinds import EntityKind
 from dashboard_catalog.catalog.writing.pipeline import Result
+from dashboard_catalog.metrics.declared import AuthMetrics
 from dashboard_catalog.store.records import EntityRecord
 
 _log = structlog.get_logger("dashboard_catalog.audit")
@@ -51,11 +52,11 @@ def log_entity_write(
     _log.info("written", **_who(writer), action=action, kind=kind.name, fqn=record.fqn, outcome=outcome, **more)
 
 
-def log_denied_items(writer: Writer, results: Sequence[Result]) -> None:
-    """Logs one line per item of a chunk that the policies denied."""
+def log_denied_items(writer: Writer, results: Sequence[Result], metrics: AuthMetrics) -> None:
+    """Logs one line per item of a chunk that the policies denied, and counts it."""
     for result in results:
         if isinstance(result, ActionDenied):
-            result.log(writer.call_id)
+            result.log(writer.call_id, metrics)
 
 
 def log_chunk(writer: Writer, counts: Counter[str]) -> None:

@@ -1,23 +1,37 @@
 """Turns concurrent calls into batches: calls that arrive while a batch runs wait for the next one, together."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from opentelemetry.trace import Span
 
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.metrics.histograms import Cell
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 from dashboard_catalog.tracing.spans import Spans, current, recorded_span
 
 I = TypeVar("I")  # noqa: E741 - item
 O = TypeVar("O")  # noqa: E741 - outcome
 
-_Waiting = tuple[I, asyncio.Future[O], Span | None]
-"""An item, its answer, and the span of its call if that is recorded."""
+_Waiting = tuple[I, asyncio.Future[O], float, Span | None]
+"""An item, its answer, the time at which it began to wait, and the span of its call if that is recorded."""
+
+
+class Measures(NamedTuple):
+    """What is measured of batches.
+
+    Attributes:
+        calls: How many calls each holds.
+        wait: How long its first call has waited, in seconds.
+    """
+
+    calls: Cell
+    wait: Cell
 
 
 class CallBatcher(Generic[I, O]):
@@ -37,6 +51,7 @@ class CallBatcher(Generic[I, O]):
         part_of: Returns which part of the data an item needs. If a part is away, each runs again by itself.
         spans: Makes the spans of batches, if there are any.
         name: What a span calls a batch.
+        measures: What is measured, if anything is.
     """
 
     def __init__(
@@ -49,6 +64,7 @@ class CallBatcher(Generic[I, O]):
         part_of: Callable[[I], Hashable] = lambda _: None,
         spans: Spans | None = None,
         name: str = "batch",
+        measures: Measures | None = None,
     ) -> None:
         self._run = run
         self._same_batch = same_batch
@@ -57,6 +73,7 @@ class CallBatcher(Generic[I, O]):
         self._idle_turns = idle_turns
         self._spans = spans
         self._name = name
+        self._measures = measures
         # Key of the last batch, if it was a lone caller's.
         self._lone: Hashable | None = None
         self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}
@@ -68,7 +85,7 @@ class CallBatcher(Generic[I, O]):
         The item of a cancelled caller stays in a batch that runs: it may have been written already.
         """
         future: asyncio.Future[O] = asyncio.get_running_loop().create_future()
-        waiting = (item, future, None if self._spans is None else recorded_span())
+        waiting = (item, future, time.perf_counter(), None if self._spans is None else recorded_span())
         queue = self._waiting.get(key)
         if queue is None:
             self._waiting[key] = deque([waiting])
@@ -86,6 +103,9 @@ class CallBatcher(Generic[I, O]):
             await self._gather(queue, 1 if self._lone == key else self._max_items)
             batch = self._next(queue)
             if batch:
+                if self._measures:
+                    self._measures.calls.observe(len(batch))
+                    self._measures.wait.observe(time.perf_counter() - batch[0][2])
                 await self._answer(batch)
             self._lone = key if len(batch) == 1 and not queue else None
         del self._waiting[key]
@@ -106,7 +126,7 @@ class CallBatcher(Generic[I, O]):
         batch: list[_Waiting[I, O]] = []
         shared: Hashable = None
         while queue and len(batch) < self._max_items:
-            item, future, _ = queue[0]
+            item, future, *_ = queue[0]
             if not future.cancelled():
                 same = self._same_batch(item)
                 if batch and same != shared:
@@ -132,11 +152,11 @@ class CallBatcher(Generic[I, O]):
                 # Together, because a node that does not answer may take as long as all others.
                 await asyncio.gather(*map(self._answer, parts))
                 return
-            for _, future, _ in batch:
+            for _, future, *_ in batch:
                 if not future.done():
                     future.set_exception(error)
         else:
-            for (_, future, _), answer in zip(batch, answers, strict=True):
+            for (_, future, *_), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
 

@@ -15,7 +15,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.answers import WriteAnswer, answers_to
-from dashboard_catalog.catalog.batching import CallBatcher
+from dashboard_catalog.catalog.batching import CallBatcher, Measures
 from dashboard_catalog.catalog.bulk.admission import check_may_override
 from dashboard_catalog.catalog.indexing.recent_writes import After, RecentWrites
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
@@ -58,6 +58,7 @@ from dashboard_catalog.catalog.writing.entity_renaming import rename_entity
 from dashboard_catalog.catalog.writing.pipeline import Batch, Pipeline, Result
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.index.searching import SearchIndex
+from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable
@@ -77,14 +78,21 @@ class Catalog:
 
     Attributes:
         memory: What the process remembers of the database, if it may.
+        metrics: Counts what happens.
         recent_writes: What the callers have just written. Their searches wait for it.
         sessions: The bulk sessions.
         spans: Makes the spans of batches and chunks, if there are any.
     """
 
     def __init__(
-        self, database: Database, authorizer: Authorizer, index: SearchIndex, spans: Spans | None = None
+        self,
+        database: Database,
+        authorizer: Authorizer,
+        index: SearchIndex,
+        metrics: Metrics | None = None,
+        spans: Spans | None = None,
     ) -> None:
+        self.metrics = metrics or Metrics()
         self._database = database
         self.spans = spans
         self._searches = Searches(database, authorizer, index)
@@ -95,12 +103,21 @@ class Catalog:
         self.memory = None if database.pgbouncer else Memory()
         self._pipeline = Pipeline(authorizer, self.memory)
         self._watches = Watches(database, authorizer)
-        self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes)
+        self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes, self.metrics)
         self._writes: CallBatcher[Write, _Answer] = CallBatcher(
-            self._write_batch, _removes_or_restores, spans=spans, name="write batch"
+            self._write_batch,
+            _removes_or_restores,
+            measures=_measures(self.metrics, "write"),
+            spans=spans,
+            name="write batch",
         )
         self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(
-            self._read_batch, lambda r: r.kind, part_of=_service_of, spans=spans, name="read batch"
+            self._read_batch,
+            lambda r: r.kind,
+            part_of=_service_of,
+            measures=_measures(self.metrics, "read"),
+            spans=spans,
+            name="read batch",
         )
 
     async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:
@@ -389,6 +406,10 @@ class Catalog:
 def _service_of(read: AssetRead) -> str | None:
     """Returns the BI service that a read names; None for one by id, which may be of any."""
     return read.key.service if isinstance(read.key, AssetName) else None
+
+
+def _measures(metrics: Metrics, kind: str) -> Measures:
+    return Measures(metrics.batches.calls.labels(kind), metrics.batches.wait.labels(kind))
 
 
 def _removes_or_restores(write: Write) -> bool:

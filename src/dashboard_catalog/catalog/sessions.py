@@ -25,6 +25,7 @@ from dashboard_catalog.catalog.bulk.undoing import Undoing
 from dashboard_catalog.catalog.indexing.recent_writes import RecentWrites
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
+from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.store.database import Database
 
 
@@ -36,11 +37,18 @@ class Sessions:
         authorizer: The policies.
         pipeline: Writes the items.
         recent_writes: Hears of what is put back or deleted.
+        metrics: Counts what is written.
     """
 
     def __init__(
-        self, database: Database, authorizer: Authorizer, pipeline: Pipeline, recent_writes: RecentWrites
+        self,
+        database: Database,
+        authorizer: Authorizer,
+        pipeline: Pipeline,
+        recent_writes: RecentWrites,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics.bulk
         self._database = database
         self._authorizer = authorizer
         self._pipeline = pipeline
@@ -54,7 +62,7 @@ class Sessions:
         """
         if validate_only:
             return await open_rehearsal(self._database, self._authorizer, self._pipeline, request)
-        return await open_session(self._database, self._authorizer, self._pipeline, request)
+        return await open_session(self._database, self._authorizer, self._pipeline, request, self._metrics)
 
     async def delete_stale(self, stale: StaleRequest, *, validate_only: bool) -> Swept:
         """Deletes what a source no longer has, in a session of its own.
@@ -64,6 +72,8 @@ class Sessions:
         """
         swept, advanced = await delete_stale(self._database, self._pipeline, stale, validate_only=validate_only)
         self._recent_writes.add(stale.writer.principal, advanced)
+        if not validate_only:
+            self._metrics.sweeps.labels(swept.result.outcome).inc()
         return swept
 
     @asynccontextmanager

@@ -19,8 +19,10 @@ from dashboard_catalog.http.edge.listening import Port, bound
 from dashboard_catalog.http.entities.entity_resources import ENTITY_RESOURCES
 from dashboard_catalog.http.properties.metadata_types import TypeRoutes
 from dashboard_catalog.http.resources import asset_router, entity_router
+from dashboard_catalog.http.scraping import metrics_router
 from dashboard_catalog.http.search.search import SearchRoutes
 from dashboard_catalog.http.system import Problem, system_router
+from dashboard_catalog.metrics.exchange import Gathers
 from dashboard_catalog.settings import Address
 from dashboard_catalog.tracing.spans import Spans
 
@@ -31,6 +33,7 @@ class Behind:
 
     Attributes:
         problem: Returns why the server should get no requests, for people; None if it should.
+        peers: The processes of the server, for metrics.
         spans: Makes the spans of requests, if there are any.
     """
 
@@ -41,6 +44,7 @@ class Behind:
     shares: Shares
     access_log: AccessLog
     problem: Problem
+    peers: Gathers
     spans: Spans | None = None
 
 
@@ -75,6 +79,7 @@ class HttpDoor:
         application = new_application(
             [
                 system_router(openmetadata_version, behind.problem),
+                metrics_router(behind.peers),
                 # These come first, because the paths of single assets would match theirs.
                 *(BulkRoutes(messages, behind.catalog, behind.room).router() for messages in kinds),
                 *(asset_router(messages, behind.catalog, behind.room) for messages in kinds),
@@ -91,12 +96,19 @@ class HttpDoor:
             gate=behind.gate,
             shares=behind.shares,
             access_log=behind.access_log,
+            metrics=behind.peers.metrics,
             spans=behind.spans,
         )
-        certificate = Certificate(*tls) if tls else None
+        self.certificate = Certificate(*tls) if tls else None
+        """What it shows to clients that use TLS."""
         listener = bound(address, shares_address=shares_address)
         self.address = str(address.with_port(listener.getsockname()[1]))
-        self._port = Port(edge, listener, certificate)
+        self._port = Port(edge, listener, self.certificate)
+
+    @property
+    def connections(self) -> int:
+        """Number of open connections."""
+        return self._port.connections
 
     async def start(self) -> None:
         """Begins to serve."""

@@ -116,6 +116,12 @@ class SearchIndex:
         status = self.folder.status()
         return status is None or status.building
 
+    def documents(self) -> int:
+        """Returns how many documents are in the index. Reads files, so it needs a thread."""
+        searcher: Any = self._searcher()
+        positions: Any = searcher.search(tantivy.Query.exists_query("position"), 1)
+        return int(searcher.num_docs - (positions.count or 0))
+
     def close(self) -> None:
         """Lets searches that run end, and refuses others."""
         self._threads.shutdown(wait=False, cancel_futures=True)

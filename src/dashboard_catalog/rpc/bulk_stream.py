@@ -6,6 +6,7 @@ While one chunk is written, the next one is read and checked. No more than that 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Self
 
 from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of
@@ -19,6 +20,7 @@ from dashboard_catalog.contract.bulk_responses import failure_result, item_resul
 from dashboard_catalog.contract.caller import Caller
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.metrics.declared import BulkMetrics
 from dashboard_catalog.rpc.bulk_order import MessageOrder, refused
 from dashboard_catalog.rpc.outbox import Outbox, Send
 from dashboard_catalog.tracing.spans import Spans
@@ -49,7 +51,7 @@ async def serve_bulk(
     session = await catalog.sessions.open(options.session_request(), validate_only=options.validate_only)
     try:
         await send(started_response(session.record))
-        await _serve(_Stream(options, session, chunks, catalog.spans), messages, send)
+        await _serve(_Stream(options, session, chunks, catalog.metrics.bulk, catalog.spans), messages, send)
     finally:
         catalog.recent_writes.add(caller.principal, session.advanced)
         await session.close()
@@ -97,11 +99,17 @@ class _Stream:
     """The messages of one call. Each is a chunk of its session."""
 
     def __init__(
-        self, options: BulkOptions, session: Session | Rehearsal, chunks: asyncio.Semaphore, spans: Spans | None
+        self,
+        options: BulkOptions,
+        session: Session | Rehearsal,
+        chunks: asyncio.Semaphore,
+        metrics: BulkMetrics,
+        spans: Spans | None,
     ) -> None:
         self._options = options
         self._spans = spans
         self._chunks = chunks
+        self._queue = metrics.queue
         self.session = session
         self._order = MessageOrder(session.record.next_offset)
         self._writing: asyncio.Task[None] | None = None
@@ -166,17 +174,23 @@ class _Stream:
         """Reads one message when it is its turn, and begins to write it when the one before has been written."""
         first, end = self._order.place(request)
         await self._chunks.acquire()
+        count = len(request.items)
+        self._queue.inc(count)
         writing = None
         try:
             writing = await self._begin(request, first, end, outbox)
         finally:
             if writing is None:
-                self._chunks.release()
+                self._leave(count)
             else:
-                writing.add_done_callback(self._chunk_ended)
+                writing.add_done_callback(partial(self._chunk_ended, count))
 
-    def _chunk_ended(self, writing: asyncio.Task[None]) -> None:
+    def _leave(self, count: int) -> None:
         self._chunks.release()
+        self._queue.dec(count)
+
+    def _chunk_ended(self, count: int, writing: asyncio.Task[None]) -> None:
+        self._leave(count)
         # Nobody is left to learn how it ended if the client has gone.
         if not writing.cancelled():
             writing.exception()

@@ -74,6 +74,8 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
     ) -> AsyncIterator[watch_pb2.WatchChangesResponse]:
         async with self._catalog.watch(watch_request(request, caller_of(context))) as watch:
             async for step in watch.steps():
+                if step.changes:
+                    self._catalog.metrics.watches.changes.inc(len(step.changes))
                 for response in watch_responses(watch, step):
                     yield response
 

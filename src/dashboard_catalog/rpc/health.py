@@ -87,6 +87,11 @@ class DatabaseHealth:
             return "the server is stopping"
         return self._problem if self._known else "the database has not been probed yet"
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether the last probe found that the database can be used."""
+        return self._known and self._problem is None
+
     async def run(self) -> None:
         """Probes until it is cancelled."""
         wait = self._every

@@ -5,19 +5,23 @@ They see `CatalogError` and nothing else; `driver_errors` decides which errors o
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import structlog
 from opentelemetry.trace import Span
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.metrics.declared import Metrics
+from dashboard_catalog.metrics.histograms import Cell
 from dashboard_catalog.store.connections import IsReady, ReadConnection, TimeLimit, WriteConnection
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable, DuplicateKey, LostRace, Refused, translated
 from dashboard_catalog.store.notifications import CONNECTIONS, Notifications
@@ -64,6 +68,7 @@ class Database:
         url: `postgresql+asyncpg://...` or `sqlite+aiosqlite:///FILE`, from the settings.
         pool_size: Number of connections to keep.
         limits: How long the database may take.
+        metrics: Measures transactions.
         spans: Makes the spans of transactions and statements, if there are any.
 
     Attributes:
@@ -72,8 +77,17 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 10, limits: TimeLimits | None = None, spans: Spans | None = None
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        limits: TimeLimits | None = None,
+        metrics: Metrics | None = None,
+        spans: Spans | None = None,
     ) -> None:
+        self._metrics = (metrics or Metrics()).database
+        self._read_seconds, self._write_seconds = map(self._metrics.duration.labels, ("read", "write"))
+        self._wait_seconds = self._metrics.wait
         self.is_sqlite = is_sqlite(url)
         self.pgbouncer = not self.is_sqlite and is_behind_pgbouncer(url)
         self.doubted = asyncio.Event()
@@ -92,6 +106,7 @@ class Database:
             self._readers = self._writers = server.engine(pool_size)
             probing = server.engine(1)
         self._engines: tuple[AsyncEngine, ...] = (self._readers, self._writers, probing)
+        self._measure_connections()
         self._probe = Probe(probing)
         # Writes and probes, which may outlive their callers.
         self._running: set[asyncio.Task[Any]] = set()
@@ -102,6 +117,14 @@ class Database:
             self._engines += (telling,)
             self._notifications = notifications = Notifications(telling, listens=not self.pgbouncer)
             self.on_commit(lambda _: notifications.committed())
+
+    def _measure_connections(self) -> None:
+        """Lets the metrics read how many connections for calls there are."""
+        pools = {cast("QueuePool", engine.pool) for engine in (self._readers, self._writers)}
+        connections = self._metrics.connections
+        connections.labels("in_use").set_function(lambda: sum(pool.checkedout() for pool in pools))
+        connections.labels("idle").set_function(lambda: sum(pool.checkedin() for pool in pools))
+        self._metrics.limit.set(sum(pool.size() for pool in pools) * self._source.CONNECTIONS_PER_PLACE)
 
     def on_commit(self, listener: Callable[[Advanced], None]) -> None:
         """Calls `listener` after each commit of this process that has changed anything that is numbered."""
@@ -137,7 +160,7 @@ class Database:
     @asynccontextmanager
     async def _read(self, *, alone: bool = False) -> AsyncIterator[ReadConnection]:
         try:
-            async with self._transaction(self._readers, ReadConnection, alone=alone) as connection:
+            async with self._transaction(self._readers, ReadConnection, self._read_seconds, alone=alone) as connection:
                 yield connection
         except LostRace as error:
             raise _too_busy() from error
@@ -182,6 +205,7 @@ class Database:
                 # A key that is still taken is not a race, but a constraint that the catalog does not know.
                 isolates = isolates or (attempt > 0 and isinstance(error, DuplicateKey))
                 _log.info("write_retried", attempt=attempt + 1, cause=type(error.__cause__).__name__)
+                self._metrics.retried.labels("duplicate_key" if isinstance(error, DuplicateKey) else "conflict").inc()
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))
             except Refused as error:
                 if isolates:
@@ -192,7 +216,9 @@ class Database:
     async def _attempt(
         self, work: Callable[[WriteConnection], Awaitable[T]], attempt: int, *, commit: bool, isolates: bool
     ) -> T:
-        async with self._transaction(self._writers, WriteConnection, attempt=attempt + 1) as connection:
+        async with self._transaction(
+            self._writers, WriteConnection, self._write_seconds, attempt=attempt + 1
+        ) as connection:
             connection.isolates = isolates
             result = await work(connection)
             if commit:
@@ -205,37 +231,44 @@ class Database:
             return result
 
     def _transaction(
-        self, engine: AsyncEngine, kind: type[C], *, alone: bool = False, attempt: int = 0
+        self, engine: AsyncEngine, kind: type[C], durations: Cell, *, alone: bool = False, attempt: int = 0
     ) -> AbstractAsyncContextManager[C]:
         """Opens a transaction, and rolls back what it has not committed.
 
         Args:
             engine: Where it gets its connection.
             kind: What it can do.
+            durations: Where its duration is counted, without the time that it waits for a connection.
             alone: Whether its statements may stand alone instead.
             attempt: Number of the attempt to write, from 1.
         """
         if self._spans is None or (parent := recorded_span()) is None:
-            return self._opened(engine, kind, alone=alone)
+            return self._opened(engine, kind, durations, alone=alone)
         span = self._spans.begin(parent, "read" if alone else "transaction", attempt)
-        return self._traced(self._spans, span, engine, kind, alone=alone)
+        made = partial(traced, kind, self._spans.statements_of(span))
+        return self._traced(span, self._opened(engine, made, durations, alone=alone))
 
     @asynccontextmanager
-    async def _traced(
-        self, spans: TransactionSpans, span: Span, engine: AsyncEngine, kind: type[C], *, alone: bool
-    ) -> AsyncIterator[C]:
+    async def _traced(self, span: Span, opened: AbstractAsyncContextManager[C]) -> AsyncIterator[C]:
         with ended(span):
-            made = partial(traced, kind, spans.statements_of(span))
-            async with self._opened(engine, made, alone=alone) as connection:
+            async with opened as connection:
                 yield connection
 
     @asynccontextmanager
     async def _opened(
-        self, engine: AsyncEngine, kind: Callable[[AsyncConnection, TimeLimit, IsReady], C], *, alone: bool
+        self,
+        engine: AsyncEngine,
+        kind: Callable[[AsyncConnection, TimeLimit, IsReady], C],
+        durations: Cell,
+        *,
+        alone: bool,
     ) -> AsyncIterator[C]:
         try:
             with translated():
+                asked = time.perf_counter()
                 connection = await engine.connect().start()
+                began = time.perf_counter()
+                self._wait_seconds.observe(began - asked)
                 try:
                     if alone:
                         self._source.stand_alone(connection)
@@ -247,8 +280,10 @@ class Database:
                 finally:
                     # Waits for nothing, since the transaction has ended or its connection was dropped.
                     await connection.close()
+                    durations.observe(time.perf_counter() - began)
         except DatabaseUnavailable as error:
             self.doubted.set()
+            self._metrics.failures.labels(error.problem).inc()
             if error.__cause__:
                 self._source.failed(error.__cause__)
             raise

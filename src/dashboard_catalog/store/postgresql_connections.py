@@ -60,15 +60,18 @@ class PostgresqlConnections:
         self._useless: WeakSet[asyncpg.Connection] = WeakSet()
         self._distributed: WeakSet[asyncpg.Connection] = WeakSet()
 
+    CONNECTIONS_PER_PLACE = 2
+    """How many connections there may be under load for each that a pool keeps."""
+
     def engine(self, pool_size: int) -> AsyncEngine:
-        """Returns a pool of connections; under load there may be twice as many as `pool_size`."""
+        """Returns a pool of connections."""
         engine = postgresql_engine(
             self._url,
             self._opened,
             server_settings=_server_settings(),
             command_timeout=self._seconds,
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=(self.CONNECTIONS_PER_PLACE - 1) * pool_size,
             pool_timeout=30,
             pool_reset_on_return=None,
         )

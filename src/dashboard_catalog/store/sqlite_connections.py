@@ -62,6 +62,9 @@ class SqliteConnections:
         self._opened: _Identity | None = None
         self._damaged: _Identity | None = None
 
+    CONNECTIONS_PER_PLACE = 1
+    """How many connections there may be for each place of a pool."""
+
     def engine(self, pool_size: int, *, writes: bool = False) -> AsyncEngine:
         """Returns a pool of connections.
 

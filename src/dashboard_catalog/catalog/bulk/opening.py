@@ -14,6 +14,7 @@ from dashboard_catalog.catalog.bulk.session import Session, reverted
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
 from dashboard_catalog.error_codes import Reason, ViolationReason
 from dashboard_catalog.errors import CatalogError, Violation, invalid
+from dashboard_catalog.metrics.declared import BulkMetrics
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store import locks
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
@@ -23,7 +24,7 @@ from dashboard_catalog.store.records import CATALOG_ID, EntityRecord, SessionRec
 
 
 async def open_session(
-    database: Database, authorizer: Authorizer, pipeline: Pipeline, request: SessionRequest
+    database: Database, authorizer: Authorizer, pipeline: Pipeline, request: SessionRequest, metrics: BulkMetrics
 ) -> Session:
     """Begins a session or resumes it; from then on its older connections can no longer write.
 
@@ -43,7 +44,7 @@ async def open_session(
             raise
         # While a part of the data is away, new sessions of the other BI services must still begin.
         record = await database.write(partial(work, elsewhere=False))
-    return Session(database, pipeline, request, record)
+    return Session(database, pipeline, request, record, metrics)
 
 
 async def begin_session(

@@ -55,7 +55,7 @@ class Rehearsal:
             results = await apply_chunk(items, partial(self._pipeline.rehearse, connection), assumed=self._assumed)
             if self.record.sweeps:
                 self._mentions.add(items, await self._request.service_names(connection, self.record.service_id))
-        audit.log_denied_items(self._request.writer, results)
+        audit.log_denied_items(self._request.writer, results, self._pipeline.authorizer.metrics)
         self._failures += keep_failures(self.record, failure_rows(self.record, items, results), 0)
         add_counts(self.record, count_outcomes(results))
         self.record.next_offset += len(items)

@@ -4,6 +4,8 @@ The row of a session commits together with each of its chunks, so it always says
 connection may write a session: the newest, whose id the row holds.
 """
 
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,7 +13,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from dashboard_catalog.catalog import audit
-from dashboard_catalog.catalog.bulk.counts import add_counts, add_references, count_outcomes, counts_of
+from dashboard_catalog.catalog.bulk.counts import FAILED, add_counts, add_references, count_outcomes, counts_of
 from dashboard_catalog.catalog.bulk.creation import Creation, MissingThings, Thing
 from dashboard_catalog.catalog.bulk.failures import ItemFailure, failure_rows, keep_failures, read_failure
 from dashboard_catalog.catalog.bulk.item_results import apply_chunk
@@ -22,6 +24,7 @@ from dashboard_catalog.catalog.model.commands import ChunkItem, Write
 from dashboard_catalog.catalog.writing.pipeline import Pipeline, Result
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.metrics.declared import BulkMetrics
 from dashboard_catalog.store import bulk_details as details
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store.connections import WriteConnection
@@ -36,6 +39,7 @@ class Session:
 
     Args:
         record: The row of the session; its `connection` is the one that this object writes for.
+        metrics: Counts what is written. The session counts as open until it is closed.
 
     Attributes:
         record: The row of the session after the last chunk that this connection has written.
@@ -43,7 +47,16 @@ class Session:
             the one that it would have written.
     """
 
-    def __init__(self, database: Database, pipeline: Pipeline, request: SessionRequest, record: SessionRecord) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pipeline: Pipeline,
+        request: SessionRequest,
+        record: SessionRecord,
+        metrics: BulkMetrics,
+    ) -> None:
+        self._metrics = metrics
+        self._metrics.sessions.inc()
         self._database = database
         self._pipeline = pipeline
         self._request = request
@@ -68,10 +81,21 @@ class Session:
             await self._store_chunk(connection, record, items, results)
             return record, results
 
+        began = time.perf_counter()
         self.record, results = await self._write(work)
-        audit.log_denied_items(self._request.writer, results)
-        audit.log_chunk(self._request.writer, count_outcomes(results))
+        self._metrics.chunk_duration.observe(time.perf_counter() - began)
+        counts = count_outcomes(results)
+        self._count(counts, results)
+        audit.log_denied_items(self._request.writer, results, self._pipeline.authorizer.metrics)
+        audit.log_chunk(self._request.writer, counts)
         return results
+
+    def _count(self, counts: Counter[str], results: Sequence[Result]) -> None:
+        for outcome, count in counts.items():
+            self._metrics.items.labels(outcome).inc(count)
+        if counts[FAILED]:
+            for reason, count in Counter(one.reason for one in results if isinstance(one, CatalogError)).items():
+                self._metrics.failures.labels(reason).inc(count)
 
     async def _write(self, work: Callable[[WriteConnection], Awaitable[T]]) -> T:
         while True:
@@ -93,7 +117,7 @@ class Session:
             return created
 
         new, results = await self._database.write(work)
-        audit.log_denied_items(self._request.writer, results)
+        audit.log_denied_items(self._request.writer, results, self._pipeline.authorizer.metrics)
         audit.log_writes(new, results)
         creation.finish(writes)
 
@@ -125,9 +149,11 @@ class Session:
         self.record = await self._database.write(work)
         if swept := SweepResult.of(self.record):
             log_sweep(self._request, swept)
+            self._metrics.sweeps.labels(swept.outcome).inc()
 
     async def close(self) -> None:
         """Ends the connection. An unfinished session no longer counts as running then, and can be resumed."""
+        self._metrics.sessions.dec()
         counts = counts_of(self.record)
         audit.log_stream_end(self._request.writer, counts, validate_only=False, complete=self.record.finished)
         if not self.record.finished:

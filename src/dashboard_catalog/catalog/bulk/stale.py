@@ -71,6 +71,6 @@ async def delete_stale(
         swept, _ = await database.rehearse(work)
         return swept, {}
     swept, advanced = await database.write(work)
-    audit.log_denied_items(writer, [error for _, error in swept.refused])
+    audit.log_denied_items(writer, [error for _, error in swept.refused], pipeline.authorizer.metrics)
     log_sweep(request, swept.result)
     return swept, advanced

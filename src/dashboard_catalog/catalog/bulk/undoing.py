@@ -146,7 +146,7 @@ class Undoing:
             return await undo.run(rest), connection.advanced
 
         chunk, advanced = await self._transaction(work)
-        audit.log_denied_items(self._writer, chunk.results)
+        audit.log_denied_items(self._writer, chunk.results, self._pipeline.authorizer.metrics)
         if not self._validate_only:
             self.advanced.update(advanced)
             audit.log_undo_chunk(self._writer, reverted=chunk.undone.reverted, skipped=chunk.undone.skipped)

@@ -79,7 +79,7 @@ class BulkRoutes:
         failed = await self._write(items)
         for _, error in failed.values():
             if isinstance(error, ActionDenied):
-                error.log(call.caller.id)
+                error.log(call.caller.id, self._catalog.metrics.auth)
         passed = [item.name for place, item in enumerate(items) if place not in failed]
         return await self._answer(call, bulk_answer(passed, list(failed.values())))
 

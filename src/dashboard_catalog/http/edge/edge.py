@@ -32,8 +32,10 @@ from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.http.edge.bodies import closes, discard_body, has_body, has_two_lengths, read_body
 from dashboard_catalog.http.edge.calls import HttpCall, admit
+from dashboard_catalog.http.edge.dropped_names import counted_name
 from dashboard_catalog.http.edge.errors import CALL_ID_HEADER, answer_to, bug
 from dashboard_catalog.http.edge.request_spans import begin, end, route_of
+from dashboard_catalog.metrics.declared import UNKNOWN, Metrics
 from dashboard_catalog.tracing.spans import Spans, enter, trace_id_of
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/api/v1/system/version"})
@@ -46,6 +48,9 @@ CLIENT_SECONDS = 30.0
 """How long a client may take to send a body, and to read a piece of an answer."""
 
 PIECE_BYTES = 256 * 2**10
+
+# Callers can make up others.
+_METHODS = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE"})
 
 _log = structlog.get_logger("dashboard_catalog.http")
 
@@ -71,6 +76,7 @@ class HttpEdge:
         shares: For step 5, shared with the other doors.
         access_log: For step 2.
         client_seconds: How long a client may take to send a body, and to read a piece of an answer.
+        metrics: Counts what is dropped.
         spans: For step 2, if calls have spans.
     """
 
@@ -83,6 +89,7 @@ class HttpEdge:
         shares: Shares,
         access_log: AccessLog,
         client_seconds: float = CLIENT_SECONDS,
+        metrics: Metrics | None = None,
         spans: Spans | None = None,
     ) -> None:
         self._application = application
@@ -91,6 +98,7 @@ class HttpEdge:
         self._shares = shares
         self._access_log = access_log
         self._client_seconds = client_seconds
+        self._metrics = (metrics or Metrics()).http
         self._spans = spans
         self._ids = CallIds()
 
@@ -119,7 +127,7 @@ class HttpEdge:
         except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
             failure = observed.bug()
         if isinstance(failure, ActionDenied):
-            failure.log(observed.call_id)
+            self._access_log.deny(failure, observed.call_id)
         code = failure.code.value if failure else "OK"
         observed.log(code, self._access_log, failure.reason.value if failure else None)
         if failure is not None and not observed.has_begun:
@@ -162,6 +170,8 @@ class HttpEdge:
             await (_until_gone(serving, receive) if scope["method"] == "GET" else serving)
         finally:
             call.end()
+            for name, count in call.dropped.items():
+                self._metrics.dropped.labels(*counted_name(name)).inc(count)
 
 
 async def _until_gone(serving: Awaitable[None], receive: Receive) -> None:
@@ -297,12 +307,18 @@ class _Observation:
             quiet=self.is_open and code == "OK",
             more={"dropped": dict(self.call.dropped)} if self.call and self.call.dropped else None,
             trace_id=trace_id_of(self._span),
+            door="http",
+            counts_as=self._counts_as(),
         )
         access_log.add(line)
 
     def _name(self) -> str:
         """Returns the route and not the path, which has names in it and can be anything."""
         return f"{self._scope['method']} {route_of(self._scope) or '(unknown path)'}"
+
+    def _counts_as(self) -> str:
+        has_route = "route" in self._scope and self._scope["method"] in _METHODS
+        return self._name() if has_route else UNKNOWN
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

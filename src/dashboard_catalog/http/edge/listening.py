@@ -50,6 +50,11 @@ class Port:
         self._listener = listener
         self._serving: asyncio.Task[None] | None = None
 
+    @property
+    def connections(self) -> int:
+        """Number of open connections."""
+        return len(self._server.server_state.connections)
+
     async def start(self) -> None:
         """Begins to serve.
 

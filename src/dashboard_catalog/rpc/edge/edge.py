@@ -41,6 +41,7 @@ from dashboard_catalog.contract.quick_check import is_certainly_valid
 from dashboard_catalog.contract.request_checks import shape_violations
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError, invalid
+from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.rpc.edge.bodies import Bodies
 from dashboard_catalog.rpc.edge.context import END_SECONDS, CallContext, Context, GrpcContext
 from dashboard_catalog.rpc.edge.decoding import decode
@@ -97,6 +98,7 @@ class Edge(grpc.GenericRpcHandler):
         open_services: frozenset[str],
         budgets: Budgets = DEFAULTS,
         *,
+        metrics: Metrics | None = None,
         spans: Spans | None = None,
     ) -> None:
         """Makes an edge.
@@ -107,12 +109,15 @@ class Edge(grpc.GenericRpcHandler):
             shares: For step 5.
             open_services: Full names of the services that everybody may call at any time.
             budgets: For step 6, for watchers and for the open services.
+            metrics: Counts the calls.
             spans: For step 2, if calls have spans.
         """
         self._authenticator = authenticator
         self._gate = gate
         self._shares = shares
-        self._watchers = Watchers(gate, budgets.watchers)
+        self._metrics = metrics or Metrics()
+        self.watchers = Watchers(gate, budgets.watchers)
+        """Those of the catalog's changes."""
         self._open_services = open_services
         self._patience = budgets.patience
         self._bodies = Bodies(budgets.patience.first)
@@ -122,7 +127,7 @@ class Edge(grpc.GenericRpcHandler):
         self._services: list[grpc.GenericRpcHandler] = []
         self._ids = CallIds()
         self._methods: dict[str, Method] = {}
-        self.access_log = AccessLog()
+        self.access_log = AccessLog(self._metrics)
         """Must be flushed when the server has stopped."""
 
     def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
@@ -175,19 +180,20 @@ class Edge(grpc.GenericRpcHandler):
             self._gate.leave()
 
     async def _watch(self, method: Method, context: GrpcContext, observed: Observation) -> Any:
-        self._watchers.check_room()
+        self.watchers.check_room()
         principal = await self._authenticator.authenticate(observed.authorization())
         observed.subject = principal.subject
-        self._watchers.enter(principal.subject)
+        self.watchers.enter(principal.subject)
         try:
             return await self._serve_stream(method, context, Call(principal, observed.call_id, method.name))
         finally:
-            self._watchers.leave(principal.subject)
+            self.watchers.leave(principal.subject)
 
     async def _serve_stream(self, method: Method, context: GrpcContext, call: Call) -> Any:
         log_as(call)
         lifetime = Lifetime(self._gate, call.principal, self._patience)
-        return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
+        with self._metrics.calls.stream(method.name):
+            return await _serve_stream(method, context.read, CallContext(call, context, lifetime), context, lifetime)
 
     def _take_share(self, subject: str, *, streams: bool) -> None:
         """Takes the share of the caller until the client has the whole response, since that is held until then.

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.metrics.declared import UNKNOWN
 from dashboard_catalog.rpc.edge.decoding import Parse
 from dashboard_catalog.rpc.edge.watchers import is_watch
 
@@ -34,6 +35,7 @@ class Method:
         responses_stream: Whether it returns one.
         is_unary: Whether it takes one request and returns one response.
         is_watch: Whether its calls are watchers.
+        counts_as: Its name for metrics: one value for all that there are not.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Method:
     responses_stream: bool
     is_unary: bool = False
     is_watch: bool = False
+    counts_as: str = UNKNOWN
 
 
 def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Method:
@@ -67,6 +70,7 @@ def method_of(path: str, handler: Handler, open_services: frozenset[str]) -> Met
         responses_stream=handler.response_streaming,
         is_unary=not (handler.request_streaming or handler.response_streaming),
         is_watch=is_watch(serve),
+        counts_as=name,
     )
 
 

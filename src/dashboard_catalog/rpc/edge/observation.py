@@ -129,7 +129,7 @@ class Observation:
             raise
         except CatalogError as error:
             if isinstance(error, ActionDenied):
-                error.log(self.call_id)
+                self._access_log.deny(error, self.call_id)
             failure = error
         except Exception:  # noqa: BLE001 - whatever it is, its text must not reach the caller
             _log.exception("bug", call_id=self.call_id, method=self._method.name)
@@ -204,6 +204,8 @@ class Observation:
             self._method.is_open,
             None,
             trace_id_of(self._span),
+            "grpc",
+            self._method.counts_as,
         )
         self._access_log.add(line)
         if self._span is not None:

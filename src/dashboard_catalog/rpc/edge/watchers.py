@@ -44,6 +44,11 @@ class Watchers:
         self._share = max(1, limit // 2)
         self._running = Counter[str]()
 
+    @property
+    def running(self) -> int:
+        """Number of watchers that run."""
+        return self._running.total()
+
     def check_room(self) -> None:
         """Returns if another watcher may begin. Does not count it.
 
@@ -51,7 +56,7 @@ class Watchers:
             CatalogError: DRAINING or TOO_MANY_WATCHERS.
         """
         self._gate.check_not_draining()
-        if self._running.total() >= self._limit:
+        if self.running >= self._limit:
             text = f"{self._limit} watchers follow the changes already, the most that one process serves"
             raise _too_many(text, self._limit, "server", "watchers")
 
