@@ -39,12 +39,15 @@ from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
 )
 from tests.auth import issuer
 from tests.certificates import write_certificate
+from tests.metrics_reading import OPEN_METRICS, read
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted
 from tests.server_process import process
 from tests.store.database_work import query
 
 pytestmark = pytest.mark.usefixtures("log_as_before")
+
+PROCESSES = {"0", "1", "indexer", "supervisor"}
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
@@ -370,15 +373,17 @@ def link_to(folder: Path, file: Path) -> Path:
 async def test_several_processes_share_an_address(tmp_path: Path, database_url: str) -> None:
     given = {"address": "127.0.0.1:0", "http_address": "127.0.0.1:0"}
     given |= {"data_dir": str(tmp_path / "data"), "database_url": database_url}
-    async with process(**given, workers=2) as several:
+    async with process(**given, metrics_address="127.0.0.1:0", workers=2) as several:
         workers = [(await several.line("worker_started"))["pid"] for _ in range(2)]
         serving = [await several.line("serving") for _ in range(2)]
         ((address, http_address),) = {(line["address"], line["http_address"]) for line in serving}
+        (metrics_address,) = {line["metrics_address"] for line in serving}
         assert data_dir_of(address) == tmp_path / "data"
         # One indexer for all of them.
         index = IndexFolder(Settings.load(given).search_index_dir)
         await until(lambda: (status := index.status()) and not status.building)
         assert await code_over_new_connection(address, tmp_path) is grpc.StatusCode.NOT_FOUND
+        assert await scraped_processes(metrics_address) == (PROCESSES, 2, 0)
         # A worker that dies after a while is replaced.
         await asyncio.sleep(2)
         os.kill(workers[0], signal.SIGKILL)
@@ -389,6 +394,9 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
             async with httpx.AsyncClient() as client:
                 answer = await client.get(f"http://{http_address}/readyz", timeout=PATIENCE)
             assert answer.json() == {"status": "ready"}
+        # Whichever worker is asked.
+        for _ in range(4):
+            assert await scraped_processes(metrics_address, readiness_checks=8) == (PROCESSES, 2, 1)
         several.process.send_signal(signal.SIGTERM)
         assert await several.ended() == 0
         assert sum(line["event"] == "search_index_building" for line in several.lines) <= 1
@@ -396,6 +404,20 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         for pid in workers:
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
+
+
+async def scraped_processes(address: str, readiness_checks: int = 0) -> tuple[set[str], float, float]:
+    """Returns which processes a scrape shows, how many workers there are, and how many have died.
+
+    Args:
+        readiness_checks: How often the workers must have been asked in all whether they are ready.
+    """
+    async with httpx.AsyncClient(headers={"accept": OPEN_METRICS}) as client:
+        answer = await client.get(f"http://{address}/metrics", timeout=PATIENCE)
+    found = read(answer.text, answer.headers["content-type"])
+    assert found.of("scrape_silent_processes_total") == 0
+    assert found.of("call_duration_seconds_count", door="http", method="GET /readyz") == readiness_checks
+    return found.label("process"), found.of("workers"), found.of("worker_deaths_total")
 
 
 async def code_over_new_connection(address: str, folder: Path) -> grpc.StatusCode:

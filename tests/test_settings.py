@@ -45,6 +45,7 @@ def test_every_setting_has_its_name_and_a_description() -> None:
     assert {name.upper() for name in Settings.model_fields} == NAMES | {
         "HTTP_ADDRESS",
         "HTTP_OPENMETADATA_VERSION",
+        "METRICS_ADDRESS",
         "PGBOUNCER",
         "MAX_CONCURRENT_CALLS",
     }
@@ -157,6 +158,12 @@ def test_a_socket_folder_reaches_the_driver() -> None:
         ({"address": "0.0.0.0:50051"}, "ADDRESS: 0.0.0.0:50051 is open to other machines without TLS"),
         ({"address": "[::]:50051"}, "ADDRESS: [::]:50051 is open to other machines without TLS"),
         ({"address": "catalog.internal:50051"}, "or allow it with INSECURE"),
+        ({"metrics_address": "unix:/a"}, "METRICS_ADDRESS: must be HOST:PORT"),
+        ({"metrics_address": "catalog"}, "METRICS_ADDRESS: catalog:9464 is open to other machines, and needs no token"),
+        (
+            {"metrics_address": "[::]:1", "tls_cert": "cert.pem", "tls_key": "key.pem"},
+            "use an address of loopback, or allow it with INSECURE",
+        ),
         ({"tls_cert": "cert.pem"}, "TLS_CERT and TLS_KEY must be given together"),
         ({"tls_key": "key.pem"}, "TLS_CERT and TLS_KEY must be given together"),
         ({"jwks": "keys.json", "issuer": "https://id"}, "JWKS needs ISSUER and AUDIENCE"),

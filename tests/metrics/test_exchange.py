@@ -1,0 +1,98 @@
+"""One process gathers the samples of all, also when some are silent or have died."""
+
+import os
+from multiprocessing.connection import Connection
+from threading import Thread
+
+import pytest
+
+from dashboard_catalog.metrics import exchange as exchanging
+from dashboard_catalog.metrics.declared import Metrics
+from dashboard_catalog.metrics.exchange import Exchange, Gathers, Link, Member
+from dashboard_catalog.metrics.samples import rendered
+from tests.metrics_reading import OPEN_METRICS, Scraped, read
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchanging, "ANSWER_SECONDS", 0.2)
+
+
+def scraped(peers: Gathers) -> Scraped:
+    content, content_type = rendered(peers.gather(), OPEN_METRICS)
+    return read(content.decode(), content_type)
+
+
+def joined(exchange: Exchange, name: str) -> Link:
+    """Returns the ends of pipes as another process would get them: copies, since this one closes its own."""
+    with exchange.joined(name) as link:
+        return Link(name, _copy(link.answers), _copy(link.asks))
+
+
+def _copy(connection: Connection) -> Connection:
+    return Connection(os.dup(connection.fileno()))
+
+
+def test_every_process_shows_all() -> None:
+    exchange = Exchange("supervisor", Metrics())
+    members = [Member(joined(exchange, name), Metrics()) for name in ("0", "1")]
+    peers: list[Gathers] = [exchange, *members]
+    for count, peer in enumerate(peers, start=1):
+        peer.metrics.watches.changes.inc(count)
+    for peer in peers:
+        found = scraped(peer)
+        changes = {sample.labels["process"]: sample.value for sample in found.named("watch_changes_total")}
+        assert changes == {"supervisor": 1, "0": 2, "1": 3}
+        assert found.of("scrape_silent_processes_total") == 0
+
+
+def test_a_process_that_is_silent_or_dead_is_left_out_and_counted() -> None:
+    exchange = Exchange("0", Metrics())
+    silent, dead = joined(exchange, "silent"), joined(exchange, "dead")
+    dead.answers.close()
+    dead.asks.close()
+    Member(joined(exchange, "1"), Metrics())
+    assert scraped(exchange).label("process") == {"0", "1"}
+    assert scraped(exchange).of("scrape_silent_processes_total") == 4
+
+    # It wakes up, and what it says then is not mistaken for an answer to a later question.
+    changes = Metrics()
+    Member(silent, changes)
+    while "silent" not in scraped(exchange).label("process"):
+        pass
+    changes.watches.changes.inc(7)
+    assert scraped(exchange).of("watch_changes_total", process="silent") == 7
+
+
+def test_a_process_that_replaces_another_takes_its_place() -> None:
+    exchange = Exchange("supervisor", Metrics())
+    first, second = Metrics(), Metrics()
+    first.watches.changes.inc(5)
+    link = joined(exchange, "0")
+    Member(link, first)
+    assert scraped(exchange).of("watch_changes_total", process="0") == 5
+    second.watches.changes.inc(1)
+    Member(joined(exchange, "0"), second)
+    assert scraped(exchange).of("watch_changes_total", process="0") == 1
+
+
+def test_a_member_shows_itself_if_nobody_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchanging, "_GATHER_SECONDS", 0.2)
+    exchange = Exchange("supervisor", Metrics())
+    member = Member(joined(exchange, "0"), Metrics())
+    with exchange._gathering:
+        found = scraped(member)
+    assert found.label("process") == {"0"}
+    assert found.of("scrape_silent_processes_total") == 1
+
+
+def test_scrapes_at_once_get_all_processes() -> None:
+    exchange = Exchange("supervisor", Metrics())
+    members = [Member(joined(exchange, name), Metrics()) for name in ("0", "1")]
+    seen: list[set[str]] = []
+    threads = [Thread(target=lambda peer=peer: seen.append(scraped(peer).label("process"))) for peer in members * 5]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [{"supervisor", "0", "1"}] * 10
