@@ -16,9 +16,10 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from dashboard_catalog import server
 from dashboard_catalog.rpc.health import DatabaseHealth
 from dashboard_catalog.server import CatalogServer
-from dashboard_catalog.store import postgresql_connections
+from dashboard_catalog.store import driver_errors, postgresql_connections
 from dashboard_catalog.store.database import Database, TimeLimits
 from tests.conftest import DATABASES, sqlite_url
+from tests.metrics_reading import of_process
 from tests.patience import PATIENCE, until
 from tests.postgres import PostgresServer
 from tests.service.caller import Caller, Json, Refused, Service
@@ -28,6 +29,11 @@ from tests.service.streams import Stream
 from tests.store.freezing import Freezer, freezing
 
 SUPERSET: Json = {"biService": {"name": "superset", "serviceType": "Superset"}}
+
+KNOWN = {*driver_errors._STATES.values(), *driver_errors._NAMES.values()} | {
+    driver_errors._SILENT,
+    driver_errors._UNREACHABLE,
+}
 
 
 @pytest.fixture(params=DATABASES)
@@ -45,10 +51,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
-async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
-    """A server of its own."""
-    async with running(database_url, tmp_path / "data") as (_, service):
-        yield service
+async def own_server(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[CatalogServer, Service]]:
+    """A server of its own, and its service."""
+    async with running(database_url, tmp_path / "data") as both:
+        yield both
+
+
+@pytest.fixture
+def service(own_server: tuple[CatalogServer, Service]) -> Service:
+    """The service of that server."""
+    return own_server[1]
 
 
 @pytest.fixture(autouse=True)
@@ -167,8 +179,9 @@ def _moved(_postgres: PostgresServer, database_url: str, *, on: bool) -> None:
     indirect=["database_url"],
 )
 async def test_a_server_is_not_healthy_while_writes_cannot_succeed(
-    service: Service, database_url: str, fault: Fault, problem: str, postgres: PostgresServer
+    own_server: tuple[CatalogServer, Service], database_url: str, fault: Fault, problem: str, postgres: PostgresServer
 ) -> None:
+    metrics, service = own_server[0].metrics, own_server[1]
     admin = service.caller("admin", "admin")
     await create_superset(admin)
     await status_becomes(service, HealthCheckResponse.SERVING)
@@ -182,10 +195,15 @@ async def test_a_server_is_not_healthy_while_writes_cannot_succeed(
         stream = await admin.bulk([{"dashboard": dashboard("e")}])
         assert stream.refused is not None
         assert stream.refused.reason == "DATABASE_UNAVAILABLE"
+        scraped = of_process(metrics)
+        assert scraped.of("database_usable") == 0
+        assert {failed.labels["reason"] for failed in scraped.named("database_failures_total")} <= KNOWN
+        assert scraped.of("database_failures_total") >= 2
 
         await asyncio.to_thread(fault, postgres, database_url, on=False)
         await status_becomes(service, HealthCheckResponse.SERVING)
         assert not await unavailable(admin.upsert_dashboard(dashboard=dashboard("d")))
+        assert of_process(metrics).of("database_usable") == 1
     changes = [line.get("problem", "") for line in lines if line["event"] in {"database_unusable", "database_usable"}]
     assert changes[-1] == ""
     assert "bug" not in {line["event"] for line in lines}
