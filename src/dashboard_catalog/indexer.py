@@ -45,9 +45,7 @@ async def _index(settings: Settings, metrics: Metrics, stop_requested: asyncio.E
         await _index_with(settings, metrics, stop_requested, Spans(provider) if provider else None)
 
 
-async def _index_with(
-    settings: Settings, metrics: Metrics, stop_requested: asyncio.Event, spans: Spans | None
-) -> None:
+async def _index_with(settings: Settings, metrics: Metrics, stop_requested: asyncio.Event, spans: Spans | None) -> None:
     database = Database(settings.database_url, pool_size=1, metrics=metrics, spans=spans)
     indexing = asyncio.create_task(Indexer(database, IndexFolder(settings.search_index_dir), spans).run())
     stopping = asyncio.create_task(stop_requested.wait())

@@ -63,9 +63,7 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
 
     recent_writes = SimpleNamespace(add=lambda _caller, _advanced: None)
     sessions = SimpleNamespace(open=open_session)
-    catalog: Any = SimpleNamespace(
-        sessions=sessions, recent_writes=recent_writes, metrics=Metrics(), spans=None
-    )
+    catalog: Any = SimpleNamespace(sessions=sessions, recent_writes=recent_writes, metrics=Metrics(), spans=None)
     chunks = asyncio.Semaphore(1)
     stream = asyncio.create_task(serve_bulk(catalog, chunks, requests(), Caller(principal, "1"), send))
     async with asyncio.timeout(PATIENCE):
