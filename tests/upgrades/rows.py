@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from alembic import command
-from sqlalchemy import Connection, MetaData, inspect, make_url, select, text
+from sqlalchemy import Connection, Integer, MetaData, inspect, make_url, select, text
 from sqlalchemy import types as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -110,7 +110,9 @@ def default_of(url: str, table: str, column: str) -> Any:
 
     def ask(connection: Connection) -> Any:
         (found,) = [each for each in inspect(connection).get_columns(table) if each["name"] == column]
-        return connection.execute(text(f"SELECT {found['default'] or 'NULL'}")).scalar_one()
+        default = connection.execute(text(f"SELECT {found['default'] or 'NULL'}")).scalar_one()
+        # A default of a number may be written as a text.
+        return int(default) if isinstance(found["type"], Integer) and default is not None else default
 
     return migrate_rows(url, ask)
 
