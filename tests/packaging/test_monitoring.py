@@ -1,4 +1,4 @@
-"""The dashboards of Grafana and the alerts of Prometheus in `deploy/` name what there is, and each alert has a runbook."""
+"""Dashboards and alerts in `deploy/` name metrics that there are, and each alert has a runbook."""
 
 import json
 import re
