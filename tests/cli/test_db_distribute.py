@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 
 from dashboard_catalog.server import prepare
 from dashboard_catalog.settings import Settings
-from dashboard_catalog.store.schema import VERSION_TABLE
-from dashboard_catalog.store.tables import METADATA
+from dashboard_catalog.store.tables import METADATA, VERSION_TABLE
 from tests.cli.conftest import Run
 from tests.store.database_work import query
 

@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.records import CATALOG_ID
-from dashboard_catalog.store.schema import VERSION_TABLE
-from dashboard_catalog.store.tables import METADATA
+from dashboard_catalog.store.tables import METADATA, VERSION_TABLE
 from tests.store.database_work import query
 
 HEAD = max(file.name[:4] for file in (Path(migrate.__file__).parent / "migrations" / "versions").glob("0*.py"))

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard_catalog.store import migrate
-from dashboard_catalog.store.schema import VERSION_TABLE
+from dashboard_catalog.store.tables import VERSION_TABLE
 
 DATA = Path(__file__).parent / "data"
 REVISIONS = sorted(file.stem for file in DATA.glob("*.sql"))

@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Index, text
 from sqlalchemy.schema import SchemaItem
 
-from dashboard_catalog.store.schema import VERSION_TABLE, Found, SchemaError, find_schema
+from dashboard_catalog.store.schema import Found, SchemaError, find_schema
 from dashboard_catalog.store.single_connection import single_connection
 from dashboard_catalog.store.sqlite_file import create_private, is_sqlite, sqlite_file
-from dashboard_catalog.store.tables import ENTITY, METADATA
+from dashboard_catalog.store.tables import ENTITY, METADATA, VERSION_TABLE
 
 T = TypeVar("T")
 

@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from dashboard_catalog.store.connections import DISTRIBUTED
 from dashboard_catalog.store.driver_errors import NO_TABLES, READ_ONLY, DatabaseUnavailable, LostRace, translation_of
 from dashboard_catalog.store.records import CATALOG_ID
-from dashboard_catalog.store.schema import VERSION_TABLE
-from dashboard_catalog.store.tables import MENTION, SERVICE_SEQUENCE
+from dashboard_catalog.store.tables import MENTION, SERVICE_SEQUENCE, VERSION_TABLE
 
 # Enough to need space on a disk.
 _WRITTEN_BYTES = 64 * 1024

@@ -14,10 +14,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, column, create_engine, inspect, select, table, text
 
-from dashboard_catalog.store.tables import METADATA
-
-VERSION_TABLE = "dashboard_catalog_version"
-"""The table that holds the revision."""
+from dashboard_catalog.store.tables import METADATA, VERSION_TABLE
 
 COPY_TABLE = "dashboard_catalog_copy"
 """The table that marks a database that a copy has not filled completely."""

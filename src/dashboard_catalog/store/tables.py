@@ -24,6 +24,9 @@ from dashboard_catalog.store.records import (
     SessionRecord,
 )
 
+VERSION_TABLE = "dashboard_catalog_version"
+"""The table that holds the revision of the schema. Migrations make it, before all others."""
+
 METADATA = MetaData()
 
 _TIME = ("deleted", "updated_at", "id")

@@ -9,8 +9,7 @@ from dashboard_catalog.store.distribution.placement import (
     Placement,
     placed_tables,
 )
-from dashboard_catalog.store.schema import VERSION_TABLE
-from dashboard_catalog.store.tables import METADATA
+from dashboard_catalog.store.tables import METADATA, VERSION_TABLE
 
 DISTRIBUTED = [table for table in METADATA.sorted_tables if DISTRIBUTION_COLUMN in table.c]
 

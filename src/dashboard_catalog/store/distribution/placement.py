@@ -10,8 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import MetaData, Table
 
-from dashboard_catalog.store.schema import VERSION_TABLE
-from dashboard_catalog.store.tables import METADATA, SERVICE_SEQUENCE
+from dashboard_catalog.store.tables import METADATA, SERVICE_SEQUENCE, VERSION_TABLE
 
 DISTRIBUTION_COLUMN = "service_id"
 """The column whose value decides on which node a row is."""

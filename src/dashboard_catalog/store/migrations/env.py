@@ -5,9 +5,9 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection, bindparam, func, select
 
-from dashboard_catalog.store.schema import MIGRATION_LOCK, VERSION_TABLE, find_schema
+from dashboard_catalog.store.schema import MIGRATION_LOCK, find_schema
 from dashboard_catalog.store.single_connection import single_connection
-from dashboard_catalog.store.tables import METADATA
+from dashboard_catalog.store.tables import METADATA, VERSION_TABLE
 
 
 def _run(connection: Connection) -> None:
