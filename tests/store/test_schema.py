@@ -11,6 +11,7 @@ from alembic import command
 from dashboard_catalog.server import StartError, prepare
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate, schema
+from dashboard_catalog.store.tables import VERSION_TABLE
 from tests.postgres import PostgresServer
 from tests.store.database_work import query
 from tests.store.test_migrate import HEAD, tables_in
@@ -26,7 +27,7 @@ def _other_application(url: str, revision: str) -> None:
 def _as_an_earlier_version_left_it(url: str, revision: str) -> None:
     """Makes a database of a version that recorded its revision where every application does."""
     command.upgrade(migrate._config(url), revision)
-    query(url, f"DROP TABLE {schema.VERSION_TABLE}")
+    query(url, f"DROP TABLE {VERSION_TABLE}")
     _other_application(url, revision)
 
 
@@ -58,7 +59,7 @@ def test_the_revision_of_another_application_is_neither_believed_nor_changed(
         migrate.check(empty_database_url)
 
     assert query(empty_database_url, "SELECT version_num FROM alembic_version") == [(revision,)]
-    assert query(empty_database_url, f"SELECT version_num FROM {schema.VERSION_TABLE}") == [(HEAD,)]
+    assert query(empty_database_url, f"SELECT version_num FROM {VERSION_TABLE}") == [(HEAD,)]
     assert migrate.drift(empty_database_url) == []
     query(empty_database_url, "INSERT INTO users VALUES (1)")
 
@@ -72,7 +73,7 @@ def test_a_database_of_an_earlier_version_is_taken_over(empty_database_url: str,
 
     migrate.check(empty_database_url)
     assert query(empty_database_url, "SELECT last_change FROM service_sequence") == [(7,)]
-    assert query(empty_database_url, f"SELECT version_num FROM {schema.VERSION_TABLE}") == [(HEAD,)]
+    assert query(empty_database_url, f"SELECT version_num FROM {VERSION_TABLE}") == [(HEAD,)]
     # Servers of the earlier version still look here.
     assert query(empty_database_url, "SELECT version_num FROM alembic_version") == [(revision,)]
     assert migrate.drift(empty_database_url) == []
@@ -122,7 +123,7 @@ def test_tables_that_are_not_those_of_the_revision_are_named(
 
     assert _refusal(database_url, tmp_path) == f"the schema is at {HEAD}, but {missing} is missing: restore a backup"
 
-    query(database_url, f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
+    query(database_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     with pytest.raises(schema.SchemaError, match=missing):
         migrate.check(database_url)
 
