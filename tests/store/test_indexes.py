@@ -28,7 +28,7 @@ TABLES: dict[str, AssetTable[Any]] = {"dashboard": DASHBOARDS, "chart": CHARTS}
 BOTH = frozenset(TABLES)
 STATEMENTS: dict[str, Any] = {
     "charts_of_names": charts._by_names,
-    "charts_of_ids": charts._by_ids,
+    "charts_of_ids": charts._by_ids.anywhere,
     "entities.by_fqns": entities._by_fqns,
     "entities.by_ids": entities._by_ids,
     "feed.changes": feed_statements.changes(BOTH, of_entities=False, as_of=False, sized=True),
@@ -43,12 +43,13 @@ STATEMENTS: dict[str, Any] = {
     for kind, table in TABLES.items()
     for name, statement in {
         "by_names": table.with_names,
-        "by_ids": table._by_ids,
+        "by_ids": table._by_ids.anywhere,
         "partial_by_names": table._partial_by_names,
         "partial_by_ids": table._partial_by_ids,
         "partial_version": table._partial_version,
         "versions": table._versions,
         "ingested": table._ingested_by_names,
+        "ingested_by_ids": table._ingested_by_ids.anywhere,
         "copy_to_history": UpdatedRows(table).copy_to_history,
         "update": UpdatedRows(table).update._statement,
         "references.remove": table.references._remove,

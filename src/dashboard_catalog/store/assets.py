@@ -15,7 +15,7 @@ from dashboard_catalog.store.conditions import any_of, any_pair_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
-from dashboard_catalog.store.places import has_id, is_within, within
+from dashboard_catalog.store.places import PlacedStatement, has_id, is_wanted, within
 from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, ChartRecord, DashboardRecord
 from dashboard_catalog.store.reference_rows import ReferenceRows
 from dashboard_catalog.store.rows import Reader
@@ -88,8 +88,7 @@ class AssetTable(Generic[A]):
         has_name = any_of(c.name, bindparam("names", type_=TEXT_LIST))
         self.with_names = self.select().where(in_service, has_name)
         self._by_names = FixedStatement(self.with_names)
-        self._by_ids = FixedStatement(self.select().where(has_id(table)))
-        self._within = FixedStatement(self.select().where(is_within(table)))
+        self._by_ids = PlacedStatement(self.select(), table)
         self._services_of = select(c.service_id).where(has_id(table))
         taken_along = any_of(c.deleted_with, bindparam("ids", type_=UUID_LIST))
         self._taken_along = FixedStatement(self.select().where(in_service, c.deleted, taken_along).order_by(c.name))
@@ -110,7 +109,7 @@ class AssetTable(Generic[A]):
         found = select(*columns).where(c.digest.is_not(None), c.edited.is_(None), ~c.deleted)
         self._ingested_reader = Reader(columns, Ingested._make)
         self._ingested_by_names = FixedStatement(found.where(c.service_id == bindparam("service_id"), has_name))
-        self._ingested_by_ids = FixedStatement(found.where(is_within(self.table)))
+        self._ingested_by_ids = PlacedStatement(found, self.table)
 
     def _prepare_versions(self) -> None:
         c = self.history.c
@@ -153,16 +152,19 @@ class AssetTable(Generic[A]):
     async def ingested_by_ids(
         self, connection: ReadConnection, service_id: UUID, ids: Iterable[UUID]
     ) -> list[Ingested]:
-        """Returns what `ingested` does, by ids."""
-        return await self._ingested_reader.all(connection, self._ingested_by_ids, within([service_id], ids))
+        """Returns what `ingested` does, by ids of assets of the BI service."""
+        statement = self._ingested_by_ids.on(connection)
+        return await self._ingested_reader.all(connection, statement, within([service_id], ids))
 
     async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[A]:
         """Returns the assets of any BI service that have one of these ids, deleted or not."""
-        return await self.fetch(connection, self._by_ids, {"ids": list(ids)})
+        return await self.fetch(connection, self._by_ids.anywhere, {"ids": list(ids)})
 
     async def within(self, connection: ReadConnection, service_ids: Collection[UUID], ids: Iterable[UUID]) -> list[A]:
-        """Returns the assets of these BI services that have one of these ids, deleted or not."""
-        return await self.fetch(connection, self._within, within(service_ids, ids)) if service_ids else []
+        """Returns the assets that have one of these ids, deleted or not; from a cluster, those of these BI services."""
+        if not service_ids:
+            return []
+        return await self.fetch(connection, self._by_ids.on(connection), within(service_ids, ids))
 
     async def services_of(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[UUID]:
         """Returns the BI services of the assets that have one of these ids, deleted or not."""
@@ -289,7 +291,7 @@ class AssetTable(Generic[A]):
         """Returns assets as they are stored now, with their large values, but without columns that nobody wants."""
         if not records:
             return []
-        statement = select(*self.partial.whole_columns(without)).where(is_within(self.table))
+        statement = select(*self.partial.whole_columns(without)).where(is_wanted(connection, self.table))
         service_ids, ids = {record.service_id for record in records}, {record.id for record in records}
         return await self.fetch(connection, statement, within(service_ids, ids))
 

@@ -11,7 +11,7 @@ from dashboard_catalog.store.column_types import TEXT_LIST, UUID_LIST
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
-from dashboard_catalog.store.places import has_id, is_within, within
+from dashboard_catalog.store.places import PlacedStatement, within
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, DASHBOARD
 
@@ -23,8 +23,7 @@ _by_names = FixedStatement(
         any_of(CHART.c.name, bindparam("names", type_=TEXT_LIST)),
     )
 )
-_by_ids = FixedStatement(select(*_columns).where(has_id(CHART)))
-_within = FixedStatement(select(*_columns).where(is_within(CHART)))
+_by_ids = PlacedStatement(select(*_columns), CHART)
 _holders = select(DASHBOARD.c.id, DASHBOARD.c.service_id, DASHBOARD.c.name, DASHBOARD.c.charts, DASHBOARD.c.deleted)
 
 
@@ -39,27 +38,27 @@ async def charts_of_names(
 
 
 async def charts_of_ids(
-    connection: ReadConnection, ids: Iterable[UUID], service_ids: Collection[UUID]
+    connection: ReadConnection, ids: Collection[UUID], service_ids: Collection[UUID]
 ) -> list[Sequence[Any]]:
     """Returns rows (service_id, name, id, display_name, deleted, deleted_by_edit) of the charts with these ids.
 
     Args:
         connection: Where to read.
         ids: Of the charts.
-        service_ids: The BI services of what refers to them. Most charts belong to these, so the others are looked for
+        service_ids: The BI services of what refers to them. Most charts belong to these, so a cluster looks for others
             only if there are any.
     """
     found = await charts_within(connection, service_ids, ids)
-    missing = list(set(ids).difference(row[2] for row in found))
-    return found + (await _reader.all(connection, _by_ids, {"ids": missing}) if missing else [])
+    if not connection.is_distributed or not (missing := set(ids).difference(row[2] for row in found)):
+        return found
+    return found + await _reader.all(connection, _by_ids.anywhere, {"ids": list(missing)})
 
 
 async def charts_within(
-    connection: ReadConnection, service_ids: Collection[UUID], ids: Iterable[UUID]
+    connection: ReadConnection, service_ids: Collection[UUID], ids: Collection[UUID]
 ) -> list[Sequence[Any]]:
-    """Returns rows as `charts_of_ids`, of the charts of these BI services that have one of these ids."""
-    parameters = within(service_ids, ids) if service_ids else None
-    return await _reader.all(connection, _within, parameters) if parameters and parameters["ids"] else []
+    """Returns rows as `charts_of_ids`; from a cluster, those of the charts of these BI services."""
+    return await _reader.all(connection, _by_ids.on(connection), within(service_ids, ids)) if ids else []
 
 
 async def holder_ids(connection: ReadConnection, service_id: UUID, chart_ids: Iterable[UUID]) -> list[UUID]:

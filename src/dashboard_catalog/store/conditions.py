@@ -34,13 +34,6 @@ class any_of(_Condition):  # noqa: N801 - reads as SQL does
     inherit_cache = True
 
 
-class any_of_unindexed(_Condition):  # noqa: N801
-    """The same, for conditions beside which no index should find the rows; `places` says how on PostgreSQL."""
-
-    name = "any_of_unindexed"
-    inherit_cache = True
-
-
 class any_pair_of(_Condition):  # noqa: N801
     """True if two columns equal the elements in one place of two bound lists, of ids and of whole numbers."""
 
@@ -108,18 +101,6 @@ def _any_of(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
 def _any_of_sqlite(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = _operands(element, compiler, **kw)
     return f"{column} IN (SELECT value FROM json_each({values}))"
-
-
-@compiles(any_of_unindexed)
-def _any_of_unindexed(element: any_of_unindexed, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = _operands(element, compiler, **kw)
-    return f"{column} = ANY ({values})"
-
-
-@compiles(any_of_unindexed, "sqlite")
-def _any_of_unindexed_sqlite(element: any_of_unindexed, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = _operands(element, compiler, **kw)
-    return f"+{column} IN (SELECT value FROM json_each({values}))"
 
 
 @compiles(is_missing)

@@ -188,11 +188,6 @@ def cause_of(error: BaseException) -> object:
     return problem if problem == NEEDS_PGBOUNCER else getattr(error, "orig", None) or error
 
 
-def is_unsupported(error: BaseException) -> bool:
-    """Says whether the database understands a statement but cannot run it, as a distributed one may answer."""
-    return _state_of(error) == "0A000"
-
-
 def makes_connections_useless(error: BaseException) -> bool:
     """Says whether the connections that exist should be replaced after this error."""
     return code_of(error).startswith(_USELESS_AFTER)

@@ -16,7 +16,7 @@ from dashboard_catalog.store.columns import record_maker
 from dashboard_catalog.store.conditions import any_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.feed_statements import ENTITY_COLUMNS
-from dashboard_catalog.store.places import has_id, is_within, within
+from dashboard_catalog.store.places import has_id, is_wanted, within
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, DASHBOARD, ENTITY_CHANGE
@@ -44,7 +44,7 @@ _charts = select(*(CHART.c[name] for name in _CHART_COLUMNS))
 _older_charts = select(*(CHART_HISTORY.c[name] for name in _CHART_COLUMNS)).where(
     any_of(CHART_HISTORY.c.service_id, bindparam("service_ids", type_=UUID_LIST)), any_of(CHART_HISTORY.c.id, _ids)
 )
-_newest = select(DASHBOARD.c.id, DASHBOARD.c.version).where(is_within(DASHBOARD))
+_newest = select(DASHBOARD.c.id, DASHBOARD.c.version)
 
 
 class NamedChart(NamedTuple):
@@ -92,8 +92,8 @@ async def charts_as_of(
     """
     if not ids:
         return []
-    rows = list(await connection.execute(_charts.where(is_within(CHART)), within(service_ids, ids)))
-    if missing := set(ids).difference(row.id for row in rows):
+    rows = list(await connection.execute(_charts.where(is_wanted(connection, CHART)), within(service_ids, ids)))
+    if connection.is_distributed and (missing := set(ids).difference(row.id for row in rows)):
         rows += await connection.execute(_charts.where(has_id(CHART)), {"ids": list(missing)})
     found = [NamedChart(*row) for row in rows]
     changed = [chart for chart in found if chart.change_number > numbers.get(chart.service_id, chart.change_number)]
@@ -114,4 +114,5 @@ async def newest_versions(connection: ReadConnection, records: Collection[AssetR
     if not records:
         return {}
     wanted = within({record.service_id for record in records}, [record.id for record in records])
-    return {row.id: row.version for row in await connection.execute(_newest, wanted)}
+    statement = _newest.where(is_wanted(connection, DASHBOARD))
+    return {row.id: row.version for row in await connection.execute(statement, wanted)}

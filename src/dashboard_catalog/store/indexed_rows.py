@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Table, Text, bindparam, cast, func, null, select, tuple_
 
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.places import has_id, is_within, within
+from dashboard_catalog.store.places import has_id, is_wanted, within
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import CHART, DASHBOARD, ENTITY
 
@@ -72,13 +72,14 @@ class _Rows:
         self._key = key
         keys = [table.c[name] for name in key]
         after = tuple_(*keys) > tuple_(*(bindparam(name, type_=table.c[name].type) for name in key))
-        condition = is_within(table) if "service_id" in table.c else has_id(table)
-        self._wanted: Select[Any] = select(*columns).where(condition)
-        self._first: Select[Any] = select(*columns).order_by(*keys)
+        self._table = table
+        self._all: Select[Any] = select(*columns)
+        self._first = self._all.order_by(*keys)
         self._next = self._first.where(after)
 
     async def wanted(self, connection: ReadConnection, parameters: dict[str, Any]) -> list[Any]:
-        return await self._reader.all(connection, self._wanted, parameters)
+        condition = is_wanted(connection, self._table) if "service_ids" in parameters else has_id(self._table)
+        return await self._reader.all(connection, self._all.where(condition), parameters)
 
     async def page(self, connection: ReadConnection, last: Any, limit: int) -> list[Any]:
         if last is None:

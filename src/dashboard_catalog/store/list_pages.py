@@ -3,8 +3,8 @@
 Both databases merge sorted ranges and stop when the page is full. So a common filter and a rare one cost the same, and
 neither database needs an estimate of the number of matches. Where ranges are not in the order of the list, the rows of
 a filter that finds few are read instead; if there is no such filter, the next rows in the order of the list; and if
-those do not fill the page, all rows that match. A database that cannot merge the ranges of many values, because it is
-distributed, sorts what is in them. docs/decisions/0001 has the figures.
+those do not fill the page, all rows that match. A cluster, which cannot merge the ranges of many values, sorts what is
+in them. docs/decisions/0001 has the figures.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
 
 from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.driver_errors import is_unsupported
 from dashboard_catalog.store.list_filters import ListFilters
 from dashboard_catalog.store.list_order import ListOrder, Position
 from dashboard_catalog.store.list_statements import ListStatements
@@ -53,7 +51,15 @@ async def page(
         limit: Maximum number of rows.
         without: Columns that nobody wants.
     """
-    statements = ListStatements(connection.dialect.name, table, filters, order, after=after, without=without)
+    statements = ListStatements(
+        connection.dialect.name,
+        table,
+        filters,
+        order,
+        after=after,
+        without=without,
+        merges=not connection.is_distributed,
+    )
     if statements.needs_sizes:
         sizes = list((await connection.execute(statements.sizes(_FEW + 1))).one())
         if min(sizes) <= _FEW:
@@ -61,13 +67,8 @@ async def page(
         found = await _among_next(connection, table, statements, order, limit)
         if len(found) == limit:
             return found
-    statement = statements.by_time if order.by_time else statements.by_name
-    try:
-        return await table.partial.all(connection, statement(limit))
-    except DBAPIError as error:
-        if not is_unsupported(error):
-            raise
-    return await table.partial.all(connection, statement(limit, merges=False))
+    statement = statements.by_time(limit) if order.by_time else statements.by_name(limit)
+    return await table.partial.all(connection, statement)
 
 
 async def _among_next(

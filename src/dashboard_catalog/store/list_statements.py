@@ -45,6 +45,7 @@ class ListStatements:
         dialect: `postgresql` or `sqlite`.
         after: The last asset of the previous page; None for the first page.
         without: Columns that nobody wants.
+        merges: Whether to merge the ranges of many values instead of sorting all that is in them.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class ListStatements:
         *,
         after: Position | None = None,
         without: frozenset[str] = frozenset(),
+        merges: bool = True,
     ) -> None:
         self._dialect = dialect
         self._table = table
@@ -65,6 +67,7 @@ class ListStatements:
         self._order = order
         self._after = after
         self._without = without
+        self._merges = merges
         self._finding = finding_filters(table, dialect, filters)
         self._narrowing = narrowing_filters(table, filters)
         self._all = [*self._finding, *self._narrowing]
@@ -146,21 +149,16 @@ class ListStatements:
         found = read(table, ranges, self._order, count, shown=self._shown, matching=self._conditions)
         return found.limit(limit)
 
-    def by_name(self, limit: int, *, merges: bool = True) -> Select[Any]:
-        """Returns the statement for the rows of a page by name: where the ranges meet.
-
-        Args:
-            limit: Maximum number of rows.
-            merges: Whether to merge the ranges of many values instead of sorting all that is in them.
-        """
-        keys = self.keys(limit, merges=merges).subquery()
+    def by_name(self, limit: int) -> Select[Any]:
+        """Returns the statement for the rows of a page by name: where the ranges meet."""
+        keys = self.keys(limit).subquery()
         return self._rows_of(keys).order_by(*self._order.columns(keys.c))
 
-    def by_time(self, limit: int, *, merges: bool = True) -> Any:
-        """Returns the statement for the rows of a page in the order of time, with the same arguments."""
+    def by_time(self, limit: int) -> Any:
+        """Returns the statement for the rows of a page in the order of time."""
         c = self._columns
         if self._is_of_services:
-            keys = self._keys_of_services(limit, merges=merges).subquery()
+            keys = self._keys_of_services(limit).subquery()
             found = select(*self._shown(c)).join(keys, c.id == keys.c.id)
             return found.order_by(*self._order.columns(keys.c))
         if not self.needs_sizes:
@@ -170,17 +168,17 @@ class ListStatements:
         matching = found.where(*self._after_position(c), *self._conditions(c))
         return matching.order_by(*self._order.columns(c)).limit(limit)
 
-    def keys(self, limit: int | None, *, merges: bool = True) -> Any:
+    def keys(self, limit: int | None) -> Any:
         """Returns the statement for (name, service_id) of all assets that match, or of the first `limit` by name."""
-        states = [self._keys_of_state(deleted, limit, merges=merges) for deleted in self._deleted]
+        states = [self._keys_of_state(deleted, limit) for deleted in self._deleted]
         if len(states) == 1:
             return states[0]
         return self._first(union_all(*[select(*state.subquery().c) for state in states]), limit)
 
-    def _keys_of_state(self, deleted: bool, limit: int | None, *, merges: bool) -> Any:
+    def _keys_of_state(self, deleted: bool, limit: int | None) -> Any:
         """Returns the statement for the keys of live or of deleted assets that all filters find."""
         finding = self._finding or self._narrowing[:1] or [any_asset(self._table)]
-        if len(finding) == 1 and len(finding[0].values) > 1 and limit and merges:
+        if len(finding) == 1 and len(finding[0].values) > 1 and limit and self._merges:
             return self._first(self._merged(finding[0], deleted, limit), limit)
         ranges = [self._range(each, deleted) for each in finding]
         if len(ranges) == 1:
@@ -209,7 +207,7 @@ class ListStatements:
 
         return first_keys(self._dialect, found.values, range_of, self._order, limit)
 
-    def _keys_of_services(self, limit: int, *, merges: bool) -> Any:
+    def _keys_of_services(self, limit: int) -> Any:
         """Returns the statement for (updated_at, id) of the first `limit` by time of some BI services."""
         c, services = self._columns, list(self._services or ())
 
@@ -218,7 +216,7 @@ class ListStatements:
             keys = select(c.updated_at, c.id).where(*there)
             if len(services) == 1:
                 return keys.where(c.service_id == services[0])
-            if not merges:
+            if not self._merges:
                 return keys.where(any_of(c.service_id, bindparam(None, services, UUID_LIST)))
             return first_keys(
                 self._dialect, services, lambda value: keys.where(c.service_id == value), self._order, limit

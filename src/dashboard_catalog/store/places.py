@@ -1,16 +1,18 @@
-"""How statements find rows by id in BI services that are known, so that a distributed database asks only their nodes.
+"""How statements find rows by id where it is known which BI services have them.
 
-No index holds ids together with the service. So the index of ids has to find the rows, and the service is compared.
+One server finds them by their ids alone. A cluster needs to know the BI services, to ask only the nodes that have them.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, bindparam
+from sqlalchemy import ColumnElement, Select, Table, bindparam
 
 from dashboard_catalog.store.column_types import UUID_LIST
-from dashboard_catalog.store.conditions import any_of, any_of_unindexed
+from dashboard_catalog.store.conditions import any_of
+from dashboard_catalog.store.connections import ReadConnection
+from dashboard_catalog.store.fixed_statements import FixedStatement
 
 
 def has_id(table: Table) -> ColumnElement[bool]:
@@ -19,22 +21,35 @@ def has_id(table: Table) -> ColumnElement[bool]:
     return condition
 
 
-def is_within(table: Table) -> ColumnElement[bool]:
-    """Returns the condition that a row has an id and a BI service of the parameters that `within` returns."""
-    return any_of_unindexed(table.c.service_id, bindparam("service_ids", type_=UUID_LIST)) & has_id(table)
+def is_wanted(connection: ReadConnection, table: Table) -> ColumnElement[bool]:
+    """Returns the condition that finds rows by the parameters that `within` returns."""
+    return _is_within(table) if connection.is_distributed else has_id(table)
 
 
-def within(service_ids: Collection[UUID], ids: Iterable[UUID]) -> dict[str, Any]:
-    """Returns the parameters of a statement with the condition `is_within`.
+def within(service_ids: Iterable[UUID], ids: Iterable[UUID]) -> dict[str, Any]:
+    """Returns the parameters of a statement that finds rows by their ids in BI services that are known."""
+    return {"service_ids": list(service_ids), "ids": list(ids)}
 
-    PostgreSQL may not know yet that a BI service is large, and then looks at all of its rows. To have more services to
-    look up than ids keeps it from that, unless there are about as many ids as rows. So each service is there more than
-    once, which changes nothing else.
+
+class PlacedStatement:
+    """A statement that finds rows by the parameters that `within` returns.
 
     Args:
-        service_ids: At least one.
-        ids: Of rows.
+        selected: What it reads.
+        table: Of the rows.
+
+    Attributes:
+        anywhere: The statement that needs no BI services.
     """
-    wanted = list(ids)
-    times = 2 * len(wanted) // len(service_ids) + 1
-    return {"service_ids": [*service_ids] * times, "ids": wanted}
+
+    def __init__(self, selected: Select[Any], table: Table) -> None:
+        self.anywhere = FixedStatement(selected.where(has_id(table)))
+        self._within = FixedStatement(selected.where(_is_within(table)))
+
+    def on(self, connection: ReadConnection) -> FixedStatement:
+        """Returns the statement for the database of a connection."""
+        return self._within if connection.is_distributed else self.anywhere
+
+
+def _is_within(table: Table) -> ColumnElement[bool]:
+    return any_of(table.c.service_id, bindparam("service_ids", type_=UUID_LIST)) & has_id(table)

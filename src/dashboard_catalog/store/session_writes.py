@@ -13,7 +13,7 @@ from dashboard_catalog.store.assets import AssetTable
 from dashboard_catalog.store.column_types import ID, UUID_LIST
 from dashboard_catalog.store.conditions import is_positive, overlaps
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.places import has_id, is_within, within
+from dashboard_catalog.store.places import has_id, is_wanted, within
 from dashboard_catalog.store.tables import ENTITY_CHANGE, REMOVED
 
 
@@ -128,7 +128,7 @@ async def spans(
         select(c.id, c.version, c.change_number, c.session_id, literal_column(is_current).label("is_current"), *shown)
         for c, is_current, shown in ((now, "1", (now.name, now.deleted)), (then, "0", (then.name, then.deleted)))
     )
-    current = current.where(is_within(table.table))
+    current = current.where(is_wanted(connection, table.table))
     older = older.where(then.service_id == _service_id, has_id(table.history))
     all_ = union_all(current, older).subquery().c
     is_written = (all_.session_id == _session_id) & all_.change_number.between(_first, _last)
