@@ -103,6 +103,20 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield reused.renewed()
 
 
+@pytest.fixture
+def cluster_url(postgres: PostgresServer, migrated_postgres: ReusedDatabase) -> Iterator[str]:
+    """A migrated database without rows that says it is a cluster, so that servers do there what they do on one."""
+    name = f"test_{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_postgres.template}")
+    postgres.execute(
+        "INSERT INTO pg_catalog.pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)"
+        " VALUES (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '0')",
+        database=name,
+    )
+    yield postgres.url(name)
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without tables, for one test."""

@@ -107,11 +107,14 @@ class ReusedDatabase:
     Args:
         server: Where it is.
         template: Name of the database that it is a copy of.
+
+    Attributes:
+        template: The same.
     """
 
     def __init__(self, server: PostgresServer, template: str) -> None:
         self._server = server
-        self._template = template
+        self.template = template
         self._name = ""
         # Stays connected, because most of what a new connection needs for this is to look up the tables.
         self._client: PostgresClient | None = None
@@ -158,7 +161,7 @@ class ReusedDatabase:
     def _create(self) -> None:
         self._name = f"test_{uuid4().hex}"
         self._keeps = False
-        self._server.execute(f"CREATE DATABASE {self._name} TEMPLATE {self._template}")
+        self._server.execute(f"CREATE DATABASE {self._name} TEMPLATE {self.template}")
         self._server.execute(_KEEP, database=self._name)
 
 

@@ -4,14 +4,13 @@ The tables of PostgreSQL are replaced by views of the same names, whose conditio
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from tests.postgres import PostgresServer
-from tests.reused_database import ReusedDatabase
 from tests.service.caller import Caller, Refused
 from tests.service.servers import running
 
@@ -21,16 +20,15 @@ Fail = Callable[[Sequence[str], str, str], None]
 
 
 @pytest.fixture
-def database_url(migrated_postgres: ReusedDatabase) -> str:
+def database_url(cluster_url: str) -> str:
     """A migrated database without rows."""
-    return migrated_postgres.renewed()
+    return cluster_url
 
 
 @pytest.fixture
-def fail(database_url: str, postgres: PostgresServer) -> Iterator[Fail]:
+def fail(database_url: str, postgres: PostgresServer) -> Fail:
     """Makes tables fail from now on, for the next server: with an SQLSTATE, where a condition on the row is true."""
     database = database_url.partition("@/")[2].partition("?")[0]
-    undo: list[str] = []
 
     def fail(tables: Sequence[str], code: str, condition: str) -> None:
         postgres.execute(
@@ -40,12 +38,8 @@ def fail(database_url: str, postgres: PostgresServer) -> Iterator[Fail]:
             *(f"CREATE VIEW {name} AS SELECT * FROM stored_{name} WHERE failing(service_id)" for name in tables),
             database=database,
         )
-        undo.extend(f"DROP VIEW {name}" for name in tables)
-        undo.extend(f"ALTER TABLE stored_{name} RENAME TO {name}" for name in tables)
-        undo.append("DROP FUNCTION failing")
 
-    yield fail
-    postgres.execute(*undo, database=database)
+    return fail
 
 
 async def _filled(database_url: str, folder: Path) -> dict[str, str]:
@@ -87,7 +81,7 @@ async def test_reads_of_the_other_bi_services_succeed_though_they_share_a_batch(
             assert answers == ["c1", "DATABASE_UNAVAILABLE"] * COUNT
 
 
-async def test_the_entities_that_a_process_remembers_are_not_needed_to_read_assets(
+async def test_the_sequence_of_entities_is_not_needed_to_read_assets(
     database_url: str, fail: Fail, tmp_path: Path
 ) -> None:
     await _filled(database_url, tmp_path)
@@ -116,6 +110,10 @@ async def test_a_new_session_begins_in_the_other_bi_services(database_url: str, 
             bulk = await admin.bulk([], options=options)
             assert bulk.refused is None
             assert bulk.started["sessionId"] == options["session_id"]
+        other = {**new, "session_id": str(uuid4())}
+        bad = await admin.bulk([{"chart": {"name": "bad", "service": "superset", "domain": "nowhere"}}], options=other)
+        assert bad.refused is None
+        assert bad.counts == {"failed": 1}
         refused = (await admin.bulk([], options=begun["looker"])).refused
         assert refused
         assert refused.reason == "DATABASE_UNAVAILABLE"

@@ -17,10 +17,15 @@ _failure_from_row = record_maker(FailureRecord)
 _insert_failures, _insert_mentions = RecordStatement(insert(FAILURE)), RecordStatement(insert(MENTION))
 
 
-async def failure_bytes_of(connection: ReadConnection, owner: str) -> int:
-    """Returns the size of the refused items that all sessions of a caller keep."""
+async def failure_bytes_of(connection: ReadConnection, session: SessionRecord) -> int:
+    """Returns the size of the refused items that all sessions of the caller of a session keep.
+
+    On a cluster, these are the sessions of the same BI service, so that a chunk needs no other nodes.
+    """
     c = SESSION.c
-    total = select(func.coalesce(func.sum(c.failure_bytes), 0)).where(c.owner == owner, ~c.details_expired)
+    total = select(func.coalesce(func.sum(c.failure_bytes), 0)).where(c.owner == session.owner, ~c.details_expired)
+    if connection.is_distributed:
+        total = total.where(c.service_id == session.service_id)
     return int((await connection.execute(total)).scalar_one())
 
 

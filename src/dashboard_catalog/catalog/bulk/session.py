@@ -185,7 +185,7 @@ class Session:
     ) -> None:
         """Stores all that the session keeps of a chunk, and moves its locked row forward."""
         if failures := failure_rows(record, items, results):
-            before = await details.failure_bytes_of(connection, record.owner)
+            before = await details.failure_bytes_of(connection, record)
             if kept := keep_failures(record, failures, before):
                 await details.add_failures(connection, kept)
         if record.sweeps:
