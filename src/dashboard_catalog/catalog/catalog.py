@@ -61,7 +61,6 @@ from dashboard_catalog.index.searching import SearchIndex
 from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 from dashboard_catalog.store.records import AssetRecord, EntityRecord
 from dashboard_catalog.tracing.spans import Spans
 
@@ -390,17 +389,8 @@ class Catalog:
         return results, await answers_to(connection, writes, results, sight)
 
     async def _read_batch(self, reads: Sequence[AssetRead]) -> list[_Found]:
-        try:
-            return await self._read(reads, self.memory)
-        except DatabaseUnavailable as error:
-            if not error.is_partial or self.memory is None:
-                raise
-        # What is remembered only counts together with the last change of entities, which may be the part that is away.
-        return await self._read(reads, None)
-
-    async def _read(self, reads: Sequence[AssetRead], memory: Memory | None) -> list[_Found]:
         async with self._database.read() as connection:
-            return await read_assets(connection, self._authorizer, reads, memory)
+            return await read_assets(connection, self._authorizer, reads, self.memory)
 
 
 def _service_of(read: AssetRead) -> str | None:
