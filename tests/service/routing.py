@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from dashboard_catalog.store.connections import DISTRIBUTED as CLUSTER
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.tables import METADATA
 
@@ -48,25 +49,23 @@ def unrouted(statement: str) -> list[str]:
 
 ALLOWED: dict[str, str] = {
     "assets.by_ids": "what a custom property points to may be in any BI service",
-    "assets.dated_by_ids": "a call that names an asset by its id does not name the service",
-    "assets.partial_by_ids": "the same; searches find them in all services; a preserved id may be taken in any",
-    "assets.services_of": "the same, before the service is locked",
-    "bulk_details.failure_bytes_of": "what all sessions of a caller keep has a limit",
-    "bulk_sessions.expire": "old sessions of all services; part of the statements that write",
+    "assets.partial_by_ids": "a call may name an asset by its id alone; a search finds assets of all services",
+    "assets.services_of": "a call may name an asset by its id alone, and its service must be locked",
+    "bulk_sessions.expiring_in": "finds the services that have old sessions, in the background",
     "bulk_sessions.find": "a session is read and reverted by its id alone; one to resume may name another service",
-    "bulk_sessions.lock_detailed": "old sessions of all services; part of the statements that write",
     "bulk_sessions.page": "lists the sessions of all services",
     "charts.chart_holders": "dashboards of any service may hold a chart",
     "charts.holder_ids": "the index of charts finds the dashboards; the service is compared after",
     "charts.charts_of_ids": "the charts that are not of the dashboards' own services",
-    "exporting.charts_as_of": "the same",
+    "exporting.charts_as_of": "the charts that are not of the dashboards' own services",
     "feed.positions": "a watch or an export of several services needs the last change of each",
-    "feed.total": "the same, added up",
+    "feed.total": "a watch of several services waits until any of them has changed",
     "indexed_rows.page": "the search index is built of the assets of all services",
     "list_pages.page": "lists by anything but the service are of all services",
-    "list_pages.total": "the same, counted",
+    "list_pages.total": "counts what a list has, which may be of all services",
+    "locks.lock_catalog": "it locks the table on the node of the connection, and looks for no row",
     "referrers._referrers": "any asset may refer to an entity that is to be deleted",
-    "referrers.is_owner": "the same",
+    "referrers.is_owner": "who owns an asset of any service may begin a stream",
 }
 """The functions of the store whose statements may go to all nodes, each with the reason why they cannot name a service.
 
@@ -75,6 +74,12 @@ A function that is not here names the services of its statements, and a new one 
 
 # What runs the statements of the other modules.
 _PLUMBING = ("connections", "rows", "partial_rows", "record_statements", "database")
+_RUN = [
+    (ReadConnection, "execute"),
+    (ReadConnection, "fetch"),
+    (WriteConnection, "execute"),
+    (WriteConnection, "run_rows"),
+]
 _origin: ContextVar[str] = ContextVar("origin", default="")
 
 
@@ -88,53 +93,68 @@ def _origin_of(frame: FrameType | None) -> str:
     return ""
 
 
-class Unrouted:
-    """The statements of a server that name no BI service although they have to."""
+class Routes:
+    """The statements that servers send to clusters.
+
+    Attributes:
+        found: Those that name no BI service although they have to.
+    """
 
     def __init__(self) -> None:
-        self._seen: set[tuple[str, str]] = set()
         self.found: list[str] = []
+        self._seen: set[tuple[str, str]] = set()
+        self._allowed: set[str] = set()
+
+    @property
+    def needless(self) -> list[str]:
+        """The functions that are allowed to name no BI service, and of which no statement has been seen that does."""
+        return sorted(ALLOWED.keys() - self._allowed)
 
     def add(self, statement: str, origin: str) -> None:
         """Looks at a statement, unless it has been seen before."""
-        if not origin or origin in ALLOWED or (statement, origin) in self._seen:
+        if not origin or (statement, origin) in self._seen:
             return
         self._seen.add((statement, origin))
-        if tables := unrouted(statement):
+        if not (tables := unrouted(statement)):
+            return
+        if origin in ALLOWED:
+            self._allowed.add(origin)
+        else:
             self.found.append(f"{origin} names no BI service for {', '.join(tables)}: {statement}")
 
 
 @contextmanager
-def watching_routes(engine: Engine) -> Iterator[Unrouted]:
-    """Looks at all statements of an engine while the block runs."""
-    found = Unrouted()
+def watching_routes() -> Iterator[Routes]:
+    """Looks at all statements that go to clusters while the block runs."""
+    routes = Routes()
+    before = {(kind, name): getattr(kind, name) for kind, name in _RUN}
+    direct = ReadConnection._direct
 
-    def add(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        found.add(statement, _origin.get())
-
-    direct, execute = ReadConnection._direct, {one: one.execute for one in (ReadConnection, WriteConnection)}
+    def add(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if CLUSTER in connection.info:
+            routes.add(statement, _origin.get())
 
     async def looked_at(self: ReadConnection, call: Any, sql: str, *args: Any, **options: Any) -> Any:
         # A COPY has the BI service in each row.
-        if self._connection.sync_engine is engine and "columns" not in options:
-            found.add(sql, _origin_of(sys._getframe()))
+        if self.is_distributed and "columns" not in options:
+            routes.add(sql, _origin.get())
         return await direct(self, call, sql, *args, **options)
 
-    def noting(kind: type[ReadConnection]) -> Any:
+    def noting(method: Any) -> Any:
         async def noted(self: Any, *args: Any, **options: Any) -> Any:
             _origin.set(_origin_of(sys._getframe()))
-            return await execute[kind](self, *args, **options)
+            return await method(self, *args, **options)
 
         return noted
 
-    event.listen(engine, "before_cursor_execute", add)
+    event.listen(Engine, "before_cursor_execute", add)
     ReadConnection._direct = looked_at  # type: ignore[method-assign]
-    for kind in execute:
-        kind.execute = noting(kind)  # type: ignore[method-assign]
+    for (kind, name), method in before.items():
+        setattr(kind, name, noting(method))
     try:
-        yield found
+        yield routes
     finally:
         ReadConnection._direct = direct  # type: ignore[method-assign]
-        for kind, method in execute.items():
-            kind.execute = method  # type: ignore[method-assign]
-        event.remove(engine, "before_cursor_execute", add)
+        for (kind, name), method in before.items():
+            setattr(kind, name, method)
+        event.remove(Engine, "before_cursor_execute", add)

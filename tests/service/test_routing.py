@@ -1,14 +1,25 @@
-"""Statements that a distributed database would send to all nodes are found: by all tests that share a server."""
+"""On a cluster, statements name the BI services that they are about, except those that cannot.
 
-from importlib import import_module
+The cluster is one PostgreSQL server that says it is one. So the server takes the branches that only clusters take.
+"""
 
+import asyncio
+from pathlib import Path
+
+import grpc
+import httpx
 import pytest
 
 from dashboard_catalog.store import bulk_sessions, charts
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID
-from tests.reused_database import ReusedDatabase
-from tests.service.routing import ALLOWED, unrouted, watching_routes
+from tests.patience import PATIENCE
+from tests.service.caller import Service
+from tests.service.every_call import call_rest, call_routes, called, routes, rpcs
+from tests.service.indexing import indexing
+from tests.service.routing import unrouted, watching_routes
+from tests.service.servers import running
+from tests.upgrades.story import Caller, tell
 
 ROUTED = [
     "SELECT chart.id FROM chart WHERE chart.service_id = $1::UUID AND chart.name = ANY ($2::VARCHAR[])",
@@ -39,25 +50,46 @@ def test_a_statement_that_names_no_service_for_a_table_is_found(statement: str, 
     assert unrouted(statement) == tables
 
 
-@pytest.mark.parametrize("origin", ALLOWED)
-def test_what_is_allowed_exists(origin: str) -> None:
-    module, _, name = origin.partition(".")
-    found = import_module(f"dashboard_catalog.store.{module}")
-    assert hasattr(found, name) or any(hasattr(one, name) for one in vars(found).values() if isinstance(one, type))
+async def test_every_call_to_a_cluster_names_the_bi_services_of_its_statements(
+    cluster_url: str, tmp_path: Path
+) -> None:
+    with watching_routes() as watched:
+        async with running(cluster_url, tmp_path / "server", http_address="127.0.0.1:0") as (server, service):
+            await asyncio.to_thread(_tell, service)
+            async with indexing(service.database, service.index.folder):
+                await call_rest(service)
+                assert server.http
+                token = {"authorization": f"Bearer {service.token('rita', 'admin')}"}
+                address = f"http://{server.http.address}"
+                async with httpx.AsyncClient(base_url=address, headers=token, timeout=PATIENCE) as client:
+                    await call_routes(client)
+                    every = rpcs() | await routes(client)
+            missing = every - called(server.metrics)
+
+    assert not missing
+    assert not watched.found, "\n".join(watched.found)
+    assert not watched.needless
+
+
+def _tell(service: Service) -> None:
+    roles = {"admin": "admin", "stella": "data_steward", "loader": "ingestion_bot"}
+    with grpc.insecure_channel(service.address) as channel:
+        tell(*(Caller(channel, service.token(name, role)) for name, role in roles.items()))
 
 
 async def test_a_condition_that_is_taken_away_is_found_whatever_runs_the_statement(
-    migrated_postgres: ReusedDatabase, monkeypatch: pytest.MonkeyPatch
+    cluster_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(charts, "_within", charts._by_ids)
+    monkeypatch.setattr(charts._by_ids, "_within", charts._by_ids.anywhere)
     monkeypatch.setattr(bulk_sessions, "_find_in", bulk_sessions._find)
-    database = Database(migrated_postgres.renewed())
+    database = Database(cluster_url)
 
-    with watching_routes(database._writers.sync_engine) as routes:
+    with watching_routes() as watched:
         async with database.read() as connection:
             await bulk_sessions.find_in(connection, CATALOG_ID, CATALOG_ID)
             await charts.charts_within(connection, [CATALOG_ID], [CATALOG_ID])
             await charts.charts_within(connection, [CATALOG_ID], [CATALOG_ID])
     await database.close()
 
-    assert [found.partition(" ")[0] for found in routes.found] == ["bulk_sessions.find_in", "charts.charts_within"]
+    assert [found.partition(" ")[0] for found in watched.found] == ["bulk_sessions.find_in", "charts.charts_within"]
+    assert "charts.charts_of_ids" in watched.needless
