@@ -59,7 +59,7 @@ ALLOWED: dict[str, str] = {
     "charts.charts_of_ids": "the charts that are not of the dashboards' own services",
     "exporting.charts_as_of": "the charts that are not of the dashboards' own services",
     "feed.positions": "a watch or an export of several services needs the last change of each",
-    "feed.total": "a watch of several services waits until any of them has changed",
+    "feed.total": "says whether anything has changed in any service, for all watchers together",
     "indexed_rows.page": "the search index is built of the assets of all services",
     "list_pages.page": "lists by anything but the service are of all services",
     "list_pages.total": "counts what a list has, which may be of all services",
