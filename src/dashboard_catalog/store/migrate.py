@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,8 @@ from dashboard_catalog.store.sqlite_file import create_private, is_sqlite, sqlit
 from dashboard_catalog.store.tables import ENTITY, METADATA, VERSION_TABLE
 
 T = TypeVar("T")
+
+_FOLDER = str(Path(__file__).parent / "migrations")
 
 _ENTITY_COLUMNS = ", ".join(ENTITY.c.keys())
 # Such a server takes the number of a change, but leaves no row of it.
@@ -113,9 +115,8 @@ def drift(url: str) -> list[object]:
 
 def _found(url: str) -> tuple[Found, str]:
     """Returns the schema of a database, and the newest revision of this version."""
-    scripts = ScriptDirectory.from_config(_config(url))
-    found = on_connection(url, partial(find_schema, scripts=scripts))
-    return found, str(scripts.get_current_head())
+    found = on_connection(url, partial(find_schema, scripts=_scripts()))
+    return found, str(_scripts().get_current_head())
 
 
 def _finished(url: str) -> tuple[Found, str]:
@@ -139,15 +140,19 @@ def _steps(url: str, found: Found) -> list[str]:
     """
     if is_sqlite(url) or found.revision is None:
         return ["head"]
-    scripts = ScriptDirectory.from_config(_config(url))
-    missing = scripts.iterate_revisions("head", found.revision)
+    missing = _scripts().iterate_revisions("head", found.revision)
     # One is enough to record the revision in the catalog's own table.
     return [script.revision for script in missing][::-1] or ["head"]
 
 
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(_FOLDER)
+
+
 def _config(url: str) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", _FOLDER)
     config.attributes["url"] = url
     return config
 

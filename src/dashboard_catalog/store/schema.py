@@ -7,7 +7,7 @@ may use as well: there it counts only if the tables are those of the revision. T
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cache
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -112,14 +112,16 @@ def _known(scripts: ScriptDirectory) -> set[str]:
 
 
 def _tables_of(scripts: ScriptDirectory, found: Found) -> Tables:
-    """Returns the tables that a revision has, or those of the newest known one for a later revision.
+    """Returns the tables that a revision has, or those of the newest known one for a later revision."""
+    return _made_by(scripts.dir, str(found.revision if found.is_known else scripts.get_current_head()))
 
-    The migrations make them in an empty database in memory.
-    """
-    upper: Any = found.revision if found.is_known else "head"
+
+@cache
+def _made_by(folder: str, revision: str) -> Tables:
+    """Returns the tables that the migrations up to a revision make, in an empty database in memory."""
     engine = create_engine("sqlite://")
     with engine.connect() as connection, Operations.context(MigrationContext.configure(connection)):
-        for script in reversed(list(scripts.iterate_revisions(upper, "base"))):
+        for script in reversed(list(ScriptDirectory(folder).iterate_revisions(revision, "base"))):
             script.module.upgrade()
         made = _tables(connection)
     engine.dispose()
