@@ -215,19 +215,13 @@ class Settings(BaseSettings):
     def _check_address(cls, text: str) -> str:
         return str(Address.parse(text))
 
-    @field_validator("http_address")
+    @field_validator("http_address", "metrics_address")
     @classmethod
-    def _check_http_address(cls, text: str) -> str:
+    def _check_optional_address(cls, text: str, info: ValidationInfo) -> str:
+        port = _DEFAULT_METRICS_PORT if info.field_name == "metrics_address" else _DEFAULT_HTTP_PORT
         if text.startswith("unix:"):
-            raise ValueError("must be HOST:PORT or [IPV6]:PORT, such as 127.0.0.1:8585")
-        return str(Address.parse(text, _DEFAULT_HTTP_PORT)) if text else ""
-
-    @field_validator("metrics_address")
-    @classmethod
-    def _check_metrics_address(cls, text: str) -> str:
-        if text.startswith("unix:"):
-            raise ValueError("must be HOST:PORT or [IPV6]:PORT, such as 127.0.0.1:9464")
-        return str(Address.parse(text, _DEFAULT_METRICS_PORT)) if text else ""
+            raise ValueError(f"must be HOST:PORT or [IPV6]:PORT, such as 127.0.0.1:{port}")
+        return str(Address.parse(text, port)) if text else ""
 
     @field_validator("data_dir")
     @classmethod

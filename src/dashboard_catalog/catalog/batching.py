@@ -6,12 +6,12 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from opentelemetry.trace import Span
 
 from dashboard_catalog.errors import CatalogError
-from dashboard_catalog.metrics.histograms import Cell
+from dashboard_catalog.metrics.declared import BatchMetrics
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable
 from dashboard_catalog.tracing.spans import Spans, current, recorded_span
 
@@ -20,18 +20,6 @@ O = TypeVar("O")  # noqa: E741 - outcome
 
 _Waiting = tuple[I, asyncio.Future[O], float, Span | None]
 """An item, its answer, the time at which it began to wait, and the span of its call if that is recorded."""
-
-
-class Measures(NamedTuple):
-    """What is measured of batches.
-
-    Attributes:
-        calls: How many calls each holds.
-        wait: How long its first call has waited, in seconds.
-    """
-
-    calls: Cell
-    wait: Cell
 
 
 class CallBatcher(Generic[I, O]):
@@ -49,9 +37,9 @@ class CallBatcher(Generic[I, O]):
         max_items: Maximum number of items in a batch.
         idle_turns: Number of turns without another item after which a batch starts.
         part_of: Returns which part of the data an item needs. If a part is away, each runs again by itself.
+        kind: What metrics and spans call the batches: read or write.
+        metrics: Measures the batches, if anything does.
         spans: Makes the spans of batches, if there are any.
-        name: What a span calls a batch.
-        measures: What is measured, if anything is.
     """
 
     def __init__(
@@ -62,9 +50,9 @@ class CallBatcher(Generic[I, O]):
         idle_turns: int = 150,
         *,
         part_of: Callable[[I], Hashable] = lambda _: None,
+        kind: str = "write",
+        metrics: BatchMetrics | None = None,
         spans: Spans | None = None,
-        name: str = "batch",
-        measures: Measures | None = None,
     ) -> None:
         self._run = run
         self._same_batch = same_batch
@@ -72,8 +60,8 @@ class CallBatcher(Generic[I, O]):
         self._max_items = max_items
         self._idle_turns = idle_turns
         self._spans = spans
-        self._name = name
-        self._measures = measures
+        self._name = f"{kind} batch"
+        self._measures = (metrics.calls.labels(kind), metrics.wait.labels(kind)) if metrics else None
         # Key of the last batch, if it was a lone caller's.
         self._lone: Hashable | None = None
         self._waiting: dict[Hashable, deque[_Waiting[I, O]]] = {}
@@ -104,8 +92,9 @@ class CallBatcher(Generic[I, O]):
             batch = self._next(queue)
             if batch:
                 if self._measures:
-                    self._measures.calls.observe(len(batch))
-                    self._measures.wait.observe(time.perf_counter() - batch[0][2])
+                    calls, wait = self._measures
+                    calls.observe(len(batch))
+                    wait.observe(time.perf_counter() - batch[0][2])
                 await self._answer(batch)
             self._lone = key if len(batch) == 1 and not queue else None
         del self._waiting[key]

@@ -15,7 +15,7 @@ from dashboard_catalog.auth.policies import Authorizer
 from dashboard_catalog.auth.principal import Principal
 from dashboard_catalog.catalog import audit
 from dashboard_catalog.catalog.answers import WriteAnswer, answers_to
-from dashboard_catalog.catalog.batching import CallBatcher, Measures
+from dashboard_catalog.catalog.batching import CallBatcher
 from dashboard_catalog.catalog.bulk.admission import check_may_override
 from dashboard_catalog.catalog.indexing.recent_writes import After, RecentWrites
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
@@ -103,20 +103,12 @@ class Catalog:
         self._pipeline = Pipeline(authorizer, self.memory)
         self._watches = Watches(database, authorizer)
         self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes, self.metrics)
+        batches = self.metrics.batches
         self._writes: CallBatcher[Write, _Answer] = CallBatcher(
-            self._write_batch,
-            _removes_or_restores,
-            measures=_measures(self.metrics, "write"),
-            spans=spans,
-            name="write batch",
+            self._write_batch, _removes_or_restores, kind="write", metrics=batches, spans=spans
         )
         self._reads: CallBatcher[AssetRead, _Found] = CallBatcher(
-            self._read_batch,
-            lambda r: r.kind,
-            part_of=_service_of,
-            measures=_measures(self.metrics, "read"),
-            spans=spans,
-            name="read batch",
+            self._read_batch, lambda r: r.kind, part_of=_service_of, kind="read", metrics=batches, spans=spans
         )
 
     async def write_asset(self, write: AssetWrite, *, validate_only: bool = False) -> WriteAnswer[AssetView]:
@@ -396,10 +388,6 @@ class Catalog:
 def _service_of(read: AssetRead) -> str | None:
     """Returns the BI service that a read names; None for one by id, which may be of any."""
     return read.key.service if isinstance(read.key, AssetName) else None
-
-
-def _measures(metrics: Metrics, kind: str) -> Measures:
-    return Measures(metrics.batches.calls.labels(kind), metrics.batches.wait.labels(kind))
 
 
 def _removes_or_restores(write: Write) -> bool:

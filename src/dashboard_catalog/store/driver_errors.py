@@ -172,7 +172,7 @@ def problem_of(error: BaseException) -> str | None:
         return _SILENT
     if isinstance(error, OSError | DisconnectionError | _ENDING):
         return _UNREACHABLE
-    if _sqlite_name_of(error) and str(getattr(error, "orig", error)).startswith("no such table"):
+    if _sqlite_name_of(error) and _text_of(error).startswith("no such table"):
         return NO_TABLES
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return _UNREACHABLE
@@ -226,7 +226,7 @@ def _is_refused(error: BaseException) -> bool:
         return not state.startswith(_BUG_STATES)
     name = _sqlite_name_of(error)
     if name == "SQLITE_ERROR":
-        return not any(text in str(getattr(error, "orig", error)) for text in _BUG_TEXTS)
+        return not any(text in _text_of(error) for text in _BUG_TEXTS)
     return name.startswith(_REFUSED_NAMES)
 
 

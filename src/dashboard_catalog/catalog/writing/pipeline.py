@@ -18,7 +18,7 @@ from dashboard_catalog.catalog.authorization import AssetResources
 from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets
-from dashboard_catalog.catalog.known.remembered import Memory
+from dashboard_catalog.catalog.known.remembered import Memory, Remembered
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -113,8 +113,8 @@ class Pipeline:
 
     async def _run(self, connection: WriteConnection, batch: Batch, sight: Sight) -> list[Result]:
         # A transaction that isolates may undo a part of what it has written.
-        memory = None if connection.isolates else self._memory
-        return await _Run(self.authorizer, batch, sight, memory, reader=connection, writer=connection).all()
+        remembered = self._memory.recall(connection) if self._memory and not connection.isolates else None
+        return await _Run(self.authorizer, batch, sight, remembered, reader=connection, writer=connection).all()
 
     async def rehearse(self, connection: ReadConnection, batch: Batch) -> list[Result]:
         """Returns what `run` would return. Writes nothing and takes no locks."""
@@ -131,7 +131,7 @@ class _Run:
         authorizer: Decides who may do what.
         batch: The writes.
         sight: What the writers may view. Knows the things that the batch refers to.
-        memory: What the process remembers, if the batch may use that and add to it.
+        remembered: What the process remembers, if the batch may use that and add to it.
         reader: The connection to read with.
         writer: The same connection, to lock and to store with; None for a rehearsal.
     """
@@ -141,7 +141,7 @@ class _Run:
         authorizer: Authorizer,
         batch: Batch,
         sight: Sight,
-        memory: Memory | None = None,
+        remembered: Remembered | None = None,
         *,
         reader: ReadConnection,
         writer: WriteConnection | None,
@@ -162,10 +162,7 @@ class _Run:
         self._deletion = AssetDeletion(permissions, self._known, self._working)
         self._entity_writes = EntityWrites(authorizer, sight, self._working.now)
         self._asset_writes = AssetWrites(permissions, self._known, self._hidden, self._lookup, self._deletion)
-        remembered = memory.recall(writer) if memory and writer else None
-        self._remembering = (
-            Remembering(remembered, writer, self._known, self._working) if remembered and writer else None
-        )
+        self._remembering = remembered and writer and Remembering(remembered, writer, self._known, self._working)
         self._results: dict[int, Result] = {}
         self._turns = Turns()
         self._unchanged = UnchangedLookup(authorizer, self._known, resources, sight)
@@ -388,11 +385,7 @@ class _Run:
         return found
 
     async def _load_references(self, versions: Iterable[tuple[AssetKind, AssetRecord]]) -> None:
-        referenced = Referenced(self._working.records())
-        for write in self._assets.values():
-            referenced.add(write)
-        for kind, version in versions:
-            referenced.add_version(kind, version)
+        referenced = Referenced(self._working.records(), self._assets.values(), versions)
         await self._known.load(self._connection, fqns=referenced.fqns(), ids=referenced.ids())
         await self._known.load_former(self._connection, referenced.entities())
         await self._known.load_charts(self._connection, referenced.charts)

@@ -17,7 +17,9 @@ class Referenced:
     """Gathers references.
 
     Args:
-        stored: The assets of the batch as they are stored; what they refer to is included.
+        stored: The assets of the batch as they are stored.
+        writes: What is to be written.
+        versions: Older versions of assets, with their kinds.
 
     Attributes:
         charts: Names of charts.
@@ -26,7 +28,12 @@ class Referenced:
         pointers: What values of custom properties may point to.
     """
 
-    def __init__(self, stored: Iterable[AssetRecord]) -> None:
+    def __init__(
+        self,
+        stored: Iterable[AssetRecord],
+        writes: Iterable[AssetWrite],
+        versions: Iterable[tuple[AssetKind, AssetRecord]],
+    ) -> None:
         self.charts: set[AssetName] = set()
         self.chart_ids: set[UUID] = set()
         self.chart_services: set[UUID] = set()
@@ -37,16 +44,18 @@ class Referenced:
         self._names: set[str] = set()
         self._named: set[tuple[str, str]] = set()
         self._owners: set[SentReference] = set()
+        for write in writes:
+            self._add(write)
+        for kind, version in versions:
+            self._add_version(kind, version)
 
-    def add_version(self, kind: AssetKind, record: AssetRecord) -> None:
-        """Adds what an older version refers to."""
+    def _add_version(self, kind: AssetKind, record: AssetRecord) -> None:
         self._ids |= referred_ids([record])
         self.chart_ids.update(getattr(record, "charts", ()))
         self.chart_services.add(record.service_id)
         self._add_extension(kind, record.extension)
 
-    def add(self, write: AssetWrite) -> None:
-        """Adds what a write refers to."""
+    def _add(self, write: AssetWrite) -> None:
         values = write.values
         self._owners.update(values.get("owners", ()))
         self.charts.update(values.get("charts", ()))
