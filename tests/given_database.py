@@ -5,6 +5,9 @@ The tests use it instead of the PostgreSQL that they would start. They delete al
 
 import asyncio
 import os
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -12,6 +15,8 @@ from dashboard_catalog.settings import Settings
 from dashboard_catalog.store import migrate
 from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import METADATA, SERVICE_SEQUENCE
+
+T = TypeVar("T")
 
 VARIABLE = "DASHBOARD_CATALOG_TEST_DATABASE_URL"
 """Environment variable with its URL."""
@@ -37,14 +42,14 @@ class GivenDatabase:
     def __init__(self, url: str) -> None:
         self.url = Settings.load({"database_url": url}).database_url
         self._driver_url = self.url.replace("+asyncpg", "", 1)
-        name = asyncio.run(self._value("SELECT current_database()"))
+        name = _run(self._value("SELECT current_database()"))
         if _IN_ITS_NAME not in name:
             raise ValueError(f"the tests delete everything in the database, so its name must contain `{_IN_ITS_NAME}`")
         migrate.check(self.url)
 
     def renewed(self) -> str:
         """Returns its URL, after everything that earlier tests have left in it is gone."""
-        asyncio.run(self._renew())
+        _run(self._renew())
         return self.url
 
     def keep(self) -> None:
@@ -76,3 +81,9 @@ class GivenDatabase:
             await connection.execute(insertion, CATALOG_ID)
         finally:
             await connection.close()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Returns what a coroutine returns. Tests call this while the loop of this thread runs, too."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

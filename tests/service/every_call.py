@@ -109,6 +109,15 @@ async def _call_assets(admin: Caller, kind: str) -> None:
             await of_kind("list", "s")(**{name: value}, page_size=2, order_by=order, include_total=True)
 
 
+async def list_many(service: Service) -> None:
+    """Calls for lists that the store reads in another way when there are many assets."""
+    admin = service.caller("admin", "admin")
+    owned = {"owner": "user:ann", "missing": ["MISSING_TAGS"]}
+    for order in ("name", "updated_at"):
+        await admin.list_dashboards(updated_before="2100-01-01T00:00:00Z", order_by=order)
+        await admin.list_dashboards(**owned, order_by=order)
+
+
 async def call_routes(client: httpx.AsyncClient) -> None:
     """Calls every route that reaches the store."""
     found = {path: await _call_resource(client, path, body) for path, body in _BODIES.items()}

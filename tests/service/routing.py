@@ -26,6 +26,7 @@ DISTRIBUTED = sorted(table.name for table in METADATA.tables.values() if "servic
 _NAMED = re.compile(rf"(?:\bFROM|\bJOIN|\bUPDATE|,)\s+({'|'.join(DISTRIBUTED)})(?=[\s,;)]|$)(?:\s+AS\s+(\w+))?")
 _VALUE = r"(?:\$\d|ANY \(|'|\()"
 _GIVEN = re.compile(rf"\b(\w+)\.service_id (?:=|IN) {_VALUE}|\$\d+(?:::\w+)? = (\w+)\.service_id")
+_OF_EACH_ENTITY = re.compile(r"\bservice_id = entity\.id\b")
 _SAME = re.compile(r"\b(\w+)\.service_id = (\w+)\.service_id")
 
 
@@ -47,6 +48,11 @@ def unrouted(statement: str) -> list[str]:
         routed |= found
 
 
+def is_runnable(statement: str) -> bool:
+    """Returns whether a cluster can run a statement: it runs no subquery that is about each row of `entity`."""
+    return _OF_EACH_ENTITY.search(statement) is None
+
+
 ALLOWED: dict[str, str] = {
     "assets.by_ids": "what a custom property points to may be in any BI service",
     "assets.partial_by_ids": "a call may name an asset by its id alone; a search finds assets of all services",
@@ -61,6 +67,8 @@ ALLOWED: dict[str, str] = {
     "feed.positions": "a watch or an export of several services needs the last change of each",
     "feed.total": "says whether anything has changed in any service, for all watchers together",
     "indexed_rows.page": "the search index is built of the assets of all services",
+    "list_pages._among_next": "the next rows of a list that is not of some services",
+    "list_pages._services": "finds the services of what a filter finds",
     "list_pages.page": "lists by anything but the service are of all services",
     "list_pages.total": "counts what a list has, which may be of all services",
     "locks.lock_catalog": "it locks the table on the node of the connection, and looks for no row",
@@ -87,8 +95,10 @@ def _origin_of(frame: FrameType | None) -> str:
     """Returns the module and the function of the store that runs a statement; empty for a test."""
     while frame is not None:
         package, _, module = frame.f_globals["__name__"].rpartition(".")
-        if package == "dashboard_catalog.store" and module not in _PLUMBING and frame.f_code.co_name != "fetch":
-            return f"{module}.{frame.f_code.co_name}"
+        name = frame.f_code.co_name
+        # A comprehension is a part of the function around it.
+        if package == "dashboard_catalog.store" and module not in _PLUMBING and name != "fetch" and name[0] != "<":
+            return f"{module}.{name}"
         frame = frame.f_back
     return ""
 
@@ -97,7 +107,7 @@ class Routes:
     """The statements that servers send to clusters.
 
     Attributes:
-        found: Those that name no BI service although they have to.
+        found: Those that name no BI service although they have to, and those that a cluster cannot run.
     """
 
     def __init__(self) -> None:
@@ -115,6 +125,8 @@ class Routes:
         if not origin or (statement, origin) in self._seen:
             return
         self._seen.add((statement, origin))
+        if not is_runnable(statement):
+            self.found.append(f"{origin} asks about each entity: {statement}")
         if not (tables := unrouted(statement)):
             return
         if origin in ALLOWED:

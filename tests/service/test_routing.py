@@ -10,14 +10,14 @@ import grpc
 import httpx
 import pytest
 
-from dashboard_catalog.store import bulk_sessions, charts
+from dashboard_catalog.store import bulk_sessions, charts, list_pages
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID
 from tests.patience import PATIENCE
 from tests.service.caller import Service
-from tests.service.every_call import call_rest, call_routes, called, routes, rpcs
+from tests.service.every_call import call_rest, call_routes, called, list_many, routes, rpcs
 from tests.service.indexing import indexing
-from tests.service.routing import unrouted, watching_routes
+from tests.service.routing import is_runnable, unrouted, watching_routes
 from tests.service.servers import running
 from tests.upgrades.story import Caller, tell
 
@@ -50,14 +50,25 @@ def test_a_statement_that_names_no_service_for_a_table_is_found(statement: str, 
     assert unrouted(statement) == tables
 
 
+def test_a_subquery_about_each_entity_is_nothing_for_a_cluster() -> None:
+    of_each = "SELECT entity.id FROM entity WHERE EXISTS (SELECT 1 FROM chart WHERE chart.service_id = entity.id)"
+
+    assert not is_runnable(of_each)
+    assert is_runnable("SELECT entity.id FROM entity WHERE entity.id = ANY ($1::UUID[])")
+
+
 async def test_every_call_to_a_cluster_names_the_bi_services_of_its_statements(
-    cluster_url: str, tmp_path: Path
+    cluster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with watching_routes() as watched:
         async with running(cluster_url, tmp_path / "server", http_address="127.0.0.1:0") as (server, service):
             await asyncio.to_thread(_tell, service)
             async with indexing(service.database, service.index.folder):
                 await call_rest(service)
+                with monkeypatch.context() as changed:
+                    # As if every filter found many assets.
+                    changed.setattr(list_pages, "_FEW", -1)
+                    await list_many(service)
                 assert server.http
                 token = {"authorization": f"Bearer {service.token('rita', 'admin')}"}
                 address = f"http://{server.http.address}"

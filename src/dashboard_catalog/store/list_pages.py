@@ -78,7 +78,9 @@ async def _among_next(
     if not order.by_time:
         if not statements.merges_or_sorts or limit > _LARGEST_PAGE_OF_NEXT:
             return []
-        written = await _written(connection, statements) if statements.is_of_a_time else []
+        # A cluster cannot look up whether each BI service has such rows.
+        looks = statements.is_of_a_time and not connection.is_distributed
+        written = await _written(connection, statements) if looks else []
         count = _NEXT_BY_NAME_OF_ONE if written else _NEXT_BY_NAME
         return await table.partial.all(connection, statements.among_next(count, limit, written))
     found = await table.partial.all(connection, statements.among_next(_NEXT_AT_FIRST, limit))
