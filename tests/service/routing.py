@@ -27,18 +27,20 @@ _NAMED = re.compile(rf"(?:\bFROM|\bJOIN|\bUPDATE|,)\s+({'|'.join(DISTRIBUTED)})(
 _VALUE = r"(?:\$\d|ANY \(|'|\()"
 _GIVEN = re.compile(rf"\b(\w+)\.service_id (?:=|IN) {_VALUE}|\$\d+(?:::\w+)? = (\w+)\.service_id")
 _OF_EACH_ENTITY = re.compile(r"\bservice_id = entity\.id\b")
+_OF_EACH_ROW = re.compile(r"\bEXISTS \(SELECT [^()]*\bWHERE (\w+)\.service_id = (\w+)\.service_id\b")
 _SAME = re.compile(r"\b(\w+)\.service_id = (\w+)\.service_id")
 
 
 def unrouted(statement: str) -> list[str]:
     """Returns the tables of a statement for which it does not say which BI services it is about.
 
-    What is compared with a subquery counts as routed: the tables inside the subquery are looked at, too.
+    What is compared with a subquery counts as routed: the tables inside the subquery are looked at, too. For a cluster,
+    that the row around a subquery is of a BI service says nothing about the tables inside.
     """
     tables = {alias or table: table for table, alias in _NAMED.findall(statement)}
     named = Counter(alias or table for table, alias in _NAMED.findall(statement))
     given = Counter(one or other for one, other in _GIVEN.findall(statement))
-    pairs = _SAME.findall(statement)
+    pairs = _SAME.findall(_OF_EACH_ROW.sub("", statement))
     routed = {name for name in named if given[name] >= named[name]}
     while True:
         near = [one for pair in pairs for one, other in (pair, pair[::-1]) if other in routed or other not in named]

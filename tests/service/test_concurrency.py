@@ -223,6 +223,7 @@ async def _blocked(database: Database, count: int) -> None:
 
 
 @ON_POSTGRESQL
+@pytest.mark.usefixtures("postgres")  # whose locks it looks at
 async def test_a_chart_of_another_service_is_not_removed_while_a_dashboard_with_it_is_written(
     two_servers: tuple[Caller, Caller], database: Database
 ) -> None:

@@ -8,6 +8,9 @@ from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.ingesting import ALL_RESULTS
 from tests.store.database_work import statements
 
+# They change its tables.
+pytestmark = pytest.mark.usefixtures("postgres")
+
 REFUSES_BAD_NAMES = {
     "sqlite": (
         "CREATE TRIGGER no_bad_{table} BEFORE INSERT ON {table} WHEN NEW.name LIKE 'bad%'"

@@ -224,7 +224,8 @@ async def test_reads_after_another_server_has_changed_entities(two_servers: tupl
     }
 
 
-@pytest.mark.usefixtures("superset")
+# One server, because a cluster remembers nothing.
+@pytest.mark.usefixtures("postgres", "superset")
 async def test_a_read_asks_for_the_asset_and_its_charts_and_nothing_else(service: Service, admin: Caller) -> None:
     spec: Json = {"owners": [{"type": "user", "name": "ann"}], "tags": [{"tagFQN": "PII.Email"}]}
     await admin.create_dashboard(
@@ -240,7 +241,8 @@ async def test_a_read_asks_for_the_asset_and_its_charts_and_nothing_else(service
     assert len(statements) == 4, statements
 
 
-@pytest.mark.usefixtures("superset")
+# One server, because a cluster remembers nothing.
+@pytest.mark.usefixtures("postgres", "superset")
 async def test_what_is_remembered_is_not_read_again(service: Service, admin: Caller) -> None:
     spec: Json = {
         "service": "superset",

@@ -36,6 +36,7 @@ UNROUTED = [
     ("SELECT chart.id FROM chart WHERE chart.service_id IS NOT DISTINCT FROM $1::UUID", ["chart"]),
     ("SELECT 1 FROM chart WHERE chart.service_id = $1 UNION ALL SELECT 1 FROM chart WHERE chart.id = $2", ["chart"]),
     ("SELECT 1 FROM chart_history AS a, chart WHERE a.service_id = chart.service_id", ["chart", "chart_history"]),
+    ("SELECT EXISTS (SELECT * FROM chart AS a WHERE a.service_id = b.service_id) FROM x AS b", ["chart"]),
     ("DELETE FROM bulk_session WHERE bulk_session.id = $1", ["bulk_session"]),
 ]
 

@@ -160,8 +160,10 @@ def _versions(dialect: str, table: Table) -> Select[Any]:
 def _asset_changes(kind: str, table: Table, *, as_of: bool, sized: bool) -> Select[Any]:
     c, history = table.c, ASSETS[kind].history
     earlier = history.alias("earlier")
+    # The service itself, not that of the row. Otherwise, a cluster would read the tables one after the other, and find
+    # a version twice that moves in between.
     has_earlier = exists().where(
-        earlier.c.service_id == c.service_id, earlier.c.id == c.id, earlier.c.version == c.version - 1
+        earlier.c.service_id == bindparam("service_id"), earlier.c.id == c.id, earlier.c.version == c.version - 1
     )
     type_ = case(
         (or_(c.version == 1, ~has_earlier), "created"),
@@ -197,7 +199,7 @@ def _superseded(kind: str) -> ColumnElement[bool]:
         next_ = table.alias(f"next_{table.name}")
         found.append(
             exists().where(
-                next_.c.service_id == version.c.service_id,
+                next_.c.service_id == bindparam("service_id"),
                 next_.c.id == version.c.id,
                 next_.c.version == version.c.version + 1,
                 next_.c.change_number <= bindparam("as_of"),
