@@ -31,14 +31,29 @@ def report(sending: Connection) -> None:
 def test_a_process_that_dies_is_replaced_and_the_last_one_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(companion, "_FIRST_DELAY_SECONDS", 0.01)
     receiving, sending = Pipe(duplex=False)
+    deaths: list[int] = []
     with structlog.testing.capture_logs() as lines:
-        with accompanied(report, sending):
+        with accompanied(report, sending, died=lambda: deaths.append(first)):
             first = received(receiving)
             os.kill(first, signal.SIGKILL)
             second = received(receiving)
         assert received(receiving) == "stopped"
     assert first != second
     assert [(line["pid"], line["exit_code"]) for line in lines] == [(first, -signal.SIGKILL)]
+    assert deaths == [first]
+
+
+def test_a_process_that_ends_in_order_has_not_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(companion, "_FIRST_DELAY_SECONDS", 0.01)
+    receiving, sending = Pipe(duplex=False)
+    deaths: list[int] = []
+    with structlog.testing.capture_logs() as lines:
+        with accompanied(report, sending, died=lambda: deaths.append(1)):
+            os.kill(received(receiving), signal.SIGTERM)
+            assert received(receiving) == "stopped"
+            received(receiving)
+    assert {line["event"] for line in lines} == {"companion_ended"}
+    assert deaths == []
 
 
 def test_a_process_that_dies_again_and_again_is_replaced_less_often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import ssl
 import stat
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -39,7 +40,7 @@ from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
 )
 from tests.auth import issuer
 from tests.certificates import write_certificate
-from tests.metrics_reading import OPEN_METRICS, read
+from tests.metrics_reading import OPEN_METRICS, of_process, read
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted
 from tests.server_process import process
@@ -294,22 +295,57 @@ async def certificate_name(address: str) -> str:
 
 async def test_a_renewed_certificate_is_used(tmp_path: Path) -> None:
     write_certificate(tmp_path, "first")
-    given = settings(tmp_path, tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem")
-    async with running(given) as built:
+    tls = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    async with running(settings(tmp_path, http_address="127.0.0.1:0", **tls)) as built:
+        assert expiry_by_door(built) == dict.fromkeys(("grpc", "http"), expiry_of(tmp_path))
         trusted = grpc.ssl_channel_credentials((tmp_path / "cert.pem").read_bytes())
         name = (("grpc.ssl_target_name_override", "localhost"),)
         async with grpc.aio.secure_channel(built.address, trusted, name) as channel:
             assert await code_of_get(channel, admin(tmp_path)) is grpc.StatusCode.NOT_FOUND
         assert await certificate_name(built.address) == "CN=first"
         key = (tmp_path / "key.pem").read_bytes()
-        write_certificate(tmp_path, "second")
+        write_certificate(tmp_path, "second", days=(-1, 2))
         second_key = (tmp_path / "key.pem").read_bytes()
         (tmp_path / "key.pem").write_bytes(key)
         with structlog.testing.capture_logs() as lines:
             assert await certificate_name(built.address) == "CN=first"
         assert "certificate_refused" in {line["event"] for line in lines}
         (tmp_path / "key.pem").write_bytes(second_key)
-        assert await certificate_name(built.address) == "CN=second"
+        assert built.http
+        for address in (built.address, built.http.address):
+            assert await certificate_name(address) == "CN=second"
+        assert expiry_by_door(built) == dict.fromkeys(("grpc", "http"), expiry_of(tmp_path))
+
+
+def expiry_of(folder: Path) -> float:
+    """Returns when the certificate in a folder expires."""
+    return x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes()).not_valid_after_utc.timestamp()
+
+
+def expiry_by_door(built: CatalogServer) -> dict[str, float]:
+    """Returns when the certificate of each door expires, as metrics show it."""
+    samples = of_process(built.metrics).named("certificate_expiry_timestamp_seconds")
+    return {sample.labels["door"]: sample.value for sample in samples}
+
+
+async def test_policies_that_could_not_be_tried_out_are_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "POLICY_SECONDS", 0.01)
+    folder = tmp_path / "policies"
+    shutil.copytree(DEFAULT_FOLDER, folder)
+    async with running(settings(tmp_path, policy_dir=folder)) as built:
+
+        def loads(outcome: str) -> float:
+            return of_process(built.metrics).of("policy_loads_total", outcome=outcome)
+
+        with monkeypatch.context() as broken:
+            # As if no more processes could be started.
+            broken.setattr(sys, "executable", "/nowhere")
+            (folder / "more.cedar").write_text("permit (principal, action, resource);")
+            await until(lambda: loads("failed"))
+            assert loads("loaded") == 1
+        await until(lambda: loads("loaded") == 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -12,7 +12,9 @@ from dashboard_catalog.auth.jwks_file import JwksFile
 from dashboard_catalog.auth.jwks_url import JwksUrl
 from dashboard_catalog.auth.key_sets import JwksError
 from dashboard_catalog.auth.signing_key import OWN_ISSUER
+from dashboard_catalog.metrics.declared import Metrics
 from tests.auth.issuer import AUDIENCE, ISSUER, jwk, jwks, new_ed25519
+from tests.metrics_reading import of_process
 
 FIRST, SECOND = jwks(jwk(new_ed25519(), kid="first")), jwks(jwk(new_ed25519(), kid="second"))
 
@@ -48,7 +50,8 @@ def test_a_file_is_checked_only_from_time_to_time_unless_a_key_is_missing(path: 
 
 @pytest.mark.parametrize("bad", [b"", b'{"keys": []}', None])
 def test_a_file_that_becomes_invalid_leaves_the_last_valid_keys(path: Path, bad: bytes | None) -> None:
-    source = JwksFile(path, check_every=0)
+    metrics = Metrics()
+    source = JwksFile(path, check_every=0, metrics=metrics)
     if bad is None:
         path.unlink()
     else:
@@ -57,8 +60,11 @@ def test_a_file_that_becomes_invalid_leaves_the_last_valid_keys(path: Path, bad:
         assert source.current().knows("first")
         assert source.current().knows("first")
     assert [line["event"] for line in logs] == ["jwks_not_read"]
+    assert of_process(metrics).of("key_loads_total", outcome="failed") == 1
     path.write_bytes(SECOND)
     assert source.current().knows("second")
+    assert of_process(metrics).of("key_loads_total", outcome="loaded") == 2
+    assert of_process(metrics).of("key_loaded_timestamp_seconds") > 0
 
 
 def test_a_file_that_is_invalid_at_the_start_is_refused(tmp_path: Path) -> None:

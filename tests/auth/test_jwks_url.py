@@ -13,9 +13,13 @@ from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.jwks_url import JwksUrl
+from dashboard_catalog.auth.claims import ClaimNames
+from dashboard_catalog.auth.external_issuer import external_issuer
 from dashboard_catalog.auth.key_sets import LARGEST_DOCUMENT
-from tests.auth.issuer import jwk, jwks, new_ed25519, new_p256
+from dashboard_catalog.metrics.declared import Metrics
+from tests.auth.issuer import AUDIENCE, ISSUER, jwk, jwks, new_ed25519, new_p256
 from tests.auth.jwks_server import JwksServer
+from tests.metrics_reading import of_process
 
 FIRST, SECOND = jwks(jwk(new_ed25519(), kid="first")), jwks(jwk(new_ed25519(), kid="second"))
 
@@ -77,6 +81,22 @@ async def test_a_failed_fetch_counts_as_a_fetch(jwks_server: JwksServer) -> None
     for _ in range(5):
         assert not (await source.newer()).keys
     assert len(jwks_server.paths) == 1
+
+
+async def test_fetches_are_counted(jwks_server: JwksServer) -> None:
+    metrics = Metrics()
+    source = external_issuer(jwks_server.url, ISSUER, AUDIENCE, ClaimNames(), metrics).keys
+    assert isinstance(source, JwksUrl)
+    jwks_server.status = 500
+    await source.newer()
+    assert of_process(metrics).of("key_loads_total", outcome="failed") == 1
+    assert of_process(metrics).of("key_loaded_timestamp_seconds") == 0
+    jwks_server.status, jwks_server.document = 200, FIRST
+    _pass(source, 301)
+    await source.newer()
+    scraped = of_process(metrics)
+    assert scraped.of("key_loads_total", outcome="loaded") == scraped.of("key_loads_total", outcome="failed") == 1
+    assert scraped.of("key_loaded_timestamp_seconds") > 0
 
 
 async def test_old_keys_are_refreshed_in_the_background(jwks_server: JwksServer) -> None:

@@ -14,6 +14,7 @@ from dashboard_catalog.auth.principal import Action, Principal, Resource
 from dashboard_catalog.error_codes import Code, Reason
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.metrics.declared import Metrics
+from tests.metrics_reading import of_process
 
 CONSUMER = Principal("carol", frozenset({"data_consumer"}), frozenset(), None, bot=False, expires_at=None)
 DASHBOARD = Resource("dashboard", "looker.sales", service="looker")
@@ -167,11 +168,17 @@ def test_invalid_new_policies_leave_the_old_ones_and_are_logged_once(folder: Pat
 
 
 def test_valid_policies_after_invalid_ones_take_effect(folder: Path) -> None:
-    authorizer = Authorizer(folder)
+    metrics = Metrics()
+    authorizer = Authorizer(folder, metrics)
+    began = of_process(metrics).of("policy_loaded_timestamp_seconds")
     (folder / "view.cedar").write_text("permit (")
     assert not authorizer.reload_if_changed()
+    assert of_process(metrics).of("policy_loads_total", outcome="refused") == 1
+    assert of_process(metrics).of("policy_loaded_timestamp_seconds") == began
     (folder / "view.cedar").write_text("permit (principal, action, resource);")
     assert authorizer.reload_if_changed()
+    assert of_process(metrics).of("policy_loads_total", outcome="loaded") == 2
+    assert of_process(metrics).of("policy_loaded_timestamp_seconds") > began > 0
     assert authorizer.allows(CONSUMER, Action.DELETE, DASHBOARD)
 
 

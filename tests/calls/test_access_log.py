@@ -80,6 +80,25 @@ async def test_a_call_with_a_trace_leaves_an_exemplar() -> None:
     assert [dict(one.labels) for one in exemplars] == [{"trace_id": "4bf9", "call_id": "2"}]
 
 
+@pytest.mark.parametrize(
+    ("metric", "reasons"),
+    [
+        ("calls_refused_total", ["TOO_MANY_CALLS", "TOO_MANY_WATCHERS", "DRAINING"]),
+        (
+            "authentication_failures_total",
+            ["TOKEN_MISSING", "TOKEN_MALFORMED", "TOKEN_EXPIRED", "TOKEN_INVALID"],
+        ),
+    ],
+)
+async def test_refusals_and_wrong_tokens_are_counted_by_reason(metric: str, reasons: list[str]) -> None:
+    metrics = Metrics()
+    log = AccessLog(metrics)
+    for reason in [*reasons, "NOT_FOUND"]:
+        log.add(ENDED._replace(reason=reason))
+    counted = {one.labels["reason"]: one.value for one in of_process(metrics).named(metric)}
+    assert counted == dict.fromkeys(reasons, 1)
+
+
 async def test_a_method_that_nobody_has_vouched_for_is_unknown_to_metrics() -> None:
     metrics = Metrics()
     AccessLog(metrics).add(ENDED._replace(method=HOSTILE, subject=HOSTILE))

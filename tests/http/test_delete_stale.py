@@ -9,7 +9,9 @@ import pytest
 from dashboard_catalog.catalog.bulk import stale
 from dashboard_catalog.error_codes import Reason
 from dashboard_catalog.errors import CatalogError
+from dashboard_catalog.server import CatalogServer
 from tests.http.conftest import Connect
+from tests.metrics_reading import of_process
 from tests.service.caller import Caller
 from tests.service.streams import Stream
 
@@ -34,7 +36,10 @@ async def load(client: httpx.AsyncClient, *more: Json) -> None:
     assert answer.json()["status"] == "success", answer.text
 
 
-async def test_what_ingestion_wrote_and_a_source_no_longer_has_is_deleted(connect: Connect, superset: Caller) -> None:
+async def test_what_ingestion_wrote_and_a_source_no_longer_has_is_deleted(
+    connect: Connect, superset: Caller, server: CatalogServer
+) -> None:
+    sweeps = of_process(server.metrics).of("bulk_sweeps_total", outcome="DONE")
     await superset.upsert_dashboard(dashboard={"name": "by a person", "service": "superset"})
     async with connect("robot", "ingestion_bot") as client:
         await load(client, {"name": "a__reserved__quote__b", "service": "superset"})
@@ -57,6 +62,8 @@ async def test_what_ingestion_wrote_and_a_source_no_longer_has_is_deleted(connec
         )
         assert await names(client, "dashboards") == ["a__reserved__quote__b", "by a person", "d0"]
         assert await names(client, "charts") == ["c1"]
+        # Without the one that was only a preview.
+        assert of_process(server.metrics).of("bulk_sweeps_total", outcome="DONE") == sweeps + 1
 
         # Like every session, it can be put back.
         (newest, *_) = (await superset.list_bulk_sessions(service="superset"))["sessions"]

@@ -151,13 +151,15 @@ class Authorizer:
             stamp = policies_stamp(self._folder)
             if stamp == self._stamp:
                 return False
-            self._stamp = stamp
             try:
                 self._decisions, self._possibilities = self._load()
             except PolicyError as error:
                 _log.error("policies_refused", folder=str(self._folder), problem=str(error))
                 self.metrics.policies("refused")
+                self._stamp = stamp
                 return False
+            # Only now: what failed for another reason than the policies is tried again.
+            self._stamp = stamp
             return True
 
     def _load(self) -> tuple[Decisions, Possibilities]:
