@@ -95,11 +95,13 @@ def migrated_postgres(request: pytest.FixtureRequest) -> Iterator[ReusedDatabase
 
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated database without rows, for one test."""
+    """A migrated database without rows, for one test; a test that asks for `cluster` gets the one of `cluster_url`."""
     if request.param == "sqlite":
         file = tmp_path / "catalog.db"
         shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
         yield sqlite_url(file)
+    elif request.param == "cluster":
+        yield request.getfixturevalue("cluster_url")
     else:
         reused: ReusedDatabase | GivenDatabase = request.getfixturevalue("migrated_postgres")
         yield reused.renewed()

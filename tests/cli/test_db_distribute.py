@@ -46,6 +46,15 @@ def test_a_database_without_a_schema_is_upgraded_first(run: Run, empty_database_
     assert result.stderr.endswith("run `db upgrade`\n")
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_tables_of_a_later_version_are_left_to_that_version(run: Run, database_url: str) -> None:
+    query(database_url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    result = run("db", "distribute", "--database-url", database_url)
+
+    assert result.exit_code == 2
+    assert "the schema is that of a later version: run `db distribute` of that version" in result.stderr
+
+
 @pytest.mark.parametrize("shards", ["0", "64001", "many"])
 def test_a_wrong_number_of_shards_is_refused(run: Run, shards: str) -> None:
     result = run("db", "distribute", "--database-url", "postgresql://127.0.0.1:1/x", "--shards", shards)

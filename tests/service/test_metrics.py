@@ -1,6 +1,7 @@
 """What metrics count of calls and loads, with bounded labels."""
 
 import asyncio
+import math
 from typing import Any
 
 import grpc
@@ -8,10 +9,14 @@ import grpc.aio
 import pytest
 
 from dashboard_catalog.server import CatalogServer
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.locks import lock_catalog
 from tests.metrics_reading import Scraped, of_process
 from tests.patience import until
 from tests.service.caller import Caller, Refused, Service
+from tests.service.indexing import indexing
 from tests.service.servers import SharedServer, running
+from tests.service.streams import Stream
 
 UPSERT = "dashboardcatalog.v1.DashboardService/UpsertDashboard"
 GET = "dashboardcatalog.v1.DashboardService/GetDashboard"
@@ -54,6 +59,9 @@ async def test_calls_are_counted_by_method_and_code(superset: Caller, server: Ca
     for kind, calls in (("write", 3), ("read", 2)):
         assert change.of("batch_calls_sum", kind=kind) == calls
         assert change.of("batch_wait_seconds_count", kind=kind) == change.of("batch_calls_count", kind=kind) > 0
+        assert change.of("batch_wait_seconds_sum", kind=kind) > 0
+    transactions = change.of("transaction_duration_seconds_count")
+    assert change.of("database_connection_wait_seconds_count") >= transactions
     assert change.of("transaction_duration_seconds_count", kind="write") >= 3
     assert change.now.of("database_connections", state="idle") > 0
     assert change.now.of("calls_running") == 0
@@ -80,6 +88,52 @@ async def test_a_load_is_counted_by_outcome(superset: Caller, bot: Caller, serve
     assert change.of("bulk_sweeps_total", outcome="DONE") == change.of("bulk_sweeps_total") == 1
     assert change.now.of("bulk_sessions_open") == change.now.of("bulk_queue_items") == 0
     assert change.now.of("streams_open") == 0
+
+
+async def test_a_stream_that_is_open_and_its_items_in_memory_are_counted(
+    superset: Caller, bot: Caller, server: CatalogServer
+) -> None:
+    del superset
+    locked, free = asyncio.Event(), asyncio.Event()
+
+    async def hold(connection: WriteConnection) -> None:
+        await lock_catalog(connection, to_write=True)
+        locked.set()
+        await free.wait()
+
+    change = Change(server)
+    async with Stream(bot) as stream:
+        await stream.send()
+        assert "started" in await stream.read()
+        holding = asyncio.create_task(server.database.write(hold))
+        await locked.wait()
+        assert change.now.of("database_connections", state="in_use") >= 1
+        await stream.send(*({"chart": {"name": f"c{number}", "service": "superset"}} for number in range(4, 7)))
+        await until(lambda: change.now.of("bulk_queue_items") == 3)
+        assert change.now.of("bulk_sessions_open") == 1
+        assert change.now.of("streams_open", method="dashboardcatalog.v1.DashboardService/BulkUpsert") == 1
+        free.set()
+        await holding
+        assert not (await stream.end()).refused
+    await until(lambda: change.now.of("streams_open") == 0)
+    assert change.now.of("bulk_sessions_open") == change.now.of("bulk_queue_items") == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("unindexed")
+async def test_the_search_index_is_measured(superset: Caller, server: CatalogServer, service: Service) -> None:
+    del superset
+
+    def measured(name: str) -> float:
+        return of_process(server.metrics).of(f"search_{name}")
+
+    assert measured("building") == 1
+    assert math.isnan(measured("lag_seconds"))
+    assert measured("documents") == 0
+    async with indexing(service.database, service.index.folder):
+        await until(lambda: not measured("building"))
+        assert measured("documents") > len(("c1", "c2", "c3"))
+        assert not math.isnan(measured("lag_seconds"))
 
 
 async def test_denials_and_wrong_tokens_are_counted(service: Service, superset: Caller, server: CatalogServer) -> None:

@@ -14,7 +14,11 @@ from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID, ChartRecord
 from dashboard_catalog.store.tables import CHART, CHART_HISTORY, CHART_REFERENCE, SERVICE_SEQUENCE
+from tests.conftest import DATABASES
 from tests.store.database_work import chart
+
+# A cluster writes some rows in another way.
+pytestmark = pytest.mark.parametrize("database_url", [*DATABASES, "cluster"], indirect=True)
 
 ANN, BOB, TAG = UUID(int=1), UUID(int=2), UUID(int=3)
 

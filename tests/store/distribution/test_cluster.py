@@ -7,7 +7,7 @@ import pytest
 from dashboard_catalog.store.distribution.cluster import Cluster, NodeSettings, problems_of, read_cluster
 from dashboard_catalog.store.migrate import on_connection
 
-GOOD = NodeSettings("w:5432", "logical", 200, 100)
+GOOD = NodeSettings("w:5432", "logical", 100, 100)
 CLUSTER = Cluster("13.2-1", workers=1, settings=(replace(GOOD, name="the coordinator"), GOOD))
 
 

@@ -1,0 +1,61 @@
+"""Writers of entities and those who rely on them wait for each other, on one server and on a cluster."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.locks import lock_catalog
+from tests.patience import PATIENCE
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql", "cluster"], indirect=True)
+
+_WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+
+class Held:
+    """The lock of the catalog, in a transaction that ends when it is told to."""
+
+    def __init__(self, database: Database, *, to_write: bool) -> None:
+        self.taken, self._end = asyncio.Event(), asyncio.Event()
+
+        async def hold(connection: WriteConnection) -> None:
+            await lock_catalog(connection, to_write=to_write)
+            self.taken.set()
+            await self._end.wait()
+
+        self._running = asyncio.create_task(database.write(hold))
+
+    async def end(self) -> None:
+        self._end.set()
+        await self._running
+
+
+async def _taken_or_waited_for(database: Database, held: Held) -> bool:
+    """Returns whether a lock is taken, when it is either taken or waited for."""
+    async with asyncio.timeout(PATIENCE):
+        while not held.taken.is_set():
+            async with database.read() as connection:
+                if (await connection.execute(_WAITING)).scalar_one():
+                    break
+    return held.taken.is_set()
+
+
+@pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True)])
+async def test_who_writes_entities_shares_the_lock_with_nobody(database: Database, *, first: bool, second: bool) -> None:
+    one = Held(database, to_write=first)
+    await one.taken.wait()
+    other = Held(database, to_write=second)
+    assert not await _taken_or_waited_for(database, other)
+    await one.end()
+    await other.taken.wait()
+    await other.end()
+
+
+async def test_who_relies_on_entities_shares_the_lock(database: Database) -> None:
+    held = [Held(database, to_write=False) for _ in range(2)]
+    assert [await _taken_or_waited_for(database, one) for one in held] == [True, True]
+    for one in held:
+        await one.end()
