@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dashboard_catalog.catalog.batching import CallBatcher
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.driver_errors import DatabaseUnavailable
+from tests.patience import PATIENCE
 
 
 class Work:
@@ -166,6 +167,24 @@ async def test_a_part_of_the_database_that_is_away_fails_only_the_items_that_nee
     failed = [place for place, answer in enumerate(answers) if isinstance(answer, DatabaseUnavailable)]
     assert failed == [0, 2, 4]
     assert work.batches == [[0, 1, 2, 3, 4], [0, 2, 4], [1, 3]]
+
+
+async def test_no_part_waits_for_one_that_does_not_answer() -> None:
+    answered = asyncio.Event()
+
+    async def run(items: Sequence[int]) -> Sequence[int]:
+        if items == [1]:
+            answered.set()
+            return items
+        if items == [0]:
+            await answered.wait()
+        raise DatabaseUnavailable("away", is_partial=True)
+
+    batcher = CallBatcher(run, lambda _: None, part_of=lambda item: item)
+    async with asyncio.timeout(PATIENCE):
+        away, there = await asyncio.gather(*await _submitted(batcher, 0, 1), return_exceptions=True)
+    assert isinstance(away, DatabaseUnavailable)
+    assert there == 1
 
 
 async def test_a_cancelled_caller_does_not_affect_the_others() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 
-from dashboard_catalog.catalog.bulk.retention import expire_sessions
 from dashboard_catalog.http.dropped.dropped import dropped_routers
 from dashboard_catalog.metrics.declared import Metrics
 from dashboardcatalog.v1 import catalog_service_pb2, chart_service_pb2, dashboard_service_pb2
@@ -85,7 +84,6 @@ async def call_rest(service: Service) -> None:
     assert len(await admin.stream("ExportCatalog")) > 1
     async with watching(admin, start="WATCH_START_BEGINNING", includeState=True) as watcher:
         assert await watcher.catch_up()
-    await expire_sessions(service.database)
 
 
 async def _call_assets(admin: Caller, kind: str) -> None:

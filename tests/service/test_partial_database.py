@@ -81,13 +81,15 @@ async def test_reads_of_the_other_bi_services_succeed_though_they_share_a_batch(
             assert answers == ["c1", "DATABASE_UNAVAILABLE"] * COUNT
 
 
-async def test_the_sequence_of_entities_is_not_needed_to_read_assets(
+async def test_the_rows_of_the_catalog_itself_are_not_needed_to_read_assets(
     database_url: str, fail: Fail, tmp_path: Path
 ) -> None:
     await _filled(database_url, tmp_path)
-    fail(["service_sequence"], "08006", "service_id = '00000000-0000-0000-0000-000000000000'")
+    fail(["service_sequence", "bulk_mention"], "08006", "service_id = '00000000-0000-0000-0000-000000000000'")
 
-    async with running(database_url, tmp_path) as (_, service):
+    async with running(database_url, tmp_path) as (server, service):
+        # A server that was not healthy would get no calls.
+        assert await server.database.probe() is None
         found = await service.caller("admin", "admin").get_dashboard(fully_qualified_name="superset.d1")
         assert found["dashboard"]["charts"][0]["name"] == "c1"
 

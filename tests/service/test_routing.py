@@ -10,6 +10,7 @@ import grpc
 import httpx
 import pytest
 
+from dashboard_catalog.catalog.bulk.retention import expire_sessions
 from dashboard_catalog.store import bulk_sessions, charts, list_pages
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.records import CATALOG_ID
@@ -19,6 +20,7 @@ from tests.service.every_call import call_rest, call_routes, called, list_many, 
 from tests.service.indexing import indexing
 from tests.service.routing import is_runnable, unrouted, watching_routes
 from tests.service.servers import running
+from tests.store.database_work import query
 from tests.upgrades.story import Caller, tell
 
 ROUTED = [
@@ -70,6 +72,7 @@ async def test_every_call_to_a_cluster_names_the_bi_services_of_its_statements(
                     # As if every filter found many assets.
                     changed.setattr(list_pages, "_FEW", -1)
                     await list_many(service)
+                await _expire_all_sessions(service.database, cluster_url)
                 assert server.http
                 token = {"authorization": f"Bearer {service.token('rita', 'admin')}"}
                 address = f"http://{server.http.address}"
@@ -81,6 +84,12 @@ async def test_every_call_to_a_cluster_names_the_bi_services_of_its_statements(
     assert not missing
     assert not watched.found, "\n".join(watched.found)
     assert not watched.needless
+
+
+async def _expire_all_sessions(database: Database, url: str) -> None:
+    await asyncio.to_thread(query, url, "UPDATE bulk_session SET updated_at = updated_at - interval '91 days'")
+    await expire_sessions(database)
+    assert await asyncio.to_thread(query, url, "SELECT id FROM bulk_session") == []
 
 
 def _tell(service: Service) -> None:

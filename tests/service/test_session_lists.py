@@ -12,6 +12,7 @@ from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
 from dashboard_catalog import server
+from dashboard_catalog.catalog.bulk import retention
 from dashboard_catalog.catalog.bulk.retention import expire_sessions, keep_expiring
 from dashboard_catalog.catalog.reading import page_tokens
 from dashboard_catalog.store.tables import SESSION
@@ -195,10 +196,16 @@ async def test_failures_of_what_a_caller_may_not_view_are_not_shown(service: Ser
     assert [*offsets(first), *offsets(rest)] == [2, 4, 5]
 
 
-async def test_failures_are_kept_for_seven_days_and_sessions_for_ninety(bot: Caller, service: Service) -> None:
+async def test_failures_are_kept_for_seven_days_and_sessions_for_ninety(
+    bot: Caller, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Those of one BI service need more than one transaction.
+    monkeypatch.setattr(retention, "_AT_ONCE", 1)
     old = await _load(bot, _chart(""), _chart("a"), service="superset", sweep={})
+    other = await _load(bot, _chart(""))
     ancient = await _load(bot, _chart(""))
     await _age(service, 8, old)
+    await _age(service, 8, other)
     await _age(service, 91, ancient)
     before = await _rows(service, "bulk_failure"), await _rows(service, "bulk_session")
 
@@ -207,12 +214,14 @@ async def test_failures_are_kept_for_seven_days_and_sessions_for_ninety(bot: Cal
     await expire_sessions(service.database)
 
     # No stream waits for what is old.
-    assert untouched == (2, 4)
+    assert untouched == (3, 5)
     # With the session that made the catalog of this test.
-    assert before == (2, 3)
-    assert await _rows(service, "bulk_session") == 3
-    assert await _listed(bot) == [new, old]
+    assert before == (3, 4)
+    assert await _rows(service, "bulk_session") == 4
+    assert await _listed(bot) == [new, other, old]
     assert await _rows(service, "bulk_failure") == await _rows(service, "bulk_mention") == 0
+    # They no longer count against what their caller may keep.
+    assert await _rows(service, "bulk_session WHERE failure_bytes > 0") == 0
     kept = await bot.get_bulk_session(session_id=old)
     assert kept["session"]["summary"] | {"sweep": None} == {
         "created": "1",
@@ -225,6 +234,20 @@ async def test_failures_are_kept_for_seven_days_and_sessions_for_ninety(bot: Cal
     again = await bot.bulk([_chart("")], options={"sessionId": old, "service": "superset", "sweep": {}})
     assert again.refused is None
     assert again.started["nextOffset"] == "2"
+
+
+async def test_a_stream_whose_session_has_expired_meanwhile_cannot_go_on(bot: Caller, service: Service) -> None:
+    async with Stream(bot) as stream:
+        await stream.send(_chart("a"), options={"service": "superset", "sweep": {}})
+        session_id = str((await stream.read())["started"]["sessionId"])
+        await stream.read_until(1)
+        await _age(service, 8, session_id)
+        await expire_sessions(service.database)
+        # Its sweep would delete what nobody knows any more that it has mentioned.
+        await stream.send(_chart("b"))
+        late = await stream.end()
+    assert late.refused is not None
+    assert late.refused.reason == "SESSION_SUPERSEDED"
 
 
 async def test_a_server_expires_sessions_by_itself_also_after_it_has_failed_to(

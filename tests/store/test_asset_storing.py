@@ -20,7 +20,7 @@ from tests.store.database_work import chart
 # A cluster writes some rows in another way.
 pytestmark = pytest.mark.parametrize("database_url", [*DATABASES, "cluster"], indirect=True)
 
-ANN, BOB, TAG = UUID(int=1), UUID(int=2), UUID(int=3)
+ANN, BOB, TAG, KEPT = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
 
 
 class Stored(NamedTuple):
@@ -142,15 +142,15 @@ async def test_an_asset_can_take_the_name_of_one_that_is_removed_with_it(charts:
 
 
 async def test_only_the_references_that_differ_are_written(charts: Charts) -> None:
-    record = charts.new("c", owners=[ANN], tags=[TAG])
+    record = charts.new("c", owners=[ANN], tags=[TAG, KEPT])
     await charts.store()
     await charts.forget_reference_to(ANN)
 
-    changed = charts.changed(record, owners=[ANN, BOB], tags=[])
-    assert (await charts.store()).references == [("c", BOB)]
+    changed = charts.changed(record, owners=[ANN, BOB], tags=[KEPT])
+    assert (await charts.store()).references == [("c", BOB), ("c", KEPT)]
 
     charts.changed(changed, deleted=True)
-    assert (await charts.store()).references == [("c", ANN), ("c", BOB)]
+    assert (await charts.store()).references == [("c", ANN), ("c", BOB), ("c", KEPT)]
 
 
 async def test_assets_can_swap_their_names_and_leave_others_alone(charts: Charts) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -13,7 +14,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.assets import CHARTS
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.driver_errors import DatabaseUnavailable, Refused
+from dashboard_catalog.store.driver_errors import DatabaseUnavailable, Refused, translation_of
 from tests.store.database_work import chart, check_unavailable, rows, statements, storing
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -160,8 +161,16 @@ async def test_error_states_of_a_lost_race_are_run_again(database: Database) -> 
 
 
 @ON_POSTGRESQL
-async def test_a_cluster_that_loses_a_node_during_a_commit_is_unavailable_at_once(database: Database) -> None:
-    said = "could not commit transaction for shard 7 on at least one active node"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "could not commit transaction for shard 7 on at least one active node",
+        "failure on connection marked as essential: node:5432",
+    ],
+)
+async def test_a_cluster_that_loses_a_node_in_a_transaction_is_unavailable_at_once(
+    database: Database, said: str
+) -> None:
     tries = 0
 
     async def work(connection: WriteConnection) -> None:
@@ -206,8 +215,16 @@ async def test_error_states_of_an_unusable_server_are_unavailable_at_once(databa
         with pytest.raises(DatabaseUnavailable) as raised:
             await database.write(statements(_raising(state)))
         check_unavailable(raised.value, Reason.DATABASE_UNAVAILABLE)
+        # Only a server that has lost a connection of its own can still read other parts.
+        assert raised.value.is_partial is (state == "08006")
         assert "PostgreSQL" in raised.value.problem or raised.value.problem.startswith("the ")
     assert await rows(database) == []
+
+
+def test_the_loss_of_the_connection_itself_is_no_loss_of_a_part() -> None:
+    lost = translation_of(asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"))
+    assert isinstance(lost, DatabaseUnavailable)
+    assert not lost.is_partial
 
 
 @ON_POSTGRESQL
