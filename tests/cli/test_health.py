@@ -1,5 +1,6 @@
 """`dashboard-catalog health` says whether a server should get calls, as an exit status."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2_grpc
-from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from dashboard_catalog.cli import health as command
 from tests.certificates import write_certificate
 from tests.cli.background import in_background
 from tests.cli.conftest import Run
@@ -19,10 +21,12 @@ Pair = tuple[bytes, bytes]
 
 
 @asynccontextmanager
-async def reporting(status: Any, pair: Pair | None) -> AsyncIterator[str]:
+async def reporting(
+    status: Any, pair: Pair | None = None, servicer: health.aio.HealthServicer | None = None
+) -> AsyncIterator[str]:
     """A server that reports this status, with TLS if it has a pair of key and certificate."""
     server = grpc.aio.server()
-    servicer = health.aio.HealthServicer()
+    servicer = servicer or health.aio.HealthServicer()
     await servicer.set("", status)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     if pair:
@@ -46,7 +50,7 @@ def test_a_server_on_all_addresses_is_asked_on_loopback(run: Run, server: str) -
 
 
 def test_a_server_that_should_get_no_calls_is_status_1(run: Run) -> None:
-    with in_background(reporting(HealthCheckResponse.NOT_SERVING, None)) as address:
+    with in_background(reporting(HealthCheckResponse.NOT_SERVING)) as address:
         result = run("health", "--address", address)
     text = f"Error: the server at {address} is NOT_SERVING: it cannot use its database, or it is stopping\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", text)
@@ -64,6 +68,21 @@ def test_a_server_with_tls_is_asked_with_tls(run: Run, tmp_path: Path) -> None:
 def test_no_server_is_status_1(run: Run) -> None:
     result = run("health", "--address", "127.0.0.1:1")
     assert (result.exit_code, result.stderr) == (1, "Error: no server answers at 127.0.0.1:1\n")
+
+
+class Slow(health.aio.HealthServicer):
+    """Answers later than anybody waits."""
+
+    async def Check(self, request: HealthCheckRequest, context: Any) -> HealthCheckResponse:
+        await asyncio.sleep(10)
+        return await super().Check(request, context)
+
+
+def test_a_server_that_does_not_answer_in_time_is_status_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "SECONDS", 0.2)
+    with in_background(reporting(HealthCheckResponse.SERVING, servicer=Slow())) as address:
+        result = run("health", "--address", address)
+    assert (result.exit_code, result.stderr) == (1, f"Error: no server answers at {address}\n")
 
 
 def test_another_server_is_status_1(run: Run, small: SmallCatalog) -> None:

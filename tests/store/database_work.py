@@ -44,6 +44,13 @@ async def rows(database: Database) -> list[tuple[int, int]]:
         return [(row.a, row.b) for row in await connection.execute(text("SELECT a, b FROM t ORDER BY a"))]
 
 
+async def is_lock_awaited(database: Database) -> bool:
+    """Returns whether anybody waits for a lock of a PostgreSQL server."""
+    async with database.read() as connection:
+        waiting = await connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        return bool(waiting.scalar_one())
+
+
 def query(url: str, statement: str) -> list[Any]:
     """Runs a statement outside an event loop, and returns its rows."""
 

@@ -3,16 +3,14 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from dashboard_catalog.store.locks import lock_catalog
 from tests.patience import PATIENCE
+from tests.store.database_work import is_lock_awaited
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql", "cluster"], indirect=True)
-
-_WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
 
 class Held:
@@ -33,13 +31,11 @@ class Held:
         await self._running
 
 
-async def _taken_or_waited_for(database: Database, held: Held) -> bool:
-    """Returns whether a lock is taken, when it is either taken or waited for."""
+async def _is_taken(database: Database, held: Held) -> bool:
+    """Returns whether a lock is taken, once it is either taken or waited for."""
     async with asyncio.timeout(PATIENCE):
-        while not held.taken.is_set():
-            async with database.read() as connection:
-                if (await connection.execute(_WAITING)).scalar_one():
-                    break
+        while not held.taken.is_set() and not await is_lock_awaited(database):
+            pass
     return held.taken.is_set()
 
 
@@ -48,7 +44,7 @@ async def test_who_writes_entities_shares_the_lock_with_nobody(database: Databas
     one = Held(database, to_write=first)
     await one.taken.wait()
     other = Held(database, to_write=second)
-    assert not await _taken_or_waited_for(database, other)
+    assert not await _is_taken(database, other)
     await one.end()
     await other.taken.wait()
     await other.end()
@@ -56,6 +52,6 @@ async def test_who_writes_entities_shares_the_lock_with_nobody(database: Databas
 
 async def test_who_relies_on_entities_shares_the_lock(database: Database) -> None:
     held = [Held(database, to_write=False) for _ in range(2)]
-    assert [await _taken_or_waited_for(database, one) for one in held] == [True, True]
+    assert [await _is_taken(database, one) for one in held] == [True, True]
     for one in held:
         await one.end()
