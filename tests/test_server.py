@@ -40,10 +40,10 @@ from dashboardcatalog.v1.dashboard_service_pb2_grpc import (
 )
 from tests.auth import issuer
 from tests.certificates import write_certificate
-from tests.metrics_reading import OPEN_METRICS, of_process, read
+from tests.metrics_reading import OPEN_METRICS, Scraped, of_process, read
 from tests.patience import PATIENCE, until
 from tests.rpc.conftest import SERVICE, SOMETHING, Scripted, refused, scripted
-from tests.server_process import process
+from tests.server_process import Process, process
 from tests.store.database_work import query
 
 pytestmark = pytest.mark.usefixtures("log_as_before")
@@ -433,6 +433,12 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         # Whichever worker is asked.
         for _ in range(4):
             assert await scraped_processes(metrics_address, readiness_checks=8) == (PROCESSES, 2, 1)
+        if sys.platform == "linux":
+            os.kill(indexer_of(several), signal.SIGKILL)
+            await several.line("companion_died")
+            async with asyncio.timeout(PATIENCE):
+                while (await scraped(metrics_address)).of("companion_deaths_total") != 1:
+                    pass
         several.process.send_signal(signal.SIGTERM)
         assert await several.ended() == 0
         assert sum(line["event"] == "search_index_building" for line in several.lines) <= 1
@@ -442,15 +448,30 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
                 os.kill(pid, 0)
 
 
+def indexer_of(served: Process) -> int:
+    """Returns the id of the indexer: the process of the server that is no worker."""
+    tasks = Path(f"/proc/{served.process.pid}/task").iterdir()
+    children = {int(child) for task in tasks for child in (task / "children").read_text().split()}
+    # Python itself has one that keeps track of resources.
+    own = {child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    (indexer,) = own - {line["pid"] for line in served.lines if line["event"] == "worker_started"}
+    return indexer
+
+
+async def scraped(address: str) -> Scraped:
+    """Returns what a scrape shows."""
+    async with httpx.AsyncClient(headers={"accept": OPEN_METRICS}) as client:
+        answer = await client.get(f"http://{address}/metrics", timeout=PATIENCE)
+    return read(answer.text, answer.headers["content-type"])
+
+
 async def scraped_processes(address: str, readiness_checks: int = 0) -> tuple[set[str], float, float]:
     """Returns which processes a scrape shows, how many workers there are, and how many have died.
 
     Args:
         readiness_checks: How often the workers must have been asked in all whether they are ready.
     """
-    async with httpx.AsyncClient(headers={"accept": OPEN_METRICS}) as client:
-        answer = await client.get(f"http://{address}/metrics", timeout=PATIENCE)
-    found = read(answer.text, answer.headers["content-type"])
+    found = await scraped(address)
     assert found.of("scrape_silent_processes_total") == 0
     assert found.of("call_duration_seconds_count", door="http", method="GET /readyz") == readiness_checks
     return found.label("process"), found.of("workers"), found.of("worker_deaths_total")

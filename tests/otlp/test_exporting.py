@@ -63,11 +63,11 @@ async def _served(url: str, folder: Path) -> AsyncIterator[tuple[Process, Caller
             yield served, service.caller("admin", "admin")
 
 
-async def test_the_server_and_its_indexer_send_their_traces_over_grpc(
+async def test_the_server_and_its_indexer_send_their_traces_and_metrics_over_grpc(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with over_grpc() as (endpoint, received):
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
         monkeypatch.setenv("OTEL_SERVICE_NAME", "our-catalog")
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
@@ -85,6 +85,12 @@ async def test_the_server_and_its_indexer_send_their_traces_over_grpc(
     processes = {resource(sent)["service.instance.id"] for sent in received.spans}
     assert len(processes) == 2
     assert {resource(sent)["service.name"] for sent in received.spans} == {"our-catalog"}
+    # Each sends what it has measured at its end, too.
+    assert {resource(sent)["service.instance.id"] for sent in received.metrics} == processes
+    calls = received.metric("dashboard_catalog_call_duration_seconds")
+    assert calls
+    methods = {one.value.string_value for point in calls.histogram.data_points for one in point.attributes}
+    assert UPSERT in methods
     below = {span.parent_span_id for span in received.all_spans()}
     assert all(span.span_id in below for span in received.all_spans() if span.name == "index changes")
 

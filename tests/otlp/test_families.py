@@ -1,6 +1,7 @@
 """Metrics of prometheus_client as a collector of OpenTelemetry gets them."""
 
 import os
+from importlib.metadata import version
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, NumberDataPoint
@@ -22,7 +23,7 @@ def registry() -> CollectorRegistry:
     Gauge("open_sessions", "Sessions.", registry=registry).set(-2.5)
     seconds = Histogram("call", "Duration.", ["method"], unit="seconds", buckets=[0.1, 1], registry=registry)
     for value in (0.05, 0.06, 0.5, 7):
-        seconds.labels("get").observe(value)
+        seconds.labels("get").observe(value, exemplar={"trace_id": TRACE, "call_id": "c2"} if value == 7 else None)
     Summary("size", "Sizes.", unit="bytes", registry=registry).observe(10)
     Info("build", "Build.", registry=registry).info({"version": "1"})
     return registry
@@ -89,6 +90,7 @@ def _check(received: Received) -> None:
     about = resource(received.metrics[0])
     assert about["service.name"] == "dashboard-catalog"
     assert about["service.instance.id"]
+    assert about["service.version"] == version("dashboard-catalog")
     calls = received.metric("calls_total")
     assert calls
     assert calls.description == "Calls."
@@ -109,6 +111,9 @@ def _check(received: Received) -> None:
     assert list(point.bucket_counts) == [2, 1, 1]
     assert (point.count, round(point.sum, 6)) == (4, 7.61)
     assert not point.HasField("min")
+    (exemplar,) = point.exemplars
+    assert (exemplar.trace_id.hex(), exemplar.as_double) == (TRACE, 7)
+    assert [(one.key, one.value.string_value) for one in exemplar.filtered_attributes] == [("call_id", "c2")]
     size = received.metric("size_bytes")
     assert size
     assert size.unit == "By"

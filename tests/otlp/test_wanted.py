@@ -17,11 +17,15 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
     [
         ({}, (None, None)),
         (ENDPOINT, ("http/protobuf", "http/protobuf")),
-        ({**ENDPOINT, "OTEL_SDK_DISABLED": "true"}, (None, None)),
+        ({**ENDPOINT, "OTEL_SDK_DISABLED": "TRUE"}, (None, None)),
         ({**ENDPOINT, "OTEL_METRICS_EXPORTER": "none"}, ("http/protobuf", None)),
         ({**ENDPOINT, "OTEL_TRACES_EXPORTER": "none"}, (None, "http/protobuf")),
         ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, ("grpc", "grpc")),
         ({**ENDPOINT, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc"}, ("http/protobuf", "grpc")),
+        (
+            {**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf"},
+            ("grpc", "http/protobuf"),
+        ),
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, ("http/protobuf", None)),
         ({"OTEL_TRACES_EXPORTER": "otlp"}, ("http/protobuf", None)),
         ({"OTEL_METRICS_EXPORTER": "otlp"}, (None, "http/protobuf")),

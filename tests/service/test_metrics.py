@@ -107,14 +107,18 @@ async def test_a_stream_that_is_open_and_its_items_in_memory_are_counted(
         assert "started" in await stream.read()
         holding = asyncio.create_task(server.database.write(hold))
         await locked.wait()
-        assert change.now.of("database_connections", state="in_use") >= 1
-        await stream.send(*({"chart": {"name": f"c{number}", "service": "superset"}} for number in range(4, 7)))
-        await until(lambda: change.now.of("bulk_queue_items") == 3)
-        assert change.now.of("bulk_sessions_open") == 1
-        assert change.now.of("streams_open", method="dashboardcatalog.v1.DashboardService/BulkUpsert") == 1
-        free.set()
-        await holding
+        try:
+            assert change.now.of("database_connections", state="in_use") >= 1
+            await stream.send(*({"chart": {"name": f"c{number}", "service": "superset"}} for number in range(4, 7)))
+            await until(lambda: change.now.of("bulk_queue_items"))
+            found = change.now
+        finally:
+            free.set()
+            await holding
         assert not (await stream.end()).refused
+    assert found.of("bulk_queue_items") == 3
+    assert found.of("bulk_sessions_open") == 1
+    assert found.of("streams_open", method="dashboardcatalog.v1.DashboardService/BulkUpsert") == 1
     await until(lambda: change.now.of("streams_open") == 0)
     assert change.now.of("bulk_sessions_open") == change.now.of("bulk_queue_items") == 0
 

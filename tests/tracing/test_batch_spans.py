@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from opentelemetry.trace import StatusCode
 from sqlalchemy import text
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
 from tests.conftest import DATABASES, sqlite_url
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.postgres import PostgresServer
 from tests.service.caller import Caller, Refused
 from tests.service.servers import running
@@ -90,6 +91,7 @@ async def test_each_attempt_of_a_transaction_has_a_span(recorded: Recorded, data
     assert second.status.status_code is StatusCode.UNSET
     failed, rollback = recorded.below(first)
     assert (failed.name, rollback.name) == ("INSERT t", "ROLLBACK")
+    assert failed.status.status_code is StatusCode.ERROR
     assert attributes(failed)["db.response.status_code"] in {"23505", "SQLITE_CONSTRAINT_PRIMARYKEY"}
     assert str(attributes(failed)["db.query.text"]).startswith("INSERT INTO t VALUES (")
     assert [span.name for span in recorded.below(second)] == ["INSERT t", "COMMIT"]
@@ -121,7 +123,8 @@ async def test_a_database_that_is_gone_is_an_error_from_the_batch_to_the_call(
 ) -> None:
     url, take_away = breakable
     recorded = Recorded()
-    async with running(url, tmp_path / "data", spans=recorded.spans) as (_, service):
+    given = {"spans": recorded.spans, "http_address": "127.0.0.1:0"}
+    async with running(url, tmp_path / "data", **given) as (server, service):
         admin = service.caller("admin", "admin")
         await admin.add_small_catalog()
         await admin.upsert_dashboard(dashboard={"name": "d", "service": "superset"})
@@ -131,7 +134,14 @@ async def test_a_database_that_is_gone_is_an_error_from_the_batch_to_the_call(
             await admin.upsert_dashboard(dashboard={"name": "e", "service": "superset"})
         assert raised.value.reason == "DATABASE_UNAVAILABLE"
         call = await recorded.call("/UpsertDashboard")
+        assert server.http
+        token = {"authorization": f"Bearer {service.token('admin', 'admin')}"}
+        async with httpx.AsyncClient(base_url=f"http://{server.http.address}", headers=token) as client:
+            assert (await client.get("/api/v1/charts", timeout=PATIENCE)).status_code == 503
+        request = await recorded.call("GET /api/v1/charts")
 
+    assert request.status.status_code is StatusCode.ERROR
+    assert attributes(request)["error.type"] == "503"
     batch = recorded.only_below(call)
     transaction = recorded.only_below(batch)
     for span in (call, batch, transaction):

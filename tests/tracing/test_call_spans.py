@@ -10,6 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from opentelemetry.trace import SpanKind, StatusCode
+from sqlalchemy import make_url
 
 from dashboard_catalog.calls.access_log import CallLine
 from dashboard_catalog.server import CatalogServer
@@ -56,6 +57,8 @@ async def test_an_upsert_is_one_trace_down_to_its_statements(
     assert transaction.name == "transaction"
     assert attributes(transaction) == {"db.system.name": system, "dashboard_catalog.attempt": 1}
     statements = recorded.below(transaction)
+    # The path of a file is left out.
+    namespace = None if system == "sqlite" else make_url(database_url).database
     names = [span.name for span in statements]
     assert names[-1] == "COMMIT"
     assert {"UPDATE service_sequence", "SELECT entity"} & set(names)
@@ -63,6 +66,7 @@ async def test_an_upsert_is_one_trace_down_to_its_statements(
     for statement in statements:
         assert statement.kind is SpanKind.CLIENT
         assert attributes(statement)["db.system.name"] == system
+        assert attributes(statement).get("db.namespace") == namespace
         assert attributes(statement)["db.operation.name"] == str(attributes(statement)["db.query.text"]).split()[0]
     assert call.context
     assert {span.context.trace_id for span in recorded if span.context} == {call.context.trace_id}
@@ -87,7 +91,9 @@ async def test_no_attribute_has_a_value_a_subject_or_a_token(
         assert value not in said, value
     # And every attribute is described.
     described = set(re.findall("`([a-z_.]+)`", ROOT.joinpath("docs/tracing.md").read_text()))
-    assert {name for span in recorded for name in attributes(span)} <= described
+    seen = {name for span in recorded for name in attributes(span)}
+    assert seen <= described
+    assert {"db.query.summary", "db.response.returned_rows"} <= seen
 
 
 @ON_SQLITE
@@ -275,4 +281,7 @@ async def test_a_stream_has_a_span_per_chunk(recorded: Recorded, bot: Caller) ->
     for chunk in found:
         transaction = recorded.only_below(chunk)
         assert transaction.name == "transaction"
-        assert recorded.below(transaction)[-1].name == "COMMIT"
+        statements = [attributes(span) for span in recorded.below(transaction)]
+        assert statements[-1]["db.operation.name"] == "COMMIT"
+        size = attributes(chunk)["dashboard_catalog.chunk.size"]
+        assert size in [statement.get("db.operation.batch.size") for statement in statements]

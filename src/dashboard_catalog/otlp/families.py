@@ -74,8 +74,6 @@ def _metrics_of(family: Family, span: _Span) -> list[Metric]:
         return [metric(name, _sum(family, name, span))]
     if family.type in {"histogram", "summary"}:
         return [metric(family.name, _histogram(family, span))]
-    if family.type == "gaugehistogram":
-        return []
     names = dict.fromkeys(sample.name for sample in family.samples)
     return [metric(name, _gauge(family, name, span)) for name in names]
 
