@@ -47,11 +47,10 @@ def test_a_process_that_ends_in_order_has_not_died(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(companion, "_FIRST_DELAY_SECONDS", 0.01)
     receiving, sending = Pipe(duplex=False)
     deaths: list[int] = []
-    with structlog.testing.capture_logs() as lines:
-        with accompanied(report, sending, died=lambda: deaths.append(1)):
-            os.kill(received(receiving), signal.SIGTERM)
-            assert received(receiving) == "stopped"
-            received(receiving)
+    with structlog.testing.capture_logs() as lines, accompanied(report, sending, died=lambda: deaths.append(1)):
+        os.kill(received(receiving), signal.SIGTERM)
+        assert received(receiving) == "stopped"
+        received(receiving)
     assert {line["event"] for line in lines} == {"companion_ended"}
     assert deaths == []
 

@@ -434,11 +434,7 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         for _ in range(4):
             assert await scraped_processes(metrics_address, readiness_checks=8) == (PROCESSES, 2, 1)
         if sys.platform == "linux":
-            os.kill(indexer_of(several), signal.SIGKILL)
-            await several.line("companion_died")
-            async with asyncio.timeout(PATIENCE):
-                while (await scraped(metrics_address)).of("companion_deaths_total") != 1:
-                    pass
+            await check_death_of_indexer(several, metrics_address)
         several.process.send_signal(signal.SIGTERM)
         assert await several.ended() == 0
         assert sum(line["event"] == "search_index_building" for line in several.lines) <= 1
@@ -446,6 +442,15 @@ async def test_several_processes_share_an_address(tmp_path: Path, database_url: 
         for pid in workers:
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
+
+
+async def check_death_of_indexer(served: Process, metrics_address: str) -> None:
+    """Kills the indexer, and waits until that is counted."""
+    os.kill(indexer_of(served), signal.SIGKILL)
+    await served.line("companion_died")
+    async with asyncio.timeout(PATIENCE):
+        while (await scraped(metrics_address)).of("companion_deaths_total") != 1:
+            pass
 
 
 def indexer_of(served: Process) -> int:

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
-from dashboard_catalog.auth.jwks_url import JwksUrl
 from dashboard_catalog.auth.claims import ClaimNames
 from dashboard_catalog.auth.external_issuer import external_issuer
+from dashboard_catalog.auth.jwks_url import JwksUrl
 from dashboard_catalog.auth.key_sets import LARGEST_DOCUMENT
 from dashboard_catalog.metrics.declared import Metrics
 from tests.auth.issuer import AUDIENCE, ISSUER, jwk, jwks, new_ed25519, new_p256

@@ -4,7 +4,12 @@ import os
 from importlib.metadata import version
 
 import pytest
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, NumberDataPoint
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+)
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Summary
 
 from dashboard_catalog.otlp.exporting import exporting
@@ -99,9 +104,7 @@ def _check(received: Received) -> None:
     points = {_labels(point)["method"]: point for point in calls.sum.data_points}
     assert {method: point.as_double for method, point in points.items()} == {"get": 3, "put": 1}
     assert 0 < points["get"].start_time_unix_nano <= points["get"].time_unix_nano
-    (exemplar,) = points["put"].exemplars
-    assert (exemplar.trace_id.hex(), exemplar.as_double) == (TRACE, 1)
-    assert [(one.key, one.value.string_value) for one in exemplar.filtered_attributes] == [("call_id", "c1")]
+    _check_exemplar(points["put"], 1, "c1")
     assert _only(received.metric("open_sessions"), "gauge").as_double == -2.5
     duration = received.metric("call_seconds")
     assert duration
@@ -111,15 +114,19 @@ def _check(received: Received) -> None:
     assert list(point.bucket_counts) == [2, 1, 1]
     assert (point.count, round(point.sum, 6)) == (4, 7.61)
     assert not point.HasField("min")
-    (exemplar,) = point.exemplars
-    assert (exemplar.trace_id.hex(), exemplar.as_double) == (TRACE, 7)
-    assert [(one.key, one.value.string_value) for one in exemplar.filtered_attributes] == [("call_id", "c2")]
+    _check_exemplar(point, 7, "c2")
     size = received.metric("size_bytes")
     assert size
     assert size.unit == "By"
     (point,) = size.histogram.data_points
     assert (list(point.explicit_bounds), list(point.bucket_counts), point.sum) == ([], [1], 10)
     assert _labels(_only(received.metric("build_info"), "gauge")) == {"version": "1"}
+
+
+def _check_exemplar(point: NumberDataPoint | HistogramDataPoint, value: float, call_id: str) -> None:
+    (exemplar,) = point.exemplars
+    assert (exemplar.trace_id.hex(), exemplar.as_double) == (TRACE, value)
+    assert [(one.key, one.value.string_value) for one in exemplar.filtered_attributes] == [("call_id", call_id)]
 
 
 def _only(metric: Metric | None, kind: str) -> NumberDataPoint:

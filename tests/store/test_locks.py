@@ -40,7 +40,9 @@ async def _is_taken(database: Database, held: Held) -> bool:
 
 
 @pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True)])
-async def test_who_writes_entities_shares_the_lock_with_nobody(database: Database, *, first: bool, second: bool) -> None:
+async def test_who_writes_entities_shares_the_lock_with_nobody(
+    database: Database, *, first: bool, second: bool
+) -> None:
     one = Held(database, to_write=first)
     await one.taken.wait()
     other = Held(database, to_write=second)

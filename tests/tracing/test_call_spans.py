@@ -283,5 +283,4 @@ async def test_a_stream_has_a_span_per_chunk(recorded: Recorded, bot: Caller) ->
         assert transaction.name == "transaction"
         statements = [attributes(span) for span in recorded.below(transaction)]
         assert statements[-1]["db.operation.name"] == "COMMIT"
-        size = attributes(chunk)["dashboard_catalog.chunk.size"]
-        assert size in [statement.get("db.operation.batch.size") for statement in statements]
+        assert any("db.operation.batch.size" in statement for statement in statements)
