@@ -123,8 +123,8 @@ async def test_a_database_that_is_gone_is_an_error_from_the_batch_to_the_call(
 ) -> None:
     url, take_away = breakable
     recorded = Recorded()
-    given = {"spans": recorded.spans, "http_address": "127.0.0.1:0"}
-    async with running(url, tmp_path / "data", **given) as (server, service):
+    started = running(url, tmp_path / "data", spans=recorded.spans, http_address="127.0.0.1:0")
+    async with started as (server, service):
         admin = service.caller("admin", "admin")
         await admin.add_small_catalog()
         await admin.upsert_dashboard(dashboard={"name": "d", "service": "superset"})
