@@ -16,6 +16,7 @@ from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.rpc.bulk_stream import serve_bulk
 from dashboard_catalog.store.records import CATALOG_ID, SessionRecord
 from dashboardcatalog.v1 import bulk_pb2
+from tests.metrics_reading import of_process
 from tests.patience import PATIENCE
 
 
@@ -33,8 +34,8 @@ class _Database:
         return await asyncio.shield(asyncio.create_task(self.may_finish.wait()))
 
 
-@pytest.mark.parametrize("closes", [True, False])
-async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes: bool) -> None:
+@pytest.mark.parametrize(("closes", "validates"), [(True, False), (False, False), (False, True)])
+async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes: bool, validates: bool) -> None:
     database: Any = _Database()
     now = datetime.now(UTC)
     record = SessionRecord(
@@ -57,13 +58,15 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
         pass
 
     async def requests() -> Any:
-        yield bulk_pb2.BulkUpsertRequest(items=[bulk_pb2.BulkUpsertItem()])
+        yield bulk_pb2.BulkUpsertRequest(
+            options=bulk_pb2.BulkUpsertOptions(validate_only=validates), items=[bulk_pb2.BulkUpsertItem()]
+        )
         if not closes:
             await asyncio.Event().wait()
 
     recent_writes = SimpleNamespace(add=lambda _caller, _advanced: None)
-    sessions = SimpleNamespace(open=open_session)
-    catalog: Any = SimpleNamespace(sessions=sessions, recent_writes=recent_writes, metrics=Metrics(), spans=None)
+    sessions, metrics = SimpleNamespace(open=open_session), Metrics()
+    catalog: Any = SimpleNamespace(sessions=sessions, recent_writes=recent_writes, metrics=metrics, spans=None)
     chunks = asyncio.Semaphore(1)
     stream = asyncio.create_task(serve_bulk(catalog, chunks, requests(), Caller(principal, "1"), send))
     async with asyncio.timeout(PATIENCE):
@@ -76,6 +79,8 @@ async def test_a_chunk_keeps_its_place_until_the_database_has_finished_it(closes
     for _ in range(5):
         await asyncio.sleep(0)
     assert chunks.locked()
+    # What only validates is never written, so an alert would take it for a load that is stuck.
+    assert of_process(metrics).of("bulk_queue_items") == (0 if validates else 1)
     database.may_finish.set()
     async with asyncio.timeout(PATIENCE):
         await chunks.acquire()

@@ -140,6 +140,21 @@ async def test_the_search_index_is_measured(superset: Caller, server: CatalogSer
         assert not math.isnan(measured("lag_seconds"))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_alerts_watch_is_shown_before_it_happens(database_url: str, tmp_path: Any) -> None:
+    async with running(database_url, tmp_path / "data") as (server, _):
+        server.metrics.keys.failed()
+        found = of_process(server.metrics)
+
+    def outcomes(name: str) -> dict[str, float]:
+        return {sample.labels["outcome"]: sample.value for sample in found.named(name)}
+
+    assert outcomes("bulk_sweeps_total") == {"DONE": 0, "TOO_MANY": 0, "EMPTY_SESSION": 0, "UNREADABLE_ITEM": 0}
+    assert outcomes("bulk_items_total").items() >= {"created": 0, "suppressed": 0, "failed": 0}.items()
+    assert outcomes("policy_loads_total") == {"loaded": 1, "refused": 0, "failed": 0}
+    assert outcomes("key_loads_total") == {"loaded": 0, "failed": 1}
+
+
 async def test_denials_and_wrong_tokens_are_counted(service: Service, superset: Caller, server: CatalogServer) -> None:
     del superset
     change = Change(server)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from dashboard_catalog.auth.policies import Authorizer
+from dashboard_catalog.catalog.bulk.counts import ALL_OUTCOMES
 from dashboard_catalog.catalog.bulk.failures import ItemFailure
 from dashboard_catalog.catalog.bulk.opening import open_rehearsal, open_session
 from dashboard_catalog.catalog.bulk.rehearsal import Rehearsal
@@ -19,13 +20,13 @@ from dashboard_catalog.catalog.bulk.session_lists import (
     find_sessions,
 )
 from dashboard_catalog.catalog.bulk.stale import StaleRequest, delete_stale
-from dashboard_catalog.catalog.bulk.sweep import Swept
+from dashboard_catalog.catalog.bulk.sweep import SweepOutcome, Swept
 from dashboard_catalog.catalog.bulk.undo_chunk import Undone
 from dashboard_catalog.catalog.bulk.undoing import Undoing
 from dashboard_catalog.catalog.indexing.recent_writes import RecentWrites
 from dashboard_catalog.catalog.model.commands import Writer
 from dashboard_catalog.catalog.writing.pipeline import Pipeline
-from dashboard_catalog.metrics.declared import Metrics
+from dashboard_catalog.metrics.declared import Metrics, begin_at_zero
 from dashboard_catalog.store.database import Database
 
 
@@ -49,6 +50,8 @@ class Sessions:
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics.bulk
+        begin_at_zero(self._metrics.items, ALL_OUTCOMES)
+        begin_at_zero(self._metrics.sweeps, (each for each in SweepOutcome if each is not SweepOutcome.PREVIEWED))
         self._database = database
         self._authorizer = authorizer
         self._pipeline = pipeline

@@ -4,7 +4,7 @@ No label holds a name of a thing or a caller, or anything else that callers choo
 of values. Each group is declared when it is first used, so a process shows only what it counts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
@@ -207,6 +207,7 @@ class AuthMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.policy_loads = _counter(registry, "policy_loads", "Attempts to load policies, by outcome", ("outcome",))
+        begin_at_zero(self.policy_loads, ("loaded", "refused", "failed"))
         self.policies_loaded_at = _gauge(
             registry, "policy_loaded_timestamp_seconds", "When the policies in force were loaded"
         )
@@ -232,6 +233,7 @@ class KeyMetrics:
         self._loads = _counter(
             registry, "key_loads", "Attempts to load the keys of the external issuer, by outcome", ("outcome",)
         )
+        begin_at_zero(self._loads, ("loaded", "failed"))
         self._loaded_at = _gauge(
             registry, "key_loaded_timestamp_seconds", "When the keys of the external issuer were last read"
         )
@@ -297,6 +299,15 @@ class RuntimeMetrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
+
+
+def begin_at_zero(counter: Counter, values: Iterable[str]) -> None:
+    """Shows a counter for all values of its label, also for those that have not happened yet.
+
+    Prometheus does not see the first increase of a counter that appears with it, and so no alert would.
+    """
+    for value in values:
+        counter.labels(value)
 
 
 def _version() -> str:

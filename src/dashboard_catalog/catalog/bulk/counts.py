@@ -13,6 +13,7 @@ from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.records import SessionRecord
 
 FAILED = "failed"
+ALL_OUTCOMES = (*(outcome.lower() for outcome in Outcome), FAILED)
 _REFERENCE = "reference:"
 
 
