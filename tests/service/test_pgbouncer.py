@@ -11,12 +11,13 @@ from uuid import uuid4
 import pytest
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.server import prepare
 from dashboard_catalog.settings import Settings
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.driver_errors import NEEDS_PGBOUNCER
+from dashboard_catalog.store.driver_errors import NEEDS_PGBOUNCER, DatabaseUnavailable
 from tests.patience import PATIENCE, until
 from tests.pgbouncer import PgBouncer, needs_pgbouncer, pgbouncer
 from tests.postgres import PostgresServer
@@ -80,6 +81,17 @@ async def test_everything_works_over_two_connections(pooler: PgBouncer, name: st
     assert (found["total"], len(found["dashboards"])) == ("100", 50)
     assert Counter(line.split()[0] for line in watched)["created"] == 100
     assert left == set()
+
+
+async def test_what_pgbouncer_cannot_reach_is_not_only_a_part_of_the_data(pooler: PgBouncer) -> None:
+    database = Database(f"{pooler.url('missing')}&pgbouncer=true")
+    with pytest.raises(DatabaseUnavailable) as raised:
+        async with database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+    assert isinstance(raised.value.__cause__, DBAPIError)
+    assert getattr(raised.value.__cause__.orig, "sqlstate", None) == "08P01"
+    assert not raised.value.is_partial
+    await database.close()
 
 
 async def _use(admin: Caller, number: int) -> None:

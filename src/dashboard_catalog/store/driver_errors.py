@@ -208,9 +208,12 @@ def _text_of(error: BaseException) -> str:
 
 
 def _is_of_a_node(error: BaseException) -> bool:
-    """Says whether a server has answered that a connection failed, which then is one of its own."""
+    """Says whether a server has answered that a connection failed, which then is one of its own.
+
+    PgBouncer says this of the whole server, as the last thing on a connection: its severity is FATAL.
+    """
     driver_error = getattr(getattr(error, "orig", error), "__cause__", None) or error
-    return _state_of(error).startswith("08") and getattr(driver_error, "severity", None) is not None
+    return _state_of(error).startswith("08") and getattr(driver_error, "severity_en", None) == "ERROR"
 
 
 def _is_lost_race(error: BaseException) -> bool:
