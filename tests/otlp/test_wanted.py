@@ -1,5 +1,6 @@
 """What OpenTelemetry's variables ask for, and what becomes of what cannot be done."""
 
+import os
 import sys
 
 import pytest
@@ -72,4 +73,19 @@ def test_what_is_asked_for_and_not_installed_is_named(monkeypatch: pytest.Monkey
     with pytest.raises(OtlpError, match=r"install dashboard-catalog\[otlp\], or set OTEL_SDK_DISABLED=true"):
         check(ENDPOINT)
     check({**ENDPOINT, "OTEL_SDK_DISABLED": "true"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"), ("OTEL_ATTRIBUTE_COUNT_LIMIT", "many")]
+)
+def test_a_value_that_the_sdk_refuses_is_found_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    for given in ({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, {name: value}):
+        for variable, text in given.items():
+            monkeypatch.setenv(variable, text)
+    with pytest.raises(OtlpError, match=f"{name}.*{value}|{value}.*{name}"):
+        check(os.environ)
+    monkeypatch.delenv(name)
+    check(os.environ)
     check({})

@@ -51,12 +51,14 @@ class Export:
 
 
 def check(environment: Mapping[str, str]) -> None:
-    """Returns if everything that the variables ask for can be sent.
+    """Returns if everything that the variables ask for can be sent. Must not be called in an event loop.
 
     Raises:
         OtlpError: If not.
     """
-    _senders(wanted(environment))
+    asked = wanted(environment)
+    if asked.traces or asked.metrics:
+        asyncio.run(_new_export(asked).close(CLOSE_SECONDS))
 
 
 @asynccontextmanager
@@ -70,16 +72,24 @@ async def exporting(environment: Mapping[str, str], close_seconds: float = CLOSE
     Raises:
         OtlpError: As `check`.
     """
-    asked = wanted(environment)
-    senders = _senders(asked)
-    export = Export(
-        senders.new_span_sender(asked.traces) if senders and asked.traces else None,
-        senders.new_metric_sender(asked.metrics, asked.interval_seconds) if senders and asked.metrics else None,
-    )
+    export = _new_export(wanted(environment))
     try:
         yield export
     finally:
         await export.close(close_seconds)
+
+
+def _new_export(asked: Wanted) -> Export:
+    senders = _senders(asked)
+    if senders is None:
+        return Export(None, None)
+    try:
+        return Export(
+            senders.new_span_sender(asked.traces) if asked.traces else None,
+            senders.new_metric_sender(asked.metrics, asked.interval_seconds) if asked.metrics else None,
+        )
+    except Exception as error:  # the SDK has no class of its own for variables that it refuses
+        raise OtlpError(f"OpenTelemetry refuses its variables: {error}") from error
 
 
 def _senders(asked: Wanted) -> ModuleType | None:
