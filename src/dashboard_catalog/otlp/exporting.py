@@ -40,7 +40,7 @@ class Export:
         """Sends metrics again and again until the end, if they are to be sent.
 
         Args:
-            collect: Returns them: `collect` of a registry of prometheus_client. It is called in the event loop.
+            collect: Returns them: `collect` of a registry of prometheus_client. It is called in a thread.
         """
         if self._metrics:
             self._metrics.start(collect)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from opentelemetry.sdk.metrics.export import MetricExporter
@@ -56,11 +57,14 @@ class MetricSender:
             await self._send(collect)
 
     async def _send(self, collect: Collect) -> None:
+        # To collect reads files, too, and would hold up the event loop.
+        await done_in_thread(partial(self._collect_and_export, collect), _EXPORT_SECONDS)
+
+    def _collect_and_export(self, collect: Collect) -> None:
         try:
-            # Here and not in the thread, because what is measured belongs to the event loop.
             data = metrics_data(collect(), self._resource, since=self._began, now=time.time_ns())
         except Exception:  # noqa: BLE001 - the next time may succeed, and the calls go on
             _log.exception("metrics_not_sent")
             return
         # The exporter logs what goes wrong.
-        await done_in_thread(lambda: self._exporter.export(data), _EXPORT_SECONDS)
+        self._exporter.export(data)
