@@ -65,6 +65,7 @@ def test_a_certificate_of_another_time_is_refused_and_replaces_none(
 ) -> None:
     write_certificate(tmp_path, "good")
     served = certificate(tmp_path)
+    expires_at = served.expires_at
     write_certificate(tmp_path, "bad", days=days)
     with pytest.raises(CertificateError, match=problem):
         certificate(tmp_path).check_dates()
@@ -73,5 +74,7 @@ def test_a_certificate_of_another_time_is_refused_and_replaces_none(
         assert served.newer() is None
     # One warning per change of the files, not one per handshake.
     assert [line["event"] for line in lines] == ["certificate_refused"]
-    write_certificate(tmp_path, "renewed")
+    assert served.expires_at == expires_at
+    write_certificate(tmp_path, "renewed", days=(-1, 90))
     assert served.newer() is not None
+    assert served.expires_at > expires_at

@@ -71,14 +71,14 @@ class Certificate:
         try:
             pem = self._read()
             self.check_dates()
+            expires_at = _certificates(self._cert)[0].not_valid_after_utc
         except CertificateError as error:
             # The two files are replaced one after the other, so the next handshake tries again.
             if stamp != self._refused:
                 _log.warning("certificate_refused", problem=str(error))
             self._refused = stamp
             return None
-        self._stamp = stamp
-        self.expires_at = _certificates(self._cert)[0].not_valid_after_utc
+        self._stamp, self.expires_at = stamp, expires_at
         _log.info("certificate_loaded", path=str(self._cert))
         return pem
 
