@@ -159,6 +159,11 @@ def test_a_socket_folder_reaches_the_driver() -> None:
         ({"address": "[::]:50051"}, "ADDRESS: [::]:50051 is open to other machines without TLS"),
         ({"address": "catalog.internal:50051"}, "or allow it with INSECURE"),
         ({"metrics_address": "unix:/a"}, "METRICS_ADDRESS: must be HOST:PORT"),
+        (
+            {"http_address": "localhost:8585", "metrics_address": "localhost:8585"},
+            "HTTP_ADDRESS and METRICS_ADDRESS are both localhost:8585: use another port for one of them",
+        ),
+        ({"http_address": "127.0.0.1:50051"}, "ADDRESS and HTTP_ADDRESS are both 127.0.0.1:50051"),
         ({"metrics_address": "catalog"}, "METRICS_ADDRESS: catalog:9464 is open to other machines, and needs no token"),
         (
             {"metrics_address": "[::]:1", "tls_cert": "cert.pem", "tls_key": "key.pem"},

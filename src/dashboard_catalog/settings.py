@@ -6,10 +6,11 @@ know the parts of the program that it configures.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -248,8 +249,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        problems = list(self._contradictions())
-        if problems:
+        if problems := [*self._contradictions(), *self._shared_addresses()]:
             raise ValueError("; ".join(problems))
         return self
 
@@ -272,6 +272,12 @@ class Settings(BaseSettings):
             ),
         }
         return [text for text, broken in checks.items() if broken]
+
+    def _shared_addresses(self) -> Iterator[str]:
+        addresses = {"ADDRESS": self.listen, "HTTP_ADDRESS": self.http_listen, "METRICS_ADDRESS": self.metrics_listen}
+        for (one, address), (other, same) in combinations(addresses.items(), 2):
+            if address is not None and address.port and address == same:
+                yield f"{one} and {other} are both {address}: use another port for one of them"
 
     @property
     def listen(self) -> Address:
