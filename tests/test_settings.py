@@ -192,7 +192,10 @@ def test_a_socket_folder_reaches_the_driver() -> None:
         ({"database_url": "postgresql://a,/x"}, "host 2 must be HOST"),
         ({"database_url": "postgresql://ada:secret,word"}, "host 1 must be HOST"),
         ({"database_url": "postgresql:///x?host=a,b,c&port=1,2"}, "has 3 hosts, but 2 ports"),
-        ({"database_url": "postgresql://a,b/x?target_session_attrs=standby"}, "must be any, primary, read-write, not"),
+        (
+            {"database_url": "postgresql://a,b/x?target_session_attrs=standby"},
+            "must be any or primary or read-write, not",
+        ),
         ({"database_url": "postgresql://a/x?pgbouncer=no"}, "pgbouncer must be true"),
         ({"database_url": "ada:secret"}, "DATABASE_URL: must be sqlite:///FILE or postgresql://"),
         ({"colour": "blue"}, "COLOUR: "),

@@ -22,7 +22,7 @@ _LONGEST_DELAY_SECONDS = 60.0
 _HEALTHY_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
-Link = Callable[[], AbstractContextManager[Any]]
+MakesLink = Callable[[], AbstractContextManager[Any]]
 
 _log = structlog.get_logger("dashboard_catalog.companion")
 
@@ -31,7 +31,7 @@ _log = structlog.get_logger("dashboard_catalog.companion")
 def accompanied(
     target: Callable[..., None],
     *args: Any,
-    link: Link = nullcontext,
+    link: MakesLink = nullcontext,
     died: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Keeps a process of `target(*args)` running while the block runs.
@@ -54,7 +54,7 @@ def accompanied(
 
 
 def _keep(
-    stopped: int, target: Callable[..., None], args: tuple[Any, ...], link: Link, died: Callable[[], None]
+    stopped: int, target: Callable[..., None], args: tuple[Any, ...], link: MakesLink, died: Callable[[], None]
 ) -> None:
     """Starts a process, and another one whenever it dies, until the other end of the pipe `stopped` is closed."""
     # What this thread starts takes over its mask. A terminal sends SIGINT to all processes, but the server decides.

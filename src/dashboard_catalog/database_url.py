@@ -107,7 +107,8 @@ def _with_parameters_of_driver(url: "URL", *, pgbouncer: bool) -> "URL":
         url = url.update_query_dict({_ATTRIBUTES: _WRITABLE, **url.query})
         url = url.update_query_dict({"host": ",".join(names), "port": ",".join(ports)})
     if (wanted := url.query.get(_ATTRIBUTES, _WRITABLE)) not in _ALLOWED_ATTRIBUTES:
-        raise ValueError(f"{_ATTRIBUTES} must be {', '.join(_ALLOWED_ATTRIBUTES)}, not {wanted}: the catalog writes")
+        allowed = " or ".join(_ALLOWED_ATTRIBUTES)
+        raise ValueError(f"{_ATTRIBUTES} must be {allowed}, not {wanted}, because the catalog writes")
     return url
 
 

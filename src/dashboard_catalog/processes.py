@@ -28,7 +28,7 @@ COULD_NOT_START = 2
 # A worker that dies sooner is not replaced either.
 _HEALTHY_SECONDS = 2.0
 
-Link = Callable[[int], AbstractContextManager[Any]]
+MakesLink = Callable[[int], AbstractContextManager[Any]]
 
 _log = structlog.get_logger("dashboard_catalog.workers")
 
@@ -77,7 +77,7 @@ def supervise(
     count: int,
     target: Callable[..., None],
     *args: Any,
-    link: Link = lambda _: nullcontext(),
+    link: MakesLink = lambda _: nullcontext(),
     died: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs `count` processes of `target(*args)`. After SIGTERM or SIGINT, stops them and waits until they have ended.
@@ -109,7 +109,7 @@ def supervise(
 class _Workers:
     """The worker processes, with the number of each and the time when it was started."""
 
-    def __init__(self, target: Callable[..., None], args: tuple[Any, ...], link: Link) -> None:
+    def __init__(self, target: Callable[..., None], args: tuple[Any, ...], link: MakesLink) -> None:
         self._spawn = multiprocessing.get_context("spawn")
         self._target = target
         self._args = args

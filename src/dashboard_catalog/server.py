@@ -356,7 +356,7 @@ async def _follow_policies(authorizer: Authorizer) -> None:
             await asyncio.to_thread(authorizer.reload_if_changed)
         except Exception:  # noqa: BLE001 - the policies in force stay, and the next attempt may succeed
             _log.exception("policies_not_followed")
-            authorizer.metrics.policies("failed")
+            authorizer.metrics.count_policy_load("failed")
 
 
 def _run_worker(settings: Settings, link: Link) -> None:

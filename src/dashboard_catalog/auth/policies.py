@@ -155,7 +155,7 @@ class Authorizer:
                 self._decisions, self._possibilities = self._load()
             except PolicyError as error:
                 _log.error("policies_refused", folder=str(self._folder), problem=str(error))
-                self.metrics.policies("refused")
+                self.metrics.count_policy_load("refused")
                 self._stamp = stamp
                 return False
             # Only now: what failed for another reason than the policies is tried again.
@@ -166,5 +166,5 @@ class Authorizer:
         policies = read_policies(self._folder, self._schema)
         decisions, possibilities = Decisions(policies), Possibilities(policies)
         _log.info("policies_loaded", folder=str(self._folder), policies=len(policies))
-        self.metrics.policies("loaded")
+        self.metrics.count_policy_load("loaded")
         return decisions, possibilities

@@ -41,7 +41,7 @@ class CallLine(NamedTuple):
         more: Further fields, if any.
         trace_id: Id of the trace, if the call is recorded.
         door: The door that it came through, for metrics.
-        counts_as: The method for metrics: one value for all that the server does not have, as callers make them up.
+        counts_as: The method for metrics. All that the server does not have share one name, since callers make them up.
     """
 
     call_id: str

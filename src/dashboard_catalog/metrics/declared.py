@@ -219,7 +219,7 @@ class AuthMetrics:
         )
         self.denied = _counter(registry, "denied", "Denials by the policies, by action", ("action",))
 
-    def policies(self, outcome: str) -> None:
+    def count_policy_load(self, outcome: str) -> None:
         """Counts an attempt to load policies: loaded, refused or failed."""
         self.policy_loads.labels(outcome).inc()
         if outcome == "loaded":

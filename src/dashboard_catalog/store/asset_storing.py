@@ -67,7 +67,7 @@ class _Statements(Generic[A]):
         await former_names.store(connection, changes.service_id, self._kind, changes.names)
 
     async def _touch(self, connection: WriteConnection, touched: list[A]) -> None:
-        # An update takes as long on a cluster as a COPY of many rows.
+        # On a cluster, the update of one row takes as long as a COPY of many.
         if connection.is_distributed:
             await delete_rows(connection, self._table, touched)
             await self._insert.run(connection, touched)

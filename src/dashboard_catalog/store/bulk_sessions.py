@@ -154,8 +154,8 @@ async def expiring_in(connection: ReadConnection, details_before: datetime, befo
     """Returns the BI services, or `CATALOG_ID`, that have sessions to expire.
 
     Args:
-        details_before: Of sessions that keep something beside their rows, and whose last chunk is older.
-        before: Of sessions whose last chunk is older.
+        details_before: Sessions whose last chunk is older lose what they keep beside their rows.
+        before: Sessions whose last chunk is older are removed.
     """
     c = SESSION.c
     detailed = select(c.service_id).where(c.updated_at < details_before, ~c.details_expired)

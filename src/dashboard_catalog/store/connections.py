@@ -68,7 +68,7 @@ class ReadConnection:
 
     @property
     def is_distributed(self) -> bool:
-        """Whether the database may be a cluster, so that a lock or a failover of one node does not show on others."""
+        """Whether the database may be a cluster, where a lock or a failover of one node does not show on others."""
         return DISTRIBUTED in self._connection.info
 
     async def execute(self, statement: Query, parameters: Parameters | None = None) -> CursorResult[*Columns]:

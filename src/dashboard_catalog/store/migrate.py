@@ -24,7 +24,7 @@ T = TypeVar("T")
 _FOLDER = str(Path(__file__).parent / "migrations")
 
 _ENTITY_COLUMNS = ", ".join(ENTITY.c.keys())
-# Such a server takes the number of a change, but leaves no row of it.
+# A server without a feed takes the number of a change of an entity, but leaves no row of the change.
 _MISSING_CHANGES = text(
     f"INSERT INTO entity_change ({_ENTITY_COLUMNS}, change, by_ingestion)"  # noqa: S608 - of names of columns
     f" SELECT {_ENTITY_COLUMNS}, CASE WHEN deleted THEN 'deleted'"
@@ -135,8 +135,8 @@ def _record_missing_changes(connection: Connection) -> None:
 def _steps(url: str, found: Found) -> list[str]:
     """Returns the revisions to migrate to, each in a transaction of its own.
 
-    On PostgreSQL, each migration of a database in use is one. A migration ends with what locks out readers, and they
-    would otherwise wait until the migrations after it are done.
+    On PostgreSQL, each migration of a database in use has its own. It ends with what locks out readers, and in a common
+    transaction they would wait until the migrations after it are done.
     """
     if is_sqlite(url) or found.revision is None:
         return ["head"]

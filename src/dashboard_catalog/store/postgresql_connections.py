@@ -51,6 +51,9 @@ class PostgresqlConnections:
         seconds: How long the server may take to answer.
     """
 
+    CONNECTIONS_PER_PLACE = 2
+    """How many connections there may be under load for each that a pool keeps."""
+
     def __init__(self, url: str, *, seconds: float) -> None:
         self._url = url
         self._pgbouncer = is_behind_pgbouncer(url)
@@ -59,9 +62,6 @@ class PostgresqlConnections:
         # They are closed instead of being used again.
         self._useless: WeakSet[asyncpg.Connection] = WeakSet()
         self._distributed: WeakSet[asyncpg.Connection] = WeakSet()
-
-    CONNECTIONS_PER_PLACE = 2
-    """How many connections there may be under load for each that a pool keeps."""
 
     def engine(self, pool_size: int) -> AsyncEngine:
         """Returns a pool of connections."""

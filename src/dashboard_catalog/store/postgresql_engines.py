@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from dashboard_catalog.database_url import PGBOUNCER
 
 _CONNECT_SECONDS = 10
-# With another name, or in a cache, a statement would be looked for on the connection of another transaction.
+# Statements get the empty name, which `str` returns. With another name, or in a cache, a statement would be looked for
+# on the connection of another transaction.
 _BEHIND_PGBOUNCER = {
     "statement_cache_size": 0,
     "prepared_statement_cache_size": 0,

@@ -91,9 +91,9 @@ class ReferenceRows:
             await connection.run(self._remove, removed)
 
     async def _remove_rows_at_once(self, connection: WriteConnection, removed: Sequence[_Reference]) -> None:
-        """Removes rows by one statement, since a cluster takes as long for one of many.
+        """Removes rows by one statement, since a cluster takes as long for one row as for many.
 
-        One server plans it once for all, and reads all references of a BI service for it if it had none then.
+        One server would keep a plan that it made while the BI service had no references. Such a plan reads all of them.
         """
         if removed:
             services, targets, deleted, names = zip(*removed, strict=True)

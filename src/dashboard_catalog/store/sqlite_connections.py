@@ -48,6 +48,9 @@ class SqliteConnections:
         seconds: How long a statement may take.
     """
 
+    CONNECTIONS_PER_PLACE = 1
+    """How many connections there may be for each place of a pool."""
+
     def __init__(self, url: str, *, seconds: float) -> None:
         self._url = url
         self._seconds = seconds
@@ -61,9 +64,6 @@ class SqliteConnections:
         # The file that the open connections have opened.
         self._opened: _Identity | None = None
         self._damaged: _Identity | None = None
-
-    CONNECTIONS_PER_PLACE = 1
-    """How many connections there may be for each place of a pool."""
 
     def engine(self, pool_size: int, *, writes: bool = False) -> AsyncEngine:
         """Returns a pool of connections.

@@ -100,7 +100,7 @@ class _Traced(ReadConnection):
     statements: StatementSpans
 
     async def execute(self, statement: Any, parameters: Parameters | None = None) -> CursorResult[*Columns]:
-        """Runs a statement as below."""
+        """Runs a statement, with a span."""
         rows = len(parameters) if isinstance(parameters, Sequence) else 1
         with self.statements.of(rows=rows) as span:
             result = await super().execute(statement, parameters)
@@ -111,14 +111,14 @@ class _Traced(ReadConnection):
     async def fetch(
         self, statement: FixedStatement, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[Sequence[Any]]:
-        """Runs a statement as below."""
+        """Runs a statement, with a span."""
         with self.statements.of(statement.form(self.dialect).sql) as span:
             rows = await super().fetch(statement, parameters)
             span.set_attribute("db.response.returned_rows", len(rows))
             return rows
 
     async def rollback(self) -> None:
-        """Ends the transaction as below."""
+        """Ends the transaction, with a span if there is anything to end."""
         if self._connection.in_transaction():
             with self.statements.of("ROLLBACK"):
                 await super().rollback()
@@ -136,17 +136,17 @@ class TracedWriteConnection(_Traced, WriteConnection):
     __slots__ = ("statements",)
 
     async def run_rows(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
-        """Runs a statement as below."""
+        """Runs a statement once per row, with one span."""
         with self.statements.of(sql, rows=len(rows)):
             await super().run_rows(sql, rows)
 
     async def copy_rows(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-        """Copies rows as below."""
+        """Copies rows, with a span."""
         with self.statements.of(f"COPY {table} ({', '.join(columns)}) FROM STDIN", rows=len(rows)):
             await super().copy_rows(table, columns, rows)
 
     async def commit(self) -> None:
-        """Ends the transaction as below."""
+        """Ends the transaction, with a span."""
         with self.statements.of("COMMIT"):
             await super().commit()
 
@@ -167,7 +167,7 @@ def traced(
 
 
 class TransactionSpans:
-    """Makes the spans of transactions, and the transactions whose statements have spans.
+    """Makes the spans of transactions, and what makes those of their statements.
 
     Args:
         spans: Makes spans.

@@ -30,7 +30,7 @@ RECORD_LIFETIME = timedelta(days=90)
 """How long a session can be looked at and reverted after its last chunk."""
 
 EXPIRE_SECONDS = 600.0
-"""How long a process waits between two looks at what is old, about."""
+"""About how long a process waits between two looks for old sessions."""
 
 # Sessions that lose their failures and mentions in one transaction.
 _AT_ONCE = 20

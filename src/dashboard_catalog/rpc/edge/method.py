@@ -35,7 +35,7 @@ class Method:
         responses_stream: Whether it returns one.
         is_unary: Whether it takes one request and returns one response.
         is_watch: Whether its calls are watchers.
-        counts_as: Its name for metrics: one value for all that there are not.
+        counts_as: Its name for metrics, which all methods share that the server does not have.
     """
 
     name: str

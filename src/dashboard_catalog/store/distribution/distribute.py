@@ -136,7 +136,7 @@ class _Distribution:
 
     def _take(self, step: Step) -> None:
         """Takes a step in a transaction of its own, unless another process has taken it meanwhile."""
-        with self._connection.begin(), _told_of_rows(self._connection, self._show_moving):
+        with self._connection.begin(), _reporting_rows(self._connection, self._show_moving):
             self._connection.execute(select(func.pg_advisory_xact_lock(bindparam("key", MIGRATION_LOCK))))
             # A large table takes its time, and what Citus says about it is meant for developers.
             for setting in ("statement_timeout = 0", "client_min_messages = debug1"):
@@ -151,13 +151,13 @@ class _Distribution:
 
 
 @contextmanager
-def _told_of_rows(connection: Connection, tell: Callable[[int], None]) -> Iterator[None]:
-    """Calls `tell` with the number of rows of a table that have been moved, while the block moves them."""
+def _reporting_rows(connection: Connection, report: Callable[[int], None]) -> Iterator[None]:
+    """Calls `report` with the number of rows of a table that have been moved, while the block moves them."""
     driver: Any = connection.connection.driver_connection
 
     def on_message(_driver: object, message: Any) -> None:
         if found := _MOVED.fullmatch(message.message):
-            tell(int(found[1]))
+            report(int(found[1]))
 
     driver.add_log_listener(on_message)
     try:
