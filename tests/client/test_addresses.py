@@ -16,6 +16,7 @@ from dashboard_catalog_client.channel import bare_token, metadata_for, target_of
         ("::1", "[::1]:50051"),
         ("[::1]", "[::1]:50051"),
         ("0.0.0.0:7", "127.0.0.1:7"),
+        ("10.0.0.0:7", "10.0.0.0:7"),
         ("[::]:7", "[::1]:7"),
         ("unix:/run/catalog.sock", "unix:/run/catalog.sock"),
         ("dns:///catalog.example.com:7", "dns:///catalog.example.com:7"),

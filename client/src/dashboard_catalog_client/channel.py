@@ -41,6 +41,8 @@ DEFAULT_PORT = 50_051
 
 # Forms of a gRPC target that are passed on as they are.
 _URI = re.compile(r"(?:unix|unix-abstract|dns|ipv4|ipv6|vsock|xds|passthrough):")
+# The address of loopback for each that stands for all addresses.
+_REACHED_AT = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing listens here
 # Before addresses, of which there may be several.
 _LIST = re.compile(r"^ipv[46]:")
 _HOST_AND_PORT = re.compile(r"(?P<host>(?![0-9]+$)[^\s:/,\[\]]+|\[[^\s\[\]]+\])(?::(?P<port>[0-9]{1,5}))?")
@@ -151,7 +153,7 @@ def _one_target(address: str) -> str:
     port = int(found["port"] or DEFAULT_PORT) if found else 0
     if not found or not 0 < port <= 65_535:
         raise ValueError(f"{address!r} is not an address: expected HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
-    return f"{found['host']}:{port}".replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
+    return f"{_REACHED_AT.get(found['host'], found['host'])}:{port}"
 
 
 def _version(host: str) -> int:
