@@ -53,6 +53,9 @@ def test_metrics_are_sent_once_a_minute_unless_a_variable_says_otherwise() -> No
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "udp"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "soon"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "collector/v1/metrics"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
     ],
 )
 @pytest.mark.usefixtures("log_as_before")
@@ -63,6 +66,24 @@ def test_a_server_does_not_start_with_a_variable_that_it_does_not_understand(
         monkeypatch.setenv(each, given)
     with pytest.raises(server.StartError, match=f"^{name}: {value} is not "):
         server.serve(Settings.load({"address": "127.0.0.1:0"}))
+
+
+def test_over_grpc_an_endpoint_needs_no_scheme() -> None:
+    plain = {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}
+    assert wanted({**plain, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}).traces == "grpc"
+
+
+@pytest.mark.parametrize("sampler", ["traceidratio", "parentbased_traceidratio"])
+def test_a_share_of_traces_is_a_number_from_0_to_1(sampler: str) -> None:
+    asked = {**ENDPOINT, "OTEL_TRACES_SAMPLER": sampler}
+    for share in ("", "0", "0.01", "1"):
+        wanted({**asked, "OTEL_TRACES_SAMPLER_ARG": share})
+    for share in ("1%", "2", "-1", "nan"):
+        with pytest.raises(OtlpError, match=f"^OTEL_TRACES_SAMPLER_ARG: {share} is not a number from 0 to 1$"):
+            wanted({**asked, "OTEL_TRACES_SAMPLER_ARG": share})
+    # Other samplers have no share, and traces that are not sent no sampler.
+    wanted({**asked, "OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "2"})
+    wanted({**asked, "OTEL_TRACES_EXPORTER": "none", "OTEL_TRACES_SAMPLER_ARG": "2"})
 
 
 def test_what_is_asked_for_and_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
