@@ -184,6 +184,11 @@ def test_a_socket_folder_reaches_the_driver() -> None:
         ({"database_url": "sqlite:///:memory:"}, "DATABASE_URL: SQLite needs a file"),
         ({"database_url": "mysql://ada:secret@db/x"}, "DATABASE_URL: mysql is not supported"),
         ({"database_url": "postgresql+psycopg2://ada:secret@db/x"}, "psycopg2 is not supported"),
+        (
+            {"database_url": "postgresql://db/x?sslrootcert=ca.pem"},
+            "has the unknown parameter sslrootcert; known are host",
+        ),
+        ({"database_url": "postgresql://a,b/x?connect_timeout=5"}, "has the unknown parameter connect_timeout"),
         ({"database_url": "postgresql://ada:p@secret@db/x"}, "has more than one @; in the user name and the password"),
         ({"database_url": "postgresql://ada:p@s:secret@db/x"}, "write @ as %40"),
         ({"database_url": "postgresql://ada:p@s/secret@db/x"}, "write @ as %40"),

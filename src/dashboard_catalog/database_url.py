@@ -32,6 +32,8 @@ _ATTRIBUTES = "target_session_attrs"
 # A catalog cannot run on a server that takes no writes.
 _WRITABLE = "read-write"
 _ALLOWED_ATTRIBUTES = ("any", "primary", _WRITABLE)
+# Other settings of the driver are none of a user's, or are no texts.
+_PARAMETERS = ("host", "port", "user", "password", "passfile", "sslmode", _ATTRIBUTES)
 
 
 def normal_url(text: str, *, pgbouncer: bool) -> str:
@@ -97,6 +99,11 @@ def _with_parameters_of_driver(url: "URL", *, pgbouncer: bool) -> "URL":
     if "sslmode" in url.query:
         # psql and other drivers use this name.
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
+    if unknown := sorted(url.query.keys() - {*_PARAMETERS, "ssl", PGBOUNCER}):
+        raise ValueError(
+            f"has the unknown parameter {unknown[0]}; known are {', '.join(_PARAMETERS)}. Certificates are named by the "
+            "environment variables PGSSLROOTCERT, PGSSLCERT and PGSSLKEY"
+        )
     if url.query.get(PGBOUNCER, "true") != "true":
         raise ValueError(f"{PGBOUNCER} must be true, or left out")
     if pgbouncer:
