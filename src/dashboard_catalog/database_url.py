@@ -101,8 +101,8 @@ def _with_parameters_of_driver(url: "URL", *, pgbouncer: bool) -> "URL":
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
     if unknown := sorted(url.query.keys() - {*_PARAMETERS, "ssl", PGBOUNCER}):
         raise ValueError(
-            f"has the unknown parameter {unknown[0]}; known are {', '.join(_PARAMETERS)}. Certificates are named by the "
-            "environment variables PGSSLROOTCERT, PGSSLCERT and PGSSLKEY"
+            f"has the unknown parameter {unknown[0]}; known are {', '.join(_PARAMETERS)}. "
+            "The environment variables PGSSLROOTCERT, PGSSLCERT and PGSSLKEY name certificates"
         )
     if url.query.get(PGBOUNCER, "true") != "true":
         raise ValueError(f"{PGBOUNCER} must be true, or left out")
