@@ -103,7 +103,7 @@ class CallMetrics:
             _CALL_SECONDS,
         )
         self.running = _gauge(registry, "calls_running", "Calls that run, without watchers")
-        self.limit = _gauge(registry, "calls_limit", "Number of calls that one process runs at once at most")
+        self.limit = _gauge(registry, "calls_limit", "Maximum number of calls that one process runs at once")
         self.refused = _counter(
             registry, "calls_refused", "Calls refused before they were served, by the reason of the error", ("reason",)
         )
@@ -130,7 +130,7 @@ class BatchMetrics:
         self.wait = _histogram(
             registry,
             "batch_wait_seconds",
-            "Time that the first call of a batch waited for its beginning",
+            "Time that the first call of a batch waited until the batch began",
             ("kind",),
             _WORK_SECONDS,
         )
@@ -154,9 +154,12 @@ class DatabaseMetrics:
             registry, "transactions_retried", "Transactions that lost a race and were run again", ("cause",)
         )
         self.connections = _gauge(registry, "database_connections", "Open connections for calls", ("state",))
-        self.limit = _gauge(registry, "database_connections_limit", "Number of connections for calls at most")
+        self.limit = _gauge(registry, "database_connections_limit", "Maximum number of connections for calls")
         self.failures = _counter(
-            registry, "database_failures", "Transactions that failed as the database could not be used", ("reason",)
+            registry,
+            "database_failures",
+            "Transactions that failed because the database could not be used",
+            ("reason",),
         )
 
 
@@ -195,10 +198,8 @@ class SearchMetrics:
     """The search index, as this process sees it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.lag = _gauge(registry, "search_lag_seconds", "Age that the oldest change which is not indexed has at most")
-        self.building = _gauge(
-            registry, "search_building", "Whether the first build of the index has not ended: 0 or 1"
-        )
+        self.lag = _gauge(registry, "search_lag_seconds", "Maximum age of the oldest change that is not indexed")
+        self.building = _gauge(registry, "search_building", "Whether the index is being built from scratch: 0 or 1")
         self.documents = _gauge(registry, "search_documents", "Documents in the search index")
 
 
@@ -287,7 +288,7 @@ class RuntimeMetrics:
         self.loop_lag = _histogram(
             registry,
             "event_loop_lag_seconds",
-            "Time by which the event loop was late, measured once a second",
+            "Time by which the event loop was late, measured once per second",
             (),
             _WORK_SECONDS,
         )
