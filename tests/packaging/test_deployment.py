@@ -143,6 +143,8 @@ def test_probes_of_kubernetes_ask_what_the_operations_page_says() -> None:
     assert server["readinessProbe"]["grpc"] == {"port": 50_051}
     assert server["livenessProbe"]["tcpSocket"] == server["startupProbe"]["tcpSocket"] == {"port": "grpc"}
     assert {"name": "grpc", "containerPort": 50_051} in server["ports"]
+    metrics = settings_of(manifest("ConfigMap")["data"]).metrics_address
+    assert {"name": "metrics", "containerPort": int(str(metrics).rpartition(":")[2])} in server["ports"]
     for name in (COMMAND, f"{COMMAND}-servers"):
         (port,) = manifest("Service", name)["spec"]["ports"]
         assert (port["port"], port["targetPort"]) == (50_051, "grpc")
