@@ -64,6 +64,19 @@ def test_an_address_in_use_is_not_reserved() -> None:
             pass
 
 
+def test_an_address_is_reserved_only_once() -> None:
+    with reserved(Address("127.0.0.1", 0)) as address:
+        with pytest.raises(WorkersFailed, match="in use"), reserved(address):
+            pass
+        with socket.socket() as worker:
+            worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            worker.bind((address.host, address.port))
+            worker.listen()
+            with pytest.raises(WorkersFailed, match="in use"), reserved(Address("0.0.0.0", address.port)):  # noqa: S104
+                pass
+
+
 def test_an_unknown_host_is_not_reserved() -> None:
     with pytest.raises(WorkersFailed), reserved(Address("no.such.host.invalid", 1)):
         pass

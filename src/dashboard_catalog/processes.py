@@ -64,12 +64,16 @@ def reserved(address: Address) -> Iterator[Address]:
     except OSError as error:
         raise WorkersFailed(f"{address}: {error.strerror}") from error
     with holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Connections of an earlier server that are still closing do not matter.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             # This socket never listens, so it gets no connections.
             holder.bind(place)
         except OSError as error:
             raise WorkersFailed(f"{address}: {error.strerror}") from error
+        # Only now: it must not share the address of another server, or of another door of this one.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         yield address.with_port(holder.getsockname()[1])
 
 
