@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,10 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(application: Any = answer_ok, certificate: Certificate | None = None) -> AsyncIterator[Served]:
-    port = Port(application, bound(Address("127.0.0.1", 0), shares_address=False), certificate)
+async def serving(
+    application: Any = answer_ok, certificate: Certificate | None = None, **options: int
+) -> AsyncIterator[Served]:
+    port = Port(application, bound(Address("127.0.0.1", 0), shares_address=False), certificate, **options)
     await port.start()
     served = Served(port)
     try:
@@ -77,19 +79,30 @@ async def test_a_connection_is_closed_if_no_whole_head_arrives_in_time(monkeypat
             assert (await rest(reader)).count(b"200 OK") == sent.count(GET)
 
 
-async def test_an_idle_connection_gives_way_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+async def test_an_idle_connection_gives_way_when_there_are_too_many() -> None:
     release = asyncio.Event()
-    async with serving(answer_after(release)) as served:
+    async with serving(answer_after(release), max_connections=2) as served:
         busy = await served.connect(GET)
         idle = await served.connect()
         await until(lambda: len(served.state.tasks) == 1)
         newest = await served.connect(GET)
         assert await rest(idle) == b""
+        await until(lambda: len(served.state.tasks) == 2)
+        # Now none is idle.
+        with suppress(ConnectionError):
+            assert await rest(await served.connect(GET)) == b""
         release.set()
         for reader in (busy, newest):
             async with asyncio.timeout(PATIENCE):
                 assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+
+def test_two_ports_never_share_an_address() -> None:
+    with bound(Address("127.0.0.1", 0), shares_address=False) as first:
+        port = first.getsockname()[1]
+        for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104
+            with pytest.raises(OSError, match="in use"):
+                bound(Address(host, port), shares_address=False)
 
 
 async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,18 +26,23 @@ class Connection(H11Protocol):
         idle_since: When it began to wait for a request; infinite while it serves one.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, max_connections: int, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._max_connections = max_connections
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._is_refused = False
         self.idle_since = 0.0
 
     def connection_made(self, transport: Any) -> None:
-        """Begins a connection. If there are too many, it takes the place of the one that has been idle the longest."""
-        if len(self.connections) >= _most_connections():
-            self._make_room()
+        """Begins a connection.
+
+        If there are too many, it takes the place of the one that has been idle the longest. If none is idle, it ends.
+        """
+        has_room = len(self.connections) < _most_connections(self._max_connections) or self._make_room()
         super().connection_made(transport)
+        if not has_room:
+            self.transport.abort()
         self.idle_since = self.loop.time()
         self._expect_head()
 
@@ -130,13 +135,15 @@ class Connection(H11Protocol):
         self.transport.close()
         self.loop.call_later(_CLOSE_SECONDS, self.transport.abort)
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> bool:
         idlest = min((one for one in self.connections if isinstance(one, Connection)), key=lambda one: one.idle_since)
-        if idlest.idle_since < inf:
+        is_idle = idlest.idle_since < inf
+        if is_idle:
             idlest.transport.abort()
+        return is_idle
 
 
-def _most_connections() -> int:
+def _most_connections(wanted: int) -> int:
     """Returns how many connections there may be: the database and gRPC need open files too."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 2)
+    return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft // 2)

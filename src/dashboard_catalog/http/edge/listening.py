@@ -11,12 +11,14 @@ from typing import Any
 import uvicorn
 
 from dashboard_catalog.calls.certificates import Certificate
-from dashboard_catalog.http.edge.connections import Connection
+from dashboard_catalog.http.edge.connections import MAX_CONNECTIONS, Connection
 from dashboard_catalog.settings import Address
 
 MAX_HEADER_BYTES = 64 * 2**10
 HANDSHAKE_SECONDS = 10.0
 IDLE_SECONDS = 60
+
+_BACKLOG = 2048
 
 
 class Port:
@@ -24,11 +26,19 @@ class Port:
 
     Args:
         application: An application of ASGI.
-        listener: A socket that is bound to the address.
+        listener: A socket that listens there, from `bound`.
         certificate: For TLS; None for none.
+        max_connections: How many there may be at most; fewer if the process may not open enough files.
     """
 
-    def __init__(self, application: Any, listener: socket.socket, certificate: Certificate | None) -> None:
+    def __init__(
+        self,
+        application: Any,
+        listener: socket.socket,
+        certificate: Certificate | None,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         config = uvicorn.Config(
             application,
             http=Connection,
@@ -46,7 +56,7 @@ class Port:
         config.load()
         if certificate is not None:
             config.ssl = _context(certificate)
-        self._server = _Server(config)
+        self._server = _Server(config, max_connections)
         self._listener = listener
         self._serving: asyncio.Task[None] | None = None
 
@@ -56,11 +66,7 @@ class Port:
         return len(self._server.server_state.connections)
 
     async def start(self) -> None:
-        """Begins to serve.
-
-        Raises:
-            OSError: If another server has taken the address since the socket was bound.
-        """
+        """Begins to serve."""
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         began = asyncio.create_task(self._server.began.wait())
         await asyncio.wait({self._serving, began}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,7 +89,7 @@ class Port:
 
 
 def bound(address: Address, *, shares_address: bool) -> socket.socket:
-    """Returns a socket that is bound to an address.
+    """Returns a socket that listens at an address. What connects before a port is started waits.
 
     Args:
         shares_address: Whether other processes serve the same address.
@@ -99,6 +105,8 @@ def bound(address: Address, *, shares_address: bool) -> socket.socket:
         if shares_address:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(place)
+        # At once: two sockets can be bound to one address as long as none of them listens, and uvloop reports nothing.
+        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -129,8 +137,9 @@ class _Server(uvicorn.Server):
         began: Set when it serves.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, max_connections: int) -> None:
         super().__init__(config)
+        self._max_connections = max_connections
         self.began = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -143,7 +152,7 @@ class _Server(uvicorn.Server):
                 sock=listener,
                 ssl=self.config.ssl,
                 ssl_handshake_timeout=limit,
-                backlog=self.config.backlog,
+                backlog=_BACKLOG,
             )
             for listener in sockets or ()
         ]
@@ -151,7 +160,7 @@ class _Server(uvicorn.Server):
         self.began.set()
 
     def _connection(self) -> Connection:
-        return Connection(self.config, self.server_state, self.lifespan.state)
+        return Connection(self.config, self.server_state, self.lifespan.state, max_connections=self._max_connections)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
