@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as text
 from prometheus_client.samples import Sample
@@ -45,5 +46,5 @@ def read(content: str, content_type: str) -> Scraped:
 
 def of_process(metrics: Metrics) -> Scraped:
     """Returns the samples of one process, in the form in which they would be scraped."""
-    content, content_type = rendered(Exchange("0", metrics).gather(), OPEN_METRICS)
-    return read(content.decode(), content_type)
+    content = rendered(Exchange("0", metrics).gather(), CONTENT_TYPE_LATEST)
+    return read(content.decode(), CONTENT_TYPE_LATEST)

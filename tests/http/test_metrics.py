@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPEN_METRICS_LATEST
 
 from dashboard_catalog.server import CatalogServer
 from tests.http.conftest import Connect
@@ -34,6 +35,14 @@ async def test_metrics_need_a_token_and_no_role(connect: Connect, client: httpx.
             assert found.label("process") == {"0"}
             # Only the connection of this client, and perhaps of those before it.
             assert found.of("http_connections") >= 1
+
+
+@pytest.mark.parametrize("version", ["made-up", "9.9", "-1", "\N{SUPERSCRIPT TWO}"])
+async def test_what_a_client_accepts_can_be_anything(client: httpx.AsyncClient, version: str) -> None:
+    async with client:
+        accept = f"application/openmetrics-text;version={version},text/plain;version={version}"
+        answer = await client.get("/metrics", headers={"accept": accept.encode()})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, OPEN_METRICS_LATEST)
 
 
 async def test_requests_are_counted_by_route_and_never_by_what_was_sent(

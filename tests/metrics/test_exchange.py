@@ -1,10 +1,13 @@
 """One process gathers the samples of all, also when some are silent or have died."""
 
 import os
+import struct
+from functools import partial
 from multiprocessing.connection import Connection
 from threading import Thread
 
 import pytest
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 
 from dashboard_catalog.metrics import exchange as exchanging
 from dashboard_catalog.metrics.declared import Metrics
@@ -20,8 +23,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scraped(peers: Gathers) -> Scraped:
-    content, content_type = rendered(peers.gather(), OPEN_METRICS)
-    return read(content.decode(), content_type)
+    return read(rendered(peers.gather(), CONTENT_TYPE_LATEST).decode(), CONTENT_TYPE_LATEST)
 
 
 def joined(exchange: Exchange, name: str) -> Link:
@@ -63,6 +65,37 @@ def test_a_process_that_is_silent_or_dead_is_left_out_and_counted(monkeypatch: p
     changes.watches.changes.inc(7)
     monkeypatch.setattr(exchanging, "ANSWER_SECONDS", PATIENCE)
     assert scraped(exchange).of("watch_changes_total", process="silent") == 7
+
+
+def test_a_process_that_stops_within_an_answer_is_left_out_and_delays_nobody() -> None:
+    exchange = Exchange("supervisor", Metrics())
+    member, halted = Member(joined(exchange, "0"), Metrics()), joined(exchange, "1")
+    # The beginning of an answer: its length, and not all of it.
+    os.write(halted.answers.fileno(), struct.pack("!i", 100_000) + b"something")
+    seen: list[set[str]] = []
+    scrape = Thread(target=lambda: seen.extend(scraped(peer).label("process") for peer in (exchange, member)))
+    scrape.daemon = True
+    scrape.start()
+    scrape.join(PATIENCE)
+    assert seen == [{"supervisor", "0"}] * 2
+
+
+def test_a_process_that_could_not_be_measured_answers_again() -> None:
+    exchange = Exchange("supervisor", Metrics())
+    member = Member(joined(exchange, "0"), Metrics())
+    watchers = member.metrics.watches.watchers
+    for error in (OSError, ValueError):
+        watchers.set_function(partial(_fail, error))
+        assert scraped(exchange).label("process") == {"supervisor"}
+        watchers.set_function(lambda: 1)
+        # The log may take longer than a scrape waits.
+        assert any(scraped(exchange).label("process") == {"supervisor", "0"} for _ in range(100))
+    exchange.metrics.watches.watchers.set_function(partial(_fail, ValueError))
+    assert scraped(member).label("process") == {"0"}
+
+
+def _fail(error: type[Exception]) -> float:
+    raise error
 
 
 def test_a_process_that_replaces_another_takes_its_place() -> None:

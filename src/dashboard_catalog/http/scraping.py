@@ -1,6 +1,6 @@
 """The metrics of the server for Prometheus: a route of the door, which needs a token, and a port that needs none.
 
-Both have the samples of all processes of the server.
+Both have the samples of all processes of the server. However many clients read them, only one thread gathers.
 """
 
 import asyncio
@@ -12,10 +12,13 @@ from starlette.routing import Route
 from dashboard_catalog.http.application import CatalogRoute
 from dashboard_catalog.http.edge.listening import Port, bound
 from dashboard_catalog.metrics.exchange import Gathers
-from dashboard_catalog.metrics.samples import rendered
+from dashboard_catalog.metrics.samples import content_type_of, rendered
 from dashboard_catalog.settings import Address
 
 PATH = "/metrics"
+
+MAX_CONNECTIONS = 100
+"""Those of the port. Nobody authenticates there, so strangers must not take the files that everything else needs."""
 
 
 def metrics_router(peers: Gathers) -> APIRouter:
@@ -24,11 +27,11 @@ def metrics_router(peers: Gathers) -> APIRouter:
     Args:
         peers: The processes of the server.
     """
-    router = APIRouter(tags=["system"], route_class=CatalogRoute)
+    router, scrapes = APIRouter(tags=["system"], route_class=CatalogRoute), _Scrapes(peers)
 
     @router.get(PATH, summary="Returns the metrics of the server", response_class=Response)
     async def metrics(request: Request) -> Response:
-        return await _scraped(peers, request)
+        return await scrapes.answer(request)
 
     return router
 
@@ -50,11 +53,12 @@ class MetricsPort:
 
     def __init__(self, address: Address, peers: Gathers, *, shares_address: bool) -> None:
         async def metrics(request: Request) -> Response:
-            return await _scraped(peers, request)
+            return await scrapes.answer(request)
 
+        scrapes = _Scrapes(peers)
         listener = bound(address, shares_address=shares_address)
         self.address = str(address.with_port(listener.getsockname()[1]))
-        self._port = Port(Starlette(routes=[Route(PATH, metrics)]), listener, None)
+        self._port = Port(Starlette(routes=[Route(PATH, metrics)]), listener, None, max_connections=MAX_CONNECTIONS)
 
     async def start(self) -> None:
         """Begins to serve."""
@@ -65,11 +69,23 @@ class MetricsPort:
         await self._port.stop(1.0)
 
 
-async def _scraped(peers: Gathers, request: Request) -> Response:
-    """Answers a scrape, in the format that the client accepts. OpenMetrics has exemplars."""
-    content, content_type = await asyncio.to_thread(_scrape, peers, request.headers.get("accept", ""))
-    return Response(content, headers={"content-type": content_type})
+class _Scrapes:
+    """Answers scrapes. Those that arrive while samples are gathered share what is gathered next."""
 
+    def __init__(self, peers: Gathers) -> None:
+        self._peers = peers
+        self._gathering = asyncio.Lock()
+        self._next: dict[str, asyncio.Task[bytes]] = {}
 
-def _scrape(peers: Gathers, accept: str) -> tuple[bytes, str]:
-    return rendered(peers.gather(), accept)
+    async def answer(self, request: Request) -> Response:
+        """Answers a scrape, in the format that the client accepts. OpenMetrics has exemplars."""
+        content_type = content_type_of(request.headers.get("accept", ""))
+        if content_type not in self._next:
+            self._next[content_type] = asyncio.create_task(self._gathered(content_type))
+        content = await asyncio.shield(self._next[content_type])
+        return Response(content, headers={"content-type": content_type})
+
+    async def _gathered(self, content_type: str) -> bytes:
+        async with self._gathering:
+            del self._next[content_type]
+            return await asyncio.to_thread(lambda: rendered(self._peers.gather(), content_type))

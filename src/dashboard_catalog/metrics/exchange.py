@@ -12,8 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import structlog
 
 from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.metrics.samples import Family, taken_from
@@ -26,6 +29,8 @@ _GATHER_SECONDS = 2 * ANSWER_SECONDS
 
 Gathered = Mapping[str, list[Family]]
 """Samples by the name of their process."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Link(NamedTuple):
@@ -88,12 +93,11 @@ class Exchange:
             for other in others.values():
                 other.ask()
             deadline = time.monotonic() + ANSWER_SECONDS
-            found = {name: other.answer(deadline) for name, other in others.items()}
+            found: dict[str, list[Family] | None] = {name: other.answer(deadline) for name, other in others.items()}
         answered = {name: families for name, families in found.items() if families is not None}
         if silent := len(found) - len(answered):
             self._silent.inc(silent)
-        own = {self._name: taken_from(self.metrics.registry)}
-        return own | {name: answered[name] for name in sorted(answered)}
+        return _own(self._name, self.metrics) | {name: answered[name] for name in sorted(answered)}
 
     def _serve(self, serving: Connection) -> None:
         """Gathers for another process whenever it asks, until it has ended."""
@@ -105,31 +109,44 @@ class Exchange:
 
 
 class _Other:
-    """The pipe to another process, which may be busy, stopped or dead."""
+    """Another process at the end of a pipe, which may be busy, stopped or dead."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
+        self._answers: SimpleQueue[Any] = SimpleQueue()
         self._is_asked = False
+        Thread(target=self._receive, name="metrics of others", daemon=True).start()
 
     def ask(self) -> None:
-        """Asks it for its samples, unless it still owes an answer."""
-        with suppress(EOFError, OSError):
-            if self._is_asked and self._pipe.poll():
-                # Late, and so of an earlier moment.
-                self._pipe.recv()
-                self._is_asked = False
-            if not self._is_asked:
+        """Asks it, unless it still owes an answer."""
+        while not self._answers.empty():
+            # Late, and so of an earlier moment.
+            self._answers.get()
+            self._is_asked = False
+        if not self._is_asked:
+            with suppress(OSError):
                 self._pipe.send(None)
                 self._is_asked = True
 
-    def answer(self, deadline: float) -> list[Family] | None:
-        """Returns its samples; None if they do not arrive in time."""
+    def answer(self, deadline: float) -> Any:
+        """Returns its answer; None if it does not arrive in time."""
+        if not self._is_asked:
+            return None
+        try:
+            answer = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        except Empty:
+            return None
+        self._is_asked = False
+        return answer
+
+    def _receive(self) -> None:
+        """Takes what it answers. A process can be stopped in the middle, so nothing else waits for the rest."""
+        _leave_signals_to_others()
         with suppress(EOFError, OSError):
-            if self._is_asked and self._pipe.poll(max(0.0, deadline - time.monotonic())):
-                families: list[Family] = self._pipe.recv()
-                self._is_asked = False
-                return families
-        return None
+            while True:
+                self._answers.put(self._pipe.recv())
+        # Whoever waits need not wait for longer.
+        self._answers.put(None)
 
 
 class Member:
@@ -144,28 +161,40 @@ class Member:
         self.metrics = metrics
         self._silent = metrics.runtime.silent
         self._link = link
+        self._starter = _Other(link.asks)
         self._asking = Lock()
         Thread(target=self._answer, name="metrics", daemon=True).start()
 
     def gather(self) -> Gathered:
         """Returns the samples of all processes; only its own if the one that gathers does not answer in time."""
-        with self._asking, suppress(EOFError, OSError):
-            pipe = self._link.asks
-            while pipe.poll():
-                pipe.recv()
-            pipe.send(None)
-            if pipe.poll(_GATHER_SECONDS):
-                gathered: Gathered = pipe.recv()
-                return gathered
-        self._silent.inc()
-        return {self._link.name: taken_from(self.metrics.registry)}
+        with self._asking:
+            self._starter.ask()
+            gathered: Gathered | None = self._starter.answer(time.monotonic() + _GATHER_SECONDS)
+        if gathered is None:
+            self._silent.inc()
+            return _own(self._link.name, self.metrics)
+        return gathered
 
     def _answer(self) -> None:
         _leave_signals_to_others()
         with suppress(EOFError, OSError):
             while True:
                 self._link.answers.recv()
-                self._link.answers.send(taken_from(self.metrics.registry))
+                self._link.answers.send(_taken(self.metrics))
+
+
+def _own(name: str, metrics: Metrics) -> dict[str, list[Family]]:
+    families = _taken(metrics)
+    return {} if families is None else {name: families}
+
+
+def _taken(metrics: Metrics) -> list[Family] | None:
+    """Returns the samples of this process; None if something cannot be measured, which the log then explains."""
+    try:
+        return taken_from(metrics.registry)
+    except Exception:  # noqa: BLE001 - a later scrape may succeed, and the others must not miss theirs
+        _log.exception("metrics_not_taken")
+        return None
 
 
 def _leave_signals_to_others() -> None:

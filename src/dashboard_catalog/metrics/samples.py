@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.samples import Exemplar
 
+_OPEN_METRICS = "application/openmetrics-text"
 _PROCESS = "process"
 # When a series began. Prometheus does not need it, and it would double the samples.
 _CREATED = "_created"
@@ -39,15 +41,25 @@ def _samples(metric: Metric) -> Iterator[Sample]:
             yield sample.name, dict(sample.labels), sample.value, exemplar
 
 
-def rendered(processes: Mapping[str, Iterable[Family]], accept: str) -> tuple[bytes, str]:
-    """Returns the samples of processes in the format that a client accepts, and its content type.
+def content_type_of(accept: str) -> str:
+    """Returns the content type of the format that a client accepts: OpenMetrics, or else the text format.
+
+    Args:
+        accept: The header of that name, in which strangers can write anything; empty if there is none.
+    """
+    kinds = {kind.partition(";")[0].strip() for kind in accept.split(",")}
+    return openmetrics.CONTENT_TYPE_LATEST if _OPEN_METRICS in kinds else CONTENT_TYPE_PLAIN_0_0_4
+
+
+def rendered(processes: Mapping[str, Iterable[Family]], content_type: str) -> bytes:
+    """Returns the samples of processes.
 
     Args:
         processes: The samples by the name of their process, which becomes a label of each.
-        accept: The header of that name; empty if there is none.
+        content_type: Their format, as `content_type_of` returns it.
     """
-    encode, content_type = choose_encoder(accept)
-    return encode(_Merged(processes)), content_type
+    encode = openmetrics.generate_latest if content_type == openmetrics.CONTENT_TYPE_LATEST else generate_latest
+    return encode(_Merged(processes))
 
 
 class _Merged:
