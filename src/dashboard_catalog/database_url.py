@@ -27,13 +27,17 @@ _HOSTS = re.compile(r"(?P<before>\w+(?:\+\w+)?://(?:[^@]*@)?)(?P<hosts>[^@/?]*,[
 _HOST_AND_PORT = re.compile(
     r"(?P<host>/.*?|[^\s:\[\]/]+|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?|(?P<ipv6>[0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*)"
 )
-_DEFAULT_PORT = "5432"
+_DEFAULT_PORT, _MAX_PORT = "5432", 65_535
 _ATTRIBUTES = "target_session_attrs"
 # A catalog cannot run on a server that takes no writes.
 _WRITABLE = "read-write"
 _ALLOWED_ATTRIBUTES = ("any", "primary", _WRITABLE)
-# Other settings of the driver are none of a user's, or are no texts.
-_PARAMETERS = ("host", "port", "user", "password", "passfile", "sslmode", _ATTRIBUTES)
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# Others that psql knows would reach the driver, which raises TypeError. `ssl` is what the driver calls `sslmode`.
+_PARAMETERS = ("host", "port", "user", "password", "passfile", "sslmode", _ATTRIBUTES, PGBOUNCER)
+_SEVERAL_TIMES = frozenset({"host", "port"})
+# The driver takes these from the environment alone.
+_FROM_ENVIRONMENT = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 
 
 def normal_url(text: str, *, pgbouncer: bool) -> str:
@@ -99,11 +103,7 @@ def _with_parameters_of_driver(url: "URL", *, pgbouncer: bool) -> "URL":
     if "sslmode" in url.query:
         # psql and other drivers use this name.
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
-    if unknown := sorted(url.query.keys() - {*_PARAMETERS, "ssl", PGBOUNCER}):
-        raise ValueError(
-            f"has the unknown parameter {unknown[0]}; known are {', '.join(_PARAMETERS)}. "
-            "The environment variables PGSSLROOTCERT, PGSSLCERT and PGSSLKEY name certificates"
-        )
+    _check_parameters(url)
     if url.query.get(PGBOUNCER, "true") != "true":
         raise ValueError(f"{PGBOUNCER} must be true, or left out")
     if pgbouncer:
@@ -117,6 +117,23 @@ def _with_parameters_of_driver(url: "URL", *, pgbouncer: bool) -> "URL":
         allowed = " or ".join(_ALLOWED_ATTRIBUTES)
         raise ValueError(f"{_ATTRIBUTES} must be {allowed}, not {wanted}, because the catalog writes")
     return url
+
+
+def _check_parameters(url: "URL") -> None:
+    for name, value in url.query.items():
+        if name not in {*_PARAMETERS, "ssl"}:
+            if "@" in f"{value}":
+                raise ValueError(f"has an @ after its ?; {_ESCAPES}")
+            instead = f"set {f'PG{name}'.upper()}" if name in _FROM_ENVIRONMENT else f"use {', '.join(_PARAMETERS)}"
+            raise ValueError(f"the parameter {name} is not supported; {instead}")
+        if not isinstance(value, str) and name not in _SEVERAL_TIMES:
+            raise ValueError(f"has the parameter {name} more than once")
+    if (mode := url.query.get("ssl", "disable")) not in _SSL_MODES:
+        raise ValueError(f"sslmode must be {', '.join(_SSL_MODES)}, not {mode}")
+    found = (_HOST_AND_PORT.fullmatch(text) for text in _values(url.query.get("host", ())))
+    for port in (url.port, *_values(url.query.get("port", ())), *(one["port"] for one in found if one)):
+        if port is not None and not (str(port).isdecimal() and 0 < int(port) <= _MAX_PORT):
+            raise ValueError(f"the port {port} must be a number from 1 to {_MAX_PORT}")
 
 
 def _hosts(query: Mapping[str, str | tuple[str, ...]]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from dashboard_catalog.metrics import exchange as exchanging
 from dashboard_catalog.metrics.declared import Metrics
 from dashboard_catalog.metrics.exchange import Exchange, Gathers, Link, Member
 from dashboard_catalog.metrics.samples import rendered
-from tests.metrics_reading import OPEN_METRICS, Scraped, read
+from tests.metrics_reading import Scraped, read
 from tests.patience import PATIENCE
 
 
