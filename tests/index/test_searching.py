@@ -1,4 +1,5 @@
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,6 +54,22 @@ async def test_a_new_build_takes_the_place_of_the_old_one(folder: IndexFolder, i
         assert await index.search(names) == {f"chart {number}"}
         folder.remove_others(folder.status().build)  # type: ignore[union-attr]
         assert await index.search(names) == {f"chart {number}"}
+
+
+async def test_documents_of_a_damaged_index_are_not_counted(folder: IndexFolder, index: SearchIndex) -> None:
+    writer = begin(folder)
+    writer.add([document(number) for number in range(50)])
+    writer.commit({})
+    writer.close()
+    assert index.documents() == 50
+    file = next(folder.root.rglob("*.fast"))
+    content = file.read_bytes()
+    kept = 130  # Its footer, without which the file is not opened.
+    file.write_bytes(b"\xff" * (len(content) - kept) + content[-kept:])
+    other = SearchIndex(folder)
+    assert math.isnan(other.documents())
+    other.close()
+    assert folder.is_doubted()
 
 
 async def test_a_search_waits_for_a_change(folder: IndexFolder, index: SearchIndex) -> None:

@@ -5,6 +5,7 @@ is found can be trusted.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -116,11 +117,12 @@ class SearchIndex:
         status = self.folder.status()
         return status is None or status.building
 
-    def documents(self) -> int:
-        """Returns how many documents are in the index. Reads files, so it needs a thread."""
-        searcher: Any = self._searcher()
-        positions: Any = searcher.search(tantivy.Query.exists_query("position"), 1)
-        return int(searcher.num_docs - (positions.count or 0))
+    def documents(self) -> float:
+        """Returns how many documents are in the index; NaN if its files are damaged. Reads them, so it needs a thread."""
+        try:
+            return self._run(_documents)
+        except Exception:  # noqa: BLE001 - whatever the library raises for them
+            return math.nan
 
     def close(self) -> None:
         """Lets searches that run end, and refuses others."""
@@ -166,6 +168,11 @@ class SearchIndex:
             index = open_index(folder, SCHEMA)
             index.reload()
         self._opened = _Opened(status.build, index, stamp)
+
+
+def _documents(searcher: Any) -> int:
+    positions = searcher.search(tantivy.Query.exists_query("position"), 1)
+    return int(searcher.num_docs - (positions.count or 0))
 
 
 def _not_reached(numbers: Mapping[UUID, int], searcher: tantivy.Searcher) -> dict[UUID, int]:
