@@ -4,20 +4,25 @@ import asyncio
 import os
 import shutil
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Event
 
 import pytest
+from structlog.testing import capture_logs
 
 from dashboard_catalog.auth.signing_key import load_or_create_key
+from dashboard_catalog.metrics.declared import Metrics
+from dashboard_catalog.otlp import metric_sender
 from dashboard_catalog.otlp.exporting import exporting
 from dashboard_catalog.otlp.threads import done_in_thread
+from dashboard_catalog.otlp.wanted import OtlpError
 from dashboard_catalog.tracing.spans import Spans
 from tests.conftest import sqlite_url
 from tests.otlp.receiver import nowhere, over_grpc, over_http, resource, silent
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.server_process import Process, process
 from tests.service.caller import Caller, Service
 from tests.service.servers import running
@@ -109,6 +114,36 @@ async def test_calls_and_the_end_of_a_server_do_not_wait_for_a_collector(
             assert export.tracer_provider
             async with running(url, tmp_path, spans=Spans(export.tracer_provider)) as (_, service):
                 await _load(service.caller("admin", "admin"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name", "value"),
+    [("http/protobuf", "OTEL_BSP_SCHEDULE_DELAY", "0"), ("grpc", "OTEL_EXPORTER_OTLP_COMPRESSION", "made-up")],
+)
+async def test_a_value_that_the_sdk_refuses_is_an_error_of_the_variables(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, name: str, value: str
+) -> None:
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": nowhere(), "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, name: value}
+    for one, content in variables.items():
+        monkeypatch.setenv(one, content)
+    with pytest.raises(OtlpError, match="refuses the value of a variable OTEL_"):
+        async with exporting(os.environ):
+            pass
+
+
+async def test_a_collector_that_does_not_answer_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metric_sender, "_EXPORT_SECONDS", 0.01)
+    with silent() as endpoint, capture_logs() as logged:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", endpoint)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3600")
+        monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "1")
+        before = threading.active_count()
+        async with exporting(os.environ, close_seconds=0.1) as export:
+            export.send_metrics(Metrics().registry.collect)
+            await until(lambda: len(logged) >= 20)
+            assert {line["event"] for line in logged} == {"metrics_not_sent"}
+            # That of the collector, and one that is just ending.
+            assert threading.active_count() <= before + 2
 
 
 async def test_a_server_whose_collector_is_away_ends_in_order(

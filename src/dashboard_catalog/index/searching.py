@@ -118,7 +118,7 @@ class SearchIndex:
         return status is None or status.building
 
     def documents(self) -> float:
-        """Returns how many documents are in the index; NaN if its files are damaged. Reads them, so it needs a thread."""
+        """Returns how many documents are in the index; NaN if it is damaged. Reads files, so it needs a thread."""
         try:
             return self._run(_documents)
         except Exception:  # noqa: BLE001 - whatever the library raises for them

@@ -1,9 +1,8 @@
 """Sends what this process records and measures, until its end, if the standard variables ask for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from types import ModuleType
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import TracerProvider
@@ -80,31 +79,27 @@ async def exporting(environment: Mapping[str, str], close_seconds: float = CLOSE
 
 
 def _new_export(asked: Wanted) -> Export:
-    senders = _senders(asked)
-    if senders is None:
-        return Export(None, None)
-    try:
-        return Export(
-            senders.new_span_sender(asked.traces) if asked.traces else None,
-            senders.new_metric_sender(asked.metrics, asked.interval_seconds) if asked.metrics else None,
-        )
-    except Exception as error:  # the SDK has no class of its own for variables that it refuses
-        raise OtlpError(f"OpenTelemetry refuses its variables: {error}") from error
-
-
-def _senders(asked: Wanted) -> ModuleType | None:
-    """Returns the module that needs the SDK, if anything is to be sent.
-
-    To start without would hide until somebody looks for a trace that none was ever sent.
-    """
     if not (asked.traces or asked.metrics):
-        return None
-    try:
+        return Export(None, None)
+    # To start without the SDK would hide until somebody looks for a trace that none was ever sent.
+    with _explained():
         from dashboard_catalog.otlp import senders  # noqa: PLC0415 - an extra
+
+        spans = senders.new_span_sender(asked.traces) if asked.traces else None
+        metrics = senders.new_metric_sender(asked.metrics, asked.interval_seconds) if asked.metrics else None
+    return Export(spans, metrics)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Says what the SDK cannot do. It reads its variables itself, and raises what it likes for their values."""
+    try:
+        yield
     except ImportError as error:
         raise OtlpError(
             "variables such as OTEL_EXPORTER_OTLP_ENDPOINT ask for traces or metrics over OTLP, but the OpenTelemetry "
             f"SDK is not installed ({error.name} is missing): install dashboard-catalog[otlp], or set "
             "OTEL_SDK_DISABLED=true"
         ) from error
-    return senders
+    except Exception as error:
+        raise OtlpError(f"the OpenTelemetry SDK refuses the value of a variable OTEL_*: {error}") from error

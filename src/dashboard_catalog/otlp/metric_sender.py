@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 
 import structlog
 from opentelemetry.sdk.metrics.export import MetricExporter
@@ -30,6 +31,7 @@ class MetricSender:
         self._exporter = exporter
         self._resource = resource
         self._seconds = seconds
+        self._exporting = Lock()
         self._began = time.time_ns()
         self._collect: Collect | None = None
         self._sending: asyncio.Task[None] | None = None
@@ -61,10 +63,14 @@ class MetricSender:
         await done_in_thread(partial(self._collect_and_export, collect), _EXPORT_SECONDS)
 
     def _collect_and_export(self, collect: Collect) -> None:
+        # A collector that never ends its answers must not take one thread after the other.
+        if not self._exporting.acquire(blocking=False):
+            _log.warning("metrics_not_sent", problem="the collector has not yet answered the last export")
+            return
         try:
-            data = metrics_data(collect(), self._resource, since=self._began, now=time.time_ns())
+            # The exporter logs what goes wrong.
+            self._exporter.export(metrics_data(collect(), self._resource, since=self._began, now=time.time_ns()))
         except Exception:  # noqa: BLE001 - the next time may succeed, and the calls go on
             _log.exception("metrics_not_sent")
-            return
-        # The exporter logs what goes wrong.
-        self._exporter.export(data)
+        finally:
+            self._exporting.release()
