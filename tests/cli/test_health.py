@@ -1,6 +1,7 @@
 """`dashboard-catalog health` says whether a server should get calls, as an exit status."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -65,9 +66,22 @@ def test_a_server_with_tls_is_asked_with_tls(run: Run, tmp_path: Path) -> None:
         assert run("health", "--address", everywhere).exit_code == 1
 
 
-def test_no_server_is_status_1(run: Run) -> None:
-    result = run("health", "--address", "127.0.0.1:1")
-    assert (result.exit_code, result.stderr) == (1, "Error: no server answers at 127.0.0.1:1\n")
+@pytest.mark.parametrize("address", ["127.0.0.1:1", f"{'a' * 64}.example:1", "unix:/nowhere"])
+def test_no_server_is_status_1(run: Run, address: str) -> None:
+    result = run("health", "--address", address)
+    assert (result.exit_code, result.stderr) == (1, f"Error: no server answers at {address}\n")
+
+
+def test_a_silent_server_is_asked_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        result = run("health", "--address", address)
+        assert (result.exit_code, result.stderr) == (1, f"Error: no server answers at {address}\n")
+        silent.accept()[0].close()
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 class Slow(health.aio.HealthServicer):

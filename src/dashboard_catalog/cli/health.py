@@ -18,7 +18,7 @@ from dashboard_catalog_client.channel import open_channel, target_of
 SECONDS = 5
 """Timeout of the call."""
 
-_SILENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_SILENT, _UNREACHED = grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE
 
 
 class NotHealthy(CommandError):
@@ -60,7 +60,10 @@ def health(connection: ServerOptions) -> None:
 
 
 def _problem(error: grpc.RpcError, address: str, connection: ServerOptions) -> str:
-    if error.code() not in _SILENT:
+    if error.code() not in {_SILENT, _UNREACHED}:
         return f"the server at {address} does not report its health: {error.code().name}: {error.details()}"
-    reason = why_not_reached(address, connection.tls_ca, connection.named["tls_ca"])
+    reason = None
+    # To look why takes time, which a server that says nothing has had already. What is wrong with TLS is said at once.
+    if error.code() is _UNREACHED:
+        reason = why_not_reached(address, connection.tls_ca, connection.named["tls_ca"])
     return reason or f"no server answers at {address}"

@@ -48,7 +48,8 @@ def why_not_reached(address: str, tls_ca: str | None, name: str) -> str | None:
         tls_ca: File with the certificates to trust, `system`, or None for a connection without TLS.
         name: What the user calls `tls_ca`.
     """
-    with suppress(OSError), _connected(address) as connection:
+    # Python refuses some names before it looks for them.
+    with suppress(OSError, UnicodeError), _connected(address) as connection:
         return _of_tls(connection, address, tls_ca, name) if tls_ca else _of_plaintext(connection, address)
     return None
 
