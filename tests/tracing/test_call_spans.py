@@ -160,7 +160,9 @@ async def test_a_request_with_two_parents_is_in_a_trace_of_its_own(recorded: Rec
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("state", ["no member", "a=1,a=2,", "a=" + "x" * 600, "A=1", "a="])
+@pytest.mark.parametrize(
+    "state", ["no member", "a=1,a=2,", "a=" + "x" * 600, "A=1", "a=", ",".join(f"a{number}=1" for number in range(33))]
+)
 async def test_a_malformed_state_is_dropped_without_a_word(
     recorded: Recorded, connect: Connect, state: str, caplog: pytest.LogCaptureFixture
 ) -> None:

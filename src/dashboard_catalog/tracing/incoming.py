@@ -15,9 +15,10 @@ PARENT, STATE = "traceparent", "tracestate"
 # Version 00 takes 55 characters. Later versions may add to it.
 _PARENT_CHARACTERS = 128
 _STATE_CHARACTERS = 512
-# The library logs every other member.
+_STATE_MEMBERS = 32
+# The library logs every other member, and if there are more.
 _MEMBER = r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
-_STATE = re.compile(rf"[ \t]*{_MEMBER}[ \t]*(?:,[ \t]*{_MEMBER}[ \t]*)*")
+_STATE = re.compile(rf"[ \t]*{_MEMBER}[ \t]*(?:,[ \t]*{_MEMBER}[ \t]*){{0,{_STATE_MEMBERS - 1}}}")
 
 _W3C = TraceContextTextMapPropagator()
 
