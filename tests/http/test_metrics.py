@@ -41,7 +41,7 @@ async def test_metrics_need_a_token_and_no_role(connect: Connect, client: httpx.
 async def test_what_a_client_accepts_can_be_anything(client: httpx.AsyncClient, version: str) -> None:
     async with client:
         accept = f"application/openmetrics-text;version={version},text/plain;version={version}"
-        answer = await client.get("/metrics", headers={"accept": accept.encode()})
+        answer = await client.get("/metrics", headers={b"accept": accept.encode()})
     assert (answer.status_code, answer.headers["content-type"]) == (200, OPEN_METRICS_LATEST)
 
 
