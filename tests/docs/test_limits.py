@@ -26,6 +26,7 @@ from dashboard_catalog.contract.bulk_options import DEFAULT_MAX_DELETED_PERCENT
 from dashboard_catalog.contract.bulk_responses import LIMITS
 from dashboard_catalog.contract.kinds import WRITTEN
 from dashboard_catalog.contract.watch_messages import MESSAGE_BYTES, MESSAGE_CHANGES
+from dashboard_catalog.http import scraping
 from dashboard_catalog.http.dialect import strict_json
 from dashboard_catalog.http.edge import bodies, connections, edge, listening
 from dashboard_catalog.http.patching import json_patch
@@ -120,6 +121,7 @@ ROWS = {
     "HTTP: the headers of a request": f"{listening.MAX_HEADER_BYTES // 2**10} KiB",
     "HTTP: connections": f"{connections.MAX_CONNECTIONS:,} per process,"
     " and at most half of its open files (`ulimit -n`)",
+    "`METRICS_ADDRESS`: connections": f"{scraping.MAX_CONNECTIONS:,} per process",
     "HTTP: time for the headers of a request to arrive": f"{connections.HEADER_SECONDS:g} s",
     f"HTTP: time that a client may take to read the next {edge.PIECE_BYTES // 2**10} KiB of an answer": (
         f"{edge.CLIENT_SECONDS:g} s"

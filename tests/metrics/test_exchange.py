@@ -2,9 +2,11 @@
 
 import os
 import struct
+import time
 from functools import partial
 from multiprocessing.connection import Connection
 from threading import Thread
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
@@ -36,6 +38,14 @@ def _copy(connection: Connection) -> Connection:
     return Connection(os.dup(connection.fileno()))
 
 
+def _arrived(other: Any) -> None:
+    """Waits until another process has answered, whether anybody waits for it or not."""
+    deadline = time.monotonic() + PATIENCE
+    while other._answers.empty():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_every_process_shows_all() -> None:
     exchange = Exchange("supervisor", Metrics())
     members = [Member(joined(exchange, name), Metrics()) for name in ("0", "1")]
@@ -61,7 +71,7 @@ def test_a_process_that_is_silent_or_dead_is_left_out_and_counted(monkeypatch: p
     # It wakes up, and what it says then is not mistaken for an answer to a later question.
     changes = Metrics()
     Member(silent, changes)
-    assert exchange._others["silent"]._pipe.poll(PATIENCE)
+    _arrived(exchange._others["silent"])
     changes.watches.changes.inc(7)
     monkeypatch.setattr(exchanging, "ANSWER_SECONDS", PATIENCE)
     assert scraped(exchange).of("watch_changes_total", process="silent") == 7
@@ -120,7 +130,7 @@ def test_a_member_shows_itself_if_nobody_gathers(monkeypatch: pytest.MonkeyPatch
     assert found.of("scrape_silent_processes_total") == 1
 
     # Nor is what arrives too late for the member mistaken for the answer to its next question.
-    assert member._link.asks.poll(PATIENCE)
+    _arrived(member._starter)
     exchange.metrics.watches.changes.inc(3)
     monkeypatch.setattr(exchanging, "_GATHER_SECONDS", PATIENCE)
     assert scraped(member).of("watch_changes_total", process="supervisor") == 3

@@ -65,7 +65,7 @@ class MetricSender:
     def _collect_and_export(self, collect: Collect) -> None:
         # A collector that never ends its answers must not take one thread after the other.
         if not self._exporting.acquire(blocking=False):
-            _log.warning("metrics_not_sent", problem="the collector has not yet answered the last export")
+            _log.error("metrics_not_sent", problem="the collector has not yet answered the last export")
             return
         try:
             # The exporter logs what goes wrong.

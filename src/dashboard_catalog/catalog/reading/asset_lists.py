@@ -140,7 +140,7 @@ async def _read_views(
 ) -> list[tuple[AssetRecord, AssetView]]:
     """Returns the views of rows that are still there, with their large values."""
     missing = [row.record for row in rows if row.missing]
-    whole = await listing.kind.table.whole(connection, missing, listing.unwanted)
+    whole = await listing.kind.table.whole(connection, missing, listing.unwanted) if missing else []
     by_id = {row.record.id: row.record for row in rows if not row.missing} | {record.id: record for record in whole}
     there = [row.record for row in rows if row.record.id in by_id]
     records = [by_id[record.id] for record in there]
