@@ -73,7 +73,6 @@ ALLOWED: dict[str, str] = {
     "list_pages._services": "finds the services of what a filter finds",
     "list_pages.page": "lists by anything but the service are of all services",
     "list_pages.total": "counts what a list has, which may be of all services",
-    "locks.lock_catalog": "it locks the table on the node of the connection, and looks for no row",
     "referrers._referrers": "any asset may refer to an entity that is to be deleted",
     "referrers.is_owner": "who owns an asset of any service may begin a stream",
 }

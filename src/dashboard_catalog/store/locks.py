@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, literal_column, select, text, update
 
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
-from dashboard_catalog.store.tables import SERVICE_SEQUENCE
+from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
 
 _find = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == bindparam("id"))
 _last_change, _locked_last_change = FixedStatement(_find), FixedStatement(_find.with_for_update())
@@ -25,10 +25,13 @@ _advance = FixedStatement(
 _CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
 _lock_to_write = FixedStatement(select(func.pg_advisory_xact_lock(literal_column(str(_CATALOG_LOCK)))))
 _lock_to_rely = FixedStatement(select(func.pg_advisory_xact_lock_shared(literal_column(str(_CATALOG_LOCK)))))
-# On a cluster, the lock of a table. To rely takes it on the node of the connection and reaches no other node: there is
-# no row to find. To write takes it on every node, and holds it there until what it has written there is visible.
-_lock_nodes_to_write = FixedStatement(text(f"LOCK TABLE {SERVICE_SEQUENCE.name} IN EXCLUSIVE MODE"))
-_lock_node_to_rely = FixedStatement(text(f"SELECT FROM {SERVICE_SEQUENCE.name} WHERE false FOR KEY SHARE"))
+# On a cluster, the lock of a table that every node has, and of which no rows are moved to another node. To rely on
+# entities takes it on the node of the connection. To write them takes it on every node, until all can see them.
+_on_this_node, _on_all_nodes = (
+    FixedStatement(text(f"SET LOCAL citus.enable_ddl_propagation TO {are_asked}")) for are_asked in ("off", "on")
+)
+_lock_node_to_rely = FixedStatement(text(f"LOCK TABLE {ENTITY.name} IN ROW SHARE MODE"))
+_lock_nodes_to_write = FixedStatement(text(f"LOCK TABLE {ENTITY.name} IN EXCLUSIVE MODE"))
 
 
 async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
@@ -38,6 +41,7 @@ async def lock_catalog(connection: WriteConnection, *, to_write: bool) -> None:
         to_write: Whether this transaction writes entities itself. Then it also waits for those that rely on them.
     """
     if connection.is_distributed:
+        await connection.fetch(_on_all_nodes if to_write else _on_this_node)
         await connection.fetch(_lock_nodes_to_write if to_write else _lock_node_to_rely)
     elif connection.dialect.name == "postgresql":
         await connection.fetch(_lock_to_write if to_write else _lock_to_rely)
