@@ -1,6 +1,6 @@
 """The metrics of the server for Prometheus: a route of the door, which needs a token, and a port that needs none.
 
-Both have the samples of all processes of the server. However many clients read them, only one thread gathers.
+Both have the samples of all processes of the server. However many clients read them, one thread of each gathers.
 """
 
 import asyncio
