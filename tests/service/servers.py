@@ -76,9 +76,6 @@ class SharedServer:
             served = running(database_url, self._folder, spans=self._spans, http_address="127.0.0.1:0")
             started = await self._running.enter_async_context(served)
             self._server, self._database_url = started[0], database_url
-        if memory := self._server.catalog.memory:
-            # The rows are others since the last test, though the connections are open.
-            memory.forget()
         return self._server
 
 

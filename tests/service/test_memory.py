@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import DATABASES
 from tests.service.caller import Caller, Json, Refused, Service
 from tests.service.counting import counted, reads
 
@@ -224,7 +225,7 @@ async def test_reads_after_another_server_has_changed_entities(two_servers: tupl
     }
 
 
-# One server, because a cluster remembers nothing.
+# One server, because entities are not remembered on a cluster.
 @pytest.mark.usefixtures("postgres", "superset")
 async def test_a_read_asks_for_the_asset_and_its_charts_and_nothing_else(service: Service, admin: Caller) -> None:
     spec: Json = {"owners": [{"type": "user", "name": "ann"}], "tags": [{"tagFQN": "PII.Email"}]}
@@ -241,9 +242,16 @@ async def test_a_read_asks_for_the_asset_and_its_charts_and_nothing_else(service
     assert len(statements) == 4, statements
 
 
-# One server, because a cluster remembers nothing.
 @pytest.mark.usefixtures("postgres", "superset")
-async def test_what_is_remembered_is_not_read_again(service: Service, admin: Caller) -> None:
+@pytest.mark.parametrize(
+    ("database_url", "known"),
+    [
+        *((name, ("entity", "former_name", "chart")) for name in DATABASES),
+        ("cluster", ("former_name", "chart")),
+    ],
+    indirect=["database_url"],
+)
+async def test_what_is_remembered_is_not_read_again(service: Service, admin: Caller, known: tuple[str, ...]) -> None:
     spec: Json = {
         "service": "superset",
         "charts": ["superset.c1", "superset.c2"],
@@ -258,7 +266,7 @@ async def test_what_is_remembered_is_not_read_again(service: Service, admin: Cal
         await admin.create_dashboard(dashboard={"name": "d2", **spec})
 
     read = [text for text in counted_calls.statements if text.startswith("SELECT")]
-    assert not [text for text in read if any(f"FROM {of}" in text for of in ("entity", "former_name", "chart"))]
+    assert not [text for text in read if any(f"FROM {of}" in text for of in known)]
 
 
 @pytest.mark.usefixtures("superset")

@@ -18,7 +18,7 @@ SERVERS = {
     "0006": "4895ae1e8667d29bce33b99db0c15f4f9de23b27",
     "0007": "80748e0bc4a950703d089d968cc1bcfe5577383a",
     "0008": "c71b7ce99845292091a71be3a944d92a9ddfa1bd",
-    "0009": "4ea57e7a45267446e6eed71efadecaf036a4c1f3",
+    "0009": "46ca41e7d0681cae96c4e68dab6f33d4816bf85d",
 }
 """The last commit whose server has a schema as its newest. The schemas 0001 and 0005 have never been the newest."""
 

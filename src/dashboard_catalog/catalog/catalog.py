@@ -19,7 +19,7 @@ from dashboard_catalog.catalog.batching import CallBatcher
 from dashboard_catalog.catalog.bulk.admission import check_may_override
 from dashboard_catalog.catalog.indexing.recent_writes import After, RecentWrites
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
-from dashboard_catalog.catalog.known.remembered import Memory
+from dashboard_catalog.catalog.known.remembered import Remembered
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
     AssetWrite,
@@ -76,7 +76,6 @@ class Catalog:
     """Dashboards, charts and the entities that they refer to, in one database under one set of policies.
 
     Attributes:
-        memory: What the process remembers of the database, if it may.
         metrics: Counts what happens.
         recent_writes: What the callers have just written. Their searches wait for it.
         sessions: The bulk sessions.
@@ -99,8 +98,8 @@ class Catalog:
         self.recent_writes = RecentWrites(database, index.complete_until)
         database.on_commit(lambda _: index.note_change())
         self._authorizer = authorizer
-        self.memory = None if database.pgbouncer else Memory()
-        self._pipeline = Pipeline(authorizer, self.memory)
+        self._remembered = Remembered()
+        self._pipeline = Pipeline(authorizer, self._remembered)
         self._watches = Watches(database, authorizer)
         self.sessions = Sessions(database, authorizer, self._pipeline, self.recent_writes, self.metrics)
         batches = self.metrics.batches
@@ -382,7 +381,7 @@ class Catalog:
 
     async def _read_batch(self, reads: Sequence[AssetRead]) -> list[_Found]:
         async with self._database.read() as connection:
-            return await read_assets(connection, self._authorizer, reads, self.memory)
+            return await read_assets(connection, self._authorizer, reads, self._remembered)
 
 
 def _service_of(read: AssetRead) -> str | None:

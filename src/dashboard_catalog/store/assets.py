@@ -14,9 +14,10 @@ from dashboard_catalog.store.columns import column_names, record_maker, row_of
 from dashboard_catalog.store.conditions import any_of, any_pair_of
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
+from dashboard_catalog.store.locks import STATE_OF_ENTITIES
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.places import PlacedStatement, has_id, is_wanted, within
-from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, ChartRecord, DashboardRecord
+from dashboard_catalog.store.records import AssetRecord, ChartRecord, DashboardRecord
 from dashboard_catalog.store.reference_rows import ReferenceRows
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import (
@@ -26,14 +27,11 @@ from dashboard_catalog.store.tables import (
     DASHBOARD,
     DASHBOARD_HISTORY,
     DASHBOARD_REFERENCE,
-    SERVICE_SEQUENCE,
 )
 
 A = TypeVar("A", bound=AssetRecord)
 
-_last_entity_change = (
-    select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == CATALOG_ID).scalar_subquery()
-)
+_state_of_entities = STATE_OF_ENTITIES.scalar_subquery()
 
 LARGE = frozenset({"description", "extension", "edited", "change", "charts"})
 """The columns whose values may be large."""
@@ -95,9 +93,9 @@ class AssetTable(Generic[A]):
         partial = select(*self.partial.columns(c))
         self._partial_by_names = FixedStatement(partial.where(in_service, has_name))
         self._partial_by_ids = FixedStatement(partial.where(has_id(table)))
-        dated = partial.add_columns(_last_entity_change)
+        dated = partial.add_columns(_state_of_entities)
         missing: ColumnElement[int] = literal_column("0")
-        self._dated_reader = Reader([*c, missing, _last_entity_change], self._dated)
+        self._dated_reader = Reader([*c, missing, _state_of_entities], self._dated)
         self._dated_by_names = FixedStatement(dated.where(in_service, has_name))
         self._dated_by_ids = FixedStatement(dated.where(has_id(table)))
         self._prepare_ingested(has_name)
@@ -267,12 +265,12 @@ class AssetTable(Generic[A]):
     async def dated_by_names(
         self, connection: ReadConnection, service_id: UUID, names: Sequence[str]
     ) -> list[tuple[Partial[A], int]]:
-        """Returns what `partial_by_names` does, each row with the last change number of entities at that moment."""
+        """Returns what `partial_by_names` does, each row with the state of entities at that moment."""
         parameters = {"service_id": service_id, "names": names}
         return await self._dated_reader.all(connection, self._dated_by_names, parameters)
 
     async def dated_by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[tuple[Partial[A], int]]:
-        """Returns what `partial_by_ids` does, each row with the last change number of entities at that moment."""
+        """Returns what `partial_by_ids` does, each row with the state of entities at that moment."""
         return await self._dated_reader.all(connection, self._dated_by_ids, {"ids": list(ids)})
 
     async def partial_by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[Partial[A]]:

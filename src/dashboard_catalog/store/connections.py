@@ -4,9 +4,10 @@ The rules pass these around without knowing what is inside. Only `Database` open
 run statements on them. A function that takes a `ReadConnection` does not write and does not wait for locks.
 """
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import CompoundSelect, CursorResult, Executable, Select, TextClause, TextualSelect, text
@@ -62,11 +63,6 @@ class ReadConnection:
         self.dialect = connection.dialect
 
     @property
-    def notes(self) -> dict[Any, Any]:
-        """Notes about the driver's connection. They are gone when another one takes its place."""
-        return self._connection.info
-
-    @property
     def is_distributed(self) -> bool:
         """Whether the database may be a cluster, where a lock or a failover of one node does not show on others."""
         return DISTRIBUTED in self._connection.info
@@ -113,23 +109,33 @@ class ReadConnection:
             await self._connection.rollback()
 
 
+class Locked(NamedTuple):
+    """The last change of a BI service: its number, and the state that it has left (`locks.STATE`)."""
+
+    number: int
+    state: int
+
+
 class WriteConnection(ReadConnection):
     """A transaction that reads and writes, and holds its locks until it ends.
 
     Attributes:
         isolates: Whether the transaction runs again because the database has refused a part of it. Then it pays to
             find that part, and to write the others.
-        locked_at: The last change number of each BI service before the transaction, as `locks.lock_service` adds it.
+        nonce: A random number of up to 62 bits, which `locks.advance` leaves beside the last change numbers.
+        locked_at: The last change of each BI service before the transaction, as `locks.lock_service` adds it.
         advanced: The last change number that the transaction has stored in each BI service, as `locks.advance` adds it.
         committed: What to call when the transaction has been committed.
     """
 
-    __slots__ = ("advanced", "committed", "isolates", "locked_at")
+    __slots__ = ("advanced", "committed", "isolates", "locked_at", "nonce")
 
     def __init__(self, connection: AsyncConnection, limit: TimeLimit, is_ready: IsReady) -> None:
         super().__init__(connection, limit, is_ready)
         self.isolates = False
-        self.locked_at: dict[UUID, int] = {}
+        # With the number of a change added, it still fits into 64 bits.
+        self.nonce = secrets.randbits(62)
+        self.locked_at: dict[UUID, Locked] = {}
         self.advanced: dict[UUID, int] = {}
         self.committed: list[Callable[[], None]] = []
 

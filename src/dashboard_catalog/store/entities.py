@@ -45,6 +45,7 @@ class _Sequence(NamedTuple):
 
     service_id: UUID
     last_change: int = 0
+    nonce: int = 0
 
 
 async def by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:

@@ -74,7 +74,7 @@ class Trace(NamedTuple):
 
 async def positions(connection: ReadConnection) -> dict[UUID, int]:
     """Returns the number of the last change of each sequence, also of BI services that have been removed for good."""
-    rows = await connection.execute(select(*SERVICE_SEQUENCE.c))
+    rows = await connection.execute(select(SERVICE_SEQUENCE.c.service_id, SERVICE_SEQUENCE.c.last_change))
     return {row.service_id: row.last_change for row in rows}
 
 

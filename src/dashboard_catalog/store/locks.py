@@ -10,16 +10,23 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, literal_column, select, text, update
 
-from dashboard_catalog.store.connections import ReadConnection, WriteConnection
+from dashboard_catalog.store.connections import Locked, ReadConnection, WriteConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
+from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
 
-_find = select(SERVICE_SEQUENCE.c.last_change).where(SERVICE_SEQUENCE.c.service_id == bindparam("id"))
-_last_change, _locked_last_change = FixedStatement(_find), FixedStatement(_find.with_for_update())
+STATE = SERVICE_SEQUENCE.c.last_change + SERVICE_SEQUENCE.c.nonce
+"""What tells the state after a change from any other, also from one with the same number that a failover has lost."""
+
+_of_service = SERVICE_SEQUENCE.c.service_id == bindparam("id")
+_last_change = FixedStatement(select(SERVICE_SEQUENCE.c.last_change).where(_of_service))
+STATE_OF_ENTITIES = select(STATE).where(SERVICE_SEQUENCE.c.service_id == CATALOG_ID)
+_state_of_entities = FixedStatement(STATE_OF_ENTITIES)
+_lock = FixedStatement(select(SERVICE_SEQUENCE.c.last_change, STATE).where(_of_service).with_for_update())
 _advance = FixedStatement(
     update(SERVICE_SEQUENCE)
     .where(SERVICE_SEQUENCE.c.service_id == bindparam("b_service_id"))
-    .values(last_change=bindparam("last_change"))
+    .values(last_change=bindparam("last_change"), nonce=bindparam("nonce"))
 )
 # Any fixed number serves. This one looks like "dashboard catalog", for whoever reads pg_locks.
 _CATALOG_LOCK = 0x0DA5_B0A2_D0CA_7A10
@@ -54,8 +61,8 @@ async def lock_service(connection: WriteConnection, service_id: UUID) -> int:
         service_id: Of a service that exists, or `CATALOG_ID` for the change numbers of entities.
     """
     # The migrations add the row of `CATALOG_ID`, and `entities.save` adds the row of each service.
-    [[last]] = await connection.fetch(_locked_last_change, {"id": service_id})
-    connection.locked_at.setdefault(service_id, int(last))
+    [[last, state]] = await connection.fetch(_lock, {"id": service_id})
+    connection.locked_at.setdefault(service_id, Locked(int(last), int(state)))
     return int(last)
 
 
@@ -65,7 +72,14 @@ async def last_change(connection: ReadConnection, service_id: UUID) -> int:
     return int(rows[0][0]) if rows else 0
 
 
+async def state_of_entities(connection: ReadConnection) -> int:
+    """Returns the state of entities after their last change, without waiting for writers."""
+    [[state]] = await connection.fetch(_state_of_entities)
+    return int(state)
+
+
 async def advance(connection: WriteConnection, service_id: UUID, last_change: int) -> None:
     """Stores the last change number of a BI service that this transaction has locked."""
-    await connection.run(_advance, {"b_service_id": service_id, "last_change": last_change})
+    values = {"b_service_id": service_id, "last_change": last_change, "nonce": connection.nonce}
+    await connection.run(_advance, values)
     connection.advanced[service_id] = last_change

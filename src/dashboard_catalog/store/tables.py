@@ -164,10 +164,11 @@ SESSION = _table(
 )
 FAILURE = _table("bulk_failure", FailureRecord)
 MENTION = _table("bulk_mention", MentionRecord)
-# The last change number of each BI service. Writers of a service lock its row.
+# The last change number of each BI service. Writers of a service lock its row, and leave a random number of their own.
 SERVICE_SEQUENCE = Table(
     "service_sequence",
     METADATA,
     Column("service_id", ID, primary_key=True),
     Column("last_change", BigInteger(), nullable=False),
+    Column("nonce", BigInteger(), nullable=False, server_default="0"),
 )

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard_catalog.catalog.known import remembered
 from dashboard_catalog.catalog.known.assumed import KnownChart
-from dashboard_catalog.catalog.known.remembered import Memory, Remembered
+from dashboard_catalog.catalog.known.remembered import Remembered
 from dashboard_catalog.catalog.model.commands import AssetName
 from dashboard_catalog.catalog.model.ids import new_id
 from dashboard_catalog.store.records import EntityRecord
@@ -16,33 +16,17 @@ from dashboard_catalog.store.records import EntityRecord
 SERVICE = UUID(int=1)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Connection:
-    """Stands for a connection: it has nothing but notes, and leads to one server or to a cluster."""
-
-    def __init__(self, *, is_distributed: bool = False) -> None:
-        self.notes: dict[Any, Any] = {}
-        self.is_distributed = is_distributed
-
-
 def _charts(*names: str, deleted: bool = False) -> dict[str, KnownChart]:
     return {name: KnownChart(new_id(), None, deleted, deleted_by_edit=False) for name in names}
 
 
-def _keep(one: Remembered, numbers: tuple[int, int], service: UUID = SERVICE, **charts: dict[str, KnownChart]) -> None:
+def _keep(one: Remembered, states: tuple[int, int], service: UUID = SERVICE, **charts: dict[str, KnownChart]) -> None:
     written, read = charts.get("written", {}), charts.get("read", {})
-    one.keep(service, numbers, written, read, has_no_former_names=True)
+    one.keep(service, states, written, read, has_no_former_names=True)
 
 
-def _known(one: Remembered, number: int, *names: str) -> list[KnownChart | None]:
-    service = one.service(SERVICE, number)
+def _known(one: Remembered, state: int, *names: str) -> list[KnownChart | None]:
+    service = one.service(SERVICE, state)
     keys = [AssetName("superset", name) for name in names]
     return service.charts(keys) if service else []
 
@@ -52,8 +36,8 @@ def _tag(**attributes: Any) -> EntityRecord:
     return EntityRecord(id=new_id(), kind="tag", name="t", fqn="c.t", attributes=attributes, **written)
 
 
-def test_charts_count_only_after_the_change_that_left_them() -> None:
-    one, charts = Remembered(Clock()), _charts("a", "b", "c")
+def test_charts_count_only_in_the_state_that_left_them() -> None:
+    one, charts = Remembered(), _charts("a", "b", "c")
     _keep(one, (3, 5), written=charts)
 
     assert _known(one, 5, *charts) == list(charts.values())
@@ -71,7 +55,7 @@ def test_charts_count_only_after_the_change_that_left_them() -> None:
 
 @pytest.mark.parametrize("kind", ["written", "read"])
 def test_charts_are_remembered_with_display_names_that_take_little_memory(kind: str) -> None:
-    one = Remembered(Clock())
+    one = Remembered()
     texts = {"none": None, "empty": "", "short": "Ünsere Gäste", "long": "x" * 10_000}
     charts = {name: KnownChart(new_id(), text, False, False) for name, text in texts.items()}
     none: dict[str, KnownChart] = {}
@@ -83,8 +67,8 @@ def test_charts_are_remembered_with_display_names_that_take_little_memory(kind: 
     assert _known(one, 6, "short") == [None]
 
 
-def test_entities_count_only_after_the_change_that_left_them() -> None:
-    one, tag = Remembered(Clock()), _tag()
+def test_entities_count_only_in_the_state_in_which_they_were_read() -> None:
+    one, tag = Remembered(), _tag()
     one.entities(7).add([tag])
 
     assert one.entities(7).recall([tag.id]) == ([tag], [])
@@ -92,47 +76,9 @@ def test_entities_count_only_after_the_change_that_left_them() -> None:
     assert one.entities(7).recall([tag.id]) == ([], [tag.id])
 
 
-def test_what_nobody_has_confirmed_for_a_minute_does_not_count() -> None:
-    clock, tag = Clock(), _tag()
-    one = Remembered(clock)
-    _keep(one, (1, 2), written=_charts("a"))
-    one.entities(7).add([tag])
-
-    for _ in range(3):
-        clock.now += 50
-        _keep(one, (2, 2))
-        assert one.entities(7).recall([tag.id]) == ([tag], [])
-    clock.now += 61
-
-    assert one.service(SERVICE, 2) is None
-    assert one.entities(7).recall([tag.id]) == ([], [tag.id])
-
-
-def test_nothing_is_remembered_of_a_cluster() -> None:
-    memory: Any = Memory()
-
-    assert memory.recall(Connection()) is not None
-    assert memory.recall(Connection(is_distributed=True)) is None
-
-
-def test_a_new_connection_makes_everything_forgotten() -> None:
-    memory: Any = Memory()
-    first, second = Connection(), Connection()
-    before = memory.recall(first)
-    assert memory.recall(first) is before
-    after = memory.recall(second)
-
-    # What a transaction still adds that began before is lost.
-    _keep(before, (1, 2), written=_charts("a"))
-
-    assert after is not before
-    assert memory.recall(first) is after
-    assert after.service(SERVICE, 2) is None
-
-
 def test_a_process_remembers_only_so_many_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "MAX_CHARTS", 10)
-    one = Remembered(Clock())
+    one = Remembered()
     names = [f"c{number}" for number in range(40)]
     for number, name in enumerate(names):
         _keep(one, (number, number + 1), written=_charts(name), read=_charts(f"read{number}"))
@@ -152,7 +98,7 @@ def test_a_process_remembers_only_so_many_charts(monkeypatch: pytest.MonkeyPatch
 
 def test_large_entities_are_not_remembered_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "_MAX_ENTITIES", 2)
-    known = Remembered(Clock()).entities(1)
+    known = Remembered().entities(1)
     large, *small = _tag(config={"values": ["x" * 3_000]}), _tag(), _tag(), _tag()
     for tag in (large, *small):
         known.add([tag])

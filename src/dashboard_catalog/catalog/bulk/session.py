@@ -211,7 +211,7 @@ async def finish_session(connection: WriteConnection, record: SessionRecord) -> 
 async def _save_progress(connection: WriteConnection, record: SessionRecord) -> None:
     """Stores the locked row of a session after progress, with the numbers of what the transaction has changed."""
     for service_id, last in connection.advanced.items():
-        first = record.changes.get(service_id.hex, (connection.locked_at[service_id] + 1,))[0]
+        first = record.changes.get(service_id.hex, (connection.locked_at[service_id].number + 1,))[0]
         record.changes = record.changes | {service_id.hex: [first, last]}
     record.updated_at = datetime.now(UTC)
     await sessions.save(connection, record)

@@ -6,17 +6,16 @@ from uuid import UUID
 from dashboard_catalog.catalog.known.remembered import RememberedEntities
 from dashboard_catalog.store import entities, locks
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.records import CATALOG_ID, EntityRecord
+from dashboard_catalog.store.records import EntityRecord
 
 
 class ReadEntities:
     """The entities of one read: those that are remembered, and others from the database.
 
-    What is read is remembered only if the number of the last change is still the same afterwards: then nothing has
-    changed in between.
+    What is read is remembered only if the state is still the same afterwards: then nothing has changed in between.
 
     Args:
-        remembered: Entities after a change that was the last one when the read began.
+        remembered: Entities in the state in which the read has begun.
     """
 
     def __init__(self, remembered: RememberedEntities) -> None:
@@ -38,4 +37,4 @@ class ReadEntities:
         return found + read
 
     async def _is_same(self, connection: ReadConnection) -> bool:
-        return await locks.last_change(connection, CATALOG_ID) == self._remembered.number
+        return await locks.state_of_entities(connection) == self._remembered.state

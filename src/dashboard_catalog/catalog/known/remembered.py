@@ -1,23 +1,18 @@
 """What a process remembers from one transaction to the next: entities, and charts of BI services.
 
-Every change of a BI service or of an entity takes the next number of its sequence. So what was true after change 17
-stays true as long as 17 is the last change. A transaction that holds the lock of a sequence reads that number, and uses
-what is remembered of the sequence only if it was true after exactly this change. When another process has changed
-anything, the numbers differ.
+Every change of a BI service or of an entity takes the next number of its sequence, and its transaction leaves a random
+number beside it. The sum of both is the state of the sequence (`locks.STATE`). What was true in a state is true
+whenever the sequence is in this state. A transaction that holds the lock of a sequence reads the state, and uses what
+is remembered only of exactly this one. When another process has changed anything, the states differ.
 
-A database that has lost commits reaches a number twice, with other things: after a failover to a standby that was
-behind, a crash with `synchronous_commit=off`, or a backup in the place of a SQLite file. Each of them closes the
-connections. `Database.doubted` may not show it, because the pool replaces a connection that the server has closed while
-it was idle. So everything is forgotten when a connection is used for the first time. Whatever is remembered was then
-committed while each connection in use was open, to a server that has run since. Behind PgBouncer a connection proves
-nothing, and nothing may be remembered. Nor may it on a cluster, where a connection leads to one node and does not show
-that another one has failed over. A backup may also be restored into the tables of a running server. So nothing
-counts that was last confirmed more than a minute ago.
+A database that has lost commits reaches a number twice, with other things, but no state: after a failover to a standby
+that was behind, a crash with `synchronous_commit=off`, or a backup in the place of the tables. So it does not matter
+which connection a transaction uses, whether PgBouncer is in front, and whether the database is a cluster, where all
+rows of a BI service are on one node.
 """
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from uuid import UUID
 
@@ -40,32 +35,26 @@ _MAX_PACKED = 200
 _MAX_ENTITIES = 10_000
 # Length as a text. The configuration of a custom property may have 64 KiB.
 _MAX_ATTRIBUTES = 2_000
-_CONFIRMED_SECONDS = 60.0
 
 # Makes a `KnownChart` of a tuple, several times as fast as the class does. A load recalls each chart.
 _live_chart = partial(tuple.__new__, KnownChart)
 
 
 class RememberedEntities:
-    """Entities as they are after one change of the catalog's sequence, without their descriptions.
+    """Entities as they are in one state of the catalog's sequence, without their descriptions.
 
-    Writers use `by_fqns` and `by_ids`, under the catalog's lock. A reader reads the number in the same snapshot as what
-    refers to the entities, uses `get`, and reads the others itself.
-
-    Args:
-        number: Of the change.
-        confirmed_at: When a transaction last found this number.
+    Writers use `by_fqns` and `by_ids`, under the catalog's lock. A reader reads the state in the same snapshot as what
+    refers to the entities, uses `recall`, and reads the others itself.
     """
 
-    def __init__(self, number: int, confirmed_at: float) -> None:
-        self.number = number
-        self.confirmed_at = confirmed_at
+    def __init__(self, state: int) -> None:
+        self.state = state
         self._by_id: dict[UUID, EntityRecord] = {}
         # Every entity of the name, of whatever kind.
         self._by_fqn: dict[str, list[EntityRecord]] = {}
 
     def add(self, records: Iterable[EntityRecord]) -> None:
-        """Remembers entities that were read under the catalog's lock, or in the same snapshot as the number."""
+        """Remembers entities that were read under the catalog's lock, or in the same snapshot as the state."""
         self._by_id |= {record.id: record for record in records if self._has_room(record)}
 
     def service(self, name: str) -> EntityRecord | None:
@@ -132,19 +121,14 @@ def _unpacked(packed: bytes) -> KnownChart:
 
 
 class RememberedService:
-    """Live charts of a BI service as they are after one change of it.
-
-    Args:
-        number: Of the change.
-        confirmed_at: When a transaction last found this number.
+    """Live charts of a BI service as they are in one state of it.
 
     Attributes:
         has_no_former_names: Whether no asset of the service had another name before, as far as is known.
     """
 
-    def __init__(self, number: int, confirmed_at: float) -> None:
-        self.number = number
-        self.confirmed_at = confirmed_at
+    def __init__(self, state: int) -> None:
+        self.state = state
         self.has_no_former_names = False
         # As bytes, which the garbage collector does not look at: there may be many.
         self._newer: dict[str, bytes] = {}
@@ -176,45 +160,37 @@ class RememberedService:
 
 
 class Remembered:
-    """What was committed while all connections in use were open."""
+    """What a process remembers of one database. It was committed."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._entities = RememberedEntities(-1, now())
+    def __init__(self) -> None:
+        self._entities = RememberedEntities(-1)
         # The one that was written last comes last.
         self._services: OrderedDict[UUID, RememberedService] = OrderedDict()
 
     @property
     def last_entities(self) -> RememberedEntities:
-        """The entities after the change that was the last one when the process last looked; use it only to guess."""
+        """The entities in the state in which the process has found them last; use it only to guess."""
         return self._entities
 
-    def entities(self, number: int) -> RememberedEntities:
-        """Returns the entities after a change of the catalog's sequence, as far as they are remembered.
+    def entities(self, state: int) -> RememberedEntities:
+        """Returns the entities in a state of the catalog's sequence, as far as they are remembered.
 
         Args:
-            number: Of the last change: as it is under the catalog's lock, or in the snapshot of a reader.
+            state: As it is under the catalog's lock, or in the snapshot of a reader.
         """
-        found = self._entities
-        if not self._counts(found, number):
-            found = self._entities = RememberedEntities(number, self._now())
-        found.confirmed_at = self._now()
-        return found
+        if self._entities.state != state:
+            self._entities = RememberedEntities(state)
+        return self._entities
 
-    def service(self, id_: UUID, number: int) -> RememberedService | None:
-        """Returns what is remembered of a BI service, if anything is.
-
-        Args:
-            id_: Of the service.
-            number: Of its last change, under its lock.
-        """
+    def service(self, id_: UUID, state: int) -> RememberedService | None:
+        """Returns what is remembered of a BI service in the state that it has under its lock, if anything is."""
         found = self._services.get(id_)
-        return found if found is not None and self._counts(found, number) else None
+        return found if found is not None and found.state == state else None
 
     def keep(
         self,
         id_: UUID,
-        numbers: tuple[int, int],
+        states: tuple[int, int],
         written: Mapping[str, _Chart],
         read: Mapping[str, KnownChart],
         *,
@@ -224,14 +200,14 @@ class Remembered:
 
         Args:
             id_: Of the service.
-            numbers: Of its last change before the transaction, and after it.
+            states: Before the transaction, and after it.
             written: All charts of the service that have changed, by name. None of them has another name than before.
             read: Other charts, as they were under the lock.
             has_no_former_names: Whether no asset of the service had another name before.
         """
-        before, after = numbers
-        service = self.service(id_, before) or RememberedService(after, self._now())
-        service.number, service.confirmed_at = after, self._now()
+        before, after = states
+        service = self.service(id_, before) or RememberedService(after)
+        service.state = after
         service.has_no_former_names = has_no_former_names
         service.add(written, read)
         self._services[id_] = service
@@ -239,36 +215,5 @@ class Remembered:
         while len(self._services) > 1 and self._is_full():
             self._services.popitem(last=False)
 
-    def _counts(self, found: RememberedEntities | RememberedService, number: int) -> bool:
-        return found.number == number and self._now() - found.confirmed_at <= _CONFIRMED_SECONDS
-
     def _is_full(self) -> bool:
         return len(self._services) > _MAX_SERVICES or sum(one.size for one in self._services.values()) > MAX_CHARTS
-
-
-class Memory:
-    """The memory of a process for one database.
-
-    Args:
-        now: Returns a number of seconds that only grows.
-    """
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._remembered = Remembered(now)
-
-    def recall(self, connection: ReadConnection) -> Remembered | None:
-        """Returns what a transaction may use, and what it may add to; None if it may do neither.
-
-        Must be called when the transaction begins.
-        """
-        if connection.is_distributed:
-            return None
-        if self not in connection.notes:
-            connection.notes[self] = True
-            self.forget()
-        return self._remembered
-
-    def forget(self) -> None:
-        """Starts again with nothing. Transactions that have begun keep what they have recalled."""
-        self._remembered = Remembered(self._now)

@@ -11,7 +11,7 @@ from dashboard_catalog.auth.principal import Action, Principal
 from dashboard_catalog.catalog.authorization import absent_asset, answer_if_absent, viewed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.read_entities import ReadEntities
-from dashboard_catalog.catalog.known.remembered import Memory, Remembered
+from dashboard_catalog.catalog.known.remembered import Remembered
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import AssetKey, AssetName, text_of
 from dashboard_catalog.catalog.model.kinds import AssetKind
@@ -21,9 +21,9 @@ from dashboard_catalog.catalog.reading.views import AssetView, asset_views
 from dashboard_catalog.catalog.visibility.sight import Sight
 from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.locks import last_change
+from dashboard_catalog.store.locks import state_of_entities
 from dashboard_catalog.store.partial_rows import Partial
-from dashboard_catalog.store.records import CATALOG_ID, AssetRecord, EntityRecord
+from dashboard_catalog.store.records import AssetRecord, EntityRecord
 
 _Row = Partial[AssetRecord]
 
@@ -77,7 +77,7 @@ class LargeAsset(NamedTuple):
 
 
 async def read_assets(
-    connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead], memory: Memory | None = None
+    connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead], remembered: Remembered | None = None
 ) -> list[AssetView | LargeAsset | CatalogError]:
     """Returns the asset of each read, or the error that it ends with, in the order of the reads.
 
@@ -85,11 +85,11 @@ async def read_assets(
 
     Args:
         reads: Of one kind, at least one.
-        memory: What the process remembers of the database, if anything.
+        remembered: What the process remembers of the database, if anything.
     """
     kind = reads[0].kind
     sight = Sight(authorizer, KnownEntities())
-    stored = await _load(connection, sight.known, kind, [read.key for read in reads], memory)
+    stored = await _load(connection, sight.known, kind, [read.key for read in reads], remembered)
     found: list[AssetRecord | LargeAsset | CatalogError] = []
     for read in reads:
         try:
@@ -139,16 +139,18 @@ async def _load(
     known_entities: KnownEntities,
     kind: AssetKind,
     keys: Sequence[AssetKey],
-    memory: Memory | None = None,
+    remembered: Remembered | None = None,
 ) -> _Stored:
     """Returns the newest versions of assets by key, and makes their BI services known."""
     wanted = _wanted(keys)
-    remembered = memory.recall(connection) if memory else None
+    if connection.is_distributed:
+        # Every node has the entities, and only one of them their state.
+        remembered = None
     rows = await _guessed(connection, known_entities, kind, wanted, remembered) if remembered else None
     if rows is None:
         if remembered:
-            number = await last_change(connection, CATALOG_ID)
-            known_entities.source = ReadEntities(remembered.entities(number))
+            state = await state_of_entities(connection)
+            known_entities.source = ReadEntities(remembered.entities(state))
         rows = await _found(connection, known_entities, kind, wanted)
     await known_entities.load(connection, ids={row.record.service_id for row in rows})
     stored: dict[AssetKey, _Row] = {}
@@ -194,7 +196,7 @@ async def _guessed(
 ) -> list[_Row] | None:
     """Returns what `_found` does, if the process remembers the BI services and no entity has changed since.
 
-    Each row comes with the number of the last change of entities, so this costs no statement of its own.
+    Each row comes with the state of entities, so this costs no statement of its own.
     """
     guess = remembered.last_entities
     services = {name: service for name in wanted.names if (service := guess.service(name))}
@@ -204,8 +206,8 @@ async def _guessed(
     for name, asset_names in wanted.names.items():
         dated += await kind.table.dated_by_names(connection, services[name].id, asset_names)
     dated += await kind.table.dated_by_ids(connection, wanted.ids) if wanted.ids else ()
-    numbers = {number for _, number in dated}
-    if len(numbers) != 1 or (entities := remembered.entities(numbers.pop())) is not guess:
+    states = {state for _, state in dated}
+    if len(states) != 1 or (entities := remembered.entities(states.pop())) is not guess:
         return None
     known_entities.source = ReadEntities(entities)
     for service in services.values():

@@ -18,7 +18,7 @@ from dashboard_catalog.catalog.authorization import AssetResources
 from dashboard_catalog.catalog.known.assumed import Assumed
 from dashboard_catalog.catalog.known.known_entities import KnownEntities
 from dashboard_catalog.catalog.known.property_targets import PropertyTargets
-from dashboard_catalog.catalog.known.remembered import Memory, Remembered
+from dashboard_catalog.catalog.known.remembered import Remembered
 from dashboard_catalog.catalog.model import qualified_names as names
 from dashboard_catalog.catalog.model.commands import (
     AssetName,
@@ -84,15 +84,15 @@ class Pipeline:
     """Applies batches of writes.
 
     Args:
-        memory: What the process remembers of the database, if anything.
+        remembered: What the process remembers of the database, if anything.
 
     Attributes:
         authorizer: Decides who may do what.
     """
 
-    def __init__(self, authorizer: Authorizer, memory: Memory | None = None) -> None:
+    def __init__(self, authorizer: Authorizer, remembered: Remembered | None = None) -> None:
         self.authorizer = authorizer
-        self._memory = memory
+        self._remembered = remembered
 
     async def run(self, connection: WriteConnection, batch: Batch, sight: Sight | None = None) -> list[Result]:
         """Applies a batch in the transaction of `connection` and returns the result of each write, in their order.
@@ -113,7 +113,7 @@ class Pipeline:
 
     async def _run(self, connection: WriteConnection, batch: Batch, sight: Sight) -> list[Result]:
         # A transaction that isolates may undo a part of what it has written.
-        remembered = self._memory.recall(connection) if self._memory and not connection.isolates else None
+        remembered = None if connection.isolates else self._remembered
         return await _Run(self.authorizer, batch, sight, remembered, reader=connection, writer=connection).all()
 
     async def rehearse(self, connection: ReadConnection, batch: Batch) -> list[Result]:
@@ -294,7 +294,7 @@ class _Run:
             last = await locks.lock_service(self._writer, service_id) if self._writer else 0
             self._working.add_service(service_id, last)
             if self._remembering and self._writer:
-                self._remembering.use_service(self._writer, service_id, last)
+                self._remembering.use_service(self._writer, service_id)
 
     async def _find_unchanged(self) -> None:
         """Answers the items that are equal to what is stored, and reads the others in full."""

@@ -29,26 +29,27 @@ class Remembering:
         self._remembered = remembered
         self._known = known_entities
         self._working = working
-        self._locked_at: dict[UUID, int] = {}
+        self._nonce = connection.nonce
+        self._locked_in: dict[UUID, int] = {}
         # Nothing here may refer to the connection: a cycle would leave the whole batch to the garbage collector.
         connection.committed.append(self._keep)
 
     async def use_entities(self, connection: WriteConnection) -> None:
         """Uses the entities that are remembered. The batch holds the catalog's lock and writes none itself."""
-        if CATALOG_ID not in connection.advanced:
-            number = await locks.last_change(connection, CATALOG_ID)
-            self._known.source = self._remembered.entities(number)
+        # In a cluster, every node has the entities, and only one of them their state.
+        if CATALOG_ID not in connection.advanced and not connection.is_distributed:
+            self._known.source = self._remembered.entities(await locks.state_of_entities(connection))
 
-    def use_service(self, connection: WriteConnection, id_: UUID, last_change: int) -> None:
+    def use_service(self, connection: WriteConnection, id_: UUID) -> None:
         """Uses what is remembered of a BI service whose lock the batch has taken."""
         if id_ not in connection.advanced:
-            self._locked_at[id_] = last_change
-            self._known.remember(id_, self._remembered.service(id_, last_change))
+            state = self._locked_in[id_] = connection.locked_at[id_].state
+            self._known.remember(id_, self._remembered.service(id_, state))
 
     def _keep(self) -> None:
         """Remembers the charts of the BI services as the transaction has left them."""
         last = self._working.changes.last_numbers()
-        for id_, locked_at in self._locked_at.items():
+        for id_, before in self._locked_in.items():
             changes = [self._working.changes.of(kind.table, id_) for kind in ASSET_KINDS.values()]
             # Names that come or go are rare, and the next batch starts again.
             if any(of.names or of.removed for of in changes):
@@ -57,7 +58,7 @@ class Remembering:
             written = [*charts.new.values(), *(after for _, after in charts.changed.values())]
             self._remembered.keep(
                 id_,
-                (locked_at, last.get(id_, locked_at)),
+                (before, last[id_] + self._nonce if id_ in last else before),
                 {record.name: record for record in written},
                 self._known.charts_read[id_],
                 has_no_former_names=self._known.former.has_none(id_),
