@@ -26,10 +26,10 @@ def registry() -> CollectorRegistry:
     calls.labels("get").inc(3)
     calls.labels("put").inc(1, exemplar={"trace_id": TRACE, "call_id": "c1"})
     Gauge("open_sessions", "Sessions.", registry=registry).set(-2.5)
-    seconds = Histogram("call", "Duration.", ["method"], unit="seconds", buckets=[0.1, 1], registry=registry)
+    seconds = Histogram("call_seconds", "Duration.", ["method"], buckets=[0.1, 1], registry=registry)
     for value in (0.05, 0.06, 0.5, 7):
         seconds.labels("get").observe(value, exemplar={"trace_id": TRACE, "call_id": "c2"} if value == 7 else None)
-    Summary("size", "Sizes.", unit="bytes", registry=registry).observe(10)
+    Summary("size_bytes", "Sizes.", registry=registry).observe(10)
     Info("build", "Build.", registry=registry).info({"version": "1"})
     return registry
 

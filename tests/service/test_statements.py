@@ -164,7 +164,12 @@ async def test_a_unary_write_is_a_batch_of_one(service: Service, bot: Caller) ->
 
 
 @pytest.mark.usefixtures("superset")
-async def test_the_response_of_a_unary_write_reuses_what_the_write_has_read(service: Service, bot: Caller) -> None:
+async def test_the_response_of_a_unary_write_reuses_what_the_write_has_read(
+    service: Service, admin: Caller, bot: Caller
+) -> None:
+    # Nothing that is remembered of entities holds after a change of one.
+    await admin.upsert_entity(entity={"user": {"name": "new"}})
+
     with counted(service.database) as counted_calls:
         answer = await bot.upsert_dashboard(**_dashboards([1])[0])
 

@@ -32,7 +32,7 @@ Collect = Callable[[], Iterable[Family]]
 """Returns all metrics as they are now."""
 
 _SCOPE = InstrumentationScope("dashboard_catalog")
-# In the spelling of UCUM.
+# By the last word of a name, in the spelling of UCUM.
 _UNITS = {"seconds": "s", "bytes": "By", "ratio": "1"}
 _NANOSECONDS = 1_000_000_000
 
@@ -64,7 +64,7 @@ def metrics_data(families: Iterable[Family], resource: Resource, *, since: int, 
 
 def _metrics_of(family: Family, span: _Span) -> list[Metric]:
     """Returns the metrics of a family: one, unless its samples have several names."""
-    unit = _UNITS.get(family.unit, family.unit)
+    unit = _UNITS.get(family.name.rpartition("_")[2], "")
 
     def metric(name: str, data: Sum | Gauge | Histogram) -> Metric:
         return Metric(name=name, description=family.documentation, unit=unit, data=data)

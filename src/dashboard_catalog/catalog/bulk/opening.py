@@ -61,7 +61,7 @@ async def begin_session(
     Raises:
         CatalogError: As `open_session`.
     """
-    # Until the session is stored, its BI service must not be removed.
+    # Before the lock of the BI service, in the order of all writers: `delete_stale` writes in the same transaction.
     await locks.lock_catalog(connection, to_write=False)
     await check_may_load(connection, authorizer, request)
     service = await _find_service(connection, authorizer, request)

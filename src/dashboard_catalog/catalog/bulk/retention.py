@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 
 from dashboard_catalog.catalog.bulk.counts import FAILED, counts_of
+from dashboard_catalog.errors import CatalogError
 from dashboard_catalog.store import bulk_details as details
 from dashboard_catalog.store import bulk_sessions as sessions
 from dashboard_catalog.store import locks
@@ -49,8 +50,10 @@ async def keep_expiring(database: Database, every: float = EXPIRE_SECONDS) -> No
         await asyncio.sleep(random.uniform(0.5, 1.5) * every)
         try:
             await expire_sessions(database)
+        except CatalogError as error:
+            _log.warning("sessions_not_expired", problem=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, no call depends on it
-            _log.warning("sessions_not_expired", problem=type(error).__name__)
+            _log.warning("sessions_not_expired", problem=type(error).__name__, exc_info=True)
 
 
 async def expire_sessions(database: Database) -> None:
