@@ -50,7 +50,8 @@ class MetricSender:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 if self._collect is not None:
-                    await self._send(self._collect)
+                    # One export may be under way, without the last figures.
+                    await self._send(self._collect, after=seconds)
                 await done_in_thread(self._exporter.shutdown, seconds)
 
     async def _send_on(self, collect: Collect) -> None:
@@ -58,13 +59,14 @@ class MetricSender:
             await asyncio.sleep(self._seconds)
             await self._send(collect)
 
-    async def _send(self, collect: Collect) -> None:
+    async def _send(self, collect: Collect, *, after: float = 0) -> None:
+        """Sends the metrics in a thread, unless an export is under way that does not end within `after` seconds."""
         # To collect reads files, too, and would hold up the event loop.
-        await done_in_thread(partial(self._collect_and_export, collect), _EXPORT_SECONDS)
+        await done_in_thread(partial(self._collect_and_export, collect, after), _EXPORT_SECONDS)
 
-    def _collect_and_export(self, collect: Collect) -> None:
+    def _collect_and_export(self, collect: Collect, after: float) -> None:
         # A collector that never ends its answers must not take one thread after the other.
-        if not self._exporting.acquire(blocking=False):
+        if not self._exporting.acquire(timeout=after):
             _log.error("metrics_not_sent", problem="the collector has not yet answered the last export")
             return
         try:
