@@ -124,20 +124,22 @@ async def test_a_stream_that_is_open_and_its_items_in_memory_are_counted(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.usefixtures("unindexed")
-async def test_the_search_index_is_measured(superset: Caller, server: CatalogServer, service: Service) -> None:
-    del superset
+async def test_the_search_index_is_measured(database_url: str, tmp_path: Any) -> None:
+    async with running(database_url, tmp_path / "data") as (server, service):
 
-    def measured(name: str) -> float:
-        return of_process(server.metrics).of(f"search_{name}")
+        def measured(name: str) -> float:
+            return of_process(server.metrics).of(f"search_{name}")
 
-    assert measured("building") == 1
-    assert math.isnan(measured("lag_seconds"))
-    assert measured("documents") == 0
-    async with indexing(service.database, service.index.folder):
-        await until(lambda: not measured("building"))
-        assert measured("documents") > len(("c1", "c2", "c3"))
-        assert not math.isnan(measured("lag_seconds"))
+        admin = service.caller("admin", "admin")
+        await admin.upsert_entity(entity={"biService": {"name": "superset", "serviceType": "Superset"}})
+        await admin.upsert_chart(chart={"name": "c", "service": "superset"})
+        assert measured("building") == 1
+        assert math.isnan(measured("lag_seconds"))
+        assert measured("documents") == 0
+        async with indexing(service.database, service.index.folder):
+            await until(lambda: not measured("building"))
+            assert measured("documents") == 2
+            assert not math.isnan(measured("lag_seconds"))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
