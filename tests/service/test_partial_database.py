@@ -81,7 +81,7 @@ async def test_reads_of_the_other_bi_services_succeed_though_they_share_a_batch(
             assert answers == ["c1", "DATABASE_UNAVAILABLE"] * COUNT
 
 
-async def test_the_rows_of_the_catalog_itself_are_not_needed_to_read_assets(
+async def test_the_rows_of_the_catalog_itself_are_not_needed_to_read_and_write_assets(
     database_url: str, fail: Fail, tmp_path: Path
 ) -> None:
     await _filled(database_url, tmp_path)
@@ -90,8 +90,13 @@ async def test_the_rows_of_the_catalog_itself_are_not_needed_to_read_assets(
     async with running(database_url, tmp_path) as (server, service):
         # A server that was not healthy would get no calls.
         assert await server.database.probe() is None
-        found = await service.caller("admin", "admin").get_dashboard(fully_qualified_name="superset.d1")
+        admin = service.caller("admin", "admin")
+        found = await admin.get_dashboard(fully_qualified_name="superset.d1")
         assert found["dashboard"]["charts"][0]["name"] == "c1"
+        written = await admin.upsert_dashboard(
+            dashboard={"name": "d1", "service": "superset", "charts": ["superset.c1"], "project": "P"}
+        )
+        assert written["outcome"] == "OUTCOME_UPDATED"
 
 
 async def test_a_new_session_begins_in_the_other_bi_services(database_url: str, fail: Fail, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.patience import PATIENCE, until
 from tests.pgbouncer import PgBouncer, needs_pgbouncer, pgbouncer
 from tests.postgres import PostgresServer
 from tests.service.caller import Caller, Json, Refused
+from tests.service.counting import counted
 from tests.service.servers import running
 from tests.service.watching import watching
 
@@ -56,6 +57,19 @@ def name(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iterator[s
 def pooler(postgres: PostgresServer) -> Iterator[PgBouncer]:
     with pgbouncer(postgres) as pooler:
         yield pooler
+
+
+async def test_what_is_remembered_is_not_read_again(pooler: PgBouncer, name: str, tmp_path: Path) -> None:
+    async with running(pooler.url(name), tmp_path / "data", pgbouncer=True) as (server, service):
+        admin = service.caller("admin", "admin")
+        await admin.add_small_catalog()
+        await admin.create_dashboard(dashboard={"name": "d1", **SPEC})
+        with counted(server.database) as found:
+            await admin.create_dashboard(dashboard={"name": "d2", **SPEC})
+
+    read = [text for text in found.statements if text.startswith("SELECT")]
+    assert read
+    assert not [text for text in read if any(f"FROM {of}" in text for of in ("entity", "former_name", "chart"))]
 
 
 async def test_everything_works_over_two_connections(pooler: PgBouncer, name: str, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
-"""Writers of entities and those who rely on them wait for each other, on one server and on a cluster."""
+"""Who waits for whose lock, on one server and on a cluster."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from dashboard_catalog.store.connections import WriteConnection
 from dashboard_catalog.store.database import Database
-from dashboard_catalog.store.locks import lock_catalog
+from dashboard_catalog.store.locks import advance, lock_catalog, lock_service
+from dashboard_catalog.store.records import CATALOG_ID
 from tests.patience import PATIENCE
 from tests.store.database_work import is_lock_awaited
 
@@ -57,3 +59,20 @@ async def test_who_relies_on_entities_shares_the_lock(database: Database) -> Non
     assert [await _is_taken(database, one) for one in held] == [True, True]
     for one in held:
         await one.end()
+
+
+async def test_a_lock_that_went_with_a_savepoint_counts_from_when_it_is_taken_again(database: Database) -> None:
+    async def write(connection: WriteConnection) -> None:
+        await advance(connection, CATALOG_ID, await lock_service(connection, CATALOG_ID) + 1)
+
+    async def work(connection: WriteConnection) -> int:
+        with suppress(ZeroDivisionError):
+            async with connection.savepoint():
+                await lock_service(connection, CATALOG_ID)
+                raise ZeroDivisionError
+        # The lock is free.
+        await database.write(write)
+        await lock_service(connection, CATALOG_ID)
+        return connection.locked_at[CATALOG_ID].number
+
+    assert await database.write(work) == 1

@@ -51,7 +51,7 @@ class MetricSender:
             async with asyncio.timeout(seconds):
                 if self._collect is not None:
                     # One export may be under way, without the last figures.
-                    await self._send(self._collect, after=seconds)
+                    await self._send(self._collect, after=seconds / 2)
                 await done_in_thread(self._exporter.shutdown, seconds)
 
     async def _send_on(self, collect: Collect) -> None:

@@ -64,7 +64,7 @@ class ReadConnection:
 
     @property
     def is_distributed(self) -> bool:
-        """Whether the database may be a cluster, where a lock or a failover of one node does not show on others."""
+        """Whether the database may be a cluster, where a lock of one node does not show on others."""
         return DISTRIBUTED in self._connection.info
 
     async def execute(self, statement: Query, parameters: Parameters | None = None) -> CursorResult[*Columns]:
@@ -147,17 +147,17 @@ class WriteConnection(ReadConnection):
             Refused: If it does, also because of a key that is taken: no other transaction can take a key that the
                 locks of this one protect.
         """
-        advanced = dict(self.advanced)
+        advanced, locked_at = dict(self.advanced), dict(self.locked_at)
         try:
             with translated():
                 async with _limited(self._connection.begin_nested(), self._limit):
                     yield
                     await self.execute(_LAST_CHECK[self.dialect.name])
         except DuplicateKey as error:
-            self.advanced = advanced
+            self.advanced, self.locked_at = advanced, locked_at
             raise Refused(error.__cause__ or error) from error
         except BaseException:
-            self.advanced = advanced
+            self.advanced, self.locked_at = advanced, locked_at
             raise
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[*Columns]:

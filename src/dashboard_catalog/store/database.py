@@ -72,7 +72,6 @@ class Database:
         spans: Makes the spans of transactions and statements, if there are any.
 
     Attributes:
-        pgbouncer: Whether its connections may lead to another server from one transaction to the next.
         doubted: Set while it is not known whether the database takes writes: at first, and after it could not be used.
     """
 
@@ -89,7 +88,6 @@ class Database:
         self._read_seconds, self._write_seconds = map(self._metrics.duration.labels, ("read", "write"))
         self._wait_seconds = self._metrics.wait
         self.is_sqlite = is_sqlite(url)
-        self.pgbouncer = not self.is_sqlite and is_behind_pgbouncer(url)
         self.doubted = asyncio.Event()
         self.doubted.set()
         self._limits = limits or TimeLimits()
@@ -115,7 +113,7 @@ class Database:
         if isinstance(self._source, PostgresqlConnections):
             telling = self._source.engine(CONNECTIONS)
             self._engines += (telling,)
-            self._notifications = notifications = Notifications(telling, listens=not self.pgbouncer)
+            self._notifications = notifications = Notifications(telling, listens=not is_behind_pgbouncer(url))
             self.on_commit(lambda _: notifications.committed())
 
     def _measure_connections(self) -> None:

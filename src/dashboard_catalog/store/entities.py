@@ -12,21 +12,26 @@ from dashboard_catalog.store.columns import column_names, named_row, record_make
 from dashboard_catalog.store.conditions import any_of, overlaps
 from dashboard_catalog.store.connections import ReadConnection, WriteConnection
 from dashboard_catalog.store.fixed_statements import FixedStatement
-from dashboard_catalog.store.locks import advance
+from dashboard_catalog.store.locks import STATE_OF_ENTITIES, advance
 from dashboard_catalog.store.partial_rows import Partial, PartialReader
 from dashboard_catalog.store.record_statements import RecordStatement
 from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord, RemovedRecord
 from dashboard_catalog.store.rows import Reader
 from dashboard_catalog.store.tables import ENTITY, ENTITY_CHANGE, REMOVED, SERVICE_SEQUENCE
 
-_reader = Reader(ENTITY.c, record_maker(EntityRecord))
+_record = record_maker(EntityRecord)
+_reader = Reader(ENTITY.c, _record)
 _columns = column_names(EntityRecord)
 _named_removal = named_row(RemovedRecord)
-_partial = PartialReader(ENTITY, record_maker(EntityRecord), ("description", "attributes"))
+_partial = PartialReader(ENTITY, _record, ("description", "attributes"))
 _has_fqn = any_of(ENTITY.c.fqn, bindparam("fqns", type_=TEXT_LIST))
 _has_id = any_of(ENTITY.c.id, bindparam("ids", type_=UUID_LIST))
 _undescribed = select(*_partial.whole_columns({"description"}))
 _by_fqns, _by_ids = FixedStatement(_undescribed.where(_has_fqn)), FixedStatement(_undescribed.where(_has_id))
+_state = STATE_OF_ENTITIES.scalar_subquery()
+_dated = _undescribed.add_columns(_state)
+_dated_reader = Reader([*ENTITY.c, _state], lambda row: (_record(row[:-1]), int(row[-1])))
+_dated_by_fqns, _dated_by_ids = FixedStatement(_dated.where(_has_fqn)), FixedStatement(_dated.where(_has_id))
 _children = select(ENTITY.c.kind, ENTITY.c.fqn, func.count().over().label("of_all")).where(
     overlaps(ENTITY.c.parents, bindparam("ids", type_=UUID_LIST))
 )
@@ -61,6 +66,18 @@ async def by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[Entity
     """Returns the entities that have one of these ids, deleted or not, without their descriptions."""
     wanted = list(ids)
     return await _reader.all(connection, _by_ids, {"ids": wanted}) if wanted else []
+
+
+async def dated_by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[tuple[EntityRecord, int]]:
+    """Returns what `by_fqns` does, each entity with the state of entities at that moment."""
+    wanted = list(fqns)
+    return await _dated_reader.all(connection, _dated_by_fqns, {"fqns": wanted}) if wanted else []
+
+
+async def dated_by_ids(connection: ReadConnection, ids: Iterable[UUID]) -> list[tuple[EntityRecord, int]]:
+    """Returns what `by_ids` does, each entity with the state of entities at that moment."""
+    wanted = list(ids)
+    return await _dated_reader.all(connection, _dated_by_ids, {"ids": wanted}) if wanted else []
 
 
 async def whole_by_fqns(connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:

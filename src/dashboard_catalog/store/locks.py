@@ -16,7 +16,10 @@ from dashboard_catalog.store.records import CATALOG_ID
 from dashboard_catalog.store.tables import ENTITY, SERVICE_SEQUENCE
 
 STATE = SERVICE_SEQUENCE.c.last_change + SERVICE_SEQUENCE.c.nonce
-"""What tells the state after a change from any other, also from one with the same number that a failover has lost."""
+"""What tells the state after a change from any other, also from one with the same number that a failover has lost.
+
+It is the sum of both, because servers of schema 0009 change the number alone.
+"""
 
 _of_service = SERVICE_SEQUENCE.c.service_id == bindparam("id")
 _last_change = FixedStatement(select(SERVICE_SEQUENCE.c.last_change).where(_of_service))

@@ -1,8 +1,7 @@
-"""A reader remembers what it has read only if nothing has changed meanwhile."""
+"""A reader remembers only what it has read in the state that it remembers."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -10,38 +9,46 @@ import pytest
 from dashboard_catalog.catalog.known.read_entities import ReadEntities
 from dashboard_catalog.catalog.known.remembered import RememberedEntities
 from dashboard_catalog.store import entities, locks
-from dashboard_catalog.store.connections import ReadConnection
-from dashboard_catalog.store.records import EntityRecord
+from dashboard_catalog.store.connections import WriteConnection
+from dashboard_catalog.store.database import Database
+from dashboard_catalog.store.records import CATALOG_ID, EntityChangeRecord, EntityRecord
 
-CONNECTION = cast("ReadConnection", None)
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database without rows."""
+    database = Database(database_url)
+    yield database
+    await database.close()
 
 
-async def test_what_may_have_changed_during_a_read_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: dict[str, Any] = {"change_number": 1, "updated_at": datetime.now(UTC), "updated_by": "ann", "call_id": ""}
-    stored = EntityRecord(id=uuid4(), kind="user", name="ann", fqn="ann", attributes={}, **written)
-    state, asked = 8, 0
+async def _add_user(database: Database, name: str) -> EntityRecord:
+    async def work(connection: WriteConnection) -> EntityRecord:
+        number = await locks.lock_service(connection, CATALOG_ID) + 1
+        values = {"id": uuid4(), "kind": "user", "name": name, "fqn": name, "attributes": {}, "change_number": number}
+        values |= {"updated_at": datetime.now(UTC), "updated_by": "ann", "call_id": ""}
+        record = EntityRecord(**values)  # type: ignore[arg-type]  # of several types
+        change = EntityChangeRecord(**values, change="created", by_ingestion=False)  # type: ignore[arg-type]
+        await entities.save(connection, [record], [], [change])
+        return record
 
-    async def present_state(_connection: ReadConnection) -> int:
-        return state
+    return await database.write(work)
 
-    async def found(_connection: ReadConnection, keys: Iterable[object]) -> list[EntityRecord]:
-        nonlocal asked
-        asked += len(list(keys))
-        return [stored]
 
-    monkeypatch.setattr(locks, "state_of_entities", present_state)
-    monkeypatch.setattr(entities, "by_ids", found)
-    monkeypatch.setattr(entities, "by_fqns", found)
-    remembered = RememberedEntities(7)
-    read = ReadEntities(remembered)
+async def test_what_was_read_in_another_state_is_not_remembered(database: Database) -> None:
+    ann = await _add_user(database, "ann")
+    async with database.read() as connection:
+        before = RememberedEntities(await locks.state_of_entities(connection))
+        read = ReadEntities(before)
+        assert await read.by_ids(connection, [ann.id]) == [ann]
+    assert before.recall([ann.id]) == ([ann], [])
 
-    assert await read.by_ids(CONNECTION, [stored.id]) == [stored]
-    assert await read.by_fqns(CONNECTION, [stored.fqn]) == [stored]
-    assert remembered.recall([stored.id]) == ([], [stored.id])
-
-    state = 7
-    assert await read.by_ids(CONNECTION, [stored.id]) == [stored]
-    assert remembered.recall([stored.id]) == ([stored], [])
-    asked = 0
-    assert await read.by_ids(CONNECTION, [stored.id, uuid4()]) == [stored, stored]
-    assert asked == 1
+    bob = await _add_user(database, "bob")
+    async with database.read() as connection:
+        assert await read.by_ids(connection, [ann.id, bob.id]) == [ann, bob]
+        assert await read.by_fqns(connection, ["bob"]) == [bob]
+        # Whatever the state is when the read has ended.
+        assert before.recall([bob.id]) == ([], [bob.id])
+        after = RememberedEntities(await locks.state_of_entities(connection))
+        assert await ReadEntities(after).by_fqns(connection, ["bob"]) == [bob]
+    assert after.recall([bob.id]) == ([bob], [])

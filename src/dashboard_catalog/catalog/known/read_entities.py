@@ -1,10 +1,10 @@
 """What a reader uses of the entities that its process remembers. It holds no lock, so entities may change meanwhile."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from dashboard_catalog.catalog.known.remembered import RememberedEntities
-from dashboard_catalog.store import entities, locks
+from dashboard_catalog.store import entities
 from dashboard_catalog.store.connections import ReadConnection
 from dashboard_catalog.store.records import EntityRecord
 
@@ -12,7 +12,8 @@ from dashboard_catalog.store.records import EntityRecord
 class ReadEntities:
     """The entities of one read: those that are remembered, and others from the database.
 
-    What is read is remembered only if the state is still the same afterwards: then nothing has changed in between.
+    What is read is remembered only if the same statement has found the state that is remembered. Two statements may
+    reach two servers, before and after a failover.
 
     Args:
         remembered: Entities in the state in which the read has begun.
@@ -23,18 +24,20 @@ class ReadEntities:
 
     async def by_fqns(self, connection: ReadConnection, fqns: Iterable[str]) -> list[EntityRecord]:
         """Returns what `entities.by_fqns` does."""
-        read = await entities.by_fqns(connection, fqns)
-        if read and await self._is_same(connection):
+        dated = await entities.dated_by_fqns(connection, fqns)
+        read = [record for record, _ in dated]
+        if self._is_current(dated):
             self._remembered.add_named(read)
         return read
 
     async def by_ids(self, connection: ReadConnection, ids: Iterable[UUID]) -> list[EntityRecord]:
         """Returns what `entities.by_ids` does."""
         found, missing = self._remembered.recall(ids)
-        read = await entities.by_ids(connection, missing)
-        if read and await self._is_same(connection):
+        dated = await entities.dated_by_ids(connection, missing)
+        read = [record for record, _ in dated]
+        if self._is_current(dated):
             self._remembered.add(read)
         return found + read
 
-    async def _is_same(self, connection: ReadConnection) -> bool:
-        return await locks.state_of_entities(connection) == self._remembered.state
+    def _is_current(self, dated: Sequence[tuple[EntityRecord, int]]) -> bool:
+        return all(state == self._remembered.state for _, state in dated)

@@ -5,10 +5,14 @@ number beside it. The sum of both is the state of the sequence (`locks.STATE`). 
 whenever the sequence is in this state. A transaction that holds the lock of a sequence reads the state, and uses what
 is remembered only of exactly this one. When another process has changed anything, the states differ.
 
-A database that has lost commits reaches a number twice, with other things, but no state: after a failover to a standby
-that was behind, a crash with `synchronous_commit=off`, or a backup in the place of the tables. So it does not matter
-which connection a transaction uses, whether PgBouncer is in front, and whether the database is a cluster, where all
-rows of a BI service are on one node.
+After a failover to a standby that was behind, a crash with `synchronous_commit=off`, or when a backup was restored, a
+database may reach the same number again with other content, but never the same state with other content. So it does
+not matter which connection a transaction uses, and whether PgBouncer is in front. On a cluster this is true of charts,
+which are on the node of their BI service. Entities are not remembered there: every node has them, and only one has
+their state.
+
+Only servers of schema 0009 leave no random number. If changes of theirs are lost in a failover, while newer servers
+run beside them, those may remember what was lost until the next change.
 """
 
 from collections import OrderedDict
@@ -43,8 +47,7 @@ _live_chart = partial(tuple.__new__, KnownChart)
 class RememberedEntities:
     """Entities as they are in one state of the catalog's sequence, without their descriptions.
 
-    Writers use `by_fqns` and `by_ids`, under the catalog's lock. A reader reads the state in the same snapshot as what
-    refers to the entities, uses `recall`, and reads the others itself.
+    Writers use `by_fqns` and `by_ids`, under the catalog's lock. Readers use `recall`, and read the others themselves.
     """
 
     def __init__(self, state: int) -> None:
@@ -54,7 +57,7 @@ class RememberedEntities:
         self._by_fqn: dict[str, list[EntityRecord]] = {}
 
     def add(self, records: Iterable[EntityRecord]) -> None:
-        """Remembers entities that were read under the catalog's lock, or in the same snapshot as the state."""
+        """Remembers entities that were read under the catalog's lock, or by the statement that read the state."""
         self._by_id |= {record.id: record for record in records if self._has_room(record)}
 
     def service(self, name: str) -> EntityRecord | None:
@@ -160,7 +163,7 @@ class RememberedService:
 
 
 class Remembered:
-    """What a process remembers of one database. It was committed."""
+    """What a process remembers of one database. All of it was committed."""
 
     def __init__(self) -> None:
         self._entities = RememberedEntities(-1)

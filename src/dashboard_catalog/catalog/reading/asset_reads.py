@@ -77,7 +77,7 @@ class LargeAsset(NamedTuple):
 
 
 async def read_assets(
-    connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead], remembered: Remembered | None = None
+    connection: ReadConnection, authorizer: Authorizer, reads: Sequence[AssetRead], remembered: Remembered
 ) -> list[AssetView | LargeAsset | CatalogError]:
     """Returns the asset of each read, or the error that it ends with, in the order of the reads.
 
@@ -85,7 +85,7 @@ async def read_assets(
 
     Args:
         reads: Of one kind, at least one.
-        remembered: What the process remembers of the database, if anything.
+        remembered: What the process remembers of the database.
     """
     kind = reads[0].kind
     sight = Sight(authorizer, KnownEntities())

@@ -16,5 +16,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the column. Servers of the version before leave it as it is, and the numbers tell their changes apart."""
+    """Adds the column. Servers of the version before leave it as it is.
+
+    Only the numbers tell their changes apart, so a failover that loses some of them can make newer servers remember
+    what was lost. `docs/operations.md` says what to do then.
+    """
     op.add_column("service_sequence", sa.Column("nonce", sa.BigInteger(), nullable=False, server_default="0"))
