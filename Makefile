@@ -14,6 +14,9 @@ DATABASE_URL =
 # What has Python in it, as far as it exists.
 PYTHON_FOLDERS := $(wildcard hatch_build.py src client/src tests benchmarks examples protos)
 
+# Tests start many processes, and each of them would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test acceptance check lint format typecheck contract generate examples dist dist-check bench bench-scale bench-search restarts watching fuzz upgrades constraints clean
 
