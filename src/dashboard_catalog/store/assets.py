@@ -31,8 +31,6 @@ from dashboard_catalog.store.tables import (
 
 A = TypeVar("A", bound=AssetRecord)
 
-_state_of_entities = STATE_OF_ENTITIES.scalar_subquery()
-
 LARGE = frozenset({"description", "extension", "edited", "change", "charts"})
 """The columns whose values may be large."""
 
@@ -93,9 +91,9 @@ class AssetTable(Generic[A]):
         partial = select(*self.partial.columns(c))
         self._partial_by_names = FixedStatement(partial.where(in_service, has_name))
         self._partial_by_ids = FixedStatement(partial.where(has_id(table)))
-        dated = partial.add_columns(_state_of_entities)
+        dated = partial.add_columns(STATE_OF_ENTITIES)
         missing: ColumnElement[int] = literal_column("0")
-        self._dated_reader = Reader([*c, missing, _state_of_entities], self._dated)
+        self._dated_reader = Reader([*c, missing, STATE_OF_ENTITIES], self._dated)
         self._dated_by_names = FixedStatement(dated.where(in_service, has_name))
         self._dated_by_ids = FixedStatement(dated.where(has_id(table)))
         self._prepare_ingested(has_name)

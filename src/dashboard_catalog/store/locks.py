@@ -21,10 +21,13 @@ STATE = SERVICE_SEQUENCE.c.last_change + SERVICE_SEQUENCE.c.nonce
 It is the sum of both, because servers of schema 0009 change the number alone.
 """
 
+_entities = select(STATE).where(SERVICE_SEQUENCE.c.service_id == CATALOG_ID)
+STATE_OF_ENTITIES = _entities.scalar_subquery()
+"""The state of entities, as a column of a statement about other rows."""
+
+_state_of_entities = FixedStatement(_entities)
 _of_service = SERVICE_SEQUENCE.c.service_id == bindparam("id")
 _last_change = FixedStatement(select(SERVICE_SEQUENCE.c.last_change).where(_of_service))
-STATE_OF_ENTITIES = select(STATE).where(SERVICE_SEQUENCE.c.service_id == CATALOG_ID)
-_state_of_entities = FixedStatement(STATE_OF_ENTITIES)
 _lock = FixedStatement(select(SERVICE_SEQUENCE.c.last_change, STATE).where(_of_service).with_for_update())
 _advance = FixedStatement(
     update(SERVICE_SEQUENCE)
